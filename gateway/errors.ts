@@ -1,0 +1,63 @@
+import type { GraphQLFormattedError } from 'graphql';
+
+/** Every error code that the gateway itself puts into `extensions.code`, with the HTTP status that
+ *  an answer without `data` gets. `docs/errors.md` explains each; a test compares the two. */
+export const errorCodes = {
+  SUBGRAPH_TIMEOUT: { status: 504 },
+  SUBGRAPH_UNREACHABLE: { status: 502 },
+  SUBGRAPH_ERROR: { status: 502 },
+  SUBGRAPH_INVALID_RESPONSE: { status: 502 },
+  DEADLINE_EXCEEDED: { status: 504 },
+  REQUEST_ABORTED: { status: 499 },
+  OPERATION_TOO_COMPLEX: { status: 400 },
+  PLANNING_FAILED: { status: 500 },
+  SUPERGRAPH_UNAVAILABLE: { status: 503 },
+  BAD_USER_INPUT: { status: 400 },
+  BAD_REQUEST: { status: 400 },
+  INTERNAL_SERVER_ERROR: { status: 500 },
+} as const;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+/** A response path as the client sees it: response names and list indices. */
+export type ResponsePath = readonly (string | number)[];
+
+export interface GatewayErrorOptions {
+  /** The subgraph that the error comes from; shown to clients where `security.exposeSubgraphErrors` allows it. */
+  readonly subgraph?: string;
+  readonly path?: ResponsePath;
+  readonly cause?: unknown;
+  /** Further `extensions`, safe to show to any client. */
+  readonly extensions?: Readonly<Record<string, unknown>>;
+}
+
+/** An error with a code of ours. The message is written for the client: it never holds an address,
+ *  a stack or a subgraph's own words; those go into `cause`, which only the log sees. */
+export class GatewayError extends Error {
+  readonly code: ErrorCode;
+  readonly subgraph: string | undefined;
+  readonly path: ResponsePath | undefined;
+  readonly extensions: Readonly<Record<string, unknown>>;
+
+  constructor(code: ErrorCode, message: string, options: GatewayErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'GatewayError';
+    this.code = code;
+    this.subgraph = options.subgraph;
+    this.path = options.path;
+    this.extensions = options.extensions ?? {};
+  }
+
+  get status(): number {
+    return errorCodes[this.code].status;
+  }
+
+  /** The form that goes to the client. */
+  toFormatted(): GraphQLFormattedError {
+    return {
+      message: this.message,
+      ...(this.path === undefined ? {} : { path: this.path }),
+      extensions: { ...this.extensions, code: this.code },
+    };
+  }
+}

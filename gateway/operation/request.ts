@@ -1,0 +1,19 @@
+import type { DocumentNode } from 'graphql';
+
+/** How a client takes deferred parts; `undefined` for a client that takes one complete answer only. */
+export type IncrementalFormat = 'deferSpec=20220824' | 'incrementalSpec=v0.2';
+
+/** A client's operation after transport, parsing and validation. */
+export interface OperationRequest {
+  /** Parsed and valid against `supergraph.apiSchema`. */
+  readonly document: DocumentNode;
+  readonly operationName: string | undefined;
+  /** As the client sent them; coerced by preparation. */
+  readonly variables: Readonly<Record<string, unknown>>;
+  /** The client's headers (or connection parameters), names in lower case. */
+  readonly headers: ReadonlyMap<string, string>;
+  readonly incremental: IncrementalFormat | undefined;
+  readonly requestId: string;
+  /** Aborted when the client is gone. */
+  readonly signal: AbortSignal;
+}
