@@ -1,0 +1,36 @@
+import { z } from 'zod';
+import { adminSection, listenSection } from './sections/listen.ts';
+import { batchingSection, deliverySection, limitsSection, planningSection } from './sections/operations.ts';
+import { securitySection, telemetrySection } from './sections/security.ts';
+import { subgraphsSection } from './sections/subgraphs.ts';
+import { supergraphSection } from './sections/supergraph.ts';
+import { workersSection } from './sections/workers.ts';
+
+/** The whole configuration. Each section checks itself; what concerns several is in `checkTogether.ts`. */
+export const gatewaySchema = z.strictObject({
+  listen: listenSection.prefault({}),
+  admin: adminSection.prefault({}),
+  supergraph: supergraphSection,
+  subgraphs: subgraphsSection.prefault({}),
+  batching: batchingSection.prefault({}),
+  limits: limitsSection.prefault({}),
+  planning: planningSection.prefault({}),
+  delivery: deliverySection.prefault({}),
+  security: securitySection.prefault({}),
+  telemetry: telemetrySection.prefault({}),
+  workers: workersSection.prefault(1),
+});
+
+type DeepReadonly<T> = T extends readonly (infer Item)[]
+  ? readonly DeepReadonly<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
+    : T;
+
+/** What a configuration file or a library user writes: everything but `supergraph` may be left out.
+ *  A duration is text with a unit or a number of milliseconds, a size text or a number of bytes. */
+export type GatewayOptions = DeepReadonly<z.input<typeof gatewaySchema>>;
+
+/** The same shape, complete and frozen: durations in milliseconds, sizes in bytes. A `GatewayConfig` is
+ *  itself a valid `GatewayOptions`. Read `subgraphs` through `subgraphPolicy`. */
+export type GatewayConfig = DeepReadonly<z.output<typeof gatewaySchema>>;

@@ -1,0 +1,32 @@
+import { z } from 'zod';
+import { duration, integer, nonEmptyText, text } from '../scalars.ts';
+
+const host = () => nonEmptyText('a host name or an IP address');
+const port = () => integer({ min: 0, max: 65_535 });
+
+export const listenSection = z
+  .strictObject({
+    host: host()
+      .describe('Host name or address to listen on; `0.0.0.0` for all. `--host` overrides it.')
+      .prefault('127.0.0.1'),
+    port: port().describe('TCP port; 0 takes any free one. `--port` overrides it.').prefault(4000),
+    path: text({
+      expected: 'a path that begins with / and has no ? or #',
+      isValid: (value) => /^\/[^?#\s]*$/.test(value),
+    })
+      .describe('Path of the GraphQL route.')
+      .prefault('/graphql'),
+    drainTimeout: duration()
+      .describe('How long running requests may take to end after SIGTERM; then they are cut off.')
+      .prefault('30s'),
+  })
+  .describe('The public listener.');
+
+export const adminSection = z
+  .strictObject({
+    host: host()
+      .describe('Host name or address to listen on. Keep it off the public network.')
+      .prefault('127.0.0.1'),
+    port: port().describe('TCP port; 0 takes any free one.').prefault(4001),
+  })
+  .describe('The admin listener: what operators see and clients must not.');

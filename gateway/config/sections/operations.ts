@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { duration, flag, integer, size } from '../scalars.ts';
+
+export const batchingSection = z
+  .strictObject({
+    acrossRequests: flag()
+      .describe(
+        'Batch entity fetches of one shape, and share equal fetches, across concurrent client requests that forward the same headers. Fetches of one request are always batched.',
+      )
+      .prefault(true),
+    maxBatchSize: integer({ min: 1 }).describe('Most representations in one `_entities` call.').prefault(200),
+  })
+  .describe('How entity fetches are put together.');
+
+export const limitsSection = z
+  .strictObject({
+    bodySize: size().describe('Largest request body, after decompression.').prefault('1MB'),
+    tokens: integer({ min: 1 }).describe('Most lexical tokens in a document.').prefault(10_000),
+    depth: integer({ min: 1 }).describe('Deepest nesting of fields, fragments expanded.').prefault(100),
+    aliases: integer().describe('Most aliased fields in an operation, fragments expanded.').prefault(200),
+    rootFields: integer({ min: 1 }).describe('Most fields at the root of an operation.').prefault(50),
+    directives: integer().describe('Most directives in an operation, fragments expanded.').prefault(100),
+    deferredFragments: integer().describe('Most `@defer`s in an operation, fragments expanded.').prefault(50),
+    recursiveSelections: integer({ min: 1 })
+      .describe('Most selections that an operation may have once every fragment spread is expanded.')
+      .prefault(2_000),
+    batchedOperations: integer()
+      .describe('Most operations in one HTTP request with a JSON array. 0 refuses arrays.')
+      .prefault(0),
+  })
+  .describe('What one client request may ask for. More is refused before anything is planned.');
+
+export const planningSection = z
+  .strictObject({
+    timeout: duration({ min: 1 })
+      .describe('Longest the planner may work on one operation; then OPERATION_TOO_COMPLEX.')
+      .prefault('5s'),
+    memory: size({ min: 64 * 1024 ** 2 })
+      .describe("Largest heap of the planner's thread.")
+      .prefault('512MB'),
+    maxEvaluatedPlans: integer({ min: 1 })
+      .describe('Most alternative plans that are compared for one operation.')
+      .prefault(1_000),
+    pathsLimit: integer({ min: 1 })
+      .describe('Most paths that are followed for one operation.')
+      .prefault(10_000),
+    cacheSize: integer({ min: 1 })
+      .describe('Plans kept for one supergraph; the least recently used leaves first.')
+      .prefault(1_000),
+  })
+  .describe('The query planner, which works in a thread of its own.');
+
+export const deliverySection = z
+  .strictObject({
+    bufferSize: size()
+      .describe(
+        'Most bytes that wait for one client that reads slowly. When they are reached, no further payload is made for it until it has read.',
+      )
+      .prefault('1MB'),
+  })
+  .describe('How answers in several payloads travel.');

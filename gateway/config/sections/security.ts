@@ -1,0 +1,26 @@
+import { z } from 'zod';
+import { choice, flag } from '../scalars.ts';
+
+export const securitySection = z
+  .strictObject({
+    introspection: flag().describe('Answer `__schema` and `__type`.').prefault(false),
+    graphiql: flag()
+      .describe("Serve GraphiQL to a browser's GET. It needs `introspection` to be of use.")
+      .prefault(false),
+    csrf: flag()
+      .describe('Refuse requests that a browser sends from a foreign page without a preflight.')
+      .prefault(true),
+    exposeSubgraphErrors: flag()
+      .describe("Let clients see the subgraphs' own error messages and extensions.")
+      .prefault(false),
+    exposeSubgraphs: flag().describe('Name the subgraph in `extensions.subgraph` of errors.').prefault(false),
+  })
+  .describe('What clients may see and do.');
+
+export const telemetrySection = z
+  .strictObject({
+    logLevel: choice(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
+      .describe('Least severe log lines that are written.')
+      .prefault('info'),
+  })
+  .describe('What the gateway tells about itself.');

@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import { choice, duration, httpUrl, integer, size, text } from '../scalars.ts';
+
+const ownedByConnection = new Set([
+  'accept',
+  'accept-encoding',
+  'connection',
+  'content-encoding',
+  'content-length',
+  'content-type',
+  'expect',
+  'host',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+const headerName = text({
+  expected: 'a header name that does not belong to the connection or the body (host, content-length …)',
+  isValid: (value) =>
+    /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(value) && !ownedByConnection.has(value.toLowerCase()),
+}).transform((name) => name.toLowerCase());
+
+const attempt = duration({ min: 1 }).describe(
+  'Longest one HTTP attempt may take, connecting and reading included. Ends with SUBGRAPH_TIMEOUT.',
+);
+const deadline = duration({ min: 1 }).describe(
+  "Longest a client's request may wait for this subgraph, from the request's start. The value of `all` ends the whole request, deferred parts included. What is left travels to the subgraph as `tributary-deadline-ms`.",
+);
+const forward = z
+  .array(headerName)
+  .describe(
+    'Client headers that travel on, by name. Requests are only shared between clients for which all of these are equal.',
+  );
+const connections = integer({ min: 1 }).describe('Most open connections to one origin (HTTP/1.1).');
+const maxResponseSize = size().describe('Largest answer that is read, after decompression.');
+const http2 = choice(['auto', 'off']).describe(
+  '`auto`: HTTP/2 where an https subgraph offers it. `off`: HTTP/1.1 only.',
+);
+
+const allSubgraphs = z
+  .strictObject({
+    timeouts: z
+      .strictObject({ attempt: attempt.prefault('5s'), deadline: deadline.prefault('15s') })
+      .prefault({}),
+    headers: z.strictObject({ forward: forward.prefault(['authorization', 'accept-language']) }).prefault({}),
+    connections: connections.prefault(64),
+    maxResponseSize: maxResponseSize.prefault('64MB'),
+    http2: http2.prefault('auto'),
+  })
+  .describe('For every subgraph that says nothing else.');
+
+const namedSubgraph = z
+  .strictObject({
+    url: httpUrl().describe("Where operations go, instead of the supergraph's address.").optional(),
+    timeouts: z.strictObject({ attempt: attempt.optional(), deadline: deadline.optional() }).optional(),
+    headers: z.strictObject({ forward: forward.optional() }).optional(),
+    connections: connections.optional(),
+    maxResponseSize: maxResponseSize.optional(),
+    http2: http2.optional(),
+  })
+  .describe('For one subgraph, by its name in the supergraph; what is left out comes from `all`.');
+
+export const subgraphsSection = z
+  .object({ all: allSubgraphs.prefault({}) })
+  .catchall(namedSubgraph)
+  .describe('How subgraphs are called: `all`, and one section per subgraph name.');
