@@ -1,0 +1,120 @@
+// The directions in which imports may go. Folders are listed by the way of a request, and each rule says in
+// its comment what to do instead.
+
+/** `gateway/` folders (and files directly below `gateway/`) from which nothing may be imported by the given
+ *  folder: everything except the listed ones and the folder itself. */
+function mayImportOnly(folder, allowed) {
+  const names = [folder, ...allowed, ...everywhere].join('|');
+  return {
+    name: `${folder}-looks-down`,
+    severity: 'error',
+    comment: `gateway/${folder} may import only from: ${[...allowed, ...everywhere].join(', ')}.`,
+    from: { path: `^gateway/${folder}/` },
+    to: { path: '^gateway/', pathNot: `^gateway/(${names})(/|\\.ts$)` },
+  };
+}
+
+/** May be imported by every part: plain types, error codes, events, values without a stage of their own. */
+const everywhere = ['errors', 'config', 'telemetry', 'json', 'time', 'graph'];
+
+/** One library is imported by one part, so that replacing it means reading one folder. */
+function oneDoor(name, library, door) {
+  return {
+    name: `one-door-${name}`,
+    severity: 'error',
+    comment: `${name} is imported only where the path matches ${door}. Ask that part through its interface.`,
+    from: { path: '^(gateway|contracts)/', pathNot: door },
+    to: { path: `(^|node_modules/)(${library})(/|$)` },
+  };
+}
+
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      comment: 'Two files that import each other are one file, or miss a third that both import.',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'resolvable',
+      severity: 'error',
+      comment: 'An import that leads nowhere.',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'gateway-stands-alone',
+      severity: 'error',
+      comment: 'The gateway meets shop, subgraphs, tests and benchmarks over the wire only.',
+      from: { path: '^gateway/' },
+      to: { path: '^(storefront|subgraphs|test|bench|scripts)/' },
+    },
+    {
+      name: 'demo-meets-the-gateway-over-the-wire',
+      severity: 'error',
+      comment: 'Storefront and subgraphs are clients and servers like any other.',
+      from: { path: '^(storefront|subgraphs)/' },
+      to: { path: '^(gateway|contracts|test|bench|scripts)/' },
+    },
+    {
+      name: 'subgraphs-and-storefront-apart',
+      severity: 'error',
+      comment: 'The storefront reads the graph through the gateway.',
+      from: { path: '^storefront/' },
+      to: { path: '^subgraphs/' },
+    },
+    mayImportOnly('config', []),
+    mayImportOnly('telemetry', []),
+    mayImportOnly('supergraph', ['planning', 'contracts']),
+    mayImportOnly('planning', []),
+    mayImportOnly('operation', ['planning', 'supergraph', 'response']),
+    mayImportOnly('subgraph-client', []),
+    mayImportOnly('resilience', ['subgraph-client']),
+    mayImportOnly('cache', []),
+    mayImportOnly('entities', ['cache', 'subgraph-client', 'planning', 'operation', 'supergraph']),
+    mayImportOnly('response', ['operation', 'planning', 'supergraph']),
+    mayImportOnly('execution', [
+      'operation',
+      'planning',
+      'supergraph',
+      'entities',
+      'cache',
+      'subgraph-client',
+      'response',
+      'enrichment',
+    ]),
+    {
+      name: 'transport-stays-on-top',
+      severity: 'error',
+      comment: 'Only the files directly below gateway/ put transport together with the rest.',
+      from: { path: '^gateway/[^/]+/', pathNot: '^gateway/(transport|commands|admin)/' },
+      to: { path: '^gateway/(transport|commands|admin|cli|gateway|pipeline)(/|\\.ts$)' },
+    },
+    oneDoor('zod', 'zod', '^gateway/config/'),
+    oneDoor('undici', 'undici', '^gateway/subgraph-client/'),
+    oneDoor('apollo-gateway', '@apollo/gateway', '^gateway/supergraph/'),
+    oneDoor('planner', '@apollo/(query-planner|query-graphs|federation-internals)', '^gateway/planning/'),
+    oneDoor('composition', '@apollo/composition', '^(gateway/supergraph|gateway/contracts|contracts)/'),
+    oneDoor('apollo-server', '@apollo/server', '^gateway/transport/'),
+    oneDoor('fastify', 'fastify', '^gateway/transport/'),
+    oneDoor('dataloader', 'dataloader', '^gateway/execution/'),
+    oneDoor('pino', 'pino', '^gateway/telemetry/'),
+    oneDoor('commander', 'commander', '^gateway/(cli|commands)(/|\\.ts$)'),
+  ],
+  options: {
+    // `.` is cruised, so that a folder that is not there yet is no error.
+    includeOnly: { path: '(^|/)node_modules/|^(gateway|contracts|subgraphs|storefront)/' },
+    exclude: { path: '/__generated__/|^bench/|^dist/|^coverage/' },
+    doNotFollow: { path: '(^|/)node_modules/' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    parser: 'swc',
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+      extensions: ['.ts', '.tsx', '.js', '.mjs', '.json', '.d.ts'],
+    },
+  },
+};

@@ -1,0 +1,71 @@
+// Runs one of the project's scripts on the project's own Node, on a machine that may have only an older Node
+// and npm. It is plain JavaScript without dependencies, since it must run before anything is installed.
+//
+//   node scripts/bootstrap.mjs scripts/start.ts [arguments]
+
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { delimiter, join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const projectNode = join(root, 'node_modules', '.bin', 'node');
+
+/** Packages that the lockfile asks for and that are not installed in that version. Compared by content: the
+ *  lockfile's time changes with every checkout. Optional packages are those of other platforms. */
+function missingPackages() {
+  const installedFile = join(root, 'node_modules', '.package-lock.json');
+  if (!existsSync(installedFile) || !existsSync(projectNode)) return ['node_modules'];
+  const wanted = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages;
+  const installed = JSON.parse(readFileSync(installedFile, 'utf8')).packages;
+  return Object.keys(wanted).filter((path) => {
+    const { version, optional, devOptional } = wanted[path];
+    return path !== '' && !optional && !devOptional && installed[path]?.version !== version;
+  });
+}
+
+/** The environment without the project's `.bin` on the path: `npm ci` removes the Node that is in there, so
+ *  it has to run on the machine's own. */
+function environmentForNpm() {
+  const isProjectBin = (folder) => folder.endsWith(join('node_modules', '.bin'));
+  const path = (process.env.PATH ?? '').split(delimiter).filter((folder) => !isProjectBin(folder));
+  return { ...process.env, PATH: path.join(delimiter) };
+}
+
+/** Exit code of the command; signals that this process receives are passed on to it. */
+function run(command, args, options) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd: root, stdio: 'inherit', ...options });
+    const forward = (signal) => child.kill(signal);
+    const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+    for (const signal of signals) process.on(signal, forward);
+    child.on('error', reject);
+    child.on('exit', (code, signal) => {
+      for (const name of signals) process.off(name, forward);
+      resolve(code ?? 128 + constants.signals[signal]);
+    });
+  });
+}
+
+async function install() {
+  console.log('Installing what is missing (npm ci) …');
+  // Only errors: npm's warnings are about the machine's Node, and the project brings its own.
+  const args = ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
+  const windows = process.platform === 'win32';
+  const code = await run('npm', args, { env: environmentForNpm(), shell: windows });
+  if (code !== 0) {
+    console.error('npm ci failed, see above. Nothing was started.');
+    process.exit(code);
+  }
+}
+
+const [script, ...args] = process.argv.slice(2);
+if (script === undefined) {
+  console.error('Usage: node scripts/bootstrap.mjs SCRIPT [arguments]');
+  process.exit(2);
+}
+if (missingPackages().length > 0) await install();
+const path = `${join(root, 'node_modules', '.bin')}${delimiter}${process.env.PATH ?? ''}`;
+process.exitCode = await run(projectNode, [script, ...args], { env: { ...process.env, PATH: path } });
