@@ -1,0 +1,46 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import process from 'node:process';
+import { promisify } from 'node:util';
+
+const runFile = promisify(execFile);
+const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+
+/** Path of a Chromium for playwright-core's `executablePath`: the one of `CHROMIUM_PATH`, one on the path, else
+ *  Debian's, installed when running as root. Throws with what to do where none can be had: a test that needs
+ *  a browser never skips itself. */
+export async function chromiumPath(): Promise<string> {
+  const given = process.env.CHROMIUM_PATH;
+  if (given !== undefined && given !== '') {
+    if (existsSync(given)) return given;
+    throw new Error(`CHROMIUM_PATH is ${given}, and there is no such file.`);
+  }
+  const found = onPath();
+  if (found !== undefined) return found;
+  const advice =
+    'This test needs Chromium. Set CHROMIUM_PATH, or put it on the path (Debian: apt-get install chromium).';
+  if (process.getuid?.() !== 0) throw new Error(advice);
+  try {
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+    await runFile('apt-get', ['update'], { env });
+    const install = ['install', '--yes', '--no-install-recommends', 'chromium'];
+    await runFile('apt-get', install, { env, maxBuffer: 64 * 1024 * 1024 });
+  } catch (cause) {
+    throw new Error(advice, { cause });
+  }
+  const installed = onPath();
+  if (installed === undefined) throw new Error(advice);
+  return installed;
+}
+
+function onPath(): string | undefined {
+  const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
+  for (const name of names) {
+    for (const folder of folders) {
+      const path = join(folder, name);
+      if (existsSync(path)) return path;
+    }
+  }
+  return undefined;
+}
