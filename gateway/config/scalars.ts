@@ -2,9 +2,32 @@ import { z } from 'zod';
 import { formatDuration, longestDurationMs, parseDuration } from './duration.ts';
 import { formatSize, parseSize } from './size.ts';
 
-// Every option that is not a string also takes a string, so that `port: '${PORT:-4000}'` works: an
-// environment variable has no other type. The JSON Schema for editors must let `${…}` through as well.
-const reference = '\\$\\{';
+interface Scalar<Output> {
+  /** What would be right, in words that follow "expected". */
+  readonly expected: string;
+  /** The value to use; `undefined` for anything that is not right. */
+  readonly read: (input: unknown) => Output | undefined;
+  /** The kind of value in a word or two: the type column of the reference, an editor's hint. */
+  readonly title: string;
+  /** What an editor may accept, as JSON Schemas of which one must hold. */
+  readonly editor: readonly Record<string, unknown>[];
+}
+
+// An editor sees the file before `${…}` is expanded.
+const environmentReference = { type: 'string', pattern: '\\$\\{' };
+
+/** One value, read in one step so that every mistake is reported in the same way. */
+export function scalar<Input, Output>({ expected, title, read, editor }: Scalar<Output>) {
+  return z
+    .custom<Input>()
+    .transform((input, context): Output => {
+      const value = read(input);
+      if (value !== undefined) return value;
+      context.issues.push({ code: 'custom', input, message: expected });
+      return z.NEVER;
+    })
+    .meta({ title, anyOf: [...editor, environmentReference] });
+}
 
 interface Bounds {
   readonly min?: number;
@@ -12,106 +35,121 @@ interface Bounds {
 }
 
 interface NumberScalar extends Bounds {
+  readonly title: string;
   readonly expected: string;
   readonly pattern: string;
-  readonly read: (text: string) => number | undefined;
+  readonly parse: (text: string) => number | undefined;
 }
 
-function numberScalar({ expected, pattern, read, min = 0, max = Number.MAX_SAFE_INTEGER }: NumberScalar) {
-  return z
-    .union([z.number(), z.string()], { error: () => ({ message: 'has the wrong type', expected }) })
-    .transform((input, context) => {
-      const value = typeof input === 'number' ? input : read(input);
-      if (value !== undefined && Number.isInteger(value) && value >= min && value <= max) return value;
-      context.issues.push({ code: 'custom', input, message: 'is not valid', params: { expected } });
-      return z.NEVER;
-    })
-    .meta({
-      anyOf: [
-        { type: 'integer', minimum: min, ...(max === Number.MAX_SAFE_INTEGER ? {} : { maximum: max }) },
-        { type: 'string', pattern: `^${pattern}$|${reference}` },
-      ],
-    });
+// Numbers and flags are also taken from text, so that `port: '${PORT:-4000}'` works: an environment
+// variable has no other type.
+function numberScalar({
+  title,
+  expected,
+  pattern,
+  parse,
+  min = 0,
+  max = Number.MAX_SAFE_INTEGER,
+}: NumberScalar) {
+  return scalar<number | string, number>({
+    title,
+    expected,
+    read: (input) => {
+      const value = typeof input === 'string' ? parse(input) : input;
+      const isRight = typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max;
+      return isRight ? value : undefined;
+    },
+    editor: [
+      { type: 'integer', minimum: min, ...(max === Number.MAX_SAFE_INTEGER ? {} : { maximum: max }) },
+      { type: 'string', pattern: `^${pattern}$` },
+    ],
+  });
 }
 
 /** A whole number. */
 export function integer({ min = 0, max }: Bounds = {}) {
-  const range = max === undefined ? `of at least ${min}` : `from ${min} to ${max}`;
   return numberScalar({
-    expected: `a whole number ${range}`,
+    title: 'whole number',
+    expected: `a whole number ${max === undefined ? `of at least ${min}` : `from ${min} to ${max}`}`,
     pattern: '\\d+',
-    read: (text) => (/^\d+$/.test(text.trim()) ? Number(text) : undefined),
+    parse: (text) => (/^\d+$/.test(text.trim()) ? Number(text) : undefined),
     min,
     ...(max === undefined ? {} : { max }),
   });
 }
 
 /** A duration: text with a unit, or a number of milliseconds. Milliseconds in the result. */
-export function duration({ min = 0, max = longestDurationMs }: Bounds = {}) {
-  const bounds = `at least ${formatDuration(min)}${max === longestDurationMs ? '' : `, at most ${formatDuration(max)}`}`;
+export function duration({ min = 0 }: { readonly min?: number } = {}) {
   return numberScalar({
-    expected: `a duration such as 250ms, 2s, 5m or 1h (${bounds})`,
+    title: 'duration',
+    expected: `a duration such as 250ms, 2s, 5m or 1h${min === 0 ? '' : `, at least ${formatDuration(min)}`}`,
     pattern: '\\d+(\\.\\d+)?(ms|s|m|h)',
-    read: parseDuration,
+    parse: parseDuration,
     min,
-    max,
+    max: longestDurationMs,
   });
 }
 
 /** A size: text with a unit (steps of 1024), or a number of bytes. Bytes in the result. */
-export function size({ min = 1, max }: Bounds = {}) {
+export function size({ min = 1 }: { readonly min?: number } = {}) {
   return numberScalar({
-    expected: `a size such as 64KB, 1MB or 2GB (at least ${formatSize(min)})`,
+    title: 'size',
+    expected: `a size such as 64KB, 1MB or 2GB, at least ${formatSize(min)}`,
     pattern: '\\d+(\\.\\d+)?(B|KB|MB|GB)',
-    read: parseSize,
+    parse: parseSize,
     min,
-    ...(max === undefined ? {} : { max }),
   });
 }
 
 /** `true` or `false`. */
 export function flag() {
-  const expected = 'true or false';
-  return z
-    .union([z.boolean(), z.enum(['true', 'false'])], {
-      error: () => ({ message: 'is not valid', expected }),
-    })
-    .transform((input) => input === true || input === 'true')
-    .meta({ anyOf: [{ type: 'boolean' }, { type: 'string', pattern: reference }] });
+  return scalar<boolean | 'true' | 'false', boolean>({
+    title: 'true or false',
+    expected: 'true or false',
+    read: (input) => {
+      if (input === true || input === 'true') return true;
+      return input === false || input === 'false' ? false : undefined;
+    },
+    editor: [{ type: 'boolean' }],
+  });
 }
 
 /** One of a few words. */
 export function choice<const Word extends string>(words: readonly Word[]) {
-  return z.enum(words).meta({ anyOf: [{ enum: [...words] }, { type: 'string', pattern: reference }] });
+  return scalar<Word, Word>({
+    title: words.join(', '),
+    expected: `one of ${words.join(', ')}`,
+    read: (input) => words.find((word) => word === input),
+    editor: [{ enum: words }],
+  });
 }
 
 interface TextRule {
+  readonly title: string;
   readonly expected: string;
-  readonly isValid: (text: string) => boolean;
+  readonly isRight: (text: string) => boolean;
 }
 
 /** Text that follows a rule. */
-export function text({ expected, isValid }: TextRule) {
-  return z.string({ error: () => ({ message: 'has the wrong type', expected }) }).check((context) => {
-    if (isValid(context.value)) return;
-    context.issues.push({
-      code: 'custom',
-      input: context.value,
-      message: 'is not valid',
-      params: { expected },
-    });
+export function text({ title, expected, isRight }: TextRule) {
+  return scalar<string, string>({
+    title,
+    expected,
+    read: (input) => (typeof input === 'string' && isRight(input) ? input : undefined),
+    editor: [{ type: 'string' }],
   });
+}
+
+/** Text that is not blank. */
+export function nonBlankText(expected: string) {
+  return text({ title: 'text', expected, isRight: (value) => value.trim() !== '' });
 }
 
 /** The address of an HTTP endpoint. */
 export function httpUrl() {
   return text({
+    title: 'address',
     expected: 'an http:// or https:// address',
-    isValid: (value) => /^https?:\/\//i.test(value) && URL.canParse(value),
+    isRight: (value) => /^https?:\/\//i.test(value) && URL.canParse(value),
   });
-}
-
-/** Text with at least one character. */
-export function nonEmptyText(expected: string) {
-  return text({ expected, isValid: (value) => value.trim() !== '' });
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { duration, integer, nonEmptyText, text } from '../scalars.ts';
+import { duration, integer, nonBlankText, text } from '../scalars.ts';
 
-const host = () => nonEmptyText('a host name or an IP address');
+const host = () => nonBlankText('a host name or an IP address');
 const port = () => integer({ min: 0, max: 65_535 });
 
 export const listenSection = z
@@ -11,8 +11,9 @@ export const listenSection = z
       .prefault('127.0.0.1'),
     port: port().describe('TCP port; 0 takes any free one. `--port` overrides it.').prefault(4000),
     path: text({
+      title: 'path',
       expected: 'a path that begins with / and has no ? or #',
-      isValid: (value) => /^\/[^?#\s]*$/.test(value),
+      isRight: (value) => /^\/[^?#\s]*$/.test(value),
     })
       .describe('Path of the GraphQL route.')
       .prefault('/graphql'),

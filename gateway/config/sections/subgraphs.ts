@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { choice, duration, httpUrl, integer, size, text } from '../scalars.ts';
+import { choice, duration, httpUrl, integer, scalar, size } from '../scalars.ts';
 
 const ownedByConnection = new Set([
   'accept',
@@ -18,11 +18,18 @@ const ownedByConnection = new Set([
   'upgrade',
 ]);
 
-const headerName = text({
-  expected: 'a header name that does not belong to the connection or the body (host, content-length …)',
-  isValid: (value) =>
-    /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(value) && !ownedByConnection.has(value.toLowerCase()),
-}).transform((name) => name.toLowerCase());
+const headerName = scalar<string, string>({
+  title: 'header name',
+  expected: 'the name of a header that does not belong to the connection or the body',
+  read: (input) => {
+    if (typeof input !== 'string' || !/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(input)) return undefined;
+    const name = input.toLowerCase();
+    return ownedByConnection.has(name) ? undefined : name;
+  },
+  editor: [{ type: 'string' }],
+});
+
+export const timeoutDefaults = { attempt: '5s', deadline: '15s' } as const;
 
 const attempt = duration({ min: 1 }).describe(
   'Longest one HTTP attempt may take, connecting and reading included. Ends with SUBGRAPH_TIMEOUT.',
@@ -44,7 +51,10 @@ const http2 = choice(['auto', 'off']).describe(
 const allSubgraphs = z
   .strictObject({
     timeouts: z
-      .strictObject({ attempt: attempt.prefault('5s'), deadline: deadline.prefault('15s') })
+      .strictObject({
+        attempt: attempt.prefault(timeoutDefaults.attempt),
+        deadline: deadline.prefault(timeoutDefaults.deadline),
+      })
       .prefault({}),
     headers: z.strictObject({ forward: forward.prefault(['authorization', 'accept-language']) }).prefault({}),
     connections: connections.prefault(64),

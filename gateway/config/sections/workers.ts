@@ -1,8 +1,12 @@
-import { z } from 'zod';
-import { integer } from '../scalars.ts';
+import { scalar } from '../scalars.ts';
 
-export const workersSection = z
-  .union([z.literal('auto'), integer({ min: 1 })], {
-    error: () => ({ message: 'is not valid', expected: 'a whole number of at least 1, or auto' }),
-  })
-  .describe('Processes that share the port; `auto` starts one per processor. `--workers` overrides it.');
+export const workersSection = scalar<number | string, number | 'auto'>({
+  title: 'whole number, or auto',
+  expected: 'a whole number of at least 1, or auto',
+  read: (input) => {
+    if (input === 'auto') return 'auto';
+    const count = typeof input === 'string' && /^\d+$/.test(input) ? Number(input) : input;
+    return typeof count === 'number' && Number.isInteger(count) && count >= 1 ? count : undefined;
+  },
+  editor: [{ type: 'integer', minimum: 1 }, { enum: ['auto'] }],
+}).describe('Processes that share the port; `auto` starts one per processor. `--workers` overrides it.');

@@ -1,0 +1,142 @@
+import { type ConfigProblem, formatConfigPath } from './configError.ts';
+import { formatDuration, parseDuration } from './duration.ts';
+import { isSection, sectionOf } from './isSection.ts';
+import { nearestName } from './nearestName.ts';
+import { timeoutDefaults } from './sections/subgraphs.ts';
+
+type Section = Readonly<Record<string, unknown>>;
+
+/** Finds what is wrong between options that are right each for itself. It reads the configuration as it
+ *  was written and looks past everything of the wrong shape, so that these problems are reported
+ *  together with the schema's. */
+export function checkTogether(input: unknown): ConfigProblem[] {
+  const root = sectionOf(input);
+  return [
+    ...checkSource(sectionOf(root.supergraph), root),
+    ...checkListeners(sectionOf(root.listen), sectionOf(root.admin)),
+    ...checkSubgraphNames(sectionOf(root.supergraph), sectionOf(root.subgraphs)),
+    ...checkTimeouts(sectionOf(root.subgraphs)),
+  ];
+}
+
+function checkSource(supergraph: Section, root: Section): ConfigProblem[] {
+  if (!isSection(root.supergraph)) return [];
+  const [hasFile, hasSubgraphs] = [supergraph.file !== undefined, supergraph.subgraphs !== undefined];
+  if (hasFile === hasSubgraphs) {
+    return [
+      {
+        path: 'supergraph',
+        message: hasFile ? 'names two sources' : 'names no source',
+        expected: 'either `file` or `subgraphs`',
+      },
+    ];
+  }
+  const problems: ConfigProblem[] = [];
+  if (hasFile && supergraph.pollInterval !== undefined) {
+    problems.push({
+      path: 'supergraph.pollInterval',
+      message: 'does not go with `file`',
+      expected: '`watch`',
+    });
+  }
+  if (hasSubgraphs && supergraph.watch !== undefined) {
+    problems.push({
+      path: 'supergraph.watch',
+      message: 'does not go with `subgraphs`',
+      expected: '`pollInterval`',
+    });
+  }
+  if (Array.isArray(supergraph.subgraphs) && supergraph.subgraphs.length === 0) {
+    problems.push({
+      path: 'supergraph.subgraphs',
+      message: 'is empty',
+      expected: 'at least one subgraph with `name` and `url`',
+    });
+  }
+  return problems;
+}
+
+function checkListeners(listen: Section, admin: Section): ConfigProblem[] {
+  const [publicHost, adminHost] = [listen.host ?? loopback, admin.host ?? loopback];
+  const port = admin.port === undefined ? undefined : Number(admin.port);
+  const isShared = publicHost === adminHost || [publicHost, adminHost].some((host) => isEveryAddress(host));
+  if (port === undefined || port === 0 || port !== Number(listen.port) || !isShared) return [];
+  return [
+    {
+      path: 'admin.port',
+      message: `is ${port}, like listen.port`,
+      expected: 'another port: the admin routes are never on the public listener',
+    },
+  ];
+}
+
+function checkSubgraphNames(supergraph: Section, subgraphs: Section): ConfigProblem[] {
+  if (!Array.isArray(supergraph.subgraphs)) return [];
+  const problems: ConfigProblem[] = [];
+  const names = new Set<string>();
+  supergraph.subgraphs.forEach((entry: unknown, index) => {
+    const { name } = sectionOf(entry);
+    if (typeof name !== 'string') return;
+    if (names.has(name)) {
+      problems.push({
+        path: formatConfigPath(['supergraph', 'subgraphs', index, 'name']),
+        message: `is ${JSON.stringify(name)} again`,
+        expected: 'each name once',
+      });
+    }
+    names.add(name);
+  });
+  for (const name of Object.keys(subgraphs)) {
+    if (name === 'all' || names.has(name)) continue;
+    const nearest = nearestName(name, ['all', ...names]);
+    problems.push({
+      path: formatConfigPath(['subgraphs', name]),
+      message: `is not one of supergraph.subgraphs${nearest === undefined ? '' : `; did you mean \`${nearest}\`?`}`,
+      expected: nearest === undefined ? ['all', ...names].join(', ') : '',
+    });
+  }
+  return problems;
+}
+
+function checkTimeouts(subgraphs: Section): ConfigProblem[] {
+  const timeoutsOf = (name: string) => sectionOf(sectionOf(subgraphs[name]).timeouts);
+  const all = timeoutsOf('all');
+  const whole = millisecondsOf(all.deadline) ?? millisecondsOf(timeoutDefaults.deadline) ?? 0;
+  return Object.keys({ all: {}, ...subgraphs }).flatMap((name) => {
+    const own = timeoutsOf(name);
+    const path = (key: string) => formatConfigPath(['subgraphs', name, 'timeouts', key]);
+    const deadline = millisecondsOf(own.deadline) ?? whole;
+    const attempt =
+      millisecondsOf(own.attempt) ??
+      millisecondsOf(all.attempt) ??
+      millisecondsOf(timeoutDefaults.attempt) ??
+      0;
+    const problems: ConfigProblem[] = [];
+    if (deadline > whole) {
+      problems.push({
+        path: path('deadline'),
+        message: `is ${formatDuration(deadline)}, longer than a whole request may take`,
+        expected: `at most subgraphs.all.timeouts.deadline, ${formatDuration(whole)}`,
+      });
+    }
+    const ownKey = own.attempt === undefined ? 'deadline' : 'attempt';
+    if (attempt > deadline && own[ownKey] !== undefined) {
+      problems.push({
+        path: path(ownKey),
+        message: `leaves no room: attempt is ${formatDuration(attempt)}, deadline ${formatDuration(deadline)}`,
+        expected: 'an attempt that is no longer than the deadline',
+      });
+    }
+    return problems;
+  });
+}
+
+const loopback = '127.0.0.1';
+
+function isEveryAddress(host: unknown): boolean {
+  return host === '0.0.0.0' || host === '::';
+}
+
+function millisecondsOf(value: unknown): number | undefined {
+  return typeof value === 'string' ? parseDuration(value) : typeof value === 'number' ? value : undefined;
+}

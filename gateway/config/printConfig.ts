@@ -1,0 +1,33 @@
+import { stringify } from 'yaml';
+import { formatDuration } from './duration.ts';
+import { isSection } from './isSection.ts';
+import { type ConfigJsonSchema, childSchema, configJsonSchema } from './jsonSchema.ts';
+import type { GatewayConfig } from './schema.ts';
+import { formatSize } from './size.ts';
+
+/** The configuration as the YAML of a file that says the same, except that user names, passwords and
+ *  query values in addresses are masked. */
+export function printConfig(config: GatewayConfig): string {
+  return stringify(toOptions(config, configJsonSchema()));
+}
+
+function toOptions(value: unknown, schema: ConfigJsonSchema | undefined): unknown {
+  if (Array.isArray(value)) return value.map((item) => toOptions(item, schema?.items));
+  if (isSection(value)) {
+    return new Map(
+      Object.entries(value).map(([key, item]) => [key, toOptions(item, childSchema(schema, key))]),
+    );
+  }
+  if (typeof value === 'number' && schema?.title === 'duration') return formatDuration(value);
+  if (typeof value === 'number' && schema?.title === 'size') return formatSize(value);
+  return typeof value === 'string' && schema?.title === 'address' ? maskSecrets(value) : value;
+}
+
+function maskSecrets(address: string): string {
+  const url = new URL(address);
+  if (url.username === '' && url.password === '' && url.search === '') return address;
+  if (url.username !== '') url.username = '***';
+  if (url.password !== '') url.password = '***';
+  for (const name of [...url.searchParams.keys()]) url.searchParams.set(name, '***');
+  return url.href;
+}
