@@ -1,0 +1,102 @@
+// The only file that knows the planner package, which is Elastic-2.0 (docs/decisions). It runs in the
+// planner's thread: importing it takes about a tenth of a second, and planning blocks the thread it is on.
+
+import {
+  DEFAULT_SUPPORTED_SUPERGRAPH_FEATURES,
+  operationFromDocument,
+  Supergraph,
+} from '@apollo/federation-internals';
+import { type PlanNode as ApolloPlanNode, QueryPlanner } from '@apollo/query-planner';
+import { GraphQLError, parse, printSchema } from 'graphql';
+import type { PlanRequest } from './planner.ts';
+import type { QueryPlan } from './queryPlan.ts';
+
+export interface ApolloPlannerOptions {
+  readonly sdl: string;
+  /** Most alternative plans compared for one operation; beyond it, the best one so far is taken. */
+  readonly maxEvaluatedPlans: number;
+  /** Most paths followed for one operation. */
+  readonly pathsLimit: number;
+}
+
+export interface ApolloPlanner {
+  /** SDL of what clients see, with the definition of `@defer`. */
+  readonly apiSchemaSdl: string;
+  readonly subgraphs: readonly { readonly name: string; readonly url: string }[];
+  /** Blocks until the plan is made; throws what the planner throws. */
+  plan(request: PlanRequest): QueryPlan;
+}
+
+// A feature that is marked as needed for security or execution refuses the supergraph unless it is listed.
+// `@fromContext` is not in Apollo Gateway's list since its executor has no context rewrites; ours has them.
+const supportedFeatures: ReadonlySet<string> = new Set([
+  ...DEFAULT_SUPPORTED_SUPERGRAPH_FEATURES,
+  'https://specs.apollo.dev/context/v0.1',
+]);
+
+/** Loads a supergraph and makes its planner. Errors: whatever the loader objects to, in its words. */
+export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanner {
+  const supergraph = Supergraph.build(options.sdl, {
+    supportedFeatures: new Set(supportedFeatures),
+    validateSupergraph: true,
+  });
+  const apiSchema = supergraph.apiSchema();
+  const planner = new QueryPlanner(supergraph, {
+    incrementalDelivery: { enableDefer: true },
+    // With reuse on, a named fragment that holds a `@defer` is sent to the subgraph with the directive in it.
+    reuseQueryFragments: false,
+    generateQueryFragments: false,
+    debug: { maxEvaluatedPlans: options.maxEvaluatedPlans, pathsLimit: options.pathsLimit },
+  });
+  return {
+    apiSchemaSdl: printSchema(apiSchema.toGraphQLJSSchema({ includeDefer: true })),
+    subgraphs: [...supergraph.subgraphsMetadata()].map(({ name, url }) => ({ name, url })),
+    // `defer` needs no second planner: without a `@defer` in the document the plan has no Defer node.
+    plan: ({ document }) => {
+      const operation = operationFromDocument(apiSchema, parse(document, { noLocation: true }));
+      return toQueryPlan(planner.buildQueryPlan(operation));
+    },
+  };
+}
+
+/** What a person needs to find the mistake: the loader's message, with the place for a syntax error. */
+export function describeLoadError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const place = error instanceof GraphQLError ? error.locations?.[0] : undefined;
+  // Messages with several causes hold the places already.
+  return place === undefined || error.message.includes('\n')
+    ? error.message
+    : `${error.message} (line ${place.line}, column ${place.column})`;
+}
+
+const limitMessages = [
+  'Exceeded maximum recursive selections',
+  'Number of non-local selections exceeds limit',
+  'Too many options generated',
+];
+
+/** Whether the planner gave up on an operation for its size, and not for a mistake of its own. */
+export function isPlanningLimit(error: unknown): boolean {
+  // The planner recurses along the operation: a stack that overflows means an operation too deep for it.
+  if (error instanceof RangeError) return true;
+  return error instanceof Error && limitMessages.some((start) => error.message.startsWith(start));
+}
+
+type ApolloQueryPlan = ReturnType<QueryPlanner['buildQueryPlan']>;
+
+/** The planner's object written as ours: the same names, without its `undefined` members. */
+function toQueryPlan(plan: ApolloQueryPlan): QueryPlan {
+  return JSON.parse(
+    JSON.stringify(plan, (_key, value: unknown) => (isFetchNode(value) ? completeFetch(value) : value)),
+  ) as QueryPlan;
+}
+
+type ApolloFetchNode = Extract<ApolloPlanNode, { kind: 'Fetch' }>;
+
+function isFetchNode(value: unknown): value is ApolloFetchNode {
+  return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'Fetch';
+}
+
+function completeFetch(node: ApolloFetchNode): ApolloFetchNode {
+  return node.variableUsages === undefined ? { ...node, variableUsages: [] } : node;
+}

@@ -1,0 +1,95 @@
+import { LRUCache } from 'lru-cache';
+
+export interface PlanCacheKey {
+  /** `Supergraph.id`. */
+  readonly supergraphId: string;
+  /** Everything else that the value depends on: the normalised document, folded booleans included. */
+  readonly operation: string;
+}
+
+/** Values made once per operation and supergraph, bounded in number; the least recently used leaves first. */
+export interface PlanCache<Value extends object> {
+  get(key: PlanCacheKey): Value | undefined;
+  /** The kept value, or what `load` makes; concurrent calls with one key share one `load`. A load that
+   *  fails rejects for everyone who waited and leaves nothing behind. */
+  getOrLoad(key: PlanCacheKey, load: () => Promise<Value>): Promise<Value>;
+  /** The most used operations of a supergraph, most used first: what to plan before another one takes over. */
+  mostUsed(supergraphId: string, count: number): string[];
+  /** Drops what belongs to a supergraph that nobody uses any more. A load under way is not kept. */
+  forget(supergraphId: string): void;
+  readonly size: number;
+}
+
+interface Entry<Value> {
+  readonly key: PlanCacheKey;
+  readonly value: Value;
+  uses: number;
+}
+
+interface Loading<Value> {
+  readonly supergraphId: string;
+  readonly promise: Promise<Value>;
+}
+
+export function createPlanCache<Value extends object>(options: {
+  readonly maxEntries: number;
+}): PlanCache<Value> {
+  const entries = new LRUCache<string, Entry<Value>>({ max: options.maxEntries });
+  const loading = new Map<string, Loading<Value>>();
+
+  const use = (text: string): Value | undefined => {
+    const entry = entries.get(text);
+    if (entry === undefined) return undefined;
+    entry.uses += 1;
+    return entry.value;
+  };
+
+  const load = async (text: string, key: PlanCacheKey, make: () => Promise<Value>): Promise<Value> => {
+    // The caller has registered this load before anything of it runs.
+    await undefined;
+    const own = loading.get(text);
+    try {
+      const value = await make();
+      if (loading.get(text) === own) entries.set(text, { key, value, uses: 1 });
+      return value;
+    } finally {
+      if (loading.get(text) === own) loading.delete(text);
+    }
+  };
+
+  return {
+    get: (key) => use(keyText(key)),
+    getOrLoad: (key, make) => {
+      const text = keyText(key);
+      const kept = use(text);
+      if (kept !== undefined) return Promise.resolve(kept);
+      const known = loading.get(text);
+      if (known !== undefined) return known.promise;
+      const promise = load(text, key, make);
+      loading.set(text, { supergraphId: key.supergraphId, promise });
+      return promise;
+    },
+    mostUsed: (supergraphId, count) =>
+      [...entries.values()]
+        .filter((entry) => entry.key.supergraphId === supergraphId)
+        .sort((a, b) => b.uses - a.uses)
+        .slice(0, count)
+        .map((entry) => entry.key.operation),
+    forget: (supergraphId) => {
+      for (const [text, entry] of entries) {
+        if (entry.key.supergraphId === supergraphId) entries.delete(text);
+      }
+      for (const [text, entry] of loading) {
+        if (entry.supergraphId === supergraphId) loading.delete(text);
+      }
+    },
+    get size() {
+      return entries.size;
+    },
+  };
+}
+
+/** Unambiguous, since a supergraph's id is a hash in hex. */
+function keyText(key: PlanCacheKey): string {
+  return `${key.supergraphId} ${key.operation}`;
+}

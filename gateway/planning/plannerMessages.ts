@@ -1,0 +1,23 @@
+// What the gateway's thread and the planner's thread say to each other.
+
+import type { ApolloPlannerOptions } from './apolloPlanner.ts';
+import type { PlanRequest } from './planner.ts';
+
+/** `workerData` of the planner's thread. */
+export type PlannerThreadData = ApolloPlannerOptions;
+
+/** To the planner. One request at a time: the next one is sent when the answer is there. */
+export type ToPlanner = PlanRequest;
+
+export type FromPlanner =
+  | {
+      readonly kind: 'ready';
+      readonly apiSchemaSdl: string;
+      readonly subgraphs: readonly { readonly name: string; readonly url: string }[];
+    }
+  /** The supergraph cannot be loaded; the thread ends. */
+  | { readonly kind: 'refused'; readonly message: string }
+  /** `plan` is JSON text: reading it costs the receiver half of what a structured clone does. */
+  | { readonly kind: 'planned'; readonly plan: string }
+  /** The planner threw; `isTooComplex` where it did so at one of its own limits. */
+  | { readonly kind: 'failed'; readonly message: string; readonly isTooComplex: boolean };

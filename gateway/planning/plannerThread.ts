@@ -1,0 +1,143 @@
+import { Worker } from 'node:worker_threads';
+import type { FromPlanner, PlannerThreadData, ToPlanner } from './plannerMessages.ts';
+import type { QueryPlan } from './queryPlan.ts';
+import { workerEntry } from './workerEntry.ts';
+
+/** Seen in the operating system's thread list. */
+const threadName = 'tributary-plan';
+
+export interface PlannerThreadOptions extends PlannerThreadData {
+  /** Largest heap of the thread, in bytes. */
+  readonly memoryBytes: number;
+}
+
+export interface PlannerThread {
+  readonly apiSchemaSdl: string;
+  readonly subgraphs: readonly { readonly name: string; readonly url: string }[];
+  /** False once the thread is gone or going. */
+  readonly isAlive: () => boolean;
+  /** One plan at a time. Never rejects. A plan that takes longer than `timeoutMs` ends the thread. */
+  plan(request: ToPlanner, timeoutMs: number): Promise<PlanOutcome>;
+  /** Resolves when the thread is gone; a plan under way ends as `lost`. */
+  end(): Promise<void>;
+}
+
+export type PlanOutcome =
+  | { readonly kind: 'planned'; readonly plan: QueryPlan }
+  /** The planner threw. The thread goes on. */
+  | { readonly kind: 'failed'; readonly message: string; readonly isTooComplex: boolean }
+  /** The thread is gone. */
+  | { readonly kind: 'lost'; readonly reason: LossReason };
+
+export type LossReason =
+  | { readonly kind: 'time' }
+  | { readonly kind: 'memory' }
+  | { readonly kind: 'ended' }
+  | { readonly kind: 'crash'; readonly error: unknown };
+
+/** Starts a thread that holds the planner of one supergraph; resolves when it is ready to plan.
+ *  Errors: an `Error` with the loader's message; the signal's reason when it was aborted before. The thread
+ *  is gone in both cases. While it has nothing to do it keeps no process alive. */
+export function startPlannerThread(
+  options: PlannerThreadOptions,
+  signal?: AbortSignal,
+): Promise<PlannerThread> {
+  const { memoryBytes, ...data } = options;
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    const worker = new Worker(workerEntry('plannerWorker', import.meta.url), {
+      name: threadName,
+      workerData: data satisfies PlannerThreadData,
+      resourceLimits: { maxOldGenerationSizeMb: Math.ceil(memoryBytes / 1024 ** 2) },
+    });
+    let lost: LossReason | undefined;
+    let crash: unknown;
+    let finishPlan: ((outcome: PlanOutcome) => void) | undefined;
+
+    const exited = new Promise<void>((gone) => {
+      worker.once('exit', () => {
+        lost ??= crash === undefined ? { kind: 'ended' } : lossByCrash(crash);
+        finishPlan?.({ kind: 'lost', reason: lost });
+        signal?.removeEventListener('abort', abandon);
+        reject(signal?.aborted ? signal.reason : loadFailure(lost, memoryBytes));
+        gone();
+      });
+    });
+    const end = async (): Promise<void> => {
+      lost ??= { kind: 'ended' };
+      // `terminate` settles for a thread that is gone already, too.
+      await worker.terminate();
+      await exited;
+    };
+    const abandon = (): void => void end();
+    signal?.addEventListener('abort', abandon, { once: true });
+
+    worker.once('error', (error) => {
+      crash = error;
+    });
+    worker.on('message', (message: FromPlanner) => {
+      switch (message.kind) {
+        case 'ready':
+          signal?.removeEventListener('abort', abandon);
+          worker.unref();
+          resolve({
+            apiSchemaSdl: message.apiSchemaSdl,
+            subgraphs: message.subgraphs,
+            isAlive: () => lost === undefined,
+            plan,
+            end,
+          });
+          break;
+        case 'refused':
+          lost = { kind: 'crash', error: new Error(message.message) };
+          break;
+        case 'planned':
+          finishPlan?.({ kind: 'planned', plan: JSON.parse(message.plan) as QueryPlan });
+          break;
+        case 'failed':
+          finishPlan?.(message);
+          break;
+      }
+    });
+
+    const plan = (request: ToPlanner, timeoutMs: number): Promise<PlanOutcome> =>
+      new Promise((settle) => {
+        if (lost !== undefined) {
+          settle({ kind: 'lost', reason: lost });
+          return;
+        }
+        const timer = setTimeout(() => {
+          lost = { kind: 'time' };
+          void end();
+        }, timeoutMs);
+        finishPlan = (outcome) => {
+          clearTimeout(timer);
+          finishPlan = undefined;
+          worker.unref();
+          settle(outcome);
+        };
+        worker.ref();
+        worker.postMessage(request);
+      });
+  });
+}
+
+function lossByCrash(error: unknown): LossReason {
+  const isMemory =
+    error instanceof Error && (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY';
+  return isMemory ? { kind: 'memory' } : { kind: 'crash', error };
+}
+
+function loadFailure(reason: LossReason, memoryBytes: number): Error {
+  switch (reason.kind) {
+    case 'memory':
+      return new Error(
+        `the supergraph needs more memory than planning.memory allows (${Math.ceil(memoryBytes / 1024 ** 2)} MB)`,
+      );
+    case 'crash':
+      return reason.error instanceof Error ? reason.error : new Error(String(reason.error));
+    case 'ended':
+    case 'time':
+      return new Error("the planner's thread ended while it loaded the supergraph");
+  }
+}
