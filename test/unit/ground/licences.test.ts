@@ -1,0 +1,78 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+
+const root = join(import.meta.dirname, '../../..');
+
+/** Licences that ask for nothing but notices. Anything else has to be named in LICENSE-DEPENDENCIES.md. */
+const free = new Set([
+  'MIT',
+  'ISC',
+  '0BSD',
+  'BSD-2-Clause',
+  'BSD-3-Clause',
+  'Apache-2.0',
+  'BlueOak-1.0.0',
+  'PSF-2.0',
+]);
+
+interface LockedPackage {
+  readonly dev?: boolean;
+  readonly optional?: boolean;
+}
+
+interface Manifest {
+  readonly name: string;
+  readonly license?: string | { readonly type: string };
+  readonly licenses?: readonly { readonly type: string }[];
+}
+
+function licenceOf(manifest: Manifest): string {
+  const { license, licenses } = manifest;
+  if (typeof license === 'string') return license;
+  return license?.type ?? licenses?.map(({ type }) => type).join(' OR ') ?? 'none';
+}
+
+/** `MIT`, `(MIT OR GPL-2.0)` and `(MIT AND BSD-3-Clause)` are free, `Elastic-2.0` is not. */
+function isFree(expression: string): boolean {
+  const options = expression.replaceAll(/[()]/g, '').split(' OR ');
+  return options.some((option) => option.split(' AND ').every((licence) => free.has(licence.trim())));
+}
+
+async function readPackages(): Promise<Map<string, LockedPackage>> {
+  const lock = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8'));
+  return new Map(Object.entries(lock.packages as Record<string, LockedPackage>));
+}
+
+/** Name and licence of each package that the gateway runs on, as the packages themselves state them. */
+async function productionLicences(): Promise<Map<string, string>> {
+  const licences = new Map<string, string>();
+  for (const [path, { dev, optional }] of await readPackages()) {
+    if (path === '' || dev || optional) continue;
+    const manifest: Manifest = JSON.parse(await readFile(join(root, path, 'package.json'), 'utf8'));
+    licences.set(manifest.name, licenceOf(manifest));
+  }
+  return licences;
+}
+
+async function listedLicences(): Promise<Map<string, string>> {
+  const text = await readFile(join(root, 'LICENSE-DEPENDENCIES.md'), 'utf8');
+  return new Map(
+    [...text.matchAll(/^\| `([^`]+)` \| ([^|]+) \|/gm)].map(([, name = '', licence = '']) => [name, licence]),
+  );
+}
+
+describe('LICENSE-DEPENDENCIES.md', () => {
+  test('lists exactly the installed packages whose licence asks for more than notices', async () => {
+    const licences = await productionLicences();
+    expect(licences.size).toBeGreaterThan(100);
+    const restricted = [...licences].filter(([, licence]) => !isFree(licence));
+    expect(new Map(restricted.sort())).toEqual(await listedLicences());
+  });
+});
+
+describe('package-lock.json', () => {
+  test('names no registry, so that everybody installs from their own', async () => {
+    expect(await readFile(join(root, 'package-lock.json'), 'utf8')).not.toContain('"resolved": "http');
+  });
+});
