@@ -1,0 +1,32 @@
+// Entry of a short-lived thread that does one thing with `@apollo/gateway` and ends.
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { apolloGatewayRefusal, introspectAndCompose, type RunningSubgraph } from './apolloGateway.ts';
+
+export type ApolloGatewayTask =
+  | { readonly kind: 'compose'; readonly subgraphs: readonly RunningSubgraph[] }
+  | { readonly kind: 'check'; readonly sdl: string };
+
+export type ApolloGatewayAnswer =
+  | { readonly kind: 'composed'; readonly sdl: string }
+  | { readonly kind: 'loads' }
+  | { readonly kind: 'refused'; readonly message: string };
+
+async function answer(task: ApolloGatewayTask): Promise<ApolloGatewayAnswer> {
+  switch (task.kind) {
+    case 'compose':
+      return introspectAndCompose(task.subgraphs).then(
+        (sdl) => ({ kind: 'composed', sdl }),
+        (error: unknown) => ({
+          kind: 'refused',
+          message: error instanceof Error ? error.message : String(error),
+        }),
+      );
+    case 'check': {
+      const message = await apolloGatewayRefusal(task.sdl);
+      return message === undefined ? { kind: 'loads' } : { kind: 'refused', message };
+    }
+  }
+}
+
+parentPort?.postMessage(await answer(workerData as ApolloGatewayTask));

@@ -1,0 +1,101 @@
+import { composeServices } from '@apollo/composition';
+import { type DocumentNode, GraphQLError, parse, Source } from 'graphql';
+import { fetchSubgraphSdl } from './sources/fetchSubgraphSdl.ts';
+
+export interface SubgraphInput {
+  readonly name: string;
+  /** Goes into the supergraph; asked for the SDL where none is given. */
+  readonly url: string;
+  readonly sdl?: string;
+}
+
+export interface CompositionNote {
+  /** The composer's code, for example `INVALID_FIELD_SHARING`. */
+  readonly code: string;
+  readonly message: string;
+  /** Schema coordinate, for example `Product.price`, where the note is about one. */
+  readonly coordinate?: string;
+  readonly places: readonly CompositionPlace[];
+}
+
+export interface CompositionPlace {
+  readonly subgraph: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+export type CompositionResult =
+  | { readonly sdl: string; readonly hints: readonly CompositionNote[] }
+  | { readonly errors: readonly CompositionNote[] };
+
+const fetchLimits = { timeoutMs: 10_000, maxBytes: 32 * 1024 ** 2 };
+
+/** Subgraphs → supergraph, with everything that the composer has to say. It blocks the thread while it
+ *  composes: for commands, not for a running gateway. Never rejects for a problem with a subgraph: a schema
+ *  that cannot be had or read is an error in the result (`SUBGRAPH_UNREACHABLE`, `INVALID_GRAPHQL`). */
+export async function composeSupergraph(
+  subgraphs: readonly SubgraphInput[],
+  signal: AbortSignal = new AbortController().signal,
+): Promise<CompositionResult> {
+  const read = await Promise.all(subgraphs.map((subgraph) => readSubgraph(subgraph, signal)));
+  const errors = read.flatMap((entry) => ('error' in entry ? [entry.error] : []));
+  if (errors.length > 0) return { errors };
+
+  const services = read.flatMap((entry) => ('typeDefs' in entry ? [entry] : []));
+  const result = composeServices(services);
+  if (result.errors !== undefined) return { errors: result.errors.map(noteOfError) };
+  return {
+    sdl: result.supergraphSdl,
+    hints: result.hints.map((hint) => ({
+      code: hint.definition.code,
+      message: hint.message,
+      ...(hint.coordinate === undefined ? {} : { coordinate: hint.coordinate }),
+      places: placesOf(hint.nodes),
+    })),
+  };
+}
+
+type ReadSubgraph =
+  | { readonly name: string; readonly url: string; readonly typeDefs: DocumentNode }
+  | { readonly error: CompositionNote };
+
+async function readSubgraph({ name, url, sdl }: SubgraphInput, signal: AbortSignal): Promise<ReadSubgraph> {
+  let text = sdl;
+  try {
+    text ??= await fetchSubgraphSdl({ name, url }, signal, fetchLimits);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const message = `[${name}] ${url} gives no schema: ${reason}`;
+    return { error: { code: 'SUBGRAPH_UNREACHABLE', message, places: [] } };
+  }
+  try {
+    return { name, url, typeDefs: parse(new Source(text, name)) };
+  } catch (error) {
+    if (!(error instanceof GraphQLError)) throw error;
+    const places = (error.locations ?? []).map((place) => ({ subgraph: name, ...place }));
+    return { error: { code: 'INVALID_GRAPHQL', message: `[${name}] ${error.message}`, places } };
+  }
+}
+
+function noteOfError(error: GraphQLError): CompositionNote {
+  const { code } = error.extensions;
+  return {
+    code: typeof code === 'string' ? code : 'UNKNOWN',
+    message: error.message,
+    places: placesOf(error.nodes),
+  };
+}
+
+interface SubgraphNode {
+  readonly subgraph?: string;
+  readonly loc?: { readonly startToken: { readonly line: number; readonly column: number } } | undefined;
+}
+
+/** The composer's nodes name the subgraph that they come from. */
+function placesOf(nodes: readonly SubgraphNode[] | undefined): CompositionPlace[] {
+  return (nodes ?? []).flatMap(({ subgraph, loc }) =>
+    subgraph === undefined || loc === undefined
+      ? []
+      : [{ subgraph, line: loc.startToken.line, column: loc.startToken.column }],
+  );
+}

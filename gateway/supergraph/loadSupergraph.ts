@@ -1,0 +1,61 @@
+import { createHash } from 'node:crypto';
+import { buildSchema, type GraphQLSchema, validateSchema } from 'graphql';
+import { createWorkerPlanner, type PlanningLimits, type WorkerPlanner } from '../planning/workerPlanner.ts';
+import type { SubgraphEntry, Supergraph } from './supergraph.ts';
+import { SupergraphRefusedError } from './supergraphRefusedError.ts';
+
+export interface LoadSupergraphOptions {
+  readonly sdl: string;
+  /** URLs by subgraph name, instead of the supergraph's. Names that it does not have are ignored. */
+  readonly urls?: ReadonlyMap<string, string>;
+  readonly planning: PlanningLimits;
+  /** Ends the loading; the promise is rejected with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** `Supergraph.id` of an SDL. */
+export function supergraphId(sdl: string): string {
+  return createHash('sha256').update(sdl).digest('hex');
+}
+
+/** Makes a snapshot that is ready for its first operation: planner's thread up, API schema built and checked.
+ *  Whoever takes it closes its planner. Errors: `SupergraphRefusedError` that names the cause. */
+export async function loadSupergraph(options: LoadSupergraphOptions): Promise<Supergraph> {
+  const { sdl, urls = new Map<string, string>(), planning, signal } = options;
+  const planner = await createWorkerPlanner({ sdl, signal, ...planning }).catch((error: unknown) => {
+    if (signal?.aborted) throw error;
+    throw new SupergraphRefusedError(error instanceof Error ? error.message : String(error), {
+      cause: error,
+    });
+  });
+  try {
+    return {
+      id: supergraphId(sdl),
+      sdl,
+      apiSchema: buildApiSchema(planner.apiSchemaSdl),
+      subgraphs: nameSubgraphs(planner, urls),
+      planner,
+    };
+  } catch (error) {
+    await planner.close();
+    throw error;
+  }
+}
+
+function buildApiSchema(apiSchemaSdl: string): GraphQLSchema {
+  // The loader made it from a valid supergraph: checking the SDL again would double the time this blocks.
+  const schema = buildSchema(apiSchemaSdl, { assumeValidSDL: true });
+  // Kept by the schema; otherwise the first client's validation would pay for it.
+  const [problem] = validateSchema(schema);
+  if (problem !== undefined) throw new SupergraphRefusedError(`API schema: ${problem.message}`);
+  return schema;
+}
+
+function nameSubgraphs(
+  planner: WorkerPlanner,
+  urls: ReadonlyMap<string, string>,
+): ReadonlyMap<string, SubgraphEntry> {
+  return new Map(
+    planner.subgraphs.map(({ name, url }) => [name, { name, url: urls.get(name) ?? url }] as const),
+  );
+}

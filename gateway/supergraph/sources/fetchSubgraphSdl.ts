@@ -1,0 +1,113 @@
+import { request as requestHttp } from 'node:http';
+import { request as requestHttps } from 'node:https';
+
+export interface SubgraphAddress {
+  readonly name: string;
+  readonly url: string;
+}
+
+export interface FetchSubgraphSdlOptions {
+  /** Longest that one answer may take. */
+  readonly timeoutMs: number;
+  /** Largest answer. */
+  readonly maxBytes: number;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+// Subgraphs that admit known operations only know this text.
+const query = 'query __ApolloGetServiceDefinition__ { _service { sdl } }';
+
+/** Asks a running subgraph for its SDL. Errors: an `Error` that says what is wrong with the answer, or why
+ *  there is none. It stands apart from the client for operations: once per poll, no pool, no batching. */
+export async function fetchSubgraphSdl(
+  address: SubgraphAddress,
+  signal: AbortSignal,
+  options: FetchSubgraphSdlOptions,
+): Promise<string> {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(options.timeoutMs)]);
+  try {
+    const { status, body } = await post(address.url, limit, options);
+    return sdlOf(status, body);
+  } catch (error) {
+    if (limit.aborted && !signal.aborted) {
+      throw new Error(`no answer within ${options.timeoutMs} ms`, { cause: error });
+    }
+    throw error;
+  }
+}
+
+function post(
+  url: string,
+  signal: AbortSignal,
+  { headers, maxBytes }: FetchSubgraphSdlOptions,
+): Promise<{ status: number; body: string }> {
+  return new Promise((resolve, reject) => {
+    const target = new URL(url);
+    const request = (target.protocol === 'https:' ? requestHttps : requestHttp)(target, {
+      method: 'POST',
+      signal,
+      agent: false,
+      headers: { ...headers, 'content-type': 'application/json', accept: 'application/json' },
+    });
+    request.on('error', (error) => reject(describeNetworkError(error)));
+    request.on('response', (response) => {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      response.on('data', (chunk: Buffer) => {
+        size += chunk.length;
+        chunks.push(chunk);
+        if (size > maxBytes) request.destroy(new Error(`its answer is larger than ${maxBytes} bytes`));
+      });
+      response.on('error', reject);
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }),
+      );
+    });
+    request.end(JSON.stringify({ query }));
+  });
+}
+
+/** Several attempts (IPv4 and IPv6) fail with an error that has no message of its own. */
+function describeNetworkError(error: Error): Error {
+  if (error.message !== '') return error;
+  const causes = error instanceof AggregateError ? error.errors : [];
+  return new Error(
+    causes.map((cause) => (cause instanceof Error ? cause.message : String(cause))).join('; '),
+    {
+      cause: error,
+    },
+  );
+}
+
+function sdlOf(status: number, body: string): string {
+  const answer = parseJson(body);
+  const messages = errorMessages(answer);
+  if (messages.length > 0) throw new Error(messages.join('\n'));
+  const sdl = member(member(member(answer, 'data'), '_service'), 'sdl');
+  if (typeof sdl === 'string' && sdl.trim() !== '') return sdl;
+  throw new Error(
+    answer === undefined
+      ? `it answered with status ${status} and no JSON`
+      : `its answer (status ${status}) holds no SDL at data._service.sdl`,
+  );
+}
+
+function errorMessages(answer: unknown): string[] {
+  const errors = member(answer, 'errors');
+  if (!Array.isArray(errors)) return [];
+  return errors.map((error) => String(member(error, 'message') ?? 'an error without a message'));
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function member(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+    ? (value as Record<string, unknown>)[name]
+    : undefined;
+}
