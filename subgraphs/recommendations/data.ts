@@ -1,0 +1,27 @@
+import { readGenerated } from '../shared/readGenerated.ts';
+import type { ProductReference, RecommendationsFile, Suggestion } from '../shared/records.ts';
+
+type ProductRecommendations = RecommendationsFile['products'][number];
+type CategoryTrend = RecommendationsFile['categories'][number];
+
+export interface RecommendationsStore {
+  readonly trends: readonly CategoryTrend[];
+  /** By whichever of the two keys is given. */
+  findProduct(reference: Partial<ProductReference>): ProductRecommendations | null;
+  findTrend(department: string, slug: string): CategoryTrend | null;
+  listSuggestions(username: string): readonly Suggestion[];
+}
+
+export function createStore(): RecommendationsStore {
+  const { categories, products, accounts } = readGenerated<RecommendationsFile>('recommendations');
+  const byId = new Map(products.map((product) => [product.id, product]));
+  const byUpc = new Map(products.map((product) => [product.upc, product]));
+  const suggestions = new Map(accounts.map((account) => [account.username, account.suggestions]));
+  return {
+    trends: categories,
+    findProduct: ({ id, upc }) => (id === undefined ? byUpc.get(upc ?? '') : byId.get(id)) ?? null,
+    findTrend: (department, slug) =>
+      categories.find((category) => category.department === department && category.slug === slug) ?? null,
+    listSuggestions: (username) => suggestions.get(username) ?? [],
+  };
+}

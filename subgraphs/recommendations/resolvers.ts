@@ -1,0 +1,65 @@
+import type { ProductReference, RecommendationsFile } from '../shared/records.ts';
+import type { ResolverMap, SubgraphContext } from '../shared/subgraphDefinition.ts';
+import type { RecommendationsStore } from './data.ts';
+
+type Context = SubgraphContext<RecommendationsStore>;
+type CategoryTrend = RecommendationsFile['categories'][number];
+
+/** What `Product.popularity` requires. */
+interface PopularityParent {
+  readonly averageRating: number | null;
+  readonly reviewCount: number;
+}
+
+const enoughPieces = 5;
+const reorderUpTo = 40;
+
+function upTo<T>(items: readonly T[], first: number): readonly T[] {
+  return items.slice(0, Math.max(0, first));
+}
+
+/** Good ratings count for more the more there are of them. */
+function scorePopularity({ averageRating, reviewCount }: PopularityParent): number {
+  if (averageRating === null) return 0;
+  return Math.round((averageRating / 5) * (1 - 1 / (1 + reviewCount)) * 1000) / 1000;
+}
+
+export const resolvers: ResolverMap<RecommendationsStore> = {
+  Query: {
+    trending: (_root, { department, first }: { department?: string | null; first: number }, { store }) =>
+      upTo(
+        store.trends
+          .filter((category) => department == null || category.department === department)
+          .flatMap(({ trending }) => trending.slice(0, 2)),
+        first,
+      ),
+  },
+  Product: {
+    // Keeps what the reference brings along: the required fields come that way.
+    __resolveReference(reference: Partial<ProductReference>, { store }: Context) {
+      const product = store.findProduct(reference);
+      return product === null ? null : { ...reference, id: product.id, upc: product.upc };
+    },
+    recommended: (parent: ProductReference, { first }: { first: number }, { store }) =>
+      upTo(store.findProduct(parent)?.recommended ?? [], first),
+    boughtTogether: (parent: ProductReference, _args, { store }) =>
+      store.findProduct(parent)?.boughtTogether ?? [],
+    popularity: (parent: PopularityParent) => scorePopularity(parent),
+  },
+  Category: {
+    __resolveReference: ({ department, slug }: CategoryTrend, { store }: Context) =>
+      store.findTrend(department, slug),
+    trending: ({ department, slug }: CategoryTrend, { first }: { first: number }, { store }) =>
+      upTo(store.findTrend(department, slug)?.trending ?? [], first),
+  },
+  Account: {
+    __resolveReference: (reference: { username: string }) => reference,
+    suggestions: ({ username }: { username: string }, { first }: { first: number }, { store }) =>
+      upTo(store.listSuggestions(username), first),
+  },
+  StockItem: {
+    __resolveReference: (reference: object) => reference,
+    reorder: ({ quantity }: { quantity: number }) =>
+      quantity < enoughPieces ? reorderUpTo - quantity : null,
+  },
+};

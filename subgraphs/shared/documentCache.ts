@@ -1,0 +1,34 @@
+import { type DocumentNode, GraphQLError, type GraphQLSchema, parse, validate } from 'graphql';
+
+export interface CheckedDocument {
+  readonly document: DocumentNode | null;
+  /** Why the document must not be executed; empty when it may. */
+  readonly errors: readonly GraphQLError[];
+}
+
+/** Parses and validates each text once; forgets the texts that came first when there are too many. */
+export function createDocumentCache(
+  schema: GraphQLSchema,
+  maxEntries: number,
+): (query: string) => CheckedDocument {
+  const checked = new Map<string, CheckedDocument>();
+
+  function check(query: string): CheckedDocument {
+    try {
+      const document = parse(query, { noLocation: true });
+      return { document, errors: validate(schema, document) };
+    } catch (error) {
+      if (error instanceof GraphQLError) return { document: null, errors: [error] };
+      throw error;
+    }
+  }
+
+  return (query) => {
+    const known = checked.get(query);
+    if (known !== undefined) return known;
+    const fresh = check(query);
+    checked.set(query, fresh);
+    if (checked.size > maxEntries) checked.delete(checked.keys().next().value as string);
+    return fresh;
+  };
+}

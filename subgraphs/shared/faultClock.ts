@@ -1,0 +1,21 @@
+import { setTimeout } from 'node:timers/promises';
+
+/** The time that faults pass. Tests put their own in its place. */
+export interface FaultClock {
+  /** Rejects with the signal's reason as soon as it aborts. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+export const systemFaultClock: FaultClock = {
+  async sleep(ms, signal) {
+    await setTimeout(ms, undefined, { signal });
+  },
+};
+
+/** Never resolves; rejects with the signal's reason when it aborts. */
+export function waitForAbort(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}

@@ -1,0 +1,106 @@
+import {
+  defaultFieldResolver,
+  GraphQLError,
+  type GraphQLField,
+  type GraphQLSchema,
+  isObjectType,
+} from 'graphql';
+import { type FaultClock, systemFaultClock, waitForAbort } from './faultClock.ts';
+import { type Fault, FaultSpecError, type Faults, type Latency } from './parseFaults.ts';
+import { createRandom, type Random } from './random.ts';
+
+type Field = GraphQLField<unknown, { readonly signal: AbortSignal }>;
+
+export interface FaultInjector {
+  readonly faults: Faults;
+  /** Puts these faults in the place of all former ones. Throws `FaultSpecError` and changes nothing where a
+   *  target does not exist. */
+  replace(faults: Faults): void;
+  /** What `*` does to a request: waits, hangs until the abort, or throws. */
+  passRequest(signal: AbortSignal): Promise<void>;
+}
+
+const wholeSubgraph = '*';
+/** How many standard deviations above the mean the 99th percentile of a normal distribution lies. */
+const deviationsToP99 = 2.3263;
+
+/** Puts faults on fields by exchanging their resolvers, so that a field without faults costs nothing. */
+export function createFaultInjector(
+  schema: GraphQLSchema,
+  clock: FaultClock = systemFaultClock,
+): FaultInjector {
+  let current: Faults = { targets: {} };
+  let passWhole: ((signal: AbortSignal) => Promise<void>) | null = null;
+  const originals = new Map<Field, Field['resolve']>();
+
+  function replace(faults: Faults): void {
+    const fields = Object.keys(faults.targets)
+      .filter((target) => target !== wholeSubgraph)
+      .map((target) => [target, findField(schema, target)] as const);
+
+    for (const [field, resolve] of originals) {
+      if (resolve === undefined) delete field.resolve;
+      else field.resolve = resolve;
+    }
+    originals.clear();
+    current = faults;
+
+    const passFor = (target: string) =>
+      createPass(faults.targets[target] ?? {}, faults.seed ?? 1, target, clock);
+    passWhole = wholeSubgraph in faults.targets ? passFor(wholeSubgraph) : null;
+    for (const [target, field] of fields) {
+      originals.set(field, field.resolve);
+      const resolve = field.resolve ?? defaultFieldResolver;
+      const pass = passFor(target);
+      field.resolve = async (parent, args, context, info) => {
+        await pass(context.signal);
+        return resolve(parent, args, context, info);
+      };
+    }
+  }
+
+  return {
+    replace,
+    get faults() {
+      return current;
+    },
+    async passRequest(signal) {
+      await passWhole?.(signal);
+    },
+  };
+}
+
+function findField(schema: GraphQLSchema, target: string): Field {
+  const [typeName = '', fieldName = ''] = target.split('.');
+  const type = schema.getType(typeName);
+  const field = isObjectType(type) ? type.getFields()[fieldName] : undefined;
+  if (field === undefined) {
+    throw new FaultSpecError(`${target}: this subgraph has no such field; name a Type.field of it, or *`);
+  }
+  return field as Field;
+}
+
+function createPass(fault: Fault, seed: number, target: string, clock: FaultClock) {
+  // Each target has its own sequence: what one field draws never shifts another's.
+  const random = createRandom([...target].reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), seed) | 0);
+  const { latency, errorRate = 0, hangRate = 0 } = fault;
+  return async (signal: AbortSignal): Promise<void> => {
+    // All three are drawn at each call, so that changing one rate leaves the other draws as they were.
+    const latencyMs = latency === undefined ? 0 : drawLatencyMs(latency, random);
+    const isHanging = random.chance(hangRate);
+    const isFailing = random.chance(errorRate);
+    if (latencyMs > 0) await clock.sleep(latencyMs, signal);
+    if (isHanging) await waitForAbort(signal);
+    if (isFailing) {
+      throw new GraphQLError(`Injected fault at ${target}`, { extensions: { code: 'INJECTED_FAULT' } });
+    }
+  };
+}
+
+function drawLatencyMs(latency: Latency, random: Random): number {
+  if (typeof latency === 'number') return latency;
+  // Box and Muller: two uniform numbers make a normal one. `1 -` keeps the logarithm away from zero.
+  const normal = Math.sqrt(-2 * Math.log(1 - random.next())) * Math.cos(2 * Math.PI * random.next());
+  const deviation = Math.log(latency.p99 / latency.p50) / deviationsToP99;
+  return latency.p50 * Math.exp(normal * deviation);
+}

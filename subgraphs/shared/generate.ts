@@ -1,0 +1,313 @@
+import { writeFileSync } from 'node:fs';
+import { createRandom, type Random } from './random.ts';
+import type {
+  AccountRecord,
+  AccountsFile,
+  InventoryFile,
+  MediaRecord,
+  ProductRecord,
+  ProductsFile,
+  QuestionRecord,
+  RecommendationsFile,
+  ReviewRecord,
+  ReviewsFile,
+} from './records.ts';
+import {
+  brands,
+  type CategoryWords,
+  categories,
+  countries,
+  questionTexts,
+  ratingWords,
+  usernameAdjectives,
+  usernameNouns,
+  warehouses,
+} from './vocabulary.ts';
+
+const accountCount = 320;
+const reviewCount = 2400;
+const questionCount = 120;
+
+export const generatedDirectory = new URL('./generated/', import.meta.url);
+
+/** File name to text of everything under `generated/`; the same on every machine and every run. */
+export function generate(): ReadonlyMap<string, string> {
+  const accounts = generateAccounts(createRandom(1));
+  const products = generateProducts(createRandom(2));
+  const inventory = generateInventory(createRandom(3), products);
+  const reviews = generateReviews(createRandom(4), accounts, products);
+  const recommendations = generateRecommendations(createRandom(5), accounts, products);
+  return new Map(
+    Object.entries({ accounts, products, inventory, reviews, recommendations }).map(
+      ([name, file]): [string, string] => [`${name}.json`, printFile(file)],
+    ),
+  );
+}
+
+/** One record a line: small enough to commit, and a change shows as the lines it changed. */
+function printFile(file: object): string {
+  const sections = Object.entries(file).map(([name, records]) => {
+    const lines = (records as unknown[]).map((record) => `    ${JSON.stringify(record)}`);
+    return `  ${JSON.stringify(name)}: [\n${lines.join(',\n')}\n  ]`;
+  });
+  return `{\n${sections.join(',\n')}\n}\n`;
+}
+
+/** An instant between the two years' starts, whole seconds, in UTC. */
+function randomInstant(random: Random, fromYear: number, toYear: number): string {
+  const from = Date.UTC(fromYear, 0) / 1000;
+  const to = Date.UTC(toYear, 0) / 1000;
+  return new Date(random.integer(from, to) * 1000).toISOString();
+}
+
+function capitalise(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1);
+}
+
+function generateAccounts(random: Random): AccountsFile {
+  const accounts: AccountRecord[] = [];
+  for (let index = 0; index < accountCount; index++) {
+    // 25 and 24 have no common divisor, so the pairs repeat after 600 accounts only.
+    const adjective = usernameAdjectives[index % usernameAdjectives.length] as string;
+    const noun = usernameNouns[index % usernameNouns.length] as string;
+    const username = `${adjective}-${noun}`;
+    accounts.push({
+      id: `a${index + 1}`,
+      username,
+      displayName: `${capitalise(adjective)} ${capitalise(noun)}`,
+      email: `${username}@mail.example`,
+      role: index % 40 === 0 ? 'STAFF' : index % 15 === 0 ? 'MODERATOR' : 'CUSTOMER',
+      country: random.pick(countries),
+      joinedAt: randomInstant(random, 2019, 2025),
+      loyaltyPoints: random.integer(0, 4200),
+      preferences: {
+        newsletter: random.chance(0.4),
+        theme: random.pick(['light', 'dark', 'system']),
+        favouriteDepartments: random.sample(['KITCHEN', 'OUTDOOR', 'HOME', 'OFFICE'], random.integer(0, 2)),
+      },
+    });
+  }
+  return { accounts };
+}
+
+function generateProducts(random: Random): ProductsFile {
+  const products: ProductRecord[] = [];
+  for (const category of categories) {
+    for (const noun of category.nouns) {
+      for (const variant of category.variants) {
+        products.push(generateProduct(random, category, noun, variant, products.length + 1));
+      }
+    }
+  }
+  return {
+    brands: [...brands],
+    categories: categories.map(({ department, slug, name, description }) => ({
+      department,
+      slug,
+      name,
+      description,
+    })),
+    products,
+  };
+}
+
+function generateProduct(
+  random: Random,
+  category: CategoryWords,
+  noun: string,
+  variant: string,
+  number: number,
+): ProductRecord {
+  const id = `p${number}`;
+  const name = `${noun}, ${variant}`;
+  const material = random.pick(category.materials);
+  const priceCents = random.integer(...category.price) * 100 + random.pick([0, 50, 90, 95]);
+  const isReduced = random.chance(0.3);
+  return {
+    id,
+    // In the range kept for shops' own codes, and far from the id on purpose: an entity looked up by the wrong key is not found.
+    upc: String(2_000_000_000_000 + ((number * 7919) % 100_003) * 7),
+    name,
+    tagline: random.chance(0.8) ? `${capitalise(random.pick(category.uses))}, done well.` : null,
+    description: [`Made of ${material}.`, random.pick(category.features), random.pick(category.care)].join(
+      ' ',
+    ),
+    brandId: random.pick(brands).id,
+    department: category.department,
+    categorySlug: category.slug,
+    priceCents,
+    listPriceCents: isReduced ? Math.round((priceCents * random.integer(110, 160)) / 100) : null,
+    weightGrams: random.integer(...category.weight),
+    dimensions: random.chance(0.9)
+      ? {
+          length: random.integer(...category.side),
+          width: random.integer(...category.side),
+          height: random.integer(...category.side),
+        }
+      : null,
+    attributes: { material, variant, origin: random.pick(countries), madeToOrder: random.chance(0.1) },
+    tags: random.sample(category.tags, random.integer(0, category.tags.length)),
+    sizeChart: random.chance(0.25)
+      ? [
+          ['Size', ...category.variants],
+          ['Length (cm)', ...category.variants.map(() => String(random.integer(...category.side)))],
+          ['Weight (g)', ...category.variants.map(() => String(random.integer(...category.weight)))],
+        ]
+      : null,
+    media: generateMedia(random, id, name),
+    warrantyMonths: random.pick([null, 12, 24, 60, 120]),
+    lastKnownInStock: random.chance(0.5),
+    sold: random.integer(3, 9000),
+    releasedAt: randomInstant(random, 2021, 2026),
+  };
+}
+
+function generateMedia(random: Random, productId: string, name: string): MediaRecord[] {
+  const media: MediaRecord[] = [];
+  const imageCount = random.integer(1, 3);
+  for (let index = 1; index <= imageCount; index++) {
+    media.push({
+      __typename: 'Image',
+      id: `${productId}-m${index}`,
+      alt: index === 1 ? name : `${name}, view ${index}`,
+      width: 640,
+      height: index === 1 ? 640 : 480,
+    });
+  }
+  if (random.chance(0.3)) {
+    media.push({
+      __typename: 'Video',
+      id: `${productId}-m${imageCount + 1}`,
+      alt: `${name} in use`,
+      durationSeconds: random.integer(12, 95),
+    });
+  }
+  return media;
+}
+
+function generateInventory(random: Random, { products }: ProductsFile): InventoryFile {
+  const stock: InventoryFile['stock'] = [];
+  for (const { upc } of products) {
+    // Some products are sold out everywhere, some are kept in one place only.
+    const isSoldOut = random.chance(0.08);
+    for (const { code } of random.sample(warehouses, random.integer(1, warehouses.length))) {
+      stock.push({ upc, warehouseCode: code, quantity: isSoldOut ? 0 : random.integer(0, 80) });
+    }
+  }
+  return { warehouses: [...warehouses], stock };
+}
+
+function generateReviews(
+  random: Random,
+  { accounts }: AccountsFile,
+  { products }: ProductsFile,
+): ReviewsFile {
+  const reviews: ReviewRecord[] = [];
+  for (let index = 1; index <= reviewCount; index++) {
+    // Squared, so that some products have dozens of reviews and some have none.
+    const product = products[Math.floor(random.next() ** 2 * products.length)] as ProductRecord;
+    const rating = random.pick([1, 2, 3, 3, 4, 4, 4, 5, 5, 5, 5]);
+    const words = ratingWords[rating - 1];
+    const category = categories.find(({ slug }) => slug === product.categorySlug);
+    if (words === undefined || category === undefined) throw new Error(`No words for ${product.id}`);
+    const noun = (product.name.split(',')[0] ?? product.name).toLowerCase();
+    const body = [random.pick(words.openings), random.pick(words.details), random.pick(words.endings)]
+      .join(' ')
+      .replaceAll('{noun}', noun)
+      .replaceAll('{use}', random.pick(category.uses));
+    const pictured = random.chance(0.1) ? random.sample(product.media, 2) : [];
+    reviews.push({
+      id: `r${index}`,
+      productId: product.id,
+      authorId: random.pick(accounts).id,
+      rating,
+      title: random.chance(0.85) ? random.pick(words.titles) : null,
+      body,
+      helpfulVotes: random.integer(0, 40),
+      isVerifiedPurchase: random.chance(0.7),
+      mediaIds: pictured.map(({ id }) => id),
+      createdAt: randomInstant(random, 2023, 2026),
+    });
+  }
+
+  const questions: QuestionRecord[] = [];
+  for (let index = 1; index <= questionCount; index++) {
+    const text = random.pick(questionTexts);
+    questions.push({
+      id: `q${index}`,
+      productId: random.pick(products).id,
+      authorId: random.pick(accounts).id,
+      body: text.question,
+      createdAt: randomInstant(random, 2023, 2026),
+      answers: text.answers.map((body, position) => ({
+        id: `q${index}-${position + 1}`,
+        authorId: random.pick(accounts).id,
+        body,
+        createdAt: randomInstant(random, 2025, 2026),
+      })),
+    });
+  }
+
+  const likes = products
+    .flatMap(({ media }) => media)
+    .filter(() => random.chance(0.3))
+    .map(({ id }) => ({
+      mediaId: id,
+      accountIds: random.sample(accounts, random.integer(1, 9)).map((a) => a.id),
+    }));
+
+  return {
+    authors: accounts.map(({ id, username }) => ({ id, username })),
+    products: products.map(({ id }) => ({ id })),
+    reviews,
+    questions,
+    likes,
+  };
+}
+
+function generateRecommendations(
+  random: Random,
+  { accounts }: AccountsFile,
+  { products, categories: shelves }: ProductsFile,
+): RecommendationsFile {
+  const refer = ({ id, upc }: ProductRecord) => ({ id, upc });
+  const reasons = ['SIMILAR', 'BOUGHT_TOGETHER', 'TRENDING'] as const;
+  return {
+    categories: shelves.map(({ department, slug, name }) => ({
+      department,
+      slug,
+      name,
+      trending: random
+        .sample(
+          products.filter((product) => product.categorySlug === slug),
+          8,
+        )
+        .map(refer),
+    })),
+    products: products.map((product) => {
+      const others = products.filter(({ id }) => id !== product.id);
+      const neighbours = others.filter(({ categorySlug }) => categorySlug === product.categorySlug);
+      return {
+        ...refer(product),
+        recommended: [...random.sample(neighbours, 5), ...random.sample(others, 3)]
+          .filter((other, index, all) => all.indexOf(other) === index)
+          .map(refer),
+        boughtTogether: Array.from({ length: random.integer(0, 3) }, () =>
+          random.sample(others, random.integer(1, 3)).map(refer),
+        ),
+      };
+    }),
+    accounts: accounts.map(({ username }) => ({
+      username,
+      suggestions: random.sample(products, random.integer(0, 5)).map((product) => ({
+        product: refer(product),
+        reason: random.pick(reasons),
+        score: random.integer(100, 1000) / 1000,
+      })),
+    })),
+  };
+}
+
+if (import.meta.main) {
+  for (const [name, text] of generate()) writeFileSync(new URL(name, generatedDirectory), text);
+}

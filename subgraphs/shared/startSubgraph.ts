@@ -1,0 +1,205 @@
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type ExecutionResult, execute, GraphQLError } from 'graphql';
+import { createDocumentCache } from './documentCache.ts';
+import type { FaultClock } from './faultClock.ts';
+import { createFaultInjector, type FaultInjector } from './faults.ts';
+import { FaultSpecError, type Faults, parseFaults, readFaults } from './parseFaults.ts';
+import { BodyError, readJsonBody } from './readJsonBody.ts';
+import { createRequestRecorder, type RequestLog } from './requestLog.ts';
+import { serveSubscriptions } from './serveSubscriptions.ts';
+import { buildSchemaOf, type SubgraphContext, type SubgraphDefinition } from './subgraphDefinition.ts';
+
+export interface StartSubgraphOptions<Store> {
+  /** 0 for any free one. The definition's own when left out. */
+  readonly port?: number;
+  /** 127.0.0.1 when left out. */
+  readonly host?: string;
+  /** Faults from the start on, as text for `parseFaults` or already read. None when left out. */
+  readonly faults?: string | Faults;
+  /** The data to serve; fresh data when left out. */
+  readonly store?: Store;
+  readonly clock?: FaultClock;
+  /** How many of the newest requests stay readable in full; 1,000 when left out. Counts cover all. */
+  readonly keepRequests?: number;
+}
+
+export interface RunningSubgraph<Store = unknown> {
+  readonly name: string;
+  /** The GraphQL endpoint. */
+  readonly url: string;
+  /** The endpoint of subscriptions, over `graphql-transport-ws`. */
+  readonly subscriptionUrl: string;
+  readonly port: number;
+  readonly store: Store;
+  readonly faults: FaultInjector;
+  readonly requests: RequestLog;
+  /** Ends everything that is under way, hangs included, and frees the port. */
+  close(): Promise<void>;
+}
+
+interface GraphQLParams {
+  readonly query: string;
+  readonly operationName: string | null;
+  readonly variables: Readonly<Record<string, unknown>>;
+}
+
+const maxBodyBytes = 50_000_000;
+const maxDocuments = 1000;
+const graphqlResponse = 'application/graphql-response+json';
+
+/** Serves one subgraph: `POST /graphql`, `/ws` for subscriptions, and for whoever turns the demo's knobs
+ *  `GET|POST /faults` and `GET|DELETE /requests`. Rejects with `FaultSpecError` where `faults` are wrong. */
+export async function startSubgraph<Store>(
+  definition: SubgraphDefinition<Store>,
+  options: StartSubgraphOptions<Store> = {},
+): Promise<RunningSubgraph<Store>> {
+  const { port = definition.defaultPort, host = '127.0.0.1', keepRequests = 1000 } = options;
+  const store = options.store ?? definition.createStore();
+  const schema = buildSchemaOf(definition);
+  const checkDocument = createDocumentCache(schema, maxDocuments);
+  const recorder = createRequestRecorder(keepRequests);
+  const faults = createFaultInjector(schema, options.clock);
+  if (options.faults !== undefined) {
+    faults.replace(typeof options.faults === 'string' ? parseFaults(options.faults) : options.faults);
+  }
+  /** One for each request under way. */
+  const underWay = new Set<AbortController>();
+
+  function createContext(authorization: unknown, signal: AbortSignal): SubgraphContext<Store> {
+    return { store, viewerId: readViewerId(authorization), signal };
+  }
+
+  async function answer(params: GraphQLParams, headers: IncomingHttpHeaders, signal: AbortSignal) {
+    const { document, errors } = checkDocument(params.query);
+    if (document === null || errors.length > 0) return { errors };
+    return execute({
+      schema,
+      document,
+      operationName: params.operationName,
+      variableValues: params.variables,
+      contextValue: createContext(headers.authorization, signal),
+    });
+  }
+
+  async function serveGraphQL(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method !== 'POST') {
+      response.setHeader('allow', 'POST');
+      return sendJson(response, 405, { errors: [{ message: 'Only POST is supported' }] });
+    }
+    const mediaType = request.headers.accept?.includes(graphqlResponse)
+      ? graphqlResponse
+      : 'application/json';
+    const params = readParams(await readJsonBody(request, maxBodyBytes));
+    const { headers } = request;
+    const settle = recorder.record({ transport: 'http', ...params, headers });
+    const abort = new AbortController();
+    underWay.add(abort);
+    // Covers both ways out: after `finish` there is nothing left that the abort could end.
+    response.once('close', () => {
+      underWay.delete(abort);
+      settle(response.writableFinished ? 'answered' : 'aborted');
+      abort.abort();
+    });
+    try {
+      await faults.passRequest(abort.signal);
+      const result: ExecutionResult = await answer(params, headers, abort.signal);
+      const hasRun = 'data' in result;
+      sendJson(response, hasRun || mediaType !== graphqlResponse ? 200 : 400, result, mediaType);
+    } catch (error) {
+      if (abort.signal.aborted) return void response.destroy();
+      if (!(error instanceof GraphQLError)) throw error;
+      sendJson(response, 503, { errors: [error] }, mediaType);
+    }
+  }
+
+  async function serveFaults(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method === 'POST') faults.replace(readFaults(await readJsonBody(request, maxBodyBytes)));
+    sendJson(response, 200, faults.faults);
+  }
+
+  function serveRequests(request: IncomingMessage, response: ServerResponse): void {
+    if (request.method === 'DELETE') recorder.log.reset();
+    sendJson(response, 200, { counts: recorder.log.counts, recent: recorder.log.recent });
+  }
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = request.url?.split('?')[0];
+    if (path === '/graphql') return serveGraphQL(request, response);
+    if (path === '/faults') return serveFaults(request, response);
+    if (path === '/requests') return serveRequests(request, response);
+    if (path === '/health') return sendJson(response, 200, { name: definition.name });
+    sendJson(response, 404, { errors: [{ message: 'Only /graphql, /ws, /faults, /requests, /health' }] });
+  }
+
+  const server = createServer((request, response) => {
+    serve(request, response).catch((error: unknown) => {
+      if (response.headersSent || response.destroyed) return void response.destroy();
+      const status = error instanceof BodyError ? error.status : error instanceof FaultSpecError ? 400 : 500;
+      sendJson(response, status, {
+        errors: [{ message: error instanceof Error ? error.message : 'Failed' }],
+      });
+    });
+  });
+
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, resolve);
+  });
+  // Only now: a WebSocket server takes errors of listening for its own and prints them.
+  const subscriptions = serveSubscriptions({ server, schema, createContext, record: recorder.record });
+  const listening = (server.address() as AddressInfo).port;
+  const origin = `${host.includes(':') ? `[${host}]` : host}:${listening}`;
+
+  return {
+    name: definition.name,
+    url: `http://${origin}/graphql`,
+    subscriptionUrl: `ws://${origin}/ws`,
+    port: listening,
+    store,
+    faults,
+    requests: recorder.log,
+    async close() {
+      const closed = new Promise<void>((resolve) => {
+        server.close(() => resolve());
+      });
+      for (const abort of underWay) abort.abort();
+      await subscriptions.dispose();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+/** The account named by `Demo <id>`: enough to tell identities apart, no protection whatsoever. */
+function readViewerId(authorization: unknown): string | null {
+  const match = typeof authorization === 'string' ? /^Demo (\S+)$/.exec(authorization) : null;
+  return match?.[1] ?? null;
+}
+
+function readParams(body: unknown): GraphQLParams {
+  const { query, operationName, variables } = (body ?? {}) as Record<string, unknown>;
+  if (typeof query !== 'string') throw new BodyError(400, '`query` must be text');
+  if (variables != null && (typeof variables !== 'object' || Array.isArray(variables))) {
+    throw new BodyError(400, '`variables` must be an object');
+  }
+  return {
+    query,
+    operationName: typeof operationName === 'string' ? operationName : null,
+    variables: (variables ?? {}) as Record<string, unknown>,
+  };
+}
+
+function sendJson(
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  mediaType = 'application/json',
+): void {
+  const text = JSON.stringify(body);
+  response.writeHead(status, {
+    'content-type': `${mediaType}; charset=utf-8`,
+    'content-length': Buffer.byteLength(text),
+  });
+  response.end(text);
+}
