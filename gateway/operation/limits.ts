@@ -1,0 +1,184 @@
+import {
+  type DirectiveNode,
+  type DocumentNode,
+  type FragmentDefinitionNode,
+  Kind,
+  Lexer,
+  type SelectionSetNode,
+  Source,
+  TokenKind,
+} from 'graphql';
+
+/** What one operation may have at most, with fragment spreads expanded. The names are those of the
+ *  configuration's `limits`. */
+export interface OperationLimits {
+  /** Lexical tokens of the whole text. */
+  readonly tokens: number;
+  /** Nested selection sets; an inline fragment is a level too, a spread is not. Lists and objects within
+   *  arguments may nest as deep. */
+  readonly depth: number;
+  readonly aliases: number;
+  readonly rootFields: number;
+  readonly directives: number;
+  readonly deferredFragments: number;
+  /** Fields and fragments. */
+  readonly recursiveSelections: number;
+}
+
+/** A limit that a text goes beyond. */
+export interface ExceededLimit {
+  readonly limit: keyof OperationLimits;
+  /** At least this much was found: counting ends at the limit where going on would cost. */
+  readonly value: number;
+  readonly allowed: number;
+}
+
+/** Checks what can be seen without a parser, which calls itself for each level of nesting: only a text that
+ *  passes is safe to parse. A text that is no GraphQL passes up to its first mistake. */
+export function findExceededTextLimit(text: string, limits: OperationLimits): ExceededLimit | undefined {
+  const lexer = new Lexer(new Source(text));
+  let tokens = 0;
+  let selectionDepth = 0;
+  let valueDepth = 0;
+  let isInParentheses = false;
+  for (;;) {
+    const kind = nextTokenKind(lexer);
+    if (kind === undefined || kind === TokenKind.EOF) return undefined;
+    tokens++;
+    if (tokens > limits.tokens) return { limit: 'tokens', value: tokens, allowed: limits.tokens };
+    if (kind === TokenKind.PAREN_L || kind === TokenKind.PAREN_R) {
+      isInParentheses = kind === TokenKind.PAREN_L;
+      valueDepth = 0;
+    } else if (kind === TokenKind.BRACE_L || kind === TokenKind.BRACKET_L) {
+      const depth = isInParentheses ? ++valueDepth : ++selectionDepth;
+      if (depth > limits.depth) return { limit: 'depth', value: depth, allowed: limits.depth };
+    } else if (kind === TokenKind.BRACE_R || kind === TokenKind.BRACKET_R) {
+      if (isInParentheses) valueDepth--;
+      else selectionDepth--;
+    }
+  }
+}
+
+function nextTokenKind(lexer: Lexer): TokenKind | undefined {
+  try {
+    return lexer.advance().kind;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Checks every operation of a document, and every fragment by itself. A document whose fragments form a
+ *  cycle passes: validation refuses it with a better message. */
+export function findExceededLimit(
+  document: DocumentNode,
+  limits: OperationLimits,
+): ExceededLimit | undefined {
+  const measure = createMeasure(document);
+  for (const definition of document.definitions) {
+    if (definition.kind !== Kind.OPERATION_DEFINITION && definition.kind !== Kind.FRAGMENT_DEFINITION)
+      continue;
+    const size = addDirectives(measure(definition.selectionSet), definition.directives);
+    if (size === undefined) return undefined;
+    if (definition.kind === Kind.OPERATION_DEFINITION) {
+      for (const variable of definition.variableDefinitions ?? []) addDirectives(size, variable.directives);
+    } else {
+      size.rootFields = 0;
+    }
+    for (const limit of measuredLimits) {
+      if (size[limit] > limits[limit]) return { limit, value: size[limit], allowed: limits[limit] };
+    }
+  }
+  return undefined;
+}
+
+type MeasuredLimit = Exclude<keyof OperationLimits, 'tokens'>;
+type Size = Record<MeasuredLimit, number>;
+
+const measuredLimits: readonly MeasuredLimit[] = [
+  'depth',
+  'recursiveSelections',
+  'rootFields',
+  'aliases',
+  'directives',
+  'deferredFragments',
+];
+
+/** Measures selection sets, each fragment once however often it is spread: spreads that double at every
+ *  level stay cheap to measure. The result is `undefined` where fragments form a cycle. */
+function createMeasure(document: DocumentNode): (selections: SelectionSetNode) => Size | undefined {
+  const fragments = new Map<string, FragmentDefinitionNode>();
+  for (const definition of document.definitions) {
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
+  }
+  const measured = new Map<string, Size | 'in progress' | 'cyclic'>();
+
+  const measureFragment = (name: string): Size | undefined => {
+    const known = measured.get(name);
+    if (known === 'in progress' || known === 'cyclic') return undefined;
+    if (known !== undefined) return known;
+    const fragment = fragments.get(name);
+    // An unknown fragment is validation's to refuse.
+    if (fragment === undefined) return emptySize();
+    measured.set(name, 'in progress');
+    const size = measureSelections(fragment.selectionSet);
+    measured.set(name, size ?? 'cyclic');
+    return size;
+  };
+
+  const measureSelections = (selections: SelectionSetNode): Size | undefined => {
+    const total = emptySize();
+    total.depth = 1;
+    for (const selection of selections.selections) {
+      total.recursiveSelections++;
+      addDirectives(total, selection.directives);
+      if (selection.kind === Kind.FIELD) {
+        total.rootFields++;
+        if (selection.alias !== undefined) total.aliases++;
+        if (selection.selectionSet === undefined) continue;
+        const below = measureSelections(selection.selectionSet);
+        if (below === undefined) return undefined;
+        add(total, { ...below, rootFields: 0, depth: below.depth + 1 });
+        continue;
+      }
+      const isSpread = selection.kind === Kind.FRAGMENT_SPREAD;
+      const within = isSpread
+        ? measureFragment(selection.name.value)
+        : measureSelections(selection.selectionSet);
+      if (within === undefined) return undefined;
+      add(total, isSpread ? within : { ...within, depth: within.depth + 1 });
+    }
+    return total;
+  };
+
+  return measureSelections;
+}
+
+function emptySize(): Size {
+  return {
+    depth: 0,
+    recursiveSelections: 0,
+    rootFields: 0,
+    aliases: 0,
+    directives: 0,
+    deferredFragments: 0,
+  };
+}
+
+function add(total: Size, part: Size): void {
+  total.depth = Math.max(total.depth, part.depth);
+  total.recursiveSelections += part.recursiveSelections;
+  total.rootFields += part.rootFields;
+  total.aliases += part.aliases;
+  total.directives += part.directives;
+  total.deferredFragments += part.deferredFragments;
+}
+
+function addDirectives<S extends Size | undefined>(
+  size: S,
+  directives: readonly DirectiveNode[] | undefined,
+): S {
+  if (size === undefined || directives === undefined) return size;
+  size.directives += directives.length;
+  for (const directive of directives) if (directive.name.value === 'defer') size.deferredFragments++;
+  return size;
+}

@@ -1,0 +1,54 @@
+import type { FastifyInstance } from 'fastify';
+import { GraphQLError } from 'graphql';
+import { GatewayError } from '../../errors.ts';
+import type { SupergraphView } from '../supergraphView.ts';
+
+export interface AdminOptions {
+  readonly supergraphs: SupergraphView;
+  /** The query plan of an operation as text. Throws a `GatewayError` or `GraphQLError` for an operation
+   *  that cannot be planned. */
+  readonly explain: (operation: string) => Promise<string>;
+}
+
+/** `GET /supergraph`: the snapshot in use and the newest refusal. `GET /plan?operation=…`: a query plan.
+ *  The result ends the watch over the supergraph. */
+export function addAdminRoutes(server: FastifyInstance, { supergraphs, explain }: AdminOptions): () => void {
+  let loadedAt = supergraphs.current() === undefined ? undefined : new Date();
+  const unsubscribe = supergraphs.onChange(() => {
+    loadedAt = new Date();
+  });
+
+  server.get('/supergraph', async () => {
+    const supergraph = supergraphs.current();
+    return {
+      supergraph:
+        supergraph === undefined
+          ? null
+          : {
+              id: supergraph.id,
+              loadedAt: loadedAt?.toISOString(),
+              subgraphs: Array.from(supergraph.subgraphs.values(), ({ name, url }) => ({ name, url })),
+              sdl: supergraph.sdl,
+            },
+      lastRefusal: supergraphs.problem() ?? null,
+    };
+  });
+
+  server.get<{ Querystring: { operation?: unknown } }>('/plan', async (request, reply) => {
+    const { operation } = request.query;
+    if (typeof operation !== 'string' || operation === '') {
+      return reply.code(400).send({ error: 'Name the operation: /plan?operation=… (URL-encoded GraphQL).' });
+    }
+    try {
+      return await reply.type('text/plain; charset=utf-8').send(await explain(operation));
+    } catch (error) {
+      if (!(error instanceof GatewayError) && !(error instanceof GraphQLError)) throw error;
+      return reply
+        .code(error instanceof GatewayError ? error.status : 400)
+        .type('application/json; charset=utf-8')
+        .send({ error: error.message });
+    }
+  });
+
+  return unsubscribe;
+}

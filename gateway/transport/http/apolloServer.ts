@@ -1,0 +1,337 @@
+import { ApolloServer, type ApolloServerPlugin, HeaderMap, type HTTPGraphQLResponse } from '@apollo/server';
+import {
+  ApolloServerPluginCacheControlDisabled,
+  ApolloServerPluginInlineTraceDisabled,
+  ApolloServerPluginLandingPageDisabled,
+  ApolloServerPluginSchemaReportingDisabled,
+  ApolloServerPluginUsageReportingDisabled,
+} from '@apollo/server/plugin/disabled';
+import type {
+  GatewayExecutionResult,
+  GatewayExecutor,
+  GatewayGraphQLRequestContext,
+  GatewayInterface,
+  GatewaySchemaLoadOrUpdateCallback,
+} from '@apollo/server-gateway-interface';
+import {
+  type DocumentNode,
+  type FormattedExecutionResult,
+  GraphQLError,
+  type GraphQLFormattedError,
+  type GraphQLSchema,
+} from 'graphql';
+import { LRUCache } from 'lru-cache';
+import { errorCodes, GatewayError } from '../../errors.ts';
+import type { OperationRequest } from '../../operation/request.ts';
+import type { ExecutionOutcome } from '../../response/outcome.ts';
+import type { Supergraph } from '../../supergraph/supergraph.ts';
+import type { SupergraphView } from '../supergraphView.ts';
+import { type ClientRequest, ExecutedData, type GatewayContext } from './clientRequest.ts';
+import type { TransportLog } from './transportLog.ts';
+
+/** The pipeline behind every transport: plans and executes a valid operation. */
+export type Respond = (request: OperationRequest, supergraph: Supergraph) => Promise<ExecutionOutcome>;
+
+export interface ApolloServerOptions {
+  readonly supergraphs: SupergraphView;
+  readonly respond: Respond;
+  readonly introspection: boolean;
+  readonly csrf: boolean;
+  readonly isBatchingAllowed: boolean;
+  /** Apollo Server plugins. `singleResult.data` is not readable for them: it is text already. */
+  readonly plugins: readonly ApolloServerPlugin<GatewayContext>[];
+  /** Characters of operation texts whose documents, and of persisted texts which, are kept. */
+  readonly rememberedCharacters: number;
+  readonly log: TransportLog;
+}
+
+export interface ApolloRequest {
+  readonly method: string;
+  readonly headers: HeaderMap;
+  /** The query string with its `?`, or empty. */
+  readonly search: string;
+  readonly body: unknown;
+}
+
+/** Apollo Server as we use it: parsing, validation, persisted queries, CSRF prevention, batches, plugins.
+ *  Routes, bodies, limits and the writing of answers are ours. */
+export interface ApolloPipeline {
+  /** Answers by Apollo Server's return value, except for what is left in `client`.
+   *  A supergraph must be loaded. Never rejects for what a client sends. */
+  execute(request: ApolloRequest, client: ClientRequest): Promise<HTTPGraphQLResponse>;
+  /** The text that was registered under a hash. */
+  persistedText(hash: string): string | undefined;
+  stop(): Promise<void>;
+}
+
+export { type ApolloServerPlugin, HeaderMap };
+
+export function createApolloPipeline(options: ApolloServerOptions): ApolloPipeline {
+  const persisted = new PersistedTexts(options.rememberedCharacters);
+  const server = new ApolloServer<GatewayContext>({
+    gateway: createGateway(options),
+    introspection: options.introspection,
+    csrfPrevention: options.csrf,
+    allowBatchedHttpRequests: options.isBatchingAllowed,
+    persistedQueries: { cache: persisted, ttl: null },
+    documentStore: new Documents(options.rememberedCharacters),
+    plugins: [...options.plugins, ...disabledDefaults(options.plugins)],
+    includeStacktraceInErrorResponses: false,
+    formatError: options.introspection ? (formatted) => formatted : withoutSuggestions,
+    stringifyResult,
+    stopOnTerminationSignals: false,
+    // Nothing here shall depend on the environment: neither introspection nor reports to Apollo.
+    nodeEnv: 'production',
+    logger: {
+      debug: () => undefined,
+      info: () => undefined,
+      warn: (message: unknown) => options.log.warn({}, String(message)),
+      error: (message: unknown) => options.log.error({}, String(message)),
+    },
+  });
+  let started: Promise<void> | undefined;
+  let isStarted = false;
+
+  return {
+    async execute(request, client) {
+      if (!isStarted) {
+        started ??= server.start();
+        await started;
+        isStarted = true;
+      }
+      return server.executeHTTPGraphQLRequest({
+        httpGraphQLRequest: request,
+        context: () => Promise.resolve({ client }),
+      });
+    },
+    persistedText: (hash) => persisted.peek(hash),
+    async stop() {
+      if (started === undefined) return;
+      await started.catch(() => undefined);
+      if (isStarted) await server.stop();
+    },
+  };
+}
+
+function createGateway(options: ApolloServerOptions): GatewayInterface {
+  const { supergraphs, log } = options;
+  // Apollo Server hands back the schema that it validated against. Finding the supergraph by it keeps an
+  // operation on one snapshot when another is loaded in between.
+  const supergraphOf = new WeakMap<GraphQLSchema, Supergraph>();
+  return {
+    onSchemaLoadOrUpdate(callback: GatewaySchemaLoadOrUpdateCallback) {
+      const announce = (supergraph: Supergraph): void => {
+        supergraphOf.set(supergraph.apiSchema, supergraph);
+        callback({ apiSchema: supergraph.apiSchema, coreSupergraphSdl: supergraph.sdl });
+      };
+      const current = supergraphs.current();
+      if (current !== undefined) announce(current);
+      return supergraphs.onChange((supergraph) => {
+        try {
+          announce(supergraph);
+        } catch (error) {
+          log.error({ err: error, supergraph: supergraph.id }, 'Apollo Server refused the new API schema');
+        }
+      });
+    },
+    load: () => Promise.resolve({ executor: createExecutor(options, supergraphOf) }),
+    stop: () => Promise.resolve(),
+  };
+}
+
+function createExecutor(
+  { respond, log }: ApolloServerOptions,
+  supergraphOf: WeakMap<GraphQLSchema, Supergraph>,
+): GatewayExecutor {
+  return async (context) => {
+    const { client } = context.context as GatewayContext;
+    const supergraph = supergraphOf.get(context.schema);
+    // Apollo Server's type promises an operation, but it calls with none where the name leads to none.
+    if ((context.operation as unknown) === undefined) return { errors: [unknownOperation(context)] };
+    if (supergraph === undefined) throw new Error('The schema belongs to no supergraph.');
+    const isBatched = context.requestIsBatched === true;
+    try {
+      const outcome = await respond(
+        {
+          document: context.document,
+          operationName: context.request.operationName,
+          variables: context.request.variables ?? {},
+          headers: client.headers,
+          incremental: isBatched ? undefined : client.incremental,
+          requestId: client.requestId,
+          signal: client.signal,
+        },
+        supergraph,
+      );
+      return toExecutionResult(outcome, isBatched ? undefined : client);
+    } catch (error) {
+      return { errors: [failure(formatFailure(error, client, log))] };
+    }
+  };
+}
+
+function toExecutionResult(
+  outcome: ExecutionOutcome,
+  client: ClientRequest | undefined,
+): GatewayExecutionResult {
+  if (outcome.kind === 'incremental') return { data: asData(new ExecutedData(outcome, client)) };
+  const { data, errors, extensions } = outcome;
+  return {
+    ...(errors === undefined
+      ? {}
+      : {
+          errors: errors.map((error) =>
+            data === undefined ? failure(error) : new ReadyError(error, undefined),
+          ),
+        }),
+    ...(data === undefined ? {} : { data: asData(new ExecutedData(data, client)) }),
+    ...(extensions === undefined ? {} : { extensions }),
+  };
+}
+
+/** Apollo Server only hands `data` on, to plugins and to `stringifyResult`. */
+function asData(data: ExecutedData): Record<string, unknown> {
+  return data as unknown as Record<string, unknown>;
+}
+
+/** What a client gets for an exception: a `GatewayError`'s own words, of another nothing but that it was. */
+export function formatFailure(
+  error: unknown,
+  client: { readonly requestId: string; readonly signal: AbortSignal },
+  log: TransportLog,
+): GraphQLFormattedError {
+  if (error instanceof GatewayError) return error.toFormatted();
+  if (!client.signal.aborted) {
+    log.error({ err: error, requestId: client.requestId }, 'A request failed with an unexpected error');
+  }
+  return { message: 'Internal server error', extensions: { code: 'INTERNAL_SERVER_ERROR' } };
+}
+
+/** An error of an answer without data: its code decides on the status. */
+function failure(error: GraphQLFormattedError): GraphQLError {
+  return new ReadyError(error, statusOf(error));
+}
+
+function statusOf(error: GraphQLFormattedError): number | undefined {
+  const code = error.extensions?.code;
+  if (typeof code !== 'string' || !Object.hasOwn(errorCodes, code)) return undefined;
+  return errorCodes[code as keyof typeof errorCodes].status;
+}
+
+/** An error that has its final form. Apollo Server wants instances of `GraphQLError`, and takes the status
+ *  from `extensions.http`; one that came from a subgraph must not reach it. */
+class ReadyError extends GraphQLError {
+  readonly #formatted: GraphQLFormattedError;
+
+  constructor(formatted: GraphQLFormattedError, status: number | undefined) {
+    const extensions: Record<string, unknown> = { ...formatted.extensions };
+    delete extensions.http;
+    if (status !== undefined) extensions.http = { status, headers: new HeaderMap() };
+    super(formatted.message, { extensions });
+    this.#formatted = formatted;
+  }
+
+  override toJSON(): GraphQLFormattedError {
+    return this.#formatted;
+  }
+}
+
+function unknownOperation({ request }: GatewayGraphQLRequestContext): GraphQLError {
+  return new GraphQLError(
+    typeof request.operationName === 'string' && request.operationName !== ''
+      ? `Unknown operation named "${request.operationName}".`
+      : 'Must provide operation name if query contains multiple operations.',
+  );
+}
+
+/** Validation's "Did you mean …?" tells names of the schema, which is not public without introspection. */
+function withoutSuggestions(formatted: GraphQLFormattedError): GraphQLFormattedError {
+  const code = formatted.extensions?.code;
+  if (code !== 'GRAPHQL_VALIDATION_FAILED' && code !== 'BAD_USER_INPUT') return formatted;
+  return { ...formatted, message: formatted.message.replace(/ ?Did you mean .+\?$/s, '') };
+}
+
+function stringifyResult({ errors, data, extensions }: FormattedExecutionResult): string {
+  const errorsText = errors === undefined ? '' : `"errors":${JSON.stringify(errors)}`;
+  const separator = errorsText === '' ? '' : ',';
+  const extensionsText = extensions === undefined ? '' : `"extensions":${JSON.stringify(extensions)}`;
+  const end = extensionsText === '' ? '}' : `,${extensionsText}}`;
+  const executed: unknown = data;
+  if (executed instanceof ExecutedData) return executed.write(`{${errorsText}${separator}"data":`, end);
+  if (data !== undefined) return `{${errorsText}${separator}"data":${JSON.stringify(data)}${end}`;
+  return errorsText === '' ? `{${extensionsText}}` : `{${errorsText}${end}`;
+}
+
+/** Apollo Server's defaults that cost time for each request or speak to Apollo, unless one was passed. */
+function disabledDefaults(
+  plugins: readonly ApolloServerPlugin<GatewayContext>[],
+): ApolloServerPlugin<GatewayContext>[] {
+  const passed = new Set(
+    plugins.map((plugin) => ('__internal_plugin_id__' in plugin ? plugin.__internal_plugin_id__ : undefined)),
+  );
+  const disabled = {
+    CacheControl: ApolloServerPluginCacheControlDisabled,
+    InlineTrace: ApolloServerPluginInlineTraceDisabled,
+    LandingPageDisabled: ApolloServerPluginLandingPageDisabled,
+    SchemaReporting: ApolloServerPluginSchemaReportingDisabled,
+    UsageReporting: ApolloServerPluginUsageReportingDisabled,
+  };
+  return Object.entries(disabled)
+    .filter(([id]) => !passed.has(id))
+    .map(([, plugin]) => plugin());
+}
+
+/** Valid documents by Apollo Server's key, which holds a hash of the API schema. */
+class Documents {
+  readonly #documents: LRUCache<string, DocumentNode>;
+
+  constructor(maxCharacters: number) {
+    this.#documents = new LRUCache({
+      maxSize: maxCharacters,
+      sizeCalculation: (document) => Math.max(1, document.loc?.source.body.length ?? 1),
+    });
+  }
+
+  get(key: string): Promise<DocumentNode | undefined> {
+    return Promise.resolve(this.#documents.get(key));
+  }
+
+  set(key: string, document: DocumentNode): Promise<void> {
+    this.#documents.set(key, document);
+    return Promise.resolve();
+  }
+
+  delete(key: string): Promise<boolean> {
+    return Promise.resolve(this.#documents.delete(key));
+  }
+}
+
+/** Automatic persisted queries. */
+class PersistedTexts {
+  readonly #texts: LRUCache<string, string>;
+
+  constructor(maxCharacters: number) {
+    this.#texts = new LRUCache({
+      maxSize: maxCharacters,
+      sizeCalculation: (text) => Math.max(1, text.length),
+    });
+  }
+
+  /** By the bare hash; Apollo Server's keys have a prefix. */
+  peek(hash: string): string | undefined {
+    return this.#texts.peek(`apq:${hash}`);
+  }
+
+  get(key: string): Promise<string | undefined> {
+    return Promise.resolve(this.#texts.get(key));
+  }
+
+  set(key: string, text: string): Promise<void> {
+    this.#texts.set(key, text);
+    return Promise.resolve();
+  }
+
+  delete(key: string): Promise<boolean> {
+    return Promise.resolve(this.#texts.delete(key));
+  }
+}

@@ -1,0 +1,68 @@
+import type { IncrementalFormat } from '../../operation/request.ts';
+import { type IncrementalOutcome, ResponseText } from '../../response/outcome.ts';
+
+/** The context value that Apollo Server's plugins see. */
+export interface GatewayContext {
+  /** One level down, since Apollo Server copies the context value for every operation. */
+  readonly client: ClientRequest;
+}
+
+export interface ClientRequestOptions {
+  /** Names in lower case. */
+  readonly headers: ReadonlyMap<string, string>;
+  readonly incremental: IncrementalFormat | undefined;
+  readonly requestId: string;
+  readonly signal: AbortSignal;
+}
+
+/** One HTTP request on its way through Apollo Server, and the answer on its way back around it: Apollo
+ *  Server knows no streams of ours, and promises of its own that would keep a long text alive. */
+export class ClientRequest {
+  readonly headers: ReadonlyMap<string, string>;
+  readonly incremental: IncrementalFormat | undefined;
+  readonly requestId: string;
+  readonly signal: AbortSignal;
+  #answer: ResponseText | IncrementalOutcome | undefined;
+
+  constructor(options: ClientRequestOptions) {
+    this.headers = options.headers;
+    this.incremental = options.incremental;
+    this.requestId = options.requestId;
+    this.signal = options.signal;
+  }
+
+  leaveAnswer(answer: ResponseText | IncrementalOutcome): void {
+    this.#answer = answer;
+  }
+
+  /** The answer that was left here, once. */
+  takeAnswer(): ResponseText | IncrementalOutcome | undefined {
+    const answer = this.#answer;
+    this.#answer = undefined;
+    return answer;
+  }
+}
+
+/** Stands as `data` in the result that Apollo Server sees. */
+export class ExecutedData {
+  readonly #client: ClientRequest | undefined;
+  readonly #data: ResponseText | IncrementalOutcome;
+
+  /** With `client`, the answer is left there; without, as for the items of a batch, it is returned. */
+  constructor(data: ResponseText | IncrementalOutcome, client: ClientRequest | undefined) {
+    this.#data = data;
+    this.#client = client;
+  }
+
+  /** The answer's text with `before` and `after` around the data, or nothing where it was left. */
+  write(before: string, after: string): string {
+    if (!(this.#data instanceof ResponseText)) {
+      this.#client?.leaveAnswer(this.#data);
+      return '';
+    }
+    const text = `${before}${this.#data.take()}${after}`;
+    if (this.#client === undefined) return text;
+    this.#client.leaveAnswer(new ResponseText(text));
+    return '';
+  }
+}

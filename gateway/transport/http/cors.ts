@@ -1,0 +1,36 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
+/** Which foreign pages a browser may let read our answers. */
+export interface CorsOptions {
+  /** Origins like `https://shop.example`, or `*` for all. */
+  readonly origins: readonly string[];
+}
+
+/** Headers that let the page at `origin` read an answer; only `vary` for a page that may not. */
+export function corsHeaders(
+  origin: string | undefined,
+  options: CorsOptions | undefined,
+): Record<string, string> {
+  if (options === undefined) return {};
+  if (options.origins.includes('*')) return { 'access-control-allow-origin': '*', ...exposed };
+  if (origin === undefined || !options.origins.includes(origin)) return { vary: 'origin' };
+  return { 'access-control-allow-origin': origin, vary: 'origin', ...exposed };
+}
+
+const exposed = { 'access-control-expose-headers': 'x-request-id' };
+
+/** Headers that answer a browser's preflight; `undefined` when the page may not send the request. */
+export function preflightHeaders(
+  headers: IncomingHttpHeaders,
+  options: CorsOptions | undefined,
+): Record<string, string> | undefined {
+  if (headers['access-control-request-method'] === undefined) return undefined;
+  const allowed = corsHeaders(headers.origin, options);
+  if (allowed['access-control-allow-origin'] === undefined) return undefined;
+  const requested = headers['access-control-request-headers'];
+  return {
+    ...allowed,
+    'access-control-allow-methods': 'GET, POST',
+    ...(requested === undefined ? {} : { 'access-control-allow-headers': requested }),
+  };
+}

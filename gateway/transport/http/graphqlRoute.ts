@@ -1,0 +1,287 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { ResponseText } from '../../response/outcome.ts';
+import type { SupergraphView } from '../supergraphView.ts';
+import { type AnswerHeaders, writeAnswer, writeErrors } from './answer.ts';
+import { type ApolloPipeline, type ApolloRequest, formatFailure, HeaderMap } from './apolloServer.ts';
+import { ClientRequest } from './clientRequest.ts';
+import { type CorsOptions, corsHeaders, preflightHeaders } from './cors.ts';
+import type { InFlightRequest, InFlightRequests } from './inFlight.ts';
+import { NoPayload, writeMultipart, writeSinglePart } from './multipartMixed.ts';
+import { type AcceptedAnswers, negotiate } from './negotiate.ts';
+import { isJsonContentType, readJsonBody } from './readBody.ts';
+import { ClientGone, Refusal } from './refusal.ts';
+import { chooseRequestId } from './requestId.ts';
+import type { TransportLog } from './transportLog.ts';
+
+export interface GraphQLRouteOptions {
+  readonly supergraphs: SupergraphView;
+  readonly apollo: ApolloPipeline;
+  /** Throws a `Refusal` for a text beyond the limits. */
+  readonly checkText: (text: string) => void;
+  readonly bodySize: number;
+  /** Most operations in one request; 0 refuses JSON arrays. */
+  readonly batchedOperations: number;
+  /** Bytes that may wait for a client that reads slowly. */
+  readonly bufferSize: number;
+  readonly csrf: boolean;
+  readonly cors: CorsOptions | undefined;
+  /** A page for browsers; `undefined` where there is none. */
+  readonly page: string | undefined;
+  readonly inFlight: InFlightRequests;
+  readonly isDraining: () => boolean;
+  readonly log: TransportLog;
+}
+
+/** Answers the GraphQL route directly on node:http. */
+export function createGraphQLRoute(
+  options: GraphQLRouteOptions,
+): (request: IncomingMessage, response: ServerResponse) => void {
+  return (request, response) => {
+    const inFlight = options.inFlight.begin(request.socket);
+    const exchange = new Exchange(options, request, response, inFlight);
+    exchange
+      .answer()
+      .catch((error: unknown) => exchange.answerFailure(error))
+      .finally(() => inFlight.end());
+  };
+}
+
+const methods = 'GET, POST';
+
+class Exchange {
+  readonly #options: GraphQLRouteOptions;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #accepted: AcceptedAnswers;
+  readonly #requestId: string;
+  readonly #signal: AbortSignal;
+
+  constructor(
+    options: GraphQLRouteOptions,
+    request: IncomingMessage,
+    response: ServerResponse,
+    inFlight: InFlightRequest,
+  ) {
+    this.#options = options;
+    this.#request = request;
+    this.#response = response;
+    this.#signal = inFlight.signal;
+    this.#accepted = negotiate(request.headers.accept);
+    this.#requestId = chooseRequestId(request.headers['x-request-id']);
+  }
+
+  async answer(): Promise<void> {
+    const { supergraphs, page } = this.#options;
+    const method = this.#request.method ?? '';
+    if (method === 'OPTIONS') return this.#answerPreflight();
+    if (method !== 'GET' && method !== 'POST') {
+      throw new Refusal(405, `The GraphQL route takes ${methods}.`, { headers: { allow: methods } });
+    }
+    if (method === 'GET' && page !== undefined && this.#accepted.prefersHtml) {
+      return writeAnswer(
+        this.#response,
+        200,
+        this.#headers({ 'content-type': 'text/html; charset=utf-8' }),
+        page,
+      );
+    }
+    if (this.#accepted.single === undefined && this.#accepted.incremental === undefined) {
+      throw new Refusal(
+        406,
+        'The accept header allows no answer of this gateway. Accept application/graphql-response+json, application/json, or multipart/mixed.',
+      );
+    }
+    if (supergraphs.current() === undefined) {
+      throw new Refusal(
+        503,
+        'The gateway has no supergraph yet. Try again; what is missing stands in /health/ready and in the log.',
+        { code: 'SUPERGRAPH_UNAVAILABLE' },
+      );
+    }
+    const body = method === 'POST' ? await this.#readBody() : undefined;
+    await this.#execute(method, body);
+  }
+
+  /** Last resort: also what goes wrong while an error is written ends the exchange. */
+  answerFailure(error: unknown): void {
+    if (error instanceof ClientGone || (this.#signal.aborted && this.#signal.reason instanceof ClientGone))
+      return;
+    if (this.#response.headersSent) {
+      this.#options.log.error({ err: error, requestId: this.#requestId }, 'An answer broke off');
+      this.#response.destroy();
+      return;
+    }
+    if (error instanceof Refusal) {
+      const headers = this.#headers(error.headers);
+      writeErrors(this.#response, error.status, this.#accepted.single, headers, [error.toFormatted()]);
+      return;
+    }
+    const cause = error instanceof NoPayload ? error.cause : error;
+    const formatted = formatFailure(
+      cause,
+      { requestId: this.#requestId, signal: this.#signal },
+      this.#options.log,
+    );
+    writeErrors(this.#response, 500, this.#accepted.single, this.#headers({}), [formatted]);
+  }
+
+  async #readBody(): Promise<unknown> {
+    const { headers } = this.#request;
+    if (isJsonContentType(headers['content-type'])) {
+      return readJsonBody(this.#request, this.#options.bodySize);
+    }
+    this.#request.resume();
+    // These a page may send anywhere without asking first; Apollo Server's CSRF prevention answers.
+    if (this.#options.csrf && isSimpleContentType(headers['content-type']) && !isPreflighted(headers))
+      return undefined;
+    throw new Refusal(415, 'The request body must be application/json in UTF-8.');
+  }
+
+  async #execute(method: string, body: unknown): Promise<void> {
+    const { apollo } = this.#options;
+    const search = searchOf(this.#request.url ?? '');
+    this.#checkTexts(method, search, body);
+    const headers = this.#clientHeaders();
+    const client = new ClientRequest({
+      headers,
+      incremental: this.#accepted.incremental,
+      requestId: this.#requestId,
+      signal: this.#signal,
+    });
+    const request: ApolloRequest = { method, headers, search, body };
+    const result = await apollo.execute(request, client);
+    const left = client.takeAnswer();
+    const text = result.body.kind === 'complete' ? result.body.string : '';
+
+    if (left !== undefined && !(left instanceof ResponseText)) {
+      if (text === '' && this.#accepted.incremental !== undefined) {
+        return writeMultipart(this.#response, left.payloads, {
+          format: this.#accepted.incremental,
+          headers: this.#headers(Object.fromEntries(result.headers)),
+          bufferSize: this.#options.bufferSize,
+          signal: this.#signal,
+          formatFailure: (reason) =>
+            formatFailure(reason, { requestId: this.#requestId, signal: this.#signal }, this.#options.log),
+        });
+      }
+      // A plugin failed after execution: its error is the answer, and the payloads are nobody's.
+      await left.payloads[Symbol.asyncIterator]().return?.();
+    }
+    this.#writeComplete(
+      result.status ?? 200,
+      result.headers,
+      left instanceof ResponseText && text === '' ? left.take() : text,
+    );
+  }
+
+  #writeComplete(status: number, apolloHeaders: ReadonlyMap<string, string>, text: string): void {
+    const headers = this.#headers(Object.fromEntries(apolloHeaders));
+    const { single, incremental } = this.#accepted;
+    if (single === undefined && incremental !== undefined && status < 300) {
+      writeSinglePart(this.#response, { format: incremental, headers }, text);
+    } else {
+      writeAnswer(this.#response, status, headers, text);
+    }
+  }
+
+  /** Throws a `Refusal` where a text of this request goes beyond the limits. */
+  #checkTexts(method: string, search: string, body: unknown): void {
+    const { batchedOperations } = this.#options;
+    if (method === 'GET') {
+      const parameters = new URLSearchParams(search);
+      this.#checkOperation(parameters.get('query'), () => parseJsonOrNothing(parameters.get('extensions')));
+      return;
+    }
+    if (!Array.isArray(body)) {
+      if (isObject(body)) this.#checkOperation(body.query, () => body.extensions);
+      return;
+    }
+    if (batchedOperations > 0 && body.length > batchedOperations) {
+      throw new Refusal(
+        400,
+        `The request holds ${body.length} operations; at most ${batchedOperations} are allowed (limits.batchedOperations).`,
+        { code: 'OPERATION_TOO_COMPLEX' },
+      );
+    }
+    for (const item of body) if (isObject(item)) this.#checkOperation(item.query, () => item.extensions);
+  }
+
+  #checkOperation(query: unknown, readExtensions: () => unknown): void {
+    const { apollo, checkText } = this.#options;
+    if (typeof query === 'string') {
+      checkText(query);
+      return;
+    }
+    const extensions = readExtensions();
+    const persisted = isObject(extensions) ? extensions.persistedQuery : undefined;
+    const hash = isObject(persisted) ? persisted.sha256Hash : undefined;
+    const text = typeof hash === 'string' ? apollo.persistedText(hash) : undefined;
+    if (text !== undefined) checkText(text);
+  }
+
+  #answerPreflight(): void {
+    const allowed = preflightHeaders(this.#request.headers, this.#options.cors);
+    if (allowed === undefined) {
+      throw new Refusal(405, `The GraphQL route takes ${methods}.`, { headers: { allow: methods } });
+    }
+    this.#response.writeHead(204, this.#headers(allowed));
+    this.#response.end();
+  }
+
+  /** The client's headers for Apollo Server and for subgraphs. `accept` is what we chose, so that Apollo
+   *  Server never refuses what we can answer; `x-request-id` is there in any case. */
+  #clientHeaders(): HeaderMap {
+    const headers = new HeaderMap();
+    const received = this.#request.headers;
+    for (const name in received) {
+      const value = received[name];
+      if (typeof value === 'string') headers.set(name, value);
+      else if (value !== undefined) headers.set(name, value.join(', '));
+    }
+    headers.set('accept', this.#accepted.single ?? 'application/json');
+    headers.set('x-request-id', this.#requestId);
+    return headers;
+  }
+
+  /** Headers of every answer, and those of this one. */
+  #headers(own: Readonly<Record<string, string>>): AnswerHeaders {
+    return {
+      // Answers depend on more than the address; a plugin that knows better says so in its own header.
+      'cache-control': 'no-store',
+      ...corsHeaders(this.#request.headers.origin, this.#options.cors),
+      ...own,
+      'x-request-id': this.#requestId,
+      ...(this.#options.isDraining() ? { connection: 'close' } : {}),
+    };
+  }
+}
+
+function searchOf(url: string): string {
+  const mark = url.indexOf('?');
+  return mark === -1 ? '' : url.slice(mark);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function parseJsonOrNothing(text: string | null): unknown {
+  if (text === null) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A type that a page may send to another origin without a preflight, or none. */
+function isSimpleContentType(contentType: string | undefined): boolean {
+  if (contentType === undefined) return true;
+  const essence = contentType.split(';', 1)[0]?.trim().toLowerCase() ?? '';
+  return ['application/x-www-form-urlencoded', 'multipart/form-data', 'text/plain'].includes(essence);
+}
+
+/** Whether the request has one of the headers for which a browser asks first. */
+function isPreflighted(headers: IncomingMessage['headers']): boolean {
+  return Boolean(headers['x-apollo-operation-name']) || Boolean(headers['apollo-require-preflight']);
+}

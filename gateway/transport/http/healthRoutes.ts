@@ -1,0 +1,40 @@
+import type { FastifyInstance } from 'fastify';
+import type { SupergraphView } from '../supergraphView.ts';
+
+/** Why the gateway should get no requests now. */
+export interface UnreadyReason {
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface HealthOptions {
+  readonly supergraphs: SupergraphView;
+  readonly isDraining: () => boolean;
+  /** What else stands against it: overload, a store that is needed and away. */
+  readonly otherReasons: () => readonly UnreadyReason[];
+}
+
+/** `GET /health/live`: the process answers. `GET /health/ready`: it can answer operations, or why not. */
+export function addHealthRoutes(server: FastifyInstance, options: HealthOptions): void {
+  server.get('/health/live', async (_, reply) =>
+    reply.header('cache-control', 'no-store').send({ status: 'live' }),
+  );
+  server.get('/health/ready', async (_, reply) => {
+    const reasons = unreadyReasons(options);
+    reply.header('cache-control', 'no-store');
+    if (reasons.length > 0) return reply.code(503).send({ status: 'not ready', reasons });
+    return reply.send({ status: 'ready', supergraph: options.supergraphs.current()?.id });
+  });
+}
+
+function unreadyReasons({ supergraphs, isDraining, otherReasons }: HealthOptions): UnreadyReason[] {
+  const reasons = [...otherReasons()];
+  if (supergraphs.current() === undefined) {
+    reasons.push({
+      code: 'SUPERGRAPH_UNAVAILABLE',
+      message: supergraphs.problem() ?? 'No supergraph is loaded yet.',
+    });
+  }
+  if (isDraining()) reasons.push({ code: 'DRAINING', message: 'The gateway is shutting down.' });
+  return reasons;
+}

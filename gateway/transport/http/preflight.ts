@@ -1,0 +1,60 @@
+import { parse } from 'graphql';
+import { LRUCache } from 'lru-cache';
+import {
+  type ExceededLimit,
+  findExceededLimit,
+  findExceededTextLimit,
+  type OperationLimits,
+} from '../../operation/limits.ts';
+import { Refusal } from './refusal.ts';
+
+export interface PreflightOptions {
+  readonly limits: OperationLimits;
+  /** Characters of texts that are remembered as within the limits. */
+  readonly rememberedCharacters: number;
+}
+
+/** Makes the check of an operation's text that comes before Apollo Server parses it: throws a `Refusal`
+ *  with `OPERATION_TOO_COMPLEX` for a text beyond the limits. What cannot be parsed passes; Apollo Server
+ *  explains it better. A text that passed before costs one look-up. */
+export function createPreflight(options: PreflightOptions): (text: string) => void {
+  const { limits } = options;
+  const accepted = new LRUCache<string, true>({
+    maxSize: options.rememberedCharacters,
+    sizeCalculation: (_, text) => Math.max(1, text.length),
+  });
+  return (text) => {
+    if (accepted.get(text) === true) return;
+    const exceeded = findExceeded(text, limits);
+    if (exceeded !== undefined) throw tooComplex(exceeded);
+    accepted.set(text, true);
+  };
+}
+
+function findExceeded(text: string, limits: OperationLimits): ExceededLimit | undefined {
+  const exceeded = findExceededTextLimit(text, limits);
+  if (exceeded !== undefined) return exceeded;
+  try {
+    return findExceededLimit(parse(text, { noLocation: true }), limits);
+  } catch {
+    return undefined;
+  }
+}
+
+const descriptions: Readonly<Record<keyof OperationLimits, string>> = {
+  tokens: 'has at least {value} tokens',
+  depth: 'is nested at least {value} levels deep',
+  aliases: 'has {value} aliases',
+  rootFields: 'has {value} root fields',
+  directives: 'has {value} directives',
+  deferredFragments: 'has {value} deferred fragments',
+  recursiveSelections: 'has {value} selections with its fragments expanded',
+};
+
+function tooComplex({ limit, value, allowed }: ExceededLimit): Refusal {
+  const description = descriptions[limit].replace('{value}', String(value));
+  return new Refusal(400, `The operation ${description}; at most ${allowed} are allowed (limits.${limit}).`, {
+    code: 'OPERATION_TOO_COMPLEX',
+    extensions: { limit, value, allowed },
+  });
+}

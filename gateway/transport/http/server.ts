@@ -1,0 +1,206 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import fastify, { type FastifyInstance } from 'fastify';
+import type { OperationLimits } from '../../operation/limits.ts';
+import type { SupergraphView } from '../supergraphView.ts';
+import { addAdminRoutes } from './adminRoutes.ts';
+import { type ApolloServerPlugin, createApolloPipeline, type Respond } from './apolloServer.ts';
+import type { GatewayContext } from './clientRequest.ts';
+import type { CorsOptions } from './cors.ts';
+import { createGraphQLRoute } from './graphqlRoute.ts';
+import { addHealthRoutes, type UnreadyReason } from './healthRoutes.ts';
+import { InFlightRequests } from './inFlight.ts';
+import { createPreflight } from './preflight.ts';
+import type { TransportLog } from './transportLog.ts';
+
+export interface HttpServerOptions {
+  readonly listen: {
+    readonly host: string;
+    readonly port: number;
+    readonly path: string;
+    /** Milliseconds that running requests get when the server closes. */
+    readonly drainTimeout: number;
+  };
+  /** Where operators look; `undefined` for none. */
+  readonly admin: { readonly host: string; readonly port: number } | undefined;
+  readonly supergraphs: SupergraphView;
+  readonly respond: Respond;
+  readonly explain: (operation: string) => Promise<string>;
+  readonly limits: OperationLimits & { readonly bodySize: number; readonly batchedOperations: number };
+  readonly security: {
+    readonly introspection: boolean;
+    readonly csrf: boolean;
+    readonly cors?: CorsOptions;
+  };
+  /** Bytes that may wait for a client that reads slowly. */
+  readonly bufferSize: number;
+  /** Characters of operation texts that are remembered: as checked, as parsed, and as persisted, each. */
+  readonly rememberedCharacters: number;
+  /** The page for a browser's GET; `undefined` where there is none. */
+  readonly page?: string;
+  readonly plugins?: readonly ApolloServerPlugin<GatewayContext>[];
+  readonly unreadyReasons?: () => readonly UnreadyReason[];
+  /** Adds routes of other parts before the server listens. */
+  readonly addPublicRoutes?: (server: FastifyInstance) => void;
+  readonly addAdminRoutes?: (server: FastifyInstance) => void;
+  readonly log: TransportLog;
+}
+
+export interface HttpServer {
+  /** The public server, for transports that need its upgrades. */
+  readonly server: Server;
+  /** Resolves when both listeners accept connections; rejects where one cannot. */
+  listen(): Promise<HttpAddresses>;
+  /** Unready at once; ends when the running requests have ended, at the latest after `drainTimeout`. */
+  close(): Promise<void>;
+}
+
+export interface HttpAddresses {
+  /** Of the GraphQL route. */
+  readonly url: string;
+  /** Of the admin listener, without a path. */
+  readonly adminUrl: string | undefined;
+}
+
+/** The public listener, with the GraphQL route directly on node:http and Fastify for all others, and the
+ *  admin listener. */
+export function createHttpServer(options: HttpServerOptions): HttpServer {
+  const { listen, supergraphs, limits, security, log } = options;
+  const inFlight = new InFlightRequests();
+  let isDraining = false;
+  const apollo = createApolloPipeline({
+    supergraphs,
+    respond: options.respond,
+    introspection: security.introspection,
+    csrf: security.csrf,
+    isBatchingAllowed: limits.batchedOperations > 0,
+    plugins: options.plugins ?? [],
+    rememberedCharacters: options.rememberedCharacters,
+    log,
+  });
+  const answerGraphQL = createGraphQLRoute({
+    supergraphs,
+    apollo,
+    checkText: createPreflight({ limits, rememberedCharacters: options.rememberedCharacters }),
+    bodySize: limits.bodySize,
+    batchedOperations: limits.batchedOperations,
+    bufferSize: options.bufferSize,
+    csrf: security.csrf,
+    cors: security.cors,
+    page: options.page,
+    inFlight,
+    isDraining: () => isDraining,
+    log,
+  });
+  const health = {
+    supergraphs,
+    isDraining: () => isDraining,
+    otherReasons: options.unreadyReasons ?? (() => []),
+  };
+
+  const front = createFront((answerOther) => (request, response) => {
+    const url = request.url ?? '';
+    const { path } = listen;
+    if (url === path || (url.startsWith(path) && url[path.length] === '?')) answerGraphQL(request, response);
+    else answerOther(request, response);
+  });
+  front.server.on('connection', (socket) => inFlight.watch(socket));
+  addHealthRoutes(front.routes, health);
+  options.addPublicRoutes?.(front.routes);
+
+  const back = options.admin === undefined ? undefined : createFront((answerOther) => answerOther);
+  let unwatch: (() => void) | undefined;
+  if (back !== undefined) {
+    addHealthRoutes(back.routes, health);
+    unwatch = addAdminRoutes(back.routes, { supergraphs, explain: options.explain });
+    options.addAdminRoutes?.(back.routes);
+  }
+
+  const close = async (): Promise<void> => {
+    isDraining = true;
+    // Still accepting: a balancer must be able to see that this process is not ready any more.
+    const drained = inFlight.ended().then(async () => {
+      const closed = closeServer(front.server);
+      await inFlight.ended();
+      await closed;
+    });
+    const timer = Promise.withResolvers<void>();
+    const timeout = setTimeout(timer.resolve, listen.drainTimeout);
+    await Promise.race([drained, timer.promise]);
+    clearTimeout(timeout);
+    if (inFlight.size > 0) {
+      inFlight.abortAll(new Error('The gateway is shutting down.'));
+      // A turn for what the abort makes: streams end with their closing delimiter, the rest with an error.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await endServer(front);
+    unwatch?.();
+    if (back !== undefined) await endServer(back);
+    await apollo.stop();
+  };
+
+  let closing: Promise<void> | undefined;
+  return {
+    server: front.server,
+    async listen() {
+      const address = await startListening(front, listen);
+      const adminAddress =
+        back === undefined || options.admin === undefined
+          ? undefined
+          : await startListening(back, options.admin);
+      return {
+        url: `${address}${listen.path}`,
+        adminUrl: adminAddress,
+      };
+    },
+    close() {
+      closing ??= close();
+      return closing;
+    },
+  };
+}
+
+interface Front {
+  readonly server: Server;
+  readonly routes: FastifyInstance;
+}
+
+/** A node:http server before a Fastify instance, which never listens itself. */
+function createFront(route: (answerOther: RequestListener) => RequestListener): Front {
+  let server: Server | undefined;
+  const routes = fastify({
+    serverFactory: (handler) => {
+      server = createServer(route(handler));
+      return server;
+    },
+  });
+  if (server === undefined) throw new Error('Fastify made no server.');
+  return { server, routes: routes as unknown as FastifyInstance };
+}
+
+async function startListening(front: Front, { host, port }: { host: string; port: number }): Promise<string> {
+  await front.routes.ready();
+  await new Promise<void>((resolve, reject) => {
+    front.server.once('error', reject);
+    front.server.listen(port, host, () => {
+      front.server.off('error', reject);
+      resolve();
+    });
+  });
+  const address = front.server.address() as AddressInfo;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    // The error says that it did not listen: then there is nothing to wait for.
+    server.close(() => resolve());
+  });
+}
+
+async function endServer({ server, routes }: Front): Promise<void> {
+  const closed = closeServer(server);
+  server.closeAllConnections();
+  await closed;
+  await routes.close();
+}
