@@ -1,0 +1,74 @@
+import { useEffect, useRef } from 'react';
+import { type Place, placeAt } from './addresses.ts';
+import { Catalogue } from './Catalogue.tsx';
+import { Link, usePathname } from './navigation.tsx';
+import { ProductPage } from './ProductPage.tsx';
+
+export function App() {
+  const pathname = usePathname();
+  const main = useRef<HTMLElement>(null);
+  const shownPathname = useRef(pathname);
+
+  // The page changes without a load, so what a load would do is done here: start at the top and tell a screen
+  // reader where it is. Not on the first view, which the browser has announced itself.
+  useEffect(() => {
+    if (shownPathname.current === pathname) return;
+    shownPathname.current = pathname;
+    window.scrollTo(0, 0);
+    main.current?.focus({ preventScroll: true });
+  }, [pathname]);
+
+  return (
+    <>
+      <a className="skip-link" href="#content">
+        Skip to the content
+      </a>
+      <header className="masthead">
+        <div className="frame">
+          <Link className="brand" href="/">
+            <svg viewBox="0 0 32 32" aria-hidden="true">
+              <rect width="32" height="32" rx="8" fill="#0b6b62" />
+              <path
+                d="M7 6c0 9 9 7 9 14v6M25 6c0 9-9 7-9 14"
+                fill="none"
+                stroke="#fff"
+                strokeWidth="3"
+                strokeLinecap="round"
+              />
+            </svg>
+            Tributary Shop
+          </Link>
+          <p className="claim">What is ready comes at once.</p>
+        </div>
+      </header>
+      <main className="frame" id="content" ref={main} tabIndex={-1}>
+        <PlaceContent place={placeAt(pathname)} />
+      </main>
+      <footer className="colophon">
+        <p className="frame">
+          A demo shop. Products, stock, reviews, accounts and recommendations come from five servers through
+          one gateway.
+        </p>
+      </footer>
+    </>
+  );
+}
+
+function PlaceContent({ place }: { readonly place: Place }) {
+  switch (place.kind) {
+    case 'catalogue':
+      return <Catalogue key={place.department} department={place.department} />;
+    case 'product':
+      return <ProductPage key={place.id} id={place.id} />;
+    case 'nowhere':
+      return (
+        <>
+          <title>Not found · Tributary Shop</title>
+          <h1>There is nothing here</h1>
+          <p>
+            <Link href="/">See all products</Link>
+          </p>
+        </>
+      );
+  }
+}

@@ -1,0 +1,57 @@
+import { useSyncExternalStore } from 'react';
+import type { Arrival, ArrivalRecorder } from './arrivals.ts';
+import { formatCount } from './format.ts';
+
+interface ArrivalLineProps {
+  readonly recorder: ArrivalRecorder;
+  /** What the first payload brings, in the reader's words. */
+  readonly first: string;
+  /** What each deferred part brings, by the label of its `@defer`. */
+  readonly deferred: Readonly<Record<string, string>>;
+}
+
+/** When each part of the page's answer came, counted from the request. */
+export function ArrivalLine({ recorder, first, deferred }: ArrivalLineProps) {
+  const arrivals = useSyncExternalStore(recorder.subscribe, recorder.snapshot);
+  return (
+    <ul className="arrivals" aria-label="When each part of this page arrived">
+      <ArrivalItem part={first} arrival={arrivals.first} isOver={arrivals.isOver} />
+      {Object.entries(deferred).map(([label, part]) => (
+        <ArrivalItem
+          key={label}
+          part={part}
+          arrival={arrivals.deferred.get(label)}
+          isOver={arrivals.isOver}
+        />
+      ))}
+    </ul>
+  );
+}
+
+interface ArrivalItemProps {
+  readonly part: string;
+  readonly arrival: Arrival | undefined;
+  readonly isOver: boolean;
+}
+
+function ArrivalItem({ part, arrival, isOver }: ArrivalItemProps) {
+  const state = arrivalState(arrival, isOver);
+  return (
+    <li data-state={state} data-part={part}>
+      {part}: {describe(state, arrival)}
+    </li>
+  );
+}
+
+type ArrivalState = 'pending' | 'arrived' | 'failed' | 'missing';
+
+function arrivalState(arrival: Arrival | undefined, isOver: boolean): ArrivalState {
+  if (arrival === undefined) return isOver ? 'missing' : 'pending';
+  return arrival.hasFailed ? 'failed' : 'arrived';
+}
+
+function describe(state: ArrivalState, arrival: Arrival | undefined): string {
+  if (arrival === undefined) return state === 'pending' ? 'on the way…' : 'did not come';
+  const after = `${formatCount(arrival.afterMs)} ms`;
+  return state === 'failed' ? `failed after ${after}` : after;
+}

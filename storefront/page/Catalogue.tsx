@@ -1,0 +1,140 @@
+import { NetworkStatus } from '@apollo/client';
+import { useQuery } from '@apollo/client/react';
+import { useState } from 'react';
+import { addressOfDepartment, departments } from './addresses.ts';
+import { formatCount } from './format.ts';
+import { Notice } from './Notice.tsx';
+import { Link } from './navigation.tsx';
+import { catalogueQuery, type Department, type ProductSort } from './operations.ts';
+import { ProductCard, ProductCardSkeleton } from './ProductCard.tsx';
+
+const sorts: Readonly<Record<ProductSort, string>> = {
+  NAME: 'Name',
+  PRICE_ASCENDING: 'Price, lowest first',
+  PRICE_DESCENDING: 'Price, highest first',
+  NEWEST: 'Newest first',
+};
+
+interface CatalogueProps {
+  /** Undefined: all of them. */
+  readonly department: Department | undefined;
+}
+
+export function Catalogue({ department }: CatalogueProps) {
+  const [sort, setSort] = useState<ProductSort>('NAME');
+  const title = (department && departments.get(department)) ?? 'All products';
+  return (
+    <>
+      <title>{`${title} · Tributary Shop`}</title>
+      <div className="catalogue-head">
+        <h1>{title}</h1>
+        <div className="catalogue-tools">
+          <nav aria-label="Departments">
+            <ul className="departments">
+              <DepartmentLink department={undefined} name="All" current={department} />
+              {[...departments].map(([each, name]) => (
+                <DepartmentLink key={each} department={each} name={name} current={department} />
+              ))}
+            </ul>
+          </nav>
+          <label className="sort">
+            Sort by
+            <select value={sort} onChange={(event) => setSort(event.currentTarget.value as ProductSort)}>
+              {Object.entries(sorts).map(([value, name]) => (
+                <option key={value} value={value}>
+                  {name}
+                </option>
+              ))}
+            </select>
+          </label>
+        </div>
+      </div>
+      <ProductGrid department={department} sort={sort} />
+    </>
+  );
+}
+
+interface DepartmentLinkProps {
+  readonly department: Department | undefined;
+  readonly name: string;
+  readonly current: Department | undefined;
+}
+
+function DepartmentLink({ department, name, current }: DepartmentLinkProps) {
+  return (
+    <li>
+      <Link href={addressOfDepartment(department)} aria-current={department === current ? 'page' : undefined}>
+        {name}
+      </Link>
+    </li>
+  );
+}
+
+function ProductGrid({ department, sort }: { department: Department | undefined; sort: ProductSort }) {
+  const { data, error, networkStatus, fetchMore, refetch } = useQuery(catalogueQuery, {
+    variables: { sort, ...(department === undefined ? {} : { filter: { department } }) },
+    errorPolicy: 'all',
+    notifyOnNetworkStatusChange: true,
+  });
+  const catalog = data?.catalog;
+
+  if (catalog === undefined || catalog === null) {
+    const isComing = networkStatus !== NetworkStatus.ready && networkStatus !== NetworkStatus.error;
+    if (isComing) return <GridSkeleton />;
+    return (
+      <Notice
+        text="The products could not be loaded."
+        reason={error?.message}
+        onRetry={() => void refetch().catch(keepNotice)}
+      />
+    );
+  }
+
+  const { edges, pageInfo, totalCount } = catalog;
+  const isLoadingMore = networkStatus === NetworkStatus.fetchMore;
+  const loadMore = (): void => {
+    if (!isLoadingMore) void fetchMore({ variables: { after: pageInfo.endCursor } }).catch(keepNotice);
+  };
+  return (
+    <>
+      <ul className="grid">
+        {edges.map(({ node }) => (
+          <li key={node.id}>
+            <ProductCard product={node} heading="h2" />
+          </li>
+        ))}
+      </ul>
+      <div className="more">
+        <p role="status">
+          {formatCount(edges.length)} of {formatCount(totalCount)} products
+        </p>
+        {pageInfo.hasNextPage ? (
+          <button type="button" aria-disabled={isLoadingMore} onClick={loadMore}>
+            {isLoadingMore ? 'Loading…' : 'Show more'}
+          </button>
+        ) : null}
+      </div>
+    </>
+  );
+}
+
+function GridSkeleton() {
+  return (
+    <>
+      <p className="visually-hidden" role="status">
+        Loading products…
+      </p>
+      <ul className="grid" aria-hidden="true">
+        {Array.from({ length: 8 }, (_, index) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: placeholders have no other identity
+          <li key={index}>
+            <ProductCardSkeleton />
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+// The failure is on the page already, as the query's own error.
+function keepNotice(): void {}

@@ -1,0 +1,47 @@
+import { addressOfProduct } from './addresses.ts';
+import { Link } from './navigation.tsx';
+import type { CardProduct } from './operations.ts';
+import { Price } from './Price.tsx';
+import { ProductArt } from './ProductArt.tsx';
+import { Rating } from './Rating.tsx';
+import { StockLevel } from './StockLevel.tsx';
+
+interface ProductCardProps {
+  readonly product: CardProduct;
+  /** The level that fits the headings around the card. */
+  readonly heading: 'h2' | 'h3';
+}
+
+export function ProductCard({ product, heading: Heading }: ProductCardProps) {
+  return (
+    <article className="card">
+      <ProductArt seed={product.id} />
+      <div className="card-body">
+        <p className="eyebrow">{product.brand.name}</p>
+        <Heading>
+          <Link href={addressOfProduct(product.id)}>{product.name}</Link>
+        </Heading>
+        <Rating value={product.averageRating} count={product.reviewCount} />
+        <div className="card-foot">
+          <Price money={product.price} />
+          <StockLevel stock={product.stock} />
+        </div>
+      </div>
+    </article>
+  );
+}
+
+/** The outline of a card whose product has not come yet. */
+export function ProductCardSkeleton() {
+  return (
+    <div className="card" aria-hidden="true">
+      <div className="art bone" />
+      <div className="card-body">
+        <div className="bone line short" />
+        <div className="bone line" />
+        <div className="bone line short" />
+        <div className="bone line foot" />
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,108 @@
+import { useQuery } from '@apollo/client/react';
+import { useMemo } from 'react';
+import { ArrivalLine } from './ArrivalLine.tsx';
+import { addressOfDepartment, departments } from './addresses.ts';
+import { ArrivalRecorder } from './arrivals.ts';
+import { Notice } from './Notice.tsx';
+import { Link } from './navigation.tsx';
+import { type ProductDetails, productQuery, recommendationsLabel } from './operations.ts';
+import { Price } from './Price.tsx';
+import { ProductArt } from './ProductArt.tsx';
+import { Rating } from './Rating.tsx';
+import { Recommendations } from './Recommendations.tsx';
+import { Reviews } from './Reviews.tsx';
+import { StockLevel } from './StockLevel.tsx';
+
+export function ProductPage({ id }: { readonly id: string }) {
+  const context = useMemo(() => ({ arrivals: new ArrivalRecorder() }), []);
+  const { data, error, loading, refetch } = useQuery(productQuery, {
+    variables: { id },
+    context,
+    // The page shows how its parts arrive, so it asks anew each time; recommendations that lie in the cache from
+    // an earlier visit would hide that.
+    fetchPolicy: 'no-cache',
+    // A deferred part that fails must not take away the parts that came.
+    errorPolicy: 'all',
+    notifyOnNetworkStatusChange: true,
+  });
+  // The failure is on the page already, as the query's own error.
+  const retry = (): void => void refetch().catch(() => {});
+
+  const product = data?.product as ProductDetails | null | undefined;
+  if (product === null || product === undefined) {
+    if (loading) return <ProductSkeleton />;
+    return (
+      <>
+        <title>Product · Tributary Shop</title>
+        <BackLink />
+        {error === undefined ? (
+          <h1>This product is not in the shop</h1>
+        ) : (
+          <Notice text="The product could not be loaded." reason={error.message} onRetry={retry} />
+        )}
+      </>
+    );
+  }
+
+  const department = product.category.department;
+  return (
+    <>
+      <title>{`${product.name} · Tributary Shop`}</title>
+      <BackLink href={addressOfDepartment(department)} name={departments.get(department)} />
+      <article aria-labelledby="product-name">
+        <div className="product">
+          <ProductArt seed={product.id} />
+          <div className="product-facts">
+            <p className="eyebrow">
+              {product.brand.name} · {product.category.name}
+            </p>
+            <h1 id="product-name">{product.name}</h1>
+            <Rating value={product.averageRating} count={product.reviewCount} />
+            {product.tagline === null ? null : <p className="tagline">{product.tagline}</p>}
+            <Price money={product.price} before={product.listPrice} />
+            <StockLevel stock={product.stock} />
+            <p className="description">{product.description}</p>
+            <ArrivalLine
+              recorder={context.arrivals}
+              first="Product, stock and reviews"
+              deferred={{ [recommendationsLabel]: 'Recommendations' }}
+            />
+          </div>
+        </div>
+        <Recommendations products={product.recommended} isComing={loading} onRetry={retry} />
+        <Reviews reviews={product.reviews} reviewCount={product.reviewCount} />
+      </article>
+    </>
+  );
+}
+
+function BackLink({ href = '/', name = 'All products' }: { href?: string; name?: string | undefined }) {
+  return (
+    <Link className="back" href={href}>
+      <span aria-hidden="true">← </span>
+      {name}
+    </Link>
+  );
+}
+
+function ProductSkeleton() {
+  return (
+    <>
+      <title>Product · Tributary Shop</title>
+      <BackLink />
+      <p className="visually-hidden" role="status">
+        Loading the product…
+      </p>
+      <div className="product" aria-hidden="true">
+        <div className="art bone" />
+        <div className="product-facts">
+          <div className="bone line short" />
+          <div className="bone heading" />
+          <div className="bone line short" />
+          <div className="bone line wide" />
+          <div className="bone line wide" />
+        </div>
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,31 @@
+import { type AnchorHTMLAttributes, type MouseEvent, useSyncExternalStore } from 'react';
+
+const changed = 'storefront:address';
+
+function subscribe(listener: () => void): () => void {
+  window.addEventListener('popstate', listener);
+  window.addEventListener(changed, listener);
+  return () => {
+    window.removeEventListener('popstate', listener);
+    window.removeEventListener(changed, listener);
+  };
+}
+
+/** The address's path, kept current. */
+export function usePathname(): string {
+  return useSyncExternalStore(subscribe, () => window.location.pathname);
+}
+
+type LinkProps = AnchorHTMLAttributes<HTMLAnchorElement> & { readonly href: string };
+
+/** A link inside the shop: changes the address without loading the page again. A click with a modifier key stays
+ *  the browser's own, so that "open in a new tab" works. */
+export function Link({ href, ...rest }: LinkProps) {
+  const follow = (event: MouseEvent<HTMLAnchorElement>): void => {
+    if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    if (href !== window.location.pathname) window.history.pushState(null, '', href);
+    window.dispatchEvent(new Event(changed));
+  };
+  return <a {...rest} href={href} onClick={follow} />;
+}

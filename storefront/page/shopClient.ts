@@ -1,0 +1,16 @@
+import { ApolloClient, ApolloLink, HttpLink, InMemoryCache } from '@apollo/client';
+import { Defer20220824Handler } from '@apollo/client/incremental';
+import { relayStylePagination } from '@apollo/client/utilities';
+import { arrivalLink } from './arrivals.ts';
+
+/** The Apollo Client of the page. Without an incremental handler it would refuse every `@defer`. */
+export function createShopClient(uri: string): ApolloClient {
+  return new ApolloClient({
+    link: ApolloLink.from([arrivalLink, new HttpLink({ uri })]),
+    cache: new InMemoryCache({
+      typePolicies: { Query: { fields: { catalog: relayStylePagination(['filter', 'sort']) } } },
+    }),
+    incrementalHandler: new Defer20220824Handler(),
+    clientAwareness: { name: 'tributary-storefront' },
+  });
+}

@@ -1,0 +1,95 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type Asset, buildAssets } from './buildAssets.ts';
+import { createGraphQLProxy } from './graphqlProxy.ts';
+
+export interface StorefrontOptions {
+  /** 0: any free port. */
+  readonly port: number;
+  readonly host?: string;
+  /** The gateway's GraphQL endpoint, for example `http://127.0.0.1:4000/graphql`. */
+  readonly gatewayUrl: string;
+}
+
+export interface Storefront {
+  readonly url: string;
+  /** Ends open streams too; resolves when the port is free. */
+  close(): Promise<void>;
+}
+
+/** Bundles the shop page and serves it. The page asks `/graphql` on its own origin, which is passed on to the
+ *  gateway as it streams, so that the shop needs no CORS rule. Rejects when the page cannot be bundled or the
+ *  port is taken. */
+export async function startStorefront(options: StorefrontOptions): Promise<Storefront> {
+  const { port, host = '127.0.0.1', gatewayUrl } = options;
+  const assets = await buildAssets();
+  const proxy = createGraphQLProxy(gatewayUrl);
+
+  const server = createServer((request, response) => {
+    const { pathname } = new URL(request.url ?? '/', 'http://storefront');
+    if (pathname === '/graphql') proxy.pass(request, response);
+    else serveAsset(assets, pathname, request, response);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, resolve);
+  });
+
+  const { port: boundPort } = server.address() as AddressInfo;
+  return {
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${boundPort}`,
+    close: async () => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeAllConnections();
+      proxy.close();
+      await closed;
+    },
+  };
+}
+
+// The page chooses what to show by the address, so its addresses must survive a reload.
+const pageAddress = /^\/(?:$|product\/|department\/)/;
+
+const securityHeaders = {
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+};
+
+function serveAsset(
+  assets: ReadonlyMap<string, Asset>,
+  pathname: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    response.writeHead(405, { allow: 'GET, HEAD' }).end();
+    return;
+  }
+  const asset = assets.get(pageAddress.test(pathname) ? '/' : pathname);
+  if (asset === undefined) {
+    response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' }).end('Not found\n');
+    return;
+  }
+  const headers = { ...securityHeaders, etag: asset.etag, 'cache-control': 'no-cache' };
+  if (request.headers['if-none-match'] === asset.etag) {
+    response.writeHead(304, headers).end();
+    return;
+  }
+  response.writeHead(200, {
+    ...headers,
+    'content-type': asset.contentType,
+    'content-length': asset.body.byteLength,
+  });
+  response.end(request.method === 'HEAD' ? undefined : asset.body);
+}
+
+if (import.meta.main) {
+  const { PORT = '3000', HOST = '127.0.0.1', GATEWAY_URL = 'http://127.0.0.1:4000/graphql' } = process.env;
+  const storefront = await startStorefront({ port: Number(PORT), host: HOST, gatewayUrl: GATEWAY_URL });
+  console.log(`shop page: ${storefront.url} (gateway: ${GATEWAY_URL})`);
+  const stop = () => void storefront.close();
+  process.once('SIGINT', stop).once('SIGTERM', stop);
+}
