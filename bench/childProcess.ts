@@ -1,0 +1,80 @@
+import type { ChildProcess } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+
+/** Where a process may run. The target has a core of its own, so that the load cannot take its time. */
+export type Core = 'target' | 'load';
+
+const canPin = availableParallelism() > 1 && spawnSync('taskset', ['--version']).status === 0;
+const coreNumber: Readonly<Record<Core, string>> = { target: '0', load: '1' };
+
+/** How much of the standard error of a child is kept for the message about its end. */
+const keptErrorCharacters = 4000;
+
+export interface Child {
+  readonly pid: number;
+  readonly process: ChildProcess;
+  /** Rejects when the child ends before `stop`; never resolves. */
+  readonly ended: Promise<never>;
+  stop(): Promise<void>;
+}
+
+export interface ChildOptions {
+  readonly core: Core;
+  /** Arguments of `node`. */
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly ipc?: boolean;
+}
+
+const living = new Set<ChildProcess>();
+
+// However this process ends, nothing that it started goes on.
+process.once('exit', () => {
+  for (const child of living) child.kill('SIGKILL');
+});
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+
+/** Whether the processes are pinned to cores; for the report. */
+export const pinned = canPin;
+
+/** Starts a program on the Node that runs this one. */
+export function startChild(name: string, { core, args, env = {}, ipc = false }: ChildOptions): Child {
+  const pin = canPin ? ['taskset', '--cpu-list', coreNumber[core]] : [];
+  const [command = process.execPath, ...rest] = [...pin, process.execPath, ...args];
+  const child = spawn(command, rest, {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe', ...(ipc ? (['ipc'] as const) : [])],
+  });
+  let errors = '';
+  child.stderr?.on('data', (chunk: Buffer) => {
+    errors = (errors + chunk.toString()).slice(-keptErrorCharacters);
+  });
+  child.stdout?.resume();
+  living.add(child);
+  child.once('close', () => living.delete(child));
+  let stopping = false;
+  const exited = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  const ended = new Promise<never>((_, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => {
+      if (!stopping) reject(new Error(`${name} ended by itself (${code ?? signal})\n${errors}`));
+    });
+  });
+  ended.catch(() => {});
+  if (child.pid === undefined) throw new Error(`${name} could not be started: ${command}`);
+  return {
+    pid: child.pid,
+    process: child,
+    ended,
+    async stop() {
+      stopping = true;
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      child.kill('SIGTERM');
+      // A target that drains for long is not what is measured here.
+      const timer = setTimeout(() => child.kill('SIGKILL'), 3000);
+      await exited;
+      clearTimeout(timer);
+    },
+  };
+}

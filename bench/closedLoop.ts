@@ -1,0 +1,142 @@
+import { isDeepStrictEqual } from 'node:util';
+import { HttpConnection, requestBytes } from './httpConnection.ts';
+import { percentile } from './percentile.ts';
+import { treeCpuMs, treePeakRssMib } from './processTree.ts';
+
+/** Each connection sends its next request when it has the answer to the last. */
+export interface ClosedLoopJob {
+  readonly kind: 'closed-loop';
+  readonly url: string;
+  readonly query: string;
+  /** The `data` of every answer. */
+  readonly expected: unknown;
+  readonly connections: number;
+  readonly warmUpMs: number;
+  readonly measureMs: number;
+  /** Root of the target's process tree. */
+  readonly targetPid: number;
+  /** Where the subgraphs tell how many requests they had. */
+  readonly subgraphAdmin: string;
+}
+
+export interface ClosedLoopResult {
+  readonly requestsPerSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly cpuMsPerRequest: number;
+  readonly subgraphRequestsPerRequest: number;
+  readonly peakRssMib: number;
+  /** Answers with another status than 200 or other data than expected. */
+  readonly wrongAnswers: number;
+}
+
+/** Forms in which a right answer may be written: the order of keys is free for us, if not for the spec. */
+const maxKnownForms = 50;
+
+export async function runClosedLoop(job: ClosedLoopJob): Promise<ClosedLoopResult> {
+  const request = requestBytes({ url: job.url, query: job.query, headers: { accept: 'application/json' } });
+  const check = new AnswerCheck(job.expected);
+  const latencies: number[] = [];
+  let measuring = false;
+  let wrongAnswers = 0;
+  let failure: Error | undefined;
+
+  const connections = Array.from({ length: job.connections }, () => {
+    let sentAt = 0;
+    let status = 0;
+    let chunks: Buffer[] = [];
+    const connection = new HttpConnection(new URL(job.url), {
+      onHead(received) {
+        status = received;
+        chunks = [];
+      },
+      onBody(chunk) {
+        chunks.push(chunk);
+      },
+      onEnd() {
+        const now = performance.now();
+        if (measuring) {
+          latencies.push(now - sentAt);
+          if (status !== 200 || !check.isRight(chunks)) wrongAnswers++;
+        }
+        send();
+      },
+      onFailure(error) {
+        failure ??= error;
+      },
+    });
+    const send = () => {
+      sentAt = performance.now();
+      connection.send(request);
+    };
+    send();
+    return connection;
+  });
+
+  try {
+    await elapse(job.warmUpMs);
+    const countBefore = await subgraphRequests(job.subgraphAdmin);
+    const cpuBefore = treeCpuMs(job.targetPid);
+    const startedAt = performance.now();
+    measuring = true;
+    await elapse(job.measureMs);
+    measuring = false;
+    const seconds = (performance.now() - startedAt) / 1000;
+    const cpuMs = treeCpuMs(job.targetPid) - cpuBefore;
+    const subgraphCount = (await subgraphRequests(job.subgraphAdmin)) - countBefore;
+    if (failure) throw failure;
+    if (latencies.length === 0) throw new Error('Not one answer came within the measured time');
+    latencies.sort((a, b) => a - b);
+    return {
+      requestsPerSecond: latencies.length / seconds,
+      p50Ms: percentile(latencies, 50),
+      p99Ms: percentile(latencies, 99),
+      cpuMsPerRequest: cpuMs / latencies.length,
+      subgraphRequestsPerRequest: subgraphCount / latencies.length,
+      peakRssMib: treePeakRssMib(job.targetPid),
+      wrongAnswers,
+    };
+  } finally {
+    for (const connection of connections) connection.close();
+  }
+}
+
+/** Compares every answer with the forms that were seen and parsed before: bytes are cheap to compare, JSON is
+ *  not. */
+class AnswerCheck {
+  readonly #expected: unknown;
+  readonly #forms: Buffer[] = [];
+
+  constructor(expected: unknown) {
+    this.#expected = expected;
+  }
+
+  isRight(chunks: readonly Buffer[]): boolean {
+    if (this.#forms.some((form) => hasBytes(form, chunks))) return true;
+    const bytes = Buffer.concat(chunks);
+    const { data, errors } = JSON.parse(bytes.toString()) as { data?: unknown; errors?: unknown };
+    const isRight = errors === undefined && isDeepStrictEqual(data, this.#expected);
+    if (isRight && this.#forms.length < maxKnownForms) this.#forms.push(bytes);
+    return isRight;
+  }
+}
+
+function hasBytes(form: Buffer, chunks: readonly Buffer[]): boolean {
+  let offset = 0;
+  for (const chunk of chunks) {
+    const end = offset + chunk.length;
+    if (end > form.length || chunk.compare(form, offset, end) !== 0) return false;
+    offset = end;
+  }
+  return offset === form.length;
+}
+
+async function subgraphRequests(admin: string): Promise<number> {
+  const response = await fetch(`${admin}/counts`);
+  const counts = (await response.json()) as Record<string, number>;
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
+}
+
+function elapse(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,90 @@
+import type { FirstPayloadResult } from './firstPayload.ts';
+import { operationText } from './operations.ts';
+import { median } from './percentile.ts';
+import { referenceAnswer } from './reference.ts';
+import type { DeferScenario } from './scenarios.ts';
+import type { RunningTarget, Surroundings } from './surroundings.ts';
+import type { Target } from './targets/target.ts';
+import type { RoundOptions } from './throughput.ts';
+import { messageOf } from './throughput.ts';
+
+export interface DeferReport {
+  readonly scenario: string;
+  readonly kind: 'defer';
+  readonly delayMs: number;
+  readonly rows: readonly DeferRow[];
+}
+
+export interface DeferRow {
+  readonly target: string;
+  /** The operation without its slow part, and with it deferred; by round. */
+  readonly prompt: readonly FirstPayloadResult[];
+  readonly deferred: readonly FirstPayloadResult[];
+  /** Medians over the rounds of the p99 of the deferred operation's first payload, less that of the prompt one. */
+  readonly firstP99DifferenceMs?: number;
+  readonly failure?: string;
+}
+
+export async function measureDeferral(
+  scenario: DeferScenario,
+  targets: readonly Target[],
+  surroundings: Surroundings,
+  options: RoundOptions,
+  log: (line: string) => void,
+): Promise<DeferReport> {
+  const rows: DeferRow[] = [];
+  for (const target of targets) rows.push(await measureTarget(scenario, target, surroundings, options, log));
+  return { scenario: scenario.name, kind: 'defer', delayMs: scenario.slow.delayMs, rows };
+}
+
+async function measureTarget(
+  scenario: DeferScenario,
+  target: Target,
+  surroundings: Surroundings,
+  options: RoundOptions,
+  log: (line: string) => void,
+): Promise<DeferRow> {
+  const prompt: FirstPayloadResult[] = [];
+  const deferred: FirstPayloadResult[] = [];
+  const { subgraph, text, delayMs } = scenario.slow;
+  try {
+    const running = await surroundings.startTarget(target, scenario.sharing);
+    await setDelay(surroundings, { subgraph, text, delayMs });
+    const run = (operation: 'prompt' | 'deferred', seconds: number) =>
+      surroundings.runFirstPayload({
+        kind: 'first-payload',
+        ...request(scenario, running, operation),
+        requestsPerSecond: scenario.requestsPerSecond,
+        measureMs: seconds * 1000,
+      });
+    await run('prompt', options.firstWarmUpSeconds);
+    await run('deferred', options.firstWarmUpSeconds);
+    for (let round = 0; round < options.rounds; round++) {
+      prompt.push(await run('prompt', options.seconds));
+      deferred.push(await run('deferred', options.seconds));
+      log(
+        `${scenario.name} round ${round + 1} ${target.name}: first payload p99 ` +
+          `${prompt.at(-1)?.firstP99Ms.toFixed(1)} ms prompt, ${deferred.at(-1)?.firstP99Ms.toFixed(1)} ms deferred`,
+      );
+    }
+    await running.child.stop();
+  } catch (error) {
+    log(`${target.name}: ${messageOf(error)}`);
+    return { target: target.name, prompt, deferred, failure: messageOf(error) };
+  } finally {
+    await setDelay(surroundings, { subgraph });
+  }
+  const p99 = (results: readonly FirstPayloadResult[]) => median(results.map(({ firstP99Ms }) => firstP99Ms));
+  return { target: target.name, prompt, deferred, firstP99DifferenceMs: p99(deferred) - p99(prompt) };
+}
+
+function request(scenario: DeferScenario, { url }: RunningTarget, operation: 'prompt' | 'deferred') {
+  const query = operationText(scenario[operation]);
+  // The reference knows no `@defer`, which changes nothing of the merged answer.
+  const expected = referenceAnswer(query.replace(/@defer\([^)]*\)/g, ''));
+  return { url, query, expected, incremental: operation === 'deferred' };
+}
+
+async function setDelay(surroundings: Surroundings, delay: Partial<DeferScenario['slow']>): Promise<void> {
+  await fetch(`${surroundings.subgraphAdmin}/delay`, { method: 'POST', body: JSON.stringify(delay) });
+}

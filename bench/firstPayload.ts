@@ -1,0 +1,157 @@
+import { isDeepStrictEqual } from 'node:util';
+import { HttpConnection, requestBytes } from './httpConnection.ts';
+import { MultipartReader } from './multipart.ts';
+import { percentile } from './percentile.ts';
+
+/** Requests start at a fixed rate, however long their answers take: a request whose end is slow must not thin
+ *  out the load that the others meet. */
+export interface FirstPayloadJob {
+  readonly kind: 'first-payload';
+  readonly url: string;
+  readonly query: string;
+  /** Whether the answer comes in several payloads (`multipart/mixed`), or as one. */
+  readonly incremental: boolean;
+  /** The whole `data`, payloads merged. */
+  readonly expected: unknown;
+  readonly requestsPerSecond: number;
+  readonly measureMs: number;
+}
+
+export interface FirstPayloadResult {
+  readonly requests: number;
+  readonly firstP50Ms: number;
+  readonly firstP99Ms: number;
+  readonly wholeP50Ms: number;
+  readonly wholeP99Ms: number;
+  readonly wrongAnswers: number;
+}
+
+interface Payload {
+  readonly data?: unknown;
+  readonly errors?: unknown;
+  readonly path?: readonly (string | number)[];
+  readonly incremental?: readonly Payload[];
+}
+
+interface Exchange {
+  readonly firstMs: number;
+  readonly wholeMs: number;
+  readonly isRight: boolean;
+}
+
+export async function runFirstPayload(job: FirstPayloadJob): Promise<FirstPayloadResult> {
+  const accept = job.incremental ? 'multipart/mixed; deferSpec=20220824' : 'application/json';
+  const request = requestBytes({ url: job.url, query: job.query, headers: { accept } });
+  const idle: Client[] = [];
+  const all: Client[] = [];
+  const exchanges: Promise<Exchange>[] = [];
+  const count = Math.round((job.requestsPerSecond * job.measureMs) / 1000);
+  const startedAt = performance.now();
+  try {
+    for (let index = 0; index < count; index++) {
+      const wait = startedAt + (index * 1000) / job.requestsPerSecond - performance.now();
+      if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+      let client = idle.pop();
+      if (!client) {
+        client = new Client(job);
+        all.push(client);
+      }
+      const used = client;
+      exchanges.push(
+        used.exchange(request).then((exchange) => {
+          idle.push(used);
+          return exchange;
+        }),
+      );
+    }
+    return summary(await Promise.all(exchanges));
+  } finally {
+    for (const client of all) client.close();
+  }
+}
+
+function summary(exchanges: readonly Exchange[]): FirstPayloadResult {
+  const first = exchanges.map(({ firstMs }) => firstMs).sort((a, b) => a - b);
+  const whole = exchanges.map(({ wholeMs }) => wholeMs).sort((a, b) => a - b);
+  return {
+    requests: exchanges.length,
+    firstP50Ms: percentile(first, 50),
+    firstP99Ms: percentile(first, 99),
+    wholeP50Ms: percentile(whole, 50),
+    wholeP99Ms: percentile(whole, 99),
+    wrongAnswers: exchanges.filter(({ isRight }) => !isRight).length,
+  };
+}
+
+class Client {
+  readonly #job: FirstPayloadJob;
+  readonly #connection: HttpConnection;
+  #parts: MultipartReader | undefined;
+  #single: Buffer[] = [];
+  #payloads: string[] = [];
+  #sentAt = 0;
+  #firstAt = 0;
+  #current: PromiseWithResolvers<Exchange> | undefined;
+
+  constructor(job: FirstPayloadJob) {
+    this.#job = job;
+    this.#connection = new HttpConnection(new URL(job.url), {
+      onHead: (_status, head) => {
+        this.#parts = job.incremental ? new MultipartReader(head) : undefined;
+      },
+      onBody: (chunk) => this.#receive(chunk),
+      onEnd: () => this.#finish(),
+      onFailure: (error) => this.#current?.reject(error),
+    });
+  }
+
+  exchange(request: Buffer): Promise<Exchange> {
+    this.#current = Promise.withResolvers();
+    this.#single = [];
+    this.#payloads = [];
+    this.#firstAt = 0;
+    this.#sentAt = performance.now();
+    this.#connection.send(request);
+    return this.#current.promise;
+  }
+
+  close(): void {
+    this.#connection.close();
+  }
+
+  #receive(chunk: Buffer): void {
+    if (!this.#parts) {
+      this.#single.push(chunk);
+      return;
+    }
+    this.#payloads.push(...this.#parts.push(chunk));
+    if (this.#payloads.length > 0) this.#firstAt ||= performance.now();
+  }
+
+  #finish(): void {
+    const now = performance.now();
+    this.#firstAt ||= now;
+    const texts = this.#parts ? this.#payloads : [Buffer.concat(this.#single).toString()];
+    const payloads = texts.map((text) => JSON.parse(text) as Payload);
+    this.#current?.resolve({
+      firstMs: this.#firstAt - this.#sentAt,
+      wholeMs: now - this.#sentAt,
+      isRight: isDeepStrictEqual(mergedData(payloads), this.#job.expected),
+    });
+  }
+}
+
+/** What the payloads of the 2022 format amount to; undefined when one of them has errors. */
+function mergedData(payloads: readonly Payload[]): unknown {
+  const [first, ...later] = payloads;
+  const increments = later.flatMap((payload) => payload.incremental ?? []);
+  if ([first, ...increments].some((payload) => payload?.errors !== undefined)) return undefined;
+  for (const { path = [], data } of increments) {
+    const target = path.reduce<unknown>(
+      (value, step) => (value as Record<string | number, unknown> | undefined)?.[step],
+      first?.data,
+    );
+    Object.assign(target as object, data);
+  }
+  return first?.data;
+}

@@ -1,0 +1,7 @@
+import { readFileSync } from 'node:fs';
+
+export type OperationName = 'big' | 'small' | 'prompt' | 'deferred';
+
+export function operationText(name: OperationName): string {
+  return readFileSync(new URL(`./operations/${name}.graphql`, import.meta.url), 'utf8');
+}

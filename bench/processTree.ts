@@ -1,0 +1,57 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+
+const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
+
+interface ProcessStat {
+  readonly pid: number;
+  readonly parentPid: number;
+  readonly cpuTicks: number;
+}
+
+/** User and system time, in milliseconds, that a process, all its threads and all its living descendants have
+ *  used so far. The kernel counts in ticks, usually of 10 ms. */
+export function treeCpuMs(rootPid: number): number {
+  const ticks = tree(rootPid).reduce((sum, { cpuTicks }) => sum + cpuTicks, 0);
+  return (ticks * 1000) / ticksPerSecond;
+}
+
+/** Peak resident memory in MiB: the sum of each process's own peak since its start. */
+export function treePeakRssMib(rootPid: number): number {
+  const peaks = tree(rootPid).map(({ pid }) => {
+    const kib = /^VmHWM:\s+(\d+) kB$/m.exec(readProc(`${pid}/status`) ?? '')?.[1];
+    return Number(kib ?? 0) / 1024;
+  });
+  return peaks.reduce((sum, peak) => sum + peak, 0);
+}
+
+function tree(rootPid: number): ProcessStat[] {
+  const all = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => readStat(Number(name)))
+    .filter((stat) => stat !== undefined);
+  const members = new Map(all.filter(({ pid }) => pid === rootPid).map((stat) => [stat.pid, stat]));
+  if (members.size === 0) throw new Error(`Process ${rootPid} is gone`);
+  for (let size = 0; size !== members.size; ) {
+    size = members.size;
+    for (const stat of all) if (members.has(stat.parentPid)) members.set(stat.pid, stat);
+  }
+  return [...members.values()];
+}
+
+function readStat(pid: number): ProcessStat | undefined {
+  const stat = readProc(`${pid}/stat`);
+  if (stat === undefined) return undefined;
+  // The second field, the command's name, may contain spaces and parentheses: count from its end.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return { pid, parentPid: Number(fields[1]), cpuTicks: Number(fields[11]) + Number(fields[12]) };
+}
+
+/** Undefined for a process that has ended meanwhile. */
+function readProc(path: string): string | undefined {
+  try {
+    return readFileSync(`/proc/${path}`, 'utf8');
+  } catch {
+    return undefined;
+  }
+}

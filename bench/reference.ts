@@ -1,0 +1,48 @@
+import { readFileSync } from 'node:fs';
+import type { GraphQLSchema } from 'graphql';
+import { buildSchema, GraphQLObjectType, graphqlSync } from 'graphql';
+import type { Product, Review, User } from './subgraphs/graph.ts';
+import {
+  productByUpc,
+  products,
+  reviewsBy,
+  reviewsOf,
+  shippingEstimate,
+  userById,
+  users,
+} from './subgraphs/graph.ts';
+
+/** The same graph as one schema without federation: what every target has to answer. */
+const schema = referenceSchema();
+
+/** The `data` of an operation, without `@defer`. Throws when the operation has errors. */
+export function referenceAnswer(source: string): unknown {
+  const { data, errors } = graphqlSync({ schema, source });
+  if (errors) throw new AggregateError(errors, 'The reference cannot answer the operation');
+  // graphql-js makes null-prototype objects; a parsed answer has plain ones, and the comparison is strict.
+  return JSON.parse(JSON.stringify(data));
+}
+
+function referenceSchema(): GraphQLSchema {
+  const built = buildSchema(readFileSync(new URL('./reference.graphql', import.meta.url), 'utf8'));
+  resolve(built, 'Query', 'users', () => users);
+  resolve(built, 'Query', 'topProducts', (_: unknown, { first }) => products.slice(0, Number(first)));
+  resolve(built, 'User', 'reviews', ({ id }: User) => reviewsBy(id));
+  resolve(built, 'Review', 'author', ({ authorId }: Review) => userById.get(authorId));
+  resolve(built, 'Review', 'product', ({ upc }: Review) => productByUpc.get(upc));
+  resolve(built, 'Product', 'reviews', ({ upc }: Product) => reviewsOf(upc));
+  resolve(built, 'Product', 'shippingEstimate', (product: Product) => shippingEstimate(product));
+  return built;
+}
+
+function resolve<Parent>(
+  built: GraphQLSchema,
+  typeName: string,
+  fieldName: string,
+  resolver: (parent: Parent, args: Record<string, unknown>) => unknown,
+): void {
+  const type = built.getType(typeName);
+  const field = type instanceof GraphQLObjectType ? type.getFields()[fieldName] : undefined;
+  if (!field) throw new Error(`The reference schema has no ${typeName}.${fieldName}`);
+  field.resolve = (parent: unknown, args: Record<string, unknown>) => resolver(parent as Parent, args);
+}

@@ -1,0 +1,70 @@
+import type { OperationName } from './operations.ts';
+import { apolloGateway } from './targets/apolloGateway.ts';
+import { floor, floorMerged } from './targets/floor.ts';
+import { hiveGateway, hiveGatewayRouterRuntime } from './targets/hiveGateway.ts';
+import type { Target } from './targets/target.ts';
+import { tributary } from './targets/tributary.ts';
+
+const everyTarget = [floorMerged, floor, tributary, hiveGatewayRouterRuntime, hiveGateway, apolloGateway];
+
+interface ScenarioBase {
+  readonly name: string;
+  readonly sharing: boolean;
+  readonly targets: readonly Target[];
+}
+
+/** Equal requests over a fixed number of connections. */
+export interface ThroughputScenario extends ScenarioBase {
+  readonly kind: 'throughput';
+  readonly operation: OperationName;
+  readonly connections: number;
+}
+
+/** How long the first payload of a deferred operation takes while what it defers is slow, against the same
+ *  operation without the deferred part. */
+export interface DeferScenario extends ScenarioBase {
+  readonly kind: 'defer';
+  readonly prompt: OperationName;
+  readonly deferred: OperationName;
+  readonly requestsPerSecond: number;
+  readonly slow: { readonly subgraph: string; readonly text: string; readonly delayMs: number };
+}
+
+export type Scenario = ThroughputScenario | DeferScenario;
+
+export const scenarios: readonly Scenario[] = [
+  {
+    name: 'big',
+    kind: 'throughput',
+    operation: 'big',
+    connections: 50,
+    sharing: false,
+    targets: everyTarget,
+  },
+  {
+    name: 'big-shared',
+    kind: 'throughput',
+    operation: 'big',
+    connections: 50,
+    sharing: true,
+    targets: everyTarget,
+  },
+  {
+    name: 'small',
+    kind: 'throughput',
+    operation: 'small',
+    connections: 50,
+    sharing: false,
+    targets: everyTarget,
+  },
+  {
+    name: 'defer',
+    kind: 'defer',
+    prompt: 'prompt',
+    deferred: 'deferred',
+    requestsPerSecond: 50,
+    sharing: true,
+    slow: { subgraph: 'inventory', text: 'shippingEstimate', delayMs: 2000 },
+    targets: [tributary],
+  },
+];

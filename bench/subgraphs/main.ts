@@ -1,0 +1,53 @@
+/** All four subgraphs and their admin server in one process. Prints one line of JSON with the addresses when
+ *  all listen. BENCH_SUBGRAPH_LATENCY_MS delays every answer.
+ *
+ *  Admin: `GET /counts` requests per subgraph since the start; `POST /delay` `{ subgraph, text, delayMs }`
+ *  delays requests whose body contains the text, `{ subgraph }` alone ends that. */
+import type { Server } from 'node:http';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { CannedAnswers } from './cannedAnswers.ts';
+import type { SubgraphName } from './schemas.ts';
+import { subgraphNames, subgraphSchema } from './schemas.ts';
+import { createSubgraphServer } from './subgraphServer.ts';
+
+const latencyMs = Number(process.env.BENCH_SUBGRAPH_LATENCY_MS ?? 0);
+if (!(latencyMs >= 0)) throw new Error('BENCH_SUBGRAPH_LATENCY_MS must be a number of milliseconds');
+
+const subgraphs = subgraphNames.map((name) => ({
+  name,
+  ...createSubgraphServer(new CannedAnswers(subgraphSchema(name)), latencyMs),
+}));
+
+interface DelayRequest {
+  readonly subgraph: SubgraphName;
+  readonly text?: string;
+  readonly delayMs?: number;
+}
+
+const admin = createServer(async (request, response) => {
+  if (request.url === '/counts') {
+    const counts = subgraphs.map(({ name, requestCount }) => [name, requestCount()]);
+    response.end(JSON.stringify(Object.fromEntries(counts)));
+  } else if (request.url === '/delay' && request.method === 'POST') {
+    const { subgraph, text: pattern, delayMs = 0 } = JSON.parse(await text(request)) as DelayRequest;
+    const delay = pattern === undefined ? undefined : { text: pattern, delayMs };
+    subgraphs.find(({ name }) => name === subgraph)?.setDelay(delay);
+    response.writeHead(204).end();
+  } else {
+    response.writeHead(404).end();
+  }
+});
+
+async function listen(server: Server): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', reject);
+  server.listen(0, '127.0.0.1', resolve);
+  await promise;
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+const urls: Record<string, string> = {};
+for (const { name, server } of subgraphs) urls[name] = `${await listen(server)}/graphql`;
+console.log(JSON.stringify({ admin: await listen(admin), urls }));

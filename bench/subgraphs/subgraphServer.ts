@@ -1,0 +1,69 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
+import type { CannedAnswers } from './cannedAnswers.ts';
+
+export interface Delay {
+  /** Only requests whose body contains this text wait: a field's name. */
+  readonly text: string;
+  readonly delayMs: number;
+}
+
+export interface SubgraphServer {
+  readonly server: Server;
+  /** Requests answered since the start. */
+  requestCount(): number;
+  setDelay(delay: Delay | undefined): void;
+}
+
+/** @param latencyMs added to every answer; 0 answers in the same turn */
+export function createSubgraphServer(answers: CannedAnswers, latencyMs: number): SubgraphServer {
+  let requests = 0;
+  let delay: Delay | undefined;
+  const server = createServer((request, response) => {
+    // Nobody reads it, and making it costs as much as the rest of the head.
+    response.sendDate = false;
+    readBody(request, (body) => {
+      requests++;
+      const wait = latencyMs + (delay && body.includes(delay.text) ? delay.delayMs : 0);
+      if (wait > 0) setTimeout(() => respond(response, answers, body), wait);
+      else respond(response, answers, body);
+    });
+  });
+  // Longer than any pause between rounds: a connection that closes just when a target reuses it would be
+  // counted as the target's error.
+  server.keepAliveTimeout = 3_600_000;
+  return {
+    server,
+    requestCount: () => requests,
+    setDelay: (next) => {
+      delay = next;
+    },
+  };
+}
+
+function readBody(request: IncomingMessage, onBody: (body: string) => void): void {
+  const chunks: Buffer[] = [];
+  request.on('data', (chunk: Buffer) => chunks.push(chunk));
+  request.on('end', () => {
+    const [only] = chunks;
+    onBody((chunks.length === 1 && only ? only : Buffer.concat(chunks)).toString());
+  });
+}
+
+function respond(response: ServerResponse, answers: CannedAnswers, body: string): void {
+  const answer = answers.answer(body);
+  if (answer instanceof Promise) {
+    answer.then(
+      (bytes) => send(response, 200, bytes),
+      (error: unknown) =>
+        send(response, 400, Buffer.from(JSON.stringify({ errors: [{ message: String(error) }] }))),
+    );
+  } else {
+    send(response, 200, answer);
+  }
+}
+
+function send(response: ServerResponse, status: number, bytes: Buffer): void {
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': bytes.length });
+  response.end(bytes);
+}

@@ -1,0 +1,35 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Target } from './target.ts';
+import { pathFromTargets } from './target.ts';
+
+function hiveTarget(name: string, runtimeFlag: string): Target {
+  return {
+    name,
+    role: 'peer',
+    program: ({ port, supergraphFile, sharing, directory }) => {
+      const config = join(directory, 'gateway.config.mjs');
+      writeFileSync(config, configText(sharing));
+      return {
+        args: [
+          pathFromTargets('../node_modules/@graphql-hive/gateway/dist/bin.js'),
+          'supergraph',
+          supergraphFile,
+          ...['--config-path', config, '--host', '127.0.0.1', '--port', String(port), runtimeFlag],
+        ],
+        env: { NODE_ENV: 'production', LOG_LEVEL: 'error' },
+      };
+    },
+  };
+}
+
+/** By default equal subgraph requests in flight are shared, also between client requests. */
+function configText(sharing: boolean): string {
+  const withoutSharing = {
+    transportEntries: { '*.http': { options: { deduplicateInflightRequests: false } } },
+  };
+  return `export const gatewayConfig = ${JSON.stringify(sharing ? {} : withoutSharing)};\n`;
+}
+
+export const hiveGateway = hiveTarget('hive-gateway', '--jit');
+export const hiveGatewayRouterRuntime = hiveTarget('hive-router-runtime', '--hive-router-runtime');
