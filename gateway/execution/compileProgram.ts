@@ -1,0 +1,112 @@
+import type { DeferredPlace } from '../operation/normalize.ts';
+import type { ConditionNode, DeferNode, FetchNode, PlanNode, QueryPlan } from '../planning/queryPlan.ts';
+import type { FetchShapes } from './fetchShape.ts';
+import { type FlattenPath, parseFlattenPath } from './flattenPath.ts';
+import type { DeliveryGroup, FetchStep, Program } from './program.ts';
+import { RepresentationReader } from './representations.ts';
+import { ContextReader } from './rewrites.ts';
+import type { TypeConditions } from './typeConditions.ts';
+
+export interface CompileOptions {
+  readonly plan: QueryPlan;
+  readonly deferred: readonly DeferredPlace[];
+  /** Values of the Boolean variables that condition nodes may name. */
+  readonly booleans: Readonly<Record<string, unknown>>;
+  readonly shapes: FetchShapes;
+  readonly conditions: TypeConditions;
+}
+
+/** Turns a plan into a program by the plan's own structure: a sequence's later parts wait for its earlier ones,
+ *  a deferred block for the fetches that it depends on. */
+export function compileProgram(options: CompileOptions): Program {
+  const { plan, shapes, conditions } = options;
+  const steps: FetchStep[] = [];
+  const stepsOfGroup: number[][] = [[], ...options.deferred.map(() => [])];
+  const stepById = new Map<string, number>();
+
+  const node = plan.node;
+  if (node !== undefined && node.kind !== 'Subscription') compile(node, [], [], 0);
+  const groups = stepsOfGroup.map(
+    (indices, group): DeliveryGroup => ({
+      parent: group === 0 ? undefined : (options.deferred[group - 1]?.parent ?? -1) + 1,
+      steps: indices,
+    }),
+  );
+  return { steps, groups };
+
+  /** Adds the node's steps; returns those that what follows has to wait for. */
+  function compile(
+    current: PlanNode,
+    path: FlattenPath,
+    after: readonly number[],
+    group: number,
+  ): readonly number[] {
+    switch (current.kind) {
+      case 'Sequence':
+        return current.nodes.reduce((before, child) => compile(child, path, before, group), after);
+      case 'Parallel': {
+        const ends = current.nodes.map((child) => compile(child, path, after, group));
+        return [...new Set(ends.flat())];
+      }
+      case 'Flatten':
+        return compile(current.node, [...path, ...parseFlattenPath(current.path)], after, group);
+      case 'Fetch':
+        return [addStep(current, path, after, group)];
+      case 'Condition': {
+        const chosen = choose(current, options.booleans);
+        return chosen === undefined ? after : compile(chosen, path, after, group);
+      }
+      case 'Defer':
+        return compileDefer(current, path, after, group);
+    }
+  }
+
+  function compileDefer(
+    current: DeferNode,
+    path: FlattenPath,
+    after: readonly number[],
+    group: number,
+  ): readonly number[] {
+    const primary = current.primary.node;
+    const ends = primary === undefined ? after : compile(primary, path, after, group);
+    for (const block of current.deferred) {
+      const own = block.label === undefined ? group : Number(block.label) + 1;
+      const depends = block.depends.flatMap(({ id }) => stepById.get(id) ?? []);
+      stepsOfGroup[own]?.push(...depends);
+      if (block.node !== undefined) compile(block.node, path, depends.length === 0 ? after : depends, own);
+    }
+    return ends;
+  }
+
+  function addStep(fetch: FetchNode, path: FlattenPath, after: readonly number[], group: number): number {
+    const index = steps.length;
+    steps.push({ index, ...stepParts(fetch, shapes, conditions), path, after, group });
+    stepsOfGroup[group]?.push(index);
+    if (fetch.id !== undefined) stepById.set(fetch.id, index);
+    return index;
+  }
+}
+
+/** What the fetch node alone decides. */
+function stepParts(
+  fetch: FetchNode,
+  shapes: FetchShapes,
+  conditions: TypeConditions,
+): Pick<FetchStep, 'shape' | 'requires' | 'representation' | 'context'> {
+  const shape = shapes.shapeOf(fetch);
+  return {
+    shape,
+    requires: fetch.requires ?? [],
+    representation: shape.isEntityFetch
+      ? new RepresentationReader(fetch.requires ?? [], fetch.inputRewrites ?? [], conditions)
+      : undefined,
+    context:
+      fetch.contextRewrites === undefined || fetch.contextRewrites.length === 0
+        ? undefined
+        : new ContextReader(fetch.contextRewrites),
+  };
+}
+
+function choose(node: ConditionNode, booleans: Readonly<Record<string, unknown>>): PlanNode | undefined {
+  return booleans[node.condition] === true ? node.ifClause : node.elseClause;
+}

@@ -1,0 +1,352 @@
+import DataLoader from 'dataloader';
+import { GatewayError } from '../errors.ts';
+import type {
+  CancelSubgraphCall,
+  SubgraphClient,
+  SubgraphErrorEntry,
+  SubgraphResponse,
+} from '../subgraph-client/subgraphClient.ts';
+import { type FetchCall, type FetchError, type FetchResult, variablesText } from './fetchCall.ts';
+import { FusedShape } from './fetchShape.ts';
+import type { RequestScope } from './requestScope.ts';
+import { isPlainObject, type ResponseObject } from './responseTree.ts';
+
+/** Entity fetches of one operation, of one subgraph and delivery group, that were ready at the same moment. */
+export interface EntityRequest {
+  readonly calls: readonly FetchCall[];
+  readonly scope: RequestScope;
+  /** Called after every call was settled; not called any more once the request was cancelled. */
+  done(): void;
+}
+
+export interface EntityRequestsOptions {
+  /** Whether fetches of the same shape and the same forwarded headers travel together for several clients. */
+  readonly acrossRequests: boolean;
+  /** Most representations that such a common request holds. One client's fetch is never divided. */
+  readonly maxBatchSize: number;
+}
+
+/** Sends entity fetches, those of one operation in one HTTP request, and with `acrossRequests` those of
+ *  several operations whose shapes, variables and forwarded headers are all equal. */
+export class EntityRequests {
+  readonly #client: SubgraphClient;
+  readonly #options: EntityRequestsOptions;
+  readonly #fused = new Map<string, FusedShape>();
+  readonly #shared = new Map<string, DataLoader<PendingRequest, void, PendingRequest>>();
+
+  constructor(client: SubgraphClient, options: EntityRequestsOptions) {
+    this.#client = client;
+    this.#options = options;
+  }
+
+  send(request: EntityRequest): CancelSubgraphCall {
+    const pending = new PendingRequest(request, this.#fuse(request.calls));
+    if (!this.#options.acrossRequests) {
+      void this.#sendTogether([pending]);
+      return () => pending.cancel();
+    }
+    const key = pending.sharingKey();
+    let loader = this.#shared.get(key);
+    if (loader === undefined) {
+      const created: DataLoader<PendingRequest, void, PendingRequest> = new DataLoader(
+        async (requests) => {
+          this.#shared.delete(key);
+          await Promise.all(this.#divide(requests).map((part) => this.#sendTogether(part)));
+          return requests.map(() => undefined);
+        },
+        // Requests that arrived in the same turn of the event loop go together; nobody waits longer than that.
+        { cache: false, batchScheduleFn: (callback) => setImmediate(callback) },
+      );
+      loader = created;
+      this.#shared.set(key, loader);
+    }
+    void loader.load(pending);
+    return () => pending.cancel();
+  }
+
+  /** Parts of at most `maxBatchSize` representations. */
+  #divide(requests: readonly PendingRequest[]): PendingRequest[][] {
+    const parts: PendingRequest[][] = [];
+    let part: PendingRequest[] = [];
+    let size = 0;
+    for (const request of requests) {
+      if (part.length > 0 && size + request.size > this.#options.maxBatchSize) {
+        parts.push(part);
+        part = [];
+        size = 0;
+      }
+      part.push(request);
+      size += request.size;
+    }
+    if (part.length > 0) parts.push(part);
+    return parts;
+  }
+
+  /** One HTTP request for requests with equal sharing keys. */
+  #sendTogether(requests: readonly PendingRequest[]): Promise<void> {
+    const waiting = requests.filter((request) => !request.isCancelled);
+    const first = waiting[0];
+    if (first === undefined) return Promise.resolve();
+    const { fused } = first;
+    const batch = new RepresentationBatch(waiting);
+    return new Promise((resolve) => {
+      let left = waiting.length;
+      let cancelCall: CancelSubgraphCall | undefined;
+      for (const request of waiting) {
+        request.onCancel = () => {
+          left -= 1;
+          if (left === 0) {
+            cancelCall?.();
+            resolve();
+          }
+        };
+      }
+      cancelCall = this.#client.send(
+        {
+          subgraph: (fused.shapes[0] as FusedShape['shapes'][number]).subgraph,
+          body: batch.body(fused),
+          kind: 'query',
+          headers: first.scope.headersFor((fused.shapes[0] as FusedShape['shapes'][number]).subgraph),
+          requestId: first.scope.requestId,
+          traceparent: first.scope.traceparent,
+          deadline: Math.max(...waiting.map((request) => request.scope.deadline)),
+        },
+        {
+          onResponse: (response) => {
+            // One `_entities` that fails as a whole takes the others of the request with it: asked alone, they answer.
+            if (fused.shapes.length > 1 && !isPlainObject(response.data)) {
+              void this.#sendApart(waiting).then(resolve);
+              return;
+            }
+            batch.settle(fused, response);
+            finish();
+          },
+          onError: (error) => {
+            for (const request of waiting) {
+              if (!request.isCancelled) for (const call of request.calls) call.settle(toFailure(error));
+            }
+            finish();
+          },
+        },
+      );
+
+      function finish(): void {
+        for (const request of waiting) request.finish();
+        resolve();
+      }
+    });
+  }
+
+  async #sendApart(requests: readonly PendingRequest[]): Promise<void> {
+    await Promise.all(
+      requests.map(async (request) => {
+        const alone = request.calls.map(
+          (call) =>
+            new PendingRequest({ calls: [call], scope: request.scope, done() {} }, this.#fuse([call])),
+        );
+        request.onCancel = () => {
+          for (const part of alone) part.cancel();
+        };
+        await Promise.all(alone.map((part) => this.#sendTogether([part])));
+        request.finish();
+      }),
+    );
+  }
+
+  #fuse(calls: readonly FetchCall[]): FusedShape {
+    const key = calls.map((call) => call.shape.id).join(' ');
+    let fused = this.#fused.get(key);
+    if (fused === undefined || fused.shapes.some((shape, n) => shape !== calls[n]?.shape)) {
+      if (this.#fused.size >= maxFusedShapes) this.#fused.clear();
+      fused = new FusedShape(calls.map((call) => call.shape));
+      this.#fused.set(key, fused);
+    }
+    return fused;
+  }
+}
+
+/** Texts made once and thrown away together; which combinations occur is decided by what is ready when. */
+const maxFusedShapes = 1000;
+
+/** An entity request on its way, cancellable by itself. */
+class PendingRequest {
+  readonly calls: readonly FetchCall[];
+  readonly scope: RequestScope;
+  readonly fused: FusedShape;
+  readonly size: number;
+  isCancelled = false;
+  onCancel: (() => void) | undefined;
+  readonly #done: () => void;
+
+  constructor(request: EntityRequest, fused: FusedShape) {
+    this.calls = request.calls;
+    this.scope = request.scope;
+    this.fused = fused;
+    this.size = request.calls.reduce((sum, call) => sum + call.representations.length, 0);
+    this.#done = request.done;
+  }
+
+  /** Everything that may change the answer, but for the representations. */
+  sharingKey(): string {
+    const subgraph = (this.calls[0] as FetchCall).shape.subgraph;
+    const ids = this.calls.map((call) => call.shape.id).join(' ');
+    const variables = this.calls.map((call, n) =>
+      variablesText(call, (name) => this.fused.variableName(n, name)),
+    );
+    return JSON.stringify([subgraph, this.scope.headersFor(subgraph).key, ids, variables]);
+  }
+
+  cancel(): void {
+    if (this.isCancelled) return;
+    this.isCancelled = true;
+    this.onCancel?.();
+  }
+
+  finish(): void {
+    this.onCancel = undefined;
+    if (!this.isCancelled) this.#done();
+  }
+}
+
+/** The representations of one HTTP request: per fetch of the fused shape one list, in which each client's
+ *  representations have their places. */
+class RepresentationBatch {
+  readonly #requests: readonly PendingRequest[];
+  /** Per fetch: all texts. */
+  readonly #texts: (readonly string[])[] = [];
+  /** Per request and fetch: places of its representations; `undefined` where they are the whole list in order. */
+  readonly #places: (readonly number[] | undefined)[][] = [];
+
+  constructor(requests: readonly PendingRequest[]) {
+    this.#requests = requests;
+    const first = requests[0] as PendingRequest;
+    if (requests.length === 1) {
+      this.#texts = first.calls.map((call) => call.representations);
+      this.#places = [first.calls.map(() => undefined)];
+      return;
+    }
+    const merged = first.calls.map(() => new Map<string, number>());
+    this.#places = requests.map((request) =>
+      request.calls.map((call, n) => {
+        const places = merged[n] as Map<string, number>;
+        return call.representations.map((text) => {
+          const known = places.get(text);
+          if (known !== undefined) return known;
+          places.set(text, places.size);
+          return places.size - 1;
+        });
+      }),
+    );
+    this.#texts = merged.map((places) => [...places.keys()]);
+  }
+
+  body(fused: FusedShape): string {
+    let text = fused.bodyPrefix;
+    (this.#requests[0] as PendingRequest).calls.forEach((call, n) => {
+      const name = fused.variableName(n, 'representations');
+      const others = variablesText(call, (variable) => fused.variableName(n, variable));
+      text += `${n === 0 ? '' : ','}"${name}":[${(this.#texts[n] as readonly string[]).join(',')}]`;
+      if (others !== '') text += `,${others}`;
+    });
+    return `${text}}}`;
+  }
+
+  settle(fused: FusedShape, response: SubgraphResponse): void {
+    const data: ResponseObject = isPlainObject(response.data) ? response.data : {};
+    const errors = groupErrors(fused, response.errors ?? []);
+    const taken = new Set<unknown>();
+    // All results are made before the first is handed over: its receiver writes into the objects.
+    const results = this.#requests.map((request, r) =>
+      request.calls.map((call, n) => {
+        const expected = (this.#texts[n] as readonly string[]).length;
+        return this.#resultOf(
+          call,
+          data[fused.alias(n)],
+          this.#places[r]?.[n],
+          expected,
+          errors,
+          n,
+          response,
+          taken,
+        );
+      }),
+    );
+    this.#requests.forEach((request, r) => {
+      request.calls.forEach((call, n) => {
+        if (!request.isCancelled) call.settle(results[r]?.[n] as FetchResult);
+      });
+    });
+  }
+
+  #resultOf(
+    call: FetchCall,
+    entities: unknown,
+    places: readonly number[] | undefined,
+    expected: number,
+    errors: GroupedErrors,
+    n: number,
+    response: SubgraphResponse,
+    taken: Set<unknown>,
+  ): FetchResult {
+    const { shape } = call;
+    const own = errors.byFetch[n] as readonly FetchError[];
+    const all = [...errors.general, ...own];
+    if (!Array.isArray(entities) || entities.length !== expected) {
+      if (all.length === 0 || Array.isArray(entities)) {
+        return toFailure(
+          new GatewayError(
+            'SUBGRAPH_INVALID_RESPONSE',
+            'A subgraph answered with other entities than it was asked for.',
+            {
+              subgraph: shape.subgraph,
+              cause: `_entities: ${Array.isArray(entities) ? `${entities.length} for ${expected} representations` : 'no list'}`,
+            },
+          ),
+        );
+      }
+      return { kind: 'answered', data: undefined, errors: all, isEscapeFree: response.isEscapeFree };
+    }
+    if (places === undefined) {
+      return { kind: 'answered', data: entities, errors: all, isEscapeFree: response.isEscapeFree };
+    }
+    const mine = places.map((place) => {
+      const entity: unknown = entities[place];
+      if (!isPlainObject(entity)) return entity;
+      // The first client gets the object itself; it will write into it, so the next one needs its own.
+      if (!taken.has(entity)) {
+        taken.add(entity);
+        return entity;
+      }
+      return structuredClone(entity);
+    });
+    const placeOf = new Map(places.map((place, index) => [place, index]));
+    const mineErrors = all.flatMap((error) => {
+      if (error.entity === undefined) return [error];
+      const index = placeOf.get(error.entity);
+      return index === undefined ? [] : [{ ...error, entity: index }];
+    });
+    return { kind: 'answered', data: mine, errors: mineErrors, isEscapeFree: response.isEscapeFree };
+  }
+}
+
+interface GroupedErrors {
+  readonly general: readonly FetchError[];
+  readonly byFetch: readonly (readonly FetchError[])[];
+}
+
+function groupErrors(fused: FusedShape, entries: readonly SubgraphErrorEntry[]): GroupedErrors {
+  const general: FetchError[] = [];
+  const byFetch: FetchError[][] = fused.shapes.map(() => []);
+  for (const entry of entries) {
+    const [alias, index, ...path] = entry.path ?? [];
+    const n = fused.shapes.findIndex((_, candidate) => fused.alias(candidate) === alias);
+    if (n === -1) general.push({ entry, entity: undefined, path: [] });
+    else if (typeof index === 'number') byFetch[n]?.push({ entry, entity: index, path });
+    else byFetch[n]?.push({ entry, entity: undefined, path: [] });
+  }
+  return { general, byFetch };
+}
+
+export function toFailure(error: GatewayError): FetchResult {
+  return { kind: 'failed', error };
+}

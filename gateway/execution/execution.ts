@@ -1,0 +1,297 @@
+import { GatewayError, type ResponsePath } from '../errors.ts';
+import type { SubgraphErrorEntry } from '../subgraph-client/subgraphClient.ts';
+import { EntityTable, type Slot } from './entityTable.ts';
+import type { FetchCall, FetchError, FetchResult } from './fetchCall.ts';
+import type { FetchScheduler } from './fetchScheduler.ts';
+import { collectTargetPaths, collectTargets, sharedPrefix } from './flattenPath.ts';
+import type { FetchStep, Program } from './program.ts';
+import type { RequestScope } from './requestScope.ts';
+import { isPlainObject, mergeInto, type ResponseObject } from './responseTree.ts';
+import { applyRewrites } from './rewrites.ts';
+import type { TypeConditions } from './typeConditions.ts';
+
+/** An error of one fetch. Paths are in internal names; shaping turns them into the client's. */
+export interface ExecutionError {
+  readonly path: ResponsePath;
+  readonly subgraph: string;
+  /** The subgraph's own error, or one of the gateway about the fetch. */
+  readonly reason: SubgraphErrorEntry | GatewayError;
+  /** The delivery group whose payload carries it. */
+  readonly group: number;
+}
+
+export interface ExecutionOptions {
+  readonly program: Program;
+  readonly scope: RequestScope;
+  readonly scheduler: FetchScheduler;
+  readonly conditions: TypeConditions;
+  /** Called once per delivery group when all its fetches have ended, parents before children of the same moment. */
+  onGroupComplete(group: number): void;
+}
+
+/** Runs one program: starts each step when the ones before it have ended, merges the answers into the response
+ *  tree, and says when a delivery group has all its data. */
+export class Execution {
+  readonly tree: ResponseObject = {};
+  readonly errors: ExecutionError[] = [];
+  /** No answer so far holds a string with an escape sequence. */
+  isEscapeFree = true;
+  readonly #options: ExecutionOptions;
+  readonly #entities = new EntityTable();
+  /** Per step: how many steps it still waits for. */
+  readonly #waitsFor: number[];
+  readonly #dependents: number[][];
+  readonly #isDone: boolean[];
+  /** Per delivery group: how many of its steps have not ended. */
+  readonly #openSteps: number[];
+  readonly #groupsOfStep: number[][];
+  #isEnded = false;
+
+  constructor(options: ExecutionOptions) {
+    this.#options = options;
+    const { steps, groups } = options.program;
+    this.#waitsFor = steps.map((step) => step.after.length);
+    this.#dependents = steps.map(() => []);
+    for (const step of steps) for (const index of step.after) this.#dependents[index]?.push(step.index);
+    this.#isDone = steps.map(() => false);
+    this.#openSteps = groups.map((group) => group.steps.length);
+    this.#groupsOfStep = steps.map(() => []);
+    groups.forEach((group, index) => {
+      for (const step of group.steps) this.#groupsOfStep[step]?.push(index);
+    });
+  }
+
+  start(): void {
+    this.#openSteps.forEach((open, group) => {
+      if (open === 0) this.#options.onGroupComplete(group);
+    });
+    const { steps } = this.#options.program;
+    for (const step of steps) if (step.after.length === 0) this.#run(step);
+  }
+
+  /** Ends all work that nobody else needs. No group is reported any more. */
+  cancel(): void {
+    this.#isEnded = true;
+    this.#options.scheduler.cancel();
+  }
+
+  #run(step: FetchStep): void {
+    if (this.#isEnded) return;
+    if (step.representation === undefined) this.#fetchRoot(step);
+    else this.#fetchEntities(step);
+  }
+
+  #end(step: FetchStep): void {
+    if (this.#isEnded || this.#isDone[step.index]) return;
+    this.#isDone[step.index] = true;
+    const { steps } = this.#options.program;
+    for (const index of this.#dependents[step.index] ?? []) {
+      const left = (this.#waitsFor[index] as number) - 1;
+      this.#waitsFor[index] = left;
+      if (left === 0) this.#run(steps[index] as FetchStep);
+    }
+    for (const group of this.#groupsOfStep[step.index] ?? []) {
+      const open = (this.#openSteps[group] as number) - 1;
+      this.#openSteps[group] = open;
+      if (open === 0) this.#options.onGroupComplete(group);
+    }
+  }
+
+  #fetchRoot(step: FetchStep): void {
+    const call: FetchCall = {
+      shape: step.shape,
+      scope: this.#options.scope,
+      group: step.group,
+      representations: [],
+      contextVariables: undefined,
+      settle: (result) => this.#guard(step, () => this.#settleRoot(step, result)),
+    };
+    this.#whenSettled(step, this.#options.scheduler.load(call));
+  }
+
+  #settleRoot(step: FetchStep, result: FetchResult): void {
+    if (result.kind === 'failed') {
+      this.#addFailure(step, result.error);
+      return;
+    }
+    this.isEscapeFree &&= result.isEscapeFree;
+    for (const error of result.errors) this.#addError(step, error.entry, error.path);
+    if (isPlainObject(result.data)) {
+      applyRewrites(step.shape.outputRewrites, result.data, undefined, this.#options.conditions);
+      mergeInto(this.tree, result.data, step.shape.keys, this.#options.conditions.isObjectType);
+    } else if (result.errors.length === 0) this.#addInvalid(step, 'data is no object');
+  }
+
+  #fetchEntities(step: FetchStep): void {
+    const targets = collectTargets(this.tree, step.path);
+    if (step.context === undefined || targets.length === 0) {
+      this.#whenSettled(step, this.#fetchTargets(step, targets, undefined));
+      return;
+    }
+    // Arguments from context are variables of the whole fetch: objects with different values are asked for apart.
+    const values = step.context.read(this.tree, step.path, this.#options.conditions);
+    const byValues = new Map<string, { variables: Record<string, unknown>; targets: ResponseObject[] }>();
+    for (const target of targets) {
+      const variables = values.get(target) ?? {};
+      const key = JSON.stringify(step.context.variableNames.map((name) => variables[name] ?? null));
+      const same = byValues.get(key);
+      if (same === undefined) byValues.set(key, { variables, targets: [target] });
+      else same.targets.push(target);
+    }
+    const parts = [...byValues].map(([key, part]) =>
+      this.#fetchTargets(step, part.targets, { key, variables: part.variables }),
+    );
+    this.#whenSettled(step, Promise.all(parts));
+  }
+
+  #fetchTargets(
+    step: FetchStep,
+    targets: readonly ResponseObject[],
+    context: { readonly key: string; readonly variables: Record<string, unknown> } | undefined,
+  ): Settled {
+    const { shape } = step;
+    const representation = step.representation as NonNullable<FetchStep['representation']>;
+    const slots = this.#entities.slotsFor(shape, `${representation.key}${context?.key ?? ''}`);
+    const fresh: Slot[] = [];
+    const texts: string[] = [];
+    let foreign: Set<Promise<void>> | undefined;
+    for (const target of targets) {
+      const read = representation.of(target);
+      if (read === undefined) continue;
+      const known = slots.find(read, target);
+      if (known !== undefined) {
+        if (known.entity !== undefined) this.#merge(step, known, target);
+        else known.targets.push({ object: target, step });
+        if (!known.isSettled && known.step !== step && known.settled !== undefined) {
+          foreign ??= new Set();
+          foreign.add(known.settled);
+        }
+        continue;
+      }
+      const text = read.text(target);
+      if (text === undefined) continue;
+      texts.push(text);
+      fresh.push(slots.add(read, target, step));
+    }
+    if (fresh.length === 0) return foreign === undefined ? immediately : Promise.all(foreign);
+    const settled = this.#options.scheduler.load({
+      shape,
+      scope: this.#options.scope,
+      group: step.group,
+      representations: texts,
+      contextVariables: context?.variables,
+      settle: (result) => this.#guard(step, () => this.#settleEntities(step, fresh, result)),
+    });
+    for (const slot of fresh) slot.settled = settled;
+    return foreign === undefined ? settled : Promise.all([...foreign, settled]);
+  }
+
+  #settleEntities(step: FetchStep, slots: readonly Slot[], result: FetchResult): void {
+    for (const slot of slots) slot.isSettled = true;
+    if (result.kind === 'failed') {
+      for (const owner of stepsOf(slots)) this.#addFailure(owner, result.error);
+      return;
+    }
+    this.isEscapeFree &&= result.isEscapeFree;
+    const entities = Array.isArray(result.data) ? result.data : [];
+    for (let i = 0; i < slots.length; i++) {
+      const slot = slots[i] as Slot;
+      const entity: unknown = entities[i];
+      if (!isPlainObject(entity)) continue;
+      applyRewrites(step.shape.outputRewrites, entity, slot.typename, this.#options.conditions);
+      slot.entity = entity;
+      for (const { object, step: owner } of slot.targets) this.#merge(owner, slot, object);
+    }
+    if (result.errors.length > 0) this.#addEntityErrors(step, slots, result.errors);
+  }
+
+  #merge(step: FetchStep, slot: Slot, target: ResponseObject): void {
+    const entity = slot.entity as ResponseObject;
+    // Below another step's path the same objects are enriched by other fetches, perhaps under the same names.
+    const own = slot.step === step || step.shape.isLeafOnly ? entity : step.shape.copy(entity);
+    mergeInto(target, own, step.shape.keys, this.#options.conditions.isObjectType);
+  }
+
+  #whenSettled(step: FetchStep, settled: Settled): void {
+    settled.then(
+      () => this.#end(step),
+      (reason) => {
+        this.#addInternal(step, reason);
+        this.#end(step);
+      },
+    );
+  }
+
+  /** A fault of the gateway's own fails the one fetch; the operation still ends. */
+  #guard(step: FetchStep, take: () => void): void {
+    if (this.#isEnded) return;
+    try {
+      take();
+    } catch (reason) {
+      this.#addInternal(step, reason);
+    }
+  }
+
+  #addEntityErrors(step: FetchStep, slots: readonly Slot[], errors: readonly FetchError[]): void {
+    const places = new Map<FetchStep, ReturnType<typeof collectTargetPaths>>();
+    for (const { entry, entity, path } of errors) {
+      const slot = entity === undefined ? undefined : slots[entity];
+      if (slot === undefined) {
+        this.#addError(step, entry, sharedPrefix(step.path));
+        continue;
+      }
+      const objects = new Map(slot.targets.map((target) => [target.object, target.step]));
+      for (const [object, owner] of objects) {
+        let ofOwner = places.get(owner);
+        if (ofOwner === undefined) {
+          ofOwner = collectTargetPaths(this.tree, owner.path);
+          places.set(owner, ofOwner);
+        }
+        for (const place of ofOwner.get(object) ?? []) this.#addError(owner, entry, [...place, ...path]);
+      }
+    }
+  }
+
+  #addError(step: FetchStep, entry: SubgraphErrorEntry, path: ResponsePath): void {
+    this.errors.push({ path, subgraph: step.shape.subgraph, reason: entry, group: step.group });
+  }
+
+  #addFailure(step: FetchStep, error: GatewayError): void {
+    this.errors.push({
+      path: sharedPrefix(step.path),
+      subgraph: step.shape.subgraph,
+      reason: error,
+      group: step.group,
+    });
+  }
+
+  #addInternal(step: FetchStep, cause: unknown): void {
+    this.#addFailure(step, new GatewayError('INTERNAL_SERVER_ERROR', 'Internal server error', { cause }));
+  }
+
+  #addInvalid(step: FetchStep, cause: string): void {
+    this.#addFailure(
+      step,
+      new GatewayError('SUBGRAPH_INVALID_RESPONSE', 'A subgraph answered without data and without errors.', {
+        subgraph: step.shape.subgraph,
+        cause,
+      }),
+    );
+  }
+}
+
+function stepsOf(slots: readonly Slot[]): Set<FetchStep> {
+  return new Set(slots.flatMap((slot) => slot.targets.map((target) => target.step)));
+}
+
+/** What a step waits for: a promise, or something that has happened already. */
+interface Settled {
+  then(ended: () => void, failed: (reason: unknown) => void): unknown;
+}
+
+/** Nothing to wait for: the next step starts in the same turn. */
+const immediately: Settled = {
+  then(ended: () => void): void {
+    ended();
+  },
+};

@@ -1,0 +1,52 @@
+import type { GatewayError } from '../errors.ts';
+import type { SubgraphErrorEntry } from '../subgraph-client/subgraphClient.ts';
+import type { FetchShape } from './fetchShape.ts';
+import type { RequestScope } from './requestScope.ts';
+
+/** One fetch of one operation: what to ask, and who takes the answer. */
+export interface FetchCall {
+  readonly shape: FetchShape;
+  readonly scope: RequestScope;
+  /** Calls of different delivery groups never share a request. */
+  readonly group: number;
+  /** JSON texts of the representations, all different; empty for a root fetch. */
+  readonly representations: readonly string[];
+  /** Values of variables that do not come from the client. */
+  readonly contextVariables: Readonly<Record<string, unknown>> | undefined;
+  /** Called exactly once, unless the call was cancelled. */
+  settle(result: FetchResult): void;
+}
+
+export type FetchResult =
+  | { readonly kind: 'failed'; readonly error: GatewayError }
+  | {
+      readonly kind: 'answered';
+      /** For an entity fetch, an object with one element per representation under `_entities`. */
+      readonly data: unknown;
+      readonly errors: readonly FetchError[];
+      readonly isEscapeFree: boolean;
+    };
+
+export interface FetchError {
+  readonly entry: SubgraphErrorEntry;
+  /** Index of the representation; `undefined` for an error of the fetch as a whole. */
+  readonly entity: number | undefined;
+  /** Within the entity, or from the root of a root fetch. */
+  readonly path: readonly (string | number)[];
+}
+
+/** `"name":value,…` of the variables that a call needs, without the representations. */
+export function variablesText(call: FetchCall, rename: (name: string) => string): string {
+  let text = '';
+  for (const name of call.shape.variables) {
+    const value = call.scope.variables[name];
+    if (value === undefined || call.contextVariables?.[name] !== undefined) continue;
+    text += `${text === '' ? '' : ','}${JSON.stringify(rename(name))}:${JSON.stringify(value)}`;
+  }
+  if (call.contextVariables !== undefined) {
+    for (const [name, value] of Object.entries(call.contextVariables)) {
+      text += `${text === '' ? '' : ','}${JSON.stringify(rename(name))}:${JSON.stringify(value)}`;
+    }
+  }
+  return text;
+}

@@ -1,0 +1,108 @@
+import DataLoader from 'dataloader';
+import type { SubgraphClient, SubgraphResponse } from '../subgraph-client/subgraphClient.ts';
+import { type EntityRequest, type EntityRequests, toFailure } from './entityRequests.ts';
+import { type FetchCall, type FetchResult, variablesText } from './fetchCall.ts';
+import type { RequestScope } from './requestScope.ts';
+
+/** Collects the fetches of one operation that are ready at the same moment: entity fetches of one subgraph
+ *  leave as one HTTP request, equal root fetches once. A DataLoader per subgraph and delivery group does the
+ *  collecting; results are handed over by calls, so that no promise holds an answer. */
+export class FetchScheduler {
+  readonly #client: SubgraphClient;
+  readonly #scope: RequestScope;
+  readonly #entityRequests: EntityRequests;
+  readonly #loaders = new Map<string, DataLoader<FetchCall, void, unknown>>();
+  readonly #cancels = new Set<() => void>();
+
+  constructor(client: SubgraphClient, scope: RequestScope, entityRequests: EntityRequests) {
+    this.#client = client;
+    this.#scope = scope;
+    this.#entityRequests = entityRequests;
+  }
+
+  /** Resolves once the call is settled, or an equal one in its place. Never rejects. */
+  load(call: FetchCall): Promise<void> {
+    const { shape } = call;
+    const key = shape.isEntityFetch
+      ? `${call.group} entities ${shape.subgraph}`
+      : `${call.group} root ${shape.subgraph}`;
+    let loader = this.#loaders.get(key);
+    if (loader === undefined) {
+      loader = shape.isEntityFetch
+        ? new DataLoader((calls) => this.#sendEntityCalls(calls), { cacheKeyFn: itself })
+        : new DataLoader((calls) => this.#sendRootCalls(calls), { cacheKeyFn: rootKey });
+      this.#loaders.set(key, loader);
+    }
+    return loader.load(call);
+  }
+
+  /** Ends every call under way as far as nobody else waits for it. They are not settled any more. */
+  cancel(): void {
+    for (const cancel of this.#cancels) cancel();
+    this.#cancels.clear();
+  }
+
+  #sendEntityCalls(calls: readonly FetchCall[]): Promise<void[]> {
+    return new Promise((resolve) => {
+      const request: EntityRequest = {
+        calls,
+        scope: this.#scope,
+        done: () => {
+          this.#cancels.delete(cancel);
+          resolve(calls.map(() => undefined));
+        },
+      };
+      const cancel = this.#entityRequests.send(request);
+      this.#cancels.add(cancel);
+    });
+  }
+
+  #sendRootCalls(calls: readonly FetchCall[]): Promise<void[]> {
+    return Promise.all(calls.map((call) => this.#sendRootCall(call)));
+  }
+
+  #sendRootCall(call: FetchCall): Promise<void> {
+    const { shape } = call;
+    return new Promise((resolve) => {
+      const finish = (result: FetchResult): void => {
+        this.#cancels.delete(cancel);
+        call.settle(result);
+        resolve();
+      };
+      const cancel = this.#client.send(
+        {
+          subgraph: shape.subgraph,
+          body: `${shape.bodyPrefix}${variablesText(call, itself)}}}`,
+          kind: shape.kind === 'mutation' ? 'mutation' : 'query',
+          headers: this.#scope.headersFor(shape.subgraph),
+          requestId: this.#scope.requestId,
+          traceparent: this.#scope.traceparent,
+          deadline: this.#scope.deadline,
+        },
+        {
+          onResponse: (response) => finish(rootResult(response)),
+          onError: (error) => finish(toFailure(error)),
+        },
+      );
+      this.#cancels.add(cancel);
+    });
+  }
+}
+
+/** A mutation is sent as often as it was asked for. */
+function rootKey(call: FetchCall): unknown {
+  return call.shape.kind === 'mutation' ? call : `${call.shape.id}:${variablesText(call, itself)}`;
+}
+
+function itself<T>(value: T): T {
+  return value;
+}
+
+function rootResult(response: SubgraphResponse): FetchResult {
+  return {
+    kind: 'answered',
+    data: response.data,
+    errors: (response.errors ?? []).map((entry) => ({ entry, entity: undefined, path: entry.path ?? [] })),
+    isEscapeFree: response.isEscapeFree,
+  };
+}

@@ -1,0 +1,205 @@
+import {
+  type FragmentDefinitionNode,
+  Kind,
+  type OperationDefinitionNode,
+  parse,
+  print,
+  type SelectionSetNode,
+  visit,
+} from 'graphql';
+import type { FetchDataRewrite, FetchNode } from '../planning/queryPlan.ts';
+import { isPlainObject, type ResponseObject, setKey } from './responseTree.ts';
+
+/** What a fetch asks, apart from the values: two fetch nodes of the same shape ask the same of their objects.
+ *  Shapes are interned, so that equal ones are identical. */
+export class FetchShape {
+  readonly id: number;
+  readonly subgraph: string;
+  readonly kind: 'query' | 'mutation' | 'subscription';
+  readonly isEntityFetch: boolean;
+  readonly text: string;
+  /** Names of the variables that come from the client's request. */
+  readonly variables: readonly string[];
+  readonly outputRewrites: readonly FetchDataRewrite[];
+  /** Response names that the answer's objects have, after the output rewrites. */
+  readonly keys: readonly string[];
+  /** No field of the answer's objects holds another object: nothing can be merged into it later. */
+  readonly isLeafOnly: boolean;
+  /** `{"query":"…","variables":{`: what every request of this shape starts with. */
+  readonly bodyPrefix: string;
+  readonly document: OperationDefinitionNode;
+  readonly selection: SelectionSetNode;
+  readonly #fragments: ReadonlyMap<string, FragmentDefinitionNode>;
+
+  constructor(id: number, node: FetchNode) {
+    this.id = id;
+    this.subgraph = node.serviceName;
+    this.kind = node.operationKind;
+    this.isEntityFetch = node.requires !== undefined && node.requires.length > 0;
+    this.text = node.operation;
+    this.variables = node.variableUsages;
+    this.outputRewrites = node.outputRewrites ?? [];
+    this.bodyPrefix = bodyPrefixOf(node.operation);
+    const document = parse(node.operation, { noLocation: true });
+    this.#fragments = new Map(
+      document.definitions.flatMap((definition) =>
+        definition.kind === Kind.FRAGMENT_DEFINITION ? [[definition.name.value, definition]] : [],
+      ),
+    );
+    this.document = inlineFragments(
+      document.definitions.find(
+        (definition): definition is OperationDefinitionNode => definition.kind === Kind.OPERATION_DEFINITION,
+      ) as OperationDefinitionNode,
+      this.#fragments,
+    );
+    const first = this.document.selectionSet.selections[0];
+    this.selection =
+      this.isEntityFetch && first?.kind === Kind.FIELD && first.selectionSet !== undefined
+        ? first.selectionSet
+        : this.document.selectionSet;
+    const keys = responseKeys(this.selection);
+    this.isLeafOnly = [...keys.values()].every((inner) => inner.length === 0);
+    this.keys = [
+      ...new Set([
+        ...keys.keys(),
+        ...this.outputRewrites.flatMap((rewrite) =>
+          rewrite.kind === 'KeyRenamer' ? [rewrite.renameKeyTo] : [],
+        ),
+      ]),
+    ];
+  }
+
+  /** A copy of an answer's object as the subgraph sent it, even if later fetches have merged into it. */
+  copy(entity: ResponseObject): ResponseObject {
+    return copySelected(entity, [this.selection], this.keys) as ResponseObject;
+  }
+}
+
+/** Interns fetch shapes for one supergraph, for as long as a program uses them. */
+export class FetchShapes {
+  readonly #shapes = new Map<string, WeakRef<FetchShape>>();
+  readonly #forget = new FinalizationRegistry<string>((key) => {
+    if (this.#shapes.get(key)?.deref() === undefined) this.#shapes.delete(key);
+  });
+  #nextId = 0;
+
+  shapeOf(node: FetchNode): FetchShape {
+    const key = JSON.stringify([node.serviceName, node.operation, node.outputRewrites ?? []]);
+    const known = this.#shapes.get(key)?.deref();
+    if (known !== undefined) return known;
+    const shape = new FetchShape(this.#nextId++, node);
+    this.#shapes.set(key, new WeakRef(shape));
+    this.#forget.register(shape, key);
+    return shape;
+  }
+}
+
+/** Several entity fetches of one subgraph as one operation: each `_entities` under an alias of its own, each
+ *  variable with the fetch's number. */
+export class FusedShape {
+  readonly shapes: readonly FetchShape[];
+  readonly bodyPrefix: string;
+
+  constructor(shapes: readonly FetchShape[]) {
+    this.shapes = shapes;
+    const first = shapes[0] as FetchShape;
+    this.bodyPrefix = shapes.length === 1 ? first.bodyPrefix : bodyPrefixOf(fusedText(shapes));
+  }
+
+  /** Name of the nth fetch's `_entities` in the answer. */
+  alias(n: number): string {
+    return this.shapes.length === 1 ? '_entities' : `_e${n}`;
+  }
+
+  variableName(n: number, name: string): string {
+    return this.shapes.length === 1 ? name : `${name}_${n}`;
+  }
+}
+
+function fusedText(shapes: readonly FetchShape[]): string {
+  const definitions: string[] = [];
+  const selections: string[] = [];
+  shapes.forEach((shape, n) => {
+    const renamed = visit(shape.document, {
+      [Kind.VARIABLE]: (variable) => ({
+        ...variable,
+        name: { ...variable.name, value: `${variable.name.value}_${n}` },
+      }),
+    });
+    definitions.push(...(renamed.variableDefinitions ?? []).map((definition) => print(definition)));
+    for (const selection of renamed.selectionSet.selections) {
+      selections.push(
+        print(
+          selection.kind === Kind.FIELD
+            ? { ...selection, alias: { kind: Kind.NAME, value: `_e${n}` } }
+            : selection,
+        ),
+      );
+    }
+  });
+  return `query(${definitions.join(', ')}) { ${selections.join(' ')} }`;
+}
+
+function bodyPrefixOf(text: string): string {
+  return `{"query":${JSON.stringify(text)},"variables":{`;
+}
+
+function inlineFragments(
+  operation: OperationDefinitionNode,
+  fragments: ReadonlyMap<string, FragmentDefinitionNode>,
+): OperationDefinitionNode {
+  if (fragments.size === 0) return operation;
+  return visit(operation, {
+    [Kind.FRAGMENT_SPREAD]: (spread) => {
+      const fragment = fragments.get(spread.name.value);
+      if (fragment === undefined) return undefined;
+      return {
+        kind: Kind.INLINE_FRAGMENT,
+        typeCondition: fragment.typeCondition,
+        directives: spread.directives,
+        selectionSet: fragment.selectionSet,
+      };
+    },
+  }) as OperationDefinitionNode;
+}
+
+/** Response names of a selection set with the selection sets below each, type conditions aside. */
+function responseKeys(set: SelectionSetNode): Map<string, SelectionSetNode[]> {
+  const keys = new Map<string, SelectionSetNode[]>();
+  gather(set);
+  return keys;
+
+  function gather(current: SelectionSetNode): void {
+    for (const selection of current.selections) {
+      if (selection.kind === Kind.FIELD) {
+        const key = selection.alias?.value ?? selection.name.value;
+        const inner = keys.get(key) ?? [];
+        if (selection.selectionSet !== undefined) inner.push(selection.selectionSet);
+        keys.set(key, inner);
+      } else if (selection.kind === Kind.INLINE_FRAGMENT) gather(selection.selectionSet);
+    }
+  }
+}
+
+function copySelected(
+  value: unknown,
+  sets: readonly SelectionSetNode[],
+  extraKeys: readonly string[],
+): unknown {
+  if (Array.isArray(value)) return value.map((element) => copySelected(element, sets, extraKeys));
+  if (!isPlainObject(value)) return value;
+  const copy: ResponseObject = {};
+  for (const set of sets) {
+    for (const [key, inner] of responseKeys(set)) {
+      if (Object.hasOwn(value, key)) {
+        const field = value[key];
+        setKey(copy, key, inner.length === 0 ? field : copySelected(field, inner, []));
+      }
+    }
+  }
+  for (const key of extraKeys) {
+    if (!Object.hasOwn(copy, key) && Object.hasOwn(value, key))
+      setKey(copy, key, structuredClone(value[key]));
+  }
+  return copy;
+}

@@ -1,0 +1,100 @@
+import type { ResponseObject } from './responseTree.ts';
+
+/** A compiled flatten path. */
+export type FlattenPath = readonly FlattenSegment[];
+
+export type FlattenSegment =
+  | { readonly kind: 'list' }
+  | { readonly kind: 'key'; readonly name: string; readonly types: ReadonlySet<string> | undefined };
+
+/** Reads a plan's path: response names, `@` for a list's elements, and `name|[A,B]` for objects of some types. */
+export function parseFlattenPath(path: readonly (string | number)[]): FlattenPath {
+  return path.map((part): FlattenSegment => {
+    const text = String(part);
+    const bar = text.indexOf('|[');
+    const name = bar === -1 ? text : text.slice(0, bar);
+    const types =
+      bar === -1
+        ? undefined
+        : new Set(
+            text
+              .slice(bar + 2, -1)
+              .split(',')
+              .map((type) => type.trim()),
+          );
+    return name === '@' ? { kind: 'list' } : { kind: 'key', name, types };
+  });
+}
+
+/** The objects that a flatten path points at, in document order. `@` fans out over lists; nulls on the way
+ *  are passed over: where the parent is absent there is nothing to fetch. */
+export function collectTargets(root: ResponseObject, path: FlattenPath): ResponseObject[] {
+  const targets: ResponseObject[] = [];
+  visitTargets(root, path, 0, targets);
+  return targets;
+}
+
+function visitTargets(value: unknown, path: FlattenPath, depth: number, targets: ResponseObject[]): void {
+  if (typeof value !== 'object' || value === null) return;
+  if (Array.isArray(value)) {
+    // Lists of lists have one `@` each; a list where the plan saw none is fanned out as well.
+    const next = path[depth]?.kind === 'list' ? depth + 1 : depth;
+    for (let i = 0; i < value.length; i++) visitTargets(value[i], path, next, targets);
+    return;
+  }
+  const segment = path[depth];
+  if (segment === undefined) {
+    targets.push(value as ResponseObject);
+    return;
+  }
+  if (segment.kind === 'list') return visitTargets(value, path, depth + 1, targets);
+  const child = (value as ResponseObject)[segment.name];
+  if (segment.types !== undefined && !isOfType(child, segment.types)) return;
+  visitTargets(child, path, depth + 1, targets);
+}
+
+function isOfType(value: unknown, types: ReadonlySet<string>): boolean {
+  if (Array.isArray(value)) return true;
+  if (typeof value !== 'object' || value === null) return false;
+  const name = (value as ResponseObject).__typename;
+  return typeof name !== 'string' || types.has(name);
+}
+
+/** Every place at which each target stands: one object may stand at several, since equal entities share it.
+ *  Only errors need this, so it is not collected on the way. */
+export function collectTargetPaths(
+  root: ResponseObject,
+  path: FlattenPath,
+): Map<object, (readonly (string | number)[])[]> {
+  const places = new Map<object, (readonly (string | number)[])[]>();
+  visit(root, 0, []);
+  return places;
+
+  function visit(value: unknown, depth: number, at: readonly (string | number)[]): void {
+    if (typeof value !== 'object' || value === null) return;
+    if (Array.isArray(value)) {
+      const next = path[depth]?.kind === 'list' ? depth + 1 : depth;
+      for (let i = 0; i < value.length; i++) visit(value[i], next, [...at, i]);
+      return;
+    }
+    const segment = path[depth];
+    if (segment === undefined) {
+      const known = places.get(value);
+      if (known === undefined) places.set(value, [at]);
+      else known.push(at);
+      return;
+    }
+    if (segment.kind === 'list') return visit(value, depth + 1, at);
+    visit((value as ResponseObject)[segment.name], depth + 1, [...at, segment.name]);
+  }
+}
+
+/** The part of a path that leads to exactly one place: up to the first list. */
+export function sharedPrefix(path: FlattenPath): string[] {
+  const names: string[] = [];
+  for (const segment of path) {
+    if (segment.kind === 'list') break;
+    names.push(segment.name);
+  }
+  return names;
+}

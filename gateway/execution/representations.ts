@@ -1,0 +1,212 @@
+import type { FetchDataRewrite, RequiresSelection } from '../planning/queryPlan.ts';
+import { isPlainObject, type ResponseObject, setKey } from './responseTree.ts';
+import { applyRewrites } from './rewrites.ts';
+import type { TypeConditions } from './typeConditions.ts';
+
+/** Reads the representation that a fetch node requires from objects of the response tree. */
+export class RepresentationReader {
+  /** Equal for two fetch nodes that build equal representations from equal objects. */
+  readonly key: string;
+  readonly #requires: readonly RequiresSelection[];
+  readonly #inputRewrites: readonly FetchDataRewrite[];
+  readonly #conditions: TypeConditions;
+  readonly #assumedType: string | undefined;
+  readonly #byType = new Map<string, TypeRepresentation | undefined>();
+
+  constructor(
+    requires: readonly RequiresSelection[],
+    inputRewrites: readonly FetchDataRewrite[],
+    conditions: TypeConditions,
+  ) {
+    this.key = JSON.stringify([requires, inputRewrites]);
+    this.#requires = requires;
+    this.#inputRewrites = inputRewrites;
+    this.#conditions = conditions;
+    this.#assumedType = onlyType(requires, conditions);
+  }
+
+  /** How objects of this object's type are represented; `undefined` where the fetch does not concern them. */
+  of(object: ResponseObject): TypeRepresentation | undefined {
+    const typename = typeof object.__typename === 'string' ? object.__typename : this.#assumedType;
+    if (typename === undefined) return undefined;
+    if (!this.#byType.has(typename)) this.#byType.set(typename, this.#compile(typename));
+    return this.#byType.get(typename);
+  }
+
+  #compile(typename: string): TypeRepresentation | undefined {
+    const selections = this.#requires.filter(
+      (selection) =>
+        selection.kind === 'Field' ||
+        selection.typeCondition === undefined ||
+        this.#conditions.holds(selection.typeCondition, typename),
+    );
+    if (selections.length === 0) return undefined;
+    const fields = flatFields(selections);
+    return fields === undefined || this.#inputRewrites.length > 0
+      ? new NestedRepresentation(typename, selections, this.#inputRewrites, this.#conditions)
+      : new FlatRepresentation(typename, fields);
+  }
+}
+
+/** Representations of one runtime type. */
+export interface TypeRepresentation {
+  readonly typename: string;
+  /** A value to look the entity up by: equal representations have equal ones, though not the other way round.
+   *  `undefined` where an input is missing: such an entity is not sent. */
+  lookupKey(object: ResponseObject): unknown;
+  /** Whether two objects with equal look-up keys have equal representations. */
+  isSame(one: ResponseObject, other: ResponseObject): boolean;
+  /** JSON text, canonical since the fields stand in the order of `requires`. */
+  text(object: ResponseObject): string | undefined;
+}
+
+/** The ordinary case: `__typename` and scalar fields. Looked up by the first field, mostly the key. */
+class FlatRepresentation implements TypeRepresentation {
+  readonly typename: string;
+  readonly #first: string;
+  readonly #rest: readonly string[];
+  readonly #prefixes: readonly string[];
+
+  constructor(typename: string, fields: readonly string[]) {
+    this.typename = typename;
+    const [first, ...rest] = fields;
+    this.#first = first ?? '__typename';
+    this.#rest = rest;
+    this.#prefixes = fields.map((name) => `,${JSON.stringify(name)}:`);
+  }
+
+  lookupKey(object: ResponseObject): unknown {
+    const value = object[this.#first];
+    // Objects (custom scalars) are compared by what they hold.
+    return typeof value === 'object' && value !== null ? JSON.stringify(value) : value;
+  }
+
+  isSame(one: ResponseObject, other: ResponseObject): boolean {
+    for (const name of this.#rest) {
+      const left = one[name];
+      const right = other[name];
+      if (left !== right && (typeof left !== 'object' || JSON.stringify(left) !== JSON.stringify(right)))
+        return false;
+    }
+    return true;
+  }
+
+  text(object: ResponseObject): string | undefined {
+    let text = `{"__typename":${JSON.stringify(this.typename)}`;
+    if (this.#prefixes.length > 0) {
+      const first = object[this.#first];
+      if (first === undefined) return undefined;
+      text += (this.#prefixes[0] as string) + scalarText(first);
+    }
+    for (let i = 0; i < this.#rest.length; i++) {
+      const value = object[this.#rest[i] as string];
+      if (value === undefined) return undefined;
+      text += (this.#prefixes[i + 1] as string) + scalarText(value);
+    }
+    return `${text}}`;
+  }
+}
+
+/** Everything else: nested selections, conditions inside, input rewrites. */
+class NestedRepresentation implements TypeRepresentation {
+  readonly typename: string;
+  readonly #selections: readonly RequiresSelection[];
+  readonly #rewrites: readonly FetchDataRewrite[];
+  readonly #conditions: TypeConditions;
+
+  constructor(
+    typename: string,
+    selections: readonly RequiresSelection[],
+    rewrites: readonly FetchDataRewrite[],
+    conditions: TypeConditions,
+  ) {
+    this.typename = typename;
+    this.#selections = selections;
+    this.#rewrites = rewrites;
+    this.#conditions = conditions;
+  }
+
+  lookupKey(object: ResponseObject): unknown {
+    return this.text(object);
+  }
+
+  isSame(): boolean {
+    return true;
+  }
+
+  text(object: ResponseObject): string | undefined {
+    const representation: ResponseObject = {};
+    if (!this.#fill(representation, object, this.#selections, this.typename)) return undefined;
+    applyRewrites(this.#rewrites, representation, this.typename, this.#conditions);
+    return JSON.stringify(representation);
+  }
+
+  /** False where an input is missing. */
+  #fill(
+    into: ResponseObject,
+    object: ResponseObject,
+    selections: readonly RequiresSelection[],
+    typename: string | undefined,
+  ): boolean {
+    for (const selection of selections) {
+      if (selection.kind === 'InlineFragment') {
+        const holds =
+          selection.typeCondition === undefined ||
+          typename === undefined ||
+          this.#conditions.holds(selection.typeCondition, typename);
+        if (holds && !this.#fill(into, object, selection.selections, typename)) return false;
+        continue;
+      }
+      const key = selection.alias ?? selection.name;
+      const value = key === '__typename' ? (object.__typename ?? typename) : object[key];
+      if (value === undefined) return false;
+      const read = selection.selections === undefined ? value : this.#read(value, selection.selections);
+      if (read === undefined) return false;
+      setKey(into, key, read);
+    }
+    return true;
+  }
+
+  #read(value: unknown, selections: readonly RequiresSelection[]): unknown {
+    if (Array.isArray(value)) {
+      const elements = value.map((element) => this.#read(element, selections));
+      return elements.includes(undefined) ? undefined : elements;
+    }
+    if (!isPlainObject(value)) return value;
+    const into: ResponseObject = {};
+    const typename = typeof value.__typename === 'string' ? value.__typename : undefined;
+    return this.#fill(into, value, selections, typename) ? into : undefined;
+  }
+}
+
+function scalarText(value: unknown): string {
+  return typeof value === 'number' ? String(value) : JSON.stringify(value);
+}
+
+/** Names of the scalar fields besides `__typename`; `undefined` where there is more than that. */
+function flatFields(selections: readonly RequiresSelection[]): string[] | undefined {
+  const names: string[] = [];
+  for (const selection of selections) {
+    if (selection.kind === 'InlineFragment') {
+      const inner = selection.selections;
+      if (inner.some((field) => field.kind !== 'Field')) return undefined;
+      const flat = flatFields(inner);
+      if (flat === undefined) return undefined;
+      for (const name of flat) if (!names.includes(name)) names.push(name);
+      continue;
+    }
+    const key = selection.alias ?? selection.name;
+    if (selection.selections !== undefined || key in Object.prototype) return undefined;
+    if (key !== '__typename' && !names.includes(key)) names.push(key);
+  }
+  return names;
+}
+
+/** The one object type that the fetch is for: an object without `__typename` must be of that type. */
+function onlyType(requires: readonly RequiresSelection[], conditions: TypeConditions): string | undefined {
+  const names = new Set(
+    requires.map((selection) => (selection.kind === 'InlineFragment' ? selection.typeCondition : undefined)),
+  );
+  const [only] = names;
+  return names.size === 1 && only !== undefined && conditions.isObjectType(only) ? only : undefined;
+}

@@ -1,0 +1,105 @@
+import type { FetchDataRewrite, KeyRenamer } from '../planning/queryPlan.ts';
+import { collectTargets, type FlattenPath } from './flattenPath.ts';
+import { isPlainObject, type ResponseObject, setKey } from './responseTree.ts';
+import type { TypeConditions } from './typeConditions.ts';
+
+/** Applies a plan's input or output rewrites to an object, in place. `typename` is the object's type where it
+ *  does not say so itself. */
+export function applyRewrites(
+  rewrites: readonly FetchDataRewrite[],
+  object: ResponseObject,
+  typename: string | undefined,
+  conditions: TypeConditions,
+): void {
+  for (const rewrite of rewrites) rewriteAt(rewrite, object, rewrite.path, typename, conditions);
+}
+
+function rewriteAt(
+  rewrite: FetchDataRewrite,
+  value: unknown,
+  path: readonly string[],
+  typename: string | undefined,
+  conditions: TypeConditions,
+): void {
+  if (Array.isArray(value)) {
+    for (const element of value) rewriteAt(rewrite, element, path, typename, conditions);
+    return;
+  }
+  if (!isPlainObject(value)) return;
+  const [part, ...rest] = path;
+  if (part === undefined) return;
+  if (part.startsWith(typeConditionMark)) {
+    const own = typeof value.__typename === 'string' ? value.__typename : typename;
+    const condition = part.slice(typeConditionMark.length);
+    if (own === undefined || conditions.holds(condition, own))
+      rewriteAt(rewrite, value, rest, own, conditions);
+    return;
+  }
+  if (rest.length > 0) {
+    rewriteAt(rewrite, value[part], rest, undefined, conditions);
+    return;
+  }
+  if (rewrite.kind === 'ValueSetter') {
+    setKey(value, part, rewrite.setValueTo);
+  } else if (Object.hasOwn(value, part)) {
+    setKey(value, rewrite.renameKeyTo, value[part]);
+    delete value[part];
+  }
+}
+
+const typeConditionMark = '... on ';
+
+/** Reads the values that `@fromContext` arguments take from objects above a fetch's targets. */
+export class ContextReader {
+  readonly #rewrites: readonly KeyRenamer[];
+
+  constructor(rewrites: readonly KeyRenamer[]) {
+    this.#rewrites = rewrites;
+  }
+
+  /** Names of the variables that carry the values. */
+  get variableNames(): readonly string[] {
+    return this.#rewrites.map((rewrite) => rewrite.renameKeyTo);
+  }
+
+  /** The values for each object at `path`, by variable name. */
+  read(
+    root: ResponseObject,
+    path: FlattenPath,
+    conditions: TypeConditions,
+  ): Map<object, Record<string, unknown>> {
+    const values = new Map<object, Record<string, unknown>>();
+    for (const rewrite of this.#rewrites) {
+      const up = rewrite.path.filter((part) => part === '..').length;
+      const down = rewrite.path.filter((part) => part !== '..');
+      const keys = path.flatMap((segment, index) => (segment.kind === 'key' ? [index] : []));
+      // The object `up` response names above the targets; below it, each target belongs to one such object.
+      const cut = keys[keys.length - up] ?? 0;
+      const above = path.slice(0, cut);
+      const below = path.slice(cut);
+      for (const ancestor of collectTargets(root, above)) {
+        const value = valueAt(ancestor, down, conditions);
+        if (value === undefined) continue;
+        for (const target of collectTargets(ancestor, below)) {
+          const known = values.get(target) ?? Object.create(null);
+          known[rewrite.renameKeyTo] = value;
+          values.set(target, known);
+        }
+      }
+    }
+    return values;
+  }
+}
+
+function valueAt(object: ResponseObject, path: readonly string[], conditions: TypeConditions): unknown {
+  let value: unknown = object;
+  for (const part of path) {
+    if (!isPlainObject(value)) return value;
+    if (part.startsWith(typeConditionMark)) {
+      const own = value.__typename;
+      if (typeof own === 'string' && !conditions.holds(part.slice(typeConditionMark.length), own))
+        return undefined;
+    } else value = Object.hasOwn(value, part) ? value[part] : undefined;
+  }
+  return value;
+}

@@ -1,0 +1,311 @@
+import {
+  type DirectiveNode,
+  type DocumentNode,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  type GraphQLCompositeType,
+  type GraphQLSchema,
+  getNamedType,
+  isAbstractType,
+  isCompositeType,
+  isObjectType,
+  isUnionType,
+  Kind,
+  type OperationDefinitionNode,
+  print,
+  type SelectionSetNode,
+} from 'graphql';
+import { GatewayError } from '../errors.ts';
+import type { InternalNames } from './internalNames.ts';
+import {
+  type DeferredFragment,
+  type FieldSelection,
+  type FragmentSelection,
+  type Selection,
+  SelectionSet,
+} from './selection.ts';
+
+export interface NormalizeOptions {
+  readonly schema: GraphQLSchema;
+  readonly document: DocumentNode;
+  readonly operation: OperationDefinitionNode;
+  /** Coerced values of the Boolean variables that conditions use. */
+  readonly booleans: Readonly<Record<string, unknown>>;
+  readonly names: InternalNames;
+  /** Most selections that the operation may have once its fragments are expanded. */
+  readonly maxSelections: number;
+}
+
+export interface NormalizedOperation {
+  readonly root: SelectionSet;
+  /** Every use of `@defer` that is left, in document order; `id` is the index. */
+  readonly deferred: readonly DeferredPlace[];
+}
+
+/** Where a use of `@defer` stands. */
+export interface DeferredPlace {
+  readonly id: number;
+  /** The enclosing use of `@defer`, if there is one. */
+  readonly parent: number | undefined;
+}
+
+/** Expands fragments, folds `@skip`, `@include` and `@defer(if:)`, merges what stands twice and takes out of
+ *  a fragment what its surroundings select anyway. The document is valid against the schema.
+ *  Errors: `OPERATION_TOO_COMPLEX` past `maxSelections`. */
+export function normalizeOperation(options: NormalizeOptions): NormalizedOperation {
+  const { schema, booleans, names } = options;
+  const fragments = new Map<string, FragmentDefinitionNode>();
+  for (const definition of options.document.definitions) {
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
+  }
+  const deferred: DeferredPlace[] = [];
+  let expanded = 0;
+
+  const rootType = schema.getRootType(options.operation.operation);
+  if (rootType == null) throw new Error(`The schema has no ${options.operation.operation} type.`);
+  const selections = expand([options.operation.selectionSet], rootType, undefined);
+  return { root: new SelectionSet(subtractFromFragments(selections)), deferred };
+
+  function expand(
+    sources: readonly SelectionSetNode[],
+    parentType: GraphQLCompositeType,
+    enclosing: number | undefined,
+  ): Selection[] {
+    const fields = new Map<string, { nodes: FieldNode[]; field: FieldNode }>();
+    const conditional = new Map<string, { type: GraphQLCompositeType; sources: SelectionSetNode[] }>();
+    const order: (string | { readonly condition: string } | DeferredFragment)[] = [];
+    for (const source of sources) gather(source);
+
+    return order.map((entry): Selection => {
+      if (typeof entry === 'string') return fieldOf(entry);
+      if ('kind' in entry) return entry;
+      const { type, sources: inner } = conditional.get(entry.condition) as {
+        type: GraphQLCompositeType;
+        sources: SelectionSetNode[];
+      };
+      return {
+        kind: 'Fragment',
+        typeCondition: type,
+        set: new SelectionSet(expand(inner, narrow(parentType, type), enclosing)),
+      };
+    });
+
+    function gather(source: SelectionSetNode): void {
+      for (const node of source.selections) {
+        expanded += 1;
+        if (expanded > options.maxSelections) {
+          throw new GatewayError(
+            'OPERATION_TOO_COMPLEX',
+            `The operation has more than ${options.maxSelections} selections once its fragments are expanded ` +
+              '(limits.recursiveSelections). Select less, or split the operation.',
+            { extensions: { limit: 'recursiveSelections', maximum: options.maxSelections } },
+          );
+        }
+        if (!isIncluded(node.directives)) continue;
+        if (node.kind === Kind.FIELD) {
+          const responseName = node.alias?.value ?? node.name.value;
+          const known = fields.get(responseName);
+          if (known === undefined) {
+            fields.set(responseName, { field: node, nodes: [node] });
+            order.push(responseName);
+          } else known.nodes.push(node);
+          continue;
+        }
+        const fragment =
+          node.kind === Kind.FRAGMENT_SPREAD
+            ? (fragments.get(node.name.value) as FragmentDefinitionNode)
+            : node;
+        const conditionName = fragment.typeCondition?.name.value;
+        const condition =
+          conditionName === undefined ? undefined : (schema.getType(conditionName) as GraphQLCompositeType);
+        const decides = condition !== undefined && !alwaysHolds(condition, parentType);
+        if (decides && !canHold(condition, parentType)) continue;
+        const defer = deferArguments(node.directives);
+        if (defer !== undefined) {
+          order.push(deferredOf(fragment.selectionSet, decides ? condition : undefined, defer.label));
+        } else if (!decides) {
+          gather(fragment.selectionSet);
+        } else {
+          const known = conditional.get(condition.name);
+          if (known === undefined) {
+            conditional.set(condition.name, { type: condition, sources: [fragment.selectionSet] });
+            order.push({ condition: condition.name });
+          } else known.sources.push(fragment.selectionSet);
+        }
+      }
+    }
+
+    function deferredOf(
+      source: SelectionSetNode,
+      condition: GraphQLCompositeType | undefined,
+      label: string | undefined,
+    ): DeferredFragment {
+      const id = deferred.length;
+      deferred.push({ id, parent: enclosing });
+      const type = condition === undefined ? parentType : narrow(parentType, condition);
+      const full = new SelectionSet(expand([source], type, id));
+      return { kind: 'Deferred', id, label, typeCondition: condition, full, own: full };
+    }
+
+    function fieldOf(responseName: string): FieldSelection {
+      const { field, nodes } = fields.get(responseName) as { field: FieldNode; nodes: FieldNode[] };
+      const inner = nodes.flatMap((node) => node.selectionSet ?? []);
+      const type = compositeTypeOf(parentType, field.name.value);
+      return {
+        kind: 'Field',
+        responseName,
+        internalName: names.internalName(responseName, field),
+        fieldName: field.name.value,
+        arguments: field.arguments ?? [],
+        directives: nodes.flatMap((node) => (node.directives ?? []).filter((d) => !isCondition(d))),
+        compositeType: type,
+        set:
+          inner.length === 0 || type === undefined
+            ? undefined
+            : new SelectionSet(subtractFromFragments(expand(inner, type, enclosing))),
+      };
+    }
+  }
+
+  function isIncluded(directives: readonly DirectiveNode[] | undefined): boolean {
+    return (
+      directives === undefined ||
+      directives.every(
+        (directive) =>
+          !(
+            (directive.name.value === 'skip' && conditionOf(directive, false)) ||
+            (directive.name.value === 'include' && !conditionOf(directive, true))
+          ),
+      )
+    );
+  }
+
+  function deferArguments(
+    directives: readonly DirectiveNode[] | undefined,
+  ): { label: string | undefined } | undefined {
+    const defer = directives?.find((directive) => directive.name.value === 'defer');
+    if (defer === undefined || !conditionOf(defer, true)) return undefined;
+    const label = defer.arguments?.find((argument) => argument.name.value === 'label')?.value;
+    return { label: label?.kind === Kind.STRING ? label.value : undefined };
+  }
+
+  function conditionOf(directive: DirectiveNode, fallback: boolean): boolean {
+    const value = directive.arguments?.find((argument) => argument.name.value === 'if')?.value;
+    if (value === undefined) return fallback;
+    if (value.kind === Kind.BOOLEAN) return value.value;
+    if (value.kind !== Kind.VARIABLE) return fallback;
+    const given = booleans[value.name.value];
+    return typeof given === 'boolean' ? given : fallback;
+  }
+
+  function alwaysHolds(condition: GraphQLCompositeType, type: GraphQLCompositeType): boolean {
+    return (
+      condition === type ||
+      (isAbstractType(condition) && !isUnionType(type) && schema.isSubType(condition, type))
+    );
+  }
+
+  function canHold(condition: GraphQLCompositeType, type: GraphQLCompositeType): boolean {
+    const other = new Set(possibleTypes(type));
+    return possibleTypes(condition).some((name) => other.has(name));
+  }
+
+  /** The narrower of the two types, where one is: what a fragment inside this one can rely on. */
+  function narrow(type: GraphQLCompositeType, condition: GraphQLCompositeType): GraphQLCompositeType {
+    return isObjectType(type) ? type : condition;
+  }
+
+  function possibleTypes(type: GraphQLCompositeType): readonly string[] {
+    return isAbstractType(type)
+      ? schema.getPossibleTypes(type).map((possible) => possible.name)
+      : [type.name];
+  }
+
+  function compositeTypeOf(
+    parent: GraphQLCompositeType,
+    fieldName: string,
+  ): GraphQLCompositeType | undefined {
+    if (fieldName === '__schema' || fieldName === '__type') {
+      return schema.getType(fieldName === '__schema' ? '__Schema' : '__Type') as GraphQLCompositeType;
+    }
+    if (!('getFields' in parent)) return undefined;
+    const field = parent.getFields()[fieldName];
+    if (field === undefined) return undefined;
+    const type = getNamedType(field.type);
+    return isCompositeType(type) ? type : undefined;
+  }
+}
+
+function isCondition(directive: DirectiveNode): boolean {
+  return directive.name.value === 'skip' || directive.name.value === 'include';
+}
+
+/** Fields selected unconditionally on one object, by response name. */
+type VisibleFields = ReadonlyMap<string, FieldSelection>;
+
+/** Takes out of each fragment of a selection set what the set itself selects on the same object. */
+function subtractFromFragments(selections: readonly Selection[]): readonly Selection[] {
+  if (selections.every((selection) => selection.kind === 'Field')) return selections;
+  return withoutVisibleInFragments(selections, visibleFields(selections, new Map()));
+}
+
+function visibleFields(selections: readonly Selection[], outer: VisibleFields): VisibleFields {
+  const visible = new Map(outer);
+  for (const selection of selections) {
+    if (selection.kind === 'Field' && !visible.has(selection.responseName)) {
+      visible.set(selection.responseName, selection);
+    }
+  }
+  return visible;
+}
+
+function withoutVisibleInFragments(
+  selections: readonly Selection[],
+  visible: VisibleFields,
+): readonly Selection[] {
+  return selections.flatMap((selection): Selection[] => {
+    switch (selection.kind) {
+      case 'Field':
+        return [selection];
+      case 'Fragment': {
+        const left = subtract(selection.set.selections, visible);
+        return left.length === 0 ? [] : [fragmentWith(selection, left)];
+      }
+      case 'Deferred':
+        return [deferredWithout(selection, visible)];
+    }
+  });
+}
+
+/** What is left of `selections` when `visible` is selected on the same object anyway. */
+function subtract(selections: readonly Selection[], visible: VisibleFields): readonly Selection[] {
+  const kept = selections.flatMap((selection): Selection[] => {
+    if (selection.kind !== 'Field') return [selection];
+    const same = visible.get(selection.responseName);
+    if (same === undefined || !isSameField(same, selection)) return [selection];
+    if (selection.set === undefined || same.set === undefined) return [];
+    const inner = subtract(selection.set.selections, visibleFields(same.set.selections, new Map()));
+    return inner.length === 0 ? [] : [{ ...selection, set: new SelectionSet(inner) }];
+  });
+  // Fragments inside see both what is around them and what stands beside them.
+  return withoutVisibleInFragments(kept, visibleFields(kept, visible));
+}
+
+function fragmentWith(fragment: FragmentSelection, selections: readonly Selection[]): FragmentSelection {
+  return { ...fragment, set: new SelectionSet(selections) };
+}
+
+function deferredWithout(fragment: DeferredFragment, visible: VisibleFields): DeferredFragment {
+  return { ...fragment, own: new SelectionSet(subtract(fragment.own.selections, visible)) };
+}
+
+function isSameField(one: FieldSelection, other: FieldSelection): boolean {
+  return (
+    one.fieldName === other.fieldName &&
+    one.arguments.length === other.arguments.length &&
+    one.arguments.every((argument) => {
+      const match = other.arguments.find((candidate) => candidate.name.value === argument.name.value);
+      return match !== undefined && print(match.value) === print(argument.value);
+    })
+  );
+}

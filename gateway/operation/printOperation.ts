@@ -1,0 +1,67 @@
+import { Kind, type OperationDefinitionNode, print, visit } from 'graphql';
+import type { Selection, SelectionSet } from './selection.ts';
+
+export interface PrintOptions {
+  /** With false, deferred fragments are printed as ordinary ones. */
+  readonly defer: boolean;
+}
+
+/** The normalised operation as the planner gets it: internal names, only what a subgraph has to answer, one
+ *  label per use of `@defer`. `undefined` where nothing is left to ask (introspection, `__typename`). */
+export function printOperation(
+  operation: OperationDefinitionNode,
+  root: SelectionSet,
+  options: PrintOptions,
+): string | undefined {
+  const asked = root.selections.filter((selection) => !isAnsweredByGateway(selection));
+  if (asked.length === 0) return undefined;
+  const used = new Set<string>();
+  const body = printSelections(asked);
+  const definitions = (operation.variableDefinitions ?? [])
+    .filter((definition) => used.has(definition.variable.name.value))
+    .map((definition) => print(definition));
+  const variables = definitions.length === 0 ? '' : `(${definitions.join(', ')})`;
+  const name = operation.name === undefined ? '' : ` ${operation.name.value}`;
+  return `${operation.operation}${name}${variables} ${body}`;
+
+  function printSelections(selections: readonly Selection[]): string {
+    const parts = selections.map(printSelection).filter((part) => part !== '');
+    // A set that conditions emptied still asks whether the object is there.
+    return `{ ${parts.length === 0 ? '__typename' : parts.join(' ')} }`;
+  }
+
+  function printSelection(selection: Selection): string {
+    switch (selection.kind) {
+      case 'Field': {
+        const { fieldName, internalName } = selection;
+        if (fieldName === '__typename') return '__typename';
+        const alias = internalName === fieldName ? '' : `${internalName}: `;
+        const parameters =
+          selection.arguments.length === 0
+            ? ''
+            : `(${selection.arguments.map((argument) => printUsing(argument)).join(', ')})`;
+        const directives = selection.directives.map((directive) => ` ${printUsing(directive)}`).join('');
+        const inner = selection.set === undefined ? '' : ` ${printSelections(selection.set.selections)}`;
+        return `${alias}${fieldName}${parameters}${directives}${inner}`;
+      }
+      case 'Fragment':
+        return `... on ${selection.typeCondition.name} ${printSelections(selection.set.selections)}`;
+      case 'Deferred': {
+        if (selection.own.selections.length === 0) return '';
+        const condition = selection.typeCondition === undefined ? '' : ` on ${selection.typeCondition.name}`;
+        const defer = options.defer ? ` @defer(label: "${selection.id}")` : '';
+        return `...${condition}${defer} ${printSelections(selection.own.selections)}`;
+      }
+    }
+  }
+
+  function printUsing(node: Parameters<typeof print>[0]): string {
+    visit(node, { [Kind.VARIABLE]: (variable) => void used.add(variable.name.value) });
+    return print(node);
+  }
+}
+
+/** Root fields that no subgraph is asked for. Only called for selections of the operation's root. */
+export function isAnsweredByGateway(selection: Selection): boolean {
+  return selection.kind === 'Field' && selection.fieldName.startsWith('__');
+}
