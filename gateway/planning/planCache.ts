@@ -27,7 +27,7 @@ interface Entry<Value> {
 }
 
 interface Loading<Value> {
-  readonly supergraphId: string;
+  readonly key: PlanCacheKey;
   readonly promise: Promise<Value>;
 }
 
@@ -44,17 +44,21 @@ export function createPlanCache<Value extends object>(options: {
     return entry.value;
   };
 
-  const load = async (text: string, key: PlanCacheKey, make: () => Promise<Value>): Promise<Value> => {
-    // The caller has registered this load before anything of it runs.
-    await undefined;
-    const own = loading.get(text);
-    try {
-      const value = await make();
-      if (loading.get(text) === own) entries.set(text, { key, value, uses: 1 });
-      return value;
-    } finally {
-      if (loading.get(text) === own) loading.delete(text);
-    }
+  const load = (text: string, key: PlanCacheKey, make: () => Promise<Value>): Promise<Value> => {
+    /** Neither forgotten nor, after that, begun anew. */
+    const isWanted = (): boolean => loading.get(text) === own;
+    const promise = Promise.resolve()
+      .then(make)
+      .then((value) => {
+        if (isWanted()) entries.set(text, { key, value, uses: 1 });
+        return value;
+      })
+      .finally(() => {
+        if (isWanted()) loading.delete(text);
+      });
+    const own: Loading<Value> = { key, promise };
+    loading.set(text, own);
+    return promise;
   };
 
   return {
@@ -63,11 +67,7 @@ export function createPlanCache<Value extends object>(options: {
       const text = keyText(key);
       const kept = use(text);
       if (kept !== undefined) return Promise.resolve(kept);
-      const known = loading.get(text);
-      if (known !== undefined) return known.promise;
-      const promise = load(text, key, make);
-      loading.set(text, { supergraphId: key.supergraphId, promise });
-      return promise;
+      return loading.get(text)?.promise ?? load(text, key, make);
     },
     mostUsed: (supergraphId, count) =>
       [...entries.values()]
@@ -80,7 +80,7 @@ export function createPlanCache<Value extends object>(options: {
         if (entry.key.supergraphId === supergraphId) entries.delete(text);
       }
       for (const [text, entry] of loading) {
-        if (entry.supergraphId === supergraphId) loading.delete(text);
+        if (entry.key.supergraphId === supergraphId) loading.delete(text);
       }
     },
     get size() {

@@ -124,7 +124,10 @@ export function startPlannerThread(
 
 function lossByCrash(error: unknown): LossReason {
   const isMemory =
-    error instanceof Error && (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY';
+    typeof error === 'object' &&
+    error !== null &&
+    'code' in error &&
+    error.code === 'ERR_WORKER_OUT_OF_MEMORY';
   return isMemory ? { kind: 'memory' } : { kind: 'crash', error };
 }
 

@@ -1,0 +1,99 @@
+import { describe, expect, test } from '@jest/globals';
+import { createPlanCache } from '../../../gateway/planning/planCache.ts';
+
+interface Value {
+  readonly name: string;
+}
+
+const key = (operation: string, supergraphId = 'aa') => ({ supergraphId, operation });
+
+function deferred<T>() {
+  return Promise.withResolvers<T>();
+}
+
+describe('the plan cache', () => {
+  test('loads once per key and gives the same value from then on', async () => {
+    const cache = createPlanCache<Value>({ maxEntries: 10 });
+    const value = { name: 'first' };
+    expect(cache.get(key('{ a }'))).toBeUndefined();
+    expect(await cache.getOrLoad(key('{ a }'), async () => value)).toBe(value);
+    expect(await cache.getOrLoad(key('{ a }'), () => Promise.reject(new Error('not called')))).toBe(value);
+    expect(cache.get(key('{ a }'))).toBe(value);
+  });
+
+  test('keeps the values of two supergraphs apart', async () => {
+    const cache = createPlanCache<Value>({ maxEntries: 10 });
+    await cache.getOrLoad(key('{ a }', 'aa'), async () => ({ name: 'old' }));
+    await cache.getOrLoad(key('{ a }', 'bb'), async () => ({ name: 'new' }));
+    expect([cache.get(key('{ a }', 'aa')), cache.get(key('{ a }', 'bb'))]).toEqual([
+      { name: 'old' },
+      { name: 'new' },
+    ]);
+  });
+
+  test('shares one load between concurrent requests', async () => {
+    const cache = createPlanCache<Value>({ maxEntries: 10 });
+    const answer = deferred<Value>();
+    let loads = 0;
+    const load = () => {
+      loads += 1;
+      return answer.promise;
+    };
+    const both = Promise.all([cache.getOrLoad(key('{ a }'), load), cache.getOrLoad(key('{ a }'), load)]);
+    answer.resolve({ name: 'one' });
+    const [first, second] = await both;
+    expect(first).toBe(second);
+    expect(loads).toBe(1);
+  });
+
+  test('fails everyone who waited for a load that fails, and loads again for the next', async () => {
+    const cache = createPlanCache<Value>({ maxEntries: 10 });
+    const answer = deferred<Value>();
+    const waiting = Promise.allSettled([
+      cache.getOrLoad(key('{ a }'), () => answer.promise),
+      cache.getOrLoad(key('{ a }'), () => answer.promise),
+    ]);
+    answer.reject(new Error('too complex'));
+    const failed = { status: 'rejected', reason: new Error('too complex') };
+    expect(await waiting).toEqual([failed, failed]);
+    expect(await cache.getOrLoad(key('{ a }'), async () => ({ name: 'again' }))).toEqual({ name: 'again' });
+  });
+
+  test('drops the least recently used value when it is full', async () => {
+    const cache = createPlanCache<Value>({ maxEntries: 2 });
+    await cache.getOrLoad(key('{ a }'), async () => ({ name: 'a' }));
+    await cache.getOrLoad(key('{ b }'), async () => ({ name: 'b' }));
+    cache.get(key('{ a }'));
+    await cache.getOrLoad(key('{ c }'), async () => ({ name: 'c' }));
+    expect(['{ a }', '{ b }', '{ c }'].map((operation) => cache.get(key(operation))?.name)).toEqual([
+      'a',
+      undefined,
+      'c',
+    ]);
+    expect(cache.size).toBe(2);
+  });
+
+  test('names the most used operations of one supergraph, most used first', async () => {
+    const cache = createPlanCache<Value>({ maxEntries: 10 });
+    for (const operation of ['{ a }', '{ b }', '{ c }']) {
+      await cache.getOrLoad(key(operation), async () => ({ name: operation }));
+    }
+    await cache.getOrLoad(key('{ other }', 'bb'), async () => ({ name: 'other' }));
+    for (const operation of ['{ c }', '{ c }', '{ b }']) cache.get(key(operation));
+    expect(cache.mostUsed('aa', 2)).toEqual(['{ c }', '{ b }']);
+  });
+
+  test('forgets a supergraph, and does not keep what is still being loaded for it', async () => {
+    const cache = createPlanCache<Value>({ maxEntries: 10 });
+    const late = deferred<Value>();
+    await cache.getOrLoad(key('{ a }', 'aa'), async () => ({ name: 'a' }));
+    await cache.getOrLoad(key('{ a }', 'bb'), async () => ({ name: 'b' }));
+    const loading = cache.getOrLoad(key('{ late }', 'aa'), () => late.promise);
+    cache.forget('aa');
+    late.resolve({ name: 'late' });
+    expect(await loading).toEqual({ name: 'late' });
+    expect(cache.get(key('{ a }', 'aa'))).toBeUndefined();
+    expect(cache.get(key('{ late }', 'aa'))).toBeUndefined();
+    expect(cache.get(key('{ a }', 'bb'))).toEqual({ name: 'b' });
+  });
+});

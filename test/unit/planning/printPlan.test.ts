@@ -1,0 +1,187 @@
+import { type QueryPlan as ApolloPlan, prettyFormatQueryPlan } from '@apollo/query-planner';
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { criticalPath, describeDeferred } from '../../../gateway/planning/describePlan.ts';
+import { printPlan } from '../../../gateway/planning/printPlan.ts';
+import type { QueryPlan } from '../../../gateway/planning/queryPlan.ts';
+import { createWorkerPlanner } from '../../../gateway/planning/workerPlanner.ts';
+import { compose } from '../../fixtures/supergraphs/compose.ts';
+import { people } from '../../fixtures/supergraphs/people.ts';
+
+const planner = await createWorkerPlanner({
+  sdl: await compose(people),
+  timeoutMs: 10_000,
+  memoryBytes: 256 * 1024 ** 2,
+  maxEvaluatedPlans: 1_000,
+  pathsLimit: 10_000,
+});
+afterAll(() => planner.close());
+
+const plan = (document: string): Promise<QueryPlan> => planner.plan({ document, defer: true });
+
+const nested = `
+  {
+    me {
+      name
+      ... @defer(label: "reviews") {
+        reviews { body ... @defer(label: "authors") { author { name } } }
+      }
+    }
+    users { id }
+  }`;
+
+describe('a printed plan', () => {
+  test('shows deferred parts with what they depend on', async () => {
+    expect(printPlan(await plan(nested))).toBe(`\
+QueryPlan {
+  Defer {
+    Primary {
+      {
+        me {
+          name
+        }
+        users {
+          id
+        }
+      }:
+      Fetch(service: "accounts", id: 0) {
+        {
+          me {
+            __typename
+            name
+            id
+          }
+          users {
+            id
+          }
+        }
+      }
+    }, [
+      Deferred(depends: [0], path: "me", label: "reviews") {
+        Defer {
+          Primary {
+            {
+              reviews {
+                body
+              }
+            }:
+            Flatten(path: "me") {
+              Fetch(service: "reviews", id: 1) {
+                {
+                  ... on User {
+                    __typename
+                    id
+                  }
+                } =>
+                {
+                  ... on User {
+                    reviews {
+                      body
+                      author {
+                        __typename
+                        id
+                      }
+                    }
+                  }
+                }
+              },
+            }
+          }, [
+            Deferred(depends: [1], path: "me/reviews", label: "authors") {
+              {
+                author {
+                  name
+                }
+              }:
+              Flatten(path: "me.reviews.@.author") {
+                Fetch(service: "accounts") {
+                  {
+                    ... on User {
+                      __typename
+                      id
+                    }
+                  } =>
+                  {
+                    ... on User {
+                      name
+                    }
+                  }
+                },
+              }
+            },
+          ]
+        }
+      },
+    ]
+  },
+}`);
+  });
+
+  test.each([
+    ['a sequence', '{ me { reviews { author { name } } } }'],
+    ['parallel fetches', '{ me { reviews { body } friend { reviews { body } } } }'],
+    ['included parts', 'query ($a: Boolean!) { me { reviews @include(if: $a) { body } } }'],
+    ['skipped parts', 'query ($a: Boolean!) { me { reviews @skip(if: $a) { body } } }'],
+    ['a mutation', 'mutation { review(body: "a") { author { name } } }'],
+    ['a subscription', 'subscription { reviewed { author { name } } }'],
+    ['no fetch', '{ __typename }'],
+  ])('reads like the planner prints it: %s', async (_what, document) => {
+    const made = await plan(document);
+    expect(printPlan(made)).toBe(prettyFormatQueryPlan(structuredClone(made) as ApolloPlan));
+  });
+
+  test('shows both sides of a @defer with a variable condition', async () => {
+    const text = printPlan(await plan('query ($late: Boolean!) { me { ... @defer(if: $late) { name } } }'));
+    expect(text.split('\n').slice(0, 4)).toEqual([
+      'QueryPlan {',
+      '  Condition(if: $late) {',
+      '    Then {',
+      '      Defer {',
+    ]);
+  });
+});
+
+const step = (subgraph: string, ...path: string[]) => ({ subgraph, path });
+
+describe('what a plan means for time', () => {
+  test('the critical path is the longest chain of fetches before the first answer', async () => {
+    expect(criticalPath(await plan('{ me { name reviews { author { name } } } users { name } }'))).toEqual([
+      step('accounts'),
+      step('reviews', 'me'),
+      step('accounts', 'me', 'reviews', '@', 'author'),
+    ]);
+  });
+
+  test('what is deferred is no part of it, and says for which chain it waits itself', async () => {
+    const made = await plan(nested);
+    expect(criticalPath(made)).toEqual([step('accounts')]);
+    expect(describeDeferred(made)).toEqual([
+      { label: 'reviews', queryPath: ['me'], criticalPath: [step('accounts'), step('reviews', 'me')] },
+      {
+        label: 'authors',
+        queryPath: ['me', 'reviews'],
+        criticalPath: [
+          step('accounts'),
+          step('reviews', 'me'),
+          step('accounts', 'me', 'reviews', '@', 'author'),
+        ],
+      },
+    ]);
+  });
+
+  test('a deferred part without fetches waits for the first answer only', async () => {
+    const made = await plan('{ me { reviews { body ... @defer { author { id } } } } }');
+    expect(criticalPath(made)).toEqual([step('accounts'), step('reviews', 'me')]);
+    expect(describeDeferred(made)).toEqual([
+      {
+        label: undefined,
+        queryPath: ['me', 'reviews'],
+        criticalPath: [step('accounts'), step('reviews', 'me')],
+      },
+    ]);
+  });
+
+  test('a plan without fetches has no critical path', async () => {
+    const made = await plan('{ __typename }');
+    expect([criticalPath(made), describeDeferred(made)]).toEqual([[], []]);
+  });
+});

@@ -1,0 +1,218 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { createWorkerPlanner, type WorkerPlanner } from '../../../gateway/planning/workerPlanner.ts';
+import { compose } from '../../fixtures/supergraphs/compose.ts';
+import { hostileOperation, people } from '../../fixtures/supergraphs/people.ts';
+import { threadsNamed } from '../../fixtures/supergraphs/threads.ts';
+
+const limits = {
+  timeoutMs: 10_000,
+  memoryBytes: 512 * 1024 ** 2,
+  maxEvaluatedPlans: 1_000,
+  pathsLimit: 10_000,
+};
+const sdl = await compose(people);
+const opened: WorkerPlanner[] = [];
+
+async function open(options: Partial<typeof limits & { sdl: string; signal: AbortSignal }> = {}) {
+  const planner = await createWorkerPlanner({ sdl, ...limits, ...options });
+  opened.push(planner);
+  return planner;
+}
+
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((planner) => planner.close()));
+});
+
+const whole = (document: string) => ({ document, defer: false });
+
+describe('a planner in a thread of its own', () => {
+  test('plans an operation over two subgraphs', async () => {
+    const planner = await open();
+    expect(await planner.plan(whole('query Me($id: Boolean!) { me { name @include(if: $id) } }'))).toEqual({
+      kind: 'QueryPlan',
+      node: {
+        kind: 'Fetch',
+        serviceName: 'accounts',
+        variableUsages: ['id'],
+        operation: 'query Me__accounts__0($id:Boolean!){me{name@include(if:$id)}}',
+        operationKind: 'query',
+        operationName: 'Me__accounts__0',
+      },
+    });
+  });
+
+  test('splits a plan at a @defer inside a named fragment and keeps the directive from the subgraph', async () => {
+    const planner = await open();
+    const plan = await planner.plan({
+      document:
+        '{ me { ...Slow } } fragment Slow on User { name ... @defer(label: "late") { reviews { body } } }',
+      defer: true,
+    });
+    expect(plan).toEqual({
+      kind: 'QueryPlan',
+      node: {
+        kind: 'Defer',
+        primary: {
+          subselection: '{ me { name } }',
+          node: {
+            kind: 'Fetch',
+            id: '0',
+            serviceName: 'accounts',
+            variableUsages: [],
+            operation: '{me{__typename name id}}',
+            operationKind: 'query',
+          },
+        },
+        deferred: [
+          {
+            depends: [{ id: '0' }],
+            label: 'late',
+            queryPath: ['me'],
+            subselection: '{ reviews { body } }',
+            node: {
+              kind: 'Flatten',
+              path: ['me'],
+              node: {
+                kind: 'Fetch',
+                serviceName: 'reviews',
+                requires: [
+                  {
+                    kind: 'InlineFragment',
+                    typeCondition: 'User',
+                    selections: [
+                      { kind: 'Field', name: '__typename' },
+                      { kind: 'Field', name: 'id' },
+                    ],
+                  },
+                ],
+                variableUsages: [],
+                operation:
+                  'query($representations:[_Any!]!){_entities(representations:$representations){...on User{reviews{body}}}}',
+                operationKind: 'query',
+              },
+            },
+          },
+        ],
+      },
+    });
+  });
+
+  test('gives an operation that needs no subgraph a plan without a node', async () => {
+    const planner = await open();
+    expect(await planner.plan(whole('{ __schema { queryType { name } } }'))).toEqual({ kind: 'QueryPlan' });
+  });
+
+  test('gives equal requests under way one plan', async () => {
+    const planner = await open();
+    const first = planner.plan(whole('{ me { id } }'));
+    const second = planner.plan(whole('{ me { id } }'));
+    expect(second).toBe(first);
+    expect(await first).toBe(await second);
+  });
+
+  test('fails only the request that the planner throws for, with its words as the cause', async () => {
+    const planner = await open();
+    const [failed, fine] = await Promise.allSettled([
+      planner.plan(whole('{ nobody }')),
+      planner.plan(whole('{ me { id } }')),
+    ]);
+    expect(failed).toMatchObject({
+      status: 'rejected',
+      reason: {
+        code: 'PLANNING_FAILED',
+        message: 'The operation could not be planned.',
+        cause: { message: 'Cannot query field "nobody" on type "Query".' },
+      },
+    });
+    expect(fine.status).toBe('fulfilled');
+  });
+});
+
+describe('an operation that is too much for the planner', () => {
+  test('fails at the time limit while the requests behind it are planned by a new thread', async () => {
+    const planner = await open({ timeoutMs: 1_000 });
+    const results = await Promise.allSettled([
+      planner.plan(whole(hostileOperation(18))),
+      planner.plan(whole('{ me { id } }')),
+      planner.plan(whole('{ users { name } }')),
+    ]);
+    expect(results).toMatchObject([
+      {
+        status: 'rejected',
+        reason: {
+          code: 'OPERATION_TOO_COMPLEX',
+          message: 'The operation is too complex: planning it took longer than 1000 ms.',
+        },
+      },
+      { status: 'fulfilled', value: { node: { operation: '{me{id}}' } } },
+      { status: 'fulfilled', value: { node: { operation: '{users{name}}' } } },
+    ]);
+    expect(await threadsNamed('tributary-plan')).toBe(1);
+  });
+
+  test('fails at the memory limit, and the next request finds a planner again', async () => {
+    const planner = await open({ timeoutMs: 60_000, memoryBytes: 48 * 1024 ** 2 });
+    await expect(planner.plan(whole(hostileOperation(20)))).rejects.toMatchObject({
+      code: 'OPERATION_TOO_COMPLEX',
+      message: 'The operation is too complex: planning it took more than 48 MB.',
+    });
+    expect(await planner.plan(whole('{ me { id } }'))).toMatchObject({ node: { operation: '{me{id}}' } });
+    expect(await threadsNamed('tributary-plan')).toBe(1);
+  });
+
+  test("is told from a planner's mistake where the planner stops at a limit of its own", async () => {
+    const planner = await open();
+    await expect(planner.plan(whole(hostileOperation(30)))).rejects.toMatchObject({
+      code: 'OPERATION_TOO_COMPLEX',
+      message: 'The operation is too complex to be planned.',
+      cause: { message: 'Exceeded maximum recursive selections in this operation' },
+    });
+  });
+});
+
+describe('the life of the thread', () => {
+  test('rejects what is under way and what waits when it is closed, and leaves no thread', async () => {
+    const planner = await open();
+    const plans = Promise.allSettled([
+      planner.plan(whole(hostileOperation(18))),
+      planner.plan(whole('{ me { id } }')),
+    ]);
+    await planner.close();
+    const closed = {
+      status: 'rejected',
+      reason: { code: 'PLANNING_FAILED', message: 'The query planner was closed.' },
+    };
+    expect(await plans).toMatchObject([closed, closed]);
+    expect(await Promise.allSettled([planner.plan(whole('{ me { id } }'))])).toMatchObject([closed]);
+    expect(await threadsNamed('tributary-plan')).toBe(0);
+  });
+
+  test('is closed while a thread is being replaced, and leaves none', async () => {
+    const planner = await open({ timeoutMs: 200 });
+    await planner.plan(whole(hostileOperation(18))).catch(() => {});
+    await planner.close();
+    expect(await threadsNamed('tributary-plan')).toBe(0);
+  });
+
+  test.each([
+    ['no SDL', 'type Query {', 'Syntax Error: Expected Name, found <EOF>. (line 1, column 13)'],
+    ['no supergraph', 'type Query { me: ID }', 'Invalid supergraph: must be a core schema'],
+  ])('refuses %s with the place or the reason, and leaves no thread', async (_what, text, message) => {
+    await expect(open({ sdl: text })).rejects.toThrow(message);
+    expect(await threadsNamed('tributary-plan')).toBe(0);
+  });
+
+  test('gives up loading when the signal says so, and leaves no thread', async () => {
+    const stop = new AbortController();
+    const loading = open({ signal: stop.signal });
+    stop.abort(new Error('overtaken'));
+    await expect(loading).rejects.toThrow('overtaken');
+    expect(await threadsNamed('tributary-plan')).toBe(0);
+  });
+
+  test('refuses a supergraph for which the memory limit is too small', async () => {
+    await expect(open({ memoryBytes: 8 * 1024 ** 2 })).rejects.toThrow(
+      'the supergraph needs more memory than planning.memory allows (8 MB)',
+    );
+  });
+});
