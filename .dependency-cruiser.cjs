@@ -62,7 +62,15 @@ module.exports = {
     mayImportOnly('telemetry', []),
     mayImportOnly('supergraph', ['planning', 'contracts']),
     mayImportOnly('planning', []),
-    mayImportOnly('operation', ['planning', 'supergraph', 'response']),
+    // Preparation ends by compiling the plan, so it knows execution's compiler; the reverse is ruled out below.
+    mayImportOnly('operation', ['planning', 'supergraph', 'response', 'execution']),
+    {
+      name: 'execution-is-given-prepared-operations',
+      severity: 'error',
+      comment: 'Execution runs what was prepared; it starts no preparation.',
+      from: { path: '^gateway/(execution|planning|response|subgraph-client)/' },
+      to: { path: '^gateway/operation/prepare\\.ts$' },
+    },
     mayImportOnly('subgraph-client', []),
     mayImportOnly('resilience', ['subgraph-client']),
     mayImportOnly('cache', []),
@@ -82,8 +90,8 @@ module.exports = {
       name: 'transport-stays-on-top',
       severity: 'error',
       comment: 'Only the files directly below gateway/ put transport together with the rest.',
-      from: { path: '^gateway/[^/]+/', pathNot: '^gateway/(transport|commands|admin)/' },
-      to: { path: '^gateway/(transport|commands|admin|cli|gateway|pipeline)(/|\\.ts$)' },
+      from: { path: '^gateway/[^/]+/', pathNot: '^gateway/(transport|cli|admin)/' },
+      to: { path: '^gateway/(transport|admin|cli|gateway|pipeline)(/|\\.ts$)' },
     },
     oneDoor('zod', 'zod', '^gateway/config/'),
     oneDoor('undici', 'undici', '^gateway/subgraph-client/'),
@@ -94,13 +102,14 @@ module.exports = {
     oneDoor('fastify', 'fastify', '^gateway/transport/'),
     oneDoor('dataloader', 'dataloader', '^gateway/execution/'),
     oneDoor('pino', 'pino', '^gateway/telemetry/'),
-    oneDoor('commander', 'commander', '^gateway/(cli|commands)(/|\\.ts$)'),
+    oneDoor('commander', 'commander', '^gateway/cli(/|\\.ts$)'),
   ],
   options: {
     // `.` is cruised, so that a folder that is not there yet is no error.
-    // dependency-cruiser's swc parser does not read JSX; the pages' components are the leaves of their folder.
+    // dependency-cruiser's swc parser reads neither JSX nor `using`. The pages' components are the leaves of their
+    // folder, and what only imports (tests, benchmarks, scripts) is noticed where it is imported but not read.
     exclude: { path: '\\.tsx$|/__generated__/|^bench/node_modules/|^(dist|coverage|docs|deploy)/' },
-    doNotFollow: { path: '(^|/)node_modules/' },
+    doNotFollow: { path: '(^|/)node_modules/|^(test|bench|scripts)/' },
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: true,
     parser: 'swc',
