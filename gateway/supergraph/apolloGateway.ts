@@ -2,6 +2,7 @@
 // to import and composes on the thread it is on, so that the gateway runs it in a thread of its own.
 
 import { ApolloGateway, IntrospectAndCompose } from '@apollo/gateway';
+import { messageOf } from './messageOf.ts';
 
 export interface RunningSubgraph {
   readonly name: string;
@@ -30,13 +31,13 @@ export async function introspectAndCompose(subgraphs: readonly RunningSubgraph[]
 const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 /** Boots Apollo Gateway on a supergraph, without calling a subgraph: `undefined` when it loads, its message
- *  when it refuses. Tells a team that moves between the two gateways what the other one would say. */
+ *  when it refuses. With `APOLLO_TELEMETRY_DISABLED=true` in the environment it opens no connection. Tells a team that moves between the two gateways what the other one would say. */
 export async function apolloGatewayRefusal(sdl: string): Promise<string | undefined> {
   const gateway = new ApolloGateway({ supergraphSdl: sdl, logger: quiet });
   try {
     await gateway.load();
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
   await gateway.stop();
   return undefined;

@@ -2,6 +2,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { apolloGatewayRefusal, introspectAndCompose, type RunningSubgraph } from './apolloGateway.ts';
+import { messageOf } from './messageOf.ts';
 
 export type ApolloGatewayTask =
   | { readonly kind: 'compose'; readonly subgraphs: readonly RunningSubgraph[] }
@@ -19,7 +20,7 @@ async function answer(task: ApolloGatewayTask): Promise<ApolloGatewayAnswer> {
         (sdl) => ({ kind: 'composed', sdl }),
         (error: unknown) => ({
           kind: 'refused',
-          message: error instanceof Error ? error.message : String(error),
+          message: messageOf(error),
         }),
       );
     case 'check': {

@@ -30,6 +30,8 @@ async function runInThread(task: ApolloGatewayTask, signal?: AbortSignal): Promi
   const worker = new Worker(workerEntry('apolloGatewayWorker', import.meta.url), {
     name: 'tributary-comp',
     workerData: task,
+    // The class reports to its vendor and looks for the cloud's metadata server unless told not to.
+    env: { APOLLO_TELEMETRY_DISABLED: 'true' },
   });
   const end = (): void => void worker.terminate();
   signal?.addEventListener('abort', end, { once: true });

@@ -1,5 +1,6 @@
 import { composeServices } from '@apollo/composition';
 import { type DocumentNode, GraphQLError, parse, Source } from 'graphql';
+import { messageOf } from './messageOf.ts';
 import { fetchSubgraphSdl } from './sources/fetchSubgraphSdl.ts';
 
 export interface SubgraphInput {
@@ -64,7 +65,7 @@ async function readSubgraph({ name, url, sdl }: SubgraphInput, signal: AbortSign
   try {
     text ??= await fetchSubgraphSdl({ name, url }, signal, fetchLimits);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     const message = `[${name}] ${url} gives no schema: ${reason}`;
     return { error: { code: 'SUBGRAPH_UNREACHABLE', message, places: [] } };
   }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { buildSchema, type GraphQLSchema, validateSchema } from 'graphql';
 import { createWorkerPlanner, type PlanningLimits, type WorkerPlanner } from '../planning/workerPlanner.ts';
+import { messageOf } from './messageOf.ts';
 import type { SubgraphEntry, Supergraph } from './supergraph.ts';
 import { SupergraphRefusedError } from './supergraphRefusedError.ts';
 
@@ -24,7 +25,7 @@ export async function loadSupergraph(options: LoadSupergraphOptions): Promise<Su
   const { sdl, urls = new Map<string, string>(), planning, signal } = options;
   const planner = await createWorkerPlanner({ sdl, signal, ...planning }).catch((error: unknown) => {
     if (signal?.aborted) throw error;
-    throw new SupergraphRefusedError(error instanceof Error ? error.message : String(error), {
+    throw new SupergraphRefusedError(messageOf(error), {
       cause: error,
     });
   });

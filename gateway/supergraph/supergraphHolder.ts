@@ -1,4 +1,5 @@
 import { supergraphId } from './loadSupergraph.ts';
+import { messageOf } from './messageOf.ts';
 import type { SupergraphSource } from './sources/supergraphSource.ts';
 import type { Supergraph } from './supergraph.ts';
 
@@ -7,7 +8,7 @@ export interface SupergraphHolder {
   current(): Supergraph | undefined;
   /** The current snapshot, kept usable until it is released, also when another one takes its place. */
   acquire(): SupergraphLease | undefined;
-  /** Called after each switch, the first one included. Returns the way to stop it. */
+  /** Called after each switch, the first one included; must not throw. Returns the way to stop it. */
   onChange(listener: (supergraph: Supergraph) => void): () => void;
   /** Why the newest supergraph is not in use, or why none can be had at the moment; `undefined` when all is
    *  well. The snapshot before it stays in use. */
@@ -106,7 +107,7 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
     try {
       loaded = await load(sdl, signal);
     } catch (error) {
-      if (!signal.aborted) noteProblems({ load: error instanceof Error ? error.message : String(error) });
+      if (!signal.aborted) noteProblems({ load: messageOf(error) });
       return;
     }
     if (!signal.aborted) await warm?.(loaded, current?.supergraph, signal).catch(() => {});

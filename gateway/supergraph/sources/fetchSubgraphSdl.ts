@@ -1,5 +1,6 @@
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
+import { messageOf } from '../messageOf.ts';
 
 export interface SubgraphAddress {
   readonly name: string;
@@ -56,7 +57,9 @@ function post(
       response.on('data', (chunk: Buffer) => {
         size += chunk.length;
         chunks.push(chunk);
-        if (size > maxBytes) request.destroy(new Error(`its answer is larger than ${maxBytes} bytes`));
+        if (size <= maxBytes) return;
+        reject(new Error(`its answer is larger than ${maxBytes} bytes`));
+        request.destroy();
       });
       response.on('error', reject);
       response.on('end', () =>
@@ -71,12 +74,9 @@ function post(
 function describeNetworkError(error: Error): Error {
   if (error.message !== '') return error;
   const causes = error instanceof AggregateError ? error.errors : [];
-  return new Error(
-    causes.map((cause) => (cause instanceof Error ? cause.message : String(cause))).join('; '),
-    {
-      cause: error,
-    },
-  );
+  return new Error(causes.map((cause) => messageOf(cause)).join('; '), {
+    cause: error,
+  });
 }
 
 function sdlOf(status: number, body: string): string {

@@ -1,6 +1,7 @@
 import { type FSWatcher, watch as watchDirectory } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { messageOf } from '../messageOf.ts';
 import type { SupergraphSource, SupergraphSourceListener } from './supergraphSource.ts';
 import { type CancelTimer, systemTimers, type Timers } from './timers.ts';
 
@@ -109,8 +110,8 @@ async function markOf(file: string): Promise<string> {
 }
 
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  switch ((error as NodeJS.ErrnoException).code) {
+  if (typeof error !== 'object' || error === null) return String(error);
+  switch ('code' in error ? error.code : undefined) {
     case 'ENOENT':
       return 'it does not exist';
     case 'EACCES':
@@ -118,6 +119,6 @@ function reasonOf(error: unknown): string {
     case 'EISDIR':
       return 'it is a directory';
     default:
-      return error.message;
+      return messageOf(error);
   }
 }

@@ -1,4 +1,5 @@
 import { composeRunning, type RunningSubgraph } from '../composeRunning.ts';
+import { messageOf } from '../messageOf.ts';
 import { SupergraphRefusedError } from '../supergraphRefusedError.ts';
 import { fetchSubgraphSdl, type SubgraphAddress } from './fetchSubgraphSdl.ts';
 import type { SupergraphSource, SupergraphSourceListener } from './supergraphSource.ts';
@@ -66,7 +67,7 @@ export function createIntrospectionSource(options: IntrospectionSourceOptions): 
     const result = await compose(running, signal).then(
       (sdl): Composition => ({ sdl }),
       (error: unknown): Composition => ({
-        problem: error instanceof Error ? error.message : String(error),
+        problem: messageOf(error),
         isRefusal: error instanceof SupergraphRefusedError,
       }),
     );
@@ -101,6 +102,6 @@ export function createIntrospectionSource(options: IntrospectionSourceOptions): 
 type Composition = { readonly sdl: string } | { readonly problem: string; readonly isRefusal: boolean };
 
 function fetchProblem({ name, url }: SubgraphAddress, error: unknown): string {
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   return `subgraph "${name}" at ${url} gives no schema: ${reason}`;
 }

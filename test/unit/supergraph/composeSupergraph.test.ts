@@ -1,0 +1,144 @@
+import { describe, expect, test } from '@jest/globals';
+import { composeRunning } from '../../../gateway/supergraph/composeRunning.ts';
+import { composeSupergraph } from '../../../gateway/supergraph/composeSupergraph.ts';
+import { SupergraphRefusedError } from '../../../gateway/supergraph/supergraphRefusedError.ts';
+import { federation } from '../../fixtures/supergraphs/compose.ts';
+import { people } from '../../fixtures/supergraphs/people.ts';
+import { serveSdl } from '../../fixtures/supergraphs/serveSdl.ts';
+
+const subgraph = (name: string, sdl: string) => ({
+  name,
+  url: `http://${name}.test`,
+  sdl: `${federation}${sdl}`,
+});
+
+describe('composing subgraphs', () => {
+  test('gives the SDL, and what the composer hints at with its place', async () => {
+    const result = await composeSupergraph([
+      subgraph('a', 'type Query { a: Box }\ntype Box @shareable { size: Int! }'),
+      subgraph('b', 'type Query { b: Box }\ntype Box @shareable { size: Int }'),
+    ]);
+    expect(result).toEqual({
+      sdl: expect.stringContaining('@join__graph(name: "a", url: "http://a.test")'),
+      hints: [
+        {
+          code: 'INCONSISTENT_BUT_COMPATIBLE_FIELD_TYPE',
+          message: expect.stringContaining('Type of field "Box.size" is inconsistent but compatible'),
+          coordinate: 'Box.size',
+          places: [
+            { subgraph: 'a', line: 3, column: 23 },
+            { subgraph: 'b', line: 3, column: 23 },
+          ],
+        },
+      ],
+    });
+  });
+
+  test('gives every composition error with its code and, where the composer has them, its places', async () => {
+    const result = await composeSupergraph([
+      subgraph('a', 'type Query { a: Box }\ntype Box @key(fields: "id") { size: Int }'),
+      subgraph('b', 'type Query { b: Int }\ntype Bag @key(fields: "name") { size: Int }'),
+    ]);
+    // The directive, then the type that carries it.
+    const places = (subgraph: string) => [10, 1].map((column) => ({ subgraph, line: 3, column }));
+    expect(result).toEqual({
+      errors: [
+        {
+          code: 'KEY_INVALID_FIELDS',
+          message: expect.stringContaining('Cannot query field "id" on type "Box"'),
+          places: places('a'),
+        },
+        {
+          code: 'KEY_INVALID_FIELDS',
+          message: expect.stringContaining('Cannot query field "name" on type "Bag"'),
+          places: places('b'),
+        },
+      ],
+    });
+    expect(
+      await composeSupergraph([
+        subgraph('a', 'type Query { a: Box }\ntype Box { size: Int }'),
+        subgraph('b', 'type Query { b: Box }\ntype Box { size: Int }'),
+      ]),
+    ).toEqual({
+      errors: [
+        {
+          code: 'INVALID_FIELD_SHARING',
+          message: expect.stringContaining('Non-shareable field "Box.size"'),
+          places: [],
+        },
+      ],
+    });
+  });
+
+  test('names every subgraph whose SDL cannot be read', async () => {
+    const result = await composeSupergraph([
+      { name: 'a', url: 'http://a.test', sdl: 'type Query {\n  a: [Int\n}' },
+      { name: 'b', url: 'http://b.test', sdl: '' },
+    ]);
+    expect(result).toEqual({
+      errors: [
+        {
+          code: 'INVALID_GRAPHQL',
+          message: '[a] Syntax Error: Expected "]", found "}".',
+          places: [{ subgraph: 'a', line: 3, column: 1 }],
+        },
+        {
+          code: 'INVALID_GRAPHQL',
+          message: '[b] Syntax Error: Unexpected <EOF>.',
+          places: [{ subgraph: 'b', line: 1, column: 1 }],
+        },
+      ],
+    });
+  });
+
+  test('asks a running subgraph for its SDL where none is given', async () => {
+    await using server = await serveSdl(`${federation} type Query { a: Int }`);
+    const result = await composeSupergraph([{ name: 'a', url: server.url }]);
+    expect(result).toMatchObject({ sdl: expect.stringContaining(`url: "${server.url}"`), hints: [] });
+    expect(server.requests).toEqual([
+      { method: 'POST', body: { query: 'query __ApolloGetServiceDefinition__ { _service { sdl } }' } },
+    ]);
+  });
+
+  test('says which running subgraph gives no schema, and why', async () => {
+    await using server = await serveSdl('');
+    server.answer = { status: 200, body: JSON.stringify({ errors: [{ message: 'introspection is off' }] }) };
+    expect(await composeSupergraph([{ name: 'a', url: server.url }])).toEqual({
+      errors: [
+        {
+          code: 'SUBGRAPH_UNREACHABLE',
+          message: `[a] ${server.url} gives no schema: introspection is off`,
+          places: [],
+        },
+      ],
+    });
+  });
+});
+
+describe('composing in a thread', () => {
+  test('gives the same SDL', async () => {
+    const here = await composeSupergraph(people);
+    expect(await composeRunning(people)).toBe('sdl' in here ? here.sdl : here);
+  });
+
+  test("rejects with the composer's message", async () => {
+    await expect(
+      composeRunning([
+        subgraph('a', 'type Query { a: Box }\ntype Box { size: Int }'),
+        subgraph('b', 'type Query { b: Box }\ntype Box { size: Int }'),
+      ]),
+    ).rejects.toEqual(
+      new SupergraphRefusedError(
+        `A valid schema couldn't be composed. The following composition errors were found:\n\tNon-shareable field "Box.size" is resolved from multiple subgraphs: it is resolved from subgraphs "a" and "b" and defined as non-shareable in all of them`,
+      ),
+    );
+  });
+
+  test('ends when the signal says so', async () => {
+    const stop = new AbortController();
+    const composing = composeRunning(people, stop.signal);
+    stop.abort(new Error('stopped'));
+    await expect(composing).rejects.toThrow('stopped');
+  });
+});

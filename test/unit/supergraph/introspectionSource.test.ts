@@ -1,0 +1,155 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { fetchSubgraphSdl } from '../../../gateway/supergraph/sources/fetchSubgraphSdl.ts';
+import { createIntrospectionSource } from '../../../gateway/supergraph/sources/introspectionSource.ts';
+import { SupergraphRefusedError } from '../../../gateway/supergraph/supergraphRefusedError.ts';
+import { federation } from '../../fixtures/supergraphs/compose.ts';
+import { createManualTimers } from '../../fixtures/supergraphs/manualTimers.ts';
+import { recordSource } from '../../fixtures/supergraphs/recordSource.ts';
+import { type SdlServer, serveSdl } from '../../fixtures/supergraphs/serveSdl.ts';
+
+const perTest: AsyncDisposable[] = [];
+afterEach(async () => {
+  for (const one of perTest.splice(0).reverse()) await one[Symbol.asyncDispose]();
+});
+
+const pollIntervalMs = 1_000;
+
+async function serve(sdl: string, port?: number): Promise<SdlServer> {
+  const server = await serveSdl(sdl, port);
+  perTest.push(server);
+  return server;
+}
+
+type Compose = NonNullable<Parameters<typeof createIntrospectionSource>[0]['compose']>;
+
+/** Each look ends with the next wait, so that a test knows when it is over. */
+async function start(servers: Record<string, string>, compose?: Compose) {
+  const timers = createManualTimers();
+  const source = createIntrospectionSource({
+    subgraphs: Object.entries(servers).map(([name, url]) => ({ name, url })),
+    pollIntervalMs,
+    timers,
+    ...(compose === undefined ? {} : { compose }),
+  });
+  const recorded = recordSource(source);
+  perTest.push({ [Symbol.asyncDispose]: () => source.stop() });
+  await source.start(recorded);
+  await timers.started(pollIntervalMs);
+  const look = async () => {
+    timers.fire(pollIntervalMs);
+    await timers.started(pollIntervalMs);
+    return recorded.rest();
+  };
+  return { ...recorded, timers, look };
+}
+
+const join: Compose = async (subgraphs) => subgraphs.map(({ name, sdl }) => `${name}=${sdl}`).join(' ');
+
+describe('a supergraph from running subgraphs', () => {
+  test('is composed at the start, by Apollo Gateway', async () => {
+    const a = await serve(`${federation} type Query { a: Int }`);
+    const b = await serve(`${federation} type Query { b: Int }`);
+    const source = await start({ a: a.url, b: b.url });
+    expect(source.rest()).toEqual([
+      { sdl: expect.stringContaining(`@join__graph(name: "b", url: "${b.url}")`) },
+    ]);
+  });
+
+  test('is composed again only when a subgraph has changed', async () => {
+    const a = await serve('1');
+    let compositions = 0;
+    const source = await start({ a: a.url }, (subgraphs, signal) => {
+      compositions += 1;
+      return join(subgraphs, signal);
+    });
+    expect(source.rest()).toEqual([{ sdl: 'a=1' }]);
+    expect(await source.look()).toEqual([]);
+    a.sdl = '2';
+    expect(await source.look()).toEqual([{ sdl: 'a=2' }]);
+    expect(await source.look()).toEqual([]);
+    expect(compositions).toBe(2);
+  });
+
+  test('waits for a subgraph that is down at the start, and says which', async () => {
+    const a = await serve('1');
+    const b = await serveSdl('1');
+    await b[Symbol.asyncDispose]();
+    const port = Number(new URL(b.url).port);
+    const source = await start({ a: a.url, b: b.url }, join);
+    expect(source.rest()).toEqual([
+      { problem: `subgraph "b" at ${b.url} gives no schema: connect ECONNREFUSED 127.0.0.1:${port}` },
+    ]);
+    expect(await source.look()).toEqual([]);
+    await serve('1', port);
+    expect(await source.look()).toEqual([{ sdl: 'a=1 b=1' }]);
+  });
+
+  test('takes a change that came while another subgraph was down', async () => {
+    const a = await serve('1');
+    const b = await serve('1');
+    const source = await start({ a: a.url, b: b.url }, join);
+    expect(source.rest()).toEqual([{ sdl: 'a=1 b=1' }]);
+    a.sdl = '2';
+    b.answer = { status: 503, body: 'busy' };
+    expect(await source.look()).toEqual([
+      { problem: `subgraph "b" at ${b.url} gives no schema: it answered with status 503 and no JSON` },
+    ]);
+    b.sdl = '1';
+    expect(await source.look()).toEqual([{ sdl: 'a=2 b=1' }]);
+  });
+
+  test('says that all is well when a subgraph is back unchanged', async () => {
+    const a = await serve('1');
+    const source = await start({ a: a.url }, join);
+    expect(source.rest()).toEqual([{ sdl: 'a=1' }]);
+    a.answer = { status: 200, body: '{"data":{}}' };
+    expect(await source.look()).toEqual([
+      {
+        problem: `subgraph "a" at ${a.url} gives no schema: its answer (status 200) holds no SDL at data._service.sdl`,
+      },
+    ]);
+    a.sdl = '1';
+    expect(await source.look()).toEqual([{ sdl: 'a=1' }]);
+  });
+
+  test('says once what the composer refuses, and composes again when a subgraph has changed', async () => {
+    const a = await serve('bad');
+    let compositions = 0;
+    const source = await start({ a: a.url }, async (subgraphs, signal) => {
+      compositions += 1;
+      if (subgraphs.some(({ sdl }) => sdl === 'bad')) throw new SupergraphRefusedError('it is bad');
+      return join(subgraphs, signal);
+    });
+    expect(source.rest()).toEqual([{ problem: 'it is bad' }]);
+    expect(await source.look()).toEqual([]);
+    expect(compositions).toBe(1);
+    a.sdl = 'good';
+    expect(await source.look()).toEqual([{ sdl: 'a=good' }]);
+  });
+
+  test('leaves no wait behind when it is stopped, and says nothing more', async () => {
+    const a = await serve('1');
+    const source = await start({ a: a.url }, join);
+    await source.source.stop();
+    expect(source.timers.waiting()).toEqual([]);
+  });
+});
+
+describe('asking a subgraph for its SDL', () => {
+  const signal = new AbortController().signal;
+
+  test('fails when there is no answer in time', async () => {
+    const a = await serve('1');
+    a.answer = 'never';
+    await expect(
+      fetchSubgraphSdl({ name: 'a', url: a.url }, signal, { timeoutMs: 50, maxBytes: 100 }),
+    ).rejects.toThrow('no answer within 50 ms');
+  });
+
+  test('fails when the answer is too large', async () => {
+    const a = await serve('x'.repeat(1_000));
+    await expect(
+      fetchSubgraphSdl({ name: 'a', url: a.url }, signal, { timeoutMs: 10_000, maxBytes: 100 }),
+    ).rejects.toThrow('its answer is larger than 100 bytes');
+  });
+});
