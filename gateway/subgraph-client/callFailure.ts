@@ -1,0 +1,65 @@
+import { GatewayError } from '../errors.ts';
+
+/** Why a subgraph's bytes are no answer; for the log only. */
+export class AnswerProblem extends Error {
+  override readonly name = 'AnswerProblem';
+}
+
+export function invalidResponse(subgraph: string, cause: Error): GatewayError {
+  return new GatewayError('SUBGRAPH_INVALID_RESPONSE', 'A subgraph sent an answer that is not valid.', {
+    subgraph,
+    cause,
+  });
+}
+
+/** For an answer outside 2xx that is no GraphQL answer. */
+export function statusFailure(subgraph: string, status: number, cause: Error): GatewayError {
+  const options = { subgraph, cause, extensions: { http: { status } } };
+  return status >= 500
+    ? new GatewayError('SUBGRAPH_UNREACHABLE', 'A subgraph is not available.', options)
+    : new GatewayError('SUBGRAPH_ERROR', 'A subgraph refused the request.', options);
+}
+
+export function unreachable(subgraph: string, cause: Error): GatewayError {
+  return new GatewayError('SUBGRAPH_UNREACHABLE', 'A subgraph could not be reached.', { subgraph, cause });
+}
+
+export function attemptTimedOut(subgraph: string): GatewayError {
+  return new GatewayError('SUBGRAPH_TIMEOUT', 'A subgraph did not answer in time.', { subgraph });
+}
+
+export function deadlineExceeded(subgraph: string): GatewayError {
+  return new GatewayError('DEADLINE_EXCEEDED', 'The time for this request is over.', { subgraph });
+}
+
+function codeOf(error: Error): string {
+  const code: unknown = 'code' in error ? error.code : undefined;
+  return typeof code === 'string' ? code : '';
+}
+
+/** What undici or the socket says, in the gateway's codes. */
+export function transportFailure(subgraph: string, error: Error): GatewayError {
+  const code = codeOf(error);
+  if (code === 'UND_ERR_CONNECT_TIMEOUT') {
+    return new GatewayError('SUBGRAPH_TIMEOUT', 'A subgraph did not answer in time.', {
+      subgraph,
+      cause: error,
+    });
+  }
+  if (code === 'UND_ERR_HEADERS_OVERFLOW') return invalidResponse(subgraph, error);
+  // The bytes break HTTP. An end of the connection inside an answer is a lost connection like any other.
+  if (code.startsWith('HPE_') && code !== 'HPE_INVALID_EOF_STATE') return invalidResponse(subgraph, error);
+  if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') {
+    return new GatewayError('INTERNAL_SERVER_ERROR', 'The request to a subgraph could not be made.', {
+      subgraph,
+      cause: error,
+    });
+  }
+  return unreachable(subgraph, error);
+}
+
+/** The connection went away, as an idle one does when the other side has closed it meanwhile. */
+export function isLostConnection(error: Error): boolean {
+  const code = codeOf(error);
+  return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE';
+}

@@ -1,0 +1,189 @@
+import { GatewayError } from '../errors.ts';
+import { unreachable } from './callFailure.ts';
+import { HttpCall } from './httpCall.ts';
+import { type CallOutcome, Inflight } from './inflight.ts';
+import type {
+  CancelSubgraphCall,
+  SubgraphClient,
+  SubgraphReceiver,
+  SubgraphRequest,
+} from './subgraphClient.ts';
+import { type SubgraphEndpoint, SubgraphPools, type SubgraphTarget } from './subgraphPools.ts';
+
+/** One HTTP call that is over. */
+export interface SubgraphCallEvent {
+  readonly subgraph: string;
+  readonly kind: 'query' | 'mutation';
+  /** Of the request that led; others may have joined it. */
+  readonly requestId: string;
+  /** `answered` also where the answer holds GraphQL errors. */
+  readonly outcome: CallOutcome;
+  /** `undefined` if no answer began. */
+  readonly status: number | undefined;
+  readonly durationMs: number;
+  /** Body bytes as they came over the wire. */
+  readonly receivedBytes: number;
+  /** How many requests waited for this call. */
+  readonly receivers: number;
+  /** The request went out a second time after a lost idle connection. */
+  readonly isResent: boolean;
+}
+
+export interface HttpSubgraphClientOptions {
+  /** Asked for every request, so that a new supergraph needs no new client. */
+  endpoint(subgraph: string): SubgraphEndpoint;
+  /** Equal queries in flight share one call. */
+  readonly shareInFlight: boolean;
+  /** Milliseconds on the clock of `SubgraphRequest.deadline`; `performance.now` when omitted. */
+  readonly now?: (() => number) | undefined;
+  /** Returns what stops the timer; `setTimeout` when omitted. */
+  readonly setTimer?: ((fire: () => void, delayMs: number) => () => void) | undefined;
+  readonly onCall?: ((event: SubgraphCallEvent) => void) | undefined;
+  /** A receiver or `onCall` threw. A process warning when omitted. */
+  readonly onReceiverFault?: ((fault: unknown) => void) | undefined;
+}
+
+/** What `onCall` needs to know of a call, kept only where somebody listens. */
+class ObservedCall extends HttpCall {
+  readonly request: SubgraphRequest;
+  readonly startedAt: number;
+
+  constructor(request: SubgraphRequest, startedAt: number, ...call: ConstructorParameters<typeof HttpCall>) {
+    super(...call);
+    this.request = request;
+    this.startedAt = startedAt;
+  }
+}
+
+/** A client over keep-alive pools. Answers and failures never arrive before `send` has returned. */
+export function createHttpSubgraphClient(options: HttpSubgraphClientOptions): SubgraphClient {
+  return new HttpSubgraphClient(options);
+}
+
+class HttpSubgraphClient implements SubgraphClient {
+  readonly #endpoint: (subgraph: string) => SubgraphEndpoint;
+  readonly #shareInFlight: boolean;
+  readonly #now: () => number;
+  readonly #isObserved: boolean;
+  readonly #pools = new SubgraphPools();
+  readonly #inflight: Inflight<HttpCall>;
+  #closed: Promise<void> | undefined;
+
+  constructor(options: HttpSubgraphClientOptions) {
+    const { onCall } = options;
+    this.#endpoint = options.endpoint;
+    this.#shareInFlight = options.shareInFlight;
+    this.#now = options.now ?? (() => performance.now());
+    this.#isObserved = onCall !== undefined;
+    this.#inflight = new Inflight<HttpCall>({
+      now: this.#now,
+      setTimer: options.setTimer ?? startTimer,
+      onReceiverFault: options.onReceiverFault ?? warnOfFault,
+      onCallEnd:
+        onCall === undefined
+          ? undefined
+          : (call, outcome, receivers) => {
+              if (call instanceof ObservedCall) onCall(this.#eventOf(call, outcome, receivers));
+            },
+    });
+  }
+
+  send(request: SubgraphRequest, receiver: SubgraphReceiver): CancelSubgraphCall {
+    if (this.#closed !== undefined) return this.#inflight.refuse(receiver, shuttingDown(request.subgraph));
+    let endpoint: SubgraphEndpoint;
+    let target: SubgraphTarget;
+    try {
+      endpoint = this.#endpoint(request.subgraph);
+      target = this.#pools.targetOf(endpoint);
+    } catch (cause) {
+      const options = { subgraph: request.subgraph, cause };
+      const message = 'The request to a subgraph could not be made.';
+      return this.#inflight.refuse(receiver, new GatewayError('INTERNAL_SERVER_ERROR', message, options));
+    }
+    return this.#inflight.send({
+      key: this.#shareInFlight && request.kind === 'query' ? sharingKey(request, endpoint.url) : undefined,
+      subgraph: request.subgraph,
+      attemptTimeoutMs: endpoint.attemptTimeoutMs,
+      deadline: request.deadline,
+      receiver,
+      createCall: () => this.#createCall(request, endpoint, target),
+    });
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#end();
+    return this.#closed;
+  }
+
+  async #end(): Promise<void> {
+    // Whoever is told of the end and sends again must find the client closed.
+    await null;
+    this.#inflight.failAll(shuttingDown);
+    await this.#pools.destroy(new Error('the client was closed'));
+  }
+
+  #createCall(request: SubgraphRequest, endpoint: SubgraphEndpoint, target: SubgraphTarget): HttpCall {
+    const now = this.#now();
+    const call = {
+      subgraph: request.subgraph,
+      target,
+      headers: headersOf(request, target.acceptsCompressed, now),
+      body: request.body,
+      maxResponseBytes: endpoint.maxResponseBytes,
+      isIdempotent: request.kind === 'query',
+    };
+    return this.#isObserved ? new ObservedCall(request, now, call) : new HttpCall(call);
+  }
+
+  #eventOf(call: ObservedCall, outcome: CallOutcome, receivers: number): SubgraphCallEvent {
+    const { subgraph, kind, requestId } = call.request;
+    return {
+      subgraph,
+      kind,
+      requestId,
+      outcome,
+      status: call.status,
+      durationMs: this.#now() - call.startedAt,
+      receivedBytes: call.receivedBytes,
+      receivers,
+      isResent: call.isResent,
+    };
+  }
+}
+
+/** Everything that may change the answer. Lengths keep the parts apart whatever they hold. */
+function sharingKey({ subgraph, headers, body }: SubgraphRequest, url: string): string {
+  const { key } = headers;
+  return `${subgraph.length}:${subgraph}${url.length}:${url}${key.length}:${key}${body}`;
+}
+
+function headersOf(request: SubgraphRequest, acceptsCompressed: boolean, now: number): string[] {
+  // A number of whole milliseconds that never says more than there is, and never 0, which reads as "none".
+  const leftMs = Math.max(1, Math.floor(request.deadline - now));
+  const headers = [
+    'content-type',
+    'application/json',
+    'accept',
+    'application/graphql-response+json, application/json;q=0.9',
+    'x-request-id',
+    request.requestId,
+    ...request.headers.pairs,
+  ];
+  if (Number.isFinite(leftMs)) headers.push('tributary-deadline-ms', String(leftMs));
+  if (request.traceparent !== undefined) headers.push('traceparent', request.traceparent);
+  if (acceptsCompressed) headers.push('accept-encoding', 'gzip, br');
+  return headers;
+}
+
+function shuttingDown(subgraph: string): GatewayError {
+  return unreachable(subgraph, new Error('the client was closed'));
+}
+
+function startTimer(fire: () => void, delayMs: number): () => void {
+  const timer = setTimeout(fire, delayMs);
+  return () => clearTimeout(timer);
+}
+
+function warnOfFault(fault: unknown): void {
+  process.emitWarning(fault instanceof Error ? fault : String(fault));
+}

@@ -1,0 +1,246 @@
+import type { ErrorCode, GatewayError } from '../errors.ts';
+import { attemptTimedOut, deadlineExceeded } from './callFailure.ts';
+import type { CancelSubgraphCall, SubgraphReceiver, SubgraphResponse } from './subgraphClient.ts';
+
+/** A whole answer, which every receiver reads for itself. */
+export interface CallAnswer {
+  read(): SubgraphResponse | GatewayError;
+}
+
+/** Gets exactly one of the two calls, never before `start` has returned and never after `abort`. */
+export interface CallListener {
+  onAnswer(answer: CallAnswer): void;
+  onFailure(error: GatewayError): void;
+}
+
+/** One call to a subgraph, not yet under way. */
+export interface Call {
+  start(listener: CallListener): void;
+  abort(): void;
+}
+
+export type CallOutcome = 'answered' | 'cancelled' | ErrorCode;
+
+export interface InflightOptions<C extends Call> {
+  /** Milliseconds on the clock of the deadlines. */
+  now(): number;
+  /** Returns what stops the timer. */
+  setTimer(fire: () => void, delayMs: number): () => void;
+  /** A receiver or an observer threw: a fault of the gateway, which must not reach the other receivers. */
+  onReceiverFault(fault: unknown): void;
+  /** `receivers`: how many ever waited for this call. */
+  onCallEnd?: ((call: C, outcome: CallOutcome, receivers: number) => void) | undefined;
+}
+
+export interface InflightRequest<C extends Call> {
+  /** Calls of equal keys may share one answer; `undefined` is equal to nothing. */
+  readonly key: string | undefined;
+  readonly subgraph: string;
+  /** Milliseconds from the start of the call, connecting included. */
+  readonly attemptTimeoutMs: number;
+  readonly deadline: number;
+  readonly receiver: SubgraphReceiver;
+  createCall(): C;
+}
+
+// Longer delays make setTimeout fire at once.
+const longestTimerMs = 2 ** 31 - 1;
+
+/** The calls under way. The first request of a key leads: it starts the call; equal ones join it until
+ *  the answer is there. */
+export class Inflight<C extends Call> {
+  readonly #options: InflightOptions<C>;
+  readonly #shared = new Map<string, PendingCall<C>>();
+  readonly #pending = new Set<PendingCall<C>>();
+
+  constructor(options: InflightOptions<C>) {
+    this.#options = options;
+  }
+
+  send(request: InflightRequest<C>): CancelSubgraphCall {
+    const { key, subgraph, deadline, receiver } = request;
+    if (deadline <= this.#options.now()) return this.refuse(receiver, deadlineExceeded(subgraph));
+    let pending = key === undefined ? undefined : this.#shared.get(key);
+    if (pending !== undefined) return pending.join(receiver, deadline);
+    pending = new PendingCall(this.#options, request, this.#forget);
+    this.#pending.add(pending);
+    if (key !== undefined) this.#shared.set(key, pending);
+    const cancel = pending.join(receiver, deadline);
+    pending.start();
+    return cancel;
+  }
+
+  /** Answers with an error and without a call; like all answers, not before this has returned. */
+  refuse(receiver: SubgraphReceiver, error: GatewayError): CancelSubgraphCall {
+    const waiter: Waiter = { receiver, deadline: 0 };
+    queueMicrotask(() => giveError(waiter, error, this.#options.onReceiverFault));
+    return () => {
+      waiter.receiver = undefined;
+    };
+  }
+
+  /** Ends every call with this error. */
+  failAll(errorFor: (subgraph: string) => GatewayError): void {
+    for (const pending of [...this.#pending]) pending.fail(errorFor(pending.subgraph));
+  }
+
+  readonly #forget = (pending: PendingCall<C>): void => {
+    this.#pending.delete(pending);
+    if (pending.key !== undefined) this.#shared.delete(pending.key);
+  };
+}
+
+interface Waiter {
+  /** Taken out before it is called, and by a cancel: nobody is answered twice. */
+  receiver: SubgraphReceiver | undefined;
+  readonly deadline: number;
+}
+
+function giveError(waiter: Waiter, error: GatewayError, onFault: (fault: unknown) => void): void {
+  const receiver = waiter.receiver;
+  waiter.receiver = undefined;
+  try {
+    receiver?.onError(error);
+  } catch (fault) {
+    onFault(fault);
+  }
+}
+
+function giveResponse(waiter: Waiter, response: SubgraphResponse, onFault: (fault: unknown) => void): void {
+  const receiver = waiter.receiver;
+  waiter.receiver = undefined;
+  try {
+    receiver?.onResponse(response);
+  } catch (fault) {
+    onFault(fault);
+  }
+}
+
+/** A call and all who wait for it. One timer, set to whatever ends first. */
+class PendingCall<C extends Call> implements CallListener {
+  readonly key: string | undefined;
+  readonly subgraph: string;
+  readonly #options: InflightOptions<C>;
+  readonly #forget: (pending: PendingCall<C>) => void;
+  readonly #call: C;
+  readonly #attemptEnd: number;
+  #waiters: Waiter[] = [];
+  #receivers = 0;
+  #timerEnd = Number.POSITIVE_INFINITY;
+  #stopTimer: (() => void) | undefined;
+
+  constructor(
+    options: InflightOptions<C>,
+    request: InflightRequest<C>,
+    forget: (pending: PendingCall<C>) => void,
+  ) {
+    this.key = request.key;
+    this.subgraph = request.subgraph;
+    this.#options = options;
+    this.#forget = forget;
+    this.#call = request.createCall();
+    this.#attemptEnd = options.now() + request.attemptTimeoutMs;
+  }
+
+  start(): void {
+    this.#call.start(this);
+  }
+
+  join(receiver: SubgraphReceiver, deadline: number): CancelSubgraphCall {
+    const waiter: Waiter = { receiver, deadline };
+    this.#waiters.push(waiter);
+    this.#receivers += 1;
+    this.#setTimer(Math.min(deadline, this.#attemptEnd));
+    return () => this.#leave(waiter);
+  }
+
+  onAnswer(answer: CallAnswer): void {
+    const first = answer.read();
+    if (first instanceof Error) {
+      this.onFailure(first);
+      return;
+    }
+    const waiters = this.#end('answered');
+    let response: SubgraphResponse | GatewayError | undefined = first;
+    for (const waiter of waiters) {
+      // An earlier receiver may have cancelled this one.
+      if (waiter.receiver === undefined) continue;
+      response ??= answer.read();
+      if (response instanceof Error) giveError(waiter, response, this.#options.onReceiverFault);
+      else giveResponse(waiter, response, this.#options.onReceiverFault);
+      response = undefined;
+    }
+  }
+
+  onFailure(error: GatewayError): void {
+    this.#failWaiters(this.#end(error.code), () => error);
+  }
+
+  /** Like a failure of the call, which is under way and ends here. */
+  fail(error: GatewayError): void {
+    const waiters = this.#end(error.code);
+    this.#call.abort();
+    this.#failWaiters(waiters, () => error);
+  }
+
+  #leave(waiter: Waiter): void {
+    if (waiter.receiver === undefined) return;
+    waiter.receiver = undefined;
+    const index = this.#waiters.indexOf(waiter);
+    if (index === -1) return;
+    this.#waiters.splice(index, 1);
+    if (this.#waiters.length > 0) return;
+    this.#end('cancelled');
+    this.#call.abort();
+  }
+
+  #setTimer(end: number): void {
+    if (end >= this.#timerEnd) return;
+    this.#stopTimer?.();
+    this.#timerEnd = end;
+    const delayMs = Math.min(Math.max(0, Math.ceil(end - this.#options.now())), longestTimerMs);
+    this.#stopTimer = this.#options.setTimer(this.#onTimer, delayMs);
+  }
+
+  readonly #onTimer = (): void => {
+    const delayedBy = this.#timerEnd - this.#options.now();
+    // The timer's clock runs in whole milliseconds and may be a fraction ahead of the other one.
+    const now = delayedBy < 1 ? Math.max(this.#timerEnd, this.#options.now()) : this.#options.now();
+    this.#stopTimer = undefined;
+    this.#timerEnd = Number.POSITIVE_INFINITY;
+    const errorFor = (waiter: Waiter): GatewayError =>
+      waiter.deadline <= now ? deadlineExceeded(this.subgraph) : attemptTimedOut(this.subgraph);
+    if (now >= this.#attemptEnd || this.#waiters.every((waiter) => waiter.deadline <= now)) {
+      const isDeadline = this.#waiters.every((waiter) => waiter.deadline <= now);
+      const waiters = this.#end(isDeadline ? 'DEADLINE_EXCEEDED' : 'SUBGRAPH_TIMEOUT');
+      this.#call.abort();
+      this.#failWaiters(waiters, errorFor);
+      return;
+    }
+    const late = this.#waiters.filter((waiter) => waiter.deadline <= now);
+    this.#waiters = this.#waiters.filter((waiter) => waiter.deadline > now);
+    let end = this.#attemptEnd;
+    for (const waiter of this.#waiters) end = Math.min(end, waiter.deadline);
+    this.#setTimer(end);
+    this.#failWaiters(late, errorFor);
+  };
+
+  /** Nothing reaches this call any more; what its waiters get is the caller's part. */
+  #end(outcome: CallOutcome): Waiter[] {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    this.#stopTimer?.();
+    this.#stopTimer = undefined;
+    this.#forget(this);
+    try {
+      this.#options.onCallEnd?.(this.#call, outcome, this.#receivers);
+    } catch (fault) {
+      this.#options.onReceiverFault(fault);
+    }
+    return waiters;
+  }
+
+  #failWaiters(waiters: readonly Waiter[], errorFor: (waiter: Waiter) => GatewayError): void {
+    for (const waiter of waiters) giveError(waiter, errorFor(waiter), this.#options.onReceiverFault);
+  }
+}

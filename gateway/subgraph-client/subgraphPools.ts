@@ -1,0 +1,140 @@
+import { type ConnectionOptions, TLSSocket } from 'node:tls';
+import { type buildConnector, Client, type Dispatcher, Pool } from 'undici';
+
+/** How many requests share one HTTP/2 connection at most, unless the server allows fewer. */
+const http2StreamsPerConnection = 100;
+
+export interface SubgraphEndpoint {
+  /** Absolute, `http:` or `https:`. */
+  readonly url: string;
+  /** Longest one attempt may take, connecting and waiting for a free connection included. */
+  readonly attemptTimeoutMs: number;
+  /** Largest body accepted, before and after decompression. */
+  readonly maxResponseBytes: number;
+  /** Most connections to the origin. */
+  readonly connections: number;
+  /** Speak HTTP/2 where the server offers it over TLS. */
+  readonly http2: boolean;
+  /** Ask for compressed answers. When omitted: unless the subgraph is on this machine's loopback. */
+  readonly acceptCompressed?: boolean | undefined;
+  /** Trusted authorities and the client's own certificate; Node's defaults when omitted. */
+  readonly tls?: Pick<ConnectionOptions, 'ca' | 'cert' | 'key' | 'servername'> | undefined;
+}
+
+/** Where the calls of one endpoint go. */
+export interface SubgraphTarget {
+  readonly pool: Pool;
+  readonly origin: string;
+  /** Path and query of the URL. */
+  readonly path: string;
+  readonly acceptsCompressed: boolean;
+}
+
+/** What a call hands to `Pool.dispatch`: undici's options, and room for the connection that took them. */
+export interface CallDispatchOptions extends Dispatcher.DispatchOptions {
+  connection: PooledClient | undefined;
+}
+
+type ClientOptions = Client.Options & { connect: buildConnector.connector };
+
+/** A connection that tells a call whether it was used before, which undici itself keeps to itself. */
+export class PooledClient extends Client {
+  /** Requests that the present socket has seen. */
+  requestsOnSocket = 0;
+
+  constructor(origin: URL, options: ClientOptions) {
+    let isHttp2 = false;
+    super(origin, {
+      ...options,
+      connect: (socketOptions, callback) => {
+        options.connect(socketOptions, (...result) => {
+          const socket = result[1];
+          isHttp2 = socket instanceof TLSSocket && socket.alpnProtocol === 'h2';
+          callback(...result);
+        });
+      },
+    });
+    this.on('connect', () => {
+      this.requestsOnSocket = 0;
+      // On HTTP/1.1 a second request in the pipeline would wait for a slow first one. Which of the two is
+      // spoken is known only now.
+      this.pipelining = isHttp2 ? http2StreamsPerConnection : 1;
+    });
+  }
+
+  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    (options as CallDispatchOptions).connection = this;
+    return super.dispatch(options, handler);
+  }
+}
+
+/** One pool per origin (and kind of connection to it), made when it is first needed. */
+export class SubgraphPools {
+  readonly #pools = new Map<string, Pool>();
+  readonly #targets = new Map<
+    string,
+    { readonly endpoint: SubgraphEndpoint; readonly target: SubgraphTarget }
+  >();
+
+  targetOf(endpoint: SubgraphEndpoint): SubgraphTarget {
+    const known = this.#targets.get(endpoint.url);
+    if (known !== undefined && (known.endpoint === endpoint || hasSameTarget(known.endpoint, endpoint))) {
+      return known.target;
+    }
+    const url = new URL(endpoint.url);
+    const target: SubgraphTarget = {
+      pool: this.#poolOf(url, endpoint),
+      origin: url.origin,
+      path: url.pathname + url.search,
+      acceptsCompressed: endpoint.acceptCompressed ?? !isLoopback(url.hostname),
+    };
+    this.#targets.set(endpoint.url, { endpoint, target });
+    return target;
+  }
+
+  /** Every socket is closed; a request that still waits fails with `reason`. */
+  async destroy(reason: Error): Promise<void> {
+    const pools = [...this.#pools.values()];
+    this.#pools.clear();
+    this.#targets.clear();
+    await Promise.all(pools.map((pool) => pool.destroy(reason)));
+  }
+
+  #poolOf(url: URL, endpoint: SubgraphEndpoint): Pool {
+    const allowH2 = endpoint.http2 && url.protocol === 'https:';
+    const { connections, attemptTimeoutMs, tls } = endpoint;
+    const key = JSON.stringify([url.origin, connections, allowH2, tlsKey(tls)]);
+    let pool = this.#pools.get(key);
+    if (pool === undefined) {
+      pool = new Pool(url.origin, {
+        connections,
+        allowH2,
+        connectTimeout: attemptTimeoutMs,
+        ...(tls === undefined ? {} : { connect: { ...tls } }),
+        // Each call has its own timer, which covers all of it.
+        headersTimeout: 0,
+        bodyTimeout: 0,
+        factory: (origin, options) => new PooledClient(origin, options as ClientOptions),
+      });
+      this.#pools.set(key, pool);
+    }
+    return pool;
+  }
+}
+
+function hasSameTarget(one: SubgraphEndpoint, other: SubgraphEndpoint): boolean {
+  return (
+    one.connections === other.connections &&
+    one.http2 === other.http2 &&
+    one.acceptCompressed === other.acceptCompressed &&
+    one.tls === other.tls
+  );
+}
+
+function tlsKey(tls: SubgraphEndpoint['tls']): unknown {
+  return tls === undefined ? null : [tls.ca, tls.cert, tls.key, tls.servername].map(String);
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}

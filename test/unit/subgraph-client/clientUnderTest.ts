@@ -1,0 +1,94 @@
+import { GatewayError } from '../../../gateway/errors.ts';
+import {
+  createHttpSubgraphClient,
+  type HttpSubgraphClientOptions,
+} from '../../../gateway/subgraph-client/httpSubgraphClient.ts';
+import type {
+  CancelSubgraphCall,
+  SubgraphClient,
+  SubgraphRequest,
+  SubgraphResponse,
+} from '../../../gateway/subgraph-client/subgraphClient.ts';
+import type { SubgraphEndpoint } from '../../../gateway/subgraph-client/subgraphPools.ts';
+import { ManualClock } from './manualClock.ts';
+
+export const attemptTimeoutMs = 5_000;
+export const deadlineMs = 15_000;
+
+export interface Answer {
+  readonly outcome: Promise<SubgraphResponse | GatewayError>;
+  readonly cancel: CancelSubgraphCall;
+  /** How often the receiver was called so far. */
+  readonly calls: () => number;
+}
+
+export interface ClientUnderTest extends AsyncDisposable {
+  readonly client: SubgraphClient;
+  readonly clock: ManualClock;
+  request(more?: Partial<SubgraphRequest>): SubgraphRequest;
+  send(more?: Partial<SubgraphRequest>): Answer;
+}
+
+/** A client of one subgraph, `reviews`, on a clock that the test moves. */
+export function clientOf(
+  url: string,
+  options: Partial<HttpSubgraphClientOptions> & { endpoint?: never; at?: Partial<SubgraphEndpoint> } = {},
+): ClientUnderTest {
+  const clock = new ManualClock();
+  const { at, ...clientOptions } = options;
+  const endpoint: SubgraphEndpoint = {
+    url,
+    attemptTimeoutMs,
+    maxResponseBytes: 100_000,
+    connections: 10,
+    http2: false,
+    ...at,
+  };
+  const client = createHttpSubgraphClient({
+    shareInFlight: true,
+    now: clock.now,
+    setTimer: clock.setTimer,
+    ...clientOptions,
+    endpoint: () => endpoint,
+  });
+  const request = (more: Partial<SubgraphRequest> = {}): SubgraphRequest => ({
+    subgraph: 'reviews',
+    body: '{"query":"{ok}"}',
+    kind: 'query',
+    headers: { key: '', pairs: [] },
+    requestId: 'request-1',
+    deadline: clock.now() + deadlineMs,
+    ...more,
+  });
+  return {
+    client,
+    clock,
+    request,
+    send: (more) => answerOf(client, request(more)),
+    [Symbol.asyncDispose]: () => client.close(),
+  };
+}
+
+export function answerOf(client: SubgraphClient, request: SubgraphRequest): Answer {
+  const { promise, resolve } = Promise.withResolvers<SubgraphResponse | GatewayError>();
+  let calls = 0;
+  const receive = (outcome: SubgraphResponse | GatewayError): void => {
+    calls += 1;
+    resolve(outcome);
+  };
+  const cancel = client.send(request, { onResponse: receive, onError: receive });
+  return { outcome: promise, cancel, calls: () => calls };
+}
+
+/** What of an error matters to others. */
+export async function failureOf(answer: Answer): Promise<unknown> {
+  const outcome = await answer.outcome;
+  if (!(outcome instanceof GatewayError)) throw new Error(`an answer came: ${JSON.stringify(outcome)}`);
+  const { code, subgraph, extensions } = outcome;
+  return {
+    code,
+    subgraph,
+    extensions,
+    cause: outcome.cause instanceof Error ? outcome.cause.message : undefined,
+  };
+}
