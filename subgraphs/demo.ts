@@ -5,7 +5,7 @@ import { recommendations } from './recommendations/server.ts';
 import { reviews } from './reviews/server.ts';
 import type { FaultClock } from './shared/faultClock.ts';
 import type { Faults } from './shared/parseFaults.ts';
-import { runUntilSignal } from './shared/runSubgraph.ts';
+import { readPort, runUntilSignal } from './shared/runSubgraph.ts';
 import { type RunningSubgraph, startSubgraph } from './shared/startSubgraph.ts';
 import type { SubgraphDefinition } from './shared/subgraphDefinition.ts';
 
@@ -94,12 +94,19 @@ export function readDemoFaults(
   return Object.fromEntries(read);
 }
 
+/** The ports from `first` on, one each; any free ones for 0. */
+function portsFrom(first: number): Partial<Record<DemoSubgraphName, number>> | 0 {
+  if (first === 0) return 0;
+  return Object.fromEntries(Object.keys(demoDefinitions).map((name, index) => [name, first + index]));
+}
+
 if (import.meta.main) {
-  const { HOST } = process.env;
+  const { HOST, PORT } = process.env;
   await runUntilSignal(async () => {
     const demo = await startDemoSubgraphs({
       faults: readDemoFaults(process.env),
       ...(HOST === undefined ? {} : { host: HOST }),
+      ...(PORT === undefined ? {} : { ports: portsFrom(readPort(PORT)) }),
     });
     return demo.all;
   });

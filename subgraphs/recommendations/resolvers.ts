@@ -59,6 +59,9 @@ export const resolvers: ResolverMap<RecommendationsStore> = {
   },
   StockItem: {
     __resolveReference: (reference: object) => reference,
+    // Both keys: the reference holds one of them only.
+    product: ({ product }: { product: Partial<ProductReference> }, _args, { store }) =>
+      store.findProduct(product),
     reorder: ({ quantity }: { quantity: number }) =>
       quantity < enoughPieces ? reorderUpTo - quantity : null,
   },

@@ -11,7 +11,7 @@ export interface Fault {
 export interface Faults {
   /** Equal seeds make equal sequences of latencies, errors and hangs. */
   readonly seed?: number;
-  /** `Type.field`, or `*` for every request to the subgraph as a whole. */
+  /** `Type.field`, or `*` for every HTTP request to the subgraph as a whole. */
   readonly targets: Readonly<Record<string, Fault>>;
 }
 

@@ -35,7 +35,8 @@ export async function runUntilSignal(start: () => Promise<readonly RunningSubgra
   process.once('SIGINT', close);
 }
 
-function readPort(text: string): number {
+/** A port from the environment, 0 for any free one. Throws `RangeError`. */
+export function readPort(text: string): number {
   const port = Number(text);
   if (text !== '' && Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
   throw new RangeError(`PORT: must be a whole number from 0 to 65535, not "${text}"`);
