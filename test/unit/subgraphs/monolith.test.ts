@@ -19,7 +19,6 @@ test('has the schema that clients of the gateway see', () => {
 /** The errors that a demo operation ends in by design; those not listed have none. */
 const expectedErrors: Readonly<Record<string, readonly string[]>> = {
   contentFeed: ['The loyalty ledger cannot be reached for this account'],
-  overlappingFragments: ['The loyalty ledger cannot be reached for this account'],
   failingFields: [
     'The loyalty ledger cannot be reached for this account',
     'Cannot return null for non-nullable field Warranty.contact.',
