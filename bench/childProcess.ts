@@ -6,7 +6,7 @@ import { availableParallelism } from 'node:os';
 export type Core = 'target' | 'load';
 
 const canPin = availableParallelism() > 1 && spawnSync('taskset', ['--version']).status === 0;
-const coreNumber: Readonly<Record<Core, string>> = { target: '0', load: '1' };
+const coreNumber: Readonly<Record<Core, number>> = { target: 0, load: 1 };
 
 /** How much of the standard error of a child is kept for the message about its end. */
 const keptErrorCharacters = 4000;
@@ -35,12 +35,12 @@ process.once('exit', () => {
 });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
-/** Whether the processes are pinned to cores; for the report. */
-export const pinned = canPin;
+/** The core that targets are pinned to; undefined where processes cannot be pinned. */
+export const targetCore = canPin ? coreNumber.target : undefined;
 
 /** Starts a program on the Node that runs this one. */
 export function startChild(name: string, { core, args, env = {}, ipc = false }: ChildOptions): Child {
-  const pin = canPin ? ['taskset', '--cpu-list', coreNumber[core]] : [];
+  const pin = canPin ? ['taskset', '--cpu-list', String(coreNumber[core])] : [];
   const [command = process.execPath, ...rest] = [...pin, process.execPath, ...args];
   const child = spawn(command, rest, {
     env: { ...process.env, ...env },

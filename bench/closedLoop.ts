@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { HttpConnection, requestBytes } from './httpConnection.ts';
 import { percentile } from './percentile.ts';
-import { treeCpuMs, treePeakRssMib } from './processTree.ts';
+import { busyMs, treeCpuMs, treePeakRssMib } from './processTree.ts';
 
 /** Each connection sends its next request when it has the answer to the last. */
 export interface ClosedLoopJob {
@@ -15,6 +15,8 @@ export interface ClosedLoopJob {
   readonly measureMs: number;
   /** Root of the target's process tree. */
   readonly targetPid: number;
+  /** The core that the target is pinned to. */
+  readonly targetCore?: number;
   /** Where the subgraphs tell how many requests they had. */
   readonly subgraphAdmin: string;
 }
@@ -26,6 +28,9 @@ export interface ClosedLoopResult {
   readonly cpuMsPerRequest: number;
   readonly subgraphRequestsPerRequest: number;
   readonly peakRssMib: number;
+  /** How much of the target's core other processes took, in percent of the time: above a few, the round tells
+   *  little. Absent where the target is not pinned to a core. */
+  readonly foreignLoadPercent?: number;
   /** Answers with another status than 200 or other data than expected. */
   readonly wrongAnswers: number;
 }
@@ -77,12 +82,14 @@ export async function runClosedLoop(job: ClosedLoopJob): Promise<ClosedLoopResul
     await elapse(job.warmUpMs);
     const countBefore = await subgraphRequests(job.subgraphAdmin);
     const cpuBefore = treeCpuMs(job.targetPid);
+    const busyBefore = busyOf(job.targetCore);
     const startedAt = performance.now();
     measuring = true;
     await elapse(job.measureMs);
     measuring = false;
     const seconds = (performance.now() - startedAt) / 1000;
     const cpuMs = treeCpuMs(job.targetPid) - cpuBefore;
+    const foreignMs = busyOf(job.targetCore) - busyBefore - cpuMs;
     const subgraphCount = (await subgraphRequests(job.subgraphAdmin)) - countBefore;
     if (failure) throw failure;
     if (latencies.length === 0) throw new Error('Not one answer came within the measured time');
@@ -94,6 +101,9 @@ export async function runClosedLoop(job: ClosedLoopJob): Promise<ClosedLoopResul
       cpuMsPerRequest: cpuMs / latencies.length,
       subgraphRequestsPerRequest: subgraphCount / latencies.length,
       peakRssMib: treePeakRssMib(job.targetPid),
+      ...(job.targetCore === undefined
+        ? {}
+        : { foreignLoadPercent: Math.max(0, foreignMs / (seconds * 10)) }),
       wrongAnswers,
     };
   } finally {
@@ -114,10 +124,18 @@ class AnswerCheck {
   isRight(chunks: readonly Buffer[]): boolean {
     if (this.#forms.some((form) => hasBytes(form, chunks))) return true;
     const bytes = Buffer.concat(chunks);
-    const { data, errors } = JSON.parse(bytes.toString()) as { data?: unknown; errors?: unknown };
-    const isRight = errors === undefined && isDeepStrictEqual(data, this.#expected);
+    const isRight = this.#isExpected(bytes);
     if (isRight && this.#forms.length < maxKnownForms) this.#forms.push(bytes);
     return isRight;
+  }
+
+  #isExpected(bytes: Buffer): boolean {
+    try {
+      const { data, errors } = JSON.parse(bytes.toString()) as { data?: unknown; errors?: unknown };
+      return errors === undefined && isDeepStrictEqual(data, this.#expected);
+    } catch {
+      return false;
+    }
   }
 }
 
@@ -135,6 +153,10 @@ async function subgraphRequests(admin: string): Promise<number> {
   const response = await fetch(`${admin}/counts`);
   const counts = (await response.json()) as Record<string, number>;
   return Object.values(counts).reduce((sum, count) => sum + count, 0);
+}
+
+function busyOf(core: number | undefined): number {
+  return core === undefined ? 0 : busyMs(core);
 }
 
 function elapse(ms: number): Promise<void> {

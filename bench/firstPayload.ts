@@ -26,6 +26,9 @@ export interface FirstPayloadResult {
   readonly wrongAnswers: number;
 }
 
+/** Above every deadline that a gateway has by default. */
+const patienceMs = 30_000;
+
 interface Payload {
   readonly data?: unknown;
   readonly errors?: unknown;
@@ -57,17 +60,24 @@ export async function runFirstPayload(job: FirstPayloadJob): Promise<FirstPayloa
         all.push(client);
       }
       const used = client;
-      exchanges.push(
-        used.exchange(request).then((exchange) => {
-          idle.push(used);
-          return exchange;
-        }),
-      );
+      const exchange = used.exchange(request).then((times) => {
+        idle.push(used);
+        return times;
+      });
+      // Looked at below, when all requests are on their way.
+      exchange.catch(() => {});
+      exchanges.push(exchange);
     }
-    return summary(await Promise.all(exchanges));
+    return summary(await Promise.race([Promise.all(exchanges), patience()]));
   } finally {
     for (const client of all) client.close();
   }
+}
+
+/** Rejects when an answer that has begun does not come to its end. */
+async function patience(): Promise<never> {
+  await new Promise((resolve) => setTimeout(resolve, patienceMs).unref());
+  throw new Error(`Answers had not ended ${patienceMs} ms after the last request`);
 }
 
 function summary(exchanges: readonly Exchange[]): FirstPayloadResult {

@@ -34,7 +34,14 @@ export class HttpConnection {
   constructor(url: URL, listener: ResponseListener) {
     this.#listener = listener;
     this.#socket = connect({ host: url.hostname, port: Number(url.port), noDelay: true });
-    this.#socket.on('data', (bytes: Buffer) => this.#read(bytes));
+    this.#socket.on('data', (bytes: Buffer) => {
+      try {
+        this.#read(bytes);
+      } catch (error) {
+        this.close();
+        listener.onFailure(error instanceof Error ? error : new Error(String(error)));
+      }
+    });
     this.#socket.on('error', (error) => listener.onFailure(error));
     this.#socket.on('close', () => listener.onFailure(new Error('The target closed the connection')));
   }

@@ -25,6 +25,16 @@ export function treePeakRssMib(rootPid: number): number {
   return peaks.reduce((sum, peak) => sum + peak, 0);
 }
 
+/** Time in milliseconds that a core did not stand idle since the machine's start. */
+export function busyMs(core: number): number {
+  const line = (readProc('stat') ?? '').split('\n').find((candidate) => candidate.startsWith(`cpu${core} `));
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softIrq = 0, steal = 0] = (line ?? '')
+    .split(/\s+/)
+    .slice(1)
+    .map(Number);
+  return ((user + nice + system + irq + softIrq + steal) * 1000) / ticksPerSecond;
+}
+
 function tree(rootPid: number): ProcessStat[] {
   const all = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))

@@ -30,6 +30,7 @@ function throughputTable({ scenario, answerBytes, rows }: ThroughputReport): str
       ratio(bestPeerCpu, medians.cpuMsPerRequest),
       medians.subgraphRequestsPerRequest.toFixed(2),
       medians.peakRssMib.toFixed(0),
+      medians.foreignLoadPercent?.toFixed(0) ?? '–',
       String(medians.wrongAnswers),
     ]);
   });
@@ -46,6 +47,7 @@ function throughputTable({ scenario, answerBytes, rows }: ThroughputReport): str
       'best peer ÷ this',
       'subgraph requests/request',
       'peak RSS MiB',
+      'foreign load %',
       'wrong answers',
     ]),
     ...lines,

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { pinned } from './childProcess.ts';
+import { targetCore } from './childProcess.ts';
 import type { Report } from './report.ts';
 import { markdown } from './report.ts';
 
@@ -104,7 +104,7 @@ function machine() {
   const [first, ...others] = cpus();
   const memory = /^MemTotal:\s+(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1];
   return {
-    cpu: `${first?.model.trim()} × ${others.length + 1}${pinned ? '' : ' (processes not pinned to cores)'}`,
+    cpu: `${first?.model.trim()} × ${others.length + 1}${targetCore === undefined ? ' (processes not pinned to cores)' : ''}`,
     memory: `${(Number(memory ?? 0) / 1024 / 1024).toFixed(0)} GiB`,
     node: `Node ${process.version}`,
     commit: `commit ${execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: here, encoding: 'utf8' }).trim()}`,

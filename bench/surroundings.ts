@@ -63,11 +63,10 @@ export async function createSurroundings(): Promise<Surroundings> {
       const ownDirectory = join(directory, `${target.name}-${port}`);
       mkdirSync(ownDirectory);
       const context = { port, supergraphFile, subgraphUrls: urls, sharing, directory: ownDirectory };
-      const { args, env } = target.program(context);
+      const { args, env, path } = target.program(context);
       const child = startChild(target.name, { core: 'target', args: [...nodeFlags, ...args], env });
       targets.push(child);
-      const base = `http://127.0.0.1:${port}`;
-      const url = target.name === 'apollo-gateway' ? `${base}/` : `${base}/graphql`;
+      const url = `http://127.0.0.1:${port}${path}`;
       await Promise.race([untilAnswering(url, target.name), child.ended]);
       return { target, url, child };
     },

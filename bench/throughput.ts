@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { targetCore } from './childProcess.ts';
 import type { ClosedLoopResult } from './closedLoop.ts';
 import { operationText } from './operations.ts';
 import { median } from './percentile.ts';
@@ -70,6 +71,7 @@ export async function measureThroughput(
           warmUpMs: round === 0 ? options.firstWarmUpSeconds * 1000 : laterWarmUpMs,
           measureMs: options.seconds * 1000,
           targetPid: child.pid,
+          ...(targetCore === undefined ? {} : { targetCore }),
           subgraphAdmin: surroundings.subgraphAdmin,
         });
         rounds.get(target)?.push(result);
@@ -109,6 +111,9 @@ function row(
       cpuMsPerRequest: over((result) => result.cpuMsPerRequest),
       subgraphRequestsPerRequest: over((result) => result.subgraphRequestsPerRequest),
       peakRssMib: over((result) => result.peakRssMib),
+      ...(targetCore === undefined
+        ? {}
+        : { foreignLoadPercent: over((result) => result.foreignLoadPercent ?? 0) }),
       wrongAnswers: rounds.reduce((sum, { wrongAnswers }) => sum + wrongAnswers, 0),
     },
   };

@@ -7,5 +7,6 @@ export const apolloGateway: Target = {
   program: ({ port, supergraphFile }) => ({
     args: [pathFromTargets('servers/apolloGateway.ts')],
     env: { PORT: String(port), SUPERGRAPH: supergraphFile, NODE_ENV: 'production' },
+    path: '/',
   }),
 };

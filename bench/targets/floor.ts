@@ -8,6 +8,7 @@ function floorTarget(name: string, merged: boolean): Target {
     program: ({ port, subgraphUrls }) => ({
       args: [pathFromTargets('servers/floor.ts')],
       env: { PORT: String(port), SUBGRAPHS: JSON.stringify(subgraphUrls), MERGED: merged ? '1' : '0' },
+      path: '/graphql',
     }),
   };
 }

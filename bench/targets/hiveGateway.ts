@@ -18,6 +18,7 @@ function hiveTarget(name: string, runtimeFlag: string): Target {
           ...['--config-path', config, '--host', '127.0.0.1', '--port', String(port), runtimeFlag],
         ],
         env: { NODE_ENV: 'production', LOG_LEVEL: 'error' },
+        path: '/graphql',
       };
     },
   };

@@ -15,6 +15,8 @@ export interface TargetContext {
 export interface TargetProgram {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** Where the target answers operations. */
+  readonly path: string;
 }
 
 export interface Target {

@@ -18,6 +18,10 @@ export const tributary: Target = {
         ...(sharing ? {} : { batching: { acrossRequests: false } }),
       }),
     );
-    return { args: [pathFromTargets('../../gateway/cli.ts'), 'serve', '--config', config], env: {} };
+    return {
+      args: [pathFromTargets('../../gateway/cli.ts'), 'serve', '--config', config],
+      env: {},
+      path: '/graphql',
+    };
   },
 };
