@@ -3,7 +3,7 @@ import { Supergraph } from '@apollo/federation-internals';
 import { describe, expect, test } from '@jest/globals';
 import { graphql, lexicographicSortSchema, parse, printSchema, subscribe, validate } from 'graphql';
 import { demoSupergraphFile } from '../../../subgraphs/shared/composeDemo.ts';
-import { buildMonolith, createContext, createStore } from '../../differential/monolith.ts';
+import { buildMonolith, createContext, createStore, type DemoStore } from '../../differential/monolith.ts';
 import { readDemoOperations } from '../../differential/readDemoOperations.ts';
 
 const apiSchema = Supergraph.build(readFileSync(demoSupergraphFile, 'utf8')).apiSchema().toGraphQLJSSchema();
@@ -58,38 +58,70 @@ test('answers from a fresh store as if no mutation had ever run', async () => {
   expect(await ask(store)).not.toEqual(before);
 });
 
-test('streams the reviews of the product that was asked for, with fields of other subgraphs', async () => {
-  const store = createStore({ now });
-  const stream = await subscribe({
-    schema: monolith,
-    document: parse(
-      'subscription { reviewAdded(productId: "p2") { rating createdAt product { name } author { displayName } } }',
-    ),
-    contextValue: createContext(store),
-  });
-  if (!(Symbol.asyncIterator in stream)) throw new Error('Refused', { cause: stream.errors });
-  store.reviews.addReview({
-    productId: 'p1',
-    authorId: 'a1',
-    rating: 1,
-    title: null,
-    body: 'Not asked for.',
-  });
-  store.reviews.addReview({ productId: 'p2', authorId: 'a2', rating: 4, title: null, body: 'Good.' });
+describe('subscriptions', () => {
+  /** The demo operation's first event after `act`, with fields of other subgraphs in it. */
+  async function readFirstEvent(name: string, store: DemoStore, act: () => void): Promise<unknown> {
+    const operation = readDemoOperations().find((candidate) => candidate.name === name);
+    if (operation === undefined) throw new Error(`There is no operation ${name}`);
+    const stream = await subscribe({
+      schema: monolith,
+      document: parse(operation.source),
+      variableValues: operation.variables,
+      contextValue: createContext(store),
+    });
+    if (!(Symbol.asyncIterator in stream)) throw new Error('Refused', { cause: stream.errors });
+    act();
+    const { value } = await stream.next();
+    await stream.return?.();
+    return value;
+  }
 
-  expect(await stream.next()).toEqual({
-    done: false,
-    value: {
+  test('reviewAdded streams the reviews of the product that was asked for', async () => {
+    const store = createStore({ now });
+    const review = { authorId: 'a2', rating: 4, title: null };
+    const event = await readFirstEvent('reviewAdded', store, () => {
+      store.reviews.addReview({ ...review, productId: 'p1', body: 'Not asked for.' });
+      store.reviews.addReview({ ...review, productId: 'p12', body: 'Good.' });
+    });
+    const reviewsNow = store.reviews.listReviewsOfProduct('p12');
+    const average = reviewsNow.reduce((sum, { rating }) => sum + rating, 0) / reviewsNow.length;
+
+    expect(event).toEqual({
       data: {
         reviewAdded: {
+          id: 'r2402',
           rating: 4,
-          createdAt: '2026-03-01T12:00:00.000Z',
-          product: { name: 'Cast-Iron Skillet, 28 cm' },
-          author: { displayName: 'Brisk Curlew' },
+          body: 'Good.',
+          author: { username: 'brisk-curlew', displayName: 'Brisk Curlew' },
+          product: { name: 'Stockpot, 28 cm', averageRating: Math.round(average * 10) / 10 },
         },
       },
-    },
+    });
+    expect(store.reviews.reviewAdded.subscriberCount).toBe(0);
   });
-  await stream.return?.();
-  expect(store.reviews.reviewAdded.subscriberCount).toBe(0);
+
+  test('stockChanged streams what was and what is on the shelf', async () => {
+    const store = createStore({ now });
+    const event = await readFirstEvent('stockChanged', store, () => {
+      const record = store.inventory.findStock('2000000055433', 'LEJ');
+      if (record !== null) store.inventory.changeStock(record, 2);
+    });
+
+    expect(event).toEqual({
+      data: {
+        stockChanged: {
+          previous: 30,
+          current: 2,
+          at: '2026-03-01T12:00:00.000Z',
+          item: {
+            quantity: 2,
+            reorder: 38,
+            warehouse: { city: 'Leipzig' },
+            product: { id: 'p1', name: 'Cast-Iron Skillet, 24 cm', inStock: true },
+          },
+        },
+      },
+    });
+    expect(store.inventory.stockChanged.subscriberCount).toBe(0);
+  });
 });
