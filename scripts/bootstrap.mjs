@@ -68,6 +68,13 @@ async function install() {
     console.error('npm ci failed, see above. Nothing was started.');
     process.exit(code);
   }
+  if (existsSync(projectNode)) return;
+  console.error(
+    "npm ci ran, but the project's Node is not there. The package `node` brings it with an install script: " +
+      'is `ignore-scripts` set (npm config get ignore-scripts)? Then allow it here, or run: npm rebuild node ' +
+      '--ignore-scripts=false',
+  );
+  process.exit(1);
 }
 
 const [script, ...args] = process.argv.slice(2);
