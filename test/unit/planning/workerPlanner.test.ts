@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { createWorkerPlanner, type WorkerPlanner } from '../../../gateway/planning/workerPlanner.ts';
-import { compose } from '../../fixtures/supergraphs/compose.ts';
+import { compose, federation } from '../../fixtures/supergraphs/compose.ts';
 import { hostileOperation, people } from '../../fixtures/supergraphs/people.ts';
 import { threadsNamed } from '../../fixtures/supergraphs/threads.ts';
 
@@ -95,6 +95,64 @@ describe('a planner in a thread of its own', () => {
         ],
       },
     });
+  });
+
+  test('keeps the rewrites of an @interfaceObject, of aliases that do not merge, and of a context', async () => {
+    const planner = await open({
+      sdl: await compose([
+        {
+          name: 'a',
+          url: 'http://a.test',
+          sdl: `${federation}
+            type Query { items: [Item] me: User }
+            interface Item @key(fields: "id") { id: ID! }
+            type X implements Item @key(fields: "id") { id: ID! size: Int }
+            type Y implements Item @key(fields: "id") { id: ID! size: String }
+            type User @key(fields: "id") @context(name: "user") { id: ID! locale: String! kid: Kid }
+            type Kid @key(fields: "id") { id: ID! text(locale: String @fromContext(field: "$user { locale }")): String }
+          `,
+        },
+        {
+          name: 'b',
+          url: 'http://b.test',
+          sdl: `${federation}
+            type Item @interfaceObject @key(fields: "id") { id: ID! stars: Int }
+            type Kid @key(fields: "id") { id: ID! other: Int }
+          `,
+        },
+      ]),
+    });
+    const rewrites = async (document: string) => {
+      const found: unknown[] = [];
+      JSON.stringify(await planner.plan(whole(document)), (key, value) => {
+        if (key.endsWith('Rewrites')) found.push({ [key]: value });
+        return value;
+      });
+      return found;
+    };
+    expect(await rewrites('{ items { stars } }')).toEqual([
+      {
+        inputRewrites: [{ kind: 'ValueSetter', path: ['... on Item', '__typename'], setValueTo: 'Item' }],
+      },
+    ]);
+    expect(await rewrites('{ items { ... on X { size } ... on Y { size } } }')).toEqual([
+      {
+        outputRewrites: [
+          { kind: 'KeyRenamer', path: ['items', '... on Y', 'size__alias_0'], renameKeyTo: 'size' },
+        ],
+      },
+    ]);
+    expect(await rewrites('{ me { kid { text } } }')).toEqual([
+      {
+        contextRewrites: [
+          {
+            kind: 'KeyRenamer',
+            path: ['..', '... on User', 'locale'],
+            renameKeyTo: 'contextualArgument_1_0',
+          },
+        ],
+      },
+    ]);
   });
 
   test('gives an operation that needs no subgraph a plan without a node', async () => {

@@ -42,9 +42,12 @@ describe('a supergraph file', () => {
 
   test('is read again when it is written', async () => {
     await writeFile(file, 'one');
-    const source = await start();
+    const timers = createManualTimers();
+    const source = await start({ timers });
     expect(await source.next()).toEqual({ sdl: 'one' });
     await writeFile(file, 'two');
+    await timers.started(5);
+    timers.fire(5);
     expect(await source.next()).toEqual({ sdl: 'two' });
   });
 

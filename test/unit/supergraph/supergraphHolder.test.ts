@@ -254,7 +254,7 @@ describe('with real planners', () => {
     expect(await threadsNamed('tributary-plan')).toBe(1);
     await holder.close();
     expect(await threadsNamed('tributary-plan')).toBe(0);
-  });
+  }, 60_000);
 
   test('offers in quick succession leave the thread of the last one', async () => {
     const { holder } = open({ load });
