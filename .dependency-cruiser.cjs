@@ -75,7 +75,7 @@ module.exports = {
     mayImportOnly('resilience', ['subgraph-client']),
     mayImportOnly('cache', []),
     mayImportOnly('entities', ['cache', 'subgraph-client', 'planning', 'operation', 'supergraph']),
-    mayImportOnly('response', ['operation', 'planning', 'supergraph']),
+    mayImportOnly('response', ['execution', 'operation', 'planning', 'supergraph']),
     mayImportOnly('execution', [
       'operation',
       'planning',
@@ -83,7 +83,6 @@ module.exports = {
       'entities',
       'cache',
       'subgraph-client',
-      'response',
       'enrichment',
     ]),
     {
