@@ -7,7 +7,7 @@ import type {
   SubgraphResponse,
 } from '../subgraph-client/subgraphClient.ts';
 import { type FetchCall, type FetchError, type FetchResult, variablesText } from './fetchCall.ts';
-import { FusedShape } from './fetchShape.ts';
+import { type FetchShape, FusedShape } from './fetchShape.ts';
 import type { RequestScope } from './requestScope.ts';
 import { isPlainObject, type ResponseObject } from './responseTree.ts';
 
@@ -88,6 +88,7 @@ export class EntityRequests {
     const first = waiting[0];
     if (first === undefined) return Promise.resolve();
     const { fused } = first;
+    const { subgraph } = first.calls[0]?.shape as FetchShape;
     const batch = new RepresentationBatch(waiting);
     return new Promise((resolve) => {
       let left = waiting.length;
@@ -103,13 +104,13 @@ export class EntityRequests {
       }
       cancelCall = this.#client.send(
         {
-          subgraph: (fused.shapes[0] as FusedShape['shapes'][number]).subgraph,
+          subgraph,
           body: batch.body(fused),
           kind: 'query',
-          headers: first.scope.headersFor((fused.shapes[0] as FusedShape['shapes'][number]).subgraph),
+          headers: first.scope.headersFor(subgraph),
           requestId: first.scope.requestId,
           traceparent: first.scope.traceparent,
-          deadline: Math.max(...waiting.map((request) => request.scope.deadline)),
+          deadline: Math.max(...waiting.map((request) => request.scope.deadlineFor(subgraph))),
         },
         {
           onResponse: (response) => {

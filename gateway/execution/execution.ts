@@ -27,6 +27,8 @@ export interface ExecutionOptions {
   readonly conditions: TypeConditions;
   /** Called once per delivery group when all its fetches have ended, parents before children of the same moment. */
   onGroupComplete(group: number): void;
+  /** A fault of the gateway's own; the fetch that it befell has failed. */
+  onInternalError(cause: unknown): void;
 }
 
 /** Runs one program: starts each step when the ones before it have ended, merges the answers into the response
@@ -266,6 +268,7 @@ export class Execution {
   }
 
   #addInternal(step: FetchStep, cause: unknown): void {
+    this.#options.onInternalError(cause);
     this.#addFailure(step, new GatewayError('INTERNAL_SERVER_ERROR', 'Internal server error', { cause }));
   }
 

@@ -77,7 +77,7 @@ export class FetchScheduler {
           headers: this.#scope.headersFor(shape.subgraph),
           requestId: this.#scope.requestId,
           traceparent: this.#scope.traceparent,
-          deadline: this.#scope.deadline,
+          deadline: this.#scope.deadlineFor(shape.subgraph),
         },
         {
           onResponse: (response) => finish(rootResult(response)),

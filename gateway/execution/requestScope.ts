@@ -4,9 +4,9 @@ import type { ForwardedHeaders } from '../subgraph-client/subgraphClient.ts';
 export interface RequestScope {
   readonly requestId: string;
   readonly traceparent: string | undefined;
-  /** When the request must be over: milliseconds on `performance.now()`'s clock. */
-  readonly deadline: number;
   /** Coerced enough to be sent on: the client's values of the operation's variables. */
   readonly variables: Readonly<Record<string, unknown>>;
+  /** When a call of this subgraph must be over: milliseconds on `performance.now()`'s clock. */
+  deadlineFor(subgraph: string): number;
   headersFor(subgraph: string): ForwardedHeaders;
 }

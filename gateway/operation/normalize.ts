@@ -34,6 +34,8 @@ export interface NormalizeOptions {
   readonly names: InternalNames;
   /** Most selections that the operation may have once its fragments are expanded. */
   readonly maxSelections: number;
+  /** With false, deferred fragments become ordinary ones. */
+  readonly defer: boolean;
 }
 
 export interface NormalizedOperation {
@@ -183,7 +185,9 @@ export function normalizeOperation(options: NormalizeOptions): NormalizedOperati
   function deferArguments(
     directives: readonly DirectiveNode[] | undefined,
   ): { label: string | undefined } | undefined {
-    const defer = directives?.find((directive) => directive.name.value === 'defer');
+    const defer = options.defer
+      ? directives?.find((directive) => directive.name.value === 'defer')
+      : undefined;
     if (defer === undefined || !conditionOf(defer, true)) return undefined;
     const label = defer.arguments?.find((argument) => argument.name.value === 'label')?.value;
     return { label: label?.kind === Kind.STRING ? label.value : undefined };

@@ -6,6 +6,9 @@ export interface PrintOptions {
   readonly defer: boolean;
 }
 
+/** How every printed use of `@defer` begins; the preparation leaves no other in an operation. */
+export const deferMark = '@defer(label:';
+
 /** The normalised operation as the planner gets it: internal names, only what a subgraph has to answer, one
  *  label per use of `@defer`. `undefined` where nothing is left to ask (introspection, `__typename`). */
 export function printOperation(
@@ -49,7 +52,7 @@ export function printOperation(
       case 'Deferred': {
         if (selection.own.selections.length === 0) return '';
         const condition = selection.typeCondition === undefined ? '' : ` on ${selection.typeCondition.name}`;
-        const defer = options.defer ? ` @defer(label: "${selection.id}")` : '';
+        const defer = options.defer ? ` ${deferMark} "${selection.id}")` : '';
         return `...${condition}${defer} ${printSelections(selection.own.selections)}`;
       }
     }

@@ -24,8 +24,8 @@ export function unreachable(subgraph: string, cause: Error): GatewayError {
   return new GatewayError('SUBGRAPH_UNREACHABLE', 'A subgraph could not be reached.', { subgraph, cause });
 }
 
-export function attemptTimedOut(subgraph: string): GatewayError {
-  return new GatewayError('SUBGRAPH_TIMEOUT', 'A subgraph did not answer in time.', { subgraph });
+export function attemptTimedOut(subgraph: string, cause?: Error): GatewayError {
+  return new GatewayError('SUBGRAPH_TIMEOUT', 'A subgraph did not answer in time.', { subgraph, cause });
 }
 
 export function deadlineExceeded(subgraph: string): GatewayError {
@@ -37,23 +37,27 @@ function codeOf(error: Error): string {
   return typeof code === 'string' ? code : '';
 }
 
-/** What undici or the socket says, in the gateway's codes. */
-export function transportFailure(subgraph: string, error: Error): GatewayError {
+/** What undici or the socket says, in the gateway's codes. `hasHead`: status and headers had arrived. */
+export function transportFailure(subgraph: string, error: Error, hasHead: boolean): GatewayError {
   const code = codeOf(error);
-  if (code === 'UND_ERR_CONNECT_TIMEOUT') {
-    return new GatewayError('SUBGRAPH_TIMEOUT', 'A subgraph did not answer in time.', {
-      subgraph,
-      cause: error,
-    });
+  switch (code) {
+    case 'UND_ERR_CONNECT_TIMEOUT':
+      return attemptTimedOut(subgraph, error);
+    case 'UND_ERR_HEADERS_OVERFLOW':
+      return invalidResponse(subgraph, error);
+    case 'UND_ERR_INVALID_ARG':
+    case 'UND_ERR_NOT_SUPPORTED':
+      return new GatewayError('INTERNAL_SERVER_ERROR', 'The request to a subgraph could not be made.', {
+        subgraph,
+        cause: error,
+      });
+    case 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH':
+      // undici says so of two lengths in the head as well as of a body that ends early.
+      return hasHead ? unreachable(subgraph, error) : invalidResponse(subgraph, error);
   }
-  if (code === 'UND_ERR_HEADERS_OVERFLOW') return invalidResponse(subgraph, error);
-  // The bytes break HTTP. An end of the connection inside an answer is a lost connection like any other.
-  if (code.startsWith('HPE_') && code !== 'HPE_INVALID_EOF_STATE') return invalidResponse(subgraph, error);
-  if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') {
-    return new GatewayError('INTERNAL_SERVER_ERROR', 'The request to a subgraph could not be made.', {
-      subgraph,
-      cause: error,
-    });
+  // An end of the connection inside an answer is a lost connection like any other.
+  if (error.name === 'HTTPParserError' && !error.message.includes('EOF')) {
+    return invalidResponse(subgraph, error);
   }
   return unreachable(subgraph, error);
 }

@@ -7,7 +7,8 @@ type Done = (result: Buffer | Error) => void;
  *  come out, however little went in. Never calls `done` before it returns. */
 export function decompress(coding: string, body: Buffer, maxBytes: number, done: Done): void {
   const options = { maxOutputLength: maxBytes };
-  const finish = (error: Error | null, result: Buffer): void => done(error ?? result);
+  const finish = (cause: Error | null, result: Buffer): void =>
+    done(cause === null ? result : new AnswerProblem(cause.message, { cause }));
   switch (coding) {
     case 'gzip':
     case 'x-gzip':

@@ -142,7 +142,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
       });
       return;
     }
-    this.#fail(transportFailure(this.#subgraph, error));
+    this.#fail(transportFailure(this.#subgraph, error, this.status !== undefined));
   }
 
   #dispatch(): void {

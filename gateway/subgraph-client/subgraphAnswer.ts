@@ -26,8 +26,8 @@ export class SubgraphAnswer {
     this.#subgraph = subgraph;
     this.#status = status;
     this.#isGraphqlMediaType = isGraphqlMediaType(contentType);
-    this.#text = body instanceof Error ? body : decode(body);
-    this.#isEscapeFree = !(body instanceof Error) && body.indexOf(backslash) === -1;
+    this.#text = Buffer.isBuffer(body) ? decode(body) : body;
+    this.#isEscapeFree = Buffer.isBuffer(body) && body.indexOf(backslash) === -1;
   }
 
   read(): SubgraphResponse | GatewayError {

@@ -47,6 +47,16 @@ export const planningSection = z
     cacheSize: integer({ min: 1 })
       .describe('Plans kept for one supergraph; the least recently used leaves first.')
       .prefault(1_000),
+    textCacheSize: size()
+      .describe(
+        'Characters of operation texts that are remembered as checked, as parsed and as persisted (APQ), each. The least recently used leave first.',
+      )
+      .prefault('32MB'),
+    warmOperations: integer()
+      .describe(
+        'Operations, the most used ones, that are planned for a new supergraph before it is switched to.',
+      )
+      .prefault(100),
   })
   .describe('The query planner, which works in a thread of its own.');
 

@@ -1,0 +1,95 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander';
+import { CommandError, exitCode } from './cli/exitCode.ts';
+import { ConfigError } from './config/configError.ts';
+
+// Each command is imported when it is called: planner and composer take longer to load than most commands run.
+const program = new Command('tributary')
+  .description('A GraphQL federation gateway that never makes a client wait for a slow subgraph.')
+  .exitOverride()
+  .showHelpAfterError('See `tributary --help`.');
+
+const configOption = [
+  '-c, --config <file>',
+  'configuration (default: tributary.yaml, where it exists)',
+] as const;
+const supergraphOption = [
+  '-s, --supergraph <file>',
+  'supergraph SDL, instead of the configured one',
+] as const;
+
+program
+  .command('serve')
+  .description('run the gateway; SIGTERM drains it, a second one ends it at once')
+  .option(...configOption)
+  .option(...supergraphOption)
+  .option('--host <host>', 'host name or address to listen on')
+  .option('-p, --port <port>', 'TCP port; 0 takes any free one')
+  .option('--workers <count>', 'processes that share the port, or auto for one per processor')
+  .action(async (options) => {
+    const { serve } = await import('./cli/serve.ts');
+    // Nothing that a library left behind may hold a drained gateway back.
+    process.exit(await serve(options));
+  });
+
+program
+  .command('compose')
+  .description('compose the configured subgraphs; prints the supergraph SDL')
+  .option(...configOption)
+  .option('-o, --out <file>', 'write the supergraph into a file')
+  .action(async (options) => {
+    const { compose } = await import('./cli/compose.ts');
+    await compose(options);
+  });
+
+program
+  .command('plan')
+  .description('print how an operation is planned, what is deferred and what takes longest')
+  .argument('<operation>', 'file with the operation')
+  .option(...configOption)
+  .option(...supergraphOption)
+  .option('--operation <name>', 'which operation, where the file has several')
+  .option('--json', 'print the plan as JSON')
+  .action(async (operation, options) => {
+    const { plan } = await import('./cli/plan.ts');
+    process.stdout.write(await plan(operation, options));
+  });
+
+const config = program.command('config').description('show what can be configured and what is');
+config
+  .command('print')
+  .description('print the configuration in effect, defaults included, without secrets')
+  .option(...configOption)
+  .option(...supergraphOption)
+  .action(async (options) => {
+    const { configPrint } = await import('./cli/config.ts');
+    process.stdout.write(configPrint(options));
+  });
+config
+  .command('schema')
+  .description('print the JSON Schema of a configuration file, for editors')
+  .action(async () => {
+    const { configSchema } = await import('./cli/config.ts');
+    process.stdout.write(configSchema());
+  });
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}
+
+function report(error: unknown): number {
+  // Commander has printed its message; it reports `--help` in the same way, with 0.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.fine : exitCode.wrongUsage;
+  if (error instanceof ConfigError) {
+    console.error(error.message);
+    return exitCode.wrongUsage;
+  }
+  if (error instanceof CommandError) {
+    console.error(error.message);
+    return error.exitCode;
+  }
+  console.error(error instanceof Error ? (error.stack ?? error.message) : error);
+  return exitCode.failed;
+}

@@ -1,0 +1,47 @@
+import { writeFileSync } from 'node:fs';
+import { loadConfig } from '../config/load.ts';
+import { type CompositionNote, composeSupergraph } from '../supergraph/composeSupergraph.ts';
+import { CommandError, exitCode } from './exitCode.ts';
+
+export interface ComposeOptions {
+  readonly config?: string | undefined;
+  /** Where the supergraph goes; standard output without it. */
+  readonly out?: string | undefined;
+}
+
+/** Asks the configured subgraphs for their schemas and composes them. Hints go to standard error. Errors:
+ *  `failed` with everything that the composer has against the schemas, `undecided` where a subgraph gives none. */
+export async function compose({ config: file, out }: ComposeOptions): Promise<void> {
+  const { supergraph } = loadConfig({ file, env: process.env });
+  if (!('subgraphs' in supergraph)) {
+    throw new CommandError(
+      exitCode.wrongUsage,
+      'There is nothing to compose: supergraph names a file; expected: supergraph.subgraphs.',
+    );
+  }
+  const result = await composeSupergraph(supergraph.subgraphs);
+  if ('errors' in result) {
+    const isUnreachable = result.errors.some(({ code }) => code === 'SUBGRAPH_UNREACHABLE');
+    throw new CommandError(
+      isUnreachable ? exitCode.undecided : exitCode.failed,
+      `The subgraphs do not compose:\n${result.errors.map(describeNote).join('\n')}`,
+    );
+  }
+  if (result.hints.length > 0) console.error(`Hints:\n${result.hints.map(describeNote).join('\n')}`);
+  if (out === undefined) process.stdout.write(result.sdl.endsWith('\n') ? result.sdl : `${result.sdl}\n`);
+  else writeSupergraph(out, result.sdl);
+}
+
+function writeSupergraph(path: string, sdl: string): void {
+  try {
+    writeFileSync(path, sdl.endsWith('\n') ? sdl : `${sdl}\n`);
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new CommandError(exitCode.wrongUsage, `${path} cannot be written: ${message}`, { cause });
+  }
+}
+
+function describeNote({ code, message, places }: CompositionNote): string {
+  const where = places.map(({ subgraph, line, column }) => `${subgraph}:${line}:${column}`).join(', ');
+  return `  ${code}: ${message.replaceAll('\n', '\n    ')}${where === '' ? '' : `\n    at ${where}`}`;
+}

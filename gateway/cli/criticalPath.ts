@@ -1,0 +1,76 @@
+import type { PlanNode, QueryPlan, SubscriptionNode } from '../planning/queryPlan.ts';
+
+/** One fetch on the way to an answer. */
+export interface PathStep {
+  readonly subgraph: string;
+  /** Flatten path of an entity fetch, `product.reviews.@`; empty for a fetch at the root. */
+  readonly path: string;
+}
+
+export interface CriticalPaths {
+  /** The longest chain of fetches, each of which needs the one before, that the first payload waits for. */
+  readonly initial: readonly PathStep[];
+  /** The same for each deferred block, from the request's start, in the plan's order. */
+  readonly deferred: readonly DeferredPath[];
+}
+
+export interface DeferredPath {
+  readonly label: string | undefined;
+  readonly path: string;
+  readonly steps: readonly PathStep[];
+}
+
+/** What an answer waits for, counted in fetches: how long each of them takes is not in a plan. */
+export function findCriticalPaths(plan: QueryPlan): CriticalPaths {
+  const chainByFetchId = new Map<string, readonly PathStep[]>();
+  const deferred: DeferredPath[] = [];
+  const initial = plan.node === undefined ? [] : follow(plan.node, [], '');
+  return { initial, deferred };
+
+  /** The longest chain that begins with `before` and goes through the node. */
+  function follow(
+    node: PlanNode | SubscriptionNode,
+    before: readonly PathStep[],
+    path: string,
+  ): readonly PathStep[] {
+    switch (node.kind) {
+      case 'Fetch': {
+        const chain = [...before, { subgraph: node.serviceName, path }];
+        if (node.id !== undefined) chainByFetchId.set(node.id, chain);
+        return chain;
+      }
+      case 'Sequence':
+        return node.nodes.reduce((chain, child) => follow(child, chain, path), before);
+      case 'Parallel':
+        return longest(before, ...node.nodes.map((child) => follow(child, before, path)));
+      case 'Flatten':
+        return follow(node.node, before, node.path.join('.'));
+      case 'Condition':
+        return longest(
+          ...[node.ifClause, node.elseClause].map((clause) =>
+            clause === undefined ? before : follow(clause, before, path),
+          ),
+        );
+      case 'Defer': {
+        const primary = node.primary.node === undefined ? before : follow(node.primary.node, before, path);
+        for (const block of node.deferred) {
+          const needed = longest(before, ...block.depends.map(({ id }) => chainByFetchId.get(id) ?? []));
+          // A block within this one is found on the way; it stands behind it in the list.
+          const place = deferred.length;
+          deferred.push({ label: block.label, path: block.queryPath.join('.'), steps: needed });
+          const steps = block.node === undefined ? needed : follow(block.node, needed, path);
+          deferred[place] = { label: block.label, path: block.queryPath.join('.'), steps };
+        }
+        return primary;
+      }
+      case 'Subscription': {
+        const chain = follow(node.primary, before, path);
+        return node.rest === undefined ? chain : follow(node.rest, chain, path);
+      }
+    }
+  }
+}
+
+function longest(...chains: readonly (readonly PathStep[])[]): readonly PathStep[] {
+  return chains.reduce((best, chain) => (chain.length > best.length ? chain : best), []);
+}

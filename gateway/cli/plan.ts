@@ -1,0 +1,84 @@
+import { type ConfigOverrides, loadConfig } from '../config/load.ts';
+import type { GatewayConfig } from '../config/schema.ts';
+import { GatewayError } from '../errors.ts';
+import { InternalNames } from '../operation/internalNames.ts';
+import { normalizeOperation } from '../operation/normalize.ts';
+import { plannerQuestion, planOperation } from '../operation/planOperation.ts';
+import type { QueryPlan } from '../planning/queryPlan.ts';
+import { composeSupergraph } from '../supergraph/composeSupergraph.ts';
+import { loadSupergraph } from '../supergraph/loadSupergraph.ts';
+import type { Supergraph } from '../supergraph/supergraph.ts';
+import { CommandError, exitCode } from './exitCode.ts';
+import { printPlanReport } from './printPlanReport.ts';
+import { readOperation, readText } from './readOperation.ts';
+
+export interface PlanOptions extends ConfigOverrides {
+  readonly config?: string | undefined;
+  readonly operation?: string | undefined;
+  readonly json?: boolean | undefined;
+}
+
+/** Plans the operation in a file as the gateway would, with every `@skip`, `@include` and `@defer` that hangs
+ *  on a variable taken as "do it". Errors: `wrongUsage` for an operation or a supergraph that is not valid,
+ *  `undecided` where the planner fails or a subgraph gives no schema. */
+export async function plan(file: string, options: PlanOptions): Promise<string> {
+  const { config: configFile, operation, json, ...overrides } = options;
+  const config = loadConfig({ file: configFile, overrides, env: process.env });
+  const supergraph = await loadConfiguredSupergraph(config);
+  try {
+    const read = readOperation({
+      file,
+      operationName: operation,
+      schema: supergraph.apiSchema,
+      limits: config.limits,
+    });
+    const normalized = normalizeOperation({
+      schema: supergraph.apiSchema,
+      ...read,
+      booleans: {},
+      names: InternalNames.of(supergraph),
+      maxSelections: config.limits.recursiveSelections,
+      defer: true,
+    });
+    const question = plannerQuestion(read.operation, normalized);
+    const made: QueryPlan =
+      question === undefined
+        ? { kind: 'QueryPlan' }
+        : (await planOperation(supergraph.planner, read.operation.operation, question)).plan;
+    return json ? `${JSON.stringify(made, null, 2)}\n` : printPlanReport(made, normalized.root);
+  } catch (error) {
+    throw error instanceof GatewayError ? planningFailure(file, error) : error;
+  } finally {
+    await supergraph.planner.close();
+  }
+}
+
+async function loadConfiguredSupergraph(config: GatewayConfig): Promise<Supergraph> {
+  const { timeout, memory, maxEvaluatedPlans, pathsLimit } = config.planning;
+  const sdl = await readSupergraph(config.supergraph);
+  const planning = { timeoutMs: timeout, memoryBytes: memory, maxEvaluatedPlans, pathsLimit };
+  try {
+    return await loadSupergraph({ sdl, planning });
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new CommandError(exitCode.wrongUsage, `The supergraph cannot be used: ${message}`, { cause });
+  }
+}
+
+async function readSupergraph(source: GatewayConfig['supergraph']): Promise<string> {
+  if ('file' in source) return readText(source.file);
+  const result = await composeSupergraph(source.subgraphs);
+  if ('sdl' in result) return result.sdl;
+  const messages = result.errors.map(({ message }) => `  ${message}`).join('\n');
+  throw new CommandError(exitCode.undecided, `There is no supergraph to plan for:\n${messages}`);
+}
+
+function planningFailure(file: string, error: GatewayError): CommandError {
+  const isRefused = error.code === 'OPERATION_TOO_COMPLEX';
+  const cause = error.cause instanceof Error ? ` (${error.cause.message})` : '';
+  return new CommandError(
+    isRefused ? exitCode.wrongUsage : exitCode.undecided,
+    `${file}: ${error.message}${cause}`,
+    { cause: error },
+  );
+}

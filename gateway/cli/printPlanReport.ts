@@ -1,0 +1,62 @@
+import type { DeferredFragment, SelectionSet } from '../operation/selection.ts';
+import { printPlan } from '../planning/printPlan.ts';
+import type { QueryPlan } from '../planning/queryPlan.ts';
+import { findCriticalPaths, type PathStep } from './criticalPath.ts';
+
+/** A plan for people: the plan itself, what comes later, and what the first payload waits for. */
+export function printPlanReport(plan: QueryPlan, root: SelectionSet): string {
+  const { initial, deferred } = findCriticalPaths(plan);
+  const split = new Map(deferred.map((block) => [block.label, block]));
+  const fragments = listDeferred(root);
+  const lines = [printPlan(plan), ''];
+
+  lines.push(fragments.length === 0 ? 'Deferred: nothing' : 'Deferred:');
+  for (const { id, label, path } of fragments) {
+    const name = label === undefined ? `${id}` : `${id} "${label}"`;
+    const place = path === '' ? 'at the root' : `at ${path}`;
+    const block = split.get(String(id));
+    const way =
+      block === undefined
+        ? 'sent when its data is there: the planner does not split it off'
+        : printChain(block.steps);
+    lines.push(`  ${name} ${place}: ${way}`);
+  }
+
+  lines.push(`Critical path${fragments.length === 0 ? '' : ' of the first payload'}: ${printChain(initial)}`);
+  return `${lines.join('\n')}\n`;
+}
+
+function printChain(steps: readonly PathStep[]): string {
+  if (steps.length === 0) return 'no fetch';
+  const names = steps.map(({ subgraph, path }) => (path === '' ? subgraph : `${subgraph} (${path})`));
+  const count = steps.length === 1 ? '1 fetch' : `${steps.length} fetches, one after the other`;
+  return `${count}: ${names.join(' → ')}`;
+}
+
+interface DeferredUse {
+  readonly id: number;
+  readonly label: string | undefined;
+  /** Response names down to the fragment; empty at the root. */
+  readonly path: string;
+}
+
+/** Every `@defer` that is left after preparation, by its number in the plan. */
+function listDeferred(root: SelectionSet): DeferredUse[] {
+  const uses: DeferredUse[] = [];
+  visit(root, []);
+  return uses.sort((left, right) => left.id - right.id);
+
+  function visit(set: SelectionSet, path: readonly string[]): void {
+    for (const selection of set.selections) {
+      if (selection.kind === 'Field') {
+        if (selection.set !== undefined) visit(selection.set, [...path, selection.responseName]);
+      } else if (selection.kind === 'Fragment') visit(selection.set, path);
+      else visitDeferred(selection, path);
+    }
+  }
+
+  function visitDeferred({ id, label, own }: DeferredFragment, path: readonly string[]): void {
+    uses.push({ id, label, path: path.join('.') });
+    visit(own, path);
+  }
+}

@@ -1,0 +1,94 @@
+import { readFileSync } from 'node:fs';
+import {
+  type DocumentNode,
+  GraphQLError,
+  type GraphQLSchema,
+  Kind,
+  type OperationDefinitionNode,
+  parse,
+  Source,
+  validate,
+} from 'graphql';
+import { findExceededLimit, findExceededTextLimit, type OperationLimits } from '../operation/limits.ts';
+import { CommandError, exitCode } from './exitCode.ts';
+
+export interface ReadOperationOptions {
+  readonly file: string;
+  /** Needed where the file has several operations. */
+  readonly operationName: string | undefined;
+  readonly schema: GraphQLSchema;
+  readonly limits: OperationLimits;
+}
+
+export interface ReadOperation {
+  readonly document: DocumentNode;
+  readonly operation: OperationDefinitionNode;
+}
+
+/** An operation from a file, checked as the gateway checks a client's.
+ *  Errors: `wrongUsage` with every mistake and its position. */
+export function readOperation(options: ReadOperationOptions): ReadOperation {
+  const { file, schema, limits } = options;
+  const text = readText(file);
+  const exceededByText = findExceededTextLimit(text, limits);
+  if (exceededByText !== undefined) throw refusal(file, exceededByText);
+  const document = parseText(text, file);
+  const errors = validate(schema, document);
+  if (errors.length > 0) throw invalid(file, errors);
+  const exceeded = findExceededLimit(document, limits);
+  if (exceeded !== undefined) throw refusal(file, exceeded);
+  return { document, operation: chooseOperation(document, options) };
+}
+
+/** The text of a file that the user named. Errors: `wrongUsage`. */
+export function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    const message = code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`;
+    throw new CommandError(exitCode.wrongUsage, `${file} ${message}.`, { cause });
+  }
+}
+
+function parseText(text: string, file: string): DocumentNode {
+  try {
+    return parse(new Source(text, file));
+  } catch (error) {
+    if (error instanceof GraphQLError) throw invalid(file, [error]);
+    throw error;
+  }
+}
+
+function chooseOperation(document: DocumentNode, { file, operationName }: ReadOperationOptions) {
+  const operations = document.definitions.filter((entry) => entry.kind === Kind.OPERATION_DEFINITION);
+  const names = operations.map(({ name }) => name?.value ?? '(anonymous)').join(', ');
+  const [first, second] =
+    operationName === undefined ? operations : operations.filter(({ name }) => name?.value === operationName);
+  if (first === undefined) {
+    const wanted = operationName === undefined ? '' : ` ${operationName}`;
+    const found = names === '' ? '' : `; it has: ${names}`;
+    throw new CommandError(exitCode.wrongUsage, `${file} has no operation${wanted}${found}.`);
+  }
+  if (second !== undefined) {
+    const message = `${file} has several operations: ${names}. Choose one with --operation.`;
+    throw new CommandError(exitCode.wrongUsage, message);
+  }
+  return first;
+}
+
+function invalid(file: string, errors: readonly GraphQLError[]): CommandError {
+  const problems = errors.map(({ message, locations }) => {
+    const places = (locations ?? []).map(({ line, column }) => `${file}:${line}:${column}`).join(', ');
+    return `  ${places === '' ? file : places} ${message}`;
+  });
+  return new CommandError(exitCode.wrongUsage, `The operation is not valid:\n${problems.join('\n')}`);
+}
+
+function refusal(file: string, exceeded: NonNullable<ReturnType<typeof findExceededLimit>>): CommandError {
+  const { limit, value, allowed } = exceeded;
+  return new CommandError(
+    exitCode.wrongUsage,
+    `${file} is refused: limits.${limit} is ${allowed}, and the operation has at least ${value}.`,
+  );
+}

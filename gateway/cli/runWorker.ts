@@ -1,0 +1,20 @@
+import type { GatewayConfig } from '../config/schema.ts';
+import { exitCode } from './exitCode.ts';
+import { runGateway } from './runGateway.ts';
+import { type DrainMessage, isMessage, type ListeningMessage } from './workerMessages.ts';
+
+/** The gateway in one of several processes, until the supervisor says that it shall drain; a SIGTERM to this
+ *  process alone does the same. SIGINT is left to the supervisor, since a terminal sends it to all of them.
+ *  When the supervisor is gone, Node's cluster module ends the process by itself. */
+export async function runWorker(config: GatewayConfig): Promise<number> {
+  const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
+  process.on('SIGINT', () => {});
+  process.on('SIGTERM', () => stop());
+  process.on('message', (message) => {
+    if (isMessage<DrainMessage>(message, 'tributary:drain')) stop();
+  });
+  await runGateway(config, stopped, ({ url, adminUrl }) => {
+    process.send?.({ kind: 'tributary:listening', url, adminUrl } satisfies ListeningMessage);
+  });
+  return exitCode.fine;
+}

@@ -1,0 +1,53 @@
+import { GraphQLError, getOperationAST, parse, validate } from 'graphql';
+import { GatewayError } from './errors.ts';
+import { InternalNames } from './operation/internalNames.ts';
+import { findExceededLimit, findExceededTextLimit, type OperationLimits } from './operation/limits.ts';
+import { normalizeOperation } from './operation/normalize.ts';
+import { plannerQuestion, planOperation } from './operation/planOperation.ts';
+import { printPlan } from './planning/printPlan.ts';
+import type { Supergraph } from './supergraph/supergraph.ts';
+
+/** The plan of an operation as text, with every condition on a variable without a default taken as it stands.
+ *  Errors: `GraphQLError` for an invalid operation, `GatewayError` where it cannot be planned. */
+export async function explainOperation(
+  text: string,
+  supergraph: Supergraph | undefined,
+  limits: OperationLimits,
+): Promise<string> {
+  if (supergraph === undefined) {
+    throw new GatewayError('SUPERGRAPH_UNAVAILABLE', 'No supergraph is loaded yet: see /health/ready.');
+  }
+  const exceededByText = findExceededTextLimit(text, limits);
+  if (exceededByText !== undefined) throw tooComplex(exceededByText);
+  const document = parse(text);
+  const [problem] = validate(supergraph.apiSchema, document);
+  if (problem !== undefined) throw problem;
+  const exceeded = findExceededLimit(document, limits);
+  if (exceeded !== undefined) throw tooComplex(exceeded);
+  const operation = getOperationAST(document);
+  if (operation == null) throw new GraphQLError('Give a document with exactly one operation.');
+  const normalized = normalizeOperation({
+    schema: supergraph.apiSchema,
+    document,
+    operation,
+    booleans: {},
+    names: InternalNames.of(supergraph),
+    maxSelections: limits.recursiveSelections,
+    defer: true,
+  });
+  const question = plannerQuestion(operation, normalized);
+  if (question === undefined) return printPlan({ kind: 'QueryPlan' });
+  const { plan } = await planOperation(supergraph.planner, operation.operation, question);
+  return printPlan(plan);
+}
+
+function tooComplex({
+  limit,
+  value,
+  allowed,
+}: NonNullable<ReturnType<typeof findExceededLimit>>): GatewayError {
+  return new GatewayError(
+    'OPERATION_TOO_COMPLEX',
+    `limits.${limit} is ${allowed}, and the operation has at least ${value}.`,
+  );
+}

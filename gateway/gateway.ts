@@ -1,0 +1,116 @@
+import { parseConfig } from './config/parseConfig.ts';
+import type { GatewayConfig, GatewayOptions } from './config/schema.ts';
+import { EntityRequests } from './execution/entityRequests.ts';
+import { explainOperation } from './explain.ts';
+import { Preparer } from './operation/prepare.ts';
+import { Pipeline } from './pipeline.ts';
+import { createRequestScopes } from './requestScopes.ts';
+import { createHttpSubgraphClient } from './subgraph-client/httpSubgraphClient.ts';
+import { configuredUrls, createSubgraphEndpoints } from './subgraphEndpoints.ts';
+import { loadSupergraph } from './supergraph/loadSupergraph.ts';
+import { createFileSource } from './supergraph/sources/fileSource.ts';
+import { createIntrospectionSource } from './supergraph/sources/introspectionSource.ts';
+import type { SupergraphSource } from './supergraph/sources/supergraphSource.ts';
+import { createSupergraphHolder } from './supergraph/supergraphHolder.ts';
+import { createLogger, type Logger } from './telemetry/logger.ts';
+import type { ApolloServerPlugin } from './transport/http/apolloServer.ts';
+import type { GatewayContext } from './transport/http/clientRequest.ts';
+import { createHttpServer } from './transport/http/server.ts';
+
+export type { ApolloServerPlugin, GatewayConfig, GatewayContext, GatewayOptions };
+
+export interface Gateway {
+  /** Loads the supergraph and listens. Resolves when connections are accepted, also where there is no usable
+   *  supergraph yet: then the gateway is not ready, and says why. Rejects where a port cannot be had. */
+  start(): Promise<GatewayAddresses>;
+  /** Drains: unready at once, running requests get `listen.drainTimeout`, then everything ends. */
+  close(): Promise<void>;
+}
+
+export interface GatewayAddresses {
+  /** Of the GraphQL route. */
+  readonly url: string;
+  readonly adminUrl: string;
+}
+
+export interface GatewayParts {
+  /** Apollo Server plugins. An answer's `data` is not readable for them: it is text already. */
+  readonly plugins?: readonly ApolloServerPlugin<GatewayContext>[];
+  readonly logger?: Logger;
+}
+
+/** A gateway in this process. `options` has the shape of the configuration file.
+ *  Errors: `ConfigError` with every problem. */
+export async function createGateway(options: GatewayOptions, parts: GatewayParts = {}): Promise<Gateway> {
+  const config = parseConfig(options);
+  const logger = parts.logger ?? createLogger(config.telemetry.logLevel);
+  const { timeout, memory, maxEvaluatedPlans, pathsLimit, cacheSize } = config.planning;
+  const preparer = new Preparer({ cacheSize, maxSelections: config.limits.recursiveSelections });
+
+  const supergraphs = createSupergraphHolder({
+    load: (sdl, signal) =>
+      loadSupergraph({
+        sdl,
+        signal,
+        urls: configuredUrls(config),
+        planning: { timeoutMs: timeout, memoryBytes: memory, maxEvaluatedPlans, pathsLimit },
+      }),
+    warm: async (next, previous, signal) => {
+      if (previous !== undefined) {
+        await preparer.warm(next, previous, config.planning.warmOperations, signal);
+      }
+    },
+    onRetired: (supergraph) => preparer.forget(supergraph),
+  });
+  supergraphs.onProblem((reason) => logger.error({ reason }, 'No new supergraph is used'));
+  supergraphs.onChange(({ id, subgraphs }) =>
+    logger.info({ supergraph: id, subgraphs: [...subgraphs.keys()] }, 'A supergraph is in use'),
+  );
+
+  const client = createHttpSubgraphClient({
+    endpoint: createSubgraphEndpoints(config, supergraphs),
+    shareInFlight: config.batching.acrossRequests,
+    onReceiverFault: (err) => logger.error({ err }, 'An answer could not be taken'),
+  });
+  const pipeline = new Pipeline({
+    preparer,
+    client,
+    entityRequests: new EntityRequests(client, config.batching),
+    errorPolicy: config.security,
+    onInternalError: (err, requestId) => logger.error({ err, requestId }, 'A fetch failed unexpectedly'),
+    scopeOf: createRequestScopes(config),
+  });
+  const server = createHttpServer({
+    listen: config.listen,
+    admin: config.admin,
+    supergraphs,
+    respond: (request, supergraph) => pipeline.respond(request, supergraph),
+    explain: (operation) => explainOperation(operation, supergraphs.current(), config.limits),
+    limits: config.limits,
+    security: config.security,
+    bufferSize: config.delivery.bufferSize,
+    rememberedCharacters: config.planning.textCacheSize,
+    plugins: parts.plugins ?? [],
+    log: logger,
+  });
+
+  return {
+    async start() {
+      // Listening first: liveness and the reasons for not being ready can be asked for while the supergraph loads.
+      const { url, adminUrl } = await server.listen();
+      await supergraphs.start(createSource(config));
+      return { url, adminUrl: adminUrl as string };
+    },
+    async close() {
+      await server.close();
+      await supergraphs.close();
+      await client.close();
+    },
+  };
+}
+
+function createSource({ supergraph }: GatewayConfig): SupergraphSource {
+  return 'file' in supergraph
+    ? createFileSource(supergraph)
+    : createIntrospectionSource({ subgraphs: supergraph.subgraphs, pollIntervalMs: supergraph.pollInterval });
+}

@@ -1,0 +1,152 @@
+import { GatewayError } from './errors.ts';
+import type { EntityRequests } from './execution/entityRequests.ts';
+import { Execution } from './execution/execution.ts';
+import { FetchScheduler } from './execution/fetchScheduler.ts';
+import type { RequestScope } from './execution/requestScope.ts';
+import { TypeConditions } from './execution/typeConditions.ts';
+import { answerIntrospection } from './operation/introspection.ts';
+import type { Preparation, Preparer } from './operation/prepare.ts';
+import type { PreparedOperation } from './operation/preparedOperation.ts';
+import type { IncrementalFormat, OperationRequest } from './operation/request.ts';
+import type { ErrorPolicy } from './response/formatErrors.ts';
+import { IncrementalResponse } from './response/incrementalResponse.ts';
+import type { ExecutionOutcome } from './response/outcome.ts';
+import { singleResponse } from './response/singleResponse.ts';
+import type { SubgraphClient } from './subgraph-client/subgraphClient.ts';
+import type { Supergraph } from './supergraph/supergraph.ts';
+
+export interface PipelineOptions {
+  readonly preparer: Preparer;
+  readonly client: SubgraphClient;
+  readonly entityRequests: EntityRequests;
+  readonly errorPolicy: ErrorPolicy;
+  /** A fault of the gateway's own, which failed one fetch. */
+  onInternalError(cause: unknown, requestId: string): void;
+  /** What the request brings along to each subgraph, from its headers and its start. */
+  scopeOf(request: OperationRequest, supergraph: Supergraph): RequestScope;
+}
+
+/** The way of every operation, whatever transport it came by: prepare, execute, respond. */
+export class Pipeline {
+  readonly #options: PipelineOptions;
+
+  constructor(options: PipelineOptions) {
+    this.#options = options;
+  }
+
+  /** Errors: `GatewayError` where the operation cannot be prepared, or `REQUEST_ABORTED` when the client left. */
+  async respond(request: OperationRequest, supergraph: Supergraph): Promise<ExecutionOutcome> {
+    const scope = this.#options.scopeOf(request, supergraph);
+    const prepared = await this.#prepare(request, supergraph);
+    if (prepared.kind === 'refused') {
+      return {
+        kind: 'single',
+        data: undefined,
+        errors: prepared.errors.map((error) => ({
+          ...error.toJSON(),
+          extensions: { ...error.extensions, code: 'BAD_USER_INPUT' },
+        })),
+        extensions: undefined,
+      };
+    }
+    if (request.signal.aborted) throw aborted();
+    const { operation } = prepared;
+    return request.incremental === undefined || operation.deferred.length === 0
+      ? this.#respondOnce(operation, request, scope)
+      : this.#respondIncrementally(operation, request, scope, request.incremental);
+  }
+
+  #prepare(request: OperationRequest, supergraph: Supergraph): Preparation | Promise<Preparation> {
+    return this.#options.preparer.prepare(
+      {
+        document: request.document,
+        operationName: request.operationName,
+        variables: request.variables,
+        incremental: request.incremental !== undefined,
+      },
+      supergraph,
+    );
+  }
+
+  async #respondOnce(
+    operation: PreparedOperation,
+    request: OperationRequest,
+    scope: RequestScope,
+  ): Promise<ExecutionOutcome> {
+    const complete = Promise.withResolvers<void>();
+    const execution = this.#createExecution(operation, request, scope, () => complete.resolve());
+    const abort = (): void => {
+      execution.cancel();
+      complete.reject(aborted());
+    };
+    request.signal.addEventListener('abort', abort, { once: true });
+    execution.start();
+    try {
+      await complete.promise;
+    } finally {
+      request.signal.removeEventListener('abort', abort);
+    }
+    return singleResponse(operation, execution, this.#options.errorPolicy);
+  }
+
+  async #respondIncrementally(
+    operation: PreparedOperation,
+    request: OperationRequest,
+    scope: RequestScope,
+    format: IncrementalFormat,
+  ): Promise<ExecutionOutcome> {
+    const primary = Promise.withResolvers<void>();
+    const execution: Execution = this.#createExecution(operation, request, scope, (group) => {
+      response.completeGroup(group);
+      if (group === 0) primary.resolve();
+    });
+    const abort = (): void => {
+      primary.reject(aborted());
+      response.cut();
+    };
+    const response = new IncrementalResponse({
+      operation,
+      execution,
+      format,
+      policy: this.#options.errorPolicy,
+      onEnd: () => {
+        request.signal.removeEventListener('abort', abort);
+        execution.cancel();
+      },
+    });
+    request.signal.addEventListener('abort', abort, { once: true });
+    execution.start();
+    await primary.promise;
+    return response.respond();
+  }
+
+  #createExecution(
+    operation: PreparedOperation,
+    request: OperationRequest,
+    scope: RequestScope,
+    onGroupComplete: (group: number) => void,
+  ): Execution {
+    const { client, entityRequests } = this.#options;
+    const execution = new Execution({
+      program: operation.program,
+      scope,
+      scheduler: new FetchScheduler(client, scope, entityRequests),
+      conditions: TypeConditions.of(operation.supergraph),
+      onGroupComplete,
+      onInternalError: (cause) => this.#options.onInternalError(cause, request.requestId),
+    });
+    if (operation.introspection !== undefined) {
+      const { apiSchema } = operation.supergraph;
+      Object.assign(
+        execution.tree,
+        answerIntrospection(apiSchema, operation.introspection, request.variables),
+      );
+      execution.isEscapeFree = false;
+    }
+    return execution;
+  }
+}
+
+function aborted(): GatewayError {
+  return new GatewayError('REQUEST_ABORTED', 'The client ended the request.');
+}

@@ -1,0 +1,32 @@
+import type { GatewayConfig } from './config/schema.ts';
+import type { RequestScope } from './execution/requestScope.ts';
+import type { OperationRequest } from './operation/request.ts';
+import { forwardedHeaders } from './subgraph-client/headers.ts';
+import type { ForwardedHeaders } from './subgraph-client/subgraphClient.ts';
+import { memoizePolicies } from './subgraphEndpoints.ts';
+
+/** Makes what a client's request brings along to the subgraphs. Its deadlines count from this call on. */
+export function createRequestScopes(config: GatewayConfig): (request: OperationRequest) => RequestScope {
+  const policyOf = memoizePolicies(config);
+  return (request) => {
+    const startedAt = performance.now();
+    const whole = startedAt + config.subgraphs.all.timeouts.deadline;
+    // Subgraphs without an allow-list of their own share one list, and so one set of headers.
+    const byAllowList = new Map<readonly string[], ForwardedHeaders>();
+    return {
+      requestId: request.requestId,
+      traceparent: request.headers.get('traceparent'),
+      variables: request.variables,
+      deadlineFor: (subgraph) => Math.min(whole, startedAt + policyOf(subgraph).timeouts.deadline),
+      headersFor: (subgraph) => {
+        const { forward } = policyOf(subgraph).headers;
+        let headers = byAllowList.get(forward);
+        if (headers === undefined) {
+          headers = forwardedHeaders(forward, request.headers);
+          byAllowList.set(forward, headers);
+        }
+        return headers;
+      },
+    };
+  };
+}

@@ -1,0 +1,75 @@
+import {
+  type GraphQLObjectType,
+  type GraphQLSchema,
+  getNamedType,
+  isAbstractType,
+  isObjectType,
+} from 'graphql';
+import type { ResponsePath } from '../errors.ts';
+import { isPlainObject, type ResponseObject } from '../execution/responseTree.ts';
+import type { CollectedField, SelectionSet } from '../operation/selection.ts';
+
+/** Turns a path of internal names into the client's. Where it leads to something that the client did not select
+ *  (a key, say), it ends at the last thing that the client did. */
+export function toClientPath(
+  schema: GraphQLSchema,
+  root: SelectionSet,
+  rootType: GraphQLObjectType,
+  tree: ResponseObject,
+  path: ResponsePath,
+): ResponsePath {
+  const client: (string | number)[] = [];
+  let sets: readonly SelectionSet[] = [root];
+  let type: GraphQLObjectType | undefined = rootType;
+  let value: unknown = tree;
+  let declared: CollectedField | undefined;
+  for (const part of path) {
+    if (typeof part === 'number') {
+      client.push(part);
+      value = Array.isArray(value) ? value[part] : undefined;
+      continue;
+    }
+    if (declared !== undefined) type = runtimeType(schema, declared, value);
+    const found: readonly CollectedField[] = type === undefined ? [] : fieldsNamed(schema, sets, type, part);
+    declared = found[0];
+    if (declared === undefined) break;
+    client.push(declared.responseName);
+    sets = found.flatMap((field) => field.set ?? []);
+    value = isPlainObject(value) ? value[part] : undefined;
+  }
+  return client;
+}
+
+function runtimeType(
+  schema: GraphQLSchema,
+  field: CollectedField,
+  value: unknown,
+): GraphQLObjectType | undefined {
+  const declared = getNamedType(field.type);
+  if (isObjectType(declared)) return declared;
+  if (!isAbstractType(declared) || !isPlainObject(value) || typeof value.__typename !== 'string')
+    return undefined;
+  const named = schema.getType(value.__typename);
+  return isObjectType(named) ? named : undefined;
+}
+
+/** Fields with this internal name, in deferred fragments as well. */
+function fieldsNamed(
+  schema: GraphQLSchema,
+  sets: readonly SelectionSet[],
+  type: GraphQLObjectType,
+  internalName: string,
+): readonly CollectedField[] {
+  return sets.flatMap((set) => {
+    const { fields, deferred } = set.collect(schema, type);
+    return [
+      ...fields.filter((field) => field.internalName === internalName),
+      ...fieldsNamed(
+        schema,
+        deferred.map((fragment) => fragment.full),
+        type,
+        internalName,
+      ),
+    ];
+  });
+}

@@ -1,0 +1,88 @@
+import type { GraphQLFormattedError } from 'graphql';
+import type { ResponsePath } from '../errors.ts';
+import type { IncrementalFormat } from '../operation/request.ts';
+import type { DeferredFragment, SelectionSet } from '../operation/selection.ts';
+
+/** The data of one deferred fragment at one place, with the number that it is known by. */
+export interface DeliveredFragment {
+  readonly id: number;
+  readonly label: string | undefined;
+  readonly path: ResponsePath;
+  /** `null` where a null went up to the fragment's boundary. */
+  readonly data: Record<string, unknown> | null;
+  readonly errors: readonly GraphQLFormattedError[];
+}
+
+export interface AnnouncedFragment {
+  readonly id: number;
+  readonly label: string | undefined;
+  readonly path: ResponsePath;
+}
+
+/** How payloads are written for one kind of client. */
+export interface PayloadFormat {
+  /** What of a fragment a payload carries. */
+  selectionOf(fragment: DeferredFragment): SelectionSet;
+  /** `data` is JSON text. */
+  first(
+    data: string,
+    errors: readonly GraphQLFormattedError[],
+    pending: readonly AnnouncedFragment[],
+    hasNext: boolean,
+  ): string;
+  next(
+    delivered: readonly DeliveredFragment[],
+    pending: readonly AnnouncedFragment[],
+    hasNext: boolean,
+  ): string;
+}
+
+export function payloadFormat(format: IncrementalFormat): PayloadFormat {
+  return format === 'deferSpec=20220824' ? format20220824 : formatV02;
+}
+
+/** `deferSpec=20220824`: every entry tells its path and label and holds the whole fragment. */
+const format20220824: PayloadFormat = {
+  selectionOf: (fragment) => fragment.full,
+  first: (data, errors, _pending, hasNext) => `{${errorsText(errors)}"data":${data},"hasNext":${hasNext}}`,
+  next: (delivered, _pending, hasNext) =>
+    JSON.stringify({
+      incremental: delivered.map(({ label, path, data, errors }) => ({
+        data,
+        path,
+        ...(label === undefined ? {} : { label }),
+        ...(errors.length === 0 ? {} : { errors }),
+      })),
+      hasNext,
+    }),
+};
+
+/** `incrementalSpec=v0.2`: fragments are announced as pending, delivered by id and completed; what was sent
+ *  before is left out. */
+const formatV02: PayloadFormat = {
+  selectionOf: (fragment) => fragment.own,
+  first: (data, errors, pending, hasNext) =>
+    `{${errorsText(errors)}"data":${data},"pending":${JSON.stringify(pending.map(announced))},"hasNext":${hasNext}}`,
+  next: (delivered, pending, hasNext) => {
+    const incremental = delivered.flatMap(({ id, data, errors }) =>
+      data === null ? [] : [{ id: String(id), data, ...(errors.length === 0 ? {} : { errors }) }],
+    );
+    return JSON.stringify({
+      ...(pending.length === 0 ? {} : { pending: pending.map(announced) }),
+      ...(incremental.length === 0 ? {} : { incremental }),
+      completed: delivered.map(({ id, data, errors }) => ({
+        id: String(id),
+        ...(data === null ? { errors } : {}),
+      })),
+      hasNext,
+    });
+  },
+};
+
+function announced({ id, label, path }: AnnouncedFragment): Record<string, unknown> {
+  return { id: String(id), path, ...(label === undefined ? {} : { label }) };
+}
+
+function errorsText(errors: readonly GraphQLFormattedError[]): string {
+  return errors.length === 0 ? '' : `"errors":${JSON.stringify(errors)},`;
+}

@@ -1,0 +1,100 @@
+import type { GraphQLFormattedError } from 'graphql';
+import type { ResponsePath } from '../errors.ts';
+import type { DeferredFragment } from '../operation/selection.ts';
+import type { AnnouncedFragment, DeliveredFragment, PayloadFormat } from './incrementalFormats.ts';
+import type { DeferredInstance } from './shape.ts';
+
+/** A deferred fragment's data at one place, made when its turn has come. */
+export interface DeferredResult {
+  readonly data: Record<string, unknown> | null;
+  readonly errors: readonly GraphQLFormattedError[];
+  /** Deferred fragments within it. */
+  readonly deferred: readonly DeferredInstance[];
+}
+
+export interface IncrementalPublisherOptions {
+  readonly format: PayloadFormat;
+  /** Makes the results of all places of one fragment, in their order. */
+  shape(fragment: DeferredFragment, instances: readonly DeferredInstance[]): readonly DeferredResult[];
+}
+
+interface AnnouncedInstance extends DeferredInstance {
+  readonly id: number;
+}
+
+/** Decides what is told to the client and in which order: a fragment is announced when its surroundings have
+ *  been sent, and sent when its data is complete, each in a payload of its own. The only owner of ids. */
+export class IncrementalPublisher {
+  readonly #options: IncrementalPublisherOptions;
+  /** Announced and not sent, by the fragment's number. */
+  readonly #open = new Map<number, AnnouncedInstance[]>();
+  readonly #complete = new Set<number>();
+  #nextId = 0;
+
+  constructor(options: IncrementalPublisherOptions) {
+    this.#options = options;
+  }
+
+  get hasNext(): boolean {
+    return this.#open.size > 0;
+  }
+
+  /** A fragment's data is complete, as far as its surroundings' is. */
+  complete(fragment: number): void {
+    this.#complete.add(fragment);
+  }
+
+  /** The first payload. `data` is JSON text. */
+  first(
+    data: string,
+    errors: readonly GraphQLFormattedError[],
+    deferred: readonly DeferredInstance[],
+  ): string {
+    const pending = this.#announce(deferred);
+    return this.#options.format.first(data, errors, pending, this.hasNext);
+  }
+
+  /** Payloads of everything that can be sent now; empty where there is nothing. */
+  takeReady(): string[] {
+    const payloads: string[] = [];
+    for (let id = this.#nextReady(); id !== undefined; id = this.#nextReady()) {
+      payloads.push(this.#publish(id));
+    }
+    return payloads;
+  }
+
+  /** Smallest number first: a fragment has a greater one than those around it. */
+  #nextReady(): number | undefined {
+    let smallest: number | undefined;
+    for (const id of this.#open.keys()) {
+      if (this.#complete.has(id) && (smallest === undefined || id < smallest)) smallest = id;
+    }
+    return smallest;
+  }
+
+  #publish(fragmentId: number): string {
+    const instances = this.#open.get(fragmentId) ?? [];
+    this.#open.delete(fragmentId);
+    const fragment = (instances[0] as AnnouncedInstance).fragment;
+    const results = this.#options.shape(fragment, instances);
+    const delivered = instances.map((instance, index): DeliveredFragment => {
+      const { data, errors } = results[index] as DeferredResult;
+      return { id: instance.id, label: fragment.label, path: instance.path, data, errors };
+    });
+    const pending = this.#announce(results.flatMap((result) => result.deferred));
+    return this.#options.format.next(delivered, pending, this.hasNext);
+  }
+
+  #announce(deferred: readonly DeferredInstance[]): AnnouncedFragment[] {
+    return deferred.flatMap((instance) => {
+      const { fragment, path } = instance;
+      // All of it was sent with its surroundings, and the format does not send things twice.
+      if (this.#options.format.selectionOf(fragment).selections.length === 0) return [];
+      const announced = { ...instance, id: this.#nextId++ };
+      const open = this.#open.get(fragment.id);
+      if (open === undefined) this.#open.set(fragment.id, [announced]);
+      else open.push(announced);
+      return [{ id: announced.id, label: fragment.label, path: path as ResponsePath }];
+    });
+  }
+}

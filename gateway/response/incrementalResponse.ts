@@ -1,0 +1,164 @@
+import type { GraphQLFormattedError } from 'graphql';
+import type { Execution } from '../execution/execution.ts';
+import type { PreparedOperation } from '../operation/preparedOperation.ts';
+import type { IncrementalFormat } from '../operation/request.ts';
+import type { DeferredFragment } from '../operation/selection.ts';
+import { type ErrorPolicy, formatShapeErrors } from './formatErrors.ts';
+import { payloadFormat } from './incrementalFormats.ts';
+import { type DeferredResult, IncrementalPublisher } from './incrementalPublisher.ts';
+import { type IncrementalOutcome, ResponseText, type SingleOutcome } from './outcome.ts';
+import { type DeferredInstance, shapeData } from './shape.ts';
+import { groupErrors } from './singleResponse.ts';
+
+export interface IncrementalResponseOptions {
+  readonly operation: PreparedOperation;
+  readonly execution: Execution;
+  readonly format: IncrementalFormat;
+  readonly policy: ErrorPolicy;
+  /** Called once when the stream has ended, completely or because its reader left. */
+  onEnd(): void;
+}
+
+/** The answer of an operation with deferred fragments, made from the moment on at which the primary data is
+ *  complete: a stream of payloads, or one answer where nothing turned out to be deferred. */
+export class IncrementalResponse {
+  readonly #options: IncrementalResponseOptions;
+  readonly #publisher: IncrementalPublisher;
+  #wake: (() => void) | undefined;
+  #isEnded = false;
+  #isCut = false;
+
+  constructor(options: IncrementalResponseOptions) {
+    this.#options = options;
+    const format = payloadFormat(options.format);
+    this.#publisher = new IncrementalPublisher({
+      format,
+      shape: (fragment, instances) =>
+        this.#shape(
+          fragment,
+          instances.map(({ object, type, path }) =>
+            shapeData(
+              options.operation.supergraph.apiSchema,
+              format.selectionOf(fragment),
+              type,
+              object,
+              path,
+            ),
+          ),
+          instances,
+        ),
+    });
+  }
+
+  /** Group 0 is the primary answer; the fragment of group `n` has the number `n - 1`. */
+  completeGroup(group: number): void {
+    if (group > 0) this.#publisher.complete(group - 1);
+    this.#wake?.();
+  }
+
+  /** Ends the stream early, but in good order: its reader still gets a last payload. */
+  cut(): void {
+    this.#isCut = !this.#isEnded && this.#publisher.hasNext;
+    this.#end();
+  }
+
+  /** To be called once, after group 0 is complete. */
+  respond(): SingleOutcome | IncrementalOutcome {
+    const { operation, execution, policy } = this.#options;
+    const shaped = shapeData(
+      operation.supergraph.apiSchema,
+      operation.root,
+      operation.rootType,
+      execution.tree,
+      [],
+    );
+    const errors = groupErrors(operation, execution, 0, policy);
+    errors.push(...formatShapeErrors(shaped.errors, errors));
+    const data = JSON.stringify(shaped.data);
+    const first = this.#publisher.first(data, errors, shaped.deferred);
+    if (!this.#publisher.hasNext) {
+      this.#end();
+      return {
+        kind: 'single',
+        data: new ResponseText(data),
+        errors: errors.length === 0 ? undefined : errors,
+        extensions: undefined,
+      };
+    }
+    return { kind: 'incremental', payloads: this.#payloads(first) };
+  }
+
+  #payloads(first: string): AsyncIterable<readonly string[]> {
+    // Not a generator: `return()` of a generator that waits is itself put off until the wait is over.
+    let firstBatch: string | undefined = first;
+    const done = { done: true, value: undefined } as const;
+    const iterator: AsyncIterableIterator<readonly string[]> = {
+      next: async () => {
+        for (;;) {
+          if (this.#isCut) {
+            this.#isCut = false;
+            return { done: false, value: ['{"hasNext":false}'] };
+          }
+          if (this.#isEnded) return done;
+          const batch = firstBatch === undefined ? [] : [firstBatch];
+          firstBatch = undefined;
+          batch.push(...this.#publisher.takeReady());
+          if (batch.length > 0) {
+            if (!this.#publisher.hasNext) this.#end();
+            return { done: false, value: batch };
+          }
+          await this.#changed();
+        }
+      },
+      return: async () => {
+        this.#end();
+        return done;
+      },
+      [Symbol.asyncIterator]: () => iterator,
+    };
+    return iterator;
+  }
+
+  #changed(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = () => {
+        this.#wake = undefined;
+        resolve();
+      };
+    });
+  }
+
+  #end(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#options.onEnd();
+    this.#wake?.();
+  }
+
+  #shape(
+    fragment: DeferredFragment,
+    shaped: readonly ReturnType<typeof shapeData>[],
+    instances: readonly DeferredInstance[],
+  ): readonly DeferredResult[] {
+    const { operation, execution, policy } = this.#options;
+    const byPlace = assign(groupErrors(operation, execution, fragment.id + 1, policy), instances);
+    return shaped.map(({ data, errors, deferred }, index) => {
+      const own = byPlace[index] as GraphQLFormattedError[];
+      return { data, errors: [...own, ...formatShapeErrors(errors, byPlace.flat())], deferred };
+    });
+  }
+}
+
+/** Gives each error to the place that its path leads into, and to the first one where it leads into none. */
+function assign(
+  errors: readonly GraphQLFormattedError[],
+  instances: readonly DeferredInstance[],
+): GraphQLFormattedError[][] {
+  const byPlace: GraphQLFormattedError[][] = instances.map(() => []);
+  for (const error of errors) {
+    const path = error.path ?? [];
+    const index = instances.findIndex(({ path: place }) => place.every((part, i) => path[i] === part));
+    byPlace[index === -1 ? 0 : index]?.push(error);
+  }
+  return byPlace;
+}

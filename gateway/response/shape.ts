@@ -1,0 +1,179 @@
+import {
+  type GraphQLCompositeType,
+  type GraphQLLeafType,
+  type GraphQLObjectType,
+  type GraphQLOutputType,
+  type GraphQLSchema,
+  isAbstractType,
+  isEnumType,
+  isLeafType,
+  isListType,
+  isNonNullType,
+  isObjectType,
+  isSpecifiedScalarType,
+} from 'graphql';
+import type { ResponsePath } from '../errors.ts';
+import { isPlainObject, type ResponseObject } from '../execution/responseTree.ts';
+import type { CollectedField, DeferredFragment, SelectionSet } from '../operation/selection.ts';
+
+/** A deferred fragment at one object of an answer that has been shaped. */
+export interface DeferredInstance {
+  readonly fragment: DeferredFragment;
+  readonly object: ResponseObject;
+  readonly type: GraphQLObjectType;
+  readonly path: ResponsePath;
+}
+
+/** Something that the response tree holds and the schema forbids. */
+export interface ShapeError {
+  readonly kind: 'null' | 'invalid';
+  readonly message: string;
+  readonly path: ResponsePath;
+}
+
+export interface ShapedData {
+  /** `null` where a null went up to the payload's boundary. */
+  readonly data: Record<string, unknown> | null;
+  readonly errors: readonly ShapeError[];
+  /** In document order; none below a place that became null. */
+  readonly deferred: readonly DeferredInstance[];
+}
+
+/** Makes the client's data out of an object of the response tree: the fields that were selected, by the client's
+ *  names, values as the API schema allows them, and null propagated as the GraphQL specification says. A field
+ *  that no subgraph brought is null; what made it so is told elsewhere. */
+export function shapeData(
+  schema: GraphQLSchema,
+  set: SelectionSet,
+  type: GraphQLObjectType,
+  object: ResponseObject,
+  path: ResponsePath,
+): ShapedData {
+  const shaper = new Shaper(schema, path);
+  const data = shaper.object(set, type, object);
+  return { data: data === violation ? null : data, errors: shaper.errors, deferred: shaper.deferred };
+}
+
+/** Stands for a null where none is allowed, on its way up. */
+const violation = Symbol('null where the type is non-null');
+
+type Shaped<T> = T | typeof violation;
+
+class Shaper {
+  readonly errors: ShapeError[] = [];
+  readonly deferred: DeferredInstance[] = [];
+  readonly #schema: GraphQLSchema;
+  readonly #path: (string | number)[];
+
+  constructor(schema: GraphQLSchema, path: ResponsePath) {
+    this.#schema = schema;
+    this.#path = [...path];
+  }
+
+  object(
+    set: SelectionSet,
+    type: GraphQLObjectType,
+    object: ResponseObject,
+  ): Shaped<Record<string, unknown>> {
+    const { fields, deferred } = set.collect(this.#schema, type);
+    const mark = this.deferred.length;
+    for (const fragment of deferred) {
+      this.deferred.push({ fragment, object, type, path: [...this.#path] });
+    }
+    const data: Record<string, unknown> = Object.create(null);
+    for (const field of fields) {
+      this.#path.push(field.responseName);
+      const value = this.#field(field, type, object);
+      this.#path.pop();
+      if (value === violation) {
+        // The object goes, and everything that was to come below it.
+        this.deferred.length = mark;
+        return violation;
+      }
+      data[field.responseName] = value;
+    }
+    return data;
+  }
+
+  #field(field: CollectedField, type: GraphQLObjectType, object: ResponseObject): Shaped<unknown> {
+    if (field.fieldName === '__typename') return type.name;
+    const value = this.#value(field.type, field.set, object[field.internalName]);
+    if (value === violation && !isNonNullType(field.type)) return null;
+    if (value === null && isNonNullType(field.type))
+      return this.#forbiddenNull(`${type.name}.${field.fieldName}`);
+    return value;
+  }
+
+  /** A value of a nullable type. Violations below are passed on; who may be null stops them. */
+  #value(type: GraphQLOutputType, set: SelectionSet | undefined, value: unknown): Shaped<unknown> {
+    const nullable = isNonNullType(type) ? type.ofType : type;
+    if (value === undefined || value === null) return null;
+    if (isListType(nullable)) return this.#list(nullable.ofType, set, value);
+    if (isLeafType(nullable)) return this.#leaf(nullable, value);
+    return this.#composite(nullable, set, value);
+  }
+
+  #list(elementType: GraphQLOutputType, set: SelectionSet | undefined, value: unknown): Shaped<unknown> {
+    if (!Array.isArray(value)) return this.#invalid('a list');
+    const list: unknown[] = [];
+    for (let i = 0; i < value.length; i++) {
+      this.#path.push(i);
+      let element = this.#value(elementType, set, value[i]);
+      if (element === null && isNonNullType(elementType))
+        element = this.#forbiddenNull('an element of the list');
+      this.#path.pop();
+      if (element === violation) {
+        if (isNonNullType(elementType)) return violation;
+        element = null;
+      }
+      list.push(element);
+    }
+    return list;
+  }
+
+  #composite(type: GraphQLCompositeType, set: SelectionSet | undefined, value: unknown): Shaped<unknown> {
+    if (!isPlainObject(value)) return this.#invalid('an object');
+    const runtimeType = isAbstractType(type) ? this.#runtimeType(type, value) : type;
+    // A type that the API schema does not show: for the client there is nothing here.
+    if (runtimeType === undefined || set === undefined) return null;
+    return this.object(set, runtimeType, value);
+  }
+
+  #runtimeType(type: GraphQLCompositeType, value: ResponseObject): GraphQLObjectType | undefined {
+    const named = typeof value.__typename === 'string' ? this.#schema.getType(value.__typename) : undefined;
+    if (!isObjectType(named) || !isAbstractType(type)) return undefined;
+    return this.#schema.isSubType(type, named) ? named : undefined;
+  }
+
+  #leaf(type: GraphQLLeafType, value: unknown): Shaped<unknown> {
+    if (isEnumType(type)) {
+      return typeof value === 'string' && type.getValue(value) !== undefined ? value : null;
+    }
+    if (!isSpecifiedScalarType(type)) return value;
+    try {
+      return type.serialize(value);
+    } catch {
+      return this.#invalid(`a value of type ${type.name}`);
+    }
+  }
+
+  #forbiddenNull(place: string): typeof violation {
+    this.errors.push({
+      kind: 'null',
+      message: place.includes('.')
+        ? `Cannot return null for non-nullable field ${place}.`
+        : `Cannot return null for ${place}, whose elements are non-nullable.`,
+      path: [...this.#path],
+    });
+    return violation;
+  }
+
+  #invalid(expected: string): null {
+    this.errors.push({
+      kind: 'invalid',
+      message: `A subgraph's answer has another kind of value where ${expected} belongs.`,
+      path: [...this.#path],
+    });
+    return null;
+  }
+}

@@ -1,0 +1,59 @@
+import type { GraphQLFormattedError } from 'graphql';
+import type { Execution } from '../execution/execution.ts';
+import type { PreparedOperation } from '../operation/preparedOperation.ts';
+import { toClientPath } from './clientPath.ts';
+import { type ErrorPolicy, formatExecutionError, formatShapeErrors } from './formatErrors.ts';
+import { ResponseText, type SingleOutcome } from './outcome.ts';
+import { shapeData } from './shape.ts';
+import { TextWriter } from './textWriter.ts';
+
+/** The whole answer of an operation whose execution has ended. */
+export function singleResponse(
+  operation: PreparedOperation,
+  execution: Execution,
+  policy: ErrorPolicy,
+): SingleOutcome {
+  const text =
+    execution.errors.length === 0
+      ? writerOf(operation).write(execution.tree, execution.isEscapeFree)
+      : undefined;
+  if (text !== undefined) {
+    return { kind: 'single', data: new ResponseText(text), errors: undefined, extensions: undefined };
+  }
+  const { root, rootType, supergraph } = operation;
+  const shaped = shapeData(supergraph.apiSchema, root, rootType, execution.tree, []);
+  const errors = groupErrors(operation, execution, 0, policy);
+  errors.push(...formatShapeErrors(shaped.errors, errors));
+  return {
+    kind: 'single',
+    data: new ResponseText(JSON.stringify(shaped.data)),
+    errors: errors.length === 0 ? undefined : errors,
+    extensions: undefined,
+  };
+}
+
+/** The errors of a delivery group's fetches, with the client's paths. */
+export function groupErrors(
+  { supergraph, root, rootType }: PreparedOperation,
+  execution: Execution,
+  group: number,
+  policy: ErrorPolicy,
+): GraphQLFormattedError[] {
+  return execution.errors
+    .filter((error) => error.group === group)
+    .map((error) => {
+      const path = toClientPath(supergraph.apiSchema, root, rootType, execution.tree, error.path);
+      return formatExecutionError(error, path, policy);
+    });
+}
+
+function writerOf(operation: PreparedOperation): TextWriter {
+  let writer = writers.get(operation);
+  if (writer === undefined) {
+    writer = new TextWriter(operation.supergraph.apiSchema, operation.root, operation.rootType);
+    writers.set(operation, writer);
+  }
+  return writer;
+}
+
+const writers = new WeakMap<PreparedOperation, TextWriter>();

@@ -1,0 +1,51 @@
+import { fileURLToPath } from 'node:url';
+import { createGateway, type GatewayOptions, type GatewayParts } from '../../gateway/gateway.ts';
+import { type DemoSubgraphs, type StartDemoOptions, startDemoSubgraphs } from '../../subgraphs/demo.ts';
+
+export interface TestGatewayOptions extends Pick<StartDemoOptions, 'faults' | 'clock' | 'now'> {
+  /** Over what the harness sets: any free ports, no log, the demo's supergraph and subgraphs. */
+  readonly config?: Partial<GatewayOptions>;
+  readonly parts?: GatewayParts;
+}
+
+export interface TestGateway extends AsyncDisposable {
+  /** Of the GraphQL route. */
+  readonly url: string;
+  readonly adminUrl: string;
+  readonly subgraphs: DemoSubgraphs;
+  close(): Promise<void>;
+}
+
+export const demoSupergraphFile = fileURLToPath(
+  new URL('../fixtures/demo.supergraph.graphql', import.meta.url),
+);
+
+/** The demo's subgraphs and a gateway before them, all in this process and on any free ports. */
+export async function startTestGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
+  const { config = {}, parts, ...demo } = options;
+  const subgraphs = await startDemoSubgraphs({ ports: 0, ...demo });
+  const gateway = await createGateway(
+    {
+      listen: { port: 0, drainTimeout: 100 },
+      admin: { port: 0 },
+      supergraph: { file: demoSupergraphFile, watch: false },
+      telemetry: { logLevel: 'silent' },
+      ...config,
+      subgraphs: {
+        ...Object.fromEntries(subgraphs.all.map(({ name, url }) => [name, { url }])),
+        ...config.subgraphs,
+      },
+    },
+    parts,
+  );
+  const close = async (): Promise<void> => {
+    await gateway.close();
+    await subgraphs.close();
+  };
+  try {
+    return { ...(await gateway.start()), subgraphs, close, [Symbol.asyncDispose]: close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
