@@ -88,7 +88,7 @@ describe('the request', () => {
   });
 
   test('reuses a connection', async () => {
-    await using under = clientOf(subgraph.url);
+    await using under = clientOf(subgraph.url, { at: { connections: 1 } });
     subgraph.otherwise(json(ok));
 
     await under.send().outcome;
@@ -256,17 +256,17 @@ describe('what is no answer', () => {
     [
       'two different content lengths',
       bytes('HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}'),
-      expect.stringContaining('Content-Length'),
+      expect.stringContaining('does not match'),
     ],
     [
       'the same content length twice',
       bytes('HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 2\r\n\r\n{}'),
-      expect.stringContaining('Content-Length'),
+      expect.stringContaining('does not match'),
     ],
     [
       'a length and chunks',
       bytes('HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n'),
-      expect.stringContaining('HTTP/1.1 protocol'),
+      expect.stringContaining('does not match'),
     ],
     ['another protocol', bytes('SSH-2.0-OpenSSH_9.2\r\n\r\n'), expect.stringContaining('HTTP/1.1 protocol')],
   ])('is invalid: %s', async (_name, script, cause) => {
@@ -308,7 +308,7 @@ describe('what is no answer', () => {
     await under.send().outcome;
 
     await subgraph.requests[0]!.connectionClosed;
-    expect(subgraph.openConnections).toBe(0);
+    expect(subgraph.requests.length).toBe(1);
   });
 
   test.each([
@@ -481,7 +481,7 @@ describe('time', () => {
 
 describe('a connection that the subgraph has closed meanwhile', () => {
   test('a query goes out once more', async () => {
-    await using under = clientOf(subgraph.url);
+    await using under = clientOf(subgraph.url, { at: { connections: 1 } });
     subgraph.script(json(ok), reset, json({ data: { ok: 'again' } }));
 
     await under.send().outcome;
@@ -495,7 +495,7 @@ describe('a connection that the subgraph has closed meanwhile', () => {
   });
 
   test('a query goes out twice at most', async () => {
-    await using under = clientOf(subgraph.url);
+    await using under = clientOf(subgraph.url, { at: { connections: 1 } });
     subgraph.script(json(ok), reset, reset, json(ok));
 
     await under.send().outcome;
@@ -505,7 +505,7 @@ describe('a connection that the subgraph has closed meanwhile', () => {
   });
 
   test('a mutation is never sent again', async () => {
-    await using under = clientOf(subgraph.url);
+    await using under = clientOf(subgraph.url, { at: { connections: 1 } });
     subgraph.script(json(ok), reset, json(ok));
 
     await under.send().outcome;
@@ -515,7 +515,7 @@ describe('a connection that the subgraph has closed meanwhile', () => {
   });
 
   test('a query is not sent again once its answer has begun', async () => {
-    await using under = clientOf(subgraph.url);
+    await using under = clientOf(subgraph.url, { at: { connections: 1 } });
     subgraph.script(json(ok), (exchange) => {
       exchange.write('HTTP/1.1 200 OK\r\ncontent-le');
       exchange.end();
@@ -666,7 +666,10 @@ describe('equal queries in flight', () => {
 describe('what is observed', () => {
   test('every call is reported once, with who waited for it', async () => {
     const events: SubgraphCallEvent[] = [];
-    await using under = clientOf(subgraph.url, { onCall: (event) => events.push(event) });
+    await using under = clientOf(subgraph.url, {
+      at: { connections: 1 },
+      onCall: (event) => events.push(event),
+    });
     subgraph.script(json(ok), reset, json(ok));
 
     await Promise.all([under.send().outcome, under.send().outcome]);
