@@ -1,0 +1,21 @@
+/** A self-signed certificate for `localhost` and 127.0.0.1, good for tests only, valid for a hundred years. */
+export const loopbackCertificate = {
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBmzCCAUGgAwIBAgIUMiKIQUYklqhNXEle3+HFAVqa36EwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyNDE2MDExOFoYDzIxMjYxMDMx
+MTYwMTE4WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAARlXZluuZiD/o7y/YBeTJztKQaq8CQQe+NMP22zqJeRb9AbRNigsOwS
+0qTe+DlV2SqurXjGRk3Ocgu8+njCo3Owo28wbTAdBgNVHQ4EFgQUdpl0UVKd8lvl
+/YV2AMBxHwHLraMwHwYDVR0jBBgwFoAUdpl0UVKd8lvl/YV2AMBxHwHLraMwDwYD
+VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
+zj0EAwIDSAAwRQIhAKt/OpPvH3ZzmEHvhHfCIZM63M1rb4KtgO+Nem95QAmGAiBO
+8JGdUfubNBSXw7+J01fpfBD6236MBo1LJBHlLJZejw==
+-----END CERTIFICATE-----
+`,
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgaCStkmes/ftYjbsS
+3hl73aTNHSCq/vp1jJyz2hYW/bShRANCAARlXZluuZiD/o7y/YBeTJztKQaq8CQQ
+e+NMP22zqJeRb9AbRNigsOwS0qTe+DlV2SqurXjGRk3Ocgu8+njCo3Ow
+-----END PRIVATE KEY-----
+`,
+};
