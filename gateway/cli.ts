@@ -28,8 +28,8 @@ program
   .option('--workers <count>', 'processes that share the port, or auto for one per processor')
   .action(async (options) => {
     const { serve } = await import('./cli/serve.ts');
-    // Nothing that a library left behind may hold a drained gateway back.
-    process.exit(await serve(options));
+    // Nothing that is left behind (a library's timer, a worker's message channel) may hold the process back.
+    process.exit(await serve(options).catch(report));
   });
 
 program
