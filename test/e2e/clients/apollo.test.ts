@@ -1,0 +1,123 @@
+import { ApolloClient, CombinedGraphQLErrors, gql, HttpLink, InMemoryCache } from '@apollo/client/core';
+import {
+  Defer20220824Handler,
+  GraphQL17Alpha2Handler,
+  GraphQL17Alpha9Handler,
+} from '@apollo/client/incremental';
+import { describe, expect, test } from '@jest/globals';
+import {
+  fastProduct,
+  productQuery,
+  productVariables,
+  recommended,
+  recommendedError,
+  startHeldShop,
+} from './heldShop.ts';
+import { ResultLog } from './resultLog.ts';
+
+type IncrementalHandler = NonNullable<ApolloClient.Options['incrementalHandler']>;
+
+function createClient(url: string, incrementalHandler?: IncrementalHandler): ApolloClient {
+  return new ApolloClient({
+    link: new HttpLink({ uri: url }),
+    cache: new InMemoryCache(),
+    ...(incrementalHandler === undefined ? {} : { incrementalHandler }),
+  });
+}
+
+/** Everything that a watched query tells its application, until the answer is whole. */
+function watch(client: ApolloClient, query: string): ResultLog<unknown> {
+  const log = new ResultLog<unknown>();
+  const observable = client.watchQuery({
+    query: gql(query),
+    variables: productVariables,
+    errorPolicy: 'all',
+    notifyOnNetworkStatusChange: true,
+  });
+  const subscription = observable.subscribe({
+    next: ({ data, dataState, loading, error }) => {
+      const errors = CombinedGraphQLErrors.is(error) ? error.errors : error;
+      log.push({ data, dataState, loading, ...(errors === undefined ? {} : { errors }) });
+      if (loading) return;
+      log.end();
+      subscription.unsubscribe();
+      client.stop();
+    },
+    error: (error: unknown) => log.fail(error),
+  });
+  return log;
+}
+
+const typed = {
+  fast: {
+    __typename: 'Product',
+    ...fastProduct,
+    price: { __typename: 'Money', ...fastProduct.price },
+  },
+  recommended: recommended.map((product) => ({ __typename: 'Product', ...product })),
+};
+
+const nothingYet = { data: undefined, dataState: 'empty', loading: true };
+const fastPart = { data: { product: typed.fast }, dataState: 'streaming', loading: true };
+
+describe.each([
+  ['Defer20220824Handler', () => new Defer20220824Handler()],
+  ['GraphQL17Alpha2Handler', () => new GraphQL17Alpha2Handler()],
+  // Its declared types miss the interface by an optional property under `exactOptionalPropertyTypes`.
+  ['GraphQL17Alpha9Handler', () => new GraphQL17Alpha9Handler() as IncrementalHandler],
+] satisfies [string, () => IncrementalHandler][])('Apollo Client with %s', (_name, createHandler) => {
+  test('has the fast part while the deferred one is held back, then the whole answer', async () => {
+    await using shop = await startHeldShop();
+    const log = watch(createClient(shop.url, createHandler()), productQuery);
+
+    expect(await log.first(2)).toEqual([nothingYet, fastPart]);
+    shop.release();
+    expect(await log.all()).toEqual([
+      nothingYet,
+      fastPart,
+      {
+        data: { product: { ...typed.fast, recommended: typed.recommended } },
+        dataState: 'complete',
+        loading: false,
+      },
+    ]);
+  });
+
+  test('keeps the fast part when the deferred one fails, and tells why', async () => {
+    await using shop = await startHeldShop({ isFailing: true });
+    const log = watch(createClient(shop.url, createHandler()), productQuery);
+
+    expect(await log.first(2)).toEqual([nothingYet, fastPart]);
+    shop.release();
+    expect(await log.all()).toEqual([
+      nothingYet,
+      fastPart,
+      {
+        data: { product: { ...typed.fast, recommended: null } },
+        dataState: 'complete',
+        loading: false,
+        errors: [recommendedError],
+      },
+    ]);
+  });
+});
+
+describe('Apollo Client without an incremental handler', () => {
+  test('has one whole answer to an operation without @defer', async () => {
+    await using shop = await startHeldShop();
+    shop.release();
+    const log = watch(
+      createClient(shop.url),
+      productQuery.replace('... @defer(label: "recommendations")', '...'),
+    );
+
+    expect(await log.all()).toEqual([
+      nothingYet,
+      {
+        data: { product: { ...typed.fast, recommended: typed.recommended } },
+        dataState: 'complete',
+        loading: false,
+      },
+    ]);
+  });
+});

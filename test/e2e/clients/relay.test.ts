@@ -1,0 +1,128 @@
+import { describe, expect, test } from '@jest/globals';
+import { meros } from 'meros/browser';
+import {
+  createOperationDescriptor,
+  Environment,
+  type FetchFunction,
+  type GraphQLResponse,
+  getSingularSelector,
+  Network,
+  Observable,
+  RecordSource,
+  type RequestParameters,
+  Store,
+  type Variables,
+} from 'relay-runtime';
+import recommendedFragment from './__generated__/relayProduct_recommended.graphql.ts';
+import productRequest from './__generated__/relayProductQuery.graphql.ts';
+import { fastProduct, productVariables, recommended, recommendedError, startHeldShop } from './heldShop.ts';
+import { ResultLog } from './resultLog.ts';
+
+type Payload = Readonly<Record<string, unknown>> & {
+  readonly hasNext?: boolean;
+  readonly incremental?: readonly Readonly<Record<string, unknown>>[];
+};
+
+/** Relay takes each deferred part as a response of its own, and asks to be told which one is the last. */
+function toRelayResponses({ incremental, hasNext = false, ...first }: Payload): GraphQLResponse[] {
+  const responses = incremental ?? ('data' in first ? [first] : []);
+  return responses.map((response, index) => ({
+    ...response,
+    extensions: { is_final: !hasNext && index === responses.length - 1 },
+  })) as unknown as GraphQLResponse[];
+}
+
+function fetchFrom(url: string): FetchFunction {
+  async function* read({ text }: RequestParameters, variables: Variables): AsyncGenerator<GraphQLResponse> {
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: {
+        accept: 'multipart/mixed;deferSpec=20220824, application/json',
+        'content-type': 'application/json',
+      },
+      body: JSON.stringify({ query: text, variables }),
+    });
+    const parts = await meros<Payload>(response);
+    if (parts instanceof Response) throw new Error(`Not multipart: ${await parts.text()}`);
+    for await (const part of parts) {
+      if (!part.json) throw new Error(`A part that is no JSON: ${part.body}`);
+      yield* toRelayResponses(part.body);
+    }
+  }
+
+  return (request, variables) =>
+    Observable.create((sink) => {
+      const run = async (): Promise<void> => {
+        for await (const response of read(request, variables)) sink.next(response);
+        sink.complete();
+      };
+      run().catch((error: unknown) => sink.error(error as Error));
+    });
+}
+
+function errorsOf(response: GraphQLResponse): unknown {
+  return 'errors' in response ? response.errors : undefined;
+}
+
+/** What the store holds for the query and for its deferred fragment after each response, with that response's
+ *  errors. */
+function watch(url: string): ResultLog<unknown> {
+  const environment = new Environment({
+    network: Network.create(fetchFrom(url)),
+    store: new Store(new RecordSource()),
+  });
+  const operation = createOperationDescriptor(productRequest, productVariables);
+  const retained = environment.retain(operation);
+  const log = new ResultLog<unknown>();
+
+  function readStore(): object {
+    const { product } = environment.lookup(operation.fragment).data as { product: Record<string, unknown> };
+    const selector = getSingularSelector(recommendedFragment, product);
+    if (selector === null || selector === undefined) throw new Error('The product has no deferred fragment.');
+    const { data, isMissingData } = environment.lookup(selector);
+    return { product: { name: product.name, price: product.price }, deferred: data, isMissingData };
+  }
+
+  environment.execute({ operation }).subscribe({
+    next: (response) => log.push({ ...readStore(), errors: errorsOf(response) }),
+    complete: () => {
+      log.end();
+      retained.dispose();
+    },
+    error: (error: unknown) => log.fail(error),
+  });
+  return log;
+}
+
+const product = { name: fastProduct.name, price: fastProduct.price };
+const fastPart = { product, deferred: { recommended: undefined }, isMissingData: true };
+
+describe('Relay with meros', () => {
+  test('has the fast part while the deferred one is held back, then the whole answer', async () => {
+    await using shop = await startHeldShop();
+    const log = watch(shop.url);
+
+    expect(await log.first(1)).toEqual([fastPart]);
+    shop.release();
+    expect(await log.all()).toEqual([
+      fastPart,
+      {
+        product,
+        deferred: { recommended: recommended.map(({ name }) => ({ name })) },
+        isMissingData: false,
+      },
+    ]);
+  });
+
+  test('keeps the fast part when the deferred one fails, and tells why', async () => {
+    await using shop = await startHeldShop({ isFailing: true });
+    const log = watch(shop.url);
+
+    expect(await log.first(1)).toEqual([fastPart]);
+    shop.release();
+    expect(await log.all()).toEqual([
+      fastPart,
+      { product, deferred: { recommended: null }, isMissingData: false, errors: [recommendedError] },
+    ]);
+  });
+});

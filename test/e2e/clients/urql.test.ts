@@ -1,0 +1,69 @@
+import { describe, expect, test } from '@jest/globals';
+import { Client, fetchExchange } from '@urql/core';
+import {
+  fastProduct,
+  productQuery,
+  productVariables,
+  recommended,
+  recommendedError,
+  startHeldShop,
+} from './heldShop.ts';
+import { ResultLog } from './resultLog.ts';
+
+/** Everything that a query tells its application, until the answer is whole. */
+function watch(url: string, query: string): ResultLog<unknown> {
+  const client = new Client({ url, exchanges: [fetchExchange], preferGetMethod: false });
+  const log = new ResultLog<unknown>();
+  client.query(query, productVariables).subscribe(({ data, error, hasNext }) => {
+    const errors = error?.graphQLErrors.map(({ message, path, extensions }) => ({
+      message,
+      path,
+      extensions,
+    }));
+    // urql goes on merging into the same objects, so what it shows now is copied.
+    log.push(structuredClone({ data, hasNext, ...(errors === undefined ? {} : { errors }) }));
+    if (error?.networkError !== undefined) log.fail(error.networkError);
+    else if (!hasNext) log.end();
+  });
+  return log;
+}
+
+const fastPart = { data: { product: fastProduct }, hasNext: true };
+
+describe('urql', () => {
+  test('has the fast part while the deferred one is held back, then the whole answer', async () => {
+    await using shop = await startHeldShop();
+    const log = watch(shop.url, productQuery);
+
+    expect(await log.first(1)).toEqual([fastPart]);
+    shop.release();
+    expect(await log.all()).toEqual([
+      fastPart,
+      { data: { product: { ...fastProduct, recommended } }, hasNext: false },
+    ]);
+  });
+
+  test('keeps the fast part when the deferred one fails, and tells why', async () => {
+    await using shop = await startHeldShop({ isFailing: true });
+    const log = watch(shop.url, productQuery);
+
+    expect(await log.first(1)).toEqual([fastPart]);
+    shop.release();
+    expect(await log.all()).toEqual([
+      fastPart,
+      {
+        data: { product: { ...fastProduct, recommended: null } },
+        hasNext: false,
+        errors: [recommendedError],
+      },
+    ]);
+  });
+
+  test('has one whole answer to an operation without @defer', async () => {
+    await using shop = await startHeldShop();
+    shop.release();
+    const log = watch(shop.url, productQuery.replace('... @defer(label: "recommendations")', '...'));
+
+    expect(await log.all()).toEqual([{ data: { product: { ...fastProduct, recommended } }, hasNext: false }]);
+  });
+});

@@ -1,0 +1,148 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { type BrowserContext, chromium, type Locator, type Page } from 'playwright-core';
+import { startStorefront } from '../../storefront/serve.ts';
+import { chromiumPath } from '../harness/chromium.ts';
+import { type HeldShop, startHeldShop } from './clients/heldShop.ts';
+
+const flags = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+// The first start on a machine may install the browser.
+const startTimeoutMs = 300_000;
+
+let browser: BrowserContext;
+let userDataDirectory: string;
+
+beforeAll(async () => {
+  userDataDirectory = await mkdtemp(join(tmpdir(), 'storefront-'));
+  browser = await chromium.launchPersistentContext(userDataDirectory, {
+    executablePath: await chromiumPath(),
+    headless: true,
+    args: flags,
+  });
+}, startTimeoutMs);
+
+afterAll(async () => {
+  await browser?.close();
+  await rm(userDataDirectory, { recursive: true, force: true });
+});
+
+interface OpenShop extends AsyncDisposable {
+  readonly shop: HeldShop;
+  readonly page: Page;
+  /** What went wrong in the page's own code. */
+  readonly pageErrors: readonly string[];
+}
+
+async function openShop(path: string, options?: { isFailing: boolean }): Promise<OpenShop> {
+  const shop = await startHeldShop(options);
+  const storefront = await startStorefront({ port: 0, gatewayUrl: shop.url });
+  const page = await browser.newPage();
+  const pageErrors: string[] = [];
+  page.on('pageerror', ({ message }) => pageErrors.push(message));
+  await page.goto(`${storefront.url}${path}`);
+  return {
+    shop,
+    page,
+    pageErrors,
+    [Symbol.asyncDispose]: async () => {
+      await page.close();
+      await storefront.close();
+      await shop[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function textsOf(locator: Locator): Promise<string[]> {
+  await locator.first().waitFor();
+  return (await locator.allInnerTexts()).map((text) => text.replace(/\s+/g, ' ').trim());
+}
+
+const names = (list: Locator): Locator => list.getByRole('link');
+const section = (page: Page): Locator => page.getByRole('region', { name: 'You may also like' });
+
+/** When the parts came is another number each time. */
+async function arrivalsOf(page: Page): Promise<string[]> {
+  const texts = await textsOf(page.locator('.arrivals li'));
+  return texts.map((text) => text.replace(/[\d,]+ ms/, 'N ms'));
+}
+
+/** What the product page shows without its slow part. */
+async function fastParts(page: Page) {
+  return {
+    heading: await textsOf(page.getByRole('heading', { level: 1 })),
+    price: await textsOf(page.locator('.product-facts .price')),
+    stock: await textsOf(page.locator('.product-facts .stock')),
+    authors: (await textsOf(page.locator('.review .author'))).length,
+  };
+}
+
+const skillet = {
+  heading: ['Cast-Iron Skillet, 24 cm'],
+  price: ['€77.50'],
+  stock: ['131 in stock'],
+  authors: 6,
+};
+
+describe('the shop page in a browser', () => {
+  test('lists products, and a click opens one', async () => {
+    await using open = await openShop('/');
+    const { page } = open;
+
+    await page.locator('.grid article').first().waitFor();
+    expect(await page.locator('.grid article').count()).toBe(24);
+    const [first] = await textsOf(names(page.locator('.grid')));
+    await names(page.locator('.grid')).first().click();
+    await page.locator('.review').first().waitFor();
+    expect(await textsOf(page.getByRole('heading', { level: 1 }))).toEqual([first]);
+    expect(open.pageErrors).toEqual([]);
+  });
+
+  test('shows the fast parts while recommendations are held back, then fills those in', async () => {
+    await using open = await openShop('/product/p1');
+    const { shop, page } = open;
+
+    expect(await fastParts(page)).toEqual(skillet);
+    expect(await section(page).locator('[data-state]').getAttribute('data-state')).toBe('pending');
+    expect(await arrivalsOf(page)).toEqual([
+      'Product, stock and reviews: N ms',
+      'Recommendations: on the way…',
+    ]);
+
+    shop.release();
+    expect(await textsOf(names(section(page)))).toEqual([
+      'Stockpot, 24 cm',
+      'Saucepan with Lid, 24 cm',
+      'Enamelled Dutch Oven, 28 cm',
+      'Milk Pan, 24 cm',
+    ]);
+    expect(await arrivalsOf(page)).toEqual(['Product, stock and reviews: N ms', 'Recommendations: N ms']);
+    expect(open.pageErrors).toEqual([]);
+  });
+
+  test('shows a notice in the place of recommendations that failed, and stays whole', async () => {
+    await using open = await openShop('/product/p1', { isFailing: true });
+    const { shop, page } = open;
+
+    await page.locator('.review').first().waitFor();
+    shop.release();
+    expect(await textsOf(section(page).getByRole('alert'))).toEqual([
+      'Recommendations are not available at the moment. Try again',
+    ]);
+    expect(await fastParts(page)).toEqual(skillet);
+    expect(await arrivalsOf(page)).toEqual([
+      'Product, stock and reviews: N ms',
+      'Recommendations: failed after N ms',
+    ]);
+    expect(open.pageErrors).toEqual([]);
+  });
+});
