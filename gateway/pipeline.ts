@@ -51,6 +51,12 @@ export class Pipeline {
     }
     if (request.signal.aborted) throw aborted();
     const { operation } = prepared;
+    if (operation.kind === 'subscription') {
+      throw new GatewayError(
+        'BAD_REQUEST',
+        'Subscriptions are not served: this gateway answers queries and mutations. Ask for the state with a query.',
+      );
+    }
     return request.incremental === undefined || operation.deferred.length === 0
       ? this.#respondOnce(operation, request, scope)
       : this.#respondIncrementally(operation, request, scope, request.incremental);

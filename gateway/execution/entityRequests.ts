@@ -7,7 +7,7 @@ import type {
   SubgraphResponse,
 } from '../subgraph-client/subgraphClient.ts';
 import { type FetchCall, type FetchError, type FetchResult, variablesText } from './fetchCall.ts';
-import { type FetchShape, FusedShape } from './fetchShape.ts';
+import { FusedShape } from './fetchShape.ts';
 import type { RequestScope } from './requestScope.ts';
 import { isPlainObject, type ResponseObject } from './responseTree.ts';
 
@@ -32,7 +32,7 @@ export class EntityRequests {
   readonly #client: SubgraphClient;
   readonly #options: EntityRequestsOptions;
   readonly #fused = new Map<string, FusedShape>();
-  readonly #shared = new Map<string, DataLoader<PendingRequest, void, PendingRequest>>();
+  readonly #shared = new Map<string, DataLoader<PendingRequest, undefined, PendingRequest>>();
 
   constructor(client: SubgraphClient, options: EntityRequestsOptions) {
     this.#client = client;
@@ -48,7 +48,7 @@ export class EntityRequests {
     const key = pending.sharingKey();
     let loader = this.#shared.get(key);
     if (loader === undefined) {
-      const created: DataLoader<PendingRequest, void, PendingRequest> = new DataLoader(
+      const created: DataLoader<PendingRequest, undefined, PendingRequest> = new DataLoader(
         async (requests) => {
           this.#shared.delete(key);
           await Promise.all(this.#divide(requests).map((part) => this.#sendTogether(part)));
@@ -88,7 +88,7 @@ export class EntityRequests {
     const first = waiting[0];
     if (first === undefined) return Promise.resolve();
     const { fused } = first;
-    const { subgraph } = first.calls[0]?.shape as FetchShape;
+    const { subgraph } = fused;
     const batch = new RepresentationBatch(waiting);
     return new Promise((resolve) => {
       let left = waiting.length;
@@ -189,7 +189,7 @@ class PendingRequest {
 
   /** Everything that may change the answer, but for the representations. */
   sharingKey(): string {
-    const subgraph = (this.calls[0] as FetchCall).shape.subgraph;
+    const { subgraph } = this.fused;
     const ids = this.calls.map((call) => call.shape.id).join(' ');
     const variables = this.calls.map((call, n) =>
       variablesText(call, (name) => this.fused.variableName(n, name)),

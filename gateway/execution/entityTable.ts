@@ -35,7 +35,7 @@ export interface Slot {
   entity: ResponseObject | undefined;
   isSettled: boolean;
   /** Resolves when the fetch of the entity has ended. */
-  settled: Promise<void> | undefined;
+  settled: Promise<unknown> | undefined;
   /** Another entity with the same look-up key. */
   readonly next: Slot | undefined;
 }

@@ -108,7 +108,7 @@ export class Execution {
       contextVariables: undefined,
       settle: (result) => this.#guard(step, () => this.#settleRoot(step, result)),
     };
-    this.#whenSettled(step, this.#options.scheduler.load(call));
+    this.#endWhen(step, this.#options.scheduler.load(call));
   }
 
   #settleRoot(step: FetchStep, result: FetchResult): void {
@@ -127,7 +127,7 @@ export class Execution {
   #fetchEntities(step: FetchStep): void {
     const targets = collectTargets(this.tree, step.path);
     if (step.context === undefined || targets.length === 0) {
-      this.#whenSettled(step, this.#fetchTargets(step, targets, undefined));
+      this.#endWhen(step, this.#fetchTargets(step, targets, undefined));
       return;
     }
     // Arguments from context are variables of the whole fetch: objects with different values are asked for apart.
@@ -143,20 +143,20 @@ export class Execution {
     const parts = [...byValues].map(([key, part]) =>
       this.#fetchTargets(step, part.targets, { key, variables: part.variables }),
     );
-    this.#whenSettled(step, Promise.all(parts));
+    this.#endWhen(step, Promise.all(parts));
   }
 
   #fetchTargets(
     step: FetchStep,
     targets: readonly ResponseObject[],
     context: { readonly key: string; readonly variables: Record<string, unknown> } | undefined,
-  ): Settled {
+  ): Promise<unknown> | undefined {
     const { shape } = step;
     const representation = step.representation as NonNullable<FetchStep['representation']>;
     const slots = this.#entities.slotsFor(shape, `${representation.key}${context?.key ?? ''}`);
     const fresh: Slot[] = [];
     const texts: string[] = [];
-    let foreign: Set<Promise<void>> | undefined;
+    let foreign: Set<Promise<unknown>> | undefined;
     for (const target of targets) {
       const read = representation.of(target);
       if (read === undefined) continue;
@@ -175,7 +175,7 @@ export class Execution {
       texts.push(text);
       fresh.push(slots.add(read, target, step));
     }
-    if (fresh.length === 0) return foreign === undefined ? immediately : Promise.all(foreign);
+    if (fresh.length === 0) return foreign === undefined ? undefined : Promise.all(foreign);
     const settled = this.#options.scheduler.load({
       shape,
       scope: this.#options.scope,
@@ -214,7 +214,12 @@ export class Execution {
     mergeInto(target, own, step.shape.keys, this.#options.conditions.isObjectType);
   }
 
-  #whenSettled(step: FetchStep, settled: Settled): void {
+  /** Without anything to wait for, the next step starts in the same turn. */
+  #endWhen(step: FetchStep, settled: Promise<unknown> | undefined): void {
+    if (settled === undefined) {
+      this.#end(step);
+      return;
+    }
     settled.then(
       () => this.#end(step),
       (reason) => {
@@ -286,15 +291,3 @@ export class Execution {
 function stepsOf(slots: readonly Slot[]): Set<FetchStep> {
   return new Set(slots.flatMap((slot) => slot.targets.map((target) => target.step)));
 }
-
-/** What a step waits for: a promise, or something that has happened already. */
-interface Settled {
-  then(ended: () => void, failed: (reason: unknown) => void): unknown;
-}
-
-/** Nothing to wait for: the next step starts in the same turn. */
-const immediately: Settled = {
-  then(ended: () => void): void {
-    ended();
-  },
-};

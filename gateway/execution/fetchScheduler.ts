@@ -11,7 +11,7 @@ export class FetchScheduler {
   readonly #client: SubgraphClient;
   readonly #scope: RequestScope;
   readonly #entityRequests: EntityRequests;
-  readonly #loaders = new Map<string, DataLoader<FetchCall, void, unknown>>();
+  readonly #loaders = new Map<string, DataLoader<FetchCall, undefined, unknown>>();
   readonly #cancels = new Set<() => void>();
 
   constructor(client: SubgraphClient, scope: RequestScope, entityRequests: EntityRequests) {
@@ -21,7 +21,7 @@ export class FetchScheduler {
   }
 
   /** Resolves once the call is settled, or an equal one in its place. Never rejects. */
-  load(call: FetchCall): Promise<void> {
+  load(call: FetchCall): Promise<unknown> {
     const { shape } = call;
     const key = shape.isEntityFetch
       ? `${call.group} entities ${shape.subgraph}`
@@ -42,7 +42,7 @@ export class FetchScheduler {
     this.#cancels.clear();
   }
 
-  #sendEntityCalls(calls: readonly FetchCall[]): Promise<void[]> {
+  #sendEntityCalls(calls: readonly FetchCall[]): Promise<undefined[]> {
     return new Promise((resolve) => {
       const request: EntityRequest = {
         calls,
@@ -57,17 +57,17 @@ export class FetchScheduler {
     });
   }
 
-  #sendRootCalls(calls: readonly FetchCall[]): Promise<void[]> {
+  #sendRootCalls(calls: readonly FetchCall[]): Promise<undefined[]> {
     return Promise.all(calls.map((call) => this.#sendRootCall(call)));
   }
 
-  #sendRootCall(call: FetchCall): Promise<void> {
+  #sendRootCall(call: FetchCall): Promise<undefined> {
     const { shape } = call;
     return new Promise((resolve) => {
       const finish = (result: FetchResult): void => {
         this.#cancels.delete(cancel);
         call.settle(result);
-        resolve();
+        resolve(undefined);
       };
       const cancel = this.#client.send(
         {

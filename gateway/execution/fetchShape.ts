@@ -98,11 +98,13 @@ export class FetchShapes {
  *  variable with the fetch's number. */
 export class FusedShape {
   readonly shapes: readonly FetchShape[];
+  readonly subgraph: string;
   readonly bodyPrefix: string;
 
   constructor(shapes: readonly FetchShape[]) {
     this.shapes = shapes;
     const first = shapes[0] as FetchShape;
+    this.subgraph = first.subgraph;
     this.bodyPrefix = shapes.length === 1 ? first.bodyPrefix : bodyPrefixOf(fusedText(shapes));
   }
 

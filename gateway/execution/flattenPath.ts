@@ -47,7 +47,10 @@ function visitTargets(value: unknown, path: FlattenPath, depth: number, targets:
     targets.push(value as ResponseObject);
     return;
   }
-  if (segment.kind === 'list') return visitTargets(value, path, depth + 1, targets);
+  if (segment.kind === 'list') {
+    visitTargets(value, path, depth + 1, targets);
+    return;
+  }
   const child = (value as ResponseObject)[segment.name];
   if (segment.types !== undefined && !isOfType(child, segment.types)) return;
   visitTargets(child, path, depth + 1, targets);
@@ -84,8 +87,8 @@ export function collectTargetPaths(
       else known.push(at);
       return;
     }
-    if (segment.kind === 'list') return visit(value, depth + 1, at);
-    visit((value as ResponseObject)[segment.name], depth + 1, [...at, segment.name]);
+    if (segment.kind === 'list') visit(value, depth + 1, at);
+    else visit((value as ResponseObject)[segment.name], depth + 1, [...at, segment.name]);
   }
 }
 

@@ -6,7 +6,7 @@ import {
   Kind,
   type OperationDefinitionNode,
 } from 'graphql';
-import type { Selection, SelectionSet } from './selection.ts';
+import type { FieldSelection, Selection, SelectionSet } from './selection.ts';
 
 /** A document with the operation's root introspection fields, under their internal names; `undefined` where it
  *  has none. */
@@ -45,36 +45,25 @@ function introspectionField(selection: Selection): FieldNode[] {
   if (selection.kind === 'Deferred') return selection.own.selections.flatMap(introspectionField);
   if (selection.kind !== 'Field') return [];
   if (selection.fieldName !== '__schema' && selection.fieldName !== '__type') return [];
-  return [
-    {
-      kind: Kind.FIELD,
-      alias: { kind: Kind.NAME, value: selection.internalName },
-      name: { kind: Kind.NAME, value: selection.fieldName },
-      arguments: selection.arguments,
-      selectionSet: { kind: Kind.SELECTION_SET, selections: selectionNodes(selection.set) },
-    },
-  ];
+  return [fieldNode(selection)];
+}
+
+function fieldNode(field: FieldSelection): FieldNode {
+  return {
+    kind: Kind.FIELD,
+    alias: { kind: Kind.NAME, value: field.internalName },
+    name: { kind: Kind.NAME, value: field.fieldName },
+    arguments: field.arguments,
+    ...(field.set === undefined
+      ? {}
+      : { selectionSet: { kind: Kind.SELECTION_SET, selections: selectionNodes(field.set) } }),
+  };
 }
 
 function selectionNodes(set: SelectionSet | undefined): FieldNode[] {
   return (set?.selections ?? []).flatMap((selection): FieldNode[] => {
-    switch (selection.kind) {
-      case 'Field':
-        return [
-          {
-            kind: Kind.FIELD,
-            alias: { kind: Kind.NAME, value: selection.internalName },
-            name: { kind: Kind.NAME, value: selection.fieldName },
-            arguments: selection.arguments,
-            ...(selection.set === undefined
-              ? {}
-              : { selectionSet: { kind: Kind.SELECTION_SET, selections: selectionNodes(selection.set) } }),
-          },
-        ];
-      case 'Fragment':
-        return selectionNodes(selection.set);
-      case 'Deferred':
-        return selectionNodes(selection.own);
-    }
+    if (selection.kind === 'Fragment') return selectionNodes(selection.set);
+    if (selection.kind === 'Deferred') return selectionNodes(selection.own);
+    return [fieldNode(selection)];
   });
 }

@@ -268,16 +268,10 @@ function withoutVisibleInFragments(
   visible: VisibleFields,
 ): readonly Selection[] {
   return selections.flatMap((selection): Selection[] => {
-    switch (selection.kind) {
-      case 'Field':
-        return [selection];
-      case 'Fragment': {
-        const left = subtract(selection.set.selections, visible);
-        return left.length === 0 ? [] : [fragmentWith(selection, left)];
-      }
-      case 'Deferred':
-        return [deferredWithout(selection, visible)];
-    }
+    if (selection.kind === 'Field') return [selection];
+    if (selection.kind === 'Deferred') return [deferredWithout(selection, visible)];
+    const left = subtract(selection.set.selections, visible);
+    return left.length === 0 ? [] : [fragmentWith(selection, left)];
   });
 }
 
