@@ -26,7 +26,7 @@ export class RawConnection implements AsyncDisposable {
 
   private constructor(socket: Socket) {
     this.socket = socket;
-    socket.on('data', (bytes) => {
+    socket.on('data', (bytes: Buffer) => {
       this.#received = Buffer.concat([this.#received, bytes]);
       this.#wake?.();
     });
@@ -47,7 +47,7 @@ export class RawConnection implements AsyncDisposable {
 
   /** Writes a request; a body gets its `content-length` unless the headers have one of their own. */
   send({ method = 'POST', path = '/graphql', headers = {}, body }: RawRequest): void {
-    const bytes = Buffer.from(body ?? '');
+    const bytes = typeof body === 'string' ? Buffer.from(body) : Buffer.from(body ?? []);
     const names = new Set(Object.keys(headers).map((name) => name.toLowerCase()));
     const lines = [`${method} ${path} HTTP/1.1`];
     if (!names.has('host')) lines.push('host: gateway.test');
@@ -71,7 +71,7 @@ export class RawConnection implements AsyncDisposable {
     return { status: Number(statusLine.split(' ')[1]), headers };
   }
 
-  /** The next HTTP chunk, which is what the server wrote at once; `undefined` after the last. */
+  /** The next HTTP chunk: what the server wrote in one turn of its event loop; `undefined` after the last. */
   async readChunk(): Promise<string | undefined> {
     const size = Number.parseInt(await this.#takeUntil('\r\n'), 16);
     const chunk = await this.#take(size + 2);
@@ -84,7 +84,8 @@ export class RawConnection implements AsyncDisposable {
       return (await this.#take(Number(this.#headers.get('content-length') ?? 0))).toString();
     }
     let body = '';
-    for (let chunk = await this.readChunk(); chunk !== undefined; chunk = await this.readChunk()) body += chunk;
+    for (let chunk = await this.readChunk(); chunk !== undefined; chunk = await this.readChunk())
+      body += chunk;
     return body;
   }
 
@@ -138,8 +139,7 @@ export async function exchange(url: string, request: RawRequest): Promise<RawAns
 export interface MultipartAnswer {
   readonly status: number;
   readonly contentType: string | undefined;
-  /** Payloads by the server's writes. */
-  readonly batches: readonly (readonly unknown[])[];
+  readonly payloads: readonly unknown[];
 }
 
 /** Sends an operation and reads the answer to its end as `multipart/mixed`, checking the framing. */
@@ -148,12 +148,12 @@ export async function collectPayloads(url: string, request: RawRequest): Promise
   connection.send(request);
   const { status, headers } = await connection.readHead();
   const reader = new MultipartReader();
-  const batches: (readonly unknown[])[] = [];
+  const payloads: unknown[] = [];
   for (let chunk = await connection.readChunk(); chunk !== undefined; chunk = await connection.readChunk()) {
-    batches.push(reader.read(chunk));
+    payloads.push(...reader.read(chunk));
   }
   reader.assertClosed();
-  return { status, contentType: headers.get('content-type'), batches };
+  return { status, contentType: headers.get('content-type'), payloads };
 }
 
 /** Takes the writes of a `multipart/mixed` body with the boundary `-` and gives the payloads that a client
@@ -223,18 +223,18 @@ class PayloadMerge {
 
   add(payload: Json): void {
     if (!this.#hasNext) throw new Error(`A payload after hasNext: false: ${JSON.stringify(payload)}`);
-    if (typeof payload['hasNext'] !== 'boolean') throw new Error(`No hasNext: ${JSON.stringify(payload)}`);
-    this.#hasNext = payload['hasNext'];
+    if (typeof payload.hasNext !== 'boolean') throw new Error(`No hasNext: ${JSON.stringify(payload)}`);
+    this.#hasNext = payload.hasNext;
     const isFirst = this.#count++ === 0;
     if ('data' in payload) {
       if (!isFirst) throw new Error(`Root data in a later payload: ${JSON.stringify(payload)}`);
-      this.#data = structuredClone(payload['data']);
+      this.#data = structuredClone(payload.data);
       this.#hasData = true;
     }
     this.#collect(payload);
-    for (const pending of list(payload['pending'])) this.#open(pending);
-    for (const increment of list(payload['incremental'])) this.#merge(increment);
-    for (const completed of list(payload['completed'])) this.#complete(completed);
+    for (const pending of list(payload.pending)) this.#open(pending);
+    for (const increment of list(payload.incremental)) this.#merge(increment);
+    for (const completed of list(payload.completed)) this.#complete(completed);
   }
 
   finish(): MergedAnswer {
@@ -248,7 +248,8 @@ class PayloadMerge {
   }
 
   #open({ id, path }: Json): void {
-    if (typeof id !== 'string' || !Array.isArray(path)) throw new Error(`Bad pending: ${JSON.stringify({ id, path })}`);
+    if (typeof id !== 'string' || !Array.isArray(path))
+      throw new Error(`Bad pending: ${JSON.stringify({ id, path })}`);
     if (this.#usedIds.has(id)) throw new Error(`The id ${id} is used twice.`);
     this.#usedIds.add(id);
     this.#pending.set(id, path);
@@ -257,30 +258,31 @@ class PayloadMerge {
 
   #merge(increment: Json): void {
     this.#collect(increment);
-    if (increment['data'] === null || increment['data'] === undefined) return;
+    if (increment.data === null || increment.data === undefined) return;
     const path = this.#pathOf(increment);
-    mergeInto(this.#objectAt(path), increment['data'] as Json, path);
+    mergeInto(this.#objectAt(path), increment.data as Json, path);
   }
 
   #pathOf(increment: Json): Path {
     if (!('id' in increment)) {
-      if (!Array.isArray(increment['path'])) throw new Error(`No path: ${JSON.stringify(increment)}`);
-      return increment['path'];
+      if (!Array.isArray(increment.path)) throw new Error(`No path: ${JSON.stringify(increment)}`);
+      return increment.path;
     }
-    const start = this.#pending.get(String(increment['id']));
+    const start = this.#pending.get(String(increment.id));
     if (start === undefined) throw new Error(`An id that is not pending: ${JSON.stringify(increment)}`);
-    return [...start, ...((increment['subPath'] as Path | undefined) ?? [])];
+    return [...start, ...((increment.subPath as Path | undefined) ?? [])];
   }
 
   #complete(completed: Json): void {
     const { id } = completed;
-    if (!this.#pending.delete(String(id))) throw new Error(`Completed but not pending: ${JSON.stringify(completed)}`);
+    if (!this.#pending.delete(String(id)))
+      throw new Error(`Completed but not pending: ${JSON.stringify(completed)}`);
     this.#collect(completed);
   }
 
   #collect(from: Json): void {
-    this.#errors.push(...list(from['errors']));
-    Object.assign(this.#extensions, from['extensions']);
+    this.#errors.push(...list(from.errors));
+    Object.assign(this.#extensions, from.extensions);
   }
 
   /** The object that a path leads to: both formats may only name places that were sent before. */

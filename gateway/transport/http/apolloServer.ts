@@ -174,7 +174,11 @@ function toExecutionResult(
   outcome: ExecutionOutcome,
   client: ClientRequest | undefined,
 ): GatewayExecutionResult {
-  if (outcome.kind === 'incremental') return { data: asData(new ExecutedData(outcome, client)) };
+  if (outcome.kind === 'incremental') {
+    // Left before any plugin can fail, so that whoever answers finds payloads that want to be ended.
+    client?.leaveAnswer(outcome);
+    return { data: asData(new ExecutedData(undefined, client)) };
+  }
   const { data, errors, extensions } = outcome;
   return {
     ...(errors === undefined

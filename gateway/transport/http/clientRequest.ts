@@ -45,21 +45,19 @@ export class ClientRequest {
 
 /** Stands as `data` in the result that Apollo Server sees. */
 export class ExecutedData {
+  readonly #data: ResponseText | undefined;
   readonly #client: ClientRequest | undefined;
-  readonly #data: ResponseText | IncrementalOutcome;
 
-  /** With `client`, the answer is left there; without, as for the items of a batch, it is returned. */
-  constructor(data: ResponseText | IncrementalOutcome, client: ClientRequest | undefined) {
+  /** `data` is `undefined` for an incremental answer, which waits in the client already. With `client` the
+   *  text is left there; without, as for the items of a batch, it is returned. */
+  constructor(data: ResponseText | undefined, client: ClientRequest | undefined) {
     this.#data = data;
     this.#client = client;
   }
 
-  /** The answer's text with `before` and `after` around the data, or nothing where it was left. */
+  /** The answer's text with `before` and `after` around the data, or nothing where it waits in the client. */
   write(before: string, after: string): string {
-    if (!(this.#data instanceof ResponseText)) {
-      this.#client?.leaveAnswer(this.#data);
-      return '';
-    }
+    if (this.#data === undefined) return '';
     const text = `${before}${this.#data.take()}${after}`;
     if (this.#client === undefined) return text;
     this.#client.leaveAnswer(new ResponseText(text));

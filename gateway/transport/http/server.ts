@@ -1,6 +1,7 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
+import { GatewayError } from '../../errors.ts';
 import type { OperationLimits } from '../../operation/limits.ts';
 import type { SupergraphView } from '../supergraphView.ts';
 import { addAdminRoutes } from './adminRoutes.ts';
@@ -129,7 +130,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     await Promise.race([drained, timer.promise]);
     clearTimeout(timeout);
     if (inFlight.size > 0) {
-      inFlight.abortAll(new Error('The gateway is shutting down.'));
+      inFlight.abortAll(new GatewayError('REQUEST_ABORTED', 'The gateway is shutting down.'));
       // A turn for what the abort makes: streams end with their closing delimiter, the rest with an error.
       await new Promise((resolve) => setImmediate(resolve));
     }

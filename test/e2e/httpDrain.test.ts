@@ -1,0 +1,105 @@
+import { describe, expect, test } from '@jest/globals';
+import { exchange, MultipartReader, RawConnection } from '../harness/frames.ts';
+import {
+  answer,
+  ScriptedPayloads,
+  type ScriptedServer,
+  startScripted,
+} from '../unit/transport/scriptedServer.ts';
+
+const operation = {
+  headers: { 'content-type': 'application/json', accept: 'multipart/mixed, application/json' },
+  body: '{"query":"{ greeting }"}',
+};
+const ready = { method: 'GET', path: '/health/ready' };
+
+/** A server whose first request waits until the test lets it go. */
+async function startHolding(
+  drainTimeout: number,
+): Promise<{ server: ScriptedServer; entered: Promise<AbortSignal>; release: () => void }> {
+  const entered = Promise.withResolvers<AbortSignal>();
+  const gate = Promise.withResolvers<void>();
+  let count = 0;
+  const server = await startScripted(
+    async ({ signal }) => {
+      if (count++ > 0) return answer('"next"');
+      entered.resolve(signal);
+      await Promise.race([
+        gate.promise,
+        new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true })),
+      ]);
+      signal.throwIfAborted();
+      return answer('"held"');
+    },
+    { drainTimeout },
+  );
+  return { server, entered: entered.promise, release: gate.resolve };
+}
+
+describe('a server that closes', () => {
+  test('is unready at once, ends what runs, and closes the connections that it answers', async () => {
+    const { server, entered, release } = await startHolding(60_000);
+    const held = exchange(server.url, operation);
+    await entered;
+    const closed = server.close();
+    const readiness = await exchange(server.url, ready);
+    expect([readiness.status, JSON.parse(readiness.body).reasons]).toEqual([
+      503,
+      [{ code: 'DRAINING', message: 'The gateway is shutting down.' }],
+    ]);
+    const meanwhile = await exchange(server.url, operation);
+    expect([meanwhile.body, meanwhile.headers.get('connection')]).toEqual(['{"data":"next"}', 'close']);
+    release();
+    const last = await held;
+    expect([last.body, last.headers.get('connection')]).toEqual(['{"data":"held"}', 'close']);
+    await closed;
+    await expect(exchange(server.url, operation)).rejects.toThrow('ECONNREFUSED');
+  });
+
+  test('ends an idle connection without waiting for it', async () => {
+    const server = await startScripted(undefined, { drainTimeout: 60_000 });
+    await using connection = await RawConnection.open(server.url);
+    connection.send(operation);
+    await connection.readAnswer();
+    await server.close();
+    await connection.whenClosed();
+  });
+
+  test('aborts what is not done after the drain timeout', async () => {
+    const { server, entered } = await startHolding(1);
+    const held = exchange(server.url, operation);
+    const signal = await entered;
+    await server.close();
+    expect(signal.aborted).toBe(true);
+    expect(JSON.parse((await held).body)).toEqual({
+      errors: [{ message: 'The gateway is shutting down.', extensions: { code: 'REQUEST_ABORTED' } }],
+    });
+  });
+
+  test('ends a stream that is not done with its closing delimiter', async () => {
+    const payloads = new ScriptedPayloads();
+    payloads.push([{ data: { greeting: 'hello' }, hasNext: true }]);
+    const server = await startScripted(() => payloads.outcome, { drainTimeout: 1 });
+    await using connection = await RawConnection.open(server.url);
+    connection.send(operation);
+    await connection.readHead();
+    const reader = new MultipartReader();
+    reader.read((await connection.readChunk()) ?? '');
+    await server.close();
+    expect(reader.read((await connection.readChunk()) ?? '')).toEqual([
+      {
+        errors: [{ message: 'The gateway is shutting down.', extensions: { code: 'REQUEST_ABORTED' } }],
+        hasNext: false,
+      },
+    ]);
+    expect(await connection.readChunk()).toBeUndefined();
+    reader.assertClosed();
+    await payloads.returned;
+  });
+
+  test('may be closed twice', async () => {
+    const server = await startScripted();
+    await Promise.all([server.close(), server.close()]);
+    await expect(exchange(server.url, operation)).rejects.toThrow('ECONNREFUSED');
+  });
+});

@@ -1,0 +1,186 @@
+import { buildSchema } from 'graphql';
+import type { OperationRequest } from '../../../gateway/operation/request.ts';
+import { type ExecutionOutcome, ResponseText } from '../../../gateway/response/outcome.ts';
+import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
+import { createHttpServer, type HttpServerOptions } from '../../../gateway/transport/http/server.ts';
+import type { SupergraphView } from '../../../gateway/transport/supergraphView.ts';
+
+export const sdl = `
+  directive @defer(if: Boolean! = true, label: String) on FRAGMENT_SPREAD | INLINE_FRAGMENT
+  type Query { greeting(name: String): String node: Node }
+  type Node { id: ID name: String node: Node }
+  type Mutation { greet(name: String!): String }
+  type Subscription { greetings: String }
+`;
+
+export function supergraphOf(text: string, id = 'first'): Supergraph {
+  return {
+    id,
+    sdl: text,
+    apiSchema: buildSchema(text),
+    subgraphs: new Map([['greetings', { name: 'greetings', url: 'http://greetings.test/graphql' }]]),
+    planner: {
+      plan: () => Promise.reject(new Error('Nothing is planned here.')),
+      close: () => Promise.resolve(),
+    },
+  };
+}
+
+/** A supergraph view whose supergraph the test sets. */
+export class SettableView implements SupergraphView {
+  #current: Supergraph | undefined;
+  #problem: string | undefined;
+  readonly #listeners = new Set<(supergraph: Supergraph) => void>();
+
+  constructor(current?: Supergraph) {
+    this.#current = current;
+  }
+
+  current(): Supergraph | undefined {
+    return this.#current;
+  }
+
+  problem(): string | undefined {
+    return this.#problem;
+  }
+
+  onChange(listener: (supergraph: Supergraph) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  set(supergraph: Supergraph): void {
+    this.#current = supergraph;
+    this.#problem = undefined;
+    for (const listener of this.#listeners) listener(supergraph);
+  }
+
+  refuse(problem: string): void {
+    this.#problem = problem;
+  }
+}
+
+export interface ScriptedServer extends AsyncDisposable {
+  readonly url: string;
+  readonly adminUrl: string;
+  readonly supergraphs: SettableView;
+  /** Requests that reached the pipeline, in order. */
+  readonly seen: OperationRequest[];
+  /** What was logged as an error. */
+  readonly logged: string[];
+  close(): Promise<void>;
+}
+
+export type Script = (
+  request: OperationRequest,
+  supergraph: Supergraph,
+) => ExecutionOutcome | Promise<ExecutionOutcome>;
+
+type Overrides = Partial<Omit<HttpServerOptions, 'limits' | 'security' | 'listen'>> & {
+  readonly limits?: Partial<HttpServerOptions['limits']>;
+  readonly security?: Partial<HttpServerOptions['security']>;
+  readonly drainTimeout?: number;
+};
+
+/** The real HTTP server on free ports with a pipeline that answers by script. */
+export async function startScripted(
+  script: Script = () => answer('{"greeting":"hello"}'),
+  overrides: Overrides = {},
+): Promise<ScriptedServer> {
+  const supergraphs =
+    (overrides.supergraphs as SettableView | undefined) ?? new SettableView(supergraphOf(sdl));
+  const seen: OperationRequest[] = [];
+  const logged: string[] = [];
+  const { limits, security, drainTimeout, ...rest } = overrides;
+  const server = createHttpServer({
+    listen: { host: '127.0.0.1', port: 0, path: '/graphql', drainTimeout: drainTimeout ?? 10_000 },
+    admin: { host: '127.0.0.1', port: 0 },
+    respond: async (request, supergraph) => {
+      seen.push(request);
+      return await script(request, supergraph);
+    },
+    explain: (operation) => Promise.resolve(`QueryPlan for ${operation}`),
+    bufferSize: 1_000_000,
+    rememberedCharacters: 1_000_000,
+    log: {
+      error: (_, message) => logged.push(message),
+      warn: (_, message) => logged.push(message),
+    },
+    ...rest,
+    supergraphs,
+    limits: {
+      bodySize: 1_000_000,
+      tokens: 10_000,
+      depth: 100,
+      aliases: 200,
+      rootFields: 50,
+      directives: 100,
+      deferredFragments: 50,
+      recursiveSelections: 2_000,
+      batchedOperations: 0,
+      ...limits,
+    },
+    security: { introspection: false, csrf: true, ...security },
+  });
+  const { url, adminUrl } = await server.listen();
+  return {
+    url,
+    adminUrl: adminUrl as string,
+    supergraphs,
+    seen,
+    logged,
+    close: () => server.close(),
+    [Symbol.asyncDispose]: () => server.close(),
+  };
+}
+
+export function answer(
+  data: string,
+  more: Partial<Extract<ExecutionOutcome, { kind: 'single' }>> = {},
+): ExecutionOutcome {
+  return { kind: 'single', data: new ResponseText(data), errors: undefined, extensions: undefined, ...more };
+}
+
+/** An incremental outcome whose batches the test hands in. */
+export class ScriptedPayloads implements AsyncIterable<readonly string[]> {
+  /** Resolves when the transport ends the payloads early. */
+  readonly returned: Promise<void>;
+  /** How often the transport asked for a batch. */
+  pulls = 0;
+  readonly #batches: (readonly string[] | Error | 'end')[] = [];
+  #wake: (() => void) | undefined;
+  readonly #whenReturned = Promise.withResolvers<void>();
+
+  constructor() {
+    this.returned = this.#whenReturned.promise;
+  }
+
+  get outcome(): ExecutionOutcome {
+    return { kind: 'incremental', payloads: this };
+  }
+
+  push(batch: readonly unknown[] | Error | 'end'): void {
+    this.#batches.push(
+      Array.isArray(batch) ? batch.map((payload) => JSON.stringify(payload)) : (batch as Error | 'end'),
+    );
+    this.#wake?.();
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<readonly string[]> {
+    return {
+      next: async () => {
+        this.pulls++;
+        while (this.#batches.length === 0) await new Promise<void>((resolve) => (this.#wake = resolve));
+        const batch = this.#batches.shift();
+        if (batch instanceof Error) throw batch;
+        return batch === 'end' || batch === undefined
+          ? { done: true, value: undefined }
+          : { done: false, value: batch };
+      },
+      return: () => {
+        this.#whenReturned.resolve();
+        return Promise.resolve({ done: true, value: undefined });
+      },
+    };
+  }
+}
