@@ -33,10 +33,14 @@ export interface ClosedLoopResult {
   readonly foreignLoadPercent?: number;
   /** Answers with another status than 200 or other data than expected. */
   readonly wrongAnswers: number;
+  /** The beginning of the first of them. */
+  readonly wrongAnswer?: string;
 }
 
 /** Forms in which a right answer may be written: the order of keys is free for us, if not for the spec. */
 const maxKnownForms = 50;
+
+const keptAnswerCharacters = 1000;
 
 export async function runClosedLoop(job: ClosedLoopJob): Promise<ClosedLoopResult> {
   const request = requestBytes({ url: job.url, query: job.query, headers: { accept: 'application/json' } });
@@ -44,6 +48,7 @@ export async function runClosedLoop(job: ClosedLoopJob): Promise<ClosedLoopResul
   const latencies: number[] = [];
   let measuring = false;
   let wrongAnswers = 0;
+  let wrongAnswer: string | undefined;
   let failure: Error | undefined;
 
   const connections = Array.from({ length: job.connections }, () => {
@@ -62,7 +67,10 @@ export async function runClosedLoop(job: ClosedLoopJob): Promise<ClosedLoopResul
         const now = performance.now();
         if (measuring) {
           latencies.push(now - sentAt);
-          if (status !== 200 || !check.isRight(chunks)) wrongAnswers++;
+          if (status !== 200 || !check.isRight(chunks)) {
+            wrongAnswers++;
+            wrongAnswer ??= `${status} ${Buffer.concat(chunks).toString().slice(0, keptAnswerCharacters)}`;
+          }
         }
         send();
       },
@@ -105,6 +113,7 @@ export async function runClosedLoop(job: ClosedLoopJob): Promise<ClosedLoopResul
         ? {}
         : { foreignLoadPercent: Math.max(0, foreignMs / (seconds * 10)) }),
       wrongAnswers,
+      ...(wrongAnswer === undefined ? {} : { wrongAnswer }),
     };
   } finally {
     for (const connection of connections) connection.close();

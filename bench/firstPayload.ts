@@ -24,6 +24,8 @@ export interface FirstPayloadResult {
   readonly wholeP50Ms: number;
   readonly wholeP99Ms: number;
   readonly wrongAnswers: number;
+  /** The payloads of the first wrong answer. */
+  readonly wrongAnswer?: string;
 }
 
 /** Above every deadline that a gateway has by default. */
@@ -39,7 +41,8 @@ interface Payload {
 interface Exchange {
   readonly firstMs: number;
   readonly wholeMs: number;
-  readonly isRight: boolean;
+  /** What came, where it is not what was expected. */
+  readonly wrongAnswer?: string;
 }
 
 export async function runFirstPayload(job: FirstPayloadJob): Promise<FirstPayloadResult> {
@@ -83,13 +86,16 @@ async function patience(): Promise<never> {
 function summary(exchanges: readonly Exchange[]): FirstPayloadResult {
   const first = exchanges.map(({ firstMs }) => firstMs).sort((a, b) => a - b);
   const whole = exchanges.map(({ wholeMs }) => wholeMs).sort((a, b) => a - b);
+  const wrongAnswers = exchanges.map(({ wrongAnswer }) => wrongAnswer).filter((text) => text !== undefined);
+  const [wrongAnswer] = wrongAnswers;
   return {
     requests: exchanges.length,
     firstP50Ms: percentile(first, 50),
     firstP99Ms: percentile(first, 99),
     wholeP50Ms: percentile(whole, 50),
     wholeP99Ms: percentile(whole, 99),
-    wrongAnswers: exchanges.filter(({ isRight }) => !isRight).length,
+    wrongAnswers: wrongAnswers.length,
+    ...(wrongAnswer === undefined ? {} : { wrongAnswer }),
   };
 }
 
@@ -143,10 +149,11 @@ class Client {
     this.#firstAt ||= now;
     const texts = this.#parts ? this.#payloads : [Buffer.concat(this.#single).toString()];
     const payloads = texts.map((text) => JSON.parse(text) as Payload);
+    const isRight = isDeepStrictEqual(mergedData(payloads), this.#job.expected);
     this.#current?.resolve({
       firstMs: this.#firstAt - this.#sentAt,
       wholeMs: now - this.#sentAt,
-      isRight: isDeepStrictEqual(mergedData(payloads), this.#job.expected),
+      ...(isRight ? {} : { wrongAnswer: texts.join('\n') }),
     });
   }
 }

@@ -7,7 +7,7 @@ import type { Report } from './report.ts';
 import { markdown } from './report.ts';
 
 const usage = `node bench/run.ts [--scenario NAME,…] [--targets NAME,…] [--seconds 10] [--rounds 3] [--warm-up 5]
-  --scenario  big, big-shared, small, defer; all when left out
+  --scenario  big, big-shared, small, defer, defer-unshared; all when left out
   --targets   a selection by name; all of the scenario when left out
   --seconds   measured time of one target in one round
   --rounds    rounds over all targets; the report has their medians

@@ -5,6 +5,8 @@ import { hiveGateway, hiveGatewayRouterRuntime } from './targets/hiveGateway.ts'
 import type { Target } from './targets/target.ts';
 import { tributary } from './targets/tributary.ts';
 
+const slowShipping = { subgraph: 'inventory', text: 'shippingEstimate', delayMs: 2000 };
+
 const everyTarget = [floorMerged, floor, tributary, hiveGatewayRouterRuntime, hiveGateway, apolloGateway];
 
 interface ScenarioBase {
@@ -64,7 +66,17 @@ export const scenarios: readonly Scenario[] = [
     deferred: 'deferred',
     requestsPerSecond: 50,
     sharing: true,
-    slow: { subgraph: 'inventory', text: 'shippingEstimate', delayMs: 2000 },
+    slow: slowShipping,
+    targets: [tributary],
+  },
+  {
+    name: 'defer-unshared',
+    kind: 'defer',
+    prompt: 'prompt',
+    deferred: 'deferred',
+    requestsPerSecond: 50,
+    sharing: false,
+    slow: slowShipping,
     targets: [tributary],
   },
 ];
