@@ -2,6 +2,7 @@ import { type ConfigProblem, formatConfigPath } from './configError.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 import { isSection, sectionOf } from './isSection.ts';
 import { nearestName } from './nearestName.ts';
+import { listenerDefaults } from './sections/listen.ts';
 import { timeoutDefaults } from './sections/subgraphs.ts';
 
 type Section = Readonly<Record<string, unknown>>;
@@ -57,10 +58,11 @@ function checkSource(supergraph: Section, root: Section): ConfigProblem[] {
 }
 
 function checkListeners(listen: Section, admin: Section): ConfigProblem[] {
-  const [publicHost, adminHost] = [listen.host ?? loopback, admin.host ?? loopback];
-  const port = admin.port === undefined ? undefined : Number(admin.port);
-  const isShared = publicHost === adminHost || [publicHost, adminHost].some((host) => isEveryAddress(host));
-  if (port === undefined || port === 0 || port !== Number(listen.port) || !isShared) return [];
+  const hosts = [listen.host ?? listenerDefaults.host, admin.host ?? listenerDefaults.host];
+  const port = Number(listen.port ?? listenerDefaults.port);
+  const adminPort = Number(admin.port ?? listenerDefaults.adminPort);
+  const isShared = hosts[0] === hosts[1] || hosts.some(isEveryAddress);
+  if (port !== adminPort || port === 0 || !isShared) return [];
   return [
     {
       path: 'admin.port',
@@ -130,8 +132,6 @@ function checkTimeouts(subgraphs: Section): ConfigProblem[] {
     return problems;
   });
 }
-
-const loopback = '127.0.0.1';
 
 function isEveryAddress(host: unknown): boolean {
   return host === '0.0.0.0' || host === '::';

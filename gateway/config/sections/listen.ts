@@ -4,12 +4,16 @@ import { duration, integer, nonBlankText, text } from '../scalars.ts';
 const host = () => nonBlankText('a host name or an IP address');
 const port = () => integer({ min: 0, max: 65_535 });
 
+export const listenerDefaults = { host: '127.0.0.1', port: 4000, adminPort: 4001 };
+
 export const listenSection = z
   .strictObject({
     host: host()
       .describe('Host name or address to listen on; `0.0.0.0` for all. `--host` overrides it.')
-      .prefault('127.0.0.1'),
-    port: port().describe('TCP port; 0 takes any free one. `--port` overrides it.').prefault(4000),
+      .prefault(listenerDefaults.host),
+    port: port()
+      .describe('TCP port; 0 takes any free one. `--port` overrides it.')
+      .prefault(listenerDefaults.port),
     path: text({
       title: 'path',
       expected: 'a path that begins with / and has no ? or #',
@@ -27,7 +31,7 @@ export const adminSection = z
   .strictObject({
     host: host()
       .describe('Host name or address to listen on. Keep it off the public network.')
-      .prefault('127.0.0.1'),
-    port: port().describe('TCP port; 0 takes any free one.').prefault(4001),
+      .prefault(listenerDefaults.host),
+    port: port().describe('TCP port; 0 takes any free one.').prefault(listenerDefaults.adminPort),
   })
   .describe('The admin listener: what operators see and clients must not.');

@@ -1,0 +1,292 @@
+import { describe, expect, test } from '@jest/globals';
+import { listProblems, parseConfig } from '../../../gateway/config/parseConfig.ts';
+import type { GatewayOptions } from '../../../gateway/config/schema.ts';
+
+const supergraph = { file: 'supergraph.graphql' };
+
+describe('a configuration', () => {
+  test('needs nothing but a supergraph', () => {
+    const config = parseConfig({ supergraph });
+    expect(config.listen).toEqual({ host: '127.0.0.1', port: 4000, path: '/graphql', drainTimeout: 30_000 });
+    expect(config.admin).toEqual({ host: '127.0.0.1', port: 4001 });
+    expect(config.supergraph).toEqual({ file: 'supergraph.graphql', watch: true });
+    expect(config.subgraphs).toEqual({
+      all: {
+        timeouts: { attempt: 5_000, deadline: 15_000 },
+        headers: { forward: ['authorization', 'accept-language'] },
+        connections: 64,
+        maxResponseSize: 64 * 1024 ** 2,
+        http2: 'auto',
+      },
+    });
+    expect(config.limits).toEqual({
+      bodySize: 1024 ** 2,
+      tokens: 10_000,
+      depth: 100,
+      aliases: 200,
+      rootFields: 50,
+      directives: 100,
+      deferredFragments: 50,
+      recursiveSelections: 2_000,
+      batchedOperations: 0,
+    });
+    expect(config.security).toEqual({
+      introspection: false,
+      graphiql: false,
+      csrf: true,
+      exposeSubgraphErrors: false,
+      exposeSubgraphs: false,
+    });
+    expect(config.workers).toBe(1);
+  });
+
+  test('takes durations and sizes as text with a unit and as numbers', () => {
+    const options: GatewayOptions = {
+      supergraph,
+      listen: { drainTimeout: '1m' },
+      subgraphs: { all: { timeouts: { attempt: 1_200 }, maxResponseSize: '16MB' } },
+      limits: { bodySize: 2_048 },
+    };
+    const config = parseConfig(options);
+    expect(config.listen.drainTimeout).toBe(60_000);
+    expect(config.subgraphs.all.timeouts).toEqual({ attempt: 1_200, deadline: 15_000 });
+    expect(config.subgraphs.all.maxResponseSize).toBe(16 * 1024 ** 2);
+    expect(config.limits.bodySize).toBe(2_048);
+  });
+
+  test('takes numbers and flags as text too, since environment variables have no other type', () => {
+    const config = parseConfig({
+      supergraph: { file: 'a', watch: 'false' },
+      listen: { port: '0' },
+      security: { csrf: 'false', graphiql: 'true' },
+      workers: '4',
+    });
+    expect(config.supergraph).toEqual({ file: 'a', watch: false });
+    expect(config.listen.port).toBe(0);
+    expect(config.security).toMatchObject({ csrf: false, graphiql: true });
+    expect(config.workers).toBe(4);
+  });
+
+  test('is valid as options again and stays the same', () => {
+    const config = parseConfig({
+      supergraph: { subgraphs: [{ name: 'reviews', url: 'http://reviews/graphql' }] },
+      subgraphs: { reviews: { timeouts: { attempt: '1s' }, headers: { forward: ['X-Tenant'] } } },
+      workers: 'auto',
+    });
+    expect(parseConfig(config)).toEqual(config);
+    expect(config.subgraphs.reviews?.headers?.forward).toEqual(['x-tenant']);
+  });
+
+  test('is frozen to its depth', () => {
+    const config = parseConfig({ supergraph });
+    const { all } = config.subgraphs;
+    const parts = [config, config.listen, config.subgraphs, all, all.timeouts, all.headers.forward];
+    expect(parts.map(Object.isFrozen)).toEqual(Array(parts.length).fill(true));
+  });
+});
+
+describe('a wrong configuration', () => {
+  test('is refused with every problem, its path and what would be right', () => {
+    expect(
+      listProblems({
+        supergraph: { subgraphs: [{ name: 'a' }, { name: 'b', url: 'ftp://b' }], pollInterval: '1ms' },
+        listen: { port: 65_536, path: 'graphql', drainTimeout: '30', prot: 4000 },
+        subgraphs: {
+          all: { http2: 'on', connections: 0 },
+          b: { timeouts: { attempt: '5 seconds' }, headers: { forward: ['host', 'x y', 7] } },
+        },
+        limits: { bodySize: '1 megabyte', depth: 1.5 },
+        security: { csrf: 'no' },
+        telemetry: { logLevel: 'verbose' },
+        workers: 0,
+        cahce: {},
+      }),
+    ).toEqual([
+      { path: 'listen.port', message: 'is 65536', expected: 'a whole number from 0 to 65535' },
+      {
+        path: 'listen.path',
+        message: 'is "graphql"',
+        expected: 'a path that begins with / and has no ? or #',
+      },
+      {
+        path: 'listen.drainTimeout',
+        message: 'is "30"',
+        expected: 'a duration such as 250ms, 2s, 5m or 1h',
+      },
+      { path: 'listen.prot', message: 'is not known; did you mean `port`?', expected: '' },
+      {
+        path: 'supergraph.subgraphs[0].url',
+        message: 'is missing',
+        expected: 'an http:// or https:// address',
+      },
+      {
+        path: 'supergraph.subgraphs[1].url',
+        message: 'is "ftp://b"',
+        expected: 'an http:// or https:// address',
+      },
+      {
+        path: 'supergraph.pollInterval',
+        message: 'is "1ms"',
+        expected: 'a duration such as 250ms, 2s, 5m or 1h, at least 100ms',
+      },
+      { path: 'subgraphs.all.connections', message: 'is 0', expected: 'a whole number of at least 1' },
+      { path: 'subgraphs.all.http2', message: 'is "on"', expected: 'one of auto, off' },
+      {
+        path: 'subgraphs.b.timeouts.attempt',
+        message: 'is "5 seconds"',
+        expected: 'a duration such as 250ms, 2s, 5m or 1h, at least 1ms',
+      },
+      ...['is "host"', 'is "x y"', 'is 7'].map((message, index) => ({
+        path: `subgraphs.b.headers.forward[${index}]`,
+        message,
+        expected: 'the name of a header that does not belong to the connection or the body',
+      })),
+      {
+        path: 'limits.bodySize',
+        message: 'is "1 megabyte"',
+        expected: 'a size such as 64KB, 1MB or 2GB, at least 1B',
+      },
+      { path: 'limits.depth', message: 'is 1.5', expected: 'a whole number of at least 1' },
+      { path: 'security.csrf', message: 'is "no"', expected: 'true or false' },
+      {
+        path: 'telemetry.logLevel',
+        message: 'is "verbose"',
+        expected: 'one of fatal, error, warn, info, debug, trace, silent',
+      },
+      { path: 'workers', message: 'is 0', expected: 'a whole number of at least 1, or auto' },
+      {
+        path: 'cahce',
+        message: 'is not known',
+        expected:
+          'one of listen, admin, supergraph, subgraphs, batching, limits, planning, delivery, security, telemetry, workers',
+      },
+    ]);
+  });
+
+  test.each([
+    [null, 'is empty'],
+    [[], 'is a list'],
+    ['supergraph.graphql', 'is "supergraph.graphql"'],
+  ])('that is no mapping says so: %p', (options, message) => {
+    expect(listProblems(options)).toEqual([{ path: '', message, expected: 'a section with keys' }]);
+  });
+
+  test('that leaves a section empty says so', () => {
+    expect(listProblems({ supergraph, batching: null })).toEqual([
+      { path: 'batching', message: 'is empty', expected: 'a section with keys' },
+    ]);
+  });
+
+  test('does not repeat an address that may hold a password', () => {
+    expect(listProblems({ supergraph, subgraphs: { a: { url: 'redis://user:secret@host' } } })).toEqual([
+      { path: 'subgraphs.a.url', message: 'is not right', expected: 'an http:// or https:// address' },
+    ]);
+  });
+
+  test('is told all about its source of the supergraph', () => {
+    const either = 'either `file` or `subgraphs`';
+    const subgraphs = [{ name: 'a', url: 'http://a' }];
+    expect(listProblems({})).toEqual([{ path: 'supergraph', message: 'is missing', expected: either }]);
+    expect(listProblems({ supergraph: {} })).toEqual([
+      { path: 'supergraph', message: 'names no source', expected: either },
+    ]);
+    expect(listProblems({ supergraph: { file: 'a', subgraphs, wacth: true } })).toEqual([
+      { path: 'supergraph.wacth', message: 'is not known; did you mean `watch`?', expected: '' },
+      { path: 'supergraph', message: 'names two sources', expected: either },
+    ]);
+    expect(listProblems({ supergraph: { file: 'a', pollInterval: '10s' } })).toEqual([
+      { path: 'supergraph.pollInterval', message: 'does not go with `file`', expected: '`watch`' },
+    ]);
+    expect(listProblems({ supergraph: { subgraphs, watch: true } })).toEqual([
+      { path: 'supergraph.watch', message: 'does not go with `subgraphs`', expected: '`pollInterval`' },
+    ]);
+    expect(listProblems({ supergraph: { subgraphs: [] } })).toEqual([
+      {
+        path: 'supergraph.subgraphs',
+        message: 'is empty',
+        expected: 'at least one subgraph with `name` and `url`',
+      },
+    ]);
+  });
+
+  test('is told about names that repeat or belong to no subgraph', () => {
+    const subgraphs = ['reviews', 'products', 'reviews'].map((name) => ({ name, url: `http://${name}` }));
+    expect(
+      listProblems({ supergraph: { subgraphs }, subgraphs: { rewiews: {}, al: {}, elsewhere: {} } }),
+    ).toEqual([
+      { path: 'supergraph.subgraphs[2].name', message: 'is "reviews" again', expected: 'each name once' },
+      {
+        path: 'subgraphs.rewiews',
+        message: 'is not one of supergraph.subgraphs; did you mean `reviews`?',
+        expected: '',
+      },
+      {
+        path: 'subgraphs.al',
+        message: 'is not one of supergraph.subgraphs',
+        expected: 'all, reviews, products',
+      },
+      {
+        path: 'subgraphs.elsewhere',
+        message: 'is not one of supergraph.subgraphs',
+        expected: 'all, reviews, products',
+      },
+    ]);
+  });
+
+  test('cannot put the admin routes on the public listener', () => {
+    const problem = {
+      path: 'admin.port',
+      message: 'is 8080, like listen.port',
+      expected: 'another port: the admin routes are never on the public listener',
+    };
+    expect(listProblems({ supergraph, listen: { port: 8080 }, admin: { port: '8080' } })).toEqual([problem]);
+    expect(
+      listProblems({ supergraph, listen: { host: '0.0.0.0', port: 8080 }, admin: { port: 8080 } }),
+    ).toEqual([problem]);
+    expect(listProblems({ supergraph, listen: { host: '10.0.0.1', port: 80 }, admin: { port: 80 } })).toEqual(
+      [],
+    );
+    expect(listProblems({ supergraph, listen: { port: 0 }, admin: { port: 0 } })).toEqual([]);
+  });
+
+  test('cannot use a default port twice', () => {
+    expect(listProblems({ supergraph, listen: { port: 4001 } })).toEqual([
+      {
+        path: 'admin.port',
+        message: 'is 4001, like listen.port',
+        expected: 'another port: the admin routes are never on the public listener',
+      },
+    ]);
+  });
+
+  test('cannot let an attempt outlast its deadline, or one subgraph the whole request', () => {
+    const room = 'an attempt that is no longer than the deadline';
+    expect(
+      listProblems({
+        supergraph,
+        subgraphs: {
+          all: { timeouts: { deadline: '4s' } },
+          slow: { timeouts: { attempt: '6s' } },
+          late: { timeouts: { deadline: '5s' } },
+          fine: { timeouts: { attempt: '1s', deadline: '2s' } },
+        },
+      }),
+    ).toEqual([
+      {
+        path: 'subgraphs.all.timeouts.deadline',
+        message: 'leaves no room: attempt is 5s, deadline 4s',
+        expected: room,
+      },
+      {
+        path: 'subgraphs.slow.timeouts.attempt',
+        message: 'leaves no room: attempt is 6s, deadline 4s',
+        expected: room,
+      },
+      {
+        path: 'subgraphs.late.timeouts.deadline',
+        message: 'is 5s, longer than a whole request may take',
+        expected: 'at most subgraphs.all.timeouts.deadline, 4s',
+      },
+    ]);
+  });
+});

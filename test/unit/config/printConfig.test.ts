@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from '@jest/globals';
+import { parse } from 'yaml';
+import { configJsonSchema } from '../../../gateway/config/jsonSchema.ts';
+import { loadConfig } from '../../../gateway/config/load.ts';
+import { parseConfig } from '../../../gateway/config/parseConfig.ts';
+import { printConfig } from '../../../gateway/config/printConfig.ts';
+import { printReference } from '../../../gateway/config/printReference.ts';
+
+const root = new URL('../../../', import.meta.url);
+
+test('a printed configuration is one that says the same', () => {
+  const config = parseConfig({
+    supergraph: { subgraphs: [{ name: 'reviews', url: 'http://reviews/graphql' }], pollInterval: '1500ms' },
+    subgraphs: { reviews: { timeouts: { attempt: 999 }, maxResponseSize: '10KB' } },
+    workers: 'auto',
+  });
+  const printed = printConfig(config);
+  expect(parseConfig(parse(printed))).toEqual(config);
+  expect(printed).toContain('pollInterval: 1500ms');
+  expect(printed).toContain('maxResponseSize: 10KB');
+});
+
+test('a printed configuration hides what addresses may keep secret', () => {
+  const url = 'https://user:secret@reviews/graphql?key=secret&tenant=secret';
+  const printed = printConfig(parseConfig({ supergraph: { file: 'a' }, subgraphs: { reviews: { url } } }));
+  expect(parse(printed).subgraphs.reviews.url).toBe('https://***:***@reviews/graphql?key=***&tenant=***');
+});
+
+test('every option of the JSON Schema says what it means', () => {
+  const silent: string[] = [];
+  const visit = (schema: ReturnType<typeof configJsonSchema>, path: string): void => {
+    const isSection = schema.properties !== undefined;
+    if (!isSection && (schema.description ?? '') === '') silent.push(path);
+    for (const [key, child] of Object.entries(schema.properties ?? {})) visit(child, `${path}.${key}`);
+  };
+  visit(configJsonSchema(), '');
+  expect(silent).toEqual([]);
+});
+
+test('docs/configuration.md is what the schema says (node gateway/config/writeReference.ts)', () => {
+  expect(readFileSync(new URL('docs/configuration.md', root), 'utf8')).toBe(printReference());
+});
+
+test("the demo's configuration is valid and moves with the environment", () => {
+  const file = new URL('tributary.yaml', root).pathname;
+  const config = loadConfig({
+    file,
+    env: { REVIEWS_URL: 'http://reviews:80/graphql', TRIBUTARY_PORT: '8080' },
+  });
+  expect(config.listen.port).toBe(8080);
+  expect('subgraphs' in config.supergraph && config.supergraph.subgraphs).toEqual([
+    { name: 'accounts', url: 'http://localhost:4101/graphql' },
+    { name: 'products', url: 'http://localhost:4102/graphql' },
+    { name: 'inventory', url: 'http://localhost:4103/graphql' },
+    { name: 'reviews', url: 'http://reviews:80/graphql' },
+    { name: 'recommendations', url: 'http://localhost:4105/graphql' },
+  ]);
+});
