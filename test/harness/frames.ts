@@ -232,8 +232,10 @@ class PayloadMerge {
       this.#hasData = true;
     }
     this.#collect(payload);
-    for (const pending of list(payload.pending)) this.#open(pending);
+    const opened = list(payload.pending).map((pending) => this.#open(pending));
     for (const increment of list(payload.incremental)) this.#merge(increment);
+    // Only now: a fragment may be announced with the data that it hangs on.
+    for (const path of opened) this.#objectAt(path);
     for (const completed of list(payload.completed)) this.#complete(completed);
   }
 
@@ -247,13 +249,13 @@ class PayloadMerge {
     };
   }
 
-  #open({ id, path }: Json): void {
+  #open({ id, path }: Json): Path {
     if (typeof id !== 'string' || !Array.isArray(path))
       throw new Error(`Bad pending: ${JSON.stringify({ id, path })}`);
     if (this.#usedIds.has(id)) throw new Error(`The id ${id} is used twice.`);
     this.#usedIds.add(id);
     this.#pending.set(id, path);
-    this.#objectAt(path);
+    return path;
   }
 
   #merge(increment: Json): void {

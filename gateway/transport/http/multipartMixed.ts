@@ -55,7 +55,7 @@ export async function writeMultipart(
         return;
       }
       body.write(step.value);
-      if (response.writableNeedDrain && response.writableLength > options.bufferSize) {
+      if (!body.hasEnded && response.writableNeedDrain && response.writableLength > options.bufferSize) {
         await Promise.race([drained(response), aborted.promise]);
       }
     }

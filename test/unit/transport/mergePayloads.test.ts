@@ -1,0 +1,75 @@
+import { describe, expect, test } from '@jest/globals';
+import { mergePayloads } from '../../harness/frames.ts';
+
+describe('payloads merged as a strict client would', () => {
+  test('give the complete answer in the 2022 format', () => {
+    expect(
+      mergePayloads([
+        { data: { a: { list: [{ b: 1 }] } }, errors: ['first'], hasNext: true },
+        {
+          incremental: [
+            { path: ['a', 'list', 0], data: { c: 2 } },
+            { path: ['a'], data: null, errors: ['failed'] },
+          ],
+          hasNext: false,
+        },
+      ]),
+    ).toEqual({ data: { a: { list: [{ b: 1, c: 2 }] } }, errors: ['first', 'failed'] });
+  });
+
+  test('give the complete answer in the v0.2 format, with nested fragments and sub-paths', () => {
+    expect(
+      mergePayloads([
+        { data: { a: {} }, pending: [{ id: '0', path: ['a'] }], hasNext: true },
+        {
+          pending: [{ id: '1', path: ['a', 'b'] }],
+          incremental: [{ id: '0', data: { b: { c: {} } } }],
+          completed: [{ id: '0' }],
+          hasNext: true,
+        },
+        {
+          incremental: [{ id: '1', subPath: ['c'], data: { d: 1 } }],
+          completed: [{ id: '1' }],
+          hasNext: false,
+        },
+      ]),
+    ).toEqual({ data: { a: { b: { c: { d: 1 } } } } });
+  });
+
+  test.each([
+    ['without hasNext', [{ data: {} }], 'No hasNext'],
+    ['after the last', [{ data: {}, hasNext: false }, { hasNext: false }], 'A payload after hasNext: false'],
+    ['that promise more', [{ data: {}, hasNext: true }], 'The last payload promises another.'],
+    [
+      'for a place that was not sent',
+      [
+        { data: {}, hasNext: true },
+        { incremental: [{ path: ['a'], data: {} }], hasNext: false },
+      ],
+      'leads to nothing',
+    ],
+    [
+      'for an unknown id',
+      [
+        { data: {}, hasNext: true },
+        { incremental: [{ id: '7', data: {} }], hasNext: false },
+      ],
+      'An id that is not pending',
+    ],
+    [
+      'that leave something pending',
+      [{ data: {}, pending: [{ id: '0', path: [] }], hasNext: true }, { hasNext: false }],
+      'Never completed: 0',
+    ],
+    [
+      'with two values for a field',
+      [
+        { data: { a: 1 }, hasNext: true },
+        { incremental: [{ path: [], data: { a: 2 } }], hasNext: false },
+      ],
+      'Two values at a',
+    ],
+  ])('are refused %s', (_, payloads, message) => {
+    expect(() => mergePayloads(payloads)).toThrow(message);
+  });
+});
