@@ -1,0 +1,93 @@
+import { type DocumentNode, type FragmentDefinitionNode, Kind, type SelectionSetNode } from 'graphql';
+import { isJsonObject, type JsonObject, type Path } from './answer.ts';
+import { firstOf } from './compareAnswers.ts';
+
+interface Delivery {
+  readonly path: Path;
+  readonly label: unknown;
+  readonly hasLabel: boolean;
+  readonly isFailed: boolean;
+  readonly errors: readonly JsonObject[];
+}
+
+/** What merging the payloads does not check by itself: labels are the document's and stand where the document
+ *  has them, and errors travel with the fragment that they happened in. The first violation, as text. */
+export function findPayloadProblem(payloads: readonly unknown[], document: DocumentNode): string | undefined {
+  const places = placesOfLabels(document);
+  return firstOf(deliveriesOf(payloads), ({ path, label, hasLabel, isFailed, errors }) => {
+    const names = path.filter((part) => typeof part === 'string').join('.');
+    if (hasLabel && typeof label !== 'string') return `A label that is no text at ${names}`;
+    const known = places.get(hasLabel ? String(label) : undefined);
+    if (known === undefined || !known.has(names)) return `Nothing labelled ${label} stands at "${names}"`;
+    if (isFailed && errors.length === 0) return `A fragment at "${names}" failed without an error`;
+    return firstOf(errors, (error) => {
+      const errorPath = (error.path ?? []) as Path;
+      return path.every((part, index) => errorPath[index] === part)
+        ? undefined
+        : `An error at ${errorPath.join('.')} came with the fragment at ${path.join('.')}`;
+    });
+  });
+}
+
+/** Where fragments stood that have no data. */
+export function failedPlaces(payloads: readonly unknown[]): readonly Path[] {
+  return deliveriesOf(payloads)
+    .filter(({ isFailed }) => isFailed)
+    .map(({ path }) => path);
+}
+
+/** In either format: one for each fragment that was delivered or failed. */
+function deliveriesOf(payloads: readonly unknown[]): readonly Delivery[] {
+  const pending = new Map<string, JsonObject>();
+  const deliveries: Delivery[] = [];
+  for (const payload of payloads.filter(isJsonObject)) {
+    for (const announced of list(payload.pending)) pending.set(String(announced.id), announced);
+    for (const entry of [...list(payload.incremental), ...list(payload.completed)]) {
+      const source = Object.hasOwn(entry, 'id') ? (pending.get(String(entry.id)) ?? {}) : entry;
+      deliveries.push({
+        path: (source.path ?? []) as Path,
+        label: source.label,
+        hasLabel: Object.hasOwn(source, 'label'),
+        isFailed: Object.hasOwn(entry, 'data') ? entry.data === null : Object.hasOwn(entry, 'errors'),
+        errors: list(entry.errors),
+      });
+    }
+  }
+  return deliveries;
+}
+
+function list(value: unknown): readonly JsonObject[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/** Response names that lead to each use of `@defer`, by its label. */
+function placesOfLabels(document: DocumentNode): Map<string | undefined, Set<string>> {
+  const fragments = new Map<string, FragmentDefinitionNode>();
+  for (const definition of document.definitions) {
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
+  }
+  const places = new Map<string | undefined, Set<string>>();
+  for (const definition of document.definitions) {
+    if (definition.kind === Kind.OPERATION_DEFINITION) visit(definition.selectionSet, []);
+  }
+  return places;
+
+  function visit(set: SelectionSetNode, names: readonly string[]): void {
+    for (const node of set.selections) {
+      if (node.kind === Kind.FIELD) {
+        if (node.selectionSet) visit(node.selectionSet, [...names, (node.alias ?? node.name).value]);
+        continue;
+      }
+      const defer = node.directives?.find(({ name }) => name.value === 'defer');
+      if (defer !== undefined) {
+        const label = defer.arguments?.find(({ name }) => name.value === 'label')?.value;
+        const text = label?.kind === Kind.STRING ? label.value : undefined;
+        const known = places.get(text) ?? new Set();
+        places.set(text, known.add(names.join('.')));
+      }
+      const inner =
+        node.kind === Kind.INLINE_FRAGMENT ? node.selectionSet : fragments.get(node.name.value)?.selectionSet;
+      if (inner !== undefined) visit(inner, names);
+    }
+  }
+}
