@@ -90,6 +90,11 @@ function report(error: unknown): number {
     console.error(error.message);
     return error.exitCode;
   }
+  // What the operating system refuses (a port in use) is the operator's to solve: no stack.
+  if (error instanceof Error && 'syscall' in error) {
+    console.error(`The gateway cannot run: ${error.message}`);
+    return exitCode.failed;
+  }
   console.error(error instanceof Error ? (error.stack ?? error.message) : error);
   return exitCode.failed;
 }

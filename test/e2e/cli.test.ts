@@ -1,0 +1,452 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: a configuration's own way to name variables
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { composeSupergraph } from '../../gateway/supergraph/composeSupergraph.ts';
+import { startDemoSubgraphs } from '../../subgraphs/demo.ts';
+import { demoSupergraphFile } from '../harness/gateway.ts';
+import { gated, json, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
+
+const root = new URL('../../', import.meta.url);
+const cli = new URL('gateway/cli.ts', root).pathname;
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tributary-cli-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function write(name: string, content: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+class RunningCommand {
+  readonly child: ChildProcess;
+  readonly ended: Promise<{ code: number | null; stdout: string; stderr: string }>;
+  #stdout = '';
+  #stderr = '';
+  readonly #waiting = new Set<() => void>();
+
+  constructor(args: readonly string[], env: Record<string, string> = {}, entry = cli) {
+    const { NODE_OPTIONS: _, ...inherited } = process.env;
+    this.child = spawn(process.execPath, [entry, ...args], { cwd: folder, env: { ...inherited, ...env } });
+    this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.#stdout += text;
+      for (const check of this.#waiting) check();
+    });
+    this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr += text;
+      for (const check of this.#waiting) check();
+    });
+    // `close` comes when every process that holds the pipes is gone, those of workers included.
+    this.ended = once(this.child, 'close').then(([code]) => ({
+      code,
+      stdout: this.#stdout,
+      stderr: this.#stderr,
+    }));
+  }
+
+  /** The matches of a global pattern in the output so far, as soon as there are so many. */
+  async printed(stream: 'stdout' | 'stderr', pattern: RegExp, count = 1): Promise<RegExpMatchArray[]> {
+    const matches = () => [...(stream === 'stdout' ? this.#stdout : this.#stderr).matchAll(pattern)];
+    const seen = new Promise<RegExpMatchArray[]>((resolve) => {
+      const check = () => {
+        if (matches().length < count) return;
+        this.#waiting.delete(check);
+        resolve(matches());
+      };
+      this.#waiting.add(check);
+      check();
+    });
+    const over = this.ended.then(({ code, stdout, stderr }) => {
+      throw new Error(`The command ended with ${code} before ${pattern}:\n${stdout}${stderr}`);
+    });
+    return Promise.race([seen, over]);
+  }
+
+  async url(): Promise<string> {
+    const [match] = await this.printed('stdout', /listens on (\S+)[\s\S]*Admin listener on \S+\n/g);
+    return match?.[1] ?? '';
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.child.kill('SIGKILL');
+    await this.ended;
+  }
+}
+
+function run(args: readonly string[], env?: Record<string, string>, entry?: string) {
+  return new RunningCommand(args, env, entry).ended;
+}
+
+/** Reports each process of the command on standard error (not its threads): its id and Node's flags. */
+const reportProcesses = {
+  NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(
+    "import { isMainThread } from 'node:worker_threads';" +
+      'if (isMainThread) console.error(`process ${process.pid} ${process.execArgv}`)',
+  )}`,
+};
+
+describe('usage', () => {
+  test.each([
+    [['serv'], "error: unknown command 'serv'\n(Did you mean serve?)\nSee `tributary --help`.\n"],
+    [
+      ['serve', '--prot', '1'],
+      "error: unknown option '--prot'\n(Did you mean --port?)\nSee `tributary --help`.\n",
+    ],
+    [['plan'], "error: missing required argument 'operation'\nSee `tributary --help`.\n"],
+  ])('%p is wrong usage', async (args, stderr) => {
+    expect(await run(args)).toEqual({ code: 2, stdout: '', stderr });
+  });
+
+  test('no command shows the commands and is wrong usage; --help is fine', async () => {
+    const [none, help] = await Promise.all([run([]), run(['--help'])]);
+    expect([none.code, help.code]).toEqual([2, 0]);
+    expect(none.stderr).toBe(help.stdout);
+    expect(help.stdout).toContain('serve [options]');
+  });
+
+  test('the launcher runs the same commands', async () => {
+    const launcher = new URL('gateway/cli/launch.js', root).pathname;
+    const [launched, direct] = await Promise.all([
+      run(['config', 'schema'], {}, launcher),
+      run(['config', 'schema']),
+    ]);
+    expect(launched).toEqual(direct);
+    expect(JSON.parse(direct.stdout).properties.listen.properties.port.default).toBe(4000);
+  });
+});
+
+describe('config print', () => {
+  test('shows what is in effect', async () => {
+    const config = write('print.yaml', "supergraph: { file: shop.graphql }\nlisten: { port: '${PORT}' }\n");
+    const { code, stdout, stderr } = await run(['config', 'print', '--config', config], { PORT: '5001' });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout.split('\n').slice(0, 12)).toEqual([
+      'listen:',
+      '  host: 127.0.0.1',
+      '  port: 5001',
+      '  path: /graphql',
+      '  drainTimeout: 30s',
+      'admin:',
+      '  host: 127.0.0.1',
+      '  port: 4001',
+      'supergraph:',
+      `  file: ${join(folder, 'shop.graphql')}`,
+      '  watch: true',
+      'subgraphs:',
+    ]);
+  });
+
+  test('lists every problem of a wrong configuration', async () => {
+    const config = write(
+      'wrong.yaml',
+      'listen: { prot: 1 }\nsubgraphs: { a: { timeouts: { attempt: 5 s } } }\n',
+    );
+    expect(await run(['config', 'print', '--config', config])).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: [
+        'The configuration cannot be used:',
+        '  listen.prot is not known; did you mean `port`?',
+        '  supergraph is missing; expected: either `file` or `subgraphs`',
+        '  subgraphs.a.timeouts.attempt is "5 s"; expected: a duration such as 250ms, 2s, 5m or 1h, at least 1ms',
+        '',
+      ].join('\n'),
+    });
+  });
+});
+
+describe('compose', () => {
+  test('composes running subgraphs into a file that the gateway can load', async () => {
+    const subgraphs = await startDemoSubgraphs({ ports: 0 });
+    try {
+      const entries = subgraphs.all.map(({ name, url }) => `    - { name: ${name}, url: '${url}' }\n`);
+      const config = write('compose.yaml', `supergraph:\n  subgraphs:\n${entries.join('')}`);
+      const out = join(folder, 'composed.graphql');
+      const [toFile, toOutput] = await Promise.all([
+        run(['compose', '--config', config, '--out', out]),
+        run(['compose', '--config', config]),
+      ]);
+      expect([toFile.code, toFile.stdout, toOutput.code]).toEqual([0, '', 0]);
+      expect(readFileSync(out, 'utf8')).toBe(toOutput.stdout);
+      expect(toOutput.stdout).toContain('enum join__Graph');
+    } finally {
+      await subgraphs.close();
+    }
+  });
+
+  test('says what does not compose', async () => {
+    await using left = await startScriptedSubgraph();
+    await using right = await startScriptedSubgraph();
+    const sdl = (type: string) => json({ data: { _service: { sdl: `type Query { a: ${type} }` } } });
+    left.otherwise(sdl('Int'));
+    right.otherwise(sdl('String'));
+    const config = write(
+      'clash.yaml',
+      `supergraph: { subgraphs: [{ name: left, url: '${left.url}' }, { name: right, url: '${right.url}' }] }`,
+    );
+    const { code, stderr } = await run(['compose', '--config', config]);
+    expect(code).toBe(1);
+    expect(stderr).toContain('FIELD_TYPE_MISMATCH');
+  });
+
+  test('cannot decide when a subgraph is down', async () => {
+    const gone = await startScriptedSubgraph();
+    await gone.close();
+    const config = write('down.yaml', `supergraph: { subgraphs: [{ name: gone, url: '${gone.url}' }] }`);
+    const { code, stderr } = await run(['compose', '--config', config]);
+    expect(code).toBe(3);
+    expect(stderr).toContain(`[gone] ${gone.url} gives no schema: connect ECONNREFUSED`);
+  });
+
+  test('needs subgraphs in the configuration', async () => {
+    const config = write('file.yaml', 'supergraph: { file: shop.graphql }');
+    expect(await run(['compose', '--config', config])).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'There is nothing to compose: supergraph names a file; expected: supergraph.subgraphs.\n',
+    });
+  });
+});
+
+describe('plan', () => {
+  const plan = (operation: string, ...args: string[]) =>
+    run(['plan', '--supergraph', demoSupergraphFile, operation, ...args]);
+
+  test('prints the plan, what is deferred and the critical path', async () => {
+    const operation = write(
+      'deferred.graphql',
+      '{ product(id: "p1") { name ... @defer(label: "opinions") { reviews { body } } } }',
+    );
+    expect(await plan(operation)).toEqual({
+      code: 0,
+      stderr: '',
+      stdout: `QueryPlan {
+  Defer {
+    Primary {
+      {
+        product(id: "p1") {
+          name
+        }
+      }:
+      Fetch(service: "products", id: 0) {
+        {
+          product(id: "p1") {
+            __typename
+            name
+            id
+          }
+        }
+      }
+    }, [
+      Deferred(depends: [0], path: "product", label: "0") {
+        {
+          reviews {
+            body
+          }
+        }:
+        Flatten(path: "product") {
+          Fetch(service: "reviews") {
+            {
+              ... on Product {
+                __typename
+                id
+              }
+            } =>
+            {
+              ... on Product {
+                reviews {
+                  body
+                }
+              }
+            }
+          },
+        }
+      },
+    ]
+  },
+}
+
+Deferred:
+  0 "opinions" at product: 2 fetches, one after the other: products → reviews (product)
+Critical path of the first payload: 1 fetch: products
+`,
+    });
+  });
+
+  test('prints the plan as JSON', async () => {
+    const operation = write('json.graphql', 'query A { __typename } query B { warehouses { code } }');
+    const [a, b] = await Promise.all([
+      plan(operation, '--json', '--operation', 'A'),
+      plan(operation, '--json', '--operation', 'B'),
+    ]);
+    expect(JSON.parse(a.stdout)).toEqual({ kind: 'QueryPlan' });
+    expect(JSON.parse(b.stdout).node).toMatchObject({ kind: 'Fetch', serviceName: 'inventory' });
+  });
+
+  test('refuses an operation that is not valid, with every position', async () => {
+    const operation = write('invalid.graphql', '{\n  warehouses { code }\n  nothing\n  product { id }\n}\n');
+    expect(await plan(operation)).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: [
+        'The operation is not valid:',
+        `  ${operation}:3:3 Cannot query field "nothing" on type "Query".`,
+        `  ${operation}:4:3 Field "product" argument "id" of type "ID!" is required, but it was not provided.`,
+        '',
+      ].join('\n'),
+    });
+  });
+
+  test.each([
+    ['a syntax error', '{ warehouses {', ['OPERATION:1:15 Syntax Error: Expected Name, found <EOF>.']],
+    [
+      'several operations',
+      'query A { me { id } } query B { me { id } }',
+      ['A, B. Choose one with --operation.'],
+    ],
+    ['no operation', 'fragment F on Query { me { id } }', ['Fragment "F" is never used.']],
+    ['more than the limits allow', `{ ${'me { id } '.repeat(3_000)} }`, ['limits.tokens is 10000']],
+  ])('refuses a file with %s', async (_title, text, parts) => {
+    const operation = write('refused.graphql', text);
+    const { code, stdout, stderr } = await plan(operation);
+    expect([code, stdout]).toEqual([2, '']);
+    for (const part of parts) expect(stderr).toContain(part.replace('OPERATION', operation));
+  });
+
+  test('needs files that exist and a supergraph that loads', async () => {
+    const operation = write('fine.graphql', '{ __typename }');
+    const broken = write('broken.graphql', 'type Query {');
+    const [noOperation, noSupergraph, wrongSupergraph] = await Promise.all([
+      plan(join(folder, 'nowhere.graphql')),
+      run(['plan', '--supergraph', 'nowhere.graphql', operation]),
+      run(['plan', '--supergraph', broken, operation]),
+    ]);
+    expect([noOperation, noSupergraph, wrongSupergraph].map(({ code }) => code)).toEqual([2, 2, 2]);
+    expect(noOperation.stderr).toBe(`${join(folder, 'nowhere.graphql')} does not exist.\n`);
+    expect(noSupergraph.stderr).toBe(`${join(folder, 'nowhere.graphql')} does not exist.\n`);
+    expect(wrongSupergraph.stderr).toContain('The supergraph cannot be used: Syntax Error');
+  });
+});
+
+describe('serve', () => {
+  const sdl = 'type Query { greeting: String }';
+  let config: string;
+
+  beforeAll(async () => {
+    const composed = await composeSupergraph([{ name: 'greeter', url: 'http://greeter.invalid', sdl }]);
+    if (!('sdl' in composed)) throw new Error('The supergraph does not compose.');
+    write('greeter.graphql', composed.sdl);
+    config = write(
+      'serve.yaml',
+      `
+listen: { port: 0, drainTimeout: '\${DRAIN:-10s}' }
+admin: { port: 0 }
+supergraph: { file: greeter.graphql, watch: false }
+subgraphs:
+  all: { timeouts: { attempt: 1h, deadline: 1h } }
+  greeter: { url: '\${GREETER:-http://127.0.0.1:9}' }
+telemetry: { logLevel: silent }
+`,
+    );
+  });
+
+  const serve = (args: readonly string[] = [], env: Record<string, string> = {}) =>
+    new RunningCommand(['serve', '--config', config, ...args], env);
+
+  const ask = async (url: string, query: string): Promise<unknown> => {
+    const headers = { 'content-type': 'application/json' };
+    const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify({ query }) });
+    return response.json();
+  };
+
+  test('answers with a large young generation, and ends running requests before it ends', async () => {
+    await using greeter = await startScriptedSubgraph();
+    const gate = Promise.withResolvers<void>();
+    greeter.otherwise(gated(gate.promise, json({ data: { greeting: 'hello' } })));
+    await using gateway = serve([], { GREETER: greeter.url, ...reportProcesses });
+    const url = await gateway.url();
+    const answer = ask(url, '{ greeting }');
+    await greeter.received(1);
+
+    gateway.child.kill('SIGTERM');
+    gate.resolve();
+
+    expect(await answer).toEqual({ data: { greeting: 'hello' } });
+    const { code, stderr } = await gateway.ended;
+    expect(code).toBe(0);
+    // One process: it started itself again in its own place.
+    expect(stderr).toBe(
+      `process ${gateway.child.pid} \nprocess ${gateway.child.pid} --max-semi-space-size=64\n`,
+    );
+  });
+
+  test('ends at once when it is told so again while it drains', async () => {
+    await using greeter = await startScriptedSubgraph();
+    await using gateway = serve([], { GREETER: greeter.url, DRAIN: '1h' });
+    const answer = ask(await gateway.url(), '{ greeting }').catch(() => 'cut off');
+    await greeter.received(1);
+    const insisting = setInterval(() => gateway.child.kill('SIGTERM'), 50);
+    const { code } = await gateway.ended;
+    clearInterval(insisting);
+    expect(code).toBe(1);
+    expect(await answer).toBe('cut off');
+  });
+
+  test('several workers share the port, a dead one is replaced, and a signal ends all', async () => {
+    await using gateway = serve(['--workers', '2'], reportProcesses);
+    const url = await gateway.url();
+    expect(await ask(url, '{ __typename }')).toEqual({ data: { __typename: 'Query' } });
+
+    const flagged = /process (\d+) --max-semi-space-size=64\n/g;
+    const [first] = await gateway.printed('stderr', flagged, 2);
+    process.kill(Number(first?.[1]), 'SIGKILL');
+    await gateway.printed('stderr', /Worker \d+ ended \(SIGKILL\); another one takes its place\.\n/g);
+    await gateway.printed('stderr', flagged, 3);
+    expect(await ask(url, '{ __typename }')).toEqual({ data: { __typename: 'Query' } });
+
+    gateway.child.kill('SIGINT');
+    expect((await gateway.ended).code).toBe(0);
+  });
+
+  test('workers end with a supervisor that is killed', async () => {
+    await using gateway = serve(['--workers', '2']);
+    await gateway.url();
+    gateway.child.kill('SIGKILL');
+    // Settles only when the last process that holds the pipes is gone.
+    expect((await gateway.ended).code).toBe(null);
+  });
+
+  test.each([[[]], [['--workers', '2']]])('fails when the port is taken: %p', async (args) => {
+    const holder = createServer().listen(0, '127.0.0.1');
+    await once(holder, 'listening');
+    const address = holder.address();
+    const port = typeof address === 'object' ? `${address?.port}` : '';
+    const { code, stderr } = await serve(['--port', port, ...args]).ended;
+    holder.close();
+    expect(code).toBe(1);
+    expect(new Set(stderr.trim().split('\n'))).toEqual(
+      new Set([expect.stringMatching(/^The gateway cannot run: (listen|bind) EADDRINUSE/)]),
+    );
+  });
+
+  test('does not start with a wrong configuration', async () => {
+    expect(await serve(['--port', '99999', '--workers', 'many']).ended).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: [
+        'The configuration cannot be used:',
+        '  listen.port is "99999"; expected: a whole number from 0 to 65535',
+        '  workers is "many"; expected: a whole number of at least 1, or auto',
+        '',
+      ].join('\n'),
+    });
+  });
+});
