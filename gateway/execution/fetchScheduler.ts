@@ -45,7 +45,7 @@ export class FetchScheduler {
   #sendEntityCalls(calls: readonly FetchCall[]): Promise<undefined[]> {
     return new Promise((resolve) => {
       const request: EntityRequest = {
-        calls,
+        calls: joinEqualShapes(calls),
         scope: this.#scope,
         done: () => {
           this.#cancels.delete(cancel);
@@ -104,5 +104,53 @@ function rootResult(response: SubgraphResponse): FetchResult {
     data: response.data,
     errors: (response.errors ?? []).map((entry) => ({ entry, entity: undefined, path: entry.path ?? [] })),
     isEscapeFree: response.isEscapeFree,
+  };
+}
+
+/** Calls of one shape, made for different paths, become one with all their representations: these are different,
+ *  since an operation asks for no entity twice. */
+function joinEqualShapes(calls: readonly FetchCall[]): readonly FetchCall[] {
+  if (calls.length === 1) return calls;
+  const byQuestion = new Map<string, FetchCall[]>();
+  for (const call of calls) {
+    const question = `${call.shape.id} ${variablesText(call, itself)}`;
+    const same = byQuestion.get(question);
+    if (same === undefined) byQuestion.set(question, [call]);
+    else same.push(call);
+  }
+  return [...byQuestion.values()].map(joinCalls);
+}
+
+function joinCalls(calls: readonly FetchCall[]): FetchCall {
+  const first = calls[0] as FetchCall;
+  if (calls.length === 1) return first;
+  return {
+    ...first,
+    representations: calls.flatMap((call) => call.representations),
+    settle(result) {
+      let start = 0;
+      calls.forEach((call, index) => {
+        const end = start + call.representations.length;
+        call.settle(result.kind === 'failed' ? result : partOf(result, start, end, index === 0));
+        start = end;
+      });
+    },
+  };
+}
+
+/** What of an answer belongs to the representations from `start` to `end`. An error of the whole is the first's. */
+function partOf(
+  result: Extract<FetchResult, { kind: 'answered' }>,
+  start: number,
+  end: number,
+  isFirst: boolean,
+): FetchResult {
+  return {
+    ...result,
+    data: Array.isArray(result.data) ? result.data.slice(start, end) : result.data,
+    errors: result.errors.flatMap((error) => {
+      if (error.entity === undefined) return isFirst ? [error] : [];
+      return error.entity >= start && error.entity < end ? [{ ...error, entity: error.entity - start }] : [];
+    }),
   };
 }

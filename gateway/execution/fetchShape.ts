@@ -36,11 +36,11 @@ export class FetchShape {
     this.subgraph = node.serviceName;
     this.kind = node.operationKind;
     this.isEntityFetch = node.requires !== undefined && node.requires.length > 0;
-    this.text = node.operation;
+    this.text = operationText(node);
     this.variables = node.variableUsages;
     this.outputRewrites = node.outputRewrites ?? [];
-    this.bodyPrefix = bodyPrefixOf(node.operation);
-    const document = parse(node.operation, { noLocation: true });
+    this.bodyPrefix = bodyPrefixOf(this.text);
+    const document = parse(this.text, { noLocation: true });
     this.#fragments = new Map(
       document.definitions.flatMap((definition) =>
         definition.kind === Kind.FRAGMENT_DEFINITION ? [[definition.name.value, definition]] : [],
@@ -84,7 +84,7 @@ export class FetchShapes {
   #nextId = 0;
 
   shapeOf(node: FetchNode): FetchShape {
-    const key = JSON.stringify([node.serviceName, node.operation, node.outputRewrites ?? []]);
+    const key = JSON.stringify([node.serviceName, operationText(node), node.outputRewrites ?? []]);
     const known = this.#shapes.get(key)?.deref();
     if (known !== undefined) return known;
     const shape = new FetchShape(this.#nextId++, node);
@@ -118,6 +118,13 @@ export class FusedShape {
   }
 }
 
+/** The planner numbers a client operation's fetches in their names, so that equal ones have different texts.
+ *  Without the number the name still tells a subgraph where a request comes from. */
+function operationText({ operation, operationName }: FetchNode): string {
+  if (operationName === undefined) return operation;
+  return operation.replace(operationName, operationName.replace(/__\d+$/, ''));
+}
+
 function fusedText(shapes: readonly FetchShape[]): string {
   const definitions: string[] = [];
   const selections: string[] = [];
@@ -139,7 +146,8 @@ function fusedText(shapes: readonly FetchShape[]): string {
       );
     }
   });
-  return `query(${definitions.join(', ')}) { ${selections.join(' ')} }`;
+  const name = shapes[0]?.document.name?.value ?? '';
+  return `query ${name}(${definitions.join(', ')}) { ${selections.join(' ')} }`;
 }
 
 function bodyPrefixOf(text: string): string {
