@@ -14,9 +14,22 @@ import {
 export class SelectionSet {
   readonly selections: readonly Selection[];
   readonly #byType = new Map<string, CollectedFields>();
+  #dependsOnType: boolean | undefined;
 
   constructor(selections: readonly Selection[]) {
     this.selections = selections;
+  }
+
+  /** Whether objects of different types have different fields of it. */
+  get dependsOnType(): boolean {
+    this.#dependsOnType ??= this.selections.some(
+      (selection) =>
+        selection.kind === 'Fragment' ||
+        (selection.kind === 'Field' && selection.fieldName === '__typename') ||
+        (selection.kind === 'Deferred' &&
+          (selection.typeCondition !== undefined || selection.full.dependsOnType)),
+    );
+    return this.#dependsOnType;
   }
 
   /** What applies to an object of this runtime type (`CollectFields` of the specification). */

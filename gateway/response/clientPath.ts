@@ -8,6 +8,7 @@ import {
 import type { ResponsePath } from '../errors.ts';
 import { isPlainObject, type ResponseObject } from '../execution/responseTree.ts';
 import type { CollectedField, SelectionSet } from '../operation/selection.ts';
+import { runtimeTypeOf } from './runtimeType.ts';
 
 /** Turns a path of internal names into the client's. Where it leads to something that the client did not select
  *  (a key, say), it ends at the last thing that the client did. */
@@ -29,7 +30,7 @@ export function toClientPath(
       value = Array.isArray(value) ? value[part] : undefined;
       continue;
     }
-    if (declared !== undefined) type = runtimeType(schema, declared, value);
+    if (declared !== undefined) type = typeOf(schema, declared, value);
     const found: readonly CollectedField[] = type === undefined ? [] : fieldsNamed(schema, sets, type, part);
     declared = found[0];
     if (declared === undefined) break;
@@ -40,17 +41,11 @@ export function toClientPath(
   return client;
 }
 
-function runtimeType(
-  schema: GraphQLSchema,
-  field: CollectedField,
-  value: unknown,
-): GraphQLObjectType | undefined {
+function typeOf(schema: GraphQLSchema, field: CollectedField, value: unknown): GraphQLObjectType | undefined {
   const declared = getNamedType(field.type);
   if (isObjectType(declared)) return declared;
-  if (!isAbstractType(declared) || !isPlainObject(value) || typeof value.__typename !== 'string')
-    return undefined;
-  const named = schema.getType(value.__typename);
-  return isObjectType(named) ? named : undefined;
+  if (!isAbstractType(declared) || !isPlainObject(value)) return undefined;
+  return runtimeTypeOf(schema, declared, field.set, value.__typename);
 }
 
 /** Fields with this internal name, in deferred fragments as well. */

@@ -9,12 +9,12 @@ import {
   isLeafType,
   isListType,
   isNonNullType,
-  isObjectType,
   isSpecifiedScalarType,
 } from 'graphql';
 import type { ResponsePath } from '../errors.ts';
 import { isPlainObject, type ResponseObject } from '../execution/responseTree.ts';
 import type { CollectedField, DeferredFragment, SelectionSet } from '../operation/selection.ts';
+import { runtimeTypeOf } from './runtimeType.ts';
 
 /** A deferred fragment at one object of an answer that has been shaped. */
 export interface DeferredInstance {
@@ -133,16 +133,12 @@ class Shaper {
 
   #composite(type: GraphQLCompositeType, set: SelectionSet | undefined, value: unknown): Shaped<unknown> {
     if (!isPlainObject(value)) return this.#invalid('an object');
-    const runtimeType = isAbstractType(type) ? this.#runtimeType(type, value) : type;
+    const runtimeType = isAbstractType(type)
+      ? runtimeTypeOf(this.#schema, type, set, value.__typename)
+      : type;
     // A type that the API schema does not show: for the client there is nothing here.
     if (runtimeType === undefined || set === undefined) return null;
     return this.object(set, runtimeType, value);
-  }
-
-  #runtimeType(type: GraphQLCompositeType, value: ResponseObject): GraphQLObjectType | undefined {
-    const named = typeof value.__typename === 'string' ? this.#schema.getType(value.__typename) : undefined;
-    if (!isObjectType(named) || !isAbstractType(type)) return undefined;
-    return this.#schema.isSubType(type, named) ? named : undefined;
   }
 
   #leaf(type: GraphQLLeafType, value: unknown): Shaped<unknown> {

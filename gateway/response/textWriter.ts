@@ -9,11 +9,11 @@ import {
   isLeafType,
   isListType,
   isNonNullType,
-  isObjectType,
   isSpecifiedScalarType,
 } from 'graphql';
 import type { ResponseObject } from '../execution/responseTree.ts';
 import type { CollectedField, SelectionSet } from '../operation/selection.ts';
+import { runtimeTypeOf } from './runtimeType.ts';
 
 /** Writes the JSON text of an operation's data straight from the response tree, by functions generated for the
  *  operation: one for each selection set and runtime type that occurs.
@@ -168,9 +168,8 @@ s += ']';
       const name = object.__typename;
       let write = writers.get(name);
       if (write === undefined) {
-        const named = typeof name === 'string' ? this.#schema.getType(name) : undefined;
-        if (!isObjectType(named) || !this.#schema.isSubType(type, named)) giveUp();
-        write = this.writerOf(set, named);
+        const runtimeType = runtimeTypeOf(this.#schema, type, set, name) ?? giveUp();
+        write = this.writerOf(set, runtimeType);
         writers.set(name, write);
       }
       return write(object);
