@@ -4,17 +4,19 @@ import type { Planner } from '../planning/planner.ts';
 import type { QueryPlan } from '../planning/queryPlan.ts';
 import type { NormalizedOperation } from './normalize.ts';
 import { deferMark, printOperation } from './printOperation.ts';
+import type { SelectionSet } from './selection.ts';
 
 /** What the planner is asked for one operation. */
 export interface PlannerQuestion {
   readonly document: string;
-  /** The same operation without `@defer`, to fall back on where `document` has one. */
+  /** The same operation without `@defer`, to fall back on where `document` has one. Where it has none, though the
+   *  operation does, the executor is to tell the deferred fragments apart. */
   readonly whole: string | undefined;
 }
 
 export interface PlannedOperation {
   readonly plan: QueryPlan;
-  /** False where the operation has deferred fragments that the executor has to tell apart by itself. */
+  /** False where the planner could not tell deferred fragments apart. */
   readonly isSplitByPlanner: boolean;
 }
 
@@ -25,9 +27,15 @@ export function plannerQuestion(
 ): PlannerQuestion | undefined {
   const whole = printOperation(operation, root, { defer: false });
   if (whole === undefined) return undefined;
-  if (deferred.length === 0) return { document: whole, whole: undefined };
+  if (deferred.length === 0 || isSeries(operation, root)) return { document: whole, whole: undefined };
   const document = printOperation(operation, root, { defer: true });
   return document === undefined ? { document: whole, whole: undefined } : { document, whole };
+}
+
+/** The planner would read a deferred part of one mutation again while the next one runs, and perhaps find what
+ *  that one has made of it. */
+function isSeries(operation: OperationDefinitionNode, root: SelectionSet): boolean {
+  return operation.operation === OperationTypeNode.MUTATION && root.selections.length > 1;
 }
 
 /** Errors: `GatewayError` with `PLANNING_FAILED` or `OPERATION_TOO_COMPLEX`. */

@@ -19,7 +19,7 @@ import { introspectionDocument } from './introspection.ts';
 import { type NormalizedOperation, normalizeOperation } from './normalize.ts';
 import { type PlannedOperation, plannerQuestion, planOperation } from './planOperation.ts';
 import type { PreparedOperation } from './preparedOperation.ts';
-import { isAnsweredByGateway } from './printOperation.ts';
+import { deferMark, isAnsweredByGateway } from './printOperation.ts';
 import { coerceVariables, conditionVariables } from './variables.ts';
 
 export interface PrepareOptions {
@@ -180,7 +180,10 @@ export class Preparer {
       shapes: this.#shapesOf(supergraph),
       conditions: TypeConditions.of(supergraph),
     };
-    return planned.isSplitByPlanner ? compileProgram(options) : deferByData({ ...options, root });
+    // Equal questions share a plan, whether or not there is something deferred in the operations that they stand for.
+    const isDivided =
+      deferred.length === 0 || (planned.isSplitByPlanner && question?.document.includes(deferMark) === true);
+    return isDivided ? compileProgram(options) : deferByData({ ...options, root });
   }
 
   #shapesOf(supergraph: Supergraph): FetchShapes {

@@ -1,5 +1,12 @@
-import { Kind, type OperationDefinitionNode, print, visit } from 'graphql';
-import type { Selection, SelectionSet } from './selection.ts';
+import {
+  type GraphQLCompositeType,
+  isAbstractType,
+  Kind,
+  type OperationDefinitionNode,
+  print,
+  visit,
+} from 'graphql';
+import type { FieldSelection, Selection, SelectionSet } from './selection.ts';
 
 export interface PrintOptions {
   /** With false, deferred fragments are printed as ordinary ones. */
@@ -33,6 +40,14 @@ export function printOperation(
     return `{ ${parts.length === 0 ? '__typename' : parts.join(' ')} }`;
   }
 
+  function printInner(set: SelectionSet, type: GraphQLCompositeType | undefined): string {
+    // Which object stands there decides which fragments are announced: that cannot come with one of them. The
+    // planner asks for it by itself, but not where a subgraph knows an interface as an object.
+    return options.defer && isAbstractType(type) && set.dependsOnType && hasDeferred(set.selections)
+      ? printSelections([typenameOf, ...set.selections])
+      : printSelections(set.selections);
+  }
+
   function printSelection(selection: Selection): string {
     switch (selection.kind) {
       case 'Field': {
@@ -44,7 +59,8 @@ export function printOperation(
             ? ''
             : `(${selection.arguments.map((argument) => printUsing(argument)).join(', ')})`;
         const directives = selection.directives.map((directive) => ` ${printUsing(directive)}`).join('');
-        const inner = selection.set === undefined ? '' : ` ${printSelections(selection.set.selections)}`;
+        const { set, compositeType } = selection;
+        const inner = set === undefined ? '' : ` ${printInner(set, compositeType)}`;
         return `${alias}${fieldName}${parameters}${directives}${inner}`;
       }
       case 'Fragment':
@@ -62,6 +78,25 @@ export function printOperation(
     visit(node, { [Kind.VARIABLE]: (variable) => void used.add(variable.name.value) });
     return print(node);
   }
+}
+
+const typenameOf: FieldSelection = {
+  kind: 'Field',
+  responseName: '__typename',
+  internalName: '__typename',
+  fieldName: '__typename',
+  arguments: [],
+  directives: [],
+  compositeType: undefined,
+  set: undefined,
+};
+
+function hasDeferred(selections: readonly Selection[]): boolean {
+  return selections.some(
+    (selection) =>
+      selection.kind === 'Deferred' ||
+      (selection.kind === 'Fragment' && hasDeferred(selection.set.selections)),
+  );
 }
 
 /** Root fields that no subgraph is asked for. Only called for selections of the operation's root. */
