@@ -808,22 +808,3 @@ describe("a library user's Apollo Server plugins", () => {
     expect(body).toBe('{"data":{"greeting":"hello"},"extensions":{"seen":"r1"}}');
   });
 });
-
-describe('a page for browsers', () => {
-  const accept = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8';
-
-  test('answers a browser’s GET where there is one', async () => {
-    await using server = await startScripted(undefined, { page: '<!doctype html><title>GraphiQL</title>' });
-    const page = await exchange(server.url, { method: 'GET', headers: { accept } });
-    expect([page.status, page.headers.get('content-type'), page.body]).toEqual([
-      200,
-      'text/html; charset=utf-8',
-      '<!doctype html><title>GraphiQL</title>',
-    ]);
-  });
-
-  test('is not there where there is none', async () => {
-    await using server = await startScripted();
-    expect((await exchange(server.url, { method: 'GET', headers: { accept } })).status).toBe(400);
-  });
-});

@@ -11,11 +11,9 @@ export function writeAnswer(
   headers: AnswerHeaders,
   text: string,
 ): void {
-  // A buffer, since node encodes a string twice: once to know its length, once to send it.
-  const body = Buffer.from(text);
-  headers['content-length'] = String(body.length);
+  headers['content-length'] = String(Buffer.byteLength(text));
   response.writeHead(status, headers);
-  response.end(body);
+  response.end(text);
 }
 
 /** Writes an answer that has errors only: the request was refused before anything was executed. */

@@ -9,6 +9,7 @@ import { ClientGone, Refusal } from './refusal.ts';
 /** Whether the body is JSON by its `Content-Type`. UTF-8 only: in another encoding the same bytes may say
  *  something else to a proxy that checks them than to us. */
 export function isJsonContentType(contentType: string | undefined): boolean {
+  if (contentType === 'application/json') return true;
   const mediaType = contentType === undefined ? undefined : parseMediaRange(contentType);
   if (mediaType === undefined) return false;
   const charset = mediaType.parameters.get('charset')?.toLowerCase();

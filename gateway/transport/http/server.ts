@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import { GatewayError } from '../../errors.ts';
 import type { OperationLimits } from '../../operation/limits.ts';
+import { addGraphiqlRoutes, graphiqlPage } from '../graphiql/graphiqlFiles.ts';
 import type { SupergraphView } from '../supergraphView.ts';
 import { addAdminRoutes } from './adminRoutes.ts';
 import { type ApolloServerPlugin, createApolloPipeline, type Respond } from './apolloServer.ts';
@@ -37,8 +38,8 @@ export interface HttpServerOptions {
   readonly bufferSize: number;
   /** Characters of operation texts that are remembered: as checked, as parsed, and as persisted, each. */
   readonly rememberedCharacters: number;
-  /** The page for a browser's GET; `undefined` where there is none. */
-  readonly page?: string;
+  /** Where `bundleGraphiql` put its files. With it, a browser's GET of the GraphQL route gets GraphiQL. */
+  readonly graphiqlDirectory?: string;
   readonly plugins?: readonly ApolloServerPlugin<GatewayContext>[];
   readonly unreadyReasons?: () => readonly UnreadyReason[];
   /** Adds routes of other parts before the server listens. */
@@ -88,7 +89,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     bufferSize: options.bufferSize,
     csrf: security.csrf,
     cors: security.cors,
-    page: options.page,
+    page: options.graphiqlDirectory === undefined ? undefined : graphiqlPage,
     inFlight,
     isDraining: () => isDraining,
     log,
@@ -107,6 +108,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   });
   front.server.on('connection', (socket) => inFlight.watch(socket));
   addHealthRoutes(front.routes, health);
+  if (options.graphiqlDirectory !== undefined) addGraphiqlRoutes(front.routes, options.graphiqlDirectory);
   options.addPublicRoutes?.(front.routes);
 
   const back = options.admin === undefined ? undefined : createFront((answerOther) => answerOther);

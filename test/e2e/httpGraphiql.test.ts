@@ -1,0 +1,66 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { bundleGraphiql } from '../../gateway/transport/graphiql/bundle.ts';
+import { exchange } from '../harness/frames.ts';
+import { startScripted } from '../unit/transport/scriptedServer.ts';
+
+const browser = {
+  method: 'GET',
+  headers: { accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' },
+};
+
+let directory: string;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'graphiql-'));
+  await bundleGraphiql(directory);
+});
+
+afterAll(async () => {
+  await rm(directory, { recursive: true });
+});
+
+describe('GraphiQL', () => {
+  test('answers a browser, and everything that its page names is served from here', async () => {
+    await using server = await startScripted(undefined, { graphiqlDirectory: directory });
+    const page = await exchange(server.url, browser);
+    expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
+    const files = Array.from(page.body.matchAll(/(?:src|href)="([^"]+)"/g), ([, path]) => path as string);
+    const served = await Promise.all(
+      files.map(async (path) => {
+        const { status, headers } = await exchange(server.url, { method: 'GET', path });
+        return [path, status, headers.get('content-type')];
+      }),
+    );
+    expect(served).toEqual([
+      ['/graphiql/app.css', 200, 'text/css; charset=utf-8'],
+      ['/graphiql/style.css', 200, 'text/css; charset=utf-8'],
+      ['/graphiql/app.js', 200, 'text/javascript; charset=utf-8'],
+    ]);
+  });
+
+  test.each(['/graphiql/none.js', '/graphiql/..%2f..%2fpackage.js', '/graphiql/'])(
+    'has nothing at %s',
+    async (path) => {
+      await using server = await startScripted(undefined, { graphiqlDirectory: directory });
+      expect((await exchange(server.url, { method: 'GET', path })).status).toBe(404);
+    },
+  );
+
+  test('is not there where it is off', async () => {
+    await using server = await startScripted();
+    expect((await exchange(server.url, browser)).status).toBe(400);
+    expect((await exchange(server.url, { method: 'GET', path: '/graphiql/app.js' })).status).toBe(404);
+  });
+
+  test('leaves the GET of a program alone', async () => {
+    await using server = await startScripted(undefined, { graphiqlDirectory: directory });
+    const path = `/graphql?${new URLSearchParams({ query: '{ greeting }' })}`;
+    const headers = { accept: '*/*', 'apollo-require-preflight': '1' };
+    expect((await exchange(server.url, { method: 'GET', path, headers })).body).toBe(
+      '{"data":{"greeting":"hello"}}',
+    );
+  });
+});
