@@ -1,3 +1,5 @@
+import type { GatewayError, ResponsePath } from '../errors.ts';
+import type { SubgraphErrorEntry } from '../subgraph-client/subgraphClient.ts';
 import type { FetchShape } from './fetchShape.ts';
 import type { FetchStep } from './program.ts';
 import type { TypeRepresentation } from './representations.ts';
@@ -24,6 +26,13 @@ export class EntityTable {
   }
 }
 
+/** What went wrong with an entity. */
+export interface EntityProblem {
+  readonly reason: SubgraphErrorEntry | GatewayError;
+  /** Within the entity; `undefined` for a problem of the whole fetch. */
+  readonly path: ResponsePath | undefined;
+}
+
 /** One entity in one fetch shape. */
 export interface Slot {
   /** The first object that the entity was asked for: others are compared with it. */
@@ -34,6 +43,8 @@ export interface Slot {
   readonly targets: { readonly object: ResponseObject; readonly step: FetchStep }[];
   entity: ResponseObject | undefined;
   isSettled: boolean;
+  /** Told at every place that wants the entity, also at those that come later. */
+  problems: readonly EntityProblem[];
   /** Resolves when the fetch of the entity has ended. */
   settled: Promise<unknown> | undefined;
   /** Another entity with the same look-up key. */
@@ -63,6 +74,7 @@ export class EntitySlots {
       targets: [{ object, step }],
       entity: undefined,
       isSettled: false,
+      problems: [],
       settled: undefined,
       next: ofType.get(key),
     };

@@ -1,13 +1,13 @@
 import { GatewayError, type ResponsePath } from '../errors.ts';
 import type { SubgraphErrorEntry } from '../subgraph-client/subgraphClient.ts';
-import { EntityTable, type Slot } from './entityTable.ts';
+import { type EntityProblem, EntityTable, type Slot } from './entityTable.ts';
 import type { FetchCall, FetchError, FetchResult } from './fetchCall.ts';
 import type { FetchScheduler } from './fetchScheduler.ts';
 import { collectTargetPaths, collectTargets, sharedPrefix } from './flattenPath.ts';
 import type { FetchStep, Program } from './program.ts';
 import type { RequestScope } from './requestScope.ts';
 import { isPlainObject, mergeInto, type ResponseObject } from './responseTree.ts';
-import { applyRewrites } from './rewrites.ts';
+import { applyRewrites, rewritePath } from './rewrites.ts';
 import type { TypeConditions } from './typeConditions.ts';
 
 /** An error of one fetch. Paths are in internal names; shaping turns them into the client's. */
@@ -39,7 +39,9 @@ export class Execution {
   /** No answer so far holds a string with an escape sequence. */
   isEscapeFree = true;
   readonly #options: ExecutionOptions;
-  readonly #entities = new EntityTable();
+  #entities = new EntityTable();
+  /** Fetches take values from above their objects: then equal entities at different places are different objects. */
+  readonly #hasContext: boolean;
   /** Per step: how many steps it still waits for. */
   readonly #waitsFor: number[];
   readonly #dependents: number[][];
@@ -52,6 +54,7 @@ export class Execution {
   constructor(options: ExecutionOptions) {
     this.#options = options;
     const { steps, groups } = options.program;
+    this.#hasContext = steps.some((step) => step.context !== undefined);
     this.#waitsFor = steps.map((step) => step.after.length);
     this.#dependents = steps.map(() => []);
     for (const step of steps) for (const index of step.after) this.#dependents[index]?.push(step.index);
@@ -100,10 +103,18 @@ export class Execution {
   }
 
   #fetchRoot(step: FetchStep): void {
+    const isBelowRoot = step.path.length > 0;
+    if (isBelowRoot && collectTargets(this.tree, step.path).length === 0) {
+      this.#end(step);
+      return;
+    }
+    // What was read before a mutation says nothing about the time after it.
+    if (step.shape.kind === 'mutation') this.#entities = new EntityTable();
     const call: FetchCall = {
       shape: step.shape,
       scope: this.#options.scope,
       group: step.group,
+      isBelowRoot,
       representations: [],
       contextVariables: undefined,
       settle: (result) => this.#guard(step, () => this.#settleRoot(step, result)),
@@ -117,11 +128,24 @@ export class Execution {
       return;
     }
     this.isEscapeFree &&= result.isEscapeFree;
-    for (const error of result.errors) this.#addError(step, error.entry, error.path);
+    this.#addRootErrors(step, result.errors);
     if (isPlainObject(result.data)) {
-      applyRewrites(step.shape.outputRewrites, result.data, undefined, this.#options.conditions);
-      mergeInto(this.tree, result.data, step.shape.keys, this.#options.conditions.isObjectType);
+      const { data } = result;
+      applyRewrites(step.shape.outputRewrites, data, undefined, this.#options.conditions);
+      collectTargets(this.tree, step.path).forEach((target, index) => {
+        const own = index === 0 ? data : structuredClone(data);
+        mergeInto(target, own, step.shape.keys, this.#options.conditions.isObjectType);
+      });
     } else if (result.errors.length === 0) this.#addInvalid(step, 'data is no object');
+  }
+
+  #addRootErrors(step: FetchStep, errors: readonly FetchError[]): void {
+    if (errors.length === 0) return;
+    const places = [...collectTargetPaths(this.tree, step.path).values()].flat();
+    for (const { entry, path } of errors) {
+      const renamed = rewritePath(step.shape.outputRewrites, path);
+      for (const place of places) this.#addError(step, entry, [...place, ...renamed]);
+    }
   }
 
   #fetchEntities(step: FetchStep): void {
@@ -156,6 +180,7 @@ export class Execution {
     const slots = this.#entities.slotsFor(shape, `${representation.key}${context?.key ?? ''}`);
     const fresh: Slot[] = [];
     const texts: string[] = [];
+    const late: TroubledEntity[] = [];
     let foreign: Set<Promise<unknown>> | undefined;
     for (const target of targets) {
       const read = representation.of(target);
@@ -164,6 +189,7 @@ export class Execution {
       if (known !== undefined) {
         if (known.entity !== undefined) this.#merge(step, known, target);
         else known.targets.push({ object: target, step });
+        if (known.problems.length > 0) late.push({ object: target, problems: known.problems });
         if (!known.isSettled && known.step !== step && known.settled !== undefined) {
           foreign ??= new Set();
           foreign.add(known.settled);
@@ -175,11 +201,13 @@ export class Execution {
       texts.push(text);
       fresh.push(slots.add(read, target, step));
     }
+    if (late.length > 0) this.#addProblems(step, late);
     if (fresh.length === 0) return foreign === undefined ? undefined : Promise.all(foreign);
     const settled = this.#options.scheduler.load({
       shape,
       scope: this.#options.scope,
       group: step.group,
+      isBelowRoot: false,
       representations: texts,
       contextVariables: context?.variables,
       settle: (result) => this.#guard(step, () => this.#settleEntities(step, fresh, result)),
@@ -191,7 +219,7 @@ export class Execution {
   #settleEntities(step: FetchStep, slots: readonly Slot[], result: FetchResult): void {
     for (const slot of slots) slot.isSettled = true;
     if (result.kind === 'failed') {
-      for (const owner of stepsOf(slots)) this.#addFailure(owner, result.error);
+      this.#failSlots(slots, [{ reason: result.error, path: undefined }]);
       return;
     }
     this.isEscapeFree &&= result.isEscapeFree;
@@ -204,13 +232,48 @@ export class Execution {
       slot.entity = entity;
       for (const { object, step: owner } of slot.targets) this.#merge(owner, slot, object);
     }
-    if (result.errors.length > 0) this.#addEntityErrors(step, slots, result.errors);
+    if (result.errors.length > 0) this.#settleErrors(step, slots, result.errors);
+  }
+
+  #settleErrors(step: FetchStep, slots: readonly Slot[], errors: readonly FetchError[]): void {
+    const ofFetch: EntityProblem[] = [];
+    const ofSlot = new Map<Slot, EntityProblem[]>();
+    for (const { entry, entity, path } of errors) {
+      const slot = entity === undefined ? undefined : slots[entity];
+      if (slot === undefined) ofFetch.push({ reason: entry, path: undefined });
+      else {
+        const renamed = rewritePath(step.shape.outputRewrites, path);
+        ofSlot.set(slot, [...(ofSlot.get(slot) ?? []), { reason: entry, path: renamed }]);
+      }
+    }
+    this.#failSlots(slots, ofFetch, ofSlot);
+  }
+
+  /** Keeps the problems and tells each step that waits. */
+  #failSlots(
+    slots: readonly Slot[],
+    ofFetch: readonly EntityProblem[],
+    ofSlot: ReadonlyMap<Slot, readonly EntityProblem[]> = new Map(),
+  ): void {
+    const byStep = new Map<FetchStep, TroubledEntity[]>();
+    for (const slot of slots) {
+      const problems = [...ofFetch, ...(ofSlot.get(slot) ?? [])];
+      if (problems.length === 0) continue;
+      slot.problems = problems;
+      for (const { object, step } of slot.targets) {
+        const ofStep = byStep.get(step);
+        if (ofStep === undefined) byStep.set(step, [{ object, problems }]);
+        else ofStep.push({ object, problems });
+      }
+    }
+    for (const [step, troubled] of byStep) this.#addProblems(step, troubled);
   }
 
   #merge(step: FetchStep, slot: Slot, target: ResponseObject): void {
     const entity = slot.entity as ResponseObject;
     // Below another step's path the same objects are enriched by other fetches, perhaps under the same names.
-    const own = slot.step === step || step.shape.isLeafOnly ? entity : step.shape.copy(entity);
+    const own =
+      (slot.step === step && !this.#hasContext) || step.shape.isLeafOnly ? entity : step.shape.copy(entity);
     mergeInto(target, own, step.shape.keys, this.#options.conditions.isObjectType);
   }
 
@@ -239,37 +302,31 @@ export class Execution {
     }
   }
 
-  #addEntityErrors(step: FetchStep, slots: readonly Slot[], errors: readonly FetchError[]): void {
-    const places = new Map<FetchStep, ReturnType<typeof collectTargetPaths>>();
-    for (const { entry, entity, path } of errors) {
-      const slot = entity === undefined ? undefined : slots[entity];
-      if (slot === undefined) {
-        this.#addError(step, entry, sharedPrefix(step.path));
-        continue;
-      }
-      const objects = new Map(slot.targets.map((target) => [target.object, target.step]));
-      for (const [object, owner] of objects) {
-        let ofOwner = places.get(owner);
-        if (ofOwner === undefined) {
-          ofOwner = collectTargetPaths(this.tree, owner.path);
-          places.set(owner, ofOwner);
+  /** One error for each place of an entity, and one for each problem of the whole fetch. */
+  #addProblems(step: FetchStep, troubled: readonly TroubledEntity[]): void {
+    const prefix = sharedPrefix(step.path);
+    const places = collectTargetPaths(this.tree, step.path);
+    const told = new Set<unknown>();
+    for (const { object, problems } of troubled) {
+      const isNew = !told.has(object);
+      told.add(object);
+      for (const { reason, path } of problems) {
+        if (path === undefined) {
+          if (!told.has(reason)) this.#addError(step, reason, prefix);
+          told.add(reason);
+        } else if (isNew) {
+          for (const place of places.get(object) ?? []) this.#addError(step, reason, [...place, ...path]);
         }
-        for (const place of ofOwner.get(object) ?? []) this.#addError(owner, entry, [...place, ...path]);
       }
     }
   }
 
-  #addError(step: FetchStep, entry: SubgraphErrorEntry, path: ResponsePath): void {
-    this.errors.push({ path, subgraph: step.shape.subgraph, reason: entry, group: step.group });
+  #addError(step: FetchStep, reason: SubgraphErrorEntry | GatewayError, path: ResponsePath): void {
+    this.errors.push({ path, subgraph: step.shape.subgraph, reason, group: step.group });
   }
 
   #addFailure(step: FetchStep, error: GatewayError): void {
-    this.errors.push({
-      path: sharedPrefix(step.path),
-      subgraph: step.shape.subgraph,
-      reason: error,
-      group: step.group,
-    });
+    this.#addError(step, error, sharedPrefix(step.path));
   }
 
   #addInternal(step: FetchStep, cause: unknown): void {
@@ -288,6 +345,7 @@ export class Execution {
   }
 }
 
-function stepsOf(slots: readonly Slot[]): Set<FetchStep> {
-  return new Set(slots.flatMap((slot) => slot.targets.map((target) => target.step)));
+interface TroubledEntity {
+  readonly object: ResponseObject;
+  readonly problems: readonly EntityProblem[];
 }

@@ -9,6 +9,9 @@ export interface FetchCall {
   readonly scope: RequestScope;
   /** Calls of different delivery groups never share a request. */
   readonly group: number;
+  /** A root fetch for something that stands below the root, as behind a mutation's `query` field: what it brings
+   *  is for that place and that moment alone. */
+  readonly isBelowRoot: boolean;
   /** JSON texts of the representations, all different; empty for a root fetch. */
   readonly representations: readonly string[];
   /** Values of variables that do not come from the client. */

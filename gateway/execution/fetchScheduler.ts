@@ -13,6 +13,7 @@ export class FetchScheduler {
   readonly #entityRequests: EntityRequests;
   readonly #loaders = new Map<string, DataLoader<FetchCall, undefined, unknown>>();
   readonly #cancels = new Set<() => void>();
+  #isCancelled = false;
 
   constructor(client: SubgraphClient, scope: RequestScope, entityRequests: EntityRequests) {
     this.#client = client;
@@ -38,11 +39,14 @@ export class FetchScheduler {
 
   /** Ends every call under way as far as nobody else waits for it. They are not settled any more. */
   cancel(): void {
+    // Calls that wait for the end of this turn must not be sent after it.
+    this.#isCancelled = true;
     for (const cancel of this.#cancels) cancel();
     this.#cancels.clear();
   }
 
   #sendEntityCalls(calls: readonly FetchCall[]): Promise<undefined[]> {
+    if (this.#isCancelled) return Promise.resolve(calls.map(() => undefined));
     return new Promise((resolve) => {
       const request: EntityRequest = {
         calls: joinEqualShapes(calls),
@@ -62,6 +66,7 @@ export class FetchScheduler {
   }
 
   #sendRootCall(call: FetchCall): Promise<undefined> {
+    if (this.#isCancelled) return Promise.resolve(undefined);
     const { shape } = call;
     return new Promise((resolve) => {
       const finish = (result: FetchResult): void => {
@@ -91,7 +96,9 @@ export class FetchScheduler {
 
 /** A mutation is sent as often as it was asked for. */
 function rootKey(call: FetchCall): unknown {
-  return call.shape.kind === 'mutation' ? call : `${call.shape.id}:${variablesText(call, itself)}`;
+  return call.shape.kind === 'mutation' || call.isBelowRoot
+    ? call
+    : `${call.shape.id}:${variablesText(call, itself)}`;
 }
 
 function itself<T>(value: T): T {
@@ -138,7 +145,8 @@ function joinCalls(calls: readonly FetchCall[]): FetchCall {
   };
 }
 
-/** What of an answer belongs to the representations from `start` to `end`. An error of the whole is the first's. */
+/** What of an answer belongs to the representations from `start` to `end`. An error of the whole is the first's,
+ *  unless there is nothing but the error. */
 function partOf(
   result: Extract<FetchResult, { kind: 'answered' }>,
   start: number,
@@ -149,7 +157,7 @@ function partOf(
     ...result,
     data: Array.isArray(result.data) ? result.data.slice(start, end) : result.data,
     errors: result.errors.flatMap((error) => {
-      if (error.entity === undefined) return isFirst ? [error] : [];
+      if (error.entity === undefined) return isFirst || !Array.isArray(result.data) ? [error] : [];
       return error.entity >= start && error.entity < end ? [{ ...error, entity: error.entity - start }] : [];
     }),
   };

@@ -81,18 +81,21 @@ export class FetchShapes {
   readonly #forget = new FinalizationRegistry<string>((key) => {
     if (this.#shapes.get(key)?.deref() === undefined) this.#shapes.delete(key);
   });
-  #nextId = 0;
 
   shapeOf(node: FetchNode): FetchShape {
     const key = JSON.stringify([node.serviceName, operationText(node), node.outputRewrites ?? []]);
     const known = this.#shapes.get(key)?.deref();
     if (known !== undefined) return known;
-    const shape = new FetchShape(this.#nextId++, node);
+    const shape = new FetchShape(nextId++, node);
     this.#shapes.set(key, new WeakRef(shape));
     this.#forget.register(shape, key);
     return shape;
   }
 }
+
+/** Shapes of all supergraphs are numbered together: while one supergraph replaces another, operations on both
+ *  are under way, and what they send is told apart by these numbers. */
+let nextId = 0;
 
 /** Several entity fetches of one subgraph as one operation: each `_entities` under an alias of its own, each
  *  variable with the fetch's number. */

@@ -47,6 +47,27 @@ function rewriteAt(
   }
 }
 
+/** A path into a subgraph's answer by the names that the output rewrites give. The planner's own aliases mean one
+ *  field each, so type conditions need not be looked at. */
+export function rewritePath(
+  rewrites: readonly FetchDataRewrite[],
+  path: readonly (string | number)[],
+): readonly (string | number)[] {
+  const renamed = [...path];
+  for (const rewrite of rewrites) {
+    if (rewrite.kind !== 'KeyRenamer') continue;
+    const names = rewrite.path.filter((part) => !part.startsWith(typeConditionMark));
+    let depth = 0;
+    for (let i = 0; i < path.length && depth < names.length; i++) {
+      if (typeof path[i] === 'number') continue;
+      if (path[i] !== names[depth]) break;
+      depth += 1;
+      if (depth === names.length) renamed[i] = rewrite.renameKeyTo;
+    }
+  }
+  return renamed;
+}
+
 const typeConditionMark = '... on ';
 
 /** Reads the values that `@fromContext` arguments take from objects above a fetch's targets. */

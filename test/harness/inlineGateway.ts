@@ -1,0 +1,293 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buildSubgraphSchema } from '@apollo/subgraph';
+import { defaultFieldResolver, execute, type GraphQLSchema, isObjectType, parse, validate } from 'graphql';
+import { createGateway, type GatewayOptions } from '../../gateway/gateway.ts';
+import type { IncrementalFormat } from '../../gateway/operation/request.ts';
+import { composeSupergraph } from '../../gateway/supergraph/composeSupergraph.ts';
+import { MultipartReader, RawConnection } from './frames.ts';
+import { Gate } from './gate.ts';
+
+const federation =
+  'extend schema @link(url: "https://specs.apollo.dev/federation/v2.8", import: ["@key", "@requires", "@provides", "@external", "@shareable", "@inaccessible", "@override", "@interfaceObject", "@context", "@fromContext"])\n';
+
+export interface InlineContext {
+  readonly headers: IncomingHttpHeaders;
+}
+
+type Resolver = (parent: never, args: never, context: InlineContext) => unknown;
+
+export interface InlineSubgraph {
+  readonly name: string;
+  /** Without the federation `@link`. */
+  readonly sdl: string;
+  readonly resolvers?: Readonly<Record<string, Readonly<Record<string, Resolver>>>>;
+}
+
+/** A request that a subgraph has received. */
+export interface SubgraphCall {
+  readonly query: string;
+  readonly variables: Readonly<Record<string, unknown>>;
+  readonly headers: IncomingHttpHeaders;
+  /** Resolves when the exchange is over: true if the gateway took all of the answer. */
+  readonly ended: Promise<boolean>;
+}
+
+/** What a subgraph answers instead of what its resolvers say. */
+export type CannedAnswer =
+  | { readonly kind: 'json'; readonly body: unknown; readonly status?: number }
+  | { readonly kind: 'hang' }
+  | { readonly kind: 'reset' };
+
+export interface RunningInlineSubgraph {
+  readonly url: string;
+  readonly calls: readonly SubgraphCall[];
+  /** Every resolution of `Type.field` waits at the gate. */
+  hold(coordinate: string): Gate;
+  /** Overrides answers; `undefined` leaves one to the resolvers. */
+  answerWith(answer: ((call: SubgraphCall) => CannedAnswer | undefined) | undefined): void;
+  /** Resolves when so many calls have come altogether. */
+  called(count: number): Promise<void>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly body: { readonly data?: unknown; readonly errors?: readonly unknown[] };
+}
+
+export interface AskOptions {
+  readonly variables?: Readonly<Record<string, unknown>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+export interface InlineGateway extends AsyncDisposable {
+  readonly url: string;
+  close(): Promise<void>;
+  subgraph(name: string): RunningInlineSubgraph;
+  /** One complete answer. */
+  ask(query: string, options?: AskOptions): Promise<Answer>;
+  /** The payloads as they come. */
+  defer(
+    query: string,
+    options?: AskOptions & { readonly format?: IncrementalFormat },
+  ): Promise<DeferredAnswer>;
+}
+
+export interface StartInlineGatewayOptions {
+  readonly subgraphs: readonly InlineSubgraph[];
+  /** Over what the harness sets: free ports, no log, the composed supergraph. */
+  readonly config?: Partial<GatewayOptions>;
+}
+
+/** Subgraphs of a test's own, each a real HTTP server, and a gateway before them in this process. */
+export async function startInlineGateway(options: StartInlineGatewayOptions): Promise<InlineGateway> {
+  const { config = {} } = options;
+  const cleanups: (() => Promise<unknown>)[] = [];
+  const close = async (): Promise<void> => {
+    for (const cleanup of cleanups.reverse()) await cleanup();
+    cleanups.length = 0;
+  };
+  try {
+    const running = new Map<string, InlineServer>();
+    for (const subgraph of options.subgraphs) {
+      const server = new InlineServer(subgraph);
+      await server.listen();
+      cleanups.push(() => server.close());
+      running.set(subgraph.name, server);
+    }
+    const composed = await composeSupergraph(
+      options.subgraphs.map(({ name, sdl }) => ({
+        name,
+        sdl: federation + sdl,
+        url: (running.get(name) as InlineServer).url,
+      })),
+    );
+    if ('errors' in composed) throw new Error(composed.errors.map(({ message }) => message).join('\n'));
+    const directory = await mkdtemp(join(tmpdir(), 'tributary-inline-'));
+    cleanups.push(() => rm(directory, { recursive: true }));
+    const file = join(directory, 'supergraph.graphql');
+    await writeFile(file, composed.sdl);
+
+    const gateway = await createGateway({
+      listen: { port: 0, drainTimeout: 100 },
+      admin: { port: 0 },
+      supergraph: { file, watch: false },
+      telemetry: { logLevel: 'silent' },
+      ...config,
+    });
+    cleanups.push(() => gateway.close());
+    const { url } = await gateway.start();
+    return {
+      url,
+      subgraph: (name) => running.get(name) as InlineServer,
+      ask: (query, asked) => ask(url, query, asked),
+      defer: (query, asked) => DeferredAnswer.open(url, query, asked),
+      close,
+      [Symbol.asyncDispose]: close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function ask(url: string, query: string, options: AskOptions = {}): Promise<Answer> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'application/json', ...options.headers },
+    body: JSON.stringify({ query, variables: options.variables }),
+    signal: options.signal ?? null,
+  });
+  return { status: response.status, body: (await response.json()) as Answer['body'] };
+}
+
+/** An answer in several payloads over a connection of its own. */
+export class DeferredAnswer implements AsyncDisposable {
+  readonly #connection: RawConnection;
+  readonly #reader = new MultipartReader();
+
+  private constructor(connection: RawConnection) {
+    this.#connection = connection;
+  }
+
+  static async open(
+    url: string,
+    query: string,
+    { format = 'deferSpec=20220824', variables, headers }: AskOptions & { format?: IncrementalFormat } = {},
+  ): Promise<DeferredAnswer> {
+    const connection = await RawConnection.open(url);
+    connection.send({
+      headers: { 'content-type': 'application/json', accept: `multipart/mixed;${format}`, ...headers },
+      body: JSON.stringify({ query, variables }),
+    });
+    return new DeferredAnswer(connection);
+  }
+
+  /** The payloads of the next write. Throws when the stream has ended. */
+  async next(): Promise<readonly unknown[]> {
+    if (!this.#hasHead) await this.#connection.readHead();
+    this.#hasHead = true;
+    const chunk = await this.#connection.readChunk();
+    if (chunk === undefined) throw new Error('There are no more payloads.');
+    return this.#reader.read(chunk);
+  }
+
+  /** All that is still to come, up to the proper end of the stream. */
+  async rest(): Promise<readonly unknown[]> {
+    if (!this.#hasHead) await this.#connection.readHead();
+    this.#hasHead = true;
+    const payloads: unknown[] = [];
+    for (;;) {
+      const chunk = await this.#connection.readChunk();
+      if (chunk === undefined) break;
+      payloads.push(...this.#reader.read(chunk));
+    }
+    this.#reader.assertClosed();
+    return payloads;
+  }
+
+  #hasHead = false;
+
+  /** The client goes away. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#connection[Symbol.asyncDispose]();
+  }
+}
+
+class InlineServer implements RunningInlineSubgraph {
+  readonly calls: SubgraphCall[] = [];
+  readonly #server = createServer((request, response) => void this.#serve(request, response));
+  readonly #schema: GraphQLSchema;
+  readonly #gates = new Map<string, Gate>();
+  readonly #waiting: { readonly count: number; readonly resolve: () => void }[] = [];
+  #override: ((call: SubgraphCall) => CannedAnswer | undefined) | undefined;
+
+  constructor({ sdl, resolvers = {} }: InlineSubgraph) {
+    type Modules = Parameters<typeof buildSubgraphSchema>[0];
+    this.#schema = buildSubgraphSchema({
+      typeDefs: parse(federation + sdl),
+      resolvers,
+    } as unknown as Modules);
+    for (const type of Object.values(this.#schema.getTypeMap())) {
+      if (!isObjectType(type) || type.name.startsWith('_')) continue;
+      for (const field of Object.values(type.getFields())) {
+        const resolve = field.resolve ?? defaultFieldResolver;
+        const coordinate = `${type.name}.${field.name}`;
+        field.resolve = (...parameters) => {
+          const gate = this.#gates.get(coordinate);
+          return gate === undefined ? resolve(...parameters) : gate.pass().then(() => resolve(...parameters));
+        };
+      }
+    }
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/graphql`;
+  }
+
+  listen(): Promise<void> {
+    return new Promise((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+  }
+
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#server.close(() => resolve());
+      this.#server.closeAllConnections();
+    });
+  }
+
+  hold(coordinate: string): Gate {
+    const gate = new Gate();
+    this.#gates.set(coordinate, gate);
+    return gate;
+  }
+
+  answerWith(answer: ((call: SubgraphCall) => CannedAnswer | undefined) | undefined): void {
+    this.#override = answer;
+  }
+
+  called(count: number): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.calls.length >= count) resolve();
+      else this.#waiting.push({ count, resolve });
+    });
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const ended = new Promise<boolean>((resolve) =>
+      response.once('close', () => resolve(response.writableFinished)),
+    );
+    let text = '';
+    for await (const chunk of request) text += chunk;
+    const { query, variables = {} } = JSON.parse(text) as {
+      query: string;
+      variables?: SubgraphCall['variables'];
+    };
+    const call: SubgraphCall = { query, variables, headers: request.headers, ended };
+    this.calls.push(call);
+    for (const { count, resolve } of this.#waiting) if (this.calls.length >= count) resolve();
+
+    const canned = this.#override?.(call);
+    if (canned?.kind === 'hang') return;
+    if (canned?.kind === 'reset') return void request.socket.resetAndDestroy();
+    const body = canned === undefined ? await this.#execute(call) : canned.body;
+    const json = JSON.stringify(body);
+    response.writeHead(canned?.status ?? 200, {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(json),
+    });
+    response.end(json);
+  }
+
+  async #execute({ query, variables, headers }: SubgraphCall): Promise<unknown> {
+    const document = parse(query);
+    const errors = validate(this.#schema, document);
+    if (errors.length > 0) return { errors };
+    const contextValue: InlineContext = { headers };
+    return execute({ schema: this.#schema, document, variableValues: variables, contextValue });
+  }
+}
