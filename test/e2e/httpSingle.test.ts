@@ -808,3 +808,25 @@ describe("a library user's Apollo Server plugins", () => {
     expect(body).toBe('{"data":{"greeting":"hello"},"extensions":{"seen":"r1"}}');
   });
 });
+
+describe('a plugin that makes an answer which cannot be written', () => {
+  test('costs its own request and not the process', async () => {
+    let isBroken = true;
+    await using server = await startScripted(undefined, {
+      plugins: [
+        {
+          requestDidStart: async () => ({
+            willSendResponse: async ({ response }) => {
+              if (isBroken) response.http.headers.set('x-broken', 'line\nbreak');
+            },
+          }),
+        },
+      ],
+    });
+    const broken = await exchange(server.url, { headers: json, body: hello });
+    isBroken = false;
+    const next = await exchange(server.url, { headers: json, body: hello });
+    expect([broken.status, next.status]).toEqual([500, 200]);
+    expect(server.logged).toEqual(['A request failed with an unexpected error']);
+  });
+});

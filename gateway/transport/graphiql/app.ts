@@ -16,4 +16,8 @@ Object.assign(globalThis, {
 const root = document.getElementById('graphiql');
 if (root === null) throw new Error('The page has no element for GraphiQL.');
 const fetcher = createGraphiQLFetcher({ url: location.pathname });
-createRoot(root).render(createElement(GraphiQL, { fetcher }));
+// A link may bring an operation along.
+const query = new URLSearchParams(location.search).get('query');
+createRoot(root).render(
+  createElement(GraphiQL, { fetcher, ...(query === null ? {} : { initialQuery: query }) }),
+);

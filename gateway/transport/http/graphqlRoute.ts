@@ -42,6 +42,11 @@ export function createGraphQLRoute(
     exchange
       .answer()
       .catch((error: unknown) => exchange.answerFailure(error))
+      .catch((error: unknown) => {
+        // The error's own answer could not be written either.
+        options.log.error({ err: error }, 'A request could not be answered');
+        response.destroy();
+      })
       .finally(() => inFlight.end());
   };
 }
@@ -102,7 +107,7 @@ class Exchange {
     await this.#execute(method, body);
   }
 
-  /** Last resort: also what goes wrong while an error is written ends the exchange. */
+  /** The answer to what `answer` threw; nothing for a client that is gone. */
   answerFailure(error: unknown): void {
     if (error instanceof ClientGone || (this.#signal.aborted && this.#signal.reason instanceof ClientGone))
       return;
