@@ -40,8 +40,8 @@ export function formatExecutionError(
   };
 }
 
-/** What the client learns of values that the schema forbids. A null that an error of a subgraph explains is not
- *  told again. */
+/** What the client learns of values that the schema forbids. A null that is explained, by an error of a subgraph
+ *  or by the wrong kind of value in its place, is not told again. */
 export function formatShapeErrors(
   errors: readonly ShapeError[],
   explained: readonly GraphQLFormattedError[],
@@ -49,13 +49,21 @@ export function formatShapeErrors(
   return errors
     .filter(
       (error) =>
-        error.kind === 'invalid' || !explained.some((other) => isRelated(other.path ?? [], error.path)),
+        error.kind === 'invalid' ||
+        !(
+          explained.some((other) => isRelated(other.path ?? [], error.path)) ||
+          errors.some((other) => other.kind === 'invalid' && isSame(other.path, error.path))
+        ),
     )
     .map((error) => ({
       message: error.message,
       path: error.path,
       extensions: { code: error.kind === 'invalid' ? 'SUBGRAPH_INVALID_RESPONSE' : 'INTERNAL_SERVER_ERROR' },
     }));
+}
+
+function isSame(one: ResponsePath, other: ResponsePath): boolean {
+  return one.length === other.length && isRelated(one, other);
 }
 
 /** One of the two paths leads through the other's place. */

@@ -116,6 +116,7 @@ class Shaper {
   #list(elementType: GraphQLOutputType, set: SelectionSet | undefined, value: unknown): Shaped<unknown> {
     if (!Array.isArray(value)) return this.#invalid('a list');
     const list: unknown[] = [];
+    const mark = this.deferred.length;
     for (let i = 0; i < value.length; i++) {
       this.#path.push(i);
       let element = this.#value(elementType, set, value[i]);
@@ -123,7 +124,11 @@ class Shaper {
         element = this.#forbiddenNull('an element of the list');
       this.#path.pop();
       if (element === violation) {
-        if (isNonNullType(elementType)) return violation;
+        if (isNonNullType(elementType)) {
+          // The elements before this one go as well.
+          this.deferred.length = mark;
+          return violation;
+        }
         element = null;
       }
       list.push(element);

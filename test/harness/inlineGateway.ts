@@ -51,6 +51,8 @@ export interface RunningInlineSubgraph {
   answerWith(answer: ((call: SubgraphCall) => CannedAnswer | undefined) | undefined): void;
   /** Resolves when so many calls have come altogether. */
   called(count: number): Promise<void>;
+  /** No gates, no overrides, no calls. */
+  reset(): void;
 }
 
 export interface Answer {
@@ -255,6 +257,13 @@ class InlineServer implements RunningInlineSubgraph {
       if (this.calls.length >= count) resolve();
       else this.#waiting.push({ count, resolve });
     });
+  }
+
+  reset(): void {
+    for (const gate of this.#gates.values()) gate.open();
+    this.#gates.clear();
+    this.#override = undefined;
+    this.calls.length = 0;
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

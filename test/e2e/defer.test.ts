@@ -1,0 +1,421 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import type { IncrementalFormat } from '../../gateway/operation/request.ts';
+import { mergePayloads } from '../harness/frames.ts';
+import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
+
+const products = [
+  { __typename: 'Product', id: '1', name: 'Pan', size: { width: 3 } },
+  { __typename: 'Product', id: '2', name: 'Pot', size: { width: 4 } },
+];
+const productOf = ({ id }: { id: string }): unknown => products.find((product) => product.id === id);
+
+const subgraphs = [
+  {
+    name: 'products',
+    sdl: `
+      type Query { product(id: ID!): Product products: [Product!]! things: [Thing!]! count: Int }
+      type Mutation { rename(id: ID!, name: String!): Product touch: Int }
+      interface Thing { name: String }
+      type Product implements Thing @key(fields: "id") { id: ID! name: String size: Size }
+      type Size { width: Int }
+      type Folder implements Thing { name: String }
+    `,
+    resolvers: {
+      Query: {
+        product: (_: never, args: never) => productOf(args),
+        products: () => products,
+        things: () => [products[0], { __typename: 'Folder', name: 'F' }, products[1]],
+        count: () => 2,
+      },
+      Mutation: {
+        rename: (_: never, { id, name }: never) => ({ ...(productOf({ id }) as object), name }),
+        touch: () => 1,
+      },
+      Product: { __resolveReference: productOf },
+    },
+  },
+  {
+    name: 'reviews',
+    sdl: `
+      type Query { topReviews: [Review!]! }
+      type Review @key(fields: "id") { id: ID! body: String product: Product author: Person }
+      type Person @key(fields: "id") { id: ID! }
+      type Product @key(fields: "id") {
+        id: ID!
+        name: String @external
+        heading: String @requires(fields: "name")
+        reviews: [Review!]
+      }
+    `,
+    resolvers: {
+      Query: {
+        topReviews: () => [
+          { id: 'r1', body: 'good', product: { id: '1' }, author: { id: 'a1' } },
+          { id: 'r2', body: 'bad', product: { id: '2' }, author: { id: 'a1' } },
+        ],
+      },
+      Product: {
+        heading: ({ name }: never) => `About ${name}`,
+        reviews: ({ id }: never) => [{ id: `r${id}`, body: `review of ${id}`, author: { id: `a${id}` } }],
+      },
+    },
+  },
+  {
+    name: 'slow',
+    sdl: `
+      type Query { weather: String }
+      type Product @key(fields: "id") { id: ID! score: Int! note: String related: [Product!] }
+      type Person @key(fields: "id") { id: ID! nick: String }
+    `,
+    resolvers: {
+      Query: { weather: () => 'fine' },
+      Product: {
+        score: ({ id }: never) => Number(id) * 10,
+        note: ({ id }: never) => `note ${id}`,
+        related: ({ id }: never) => [{ id: id === '1' ? '2' : '1' }],
+      },
+      Person: { nick: ({ id }: never) => `nick ${id}` },
+    },
+  },
+];
+
+let gateway: InlineGateway;
+beforeAll(async () => {
+  gateway = await startInlineGateway({ subgraphs });
+});
+afterAll(() => gateway.close());
+afterEach(() => {
+  for (const { name } of subgraphs) gateway.subgraph(name).reset();
+});
+
+describe('the first payload', () => {
+  test.each<[IncrementalFormat, unknown, unknown]>([
+    [
+      'deferSpec=20220824',
+      { data: { product: { name: 'Pan' } }, hasNext: true },
+      {
+        incremental: [{ data: { note: 'note 1' }, path: ['product'], label: 'late' }],
+        hasNext: false,
+      },
+    ],
+    [
+      'incrementalSpec=v0.2',
+      {
+        data: { product: { name: 'Pan' } },
+        pending: [{ id: '0', path: ['product'], label: 'late' }],
+        hasNext: true,
+      },
+      {
+        incremental: [{ id: '0', data: { note: 'note 1' } }],
+        completed: [{ id: '0' }],
+        hasNext: false,
+      },
+    ],
+  ])('comes before a held deferred fetch answers, as %s', async (format, first, last) => {
+    const gate = gateway.subgraph('slow').hold('Product.note');
+    const query = '{ product(id: "1") { name ... @defer(label: "late") { note } } }';
+    await using answer = await gateway.defer(query, { format });
+    expect(await answer.next()).toEqual([first]);
+    gate.open();
+    expect(await answer.rest()).toEqual([last]);
+  });
+
+  test('comes early as well where the planner cannot split the operation', async () => {
+    const gate = gateway.subgraph('reviews').hold('Product.heading');
+    await using answer = await gateway.defer('{ topReviews { id ... @defer { product { heading } } } }');
+    expect(await answer.next()).toEqual([
+      { data: { topReviews: [{ id: 'r1' }, { id: 'r2' }] }, hasNext: true },
+    ]);
+    gate.open();
+    expect(await answer.rest()).toEqual([
+      {
+        incremental: [
+          { data: { product: { heading: 'About Pan' } }, path: ['topReviews', 0] },
+          { data: { product: { heading: 'About Pot' } }, path: ['topReviews', 1] },
+        ],
+        hasNext: false,
+      },
+    ]);
+  });
+
+  test('travels with a deferred field that its own fetch brings, which is a payload of its own', async () => {
+    await using answer = await gateway.defer('{ product(id: "1") { name size { ... @defer { width } } } }');
+    expect(await answer.next()).toEqual([
+      { data: { product: { name: 'Pan', size: {} } }, hasNext: true },
+      { incremental: [{ data: { width: 3 }, path: ['product', 'size'] }], hasNext: false },
+    ]);
+    expect(await answer.rest()).toEqual([]);
+  });
+
+  test('is complete, and the only one, where nothing was there to be deferred', async () => {
+    await using answer = await gateway.defer('{ product(id: "none") { name ... @defer { note } } }');
+    expect(await answer.rest()).toEqual([{ data: { product: null }, hasNext: false }]);
+  });
+
+  test('is everything where a condition puts the deferral out', async () => {
+    await using answer = await gateway.defer(
+      'query ($late: Boolean! = false) { product(id: "1") { name ... @defer(if: $late) { note } } }',
+    );
+    expect(await answer.rest()).toEqual([
+      { data: { product: { name: 'Pan', note: 'note 1' } }, hasNext: false },
+    ]);
+  });
+
+  test('has what the parent selects, and the older format repeats it in the fragment', async () => {
+    const query = '{ product(id: "1") { name ... @defer { name note } } }';
+    await using older = await gateway.defer(query);
+    expect(await older.rest()).toEqual([
+      { data: { product: { name: 'Pan' } }, hasNext: true },
+      { incremental: [{ data: { name: 'Pan', note: 'note 1' }, path: ['product'] }], hasNext: false },
+    ]);
+    await using newer = await gateway.defer(query, { format: 'incrementalSpec=v0.2' });
+    expect((await newer.rest()).at(-1)).toEqual({
+      incremental: [{ id: '0', data: { note: 'note 1' } }],
+      completed: [{ id: '0' }],
+      hasNext: false,
+    });
+  });
+});
+
+describe('deferred fragments', () => {
+  test('within each other come from the outside in, even if the inner one is ready first', async () => {
+    const gate = gateway.subgraph('slow').hold('Product.note');
+    const query = `{ product(id: "1") { name ... @defer(label: "outer") { note
+      ... @defer(label: "inner") { reviews { body } } } } }`;
+    await using answer = await gateway.defer(query, { format: 'incrementalSpec=v0.2' });
+    expect(await answer.next()).toEqual([
+      {
+        data: { product: { name: 'Pan' } },
+        pending: [{ id: '0', path: ['product'], label: 'outer' }],
+        hasNext: true,
+      },
+    ]);
+    await gate.arrived();
+    await gateway.subgraph('reviews').called(1);
+    gate.open();
+    expect(await answer.rest()).toEqual([
+      {
+        pending: [{ id: '1', path: ['product'], label: 'inner' }],
+        incremental: [{ id: '0', data: { note: 'note 1' } }],
+        completed: [{ id: '0' }],
+        hasNext: true,
+      },
+      {
+        incremental: [{ id: '1', data: { reviews: [{ body: 'review of 1' }] } }],
+        completed: [{ id: '1' }],
+        hasNext: false,
+      },
+    ]);
+  });
+
+  test('that overlap each bring all of their own fields', async () => {
+    const query = `{ product(id: "1") {
+      ... @defer(label: "a") { name note }
+      ... @defer(label: "b") { note reviews { body } } } }`;
+    await using answer = await gateway.defer(query);
+    const payloads = await answer.rest();
+    expect(payloads[0]).toEqual({ data: { product: {} }, hasNext: true });
+    expect(mergePayloads(payloads)).toEqual({
+      data: { product: { name: 'Pan', note: 'note 1', reviews: [{ body: 'review of 1' }] } },
+    });
+    const parts = payloads.slice(1).flatMap((payload) => (payload as { incremental: unknown[] }).incremental);
+    expect(parts).toEqual(
+      expect.arrayContaining([
+        { data: { name: 'Pan', note: 'note 1' }, path: ['product'], label: 'a' },
+        { data: { note: 'note 1', reviews: [{ body: 'review of 1' }] }, path: ['product'], label: 'b' },
+      ]),
+    );
+    expect(parts).toHaveLength(2);
+  });
+
+  test('in a list give one entry for each element', async () => {
+    await using answer = await gateway.defer('{ products { id ... @defer { note } } }');
+    expect(await answer.rest()).toEqual([
+      { data: { products: [{ id: '1' }, { id: '2' }] }, hasNext: true },
+      {
+        incremental: [
+          { data: { note: 'note 1' }, path: ['products', 0] },
+          { data: { note: 'note 2' }, path: ['products', 1] },
+        ],
+        hasNext: false,
+      },
+    ]);
+  });
+
+  test('on one type of an interface concern the objects of that type', async () => {
+    await using answer = await gateway.defer('{ things { name ... on Product @defer { note } } }');
+    expect(await answer.rest()).toEqual([
+      { data: { things: [{ name: 'Pan' }, { name: 'F' }, { name: 'Pot' }] }, hasNext: true },
+      {
+        incremental: [
+          { data: { note: 'note 1' }, path: ['things', 0] },
+          { data: { note: 'note 2' }, path: ['things', 2] },
+        ],
+        hasNext: false,
+      },
+    ]);
+  });
+
+  test('of several root fields come as each is ready', async () => {
+    const first = gateway.subgraph('slow').hold('Query.weather');
+    const second = gateway.subgraph('reviews').hold('Query.topReviews');
+    await using answer = await gateway.defer(
+      '{ count ... @defer(label: "w") { weather } ... @defer(label: "r") { topReviews { id } } }',
+    );
+    expect(await answer.next()).toEqual([{ data: { count: 2 }, hasNext: true }]);
+    second.open();
+    expect(await answer.next()).toEqual([
+      {
+        incremental: [{ data: { topReviews: [{ id: 'r1' }, { id: 'r2' }] }, path: [], label: 'r' }],
+        hasNext: true,
+      },
+    ]);
+    first.open();
+    expect(await answer.rest()).toEqual([
+      { incremental: [{ data: { weather: 'fine' }, path: [], label: 'w' }], hasNext: false },
+    ]);
+  });
+
+  test('with everything in them leave an empty object first', async () => {
+    const gate = gateway.subgraph('products').hold('Query.count');
+    await using answer = await gateway.defer('{ ... @defer { count } }');
+    expect(await answer.next()).toEqual([{ data: {}, hasNext: true }]);
+    gate.open();
+    expect(await answer.rest()).toEqual([
+      { incremental: [{ data: { count: 2 }, path: [] }], hasNext: false },
+    ]);
+  });
+
+  test('below a mutation follow it, and the mutation is sent once', async () => {
+    const gate = gateway.subgraph('slow').hold('Product.note');
+    await using answer = await gateway.defer(
+      'mutation { rename(id: "1", name: "Wok") { name ... @defer { note } } }',
+    );
+    expect(await answer.next()).toEqual([{ data: { rename: { name: 'Wok' } }, hasNext: true }]);
+    gate.open();
+    expect(await answer.rest()).toEqual([
+      { incremental: [{ data: { note: 'note 1' }, path: ['rename'] }], hasNext: false },
+    ]);
+    expect(
+      gateway.subgraph('products').calls.filter(({ query }) => query.startsWith('mutation')),
+    ).toHaveLength(1);
+  });
+
+  test('at the root of a mutation are sent once as well', async () => {
+    await using answer = await gateway.defer(
+      'mutation { touch ... @defer { rename(id: "1", name: "Wok") { name } } }',
+    );
+    expect(mergePayloads(await answer.rest())).toEqual({ data: { touch: 1, rename: { name: 'Wok' } } });
+    const sent = gateway.subgraph('products').calls.map(({ query }) => query);
+    expect(sent.join().match(/touch/g)).toHaveLength(1);
+    expect(sent.join().match(/rename/g)).toHaveLength(1);
+  });
+
+  test('with eight conditions are planned once for the values at hand', async () => {
+    const names = Array.from({ length: 8 }, (_, n) => `v${n}`);
+    const query = `query (${names.map((name) => `$${name}: Boolean!`).join(' ')}) { product(id: "1") { name
+      ${names.map((name, n) => `... @defer(if: $${name}) { n${n}: note }`).join(' ')} } }`;
+    const variables = Object.fromEntries(names.map((name, n) => [name, n % 2 === 0]));
+    await using answer = await gateway.defer(query, { variables });
+    const payloads = await answer.rest();
+    expect(payloads[0]).toEqual({
+      data: { product: { name: 'Pan', n1: 'note 1', n3: 'note 1', n5: 'note 1', n7: 'note 1' } },
+      hasNext: true,
+    });
+    expect(Object.keys((mergePayloads(payloads).data as { product: object }).product)).toHaveLength(9);
+  });
+
+  test('are left out of the account for a client that takes one answer only', async () => {
+    const { body } = await gateway.ask('{ product(id: "1") { name ... @defer { note } } }');
+    expect(body).toEqual({ data: { product: { name: 'Pan', note: 'note 1' } } });
+  });
+});
+
+describe('a deferred fragment that fails', () => {
+  const failed = { kind: 'json', body: { errors: [{ message: 'secret words' }], data: null } } as const;
+  const masked = {
+    message: 'A subgraph answered with an error.',
+    path: ['product'],
+    extensions: { code: 'SUBGRAPH_ERROR' },
+  };
+
+  test('tells its error in its own payload and leaves the rest whole', async () => {
+    gateway.subgraph('slow').answerWith(() => failed);
+    await using answer = await gateway.defer('{ product(id: "1") { name ... @defer { note } } }');
+    expect(await answer.rest()).toEqual([
+      { data: { product: { name: 'Pan' } }, hasNext: true },
+      { incremental: [{ data: { note: null }, path: ['product'], errors: [masked] }], hasNext: false },
+    ]);
+  });
+
+  test.each<[IncrementalFormat, unknown]>([
+    [
+      'deferSpec=20220824',
+      { incremental: [{ data: null, path: ['product'], errors: [masked] }], hasNext: false },
+    ],
+    ['incrementalSpec=v0.2', { completed: [{ id: '0', errors: [masked] }], hasNext: false }],
+  ])('with a non-null field is null at its boundary, as %s', async (format, last) => {
+    gateway.subgraph('slow').answerWith(() => failed);
+    await using answer = await gateway.defer('{ product(id: "1") { name ... @defer { score } } }', {
+      format,
+    });
+    expect((await answer.rest()).at(-1)).toEqual(last);
+  });
+
+  test('fails at the places that are concerned, not at those beside them', async () => {
+    gateway.subgraph('slow').answerWith(() => ({
+      kind: 'json',
+      body: {
+        data: { _entities: [{ score: 1 }, null] },
+        errors: [{ message: 'no', path: ['_entities', 1, 'score'] }],
+      },
+    }));
+    await using answer = await gateway.defer('{ products { id ... @defer { score } } }');
+    expect((await answer.rest()).at(-1)).toEqual({
+      incremental: [
+        { data: { score: 1 }, path: ['products', 0] },
+        { data: null, path: ['products', 1], errors: [{ ...masked, path: ['products', 1, 'score'] }] },
+      ],
+      hasNext: false,
+    });
+  });
+
+  test('tells the error again where the first payload had the same trouble', async () => {
+    gateway.subgraph('slow').answerWith(() => failed);
+    await using answer = await gateway.defer(
+      '{ product(id: "1") { note ... @defer { reviews { body } again: note } } }',
+    );
+    const payloads = await answer.rest();
+    expect(payloads[0]).toEqual({ data: { product: { note: null } }, errors: [masked], hasNext: true });
+    expect(mergePayloads(payloads).data).toEqual({
+      product: { note: null, reviews: [{ body: 'review of 1' }], again: null },
+    });
+  });
+
+  test('is not announced below a list that a null took away', async () => {
+    gateway.subgraph('products').answerWith(() => ({
+      kind: 'json',
+      body: { data: { product: { __typename: 'Product', id: '1' } } },
+    }));
+    gateway
+      .subgraph('slow')
+      .answerWith(({ query }) =>
+        query.includes('related')
+          ? {
+              kind: 'json',
+              body: { data: { _entities: [{ related: [{ __typename: 'Product', id: '2' }, null] }] } },
+            }
+          : undefined,
+      );
+    await using answer = await gateway.defer('{ product(id: "1") { related { id ... @defer { note } } } }', {
+      format: 'incrementalSpec=v0.2',
+    });
+    expect(await answer.rest()).toEqual([
+      {
+        data: { product: { related: null } },
+        errors: [expect.objectContaining({ path: ['product', 'related', 1] })],
+        hasNext: false,
+      },
+    ]);
+  });
+});
