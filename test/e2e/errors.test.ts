@@ -1,0 +1,335 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import {
+  type CannedAnswer,
+  type InlineGateway,
+  type SubgraphCall,
+  startInlineGateway,
+} from '../harness/inlineGateway.ts';
+
+const subgraphs = [
+  {
+    name: 'products',
+    sdl: `
+      type Query {
+        product: Product
+        strict: Product!
+        products: [Product]
+        allOrNone: [Product!]
+        grid: [[Product!]]
+        plain: Plain
+        plainList: [Plain!]!
+        hit: Hit
+      }
+      type Mutation { nullable(n: Int): Int strictly(n: Int): Int! }
+      type Product @key(fields: "id") { id: ID! name: String maker: Maker }
+      type Maker @key(fields: "id") { id: ID! }
+      type Plain { int: Int float: Float text: String flag: Boolean id: ID kind: Kind plain: Plain strictInt: Int! }
+      enum Kind { ONE TWO HIDDEN @inaccessible }
+      union Hit = Plain | Product | Secret
+      type Secret @inaccessible { code: Int }
+    `,
+    resolvers: {
+      Query: {
+        product: () => ({ id: '1', name: 'Pan', maker: { id: 'm' } }),
+        strict: () => ({ id: '1', name: 'Pan' }),
+        products: () => ['1', '2', '1'].map((id) => ({ id, name: `n${id}` })),
+        allOrNone: () => ['1', '2'].map((id) => ({ id })),
+        grid: () => [[{ id: '1' }], [{ id: '2' }, { id: '1' }]],
+        plain: () => ({ int: 1 }),
+      },
+      Mutation: {
+        nullable: (_: never, { n }: never) => {
+          if (n === 2) throw new Error('second fails');
+          return n;
+        },
+        strictly: () => {
+          throw new Error('fails');
+        },
+      },
+    },
+  },
+  {
+    name: 'stock',
+    sdl: `
+      type Query { weather: String! }
+      type Product @key(fields: "id") { id: ID! stock: Int sure: Int! shelf: Shelf parts: [Part] partsSure: [Part!] }
+      type Maker @key(fields: "id") { id: ID! rank: Int! }
+      type Shelf { row: Int! }
+      type Part { code: Int! }
+    `,
+    resolvers: {
+      Product: {
+        stock: ({ id }: never) => {
+          if (id === '1') throw new Error('database at 10.0.0.1 is down');
+          return 5;
+        },
+        sure: ({ id }: never) => {
+          if (id === '1') throw new Error('unsure');
+          return 7;
+        },
+        shelf: () => ({ row: null }),
+        parts: () => [{ code: 1 }, { code: null }],
+        partsSure: () => [{ code: 1 }, { code: null }],
+      },
+      Maker: { rank: () => null },
+    },
+  },
+];
+
+const masked = { message: 'A subgraph answered with an error.', extensions: { code: 'SUBGRAPH_ERROR' } };
+const failedAt = (...path: (string | number)[]): unknown => ({ ...masked, path });
+
+let gateway: InlineGateway;
+beforeAll(async () => {
+  gateway = await startInlineGateway({ subgraphs });
+});
+afterAll(() => gateway.close());
+afterEach(() => {
+  for (const { name } of subgraphs) gateway.subgraph(name).reset();
+});
+
+function answerOnce(subgraph: string, body: unknown, status = 200): void {
+  gateway.subgraph(subgraph).answerWith((): CannedAnswer => ({ kind: 'json', body, status }));
+}
+
+describe('an error of a subgraph', () => {
+  test("stands at the client's place: aliases, list indices, and every place of the entity", async () => {
+    const { body } = await gateway.ask('{ all: products { name inStock: stock } }');
+    expect(body).toEqual({
+      data: {
+        all: [
+          { name: 'n1', inStock: null },
+          { name: 'n2', inStock: 5 },
+          { name: 'n1', inStock: null },
+        ],
+      },
+      errors: [failedAt('all', 0, 'inStock'), failedAt('all', 2, 'inStock')],
+    });
+  });
+
+  test('stands at each path that one entity is asked for at', async () => {
+    const { body } = await gateway.ask('{ product { stock } products { stock } }');
+    expect(body).toEqual({
+      data: { product: { stock: null }, products: [{ stock: null }, { stock: 5 }, { stock: null }] },
+      errors: expect.arrayContaining([
+        failedAt('product', 'stock'),
+        failedAt('products', 0, 'stock'),
+        failedAt('products', 2, 'stock'),
+      ]),
+    });
+    expect(body.errors).toHaveLength(3);
+  });
+
+  test.each([
+    ['{ product { name sure } }', { product: null }, [['product', 'sure']]],
+    ['{ strict { name sure } }', null, [['strict', 'sure']]],
+    [
+      '{ products { sure } }',
+      { products: [null, { sure: 7 }, null] },
+      [
+        ['products', 0, 'sure'],
+        ['products', 2, 'sure'],
+      ],
+    ],
+    ['{ allOrNone { sure } }', { allOrNone: null }, [['allOrNone', 0, 'sure']]],
+    [
+      '{ grid { sure } }',
+      { grid: [null, null] },
+      [
+        ['grid', 0, 0, 'sure'],
+        ['grid', 1, 1, 'sure'],
+      ],
+    ],
+  ] as const)('on a non-null field takes the nearest nullable parent: %s', async (query, data, paths) => {
+    const { body } = await gateway.ask(query);
+    expect(body).toEqual({ data, errors: paths.map((path) => failedAt(...path)) });
+  });
+
+  test('keeps what else there is, when a fetch fails as a whole', async () => {
+    answerOnce('stock', { data: null, errors: [{ message: 'all is lost' }] });
+    const { body } = await gateway.ask('{ products { name stock } plain { int } }');
+    expect(body).toEqual({
+      data: {
+        products: [
+          { name: 'n1', stock: null },
+          { name: 'n2', stock: null },
+          { name: 'n1', stock: null },
+        ],
+        plain: { int: 1 },
+      },
+      errors: [failedAt('products')],
+    });
+  });
+});
+
+describe('a null where none may be', () => {
+  test.each([
+    ['{ product { shelf { row } } }', { product: { shelf: null } }, 'Shelf.row', ['product', 'shelf', 'row']],
+    [
+      '{ product { parts { code } } }',
+      { product: { parts: [{ code: 1 }, null] } },
+      'Part.code',
+      ['product', 'parts', 1, 'code'],
+    ],
+    [
+      '{ product { partsSure { code } } }',
+      { product: { partsSure: null } },
+      'Part.code',
+      ['product', 'partsSure', 1, 'code'],
+    ],
+    [
+      '{ product { maker { rank } } }',
+      { product: { maker: null } },
+      'Maker.rank',
+      ['product', 'maker', 'rank'],
+    ],
+    ['{ w: weather product { name } }', null, 'Query.weather', ['w']],
+  ])('goes up to the nearest nullable place: %s', async (query, data, field, path) => {
+    // The subgraphs answer without an error of their own, as lenient servers do.
+    gateway
+      .subgraph('stock')
+      .answerWith(({ query: asked }) => ({ kind: 'json', body: { data: lenient(asked) } }));
+    const { body } = await gateway.ask(query);
+    expect(body).toEqual({
+      data,
+      errors: [
+        {
+          message: `Cannot return null for non-nullable field ${field}.`,
+          path,
+          extensions: { code: 'INTERNAL_SERVER_ERROR' },
+        },
+      ],
+    });
+  });
+
+  function lenient(asked: string): unknown {
+    if (asked.includes('weather')) return { weather: null };
+    const parts = [{ code: 1 }, { code: null }];
+    return { _entities: [{ shelf: { row: null }, parts, partsSure: parts, rank: null }] };
+  }
+});
+
+describe('a value of the wrong kind', () => {
+  test.each([
+    ['{ plain { int } }', { plain: { int: 'many' } }, ['plain', 'int'], 'a value of type Int'],
+    ['{ plain { int } }', { plain: { int: 2 ** 40 } }, ['plain', 'int'], 'a value of type Int'],
+    ['{ plain { float } }', { plain: { float: {} } }, ['plain', 'float'], 'a value of type Float'],
+    ['{ plain { text } }', { plain: { text: ['x'] } }, ['plain', 'text'], 'a value of type String'],
+    ['{ plain { flag } }', { plain: { flag: 'yes' } }, ['plain', 'flag'], 'a value of type Boolean'],
+    ['{ plain { id } }', { plain: { id: 1.5 } }, ['plain', 'id'], 'a value of type ID'],
+    ['{ plain { plain { int } } }', { plain: { plain: [{ int: 1 }] } }, ['plain', 'plain'], 'an object'],
+    ['{ plain { plain { int } } }', { plain: { plain: 'x' } }, ['plain', 'plain'], 'an object'],
+    ['{ list: products { name } }', { list: { name: 'x' } }, ['list'], 'a list'],
+    ['{ list: products { name } }', { list: 'x' }, ['list'], 'a list'],
+  ] as const)('is null with an error: %s answered with %j', async (query, data, path, expected) => {
+    answerOnce('products', { data });
+    const { body } = await gateway.ask(query);
+    expect(body.errors).toEqual([
+      {
+        message: `A subgraph's answer has another kind of value where ${expected} belongs.`,
+        path,
+        extensions: { code: 'SUBGRAPH_INVALID_RESPONSE' },
+      },
+    ]);
+    expect(
+      path.reduce<unknown>((value, key) => (value as Record<string, unknown>)[key], body.data),
+    ).toBeNull();
+  });
+
+  test('is one error where it may not be null', async () => {
+    answerOnce('products', { data: { plain: { strictInt: 'many' } } });
+    const { body } = await gateway.ask('{ plain { strictInt } }');
+    expect(body).toEqual({
+      data: { plain: null },
+      errors: [expect.objectContaining({ path: ['plain', 'strictInt'] })],
+    });
+  });
+
+  test('that the API hides is null without an error: enum values and types', async () => {
+    answerOnce('products', { data: { plain: { kind: 'HIDDEN' }, hit: { __typename: 'Secret', code: 1 } } });
+    const { body } = await gateway.ask('{ plain { kind } hit { __typename ... on Plain { int } } }');
+    expect(body).toEqual({ data: { plain: { kind: null }, hit: null } });
+  });
+
+  test('that no schema knows is null as well', async () => {
+    answerOnce('products', { data: { plain: { kind: 'SEVEN' }, hit: { __typename: 'Nothing' } } });
+    const { body } = await gateway.ask('{ plain { kind } hit { __typename ... on Plain { int } } }');
+    expect(body).toEqual({ data: { plain: { kind: null }, hit: null } });
+  });
+});
+
+describe('an answer that is none', () => {
+  const invalid = 'SUBGRAPH_INVALID_RESPONSE';
+  test.each<[string, CannedAnswer, string]>([
+    ['too few entities', { kind: 'json', body: { data: { _entities: [] } } }, invalid],
+    ['too many entities', { kind: 'json', body: { data: { _entities: [{}, {}, {}] } } }, invalid],
+    ['no list of entities', { kind: 'json', body: { data: { _entities: {} } } }, invalid],
+    ['no entities at all', { kind: 'json', body: { data: {} } }, invalid],
+    ['no GraphQL', { kind: 'json', body: [] }, invalid],
+    ['a reset connection', { kind: 'reset' }, 'SUBGRAPH_UNREACHABLE'],
+    ['an error of a proxy', { kind: 'json', body: { oops: true }, status: 503 }, 'SUBGRAPH_UNREACHABLE'],
+  ])('has a code and says nothing of the inside: %s', async (_, answer, code) => {
+    gateway.subgraph('stock').answerWith(() => answer);
+    const { body } = await gateway.ask('{ product { name stock } }');
+    expect(body).toEqual({
+      data: { product: { name: 'Pan', stock: null } },
+      errors: [
+        { message: expect.any(String), path: ['product'], extensions: expect.objectContaining({ code }) },
+      ],
+    });
+    expect(JSON.stringify(body)).not.toMatch(/127\.0\.0\.1|ECONN|node_modules|stack|_entities/);
+  });
+
+  test.each([
+    ['attempt', { attempt: '50ms', deadline: '5s' }, 'SUBGRAPH_TIMEOUT'],
+    ['deadline', { attempt: '50ms', deadline: '50ms' }, 'DEADLINE_EXCEEDED'],
+  ])('that does not come within the %s limit is told as %j', async (_, timeouts, code) => {
+    await using own = await startInlineGateway({
+      subgraphs,
+      config: { subgraphs: { all: { timeouts } } },
+    });
+    own.subgraph('stock').answerWith(() => ({ kind: 'hang' }));
+    const { body } = await own.ask('{ product { name stock } }');
+    expect(body).toEqual({
+      data: { product: { name: 'Pan', stock: null } },
+      errors: [{ message: expect.any(String), path: ['product'], extensions: { code } }],
+    });
+  });
+});
+
+describe("the configuration's word on what clients may see", () => {
+  test.each([
+    [
+      { exposeSubgraphErrors: true },
+      { message: 'database at 10.0.0.1 is down', extensions: { code: 'SUBGRAPH_ERROR' } },
+    ],
+    [
+      { exposeSubgraphs: true },
+      { message: masked.message, extensions: { code: 'SUBGRAPH_ERROR', subgraph: 'stock' } },
+    ],
+    [{}, masked],
+  ])('%j', async (security, shown) => {
+    await using own = await startInlineGateway({ subgraphs, config: { security } });
+    const { body } = await own.ask('{ product { stock } }');
+    expect(body).toEqual({
+      data: { product: { stock: null } },
+      errors: [{ ...shown, path: ['product', 'stock'] }],
+    });
+  });
+});
+
+describe('mutations', () => {
+  const fieldsAsked = (calls: readonly SubgraphCall[]): string[] =>
+    calls.map(({ query }) => query.replaceAll(/\s/g, ''));
+
+  test('go on after a nullable one has failed', async () => {
+    const { body } = await gateway.ask('mutation { a: nullable(n: 1) b: nullable(n: 2) c: nullable(n: 3) }');
+    expect(body).toEqual({ data: { a: 1, b: null, c: 3 }, errors: [failedAt('b')] });
+    expect(fieldsAsked(gateway.subgraph('products').calls)).toHaveLength(1);
+  });
+
+  test('are null as a whole when a non-null one has failed', async () => {
+    const { body } = await gateway.ask('mutation { a: nullable(n: 1) strictly }');
+    expect(body).toEqual({ data: null, errors: [failedAt('strictly')] });
+  });
+});
