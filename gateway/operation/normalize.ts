@@ -17,13 +17,7 @@ import {
 } from 'graphql';
 import { GatewayError } from '../errors.ts';
 import type { InternalNames } from './internalNames.ts';
-import {
-  type DeferredFragment,
-  type FieldSelection,
-  type FragmentSelection,
-  type Selection,
-  SelectionSet,
-} from './selection.ts';
+import { type DeferredFragment, type FieldSelection, type Selection, SelectionSet } from './selection.ts';
 
 export interface NormalizeOptions {
   readonly schema: GraphQLSchema;
@@ -74,21 +68,16 @@ export function normalizeOperation(options: NormalizeOptions): NormalizedOperati
     enclosing: number | undefined,
   ): Selection[] {
     const fields = new Map<string, { nodes: FieldNode[]; field: FieldNode }>();
-    const conditional = new Map<string, { type: GraphQLCompositeType; sources: SelectionSetNode[] }>();
-    const order: (string | { readonly condition: string } | DeferredFragment)[] = [];
+    const order: (string | ConditionalSources | DeferredFragment)[] = [];
     for (const source of sources) gather(source);
 
     return order.map((entry): Selection => {
       if (typeof entry === 'string') return fieldOf(entry);
       if ('kind' in entry) return entry;
-      const { type, sources: inner } = conditional.get(entry.condition) as {
-        type: GraphQLCompositeType;
-        sources: SelectionSetNode[];
-      };
       return {
         kind: 'Fragment',
-        typeCondition: type,
-        set: new SelectionSet(expand(inner, narrow(parentType, type), enclosing)),
+        typeCondition: entry.type,
+        set: new SelectionSet(expand(entry.sources, narrow(parentType, entry.type), enclosing)),
       };
     });
 
@@ -128,13 +117,22 @@ export function normalizeOperation(options: NormalizeOptions): NormalizedOperati
         } else if (!decides) {
           gather(fragment.selectionSet);
         } else {
-          const known = conditional.get(condition.name);
-          if (known === undefined) {
-            conditional.set(condition.name, { type: condition, sources: [fragment.selectionSet] });
-            order.push({ condition: condition.name });
-          } else known.sources.push(fragment.selectionSet);
+          const known = mergeable(condition);
+          if (known === undefined) order.push({ type: condition, sources: [fragment.selectionSet] });
+          else known.sources.push(fragment.selectionSet);
         }
       }
+    }
+
+    /** A fragment with this condition to which another can be added without changing the order of fields. */
+    function mergeable(condition: GraphQLCompositeType): ConditionalSources | undefined {
+      for (const entry of order.toReversed()) {
+        if (typeof entry === 'string') return undefined;
+        if ('kind' in entry) continue;
+        if (entry.type === condition) return entry;
+        if (canHold(entry.type, condition)) return undefined;
+      }
+      return undefined;
     }
 
     function deferredOf(
@@ -244,13 +242,52 @@ function isCondition(directive: DirectiveNode): boolean {
   return directive.name.value === 'skip' || directive.name.value === 'include';
 }
 
+/** Fragments with one type condition that stand together. */
+interface ConditionalSources {
+  readonly type: GraphQLCompositeType;
+  readonly sources: SelectionSetNode[];
+}
+
 /** Fields selected unconditionally on one object, by response name. */
 type VisibleFields = ReadonlyMap<string, FieldSelection>;
+
+const nothing: VisibleFields = new Map();
+
+/** What else is selected on the same object. */
+interface Surroundings {
+  readonly all: VisibleFields;
+  /** Of that, what stands before. A later field does not take the place of an earlier one: the answer's keys are
+   *  in the order of the document. */
+  readonly before: VisibleFields;
+}
 
 /** Takes out of each fragment of a selection set what the set itself selects on the same object. */
 function subtractFromFragments(selections: readonly Selection[]): readonly Selection[] {
   if (selections.every((selection) => selection.kind === 'Field')) return selections;
-  return withoutVisibleInFragments(selections, visibleFields(selections, new Map()));
+  return subtract(selections, { all: nothing, before: nothing });
+}
+
+/** What is left of `selections` where the surroundings are selected anyway. */
+function subtract(selections: readonly Selection[], around: Surroundings): readonly Selection[] {
+  const all = visibleFields(selections, around.all);
+  const before = new Map(around.before);
+  const inFragments = new Map<GraphQLCompositeType, VisibleFields>();
+  return selections.flatMap((selection): Selection[] => {
+    if (selection.kind === 'Field') {
+      const left = fieldWithout(selection, around.before);
+      if (!before.has(selection.responseName)) before.set(selection.responseName, selection);
+      return left === undefined ? [] : [left];
+    }
+    if (selection.kind === 'Deferred') {
+      const left = subtract(selection.own.selections, { all, before: all });
+      return [{ ...selection, own: new SelectionSet(left) }];
+    }
+    const inner = selection.set.selections;
+    const same = inFragments.get(selection.typeCondition) ?? nothing;
+    const left = subtract(inner, { all, before: new Map([...same, ...before]) });
+    inFragments.set(selection.typeCondition, visibleFields(inner, same));
+    return left.length === 0 ? [] : [{ ...selection, set: new SelectionSet(left) }];
+  });
 }
 
 function visibleFields(selections: readonly Selection[], outer: VisibleFields): VisibleFields {
@@ -263,38 +300,13 @@ function visibleFields(selections: readonly Selection[], outer: VisibleFields): 
   return visible;
 }
 
-function withoutVisibleInFragments(
-  selections: readonly Selection[],
-  visible: VisibleFields,
-): readonly Selection[] {
-  return selections.flatMap((selection): Selection[] => {
-    if (selection.kind === 'Field') return [selection];
-    if (selection.kind === 'Deferred') return [deferredWithout(selection, visible)];
-    const left = subtract(selection.set.selections, visible);
-    return left.length === 0 ? [] : [fragmentWith(selection, left)];
-  });
-}
-
-/** What is left of `selections` when `visible` is selected on the same object anyway. */
-function subtract(selections: readonly Selection[], visible: VisibleFields): readonly Selection[] {
-  const kept = selections.flatMap((selection): Selection[] => {
-    if (selection.kind !== 'Field') return [selection];
-    const same = visible.get(selection.responseName);
-    if (same === undefined || !isSameField(same, selection)) return [selection];
-    if (selection.set === undefined || same.set === undefined) return [];
-    const inner = subtract(selection.set.selections, visibleFields(same.set.selections, new Map()));
-    return inner.length === 0 ? [] : [{ ...selection, set: new SelectionSet(inner) }];
-  });
-  // Fragments inside see both what is around them and what stands beside them.
-  return withoutVisibleInFragments(kept, visibleFields(kept, visible));
-}
-
-function fragmentWith(fragment: FragmentSelection, selections: readonly Selection[]): FragmentSelection {
-  return { ...fragment, set: new SelectionSet(selections) };
-}
-
-function deferredWithout(fragment: DeferredFragment, visible: VisibleFields): DeferredFragment {
-  return { ...fragment, own: new SelectionSet(subtract(fragment.own.selections, visible)) };
+function fieldWithout(field: FieldSelection, visible: VisibleFields): FieldSelection | undefined {
+  const same = visible.get(field.responseName);
+  if (same === undefined || !isSameField(same, field)) return field;
+  if (field.set === undefined || same.set === undefined) return undefined;
+  const around = visibleFields(same.set.selections, nothing);
+  const left = subtract(field.set.selections, { all: around, before: around });
+  return left.length === 0 ? undefined : { ...field, set: new SelectionSet(left) };
 }
 
 function isSameField(one: FieldSelection, other: FieldSelection): boolean {
