@@ -99,7 +99,14 @@ function hasDeferred(selections: readonly Selection[]): boolean {
   );
 }
 
-/** Root fields that no subgraph is asked for. Only called for selections of the operation's root. */
+/** Root fields that no subgraph is asked for, and fragments of nothing else. Only called for selections of the operation's root. */
 export function isAnsweredByGateway(selection: Selection): boolean {
-  return selection.kind === 'Field' && selection.fieldName.startsWith('__');
+  switch (selection.kind) {
+    case 'Field':
+      return selection.fieldName.startsWith('__');
+    case 'Fragment':
+      return selection.set.selections.every(isAnsweredByGateway);
+    case 'Deferred':
+      return selection.own.selections.every(isAnsweredByGateway);
+  }
 }
