@@ -10,15 +10,22 @@ export interface Answer {
   readonly errors: readonly GraphQLFormattedError[];
 }
 
-/** `__proto__` is a name like any other in GraphQL and in JSON, but not in comparing and merging objects by the
- *  usual means: tests read it under a name that no operation can have. */
+/** `__proto__` and `constructor` are names like any other in GraphQL and in JSON, but not in merging and comparing
+ *  objects by the usual means: these tests read them as names that no operation can have. */
 export function readJson(text: string): unknown {
   return JSON.parse(readable(text));
 }
 
 export function readable(text: string): string {
-  return text.replaceAll('"__proto__"', '"(proto)"');
+  return text.replace(inheritedNames, '"($1)"');
 }
+
+/** A response name as it is in what `readJson` gives. */
+export function readableName(name: string): string {
+  return name in Object.prototype ? `(${name})` : name;
+}
+
+const inheritedNames = new RegExp(`"(${Object.getOwnPropertyNames(Object.prototype).join('|')})"`, 'g');
 
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

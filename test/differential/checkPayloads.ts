@@ -1,5 +1,5 @@
 import { type DocumentNode, type FragmentDefinitionNode, Kind, type SelectionSetNode } from 'graphql';
-import { isJsonObject, type JsonObject, type Path } from './answer.ts';
+import { isJsonObject, type JsonObject, type Path, readableName } from './answer.ts';
 import { firstOf } from './compareAnswers.ts';
 
 interface Delivery {
@@ -75,7 +75,8 @@ function placesOfLabels(document: DocumentNode): Map<string | undefined, Set<str
   function visit(set: SelectionSetNode, names: readonly string[]): void {
     for (const node of set.selections) {
       if (node.kind === Kind.FIELD) {
-        if (node.selectionSet) visit(node.selectionSet, [...names, (node.alias ?? node.name).value]);
+        if (node.selectionSet)
+          visit(node.selectionSet, [...names, readableName((node.alias ?? node.name).value)]);
         continue;
       }
       const defer = node.directives?.find(({ name }) => name.value === 'defer');

@@ -1,0 +1,341 @@
+import {
+  type ArgumentNode,
+  astFromValue,
+  type FieldNode,
+  type GraphQLArgument,
+  type GraphQLCompositeType,
+  type GraphQLField,
+  type GraphQLInputField,
+  type GraphQLInputType,
+  type GraphQLSchema,
+  getNamedType,
+  isAbstractType,
+  isCompositeType,
+  isEnumType,
+  isInputObjectType,
+  isListType,
+  isNonNullType,
+  isObjectType,
+  isRequiredArgument,
+  isRequiredInputField,
+  isUnionType,
+  Kind,
+  type NamedTypeNode,
+  parse,
+  parseType,
+  print,
+  type SelectionNode,
+  type SelectionSetNode,
+  typeFromAST,
+  type ValueNode,
+  validate,
+} from 'graphql';
+import { createRandom, type Random } from '../../subgraphs/shared/random.ts';
+import { argumentValues } from './argumentValues.ts';
+import type { Trial } from './askGateway.ts';
+
+/** A valid query over the schema, the same for the same seed. */
+export function generateOperation(schema: GraphQLSchema, seed: number): Trial {
+  const random = createRandom(seed);
+  for (;;) {
+    const trial = new Generator(schema, random).generate();
+    // Fields of one response name may meet in ways that the generator does not foresee.
+    if (validate(schema, parse(trial.source)).length === 0) return trial;
+  }
+}
+
+/** Names that a gateway could take for something else. */
+const nastyAliases = [
+  '__proto__',
+  'constructor',
+  'toString',
+  'hasOwnProperty',
+  '__typename',
+  'id',
+  'upc',
+  'code',
+  'slug',
+  'username',
+  'name',
+  'product',
+  'warehouse',
+  'price',
+  'averageRating',
+  'brand',
+  '_entities',
+  '_e0',
+  'representations',
+  '_alias_name_id',
+];
+
+/** What one selection set and the fragments in it have taken: response names, each with its field. */
+type Scope = Map<string, { readonly field: string; readonly inner: Scope }>;
+
+interface VariableDefinition {
+  readonly name: string;
+  readonly type: string;
+  readonly fallback: ValueNode | undefined;
+}
+
+class Generator {
+  readonly #schema: GraphQLSchema;
+  readonly #random: Random;
+  readonly #definitions: VariableDefinition[] = [];
+  readonly #variables: Record<string, unknown> = {};
+  readonly #fragments: { readonly name: string; readonly type: GraphQLCompositeType; text: string }[] = [];
+  /** The planner merges fields by response name and takes no heed of arguments, so that `price` and `weight` with
+   *  arguments of their own spoil what `shippingEstimate` requires: a known wrong case, with fixtures of its own.
+   *  An operation has either the one or the others under their own names. */
+  readonly #estimates: boolean;
+  /** Fields that may still be added. */
+  #left: number;
+
+  constructor(schema: GraphQLSchema, random: Random) {
+    this.#schema = schema;
+    this.#random = random;
+    this.#estimates = random.chance(0.4);
+    this.#left = random.integer(5, 45);
+  }
+
+  generate(): Trial {
+    const root = this.#schema.getQueryType() as GraphQLCompositeType;
+    const body = print(this.#set(root, 0, new Map()));
+    const fragments = this.#fragments.map(({ text }) => text);
+    const definitions = this.#definitions.map(
+      ({ name, type, fallback }) =>
+        `$${name}: ${type}${fallback === undefined ? '' : ` = ${print(fallback)}`}`,
+    );
+    const head = definitions.length === 0 ? 'query Generated' : `query Generated(${definitions.join(', ')})`;
+    return { source: [`${head} ${body}`, ...fragments].join('\n\n'), variables: this.#variables };
+  }
+
+  #set(type: GraphQLCompositeType, depth: number, scope: Scope): SelectionSetNode {
+    const random = this.#random;
+    const selections: SelectionNode[] = [];
+    const count = depth === 0 ? random.integer(1, 3) : random.integer(1, 5);
+    for (let i = 0; i < count && this.#left > 0; i++) {
+      const isFragment = isUnionType(type)
+        ? random.chance(0.9)
+        : random.chance(isAbstractType(type) ? 0.5 : 0.2);
+      const selection = isFragment ? this.#fragment(type, depth, scope) : this.#field(type, depth, scope);
+      if (selection !== undefined) selections.push(selection);
+    }
+    if (selections.length === 0) selections.push(this.#typename(scope));
+    return { kind: Kind.SELECTION_SET, selections };
+  }
+
+  #typename(scope: Scope): FieldNode {
+    const taken = scope.get('__typename');
+    const isFree = taken === undefined || taken.field === '__typename';
+    const alias = isFree ? undefined : `type${scope.size}`;
+    scope.set(alias ?? '__typename', { field: '__typename', inner: new Map() });
+    return fieldNode(alias, '__typename', [], undefined);
+  }
+
+  #field(type: GraphQLCompositeType, depth: number, scope: Scope): FieldNode | undefined {
+    const random = this.#random;
+    if (isUnionType(type) || random.chance(0.08)) return this.#conditional(this.#typename(scope));
+    const fields = Object.values(type.getFields()).filter((field) => this.#isWanted(type, field, depth));
+    if (fields.length === 0) return undefined;
+    const field = random.pick(fields);
+    this.#left--;
+    const args = this.#arguments(`${type.name}.${field.name}`, field.args);
+    const signature = `${field.name}(${args.map((arg) => print(arg)).join()})`;
+    const responseName = this.#responseName(type, field, signature, scope);
+    const known = scope.get(responseName) ?? { field: signature, inner: new Map() };
+    scope.set(responseName, known);
+    const inner = getNamedType(field.type);
+    return this.#conditional(
+      fieldNode(
+        responseName === field.name ? undefined : responseName,
+        field.name,
+        args,
+        isCompositeType(inner) ? this.#set(inner, depth + 1, known.inner) : undefined,
+      ),
+    );
+  }
+
+  #isWanted(type: GraphQLCompositeType, field: GraphQLField<unknown, unknown>, depth: number): boolean {
+    if (!this.#estimates && field.name === 'shippingEstimate') return false;
+    // Root fields without a bound on their size, and with it on that of the answer.
+    if (type.name === 'Query' && field.name === 'warehouses') return this.#random.chance(0.3);
+    return depth < 6 || !isCompositeType(getNamedType(field.type));
+  }
+
+  #responseName(
+    type: GraphQLCompositeType,
+    field: GraphQLField<unknown, unknown>,
+    signature: string,
+    scope: Scope,
+  ): string {
+    const random = this.#random;
+    const mustAlias = this.#estimates && (field.name === 'price' || field.name === 'weight');
+    const own = 'getFields' in type ? Object.keys(type.getFields()) : [];
+    const wanted = random.chance(0.3)
+      ? random.pick(random.chance(0.5) ? nastyAliases : [...own, `my_${field.name}`])
+      : field.name;
+    const name = mustAlias && wanted === field.name ? `plain_${field.name}` : wanted;
+    const taken = scope.get(name);
+    return taken === undefined || taken.field === signature
+      ? name
+      : `${name.replace(/^_+/, '')}_${scope.size}`;
+  }
+
+  #fragment(type: GraphQLCompositeType, depth: number, scope: Scope): SelectionNode | undefined {
+    const random = this.#random;
+    const known = this.#fragments.filter(
+      (fragment) => fragment.text !== '' && this.#canHold(type, fragment.type),
+    );
+    if (known.length > 0 && random.chance(0.3)) {
+      return this.#conditional({
+        kind: Kind.FRAGMENT_SPREAD,
+        name: { kind: Kind.NAME, value: random.pick(known).name },
+      });
+    }
+    const condition = random.chance(0.25) ? undefined : random.pick(this.#conditionsFor(type));
+    if (condition !== undefined && random.chance(0.4)) {
+      const fragment = { name: `F${this.#fragments.length}`, type: condition, text: '' };
+      this.#fragments.push(fragment);
+      const set = this.#set(condition, depth + 1, scope);
+      fragment.text = `fragment ${fragment.name} on ${condition.name} ${print(set)}`;
+      return this.#conditional({
+        kind: Kind.FRAGMENT_SPREAD,
+        name: { kind: Kind.NAME, value: fragment.name },
+      });
+    }
+    return this.#conditional({
+      kind: Kind.INLINE_FRAGMENT,
+      ...(condition === undefined
+        ? {}
+        : {
+            typeCondition: { kind: Kind.NAMED_TYPE, name: { kind: Kind.NAME, value: condition.name } },
+          }),
+      selectionSet: this.#set(condition ?? type, depth + 1, scope),
+    });
+  }
+
+  /** Types that an object of the type can have as well. */
+  #conditionsFor(type: GraphQLCompositeType): readonly GraphQLCompositeType[] {
+    return Object.values(this.#schema.getTypeMap()).filter(
+      (other): other is GraphQLCompositeType =>
+        isCompositeType(other) && !other.name.startsWith('__') && this.#canHold(type, other),
+    );
+  }
+
+  #canHold(type: GraphQLCompositeType, other: GraphQLCompositeType): boolean {
+    const possible = new Set(this.#possibleTypes(type));
+    return this.#possibleTypes(other).some((name) => possible.has(name));
+  }
+
+  #possibleTypes(type: GraphQLCompositeType): readonly string[] {
+    return isObjectType(type) ? [type.name] : this.#schema.getPossibleTypes(type).map(({ name }) => name);
+  }
+
+  #conditional<T extends SelectionNode>(node: T): T {
+    const random = this.#random;
+    if (!random.chance(0.08)) return node;
+    const value = random.chance(0.6)
+      ? `$${this.#variable('Boolean!', random.chance(0.7))}`
+      : String(random.chance(0.7));
+    const directive = parse(`{ x @${random.chance(0.5) ? 'include' : 'skip'}(if: ${value}) }`, {
+      noLocation: true,
+    }).definitions[0];
+    if (directive?.kind !== Kind.OPERATION_DEFINITION) throw new Error('No operation was parsed');
+    return { ...node, directives: directive.selectionSet.selections[0]?.directives ?? [] };
+  }
+
+  #arguments(place: string, args: readonly GraphQLArgument[]): ArgumentNode[] {
+    return args
+      .filter((arg) => isRequiredArgument(arg) || arg.name === 'first' || this.#random.chance(0.4))
+      .map((arg) => ({
+        kind: Kind.ARGUMENT,
+        name: { kind: Kind.NAME, value: arg.name },
+        value: this.#value(`${place}(${arg.name}`, arg),
+      }));
+  }
+
+  #value(place: string, { name, type }: GraphQLArgument | GraphQLInputField): ValueNode {
+    if (!this.#random.chance(0.35)) return this.#literal(place, name, type, true);
+    const value = this.#plain(place, name, type);
+    return variableNode(this.#variable(String(type), value));
+  }
+
+  /** Defines one and gives it the value, by its default at times. */
+  #variable(type: string, value: unknown): string {
+    const name = `v${this.#definitions.length}`;
+    const byDefault = this.#random.chance(0.3);
+    const inputType = typeFromAST(
+      this.#schema,
+      parseType(type) as NamedTypeNode,
+    ) as unknown as GraphQLInputType;
+    this.#definitions.push({
+      name,
+      type,
+      fallback: byDefault ? (astFromValue(value, inputType) as ValueNode) : undefined,
+    });
+    if (!byDefault || this.#random.chance(0.2)) this.#variables[name] = value;
+    return name;
+  }
+
+  #literal(place: string, name: string, type: GraphQLInputType, mayVary: boolean): ValueNode {
+    if (isNonNullType(type)) return this.#literal(place, name, type.ofType, mayVary);
+    if (isInputObjectType(type)) {
+      return {
+        kind: Kind.OBJECT,
+        fields: this.#inputFields(type).map((field) => ({
+          kind: Kind.OBJECT_FIELD,
+          name: { kind: Kind.NAME, value: field.name },
+          value: mayVary
+            ? this.#value(`${type.name}.${field.name}`, field)
+            : this.#literal(`${type.name}.${field.name}`, field.name, field.type, false),
+        })),
+      };
+    }
+    return astFromValue(this.#plain(place, name, type), type) as ValueNode;
+  }
+
+  #plain(place: string, name: string, type: GraphQLInputType): unknown {
+    const random = this.#random;
+    if (isNonNullType(type)) return this.#plain(place, name, type.ofType);
+    if (isListType(type)) {
+      return Array.from({ length: random.integer(0, 3) }, () => this.#plain(place, name, type.ofType));
+    }
+    if (isInputObjectType(type)) {
+      return Object.fromEntries(
+        this.#inputFields(type).map((field) => [
+          field.name,
+          this.#plain(`${type.name}.${field.name}`, field.name, field.type),
+        ]),
+      );
+    }
+    if (isEnumType(type)) return random.pick(type.getValues()).name;
+    if (type.name === 'Boolean') return random.chance(0.5);
+    const values = argumentValues[place] ?? argumentValues[name];
+    if (values === undefined) throw new Error(`argumentValues.ts has nothing for ${place}`);
+    return random.pick(values);
+  }
+
+  #inputFields(type: Extract<GraphQLInputType, { getFields(): unknown }>): readonly GraphQLInputField[] {
+    const fields = Object.values(type.getFields()) as GraphQLInputField[];
+    return fields.filter((field) => isRequiredInputField(field) || this.#random.chance(0.4));
+  }
+}
+
+function variableNode(name: string): ValueNode {
+  return { kind: Kind.VARIABLE, name: { kind: Kind.NAME, value: name } };
+}
+
+function fieldNode(
+  alias: string | undefined,
+  name: string,
+  args: readonly ArgumentNode[],
+  selectionSet: SelectionSetNode | undefined,
+): FieldNode {
+  return {
+    kind: Kind.FIELD,
+    ...(alias === undefined ? {} : { alias: { kind: Kind.NAME, value: alias } }),
+    name: { kind: Kind.NAME, value: name },
+    arguments: args,
+    ...(selectionSet === undefined ? {} : { selectionSet }),
+  };
+}
