@@ -92,7 +92,9 @@ export class Pipeline {
     } finally {
       request.signal.removeEventListener('abort', abort);
     }
-    return singleResponse(operation, execution, this.#options.errorPolicy);
+    const outcome = singleResponse(operation, execution, this.#options.errorPolicy);
+    execution.release();
+    return outcome;
   }
 
   async #respondIncrementally(

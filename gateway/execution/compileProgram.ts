@@ -1,7 +1,7 @@
 import type { DeferredPlace } from '../operation/normalize.ts';
 import type { ConditionNode, DeferNode, FetchNode, PlanNode, QueryPlan } from '../planning/queryPlan.ts';
 import type { FetchShapes } from './fetchShape.ts';
-import { type FlattenPath, parseFlattenPath } from './flattenPath.ts';
+import { createCollect, type FlattenPath, parseFlattenPath } from './flattenPath.ts';
 import type { DeliveryGroup, FetchStep, Program } from './program.ts';
 import { RepresentationReader } from './representations.ts';
 import { ContextReader } from './rewrites.ts';
@@ -80,7 +80,14 @@ export function compileProgram(options: CompileOptions): Program {
 
   function addStep(fetch: FetchNode, path: FlattenPath, after: readonly number[], group: number): number {
     const index = steps.length;
-    steps.push({ index, ...stepParts(fetch, shapes, conditions), path, after, group });
+    steps.push({
+      index,
+      ...stepParts(fetch, shapes, conditions),
+      path,
+      collect: createCollect(path),
+      after,
+      group,
+    });
     stepsOfGroup[group]?.push(index);
     if (fetch.id !== undefined) stepById.set(fetch.id, index);
     return index;

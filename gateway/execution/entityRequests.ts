@@ -1,5 +1,6 @@
 import DataLoader from 'dataloader';
 import { GatewayError } from '../errors.ts';
+import { deadlineExceeded } from '../subgraph-client/callFailure.ts';
 import type {
   CancelSubgraphCall,
   SubgraphClient,
@@ -90,6 +91,7 @@ export class EntityRequests {
     const { fused } = first;
     const { subgraph } = fused;
     const batch = new RepresentationBatch(waiting);
+    const deadline = Math.max(...waiting.map((request) => request.deadline));
     return new Promise((resolve) => {
       let left = waiting.length;
       let cancelCall: CancelSubgraphCall | undefined;
@@ -97,11 +99,13 @@ export class EntityRequests {
         request.onCancel = () => {
           left -= 1;
           if (left === 0) {
+            stopWatching();
             cancelCall?.();
             resolve();
           }
         };
       }
+      const stopWatching = watchDeadlines(waiting, deadline);
       cancelCall = this.#client.send(
         {
           subgraph,
@@ -110,12 +114,13 @@ export class EntityRequests {
           headers: first.scope.headersFor(subgraph),
           requestId: first.scope.requestId,
           traceparent: first.scope.traceparent,
-          deadline: Math.max(...waiting.map((request) => request.scope.deadlineFor(subgraph))),
+          deadline,
         },
         {
           onResponse: (response) => {
             // One `_entities` that fails as a whole takes the others of the request with it: asked alone, they answer.
             if (fused.shapes.length > 1 && !isPlainObject(response.data)) {
+              stopWatching();
               void this.#sendApart(waiting).then(resolve);
               return;
             }
@@ -132,6 +137,7 @@ export class EntityRequests {
       );
 
       function finish(): void {
+        stopWatching();
         for (const request of waiting) request.finish();
         resolve();
       }
@@ -141,6 +147,7 @@ export class EntityRequests {
   async #sendApart(requests: readonly PendingRequest[]): Promise<void> {
     await Promise.all(
       requests.map(async (request) => {
+        if (request.isCancelled) return;
         const alone = request.calls.map(
           (call) =>
             new PendingRequest({ calls: [call], scope: request.scope, done() {} }, this.#fuse([call])),
@@ -197,15 +204,51 @@ class PendingRequest {
     return JSON.stringify([subgraph, this.scope.headersFor(subgraph).key, ids, variables]);
   }
 
+  get deadline(): number {
+    return this.scope.deadlineFor(this.fused.subgraph);
+  }
+
   cancel(): void {
     if (this.isCancelled) return;
     this.isCancelled = true;
     this.onCancel?.();
   }
 
+  /** Its time is over; the others of a common request may have more. */
+  expire(): void {
+    if (this.isCancelled) return;
+    const failure = toFailure(deadlineExceeded(this.fused.subgraph));
+    for (const call of this.calls) call.settle(failure);
+    this.#done();
+    this.cancel();
+  }
+
   finish(): void {
     this.onCancel = undefined;
     if (!this.isCancelled) this.#done();
+  }
+}
+
+/** Keeps the deadlines of those whose time is over before `latest`, the deadline of the call itself. Returns
+ *  what ends the watch. */
+function watchDeadlines(requests: readonly PendingRequest[], latest: number): () => void {
+  let open = requests.filter((request) => request.deadline < latest);
+  let timer: NodeJS.Timeout | undefined;
+  arm();
+  return () => clearTimeout(timer);
+
+  function arm(): void {
+    if (open.length === 0) return;
+    const next = Math.min(...open.map((request) => request.deadline));
+    timer = setTimeout(expire, Math.max(0, Math.ceil(next - performance.now())));
+  }
+
+  function expire(): void {
+    const now = performance.now();
+    const late = open.filter((request) => request.deadline <= now);
+    open = open.filter((request) => request.deadline > now);
+    arm();
+    for (const request of late) request.expire();
   }
 }
 

@@ -24,6 +24,11 @@ export class EntityTable {
     }
     return slots;
   }
+
+  clear(): void {
+    for (const ofShape of this.#byShape.values()) for (const slots of ofShape.values()) slots.clear();
+    this.#byShape.clear();
+  }
 }
 
 /** What went wrong with an entity. */
@@ -53,6 +58,11 @@ export interface Slot {
 
 export class EntitySlots {
   readonly #byType = new Map<string, Map<unknown, Slot>>();
+
+  clear(): void {
+    for (const ofType of this.#byType.values()) ofType.clear();
+    this.#byType.clear();
+  }
 
   find(read: TypeRepresentation, object: ResponseObject): Slot | undefined {
     let slot = this.#byType.get(read.typename)?.get(read.lookupKey(object));

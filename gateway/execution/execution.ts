@@ -3,10 +3,10 @@ import type { SubgraphErrorEntry } from '../subgraph-client/subgraphClient.ts';
 import { type EntityProblem, EntityTable, type Slot } from './entityTable.ts';
 import type { FetchCall, FetchError, FetchResult } from './fetchCall.ts';
 import type { FetchScheduler } from './fetchScheduler.ts';
-import { collectTargetPaths, collectTargets, sharedPrefix } from './flattenPath.ts';
+import { collectTargetPaths, sharedPrefix } from './flattenPath.ts';
 import type { FetchStep, Program } from './program.ts';
 import type { RequestScope } from './requestScope.ts';
-import { isPlainObject, mergeInto, type ResponseObject } from './responseTree.ts';
+import { isPlainObject, type ResponseObject } from './responseTree.ts';
 import { applyRewrites, rewritePath } from './rewrites.ts';
 import type { TypeConditions } from './typeConditions.ts';
 
@@ -80,6 +80,14 @@ export class Execution {
     this.#options.scheduler.cancel();
   }
 
+  /** Lets go of everything, once the answer is written: this object may be old by now, and what an old object
+   *  holds outlives it until the next full garbage collection. */
+  release(): void {
+    this.#isEnded = true;
+    for (const key of Object.keys(this.tree)) this.tree[key] = undefined;
+    this.#entities.clear();
+  }
+
   #run(step: FetchStep): void {
     if (this.#isEnded) return;
     if (step.representation === undefined) this.#fetchRoot(step);
@@ -104,7 +112,7 @@ export class Execution {
 
   #fetchRoot(step: FetchStep): void {
     const isBelowRoot = step.path.length > 0;
-    if (isBelowRoot && collectTargets(this.tree, step.path).length === 0) {
+    if (isBelowRoot && step.collect(this.tree).length === 0) {
       this.#end(step);
       return;
     }
@@ -132,9 +140,9 @@ export class Execution {
     if (isPlainObject(result.data)) {
       const { data } = result;
       applyRewrites(step.shape.outputRewrites, data, undefined, this.#options.conditions);
-      collectTargets(this.tree, step.path).forEach((target, index) => {
+      step.collect(this.tree).forEach((target, index) => {
         const own = index === 0 ? data : structuredClone(data);
-        mergeInto(target, own, step.shape.keys, this.#options.conditions.isObjectType);
+        step.shape.merge(target, own, this.#options.conditions.isObjectType);
       });
     } else if (result.errors.length === 0) this.#addInvalid(step, 'data is no object');
   }
@@ -149,7 +157,7 @@ export class Execution {
   }
 
   #fetchEntities(step: FetchStep): void {
-    const targets = collectTargets(this.tree, step.path);
+    const targets = step.collect(this.tree);
     if (step.context === undefined || targets.length === 0) {
       this.#endWhen(step, this.#fetchTargets(step, targets, undefined));
       return;
@@ -274,7 +282,7 @@ export class Execution {
     // Below another step's path the same objects are enriched by other fetches, perhaps under the same names.
     const own =
       (slot.step === step && !this.#hasContext) || step.shape.isLeafOnly ? entity : step.shape.copy(entity);
-    mergeInto(target, own, step.shape.keys, this.#options.conditions.isObjectType);
+    step.shape.merge(target, own, this.#options.conditions.isObjectType);
   }
 
   /** Without anything to wait for, the next step starts in the same turn. */

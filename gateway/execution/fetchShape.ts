@@ -8,7 +8,7 @@ import {
   visit,
 } from 'graphql';
 import type { FetchDataRewrite, FetchNode } from '../planning/queryPlan.ts';
-import { isPlainObject, type ResponseObject, setKey } from './responseTree.ts';
+import { createMerge, isPlainObject, type Merge, type ResponseObject, setKey } from './responseTree.ts';
 
 /** What a fetch asks, apart from the values: two fetch nodes of the same shape ask the same of their objects.
  *  Shapes are interned, so that equal ones are identical. */
@@ -23,6 +23,8 @@ export class FetchShape {
   readonly outputRewrites: readonly FetchDataRewrite[];
   /** Response names that the answer's objects have, after the output rewrites. */
   readonly keys: readonly string[];
+  /** Merges an answer's object into the one it was fetched for. */
+  readonly merge: Merge;
   /** No field of the answer's objects holds another object: nothing can be merged into it later. */
   readonly isLeafOnly: boolean;
   /** `{"query":"…","variables":{`: what every request of this shape starts with. */
@@ -67,6 +69,7 @@ export class FetchShape {
         ),
       ]),
     ];
+    this.merge = createMerge(this.keys);
   }
 
   /** A copy of an answer's object as the subgraph sent it, even if later fetches have merged into it. */

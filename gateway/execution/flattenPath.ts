@@ -1,3 +1,4 @@
+import { generateFunction, isPlainName } from '../generateFunction.ts';
 import type { ResponseObject } from './responseTree.ts';
 
 /** A compiled flatten path. */
@@ -28,6 +29,43 @@ export function parseFlattenPath(path: readonly (string | number)[]): FlattenPat
 
 /** The objects that a flatten path points at, in document order. `@` fans out over lists; nulls on the way
  *  are passed over: where the parent is absent there is nothing to fetch. */
+export type Collect = (root: ResponseObject) => ResponseObject[];
+
+/** `collectTargets` for one path. */
+export function createCollect(path: FlattenPath): Collect {
+  const generic: Collect = (root) => collectTargets(root, path);
+  if (
+    !path.every(
+      (segment) => segment.kind === 'list' || (segment.types === undefined && isPlainName(segment.name)),
+    )
+  ) {
+    return generic;
+  }
+  const body = `const targets = [];\n${collectCode(path, 0, 'root')}\nreturn targets;`;
+  return generateFunction<Collect>(['root'], body, { visitTargets, path }) ?? generic;
+}
+
+/** Statements that collect below `value`, which is an object or a list. Lists where the path has none, and the
+ *  other way round, are left to `visitTargets`. */
+function collectCode(path: FlattenPath, depth: number, value: string): string {
+  const segment = path[depth];
+  const otherwise = `visitTargets(${value}, path, ${depth}, targets);`;
+  if (segment === undefined) return `if (Array.isArray(${value})) ${otherwise}\nelse targets.push(${value});`;
+  const next = `v${depth}`;
+  const inner = `if (typeof ${next} === 'object' && ${next} !== null) {\n${collectCode(path, depth + 1, next)}\n}`;
+  if (segment.kind === 'key') {
+    return `if (Array.isArray(${value})) ${otherwise}\nelse {\nconst ${next} = ${value}.${segment.name};\n${inner}\n}`;
+  }
+  const index = `i${depth}`;
+  return `if (Array.isArray(${value})) {
+for (let ${index} = 0; ${index} < ${value}.length; ${index}++) {
+const ${next} = ${value}[${index}];
+${inner}
+}
+} else ${otherwise}`;
+}
+
+/** The same for a path that is walked once. */
 export function collectTargets(root: ResponseObject, path: FlattenPath): ResponseObject[] {
   const targets: ResponseObject[] = [];
   visitTargets(root, path, 0, targets);

@@ -1,6 +1,6 @@
 import type { RequiresSelection } from '../planning/queryPlan.ts';
 import type { FetchShape } from './fetchShape.ts';
-import type { FlattenPath } from './flattenPath.ts';
+import type { Collect, FlattenPath } from './flattenPath.ts';
 import type { RepresentationReader } from './representations.ts';
 import type { ContextReader } from './rewrites.ts';
 
@@ -17,6 +17,7 @@ export interface FetchStep {
   readonly shape: FetchShape;
   /** Where the fetch's objects are; empty for a root fetch. */
   readonly path: FlattenPath;
+  readonly collect: Collect;
   /** What a representation consists of; empty for a root fetch. */
   readonly requires: readonly RequiresSelection[];
   /** Present for an entity fetch. */

@@ -1,3 +1,4 @@
+import { generateFunction, isPlainName } from '../generateFunction.ts';
 import type { FetchDataRewrite, RequiresSelection } from '../planning/queryPlan.ts';
 import { isPlainObject, type ResponseObject, setKey } from './responseTree.ts';
 import { applyRewrites } from './rewrites.ts';
@@ -44,7 +45,7 @@ export class RepresentationReader {
     const fields = flatFields(selections);
     return fields === undefined || this.#inputRewrites.length > 0
       ? new NestedRepresentation(typename, selections, this.#inputRewrites, this.#conditions)
-      : new FlatRepresentation(typename, fields);
+      : flatRepresentation(typename, fields);
   }
 }
 
@@ -61,50 +62,56 @@ export interface TypeRepresentation {
 }
 
 /** The ordinary case: `__typename` and scalar fields. Looked up by the first field, mostly the key. */
-class FlatRepresentation implements TypeRepresentation {
-  readonly typename: string;
-  readonly #first: string;
-  readonly #rest: readonly string[];
-  readonly #prefixes: readonly string[];
+function flatRepresentation(typename: string, fields: readonly string[]): TypeRepresentation {
+  const [first = '__typename', ...rest] = fields;
+  const prefixes = fields.map((name) => `,${JSON.stringify(name)}:`);
+  const start = `{"__typename":${JSON.stringify(typename)}`;
+  const captured = { sameValue, comparable, valueText, start, prefixes };
 
-  constructor(typename: string, fields: readonly string[]) {
-    this.typename = typename;
-    const [first, ...rest] = fields;
-    this.#first = first ?? '__typename';
-    this.#rest = rest;
-    this.#prefixes = fields.map((name) => `,${JSON.stringify(name)}:`);
-  }
+  const isSame = rest.map((name) => `sameValue(one.${name}, other.${name})`);
+  const reads = fields.map(
+    (name, i) => `const v${i} = object.${name};\nif (v${i} === undefined) return undefined;`,
+  );
+  const parts = fields.map((_, i) => ` + prefixes[${i}] + valueText(v${i})`);
+  return {
+    typename,
+    lookupKey:
+      generateFunction<TypeRepresentation['lookupKey']>(
+        ['object'],
+        `return comparable(object.${first});`,
+        captured,
+      ) ?? ((object) => comparable(object[first])),
+    isSame:
+      generateFunction<TypeRepresentation['isSame']>(
+        ['one', 'other'],
+        `return ${isSame.length === 0 ? 'true' : isSame.join(' && ')};`,
+        captured,
+      ) ?? ((one, other) => rest.every((name) => sameValue(one[name], other[name]))),
+    text:
+      generateFunction<TypeRepresentation['text']>(
+        ['object'],
+        `${reads.join('\n')}\nreturn start${parts.join('')} + '}';`,
+        captured,
+      ) ??
+      ((object) => {
+        const values = fields.map((name) => object[name]);
+        if (values.includes(undefined)) return undefined;
+        return `${start}${values.map((value, i) => `${prefixes[i]}${valueText(value)}`).join('')}}`;
+      }),
+  };
+}
 
-  lookupKey(object: ResponseObject): unknown {
-    const value = object[this.#first];
-    // Objects (custom scalars) are compared by what they hold.
-    return typeof value === 'object' && value !== null ? JSON.stringify(value) : value;
-  }
+/** Objects (custom scalars) are compared by what they hold. */
+function comparable(value: unknown): unknown {
+  return typeof value === 'object' && value !== null ? JSON.stringify(value) : value;
+}
 
-  isSame(one: ResponseObject, other: ResponseObject): boolean {
-    for (const name of this.#rest) {
-      const left = one[name];
-      const right = other[name];
-      if (left !== right && (typeof left !== 'object' || JSON.stringify(left) !== JSON.stringify(right)))
-        return false;
-    }
-    return true;
-  }
+function sameValue(one: unknown, other: unknown): boolean {
+  return one === other || (typeof one === 'object' && JSON.stringify(one) === JSON.stringify(other));
+}
 
-  text(object: ResponseObject): string | undefined {
-    let text = `{"__typename":${JSON.stringify(this.typename)}`;
-    if (this.#prefixes.length > 0) {
-      const first = object[this.#first];
-      if (first === undefined) return undefined;
-      text += (this.#prefixes[0] as string) + scalarText(first);
-    }
-    for (let i = 0; i < this.#rest.length; i++) {
-      const value = object[this.#rest[i] as string];
-      if (value === undefined) return undefined;
-      text += (this.#prefixes[i + 1] as string) + scalarText(value);
-    }
-    return `${text}}`;
-  }
+function valueText(value: unknown): string {
+  return Number.isFinite(value) ? String(value) : JSON.stringify(value);
 }
 
 /** Everything else: nested selections, conditions inside, input rewrites. */
@@ -179,10 +186,6 @@ class NestedRepresentation implements TypeRepresentation {
   }
 }
 
-function scalarText(value: unknown): string {
-  return typeof value === 'number' ? String(value) : JSON.stringify(value);
-}
-
 /** Names of the scalar fields besides `__typename`; `undefined` where there is more than that. */
 function flatFields(selections: readonly RequiresSelection[]): string[] | undefined {
   const names: string[] = [];
@@ -196,7 +199,7 @@ function flatFields(selections: readonly RequiresSelection[]): string[] | undefi
       continue;
     }
     const key = selection.alias ?? selection.name;
-    if (selection.selections !== undefined || key in Object.prototype) return undefined;
+    if (selection.selections !== undefined || !isPlainName(key)) return undefined;
     if (key !== '__typename' && !names.includes(key)) names.push(key);
   }
   return names;

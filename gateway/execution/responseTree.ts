@@ -1,3 +1,5 @@
+import { generateFunction, isPlainName } from '../generateFunction.ts';
+
 /** An object of the response tree: what JSON.parse made of a subgraph's answer, enriched by later fetches.
  *  Keys are internal names of the prepared operation and fields that the plan added. */
 export type ResponseObject = Record<string, unknown>;
@@ -5,27 +7,57 @@ export type ResponseObject = Record<string, unknown>;
 /** Merges what a fetch brought into the object it was fetched for. Values are taken over by reference.
  *  What is there already is never replaced by null: two subgraphs may answer a shared field, one of them
  *  with an error. */
-export function mergeInto(
+export type Merge = (target: ResponseObject, source: ResponseObject, isObjectType: IsObjectType) => void;
+
+export type IsObjectType = (typename: string) => boolean;
+
+/** A merge of these keys. */
+export function createMerge(keys: readonly string[]): Merge {
+  const generic: Merge = (target, source, isObjectType) => mergeKeys(target, source, keys, isObjectType);
+  if (!keys.every(isPlainName)) return generic;
+  const lines = keys.map(
+    (key) => `v = s.${key};
+if (v !== undefined) {
+p = t.${key};
+if (p === undefined || p === null) t.${key} = v;
+else mergePresent(t, '${key}', p, v, isObjectType);
+}`,
+  );
+  return (
+    generateFunction<Merge>(['t', 's', 'isObjectType'], `let v, p;\n${lines.join('\n')}`, { mergePresent }) ??
+    generic
+  );
+}
+
+function mergeKeys(
   target: ResponseObject,
   source: ResponseObject,
   keys: readonly string[],
-  isObjectType: (typename: string) => boolean,
+  isObjectType: IsObjectType,
 ): void {
-  for (let i = 0; i < keys.length; i++) {
-    const key = keys[i] as string;
+  for (const key of keys) {
+    if (!Object.hasOwn(source, key)) continue;
     const value = source[key];
-    if (value === undefined) continue;
-    const present = target[key];
-    if (present === undefined || present === null) {
-      setKey(target, key, value);
-    } else if (key === '__typename') {
-      // A subgraph with an @interfaceObject answers with the interface's name: that is no runtime type.
-      if (typeof value === 'string' && isObjectType(value)) target[key] = value;
-    } else if (typeof value === 'object' && value !== null && value !== present) {
-      mergeValues(target, key, present, value, isObjectType);
-    } else if (value !== null) {
-      setKey(target, key, value);
-    }
+    const present = Object.hasOwn(target, key) ? target[key] : undefined;
+    if (present === undefined || present === null) setKey(target, key, value);
+    else mergePresent(target, key, present, value, isObjectType);
+  }
+}
+
+function mergePresent(
+  target: ResponseObject,
+  key: string,
+  present: unknown,
+  value: unknown,
+  isObjectType: IsObjectType,
+): void {
+  if (key === '__typename') {
+    // A subgraph with an @interfaceObject answers with the interface's name: that is no runtime type.
+    if (typeof value === 'string' && isObjectType(value)) target[key] = value;
+  } else if (typeof value === 'object' && value !== null) {
+    if (value !== present) mergeValues(target, key, present, value, isObjectType);
+  } else if (value !== null && value !== undefined) {
+    setKey(target, key, value);
   }
 }
 
@@ -34,20 +66,20 @@ function mergeValues(
   key: string,
   present: unknown,
   value: object,
-  isObjectType: (typename: string) => boolean,
+  isObjectType: IsObjectType,
 ): void {
   if (Array.isArray(present) && Array.isArray(value) && present.length === value.length) {
     for (let i = 0; i < value.length; i++) {
       const element = value[i];
       const old = present[i];
       if (isPlainObject(old) && isPlainObject(element)) {
-        if (old !== element) mergeInto(old, element, Object.keys(element), isObjectType);
+        if (old !== element) mergeKeys(old, element, Object.keys(element), isObjectType);
       } else if (Array.isArray(old) && Array.isArray(element)) {
         mergeValues(present as unknown as ResponseObject, String(i), old, element, isObjectType);
       } else if (element !== null && element !== undefined) present[i] = element;
     }
   } else if (isPlainObject(present) && isPlainObject(value)) {
-    mergeInto(present, value, Object.keys(value), isObjectType);
+    mergeKeys(present, value, Object.keys(value), isObjectType);
   } else setKey(target, key, value);
 }
 

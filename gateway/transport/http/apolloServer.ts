@@ -75,7 +75,7 @@ export function createApolloPipeline(options: ApolloServerOptions): ApolloPipeli
     allowBatchedHttpRequests: options.isBatchingAllowed,
     persistedQueries: { cache: persisted, ttl: null },
     documentStore: new Documents(options.rememberedCharacters),
-    plugins: [...options.plugins, ...disabledDefaults(options.plugins)],
+    plugins: [leaseSupergraph(options.supergraphs), ...options.plugins, ...disabledDefaults(options.plugins)],
     includeStacktraceInErrorResponses: false,
     formatError: options.introspection ? (formatted) => formatted : withoutSuggestions,
     stringifyResult,
@@ -109,6 +109,18 @@ export function createApolloPipeline(options: ApolloServerOptions): ApolloPipeli
       if (started === undefined) return;
       await started.catch(() => undefined);
       if (isStarted) await server.stop();
+    },
+  };
+}
+
+/** Holds the supergraph of an operation from before it is parsed. Apollo Server calls its first plugin in the
+ *  very step in which it takes its schema, so that no switch can come in between: the lease is on the snapshot
+ *  of that schema. */
+function leaseSupergraph(supergraphs: SupergraphView): ApolloServerPlugin<GatewayContext> {
+  return {
+    requestDidStart: ({ contextValue }) => {
+      contextValue.client.holdSupergraph(supergraphs);
+      return Promise.resolve();
     },
   };
 }

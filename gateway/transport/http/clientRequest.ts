@@ -1,5 +1,7 @@
 import type { IncrementalFormat } from '../../operation/request.ts';
 import { type IncrementalOutcome, ResponseText } from '../../response/outcome.ts';
+import type { SupergraphLease } from '../../supergraph/supergraphHolder.ts';
+import type { SupergraphView } from '../supergraphView.ts';
 
 /** The context value that Apollo Server's plugins see. */
 export interface GatewayContext {
@@ -23,12 +25,23 @@ export class ClientRequest {
   readonly requestId: string;
   readonly signal: AbortSignal;
   #answer: ResponseText | IncrementalOutcome | undefined;
+  #lease: SupergraphLease | undefined;
 
   constructor(options: ClientRequestOptions) {
     this.headers = options.headers;
     this.incremental = options.incremental;
     this.requestId = options.requestId;
     this.signal = options.signal;
+  }
+
+  /** Takes a lease on the current supergraph, one for all operations of a batch. */
+  holdSupergraph(supergraphs: SupergraphView): void {
+    this.#lease ??= supergraphs.acquire();
+  }
+
+  /** To be called when the answer has ended, however it did. */
+  releaseSupergraph(): void {
+    this.#lease?.release();
   }
 
   leaveAnswer(answer: ResponseText | IncrementalOutcome): void {

@@ -47,7 +47,10 @@ export function createGraphQLRoute(
         options.log.error({ err: error }, 'A request could not be answered');
         response.destroy();
       })
-      .finally(() => inFlight.end());
+      .finally(() => {
+        exchange.end();
+        inFlight.end();
+      });
   };
 }
 
@@ -60,6 +63,7 @@ class Exchange {
   readonly #accepted: AcceptedAnswers;
   readonly #requestId: string;
   readonly #signal: AbortSignal;
+  #client: ClientRequest | undefined;
 
   constructor(
     options: GraphQLRouteOptions,
@@ -130,6 +134,11 @@ class Exchange {
     writeErrors(this.#response, 500, this.#accepted.single, this.#headers({}), [formatted]);
   }
 
+  /** After the answer, whatever came of it: gives back what the request held. */
+  end(): void {
+    this.#client?.releaseSupergraph();
+  }
+
   async #readBody(): Promise<unknown> {
     const { headers } = this.#request;
     if (isJsonContentType(headers['content-type'])) {
@@ -153,6 +162,7 @@ class Exchange {
       requestId: this.#requestId,
       signal: this.#signal,
     });
+    this.#client = client;
     const request: ApolloRequest = { method, headers, search, body };
     const result = await apollo.execute(request, client);
     const left = client.takeAnswer();
