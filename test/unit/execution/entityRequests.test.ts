@@ -1,0 +1,261 @@
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
+import { EntityRequests } from '../../../gateway/execution/entityRequests.ts';
+import type { FetchCall } from '../../../gateway/execution/fetchCall.ts';
+import { FetchShapes } from '../../../gateway/execution/fetchShape.ts';
+import { turns } from '../../harness/clock.ts';
+import { FakeClient } from './fakeClient.ts';
+import { callFor, entityFetch, scopeOf, shapeOf } from './fetches.ts';
+
+function send(
+  requests: EntityRequests,
+  ...calls: FetchCall[]
+): { readonly cancel: () => void; isDone: boolean } {
+  const sent = { cancel: () => {}, isDone: false };
+  sent.cancel = requests.send({
+    calls,
+    scope: (calls[0] as FetchCall).scope,
+    done: () => {
+      sent.isDone = true;
+    },
+  });
+  return sent;
+}
+
+function started({ acrossRequests = true, maxBatchSize = 100 } = {}): {
+  client: FakeClient;
+  requests: EntityRequests;
+} {
+  const client = new FakeClient();
+  return { client, requests: new EntityRequests(client, { acrossRequests, maxBatchSize }) };
+}
+
+const typed = (id: string): object => ({ __typename: 'Product', id });
+const answered = (data: unknown, errors: unknown[] = []): unknown => ({
+  kind: 'answered',
+  data,
+  errors,
+  isEscapeFree: true,
+});
+
+describe('entity fetches of several clients in one turn', () => {
+  test('with equal shapes and headers are one call, and each client gets what it asked for', async () => {
+    const { client, requests } = started();
+    const one = callFor(['1', '2']);
+    const other = callFor(['3', '2']);
+    const sent = [send(requests, one), send(requests, other)];
+    await turns(2);
+    expect(client.calls.map(({ body }) => body.variables)).toEqual([
+      { representations: [typed('1'), typed('2'), typed('3')] },
+    ]);
+    client.calls[0]?.answer({
+      data: { _entities: [{ stock: 1 }, { stock: 2 }, null] },
+      errors: [
+        { message: 'three', path: ['_entities', 2, 'stock'] },
+        { message: 'two', path: ['_entities', 1, 'stock'] },
+      ],
+    });
+    await turns(2);
+    const two = (entity: number): unknown => ({
+      entry: { message: 'two', path: ['_entities', 1, 'stock'] },
+      entity,
+      path: ['stock'],
+    });
+    expect(one.results).toEqual([answered([{ stock: 1 }, { stock: 2 }], [two(1)])]);
+    expect(other.results).toEqual([
+      answered(
+        [null, { stock: 2 }],
+        [
+          { entry: { message: 'three', path: ['_entities', 2, 'stock'] }, entity: 0, path: ['stock'] },
+          two(1),
+        ],
+      ),
+    ]);
+    expect(sent.map(({ isDone }) => isDone)).toEqual([true, true]);
+  });
+
+  test('get objects of their own, which nobody else writes into', async () => {
+    const { client, requests } = started();
+    const one = callFor(['1'], {
+      settle: (result) => {
+        if (result.kind === 'answered') (result.data as { nested: { more?: number } }[])[0]!.nested.more = 1;
+      },
+    });
+    const other = callFor(['1']);
+    send(requests, one);
+    send(requests, other);
+    await turns(2);
+    client.calls[0]?.answer({ data: { _entities: [{ nested: { n: 1 } }] } });
+    expect(other.results).toEqual([answered([{ nested: { n: 1 } }])]);
+  });
+
+  test.each([
+    ['headers', { scope: scopeOf({ key: 'another' }) }],
+    ['fields', { shape: shapeOf(entityFetch('price')) }],
+    ['context', { contextVariables: { ctx: 1 } }],
+    [
+      'values of variables',
+      {
+        shape: shapeOf(entityFetch('stock', { variableUsages: ['v'] })),
+        scope: scopeOf({ variables: { v: 1 } }),
+      },
+    ],
+  ])('are calls of their own where their %s differ', async (_, options) => {
+    const { client, requests } = started();
+    send(requests, callFor(['1']));
+    send(requests, callFor(['1'], options));
+    await turns(2);
+    expect(client.calls).toHaveLength(2);
+  });
+
+  test('of two supergraphs never meet', async () => {
+    const { client, requests } = started();
+    // Fresh registries give numbers from their own start, as those of two supergraphs would.
+    const [older, newer] = [new FetchShapes(), new FetchShapes()];
+    send(requests, callFor(['1'], { shape: older.shapeOf(entityFetch('stock')) }));
+    send(requests, callFor(['1'], { shape: newer.shapeOf(entityFetch('price')) }));
+    await turns(2);
+    expect(client.calls.map(({ body }) => /Product\{(\w+)/.exec(body.query)?.[1])).toEqual([
+      'stock',
+      'price',
+    ]);
+  });
+
+  test('are divided where they are more than a batch may hold, one client never', async () => {
+    const { client, requests } = started({ maxBatchSize: 3 });
+    for (const ids of [['1', '2'], ['3'], ['4', '5', '6', '7'], ['8']]) send(requests, callFor(ids));
+    await turns(2);
+    expect(client.calls.map(({ body }) => body.variables.representations)).toEqual([
+      ['1', '2', '3'].map(typed),
+      ['4', '5', '6', '7'].map(typed),
+      [typed('8')],
+    ]);
+  });
+
+  test('are calls of their own with acrossRequests: false', async () => {
+    const { client, requests } = started({ acrossRequests: false });
+    send(requests, callFor(['1']));
+    send(requests, callFor(['1']));
+    await turns(2);
+    expect(client.calls).toHaveLength(2);
+  });
+});
+
+describe('a client that leaves', () => {
+  test('before the call is sent takes its entities along', async () => {
+    const { client, requests } = started();
+    const gone = callFor(['1']);
+    send(requests, gone).cancel();
+    send(requests, callFor(['2']));
+    await turns(2);
+    expect(client.calls.map(({ body }) => body.variables)).toEqual([{ representations: [typed('2')] }]);
+    expect(gone.results).toEqual([]);
+  });
+
+  test('ends nothing that another waits for; the last one ends the call', async () => {
+    const { client, requests } = started();
+    const first = send(requests, callFor(['1']));
+    const second = send(requests, callFor(['1']));
+    await turns(2);
+    first.cancel();
+    first.cancel();
+    expect(client.calls.map(({ isCancelled }) => isCancelled)).toEqual([false]);
+    second.cancel();
+    expect(client.calls.map(({ isCancelled }) => isCancelled)).toEqual([true]);
+  });
+
+  test('is not asked for again when a common request has to be taken apart', async () => {
+    const { client, requests } = started();
+    const both = (): FetchCall[] => [
+      callFor(['1']),
+      callFor(['1'], { shape: shapeOf(entityFetch('price')) }),
+    ];
+    const gone = send(requests, ...both());
+    send(requests, ...both());
+    await turns(2);
+    gone.cancel();
+    client.calls[0]?.answer({ data: null, errors: [{ message: 'all of it' }] });
+    await turns(2);
+    expect(client.calls).toHaveLength(3);
+  });
+});
+
+describe('deadlines', () => {
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  test('are kept for each client of a common call', async () => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
+    const start = performance.now();
+    const { client, requests } = started();
+    const early = callFor(['1'], { scope: scopeOf({ deadlineFor: () => start + 100 }) });
+    const late = callFor(['1'], { scope: scopeOf({ deadlineFor: () => start + 500 }) });
+    const sent = send(requests, early);
+    send(requests, late);
+    await turns(2);
+    expect(client.calls[0]?.request.deadline).toBe(start + 500);
+    jest.advanceTimersByTime(99);
+    expect(early.results).toEqual([]);
+    jest.advanceTimersByTime(1);
+    expect(early.results).toEqual([
+      { kind: 'failed', error: expect.objectContaining({ code: 'DEADLINE_EXCEEDED' }) },
+    ]);
+    expect(sent.isDone).toBe(true);
+    client.calls[0]?.answer({ data: { _entities: [{ stock: 1 }] } });
+    expect(late.results).toEqual([answered([{ stock: 1 }])]);
+    expect(early.results).toHaveLength(1);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  test('leave no timer behind when everybody is gone', async () => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
+    const start = performance.now();
+    const { requests } = started();
+    const sent = [100, 500].map((ms) =>
+      send(requests, callFor(['1'], { scope: scopeOf({ deadlineFor: () => start + ms }) })),
+    );
+    await turns(2);
+    for (const { cancel } of sent) cancel();
+    expect(jest.getTimerCount()).toBe(0);
+  });
+});
+
+describe('a common request for several fetches of one client', () => {
+  test('gives each fetch its own entities and errors, under its own names', async () => {
+    const { client, requests } = started({ acrossRequests: false });
+    const stock = callFor(['1', '2']);
+    const price = callFor(['1'], {
+      shape: shapeOf(
+        entityFetch('price(in:$c)', {
+          variableUsages: ['c'],
+          operation:
+            'query Q($representations:[_Any!]!,$c:String){_entities(representations:$representations){...on Product{price(in:$c)}}}',
+        }),
+      ),
+      scope: scopeOf({ variables: { c: 'EUR' } }),
+    });
+    send(requests, stock, price);
+    const [call] = client.calls;
+    expect(call?.body).toEqual({
+      query: expect.stringMatching(
+        /_e0: _entities\(representations: \$representations_0\)[\s\S]*_e1: _entities\(representations: \$representations_1\)[\s\S]*price\(in: \$c_1\)/,
+      ),
+      variables: {
+        representations_0: [typed('1'), typed('2')],
+        representations_1: [typed('1')],
+        c_1: 'EUR',
+      },
+    });
+    call?.answer({
+      data: { _e0: [{ stock: 1 }, { stock: 2 }], _e1: [null] },
+      errors: [{ message: 'no price', path: ['_e1', 0, 'price'] }],
+    });
+    expect(stock.results).toEqual([answered([{ stock: 1 }, { stock: 2 }])]);
+    expect(price.results).toEqual([
+      answered(
+        [null],
+        [{ entry: { message: 'no price', path: ['_e1', 0, 'price'] }, entity: 0, path: ['price'] }],
+      ),
+    ]);
+  });
+});

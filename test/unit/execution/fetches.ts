@@ -1,0 +1,75 @@
+import type { FetchCall, FetchResult } from '../../../gateway/execution/fetchCall.ts';
+import { type FetchShape, FetchShapes } from '../../../gateway/execution/fetchShape.ts';
+import type { RequestScope } from '../../../gateway/execution/requestScope.ts';
+import type { FetchNode } from '../../../gateway/planning/queryPlan.ts';
+
+export function entityFetch(fields: string, options: Partial<FetchNode> = {}): FetchNode {
+  return {
+    kind: 'Fetch',
+    serviceName: 'stock',
+    requires: [
+      {
+        kind: 'InlineFragment',
+        typeCondition: 'Product',
+        selections: [
+          { kind: 'Field', name: '__typename' },
+          { kind: 'Field', name: 'id' },
+        ],
+      },
+    ],
+    variableUsages: [],
+    operation: `query($representations:[_Any!]!){_entities(representations:$representations){...on Product{${fields}}}}`,
+    operationKind: 'query',
+    ...options,
+  };
+}
+
+export function rootFetch(fields: string, options: Partial<FetchNode> = {}): FetchNode {
+  return {
+    kind: 'Fetch',
+    serviceName: 'products',
+    variableUsages: [],
+    operation: `{${fields}}`,
+    operationKind: 'query',
+    ...options,
+  };
+}
+
+const shapes = new FetchShapes();
+
+export function shapeOf(node: FetchNode): FetchShape {
+  return shapes.shapeOf(node);
+}
+
+export function scopeOf(options: Partial<RequestScope> & { readonly key?: string } = {}): RequestScope {
+  const { key = '', ...scope } = options;
+  return {
+    requestId: 'r',
+    traceparent: undefined,
+    variables: {},
+    deadlineFor: () => Number.POSITIVE_INFINITY,
+    headersFor: () => ({ key, pairs: [] }),
+    ...scope,
+  };
+}
+
+export const product = (id: string): string => `{"__typename":"Product","id":"${id}"}`;
+
+/** A call for some entities, with what it was settled with. */
+export function callFor(
+  ids: readonly string[],
+  options: Partial<FetchCall> = {},
+): FetchCall & { readonly results: FetchResult[] } {
+  const results: FetchResult[] = [];
+  return {
+    shape: shapeOf(entityFetch('stock')),
+    scope: scopeOf(),
+    group: 0,
+    isBelowRoot: false,
+    representations: ids.map(product),
+    contextVariables: undefined,
+    settle: (result) => results.push(result),
+    results,
+    ...options,
+  };
+}
