@@ -7,6 +7,7 @@ import { type ErrorPolicy, formatShapeErrors } from './formatErrors.ts';
 import { payloadFormat } from './incrementalFormats.ts';
 import { type DeferredResult, IncrementalPublisher } from './incrementalPublisher.ts';
 import { type IncrementalOutcome, ResponseText, type SingleOutcome } from './outcome.ts';
+import { SentNulls } from './sentNulls.ts';
 import { type DeferredInstance, shapeData } from './shape.ts';
 import { groupErrors } from './singleResponse.ts';
 
@@ -24,6 +25,7 @@ export interface IncrementalResponseOptions {
 export class IncrementalResponse {
   readonly #options: IncrementalResponseOptions;
   readonly #publisher: IncrementalPublisher;
+  readonly #sentNulls = new SentNulls();
   #wake: (() => void) | undefined;
   #isEnded = false;
   #isCut = false;
@@ -43,6 +45,7 @@ export class IncrementalResponse {
               type,
               object,
               path,
+              this.#sentNulls,
             ),
           ),
           instances,
@@ -71,6 +74,7 @@ export class IncrementalResponse {
       operation.rootType,
       execution.tree,
       [],
+      this.#sentNulls,
     );
     const errors = groupErrors(operation, execution, 0, policy);
     errors.push(...formatShapeErrors(shaped.errors, errors));

@@ -15,6 +15,7 @@ import type { ResponsePath } from '../errors.ts';
 import { isPlainObject, type ResponseObject } from '../execution/responseTree.ts';
 import type { CollectedField, DeferredFragment, SelectionSet } from '../operation/selection.ts';
 import { runtimeTypeOf } from './runtimeType.ts';
+import type { SentNulls } from './sentNulls.ts';
 
 /** A deferred fragment at one object of an answer that has been shaped. */
 export interface DeferredInstance {
@@ -41,15 +42,17 @@ export interface ShapedData {
 
 /** Makes the client's data out of an object of the response tree: the fields that were selected, by the client's
  *  names, values as the API schema allows them, and null propagated as the GraphQL specification says. A field
- *  that no subgraph brought is null; what made it so is told elsewhere. */
+ *  that no subgraph brought is null; what made it so is told elsewhere. `sentNulls` are those of the answer's earlier
+ *  payloads; the new ones are added. */
 export function shapeData(
   schema: GraphQLSchema,
   set: SelectionSet,
   type: GraphQLObjectType,
   object: ResponseObject,
   path: ResponsePath,
+  sentNulls?: SentNulls,
 ): ShapedData {
-  const shaper = new Shaper(schema, path);
+  const shaper = new Shaper(schema, path, sentNulls);
   const data = shaper.object(set, type, object);
   return { data: data === violation ? null : data, errors: shaper.errors, deferred: shaper.deferred };
 }
@@ -64,10 +67,12 @@ class Shaper {
   readonly deferred: DeferredInstance[] = [];
   readonly #schema: GraphQLSchema;
   readonly #path: (string | number)[];
+  readonly #sentNulls: SentNulls | undefined;
 
-  constructor(schema: GraphQLSchema, path: ResponsePath) {
+  constructor(schema: GraphQLSchema, path: ResponsePath, sentNulls: SentNulls | undefined) {
     this.#schema = schema;
     this.#path = [...path];
+    this.#sentNulls = sentNulls;
   }
 
   object(
@@ -97,8 +102,12 @@ class Shaper {
 
   #field(field: CollectedField, type: GraphQLObjectType, object: ResponseObject): Shaped<unknown> {
     if (field.fieldName === '__typename') return type.name;
+    if (this.#sentNulls?.has(object, field.internalName)) return null;
     const value = this.#value(field.type, field.set, object[field.internalName]);
-    if (value === violation && !isNonNullType(field.type)) return null;
+    if ((value === null || value === violation) && !isNonNullType(field.type)) {
+      if (field.set !== undefined) this.#sentNulls?.add(object, field.internalName);
+      return null;
+    }
     if (value === null && isNonNullType(field.type))
       return this.#forbiddenNull(`${type.name}.${field.fieldName}`);
     return value;
@@ -119,7 +128,7 @@ class Shaper {
     const mark = this.deferred.length;
     for (let i = 0; i < value.length; i++) {
       this.#path.push(i);
-      let element = this.#value(elementType, set, value[i]);
+      let element = this.#sentNulls?.has(value, i) ? null : this.#value(elementType, set, value[i]);
       if (element === null && isNonNullType(elementType))
         element = this.#forbiddenNull('an element of the list');
       this.#path.pop();
@@ -131,6 +140,7 @@ class Shaper {
         }
         element = null;
       }
+      if (element === null && set !== undefined) this.#sentNulls?.add(value, i);
       list.push(element);
     }
     return list;
