@@ -41,14 +41,15 @@ test(
 test(
   `${count} generated operations from seed ${firstSeed} on merge to the same with @defer`,
   async () => {
-    const trials = seeds.flatMap((seed) => {
-      const whole = generateOperation(monolith.schema, seed);
-      const { source, variables } = pickDefers(parse(whole.source), createRandom(seed), 6);
-      const trial = { source, variables: { ...whole.variables, ...variables }, whole };
-      return deferFormats.map((format) => ({ seed, trial, format }));
-    });
-    const problems = await runTrials(trials, ({ seed, trial, format }) =>
-      find(seed, () => tryDeferred(gateway.url, monolith, trial, format)),
+    const problems = await runTrials(
+      seeds.flatMap((seed) => deferFormats.map((format) => ({ seed, format }))),
+      ({ seed, format }) =>
+        find(seed, () => {
+          const whole = generateOperation(monolith.schema, seed);
+          const { source, variables } = pickDefers(parse(whole.source), createRandom(seed), 6);
+          const trial = { source, variables: { ...whole.variables, ...variables }, whole };
+          return tryDeferred(gateway.url, monolith, trial, format);
+        }),
     );
     expect(problems).toEqual([]);
   },
