@@ -2,7 +2,7 @@ import { GatewayError } from './errors.ts';
 import type { EntityRequests } from './execution/entityRequests.ts';
 import { Execution } from './execution/execution.ts';
 import { FetchScheduler } from './execution/fetchScheduler.ts';
-import type { RequestScope } from './execution/requestScope.ts';
+import { type RequestScope, unshared } from './execution/requestScope.ts';
 import { TypeConditions } from './execution/typeConditions.ts';
 import { answerIntrospection } from './operation/introspection.ts';
 import type { Preparation, Preparer } from './operation/prepare.ts';
@@ -131,9 +131,10 @@ export class Pipeline {
   #createExecution(
     operation: PreparedOperation,
     request: OperationRequest,
-    scope: RequestScope,
+    ownScope: RequestScope,
     onGroupComplete: (group: number) => void,
   ): Execution {
+    const scope = operation.kind === 'mutation' ? unshared(ownScope) : ownScope;
     const { client, entityRequests } = this.#options;
     const execution = new Execution({
       program: operation.program,

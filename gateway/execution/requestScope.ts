@@ -10,3 +10,18 @@ export interface RequestScope {
   deadlineFor(subgraph: string): number;
   headersFor(subgraph: string): ForwardedHeaders;
 }
+
+/** The same, but nothing that it asks is shared with other requests. What a mutation's answer reads must not come
+ *  from a query that began before the mutation did. */
+export function unshared(scope: RequestScope): RequestScope {
+  const own = `unshared ${++unsharedScopes}`;
+  return {
+    ...scope,
+    headersFor: (subgraph) => {
+      const { key, pairs } = scope.headersFor(subgraph);
+      return { key: `${own} ${key}`, pairs };
+    },
+  };
+}
+
+let unsharedScopes = 0;
