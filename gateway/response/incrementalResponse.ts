@@ -1,4 +1,5 @@
 import type { GraphQLFormattedError } from 'graphql';
+import type { ResponsePath } from '../errors.ts';
 import type { Execution } from '../execution/execution.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { IncrementalFormat } from '../operation/request.ts';
@@ -145,12 +146,27 @@ export class IncrementalResponse {
     instances: readonly DeferredInstance[],
   ): readonly DeferredResult[] {
     const { operation, execution, policy } = this.#options;
-    const byPlace = assign(groupErrors(operation, execution, fragment.id + 1, policy), instances);
+    const all = groupErrors(operation, execution, fragment.id + 1, policy);
+    const byPlace = assign(all, instances);
     return shaped.map(({ data, errors, deferred }, index) => {
-      const own = byPlace[index] as GraphQLFormattedError[];
-      return { data, errors: [...own, ...formatShapeErrors(errors, byPlace.flat())], deferred };
+      const told = [...(byPlace[index] as GraphQLFormattedError[]), ...formatShapeErrors(errors, all)];
+      if (data === null && told.length === 0) {
+        const { path } = instances[index] as DeferredInstance;
+        told.push(...[...reasonsAbove(path, all), ...formatShapeErrors(errors, [])].slice(0, 1));
+      }
+      return { data, errors: told, deferred };
     });
   }
+}
+
+/** What failed for a whole list, told for one of its places: a fragment that fails always says why. */
+function reasonsAbove(
+  place: ResponsePath,
+  errors: readonly GraphQLFormattedError[],
+): GraphQLFormattedError[] {
+  return errors
+    .filter(({ path = [] }) => path.every((part, i) => place[i] === part))
+    .map((error) => ({ ...error, path: place }));
 }
 
 /** Gives each error to the place that its path leads into, and to the first one where it leads into none. */

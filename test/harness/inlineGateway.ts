@@ -51,6 +51,8 @@ export interface RunningInlineSubgraph {
   answerWith(answer: ((call: SubgraphCall) => CannedAnswer | undefined) | undefined): void;
   /** Resolves when so many calls have come altogether. */
   called(count: number): Promise<void>;
+  /** Connections that are open now. */
+  readonly openConnections: number;
   /** No gates, no overrides, no calls. */
   reset(): void;
 }
@@ -204,11 +206,16 @@ class InlineServer implements RunningInlineSubgraph {
   readonly calls: SubgraphCall[] = [];
   readonly #server = createServer((request, response) => void this.#serve(request, response));
   readonly #schema: GraphQLSchema;
+  readonly #sockets = new Set<unknown>();
   readonly #gates = new Map<string, Gate>();
   readonly #waiting: { readonly count: number; readonly resolve: () => void }[] = [];
   #override: ((call: SubgraphCall) => CannedAnswer | undefined) | undefined;
 
   constructor({ sdl, resolvers = {} }: InlineSubgraph) {
+    this.#server.on('connection', (socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
     type Modules = Parameters<typeof buildSubgraphSchema>[0];
     this.#schema = buildSubgraphSchema({
       typeDefs: parse(federation + sdl),
@@ -225,6 +232,10 @@ class InlineServer implements RunningInlineSubgraph {
         };
       }
     }
+  }
+
+  get openConnections(): number {
+    return this.#sockets.size;
   }
 
   get url(): string {

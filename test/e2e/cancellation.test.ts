@@ -1,0 +1,144 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { turns } from '../harness/clock.ts';
+import { type InlineGateway, type SubgraphCall, startInlineGateway } from '../harness/inlineGateway.ts';
+
+const subgraphs = [
+  {
+    name: 'products',
+    sdl: `
+      type Query { products: [Product!]! ping: Int }
+      type Mutation { write: Product }
+      type Product @key(fields: "id") { id: ID! name: String }
+    `,
+    resolvers: {
+      Query: { products: () => [{ id: '1', name: 'Pan' }], ping: () => 1 },
+      Mutation: { write: () => ({ id: '1' }) },
+    },
+  },
+  {
+    name: 'slow',
+    sdl: `
+      type Query { pong: Int }
+      type Product @key(fields: "id") { id: ID! note: String vendor: Vendor }
+      type Vendor @key(fields: "id") { id: ID! }
+    `,
+    resolvers: {
+      Query: { pong: () => 1 },
+      Product: { note: () => 'note', vendor: () => ({ id: 'v' }) },
+    },
+  },
+  {
+    name: 'vendors',
+    sdl: 'type Query { other: Int } type Vendor @key(fields: "id") { id: ID! name: String }',
+    resolvers: { Query: { other: () => 1 }, Vendor: { name: () => 'Acme' } },
+  },
+];
+
+let gateway: InlineGateway;
+beforeAll(async () => {
+  gateway = await startInlineGateway({ subgraphs });
+});
+afterAll(() => gateway.close());
+afterEach(() => {
+  for (const { name } of subgraphs) gateway.subgraph(name).reset();
+});
+
+const callOf = (name: string, index = 0): SubgraphCall => gateway.subgraph(name).calls[index] as SubgraphCall;
+
+describe('a client that leaves', () => {
+  test('ends the root fetch that only it waits for, and nothing is asked after it', async () => {
+    gateway.subgraph('products').answerWith(() => ({ kind: 'hang' }));
+    const leaving = new AbortController();
+    const answer = gateway.ask('{ products { note } }', { signal: leaving.signal });
+    await gateway.subgraph('products').called(1);
+    leaving.abort();
+    await expect(answer).rejects.toThrow();
+    expect(await callOf('products').ended).toBe(false);
+    expect(gateway.subgraph('slow').calls).toHaveLength(0);
+  });
+
+  test('ends the entity fetch that only it waits for', async () => {
+    gateway.subgraph('slow').answerWith(() => ({ kind: 'hang' }));
+    const leaving = new AbortController();
+    const answer = gateway.ask('{ products { note } }', { signal: leaving.signal });
+    await gateway.subgraph('slow').called(1);
+    leaving.abort();
+    await expect(answer).rejects.toThrow();
+    expect(await callOf('slow').ended).toBe(false);
+  });
+
+  test('between two payloads ends the deferred work at once', async () => {
+    gateway.subgraph('slow').answerWith(() => ({ kind: 'hang' }));
+    {
+      await using answer = await gateway.defer('{ products { name ... @defer { note } } }');
+      expect(await answer.next()).toEqual([{ data: { products: [{ name: 'Pan' }] }, hasNext: true }]);
+      await gateway.subgraph('slow').called(1);
+    }
+    expect(await callOf('slow').ended).toBe(false);
+  });
+
+  test('before the first payload ends the primary and the deferred work', async () => {
+    gateway
+      .subgraph('products')
+      .answerWith(({ query }) => (query.includes('products') ? undefined : { kind: 'hang' }));
+    gateway.subgraph('slow').answerWith(() => ({ kind: 'hang' }));
+    {
+      await using _answer = await gateway.defer(
+        '{ ping products { id ... @defer { note } } ... @defer { pong } }',
+      );
+      await gateway.subgraph('products').called(1);
+      await gateway.subgraph('slow').called(1);
+    }
+    expect(await callOf('slow').ended).toBe(false);
+  });
+
+  test('leaves what another client waits for; the last one ends it', async () => {
+    gateway.subgraph('products').answerWith(() => ({ kind: 'hang' }));
+    const leaving = [new AbortController(), new AbortController()] as const;
+    const first = gateway.ask('{ ping }', { signal: leaving[0].signal });
+    await gateway.subgraph('products').called(1);
+    const second = gateway.ask('{ ping pong }', { signal: leaving[1].signal });
+    await gateway.subgraph('slow').called(1);
+    let isEnded = false;
+    void callOf('products').ended.then(() => {
+      isEnded = true;
+    });
+
+    leaving[0].abort();
+    await expect(first).rejects.toThrow();
+    // A request that comes later is answered later than the gateway has seen the other one leave.
+    await gateway.ask('{ other }');
+    await turns(5);
+    expect(isEnded).toBe(false);
+    expect(gateway.subgraph('products').calls).toHaveLength(1);
+
+    leaving[1].abort();
+    await expect(second).rejects.toThrow();
+    expect(await callOf('products').ended).toBe(false);
+  });
+
+  test('ends its mutation between two steps: what has not begun is not sent', async () => {
+    const gate = gateway.subgraph('products').hold('Mutation.write');
+    const leaving = new AbortController();
+    const answer = gateway.ask('mutation { write { note } }', { signal: leaving.signal });
+    await gate.arrived();
+    leaving.abort();
+    await expect(answer).rejects.toThrow();
+    expect(await callOf('products').ended).toBe(false);
+    gate.open();
+    await gateway.ask('{ other }');
+    expect(gateway.subgraph('slow').calls).toHaveLength(0);
+  });
+});
+
+test('a gateway that is closed leaves no connection to a subgraph', async () => {
+  const own = await startInlineGateway({ subgraphs });
+  own.subgraph('slow').answerWith(() => ({ kind: 'hang' }));
+  const answer = await own.defer('{ products { name ... @defer { note } } }');
+  await answer.next();
+  await own.subgraph('slow').called(1);
+  await answer[Symbol.asyncDispose]();
+  expect(await (own.subgraph('slow').calls[0] as SubgraphCall).ended).toBe(false);
+  await own.close();
+  expect(own.subgraph('slow').openConnections).toBe(0);
+});
