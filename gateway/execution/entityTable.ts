@@ -39,56 +39,90 @@ export interface EntityProblem {
 }
 
 /** One entity in one fetch shape. */
-export interface Slot {
+export class Slot {
   /** The first object that the entity was asked for: others are compared with it. */
   readonly object: ResponseObject;
   readonly typename: string;
   readonly step: FetchStep;
-  /** Objects that wait for the entity, each with the step that wants it there. */
-  readonly targets: { readonly object: ResponseObject; readonly step: FetchStep }[];
   entity: ResponseObject | undefined;
-  isSettled: boolean;
+  isSettled = false;
   /** Told at every place that wants the entity, also at those that come later. */
-  problems: readonly EntityProblem[];
+  problems: readonly EntityProblem[] = noProblems;
   /** Resolves when the fetch of the entity has ended. */
   settled: Promise<unknown> | undefined;
   /** Another entity with the same look-up key. */
   readonly next: Slot | undefined;
+  #others: ResponseObject[] | undefined;
+  #foreign: { readonly object: ResponseObject; readonly step: FetchStep }[] | undefined;
+
+  constructor(object: ResponseObject, typename: string, step: FetchStep, next: Slot | undefined) {
+    this.object = object;
+    this.typename = typename;
+    this.step = step;
+    this.next = next;
+  }
+
+  /** Another object that waits for the entity, and the step that wants it there. */
+  addTarget(object: ResponseObject, step: FetchStep): void {
+    if (step === this.step) {
+      if (this.#others === undefined) this.#others = [object];
+      else this.#others.push(object);
+    } else {
+      this.#foreign ??= [];
+      this.#foreign.push({ object, step });
+    }
+  }
+
+  forEachTarget(visit: (object: ResponseObject, step: FetchStep) => void): void {
+    visit(this.object, this.step);
+    if (this.#others !== undefined) for (const object of this.#others) visit(object, this.step);
+    if (this.#foreign !== undefined) for (const { object, step } of this.#foreign) visit(object, step);
+  }
 }
 
+const noProblems: readonly EntityProblem[] = [];
+
 export class EntitySlots {
-  readonly #byType = new Map<string, Map<unknown, Slot>>();
+  readonly #byType = new Map<string, TypeSlots>();
 
   clear(): void {
     for (const ofType of this.#byType.values()) ofType.clear();
     this.#byType.clear();
   }
 
-  find(read: TypeRepresentation, object: ResponseObject): Slot | undefined {
-    let slot = this.#byType.get(read.typename)?.get(read.lookupKey(object));
-    while (slot !== undefined && !read.isSame(slot.object, object)) slot = slot.next;
+  of(read: TypeRepresentation): TypeSlots {
+    let ofType = this.#byType.get(read.typename);
+    if (ofType === undefined) {
+      ofType = new TypeSlots(read);
+      this.#byType.set(read.typename, ofType);
+    }
+    return ofType;
+  }
+}
+
+/** The entities of one runtime type. */
+export class TypeSlots {
+  readonly read: TypeRepresentation;
+  readonly #byKey = new Map<unknown, Slot>();
+
+  constructor(read: TypeRepresentation) {
+    this.read = read;
+  }
+
+  clear(): void {
+    this.#byKey.clear();
+  }
+
+  find(object: ResponseObject): Slot | undefined {
+    let slot = this.#byKey.get(this.read.lookupKey(object));
+    while (slot !== undefined && !this.read.isSame(slot.object, object)) slot = slot.next;
     return slot;
   }
 
-  add(read: TypeRepresentation, object: ResponseObject, step: FetchStep): Slot {
-    let ofType = this.#byType.get(read.typename);
-    if (ofType === undefined) {
-      ofType = new Map();
-      this.#byType.set(read.typename, ofType);
-    }
-    const key = read.lookupKey(object);
-    const slot: Slot = {
-      object,
-      typename: read.typename,
-      step,
-      targets: [{ object, step }],
-      entity: undefined,
-      isSettled: false,
-      problems: [],
-      settled: undefined,
-      next: ofType.get(key),
-    };
-    ofType.set(key, slot);
+  add(object: ResponseObject, step: FetchStep): Slot {
+    const key = this.read.lookupKey(object);
+    const slot = new Slot(object, this.read.typename, step, this.#byKey.get(key));
+    this.#byKey.set(key, slot);
     return slot;
   }
 }

@@ -1,6 +1,6 @@
 import { GatewayError, type ResponsePath } from '../errors.ts';
 import type { SubgraphErrorEntry } from '../subgraph-client/subgraphClient.ts';
-import { type EntityProblem, EntityTable, type Slot } from './entityTable.ts';
+import { type EntityProblem, EntityTable, type Slot, type TypeSlots } from './entityTable.ts';
 import type { FetchCall, FetchError, FetchResult } from './fetchCall.ts';
 import type { FetchScheduler } from './fetchScheduler.ts';
 import { collectTargetPaths, sharedPrefix } from './flattenPath.ts';
@@ -190,13 +190,15 @@ export class Execution {
     const texts: string[] = [];
     const late: TroubledEntity[] = [];
     let foreign: Set<Promise<unknown>> | undefined;
+    let ofType: TypeSlots | undefined;
     for (const target of targets) {
       const read = representation.of(target);
       if (read === undefined) continue;
-      const known = slots.find(read, target);
+      if (ofType?.read !== read) ofType = slots.of(read);
+      const known = ofType.find(target);
       if (known !== undefined) {
         if (known.entity !== undefined) this.#merge(step, known, target);
-        else known.targets.push({ object: target, step });
+        else known.addTarget(target, step);
         if (known.problems.length > 0) late.push({ object: target, problems: known.problems });
         if (!known.isSettled && known.step !== step && known.settled !== undefined) {
           foreign ??= new Set();
@@ -207,7 +209,7 @@ export class Execution {
       const text = read.text(target);
       if (text === undefined) continue;
       texts.push(text);
-      fresh.push(slots.add(read, target, step));
+      fresh.push(ofType.add(target, step));
     }
     if (late.length > 0) this.#addProblems(step, late);
     if (fresh.length === 0) return foreign === undefined ? undefined : Promise.all(foreign);
@@ -238,7 +240,7 @@ export class Execution {
       if (!isPlainObject(entity)) continue;
       applyRewrites(step.shape.outputRewrites, entity, slot.typename, this.#options.conditions);
       slot.entity = entity;
-      for (const { object, step: owner } of slot.targets) this.#merge(owner, slot, object);
+      slot.forEachTarget((object, owner) => this.#merge(owner, slot, object));
     }
     if (result.errors.length > 0) this.#settleErrors(step, slots, result.errors);
   }
@@ -268,11 +270,11 @@ export class Execution {
       const problems = [...ofFetch, ...(ofSlot.get(slot) ?? [])];
       if (problems.length === 0) continue;
       slot.problems = problems;
-      for (const { object, step } of slot.targets) {
+      slot.forEachTarget((object, step) => {
         const ofStep = byStep.get(step);
         if (ofStep === undefined) byStep.set(step, [{ object, problems }]);
         else ofStep.push({ object, problems });
-      }
+      });
     }
     for (const [step, troubled] of byStep) this.#addProblems(step, troubled);
   }
