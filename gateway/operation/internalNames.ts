@@ -24,11 +24,13 @@ export class InternalNames {
   }
 
   internalName(responseName: string, field: FieldNode): string {
+    const fieldName = field.name.value;
     // Object.prototype's names would be found on every object that JSON.parse makes, present or not.
-    if (responseName in Object.prototype) return `${prefix}${field.name.value}_${responseName}`;
-    if (responseName === field.name.value) return responseName;
-    return this.#fieldNames.has(responseName) || responseName.startsWith('_')
-      ? `${prefix}${field.name.value}_${responseName}`
+    const isNative = responseName in Object.prototype;
+    if (!isNative && responseName === fieldName) return responseName;
+    return isNative || this.#fieldNames.has(responseName) || responseName.startsWith('_')
+      ? // The length tells where the one name ends: `b_c: a` and `c: a_b` must not become the same.
+        `${prefix}${fieldName.length}_${fieldName}_${responseName}`
       : responseName;
   }
 }

@@ -34,7 +34,7 @@ export interface NormalizeOptions {
 
 export interface NormalizedOperation {
   readonly root: SelectionSet;
-  /** Every use of `@defer` that is left, in document order; `id` is the index. */
+  /** Every use of `@defer` that is left, enclosing ones before those within; `id` is the index. */
   readonly deferred: readonly DeferredPlace[];
 }
 

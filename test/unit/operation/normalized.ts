@@ -1,0 +1,66 @@
+import {
+  buildSchema,
+  type GraphQLSchema,
+  getOperationAST,
+  type OperationDefinitionNode,
+  parse,
+  validate,
+} from 'graphql';
+import { InternalNames } from '../../../gateway/operation/internalNames.ts';
+import { type NormalizedOperation, normalizeOperation } from '../../../gateway/operation/normalize.ts';
+import { printOperation } from '../../../gateway/operation/printOperation.ts';
+import { coerceVariables } from '../../../gateway/operation/variables.ts';
+
+const deferDefinition =
+  'directive @defer(label: String, if: Boolean! = true) on FRAGMENT_SPREAD | INLINE_FRAGMENT\n';
+
+export function schemaOf(sdl: string): GraphQLSchema {
+  return buildSchema(deferDefinition + sdl);
+}
+
+export interface NormalizeTestOptions {
+  readonly variables?: Readonly<Record<string, unknown>>;
+  readonly defer?: boolean;
+  readonly maxSelections?: number;
+}
+
+/** Normalises an operation that must be valid. Every field name of the schema counts as one of the supergraph. */
+export function normalize(
+  schema: GraphQLSchema,
+  text: string,
+  { variables = {}, defer = true, maxSelections = 1000 }: NormalizeTestOptions = {},
+): NormalizedOperation & { readonly operation: OperationDefinitionNode } {
+  const document = parse(text);
+  const [problem] = validate(schema, document);
+  if (problem !== undefined) throw problem;
+  const operation = getOperationAST(document) as OperationDefinitionNode;
+  const coerced = coerceVariables(schema, operation, variables);
+  if (coerced.kind === 'refused') throw coerced.errors[0];
+  const names = new Set(
+    Object.values(schema.getTypeMap()).flatMap((type) =>
+      'getFields' in type ? Object.keys(type.getFields()) : [],
+    ),
+  );
+  return {
+    operation,
+    ...normalizeOperation({
+      schema,
+      document,
+      operation,
+      booleans: coerced.values,
+      names: new InternalNames(names),
+      maxSelections,
+      defer,
+    }),
+  };
+}
+
+/** What the planner gets. */
+export function printed(
+  schema: GraphQLSchema,
+  text: string,
+  options: NormalizeTestOptions = {},
+): string | undefined {
+  const normalized = normalize(schema, text, options);
+  return printOperation(normalized.operation, normalized.root, { defer: options.defer ?? true });
+}
