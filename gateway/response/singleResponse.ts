@@ -2,10 +2,10 @@ import type { GraphQLFormattedError } from 'graphql';
 import type { Execution } from '../execution/execution.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import { toClientPath } from './clientPath.ts';
+import { DataWriter } from './dataWriter.ts';
 import { type ErrorPolicy, formatExecutionError, formatShapeErrors } from './formatErrors.ts';
-import { ResponseText, type SingleOutcome } from './outcome.ts';
+import { afterData, beforeData, ResponseText, type SingleOutcome } from './outcome.ts';
 import { shapeData } from './shape.ts';
-import { TextWriter } from './textWriter.ts';
 
 /** The whole answer of an operation whose execution has ended. */
 export function singleResponse(
@@ -13,12 +13,12 @@ export function singleResponse(
   execution: Execution,
   policy: ErrorPolicy,
 ): SingleOutcome {
-  const text =
+  const bytes =
     execution.errors.length === 0
-      ? writerOf(operation).write(execution.tree, execution.isEscapeFree)
+      ? writerOf(operation).write(execution.tree, execution.isEscapeFree, beforeData, afterData)
       : undefined;
-  if (text !== undefined) {
-    return { kind: 'single', data: new ResponseText(text), errors: undefined, extensions: undefined };
+  if (bytes !== undefined) {
+    return { kind: 'single', data: new ResponseText(bytes), errors: undefined, extensions: undefined };
   }
   const { root, rootType, supergraph } = operation;
   const shaped = shapeData(supergraph.apiSchema, root, rootType, execution.tree, []);
@@ -47,13 +47,13 @@ export function groupErrors(
     });
 }
 
-function writerOf(operation: PreparedOperation): TextWriter {
+function writerOf(operation: PreparedOperation): DataWriter {
   let writer = writers.get(operation);
   if (writer === undefined) {
-    writer = new TextWriter(operation.supergraph.apiSchema, operation.root, operation.rootType);
+    writer = new DataWriter(operation.supergraph.apiSchema, operation.root, operation.rootType);
     writers.set(operation, writer);
   }
   return writer;
 }
 
-const writers = new WeakMap<PreparedOperation, TextWriter>();
+const writers = new WeakMap<PreparedOperation, DataWriter>();

@@ -9,7 +9,7 @@ export function writeAnswer(
   response: ServerResponse,
   status: number,
   headers: AnswerHeaders,
-  text: string,
+  text: string | Buffer,
 ): void {
   headers['content-length'] = String(Buffer.byteLength(text));
   response.writeHead(status, headers);

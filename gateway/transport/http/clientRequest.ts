@@ -71,9 +71,9 @@ export class ExecutedData {
   /** The answer's text with `before` and `after` around the data, or nothing where it waits in the client. */
   write(before: string, after: string): string {
     if (this.#data === undefined) return '';
-    const text = `${before}${this.#data.take()}${after}`;
-    if (this.#client === undefined) return text;
-    this.#client.leaveAnswer(new ResponseText(text));
+    const answer = this.#data.takeWithin(before, after);
+    if (this.#client === undefined) return answer.toString();
+    this.#client.leaveAnswer(new ResponseText(answer));
     return '';
   }
 }

@@ -189,11 +189,11 @@ class Exchange {
     );
   }
 
-  #writeComplete(status: number, apolloHeaders: ReadonlyMap<string, string>, text: string): void {
+  #writeComplete(status: number, apolloHeaders: ReadonlyMap<string, string>, text: string | Buffer): void {
     const headers = this.#headers(Object.fromEntries(apolloHeaders));
     const { single, incremental } = this.#accepted;
     if (single === undefined && incremental !== undefined && status < 300) {
-      writeSinglePart(this.#response, { format: incremental, headers }, text);
+      writeSinglePart(this.#response, { format: incremental, headers }, text.toString());
     } else {
       writeAnswer(this.#response, status, headers, text);
     }
