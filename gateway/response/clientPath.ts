@@ -7,20 +7,24 @@ import {
 } from 'graphql';
 import type { ResponsePath } from '../errors.ts';
 import { isPlainObject, type ResponseObject } from '../execution/responseTree.ts';
-import type { CollectedField, SelectionSet } from '../operation/selection.ts';
+import type { CollectedField, FieldSelection, SelectionSet } from '../operation/selection.ts';
 import { runtimeTypeOf } from './runtimeType.ts';
 
 /** Turns a path of internal names into the client's. Where it leads to something that the client did not select
- *  (a key, say), it ends at the last thing that the client did. */
+ *  (a key, say), it ends at the last thing that the client did.
+ *
+ *  `undefined` where the client selected it on objects of another type only: plans merge the selections of all
+ *  types below one field, so that a fetch may bring, or fail to bring, what nobody wants here. */
 export function toClientPath(
   schema: GraphQLSchema,
   root: SelectionSet,
   rootType: GraphQLObjectType,
   tree: ResponseObject,
   path: ResponsePath,
-): ResponsePath {
+): ResponsePath | undefined {
   const client: (string | number)[] = [];
   let sets: readonly SelectionSet[] = [root];
+  let setsOfAnyType = sets;
   let type: GraphQLObjectType | undefined = rootType;
   let value: unknown = tree;
   let declared: CollectedField | undefined;
@@ -33,7 +37,9 @@ export function toClientPath(
     if (declared !== undefined) type = typeOf(schema, declared, value);
     const found: readonly CollectedField[] = type === undefined ? [] : fieldsNamed(schema, sets, type, part);
     declared = found[0];
-    if (declared === undefined) break;
+    const ofAnyType = fieldsOfAnyType(setsOfAnyType, part);
+    if (declared === undefined) return ofAnyType.length > 0 ? undefined : client;
+    setsOfAnyType = ofAnyType.flatMap((field) => field.set ?? []);
     client.push(declared.responseName);
     sets = found.flatMap((field) => field.set ?? []);
     value = isPlainObject(value) ? value[part] : undefined;
@@ -67,4 +73,14 @@ function fieldsNamed(
       ),
     ];
   });
+}
+
+function fieldsOfAnyType(sets: readonly SelectionSet[], internalName: string): readonly FieldSelection[] {
+  return sets.flatMap(({ selections }) =>
+    selections.flatMap((selection) => {
+      if (selection.kind === 'Fragment') return fieldsOfAnyType([selection.set], internalName);
+      if (selection.kind === 'Deferred') return fieldsOfAnyType([selection.full], internalName);
+      return selection.internalName === internalName ? [selection] : [];
+    }),
+  );
 }

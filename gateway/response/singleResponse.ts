@@ -41,9 +41,9 @@ export function groupErrors(
 ): GraphQLFormattedError[] {
   return execution.errors
     .filter((error) => error.group === group)
-    .map((error) => {
+    .flatMap((error) => {
       const path = toClientPath(supergraph.apiSchema, root, rootType, execution.tree, error.path);
-      return formatExecutionError(error, path, policy);
+      return path === undefined ? [] : [formatExecutionError(error, path, policy)];
     });
 }
 
