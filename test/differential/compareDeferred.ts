@@ -16,17 +16,34 @@ export interface DeferredComparison {
  *  the fragment is missing where the whole surrounding object would have become null. */
 export async function findDeferredDifference(comparison: DeferredComparison): Promise<string | undefined> {
   const { expected, unpropagated, payloads, merged } = comparison;
-  const errors = findErrorDifference(withoutRepetition(expected), withoutRepetition(merged));
+  const errors = findErrorDifference(
+    withErrorsByPlace(expected, expected.data),
+    withErrorsByPlace(merged, expected.data),
+  );
   if (errors !== undefined) return errors;
   const failed = failedPlaces(payloads);
   if (failed.length === 0) return findDataDifference(expected.data, merged.data, false);
   return findPartDifference(await unpropagated(), merged.data, failed, expected, []);
 }
 
-/** Fragments that overlap may each tell of one error. */
-function withoutRepetition({ data, errors }: Answer): Answer {
-  const byText = new Map(errors.map((error) => [`${error.path?.join('.')} ${error.message}`, error]));
-  return { data, errors: [...byText.values()] };
+/** Errors at the place that they made null in `data`, each once: which of several fields tells what makes their
+ *  object null is not specified, and fragments that overlap may each tell. */
+function withErrorsByPlace(answer: Answer, data: Json | undefined): Answer {
+  const byText = new Map<string, Answer['errors'][number]>();
+  for (const error of answer.errors) {
+    const path = upToNull(error.path ?? [], data);
+    byText.set(`${path.join('.')} ${error.message}`, { ...error, path });
+  }
+  return { data: answer.data, errors: [...byText.values()] };
+}
+
+function upToNull(path: Path, data: Json | undefined): Path {
+  let value: unknown = data;
+  for (const [index, part] of path.entries()) {
+    if (value === null || value === undefined) return path.slice(0, index);
+    value = (value as Record<string | number, unknown>)[part];
+  }
+  return path;
 }
 
 /** `got` may lack the fields of failed fragments, and be null where an error explains it. */
