@@ -85,7 +85,14 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
     admin: config.admin,
     supergraphs,
     respond: (request, supergraph) => pipeline.respond(request, supergraph),
-    explain: (operation) => explainOperation(operation, supergraphs.current(), config.limits),
+    explain: async (operation) => {
+      const lease = supergraphs.acquire();
+      try {
+        return await explainOperation(operation, lease?.supergraph, config.limits);
+      } finally {
+        lease?.release();
+      }
+    },
     limits: config.limits,
     security: config.security,
     bufferSize: config.delivery.bufferSize,

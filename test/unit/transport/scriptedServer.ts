@@ -2,6 +2,7 @@ import { buildSchema } from 'graphql';
 import type { OperationRequest } from '../../../gateway/operation/request.ts';
 import { type ExecutionOutcome, ResponseText } from '../../../gateway/response/outcome.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
+import type { SupergraphLease } from '../../../gateway/supergraph/supergraphHolder.ts';
 import { createHttpServer, type HttpServerOptions } from '../../../gateway/transport/http/server.ts';
 import type { SupergraphView } from '../../../gateway/transport/supergraphView.ts';
 
@@ -26,7 +27,7 @@ export function supergraphOf(text: string, id = 'first'): Supergraph {
   };
 }
 
-/** A supergraph view whose supergraph the test sets. */
+/** A supergraph view whose supergraph the test sets, and which counts the leases on it. */
 export class SettableView implements SupergraphView {
   #current: Supergraph | undefined;
   #problem: string | undefined;
@@ -38,6 +39,19 @@ export class SettableView implements SupergraphView {
 
   current(): Supergraph | undefined {
     return this.#current;
+  }
+
+  /** Leases that are not released, by the supergraph's id. */
+  readonly leases = new Map<string, number>();
+
+  acquire(): SupergraphLease | undefined {
+    const supergraph = this.#current;
+    if (supergraph === undefined) return undefined;
+    const count = (step: number): void => {
+      this.leases.set(supergraph.id, (this.leases.get(supergraph.id) ?? 0) + step);
+    };
+    count(1);
+    return { supergraph, release: () => count(-1) };
   }
 
   problem(): string | undefined {

@@ -1,0 +1,96 @@
+import { describe, expect, test } from '@jest/globals';
+import { exchange, MultipartReader, RawConnection } from '../harness/frames.ts';
+import {
+  answer,
+  ScriptedPayloads,
+  SettableView,
+  sdl,
+  startScripted,
+  supergraphOf,
+} from '../unit/transport/scriptedServer.ts';
+
+const headers = { 'content-type': 'application/json', accept: 'multipart/mixed, application/json' };
+const operation = { headers, body: '{"query":"{ greeting }"}' };
+const next = supergraphOf(`${sdl}\n# next`, 'next');
+
+/** The leases when the pipeline was called, and after the answer. */
+async function leasesOf(
+  request: { readonly headers: Record<string, string>; readonly body: string },
+  respond: Parameters<typeof startScripted>[0],
+): Promise<unknown[]> {
+  const during: unknown[] = [];
+  const supergraphs = new SettableView(supergraphOf(sdl));
+  await using server = await startScripted(
+    (...parameters) => {
+      during.push(Object.fromEntries(supergraphs.leases));
+      return (respond as NonNullable<typeof respond>)(...parameters);
+    },
+    { supergraphs, limits: { batchedOperations: 10 } },
+  );
+  await exchange(server.url, request);
+  // The exchange ends in the turn that follows its last write.
+  await server.close();
+  return [...during, Object.fromEntries(supergraphs.leases)];
+}
+
+describe('the supergraph of an operation', () => {
+  test('is held while it is answered', async () => {
+    expect(await leasesOf(operation, () => answer('{}'))).toEqual([{ first: 1 }, { first: 0 }]);
+  });
+
+  test('is held once for all operations of a batch', async () => {
+    const batch = { headers, body: '[{"query":"{ greeting }"},{"query":"{ a: greeting }"}]' };
+    expect(await leasesOf(batch, () => answer('{}'))).toEqual([{ first: 1 }, { first: 1 }, { first: 0 }]);
+  });
+
+  test('is released when the answer fails', async () => {
+    const fail = () => Promise.reject(new Error('broken'));
+    expect(await leasesOf(operation, fail)).toEqual([{ first: 1 }, { first: 0 }]);
+  });
+
+  test('is released when the payloads fail', async () => {
+    const payloads = new ScriptedPayloads();
+    payloads.push([{ data: {}, hasNext: true }]);
+    payloads.push(new Error('broken'));
+    expect(await leasesOf(operation, () => payloads.outcome)).toEqual([{ first: 1 }, { first: 0 }]);
+  });
+
+  test('is not held for an operation that is not valid', async () => {
+    expect(await leasesOf({ headers, body: '{"query":"{ none }"}' }, () => answer('{}'))).toEqual([
+      { first: 0 },
+    ]);
+  });
+
+  test('is held to the last payload, also when another one is in use meanwhile', async () => {
+    const payloads = new ScriptedPayloads();
+    payloads.push([{ data: {}, hasNext: true }]);
+    const supergraphs = new SettableView(supergraphOf(sdl));
+    await using server = await startScripted(() => payloads.outcome, { supergraphs });
+    await using connection = await RawConnection.open(server.url);
+    connection.send(operation);
+    await connection.readHead();
+    const reader = new MultipartReader();
+    reader.read((await connection.readChunk()) ?? '');
+    supergraphs.set(next);
+    expect(Object.fromEntries(supergraphs.leases)).toEqual({ first: 1 });
+    payloads.push([{ hasNext: false }]);
+    reader.read((await connection.readChunk()) ?? '');
+    await server.close();
+    expect(Object.fromEntries(supergraphs.leases)).toEqual({ first: 0 });
+  });
+
+  test('is released when the client leaves', async () => {
+    const payloads = new ScriptedPayloads();
+    payloads.push([{ data: {}, hasNext: true }]);
+    const supergraphs = new SettableView(supergraphOf(sdl));
+    await using server = await startScripted(() => payloads.outcome, { supergraphs });
+    {
+      await using connection = await RawConnection.open(server.url);
+      connection.send(operation);
+      await connection.readHead();
+    }
+    await payloads.returned;
+    await server.close();
+    expect(Object.fromEntries(supergraphs.leases)).toEqual({ first: 0 });
+  });
+});

@@ -1,0 +1,126 @@
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { pino } from 'pino';
+import { threadsNamed } from '../fixtures/supergraphs/threads.ts';
+import { MultipartReader, RawConnection } from '../harness/frames.ts';
+import { demoSupergraphFile, startTestGateway, type TestGateway } from '../harness/gateway.ts';
+import { Gate } from './clients/gate.ts';
+import { fastProduct, productQuery, productVariables, recommended } from './clients/heldShop.ts';
+
+let folder: string;
+let demo: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tributary-switch-'));
+  demo = await readFile(demoSupergraphFile, 'utf8');
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+interface SwitchableGateway extends AsyncDisposable {
+  readonly url: string;
+  /** Puts another supergraph into the file; resolves when it is in use. */
+  switchTo(sdl: string): Promise<void>;
+}
+
+/** The demo behind a gateway that watches a file of its own. */
+async function startSwitchable(clock?: Gate): Promise<SwitchableGateway> {
+  const file = join(await mkdtemp(join(folder, 'watched-')), 'supergraph.graphql');
+  await writeFile(file, demo);
+  let wake = (): void => {};
+  const logger = pino(
+    { level: 'info' },
+    { write: (line) => line.includes('A supergraph is in use') && wake() },
+  );
+  const gateway: TestGateway = await startTestGateway({
+    config: { supergraph: { file, watch: true } },
+    parts: { logger },
+    ...(clock === undefined ? {} : { clock, faults: { recommendations: 'Product.recommended=latency:1' } }),
+  });
+  return {
+    url: gateway.url,
+    switchTo: async (sdl) => {
+      const switched = new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+      await writeFile(`${file}.next`, sdl);
+      await rename(`${file}.next`, file);
+      await switched;
+    },
+    [Symbol.asyncDispose]: () => gateway.close(),
+  };
+}
+
+/** The demo's supergraph without one root field. */
+function without(field: string): string {
+  const sdl = demo.replace(new RegExp(`^  ${field}\\b.*\\n`, 'm'), '');
+  expect(sdl).not.toBe(demo);
+  return sdl;
+}
+
+async function ask(url: string, query: string): Promise<unknown> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query }),
+  });
+  return response.json();
+}
+
+describe('a new supergraph', () => {
+  test('serves what begins after it, while a deferred answer ends on the one that it began with', async () => {
+    const clock = new Gate();
+    await using gateway = await startSwitchable(clock);
+    await using connection = await RawConnection.open(gateway.url);
+    connection.send({
+      headers: { 'content-type': 'application/json', accept: 'multipart/mixed;deferSpec=20220824' },
+      body: JSON.stringify({ query: productQuery, variables: productVariables }),
+    });
+    await connection.readHead();
+    const reader = new MultipartReader();
+    expect(reader.read((await connection.readChunk()) ?? '')).toEqual([
+      { data: { product: fastProduct }, hasNext: true },
+    ]);
+
+    await gateway.switchTo(without('warehouse'));
+    await gateway.switchTo(without('productByUpc'));
+    expect(await ask(gateway.url, '{ productByUpc(upc: "1") { name } }')).toMatchObject({
+      errors: [{ message: expect.stringContaining('Cannot query field "productByUpc"') }],
+    });
+    // The one in use and the one that is held; not the one between them.
+    expect(await threadsNamed('tributary-plan')).toBe(2);
+
+    clock.open();
+    const rest: unknown[] = [];
+    for (;;) {
+      const chunk = await connection.readChunk();
+      if (chunk === undefined) break;
+      rest.push(...reader.read(chunk));
+    }
+    expect(rest).toEqual([
+      {
+        incremental: [{ label: 'recommendations', path: ['product'], data: { recommended } }],
+        hasNext: false,
+      },
+    ]);
+  });
+
+  test('fails no operation that has to be planned while it comes in, and leaves no thread behind', async () => {
+    const gateway = await startSwitchable();
+    const answers: unknown[] = [];
+    let isOver = false;
+    const asking = (async () => {
+      for (let count = 0; !isOver; count++) {
+        answers.push(await ask(gateway.url, `{ product(id: "p1") { name${count}: name } }`));
+      }
+    })();
+    for (let round = 0; round < 8; round++) await gateway.switchTo(`${demo}\n# ${round}\n`);
+    isOver = true;
+    await asking;
+    expect(answers).toEqual(
+      answers.map((_, count) => ({ data: { product: { [`name${count}`]: fastProduct.name } } })),
+    );
+    await gateway[Symbol.asyncDispose]();
+    expect(await threadsNamed('tributary-plan')).toBe(0);
+  });
+});
