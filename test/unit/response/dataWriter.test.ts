@@ -1,0 +1,215 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import {
+  type GraphQLNamedType,
+  type GraphQLObjectType,
+  type GraphQLOutputType,
+  isEnumType,
+  isInterfaceType,
+  isListType,
+  isNonNullType,
+  isObjectType,
+  isUnionType,
+} from 'graphql';
+import type { ResponseObject } from '../../../gateway/execution/responseTree.ts';
+import type { SelectionSet } from '../../../gateway/operation/selection.ts';
+import { DataWriter } from '../../../gateway/response/dataWriter.ts';
+import { shapeData } from '../../../gateway/response/shape.ts';
+import { normalize, schemaOf } from '../operation/normalized.ts';
+
+const schema = schemaOf(`
+  scalar Anything
+  enum Colour { RED GREEN }
+  interface Named { name: String }
+  type Query { item: Item items: [Item!]! grid: [[Item!]]! named: Named either: [Either] root: Int! }
+  type Item implements Named {
+    id: ID! name: String count: Int! ratio: Float flag: Boolean colour: Colour any: Anything
+    tags: [String!] matrix: [[Int]!] inner: Item either: Either! colours: [Colour!]!
+  }
+  type Box implements Named { name: String width: Int! item: Item }
+  union Either = Item | Box
+`);
+
+const operations = [
+  '{ item { id name count ratio flag colour any tags matrix } root }',
+  '{ items { __typename constructor: name __proto__: count colours inner { id inner { name } } } }',
+  '{ grid { id tags } named { __typename name ... on Item { count } ... on Box { width item { id } } } }',
+  '{ either { ... on Item { id either { ... on Box { width } } } ... on Named { name } __typename } }',
+  '{ named { name } either { ... on Box { item { either { ... on Item { any } } } } } }',
+].map((text) => normalize(schema, text).root);
+
+const queryType = schema.getQueryType() as GraphQLObjectType;
+
+interface Values {
+  readonly string: fc.Arbitrary<string>;
+  /** How often out of ten a value is not what the schema says. */
+  readonly wrong: number;
+}
+
+const anything: fc.Arbitrary<unknown> = fc.oneof(
+  fc.constantFrom(null, undefined, true, 1, 1.5, 2 ** 40, 'text', '7', [], {}, [null], -0),
+);
+
+/** A value that a subgraph might answer for a selection on a type. */
+function valueFor(
+  type: GraphQLOutputType,
+  set: SelectionSet | undefined,
+  values: Values,
+  depth = 0,
+): fc.Arbitrary<unknown> {
+  const nullable = isNonNullType(type) ? type.ofType : type;
+  const right: fc.Arbitrary<unknown> = isListType(nullable)
+    ? fc.array(valueFor(nullable.ofType, set, values, depth + 1), { maxLength: 3 })
+    : namedValue(nullable as GraphQLNamedType, set, values, depth);
+  const expected = isNonNullType(type) ? right : fc.option(right, { freq: 4 });
+  return values.wrong === 0
+    ? expected
+    : fc.oneof(
+        { weight: 40 - values.wrong, arbitrary: expected },
+        { weight: values.wrong, arbitrary: anything },
+      );
+}
+
+function namedValue(
+  type: GraphQLNamedType,
+  set: SelectionSet | undefined,
+  values: Values,
+  depth: number,
+): fc.Arbitrary<unknown> {
+  if (isObjectType(type)) return objectOf(type, set, values, depth);
+  if (isUnionType(type) || isInterfaceType(type)) {
+    return fc.oneof(
+      ...schema.getPossibleTypes(type).map((possible) => objectOf(possible, set, values, depth)),
+    );
+  }
+  if (isEnumType(type)) return fc.constantFrom('RED', 'GREEN');
+  switch (type.name) {
+    case 'Int':
+      return fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
+    case 'Float':
+      return fc.double({ noNaN: true, noDefaultInfinity: true });
+    case 'Boolean':
+      return fc.boolean();
+    case 'ID':
+      return fc.oneof(values.string, fc.integer());
+    case 'Anything':
+      return fc.oneof(
+        values.string,
+        fc.integer(),
+        fc.record({ a: values.string, b: fc.array(fc.integer()) }),
+      );
+    default:
+      return values.string;
+  }
+}
+
+function objectOf(
+  type: GraphQLObjectType,
+  set: SelectionSet | undefined,
+  values: Values,
+  depth: number,
+): fc.Arbitrary<ResponseObject> {
+  const fields = set?.collect(schema, type).fields ?? [];
+  const model: Record<string, fc.Arbitrary<unknown>> = { __typename: fc.constant(type.name) };
+  for (const field of fields) {
+    if (field.fieldName !== '__typename')
+      model[field.internalName] = valueFor(field.type, field.set, values, depth + 1);
+  }
+  return fc.record(model) as fc.Arbitrary<ResponseObject>;
+}
+
+const plain = fc
+  .string({ unit: 'grapheme', maxLength: 40 })
+  .filter((text) => JSON.stringify(text) === `"${text}"`);
+const strange = fc.oneof(
+  fc.string({ unit: 'binary' }),
+  fc.constantFrom(
+    'x'.repeat(70_000),
+    'ü'.repeat(5_000),
+    '"',
+    '\\',
+    '\n',
+    '\u2028',
+    '\ud800',
+    '</script>',
+    'ü€😀',
+    '\u0000',
+    '',
+  ),
+);
+
+function property(
+  values: Values,
+  isEscapeFree: boolean,
+  check: (text: string | undefined, shaped: ReturnType<typeof shapeData>) => void,
+) {
+  return fc.property(
+    fc
+      .constantFrom(...operations)
+      .chain((root) => objectOf(queryType, root, values, 0).map((tree) => ({ root, tree }))),
+    ({ root, tree }) => {
+      const text = new DataWriter(schema, root, queryType).write(tree, isEscapeFree, '', '')?.toString();
+      check(text, shapeData(schema, root, queryType, tree, []));
+    },
+  );
+}
+
+describe('the text of an answer is that of its shaped data', () => {
+  test('with strings that need escaping', () => {
+    fc.assert(
+      property({ string: strange, wrong: 0 }, false, (text, { data, errors }) => {
+        expect(errors).toEqual([]);
+        expect(text).toBe(JSON.stringify(data));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('with strings that are known to need none', () => {
+    fc.assert(
+      property({ string: plain, wrong: 0 }, true, (text, { data }) => {
+        expect(text).toBe(JSON.stringify(data));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('or there is none, where values are wrong: errors are for others to tell', () => {
+    let written = 0;
+    fc.assert(
+      property({ string: strange, wrong: 2 }, false, (text, { data, errors }) => {
+        if (text === undefined) return;
+        written += 1;
+        expect({ text, errors }).toEqual({ text: JSON.stringify(data), errors: [] });
+      }),
+      { numRuns: 600 },
+    );
+    expect(written).toBeGreaterThan(0);
+  });
+});
+
+test('an answer stays as it is while the next ones are written, whatever their size', () => {
+  const writer = new DataWriter(schema, normalize(schema, '{ item { name } root }').root, queryType);
+  const names = ['a', 'é'.repeat(100_000), 'b', 'x'.repeat(3_000_000), '\u0001'.repeat(50_000), 'c'];
+  const trees = names.map((name, root) => ({ item: { name }, root }));
+  for (const isEscapeFree of [false, true]) {
+    const usable = trees.filter(({ item }) => !isEscapeFree || !item.name.startsWith('\u0001'));
+    const written = usable.map((tree) => writer.write(tree, isEscapeFree, '{"data":', '}'));
+    expect(written.map((bytes) => bytes?.toString() ?? '')).toEqual(
+      usable.map((data) => JSON.stringify({ data })),
+    );
+  }
+});
+
+test.each([
+  ['a hidden type', '{ named { name } }', { named: { __typename: 'Secret', name: 'x' } }],
+  ['an unknown enum value', '{ item { colour } }', { item: { colour: 'BLUE' } }],
+  ['a null where none may be', '{ root }', { root: null }],
+  ['a fraction for an Int', '{ root }', { root: 1.5 }],
+  ['an object for a list', '{ items { id } }', { items: {} }],
+  ['a list for an object', '{ item { id } }', { item: [] }],
+])('gives up at %s', (_, text, tree) => {
+  const writer = new DataWriter(schema, normalize(schema, text).root, queryType);
+  expect(writer.write(tree, false, '', '')).toBeUndefined();
+  expect(writer.write(tree, true, '', '')).toBeUndefined();
+});
