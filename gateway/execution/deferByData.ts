@@ -45,6 +45,8 @@ export function deferByData(options: DeferByDataOptions): Program {
 
   /** The earlier steps that bring what this one sends. */
   function inputsOf(step: FetchStep): readonly number[] {
+    // Values from above the objects are inputs as well, and no path of `requires` tells of them.
+    if (step.context !== undefined) return step.after;
     const before = earlier[step.index] as ReadonlySet<number>;
     const found = new Set<number>();
     for (const path of requiredPaths(step.requires, pathText(step.path))) {
