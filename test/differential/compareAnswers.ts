@@ -14,9 +14,13 @@ export function findErrorDifference(expected: Answer, got: Answer): string | und
     : `errors\n    expected ${wanted?.join('\n             ') || 'none'}\n    got      ${found?.join('\n             ') || 'none'}`;
 }
 
-function errorLine({ message, path }: GraphQLFormattedError): string {
-  return `${path?.join('.')}: ${message}`;
+function errorLine({ message, path, extensions }: GraphQLFormattedError): string {
+  const code = ownCodes.has(extensions?.code) ? '' : ` (${extensions?.code})`;
+  return `${path?.join('.')}: ${message}${code}`;
 }
+
+/** None, and what the gateway gives to errors without one. */
+const ownCodes: ReadonlySet<unknown> = new Set([undefined, 'SUBGRAPH_ERROR', 'INTERNAL_SERVER_ERROR']);
 
 /** The first place where values differ. */
 export function findDataDifference(

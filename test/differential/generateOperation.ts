@@ -65,7 +65,7 @@ const nastyAliases = [
   '_entities',
   '_e0',
   'representations',
-  '_alias_name_id',
+  '_alias_4_name_id',
 ];
 
 /** What one selection set and the fragments in it have taken: response names, each with its field. */
