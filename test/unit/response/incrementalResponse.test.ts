@@ -1,0 +1,156 @@
+import { describe, expect, test } from '@jest/globals';
+import type { GraphQLObjectType } from 'graphql';
+import type { PreparedOperation } from '../../../gateway/operation/preparedOperation.ts';
+import type { IncrementalFormat } from '../../../gateway/operation/request.ts';
+import type { PlanNode } from '../../../gateway/planning/queryPlan.ts';
+import { IncrementalResponse } from '../../../gateway/response/incrementalResponse.ts';
+import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
+import { turns } from '../../harness/clock.ts';
+import { rootFetch } from '../execution/fetches.ts';
+import { type RunningPlan, runPlan } from '../execution/runPlan.ts';
+import { normalize, schemaOf } from '../operation/normalized.ts';
+
+const schema = schemaOf('type Query { a: Int b: Int c: Int }');
+
+const plan: PlanNode = {
+  kind: 'Defer',
+  primary: { node: rootFetch('a', { serviceName: 'a' }) },
+  deferred: [
+    { depends: [], label: '0', queryPath: [], node: rootFetch('b', { serviceName: 'b' }) },
+    { depends: [], label: '1', queryPath: [], node: rootFetch('c', { serviceName: 'c' }) },
+  ],
+};
+
+interface Started {
+  readonly response: IncrementalResponse;
+  readonly running: RunningPlan;
+  ends: number;
+  bring(field: 'a' | 'b' | 'c'): Promise<void>;
+  payloads(): AsyncIterator<readonly string[]>;
+}
+
+async function start(format: IncrementalFormat = 'deferSpec=20220824'): Promise<Started> {
+  const { root, deferred } = normalize(
+    schema,
+    '{ a ... @defer(label: "b") { b } ... @defer(label: "c") { c } }',
+  );
+  const running = runPlan(plan, { deferred });
+  await turns();
+  const operation: PreparedOperation = {
+    supergraph: { apiSchema: schema } as unknown as Supergraph,
+    kind: 'query',
+    rootType: schema.getQueryType() as GraphQLObjectType,
+    root,
+    deferred,
+    program: { steps: [], groups: [] },
+    introspection: undefined,
+  };
+  const started: Started = {
+    running,
+    ends: 0,
+    response: new IncrementalResponse({
+      operation,
+      execution: running.execution,
+      format,
+      policy: { exposeSubgraphErrors: false, exposeSubgraphs: false },
+      onEnd: () => {
+        started.ends += 1;
+      },
+    }),
+    bring: async (field) => {
+      const known = running.complete.length;
+      running.client.calls
+        .find(({ request }) => request.subgraph === field)
+        ?.answer({ data: { [field]: 1 } });
+      await turns();
+      for (const group of running.complete.slice(known)) started.response.completeGroup(group);
+    },
+    payloads: () => {
+      const outcome = started.response.respond();
+      if (outcome.kind !== 'incremental') throw new Error('The answer is one piece.');
+      return outcome.payloads[Symbol.asyncIterator]();
+    },
+  };
+  return started;
+}
+
+const first = '{"data":{"a":1},"hasNext":true}';
+const later = (field: string, hasNext: boolean): string =>
+  `{"incremental":[{"data":{"${field}":1},"path":[],"label":"${field}"}],"hasNext":${hasNext}}`;
+
+describe('the payloads', () => {
+  test('come as they are ready, the first before all others', async () => {
+    const started = await start();
+    await started.bring('a');
+    const payloads = started.payloads();
+    expect(await payloads.next()).toEqual({ done: false, value: [first] });
+    const next = payloads.next();
+    await started.bring('c');
+    expect(await next).toEqual({ done: false, value: [later('c', true)] });
+    await started.bring('b');
+    expect(await payloads.next()).toEqual({ done: false, value: [later('b', false)] });
+    expect(await payloads.next()).toEqual({ done: true, value: undefined });
+    expect(started.ends).toBe(1);
+  });
+
+  test('that are ready with the first travel with it', async () => {
+    const started = await start();
+    await started.bring('b');
+    await started.bring('a');
+    const payloads = started.payloads();
+    expect(await payloads.next()).toEqual({ done: false, value: [first, later('b', true)] });
+  });
+
+  test('are made when they are asked for: a slow reader finds all that was ready in one batch', async () => {
+    const started = await start();
+    await started.bring('a');
+    const payloads = started.payloads();
+    expect(await payloads.next()).toEqual({ done: false, value: [first] });
+    await started.bring('c');
+    // Not written yet, so what is there now is what the reader gets.
+    started.running.execution.tree.c = 2;
+    await started.bring('b');
+    expect(await payloads.next()).toEqual({
+      done: false,
+      value: [later('b', true), later('c', false).replace('"c":1', '"c":2')],
+    });
+  });
+});
+
+describe('a reader that leaves', () => {
+  test('while it waits ends the wait and the work, once', async () => {
+    const started = await start();
+    await started.bring('a');
+    const payloads = started.payloads();
+    await payloads.next();
+    const waiting = payloads.next();
+    expect(await payloads.return?.()).toEqual({ done: true, value: undefined });
+    expect(await waiting).toEqual({ done: true, value: undefined });
+    await payloads.return?.();
+    expect(started.ends).toBe(1);
+  });
+});
+
+describe('a stream that is cut', () => {
+  test('still gets a last payload', async () => {
+    const started = await start();
+    await started.bring('a');
+    const payloads = started.payloads();
+    await payloads.next();
+    const waiting = payloads.next();
+    started.response.cut();
+    expect(await waiting).toEqual({ done: false, value: ['{"hasNext":false}'] });
+    expect(await payloads.next()).toEqual({ done: true, value: undefined });
+    expect(started.ends).toBe(1);
+  });
+
+  test('after its end gets nothing more', async () => {
+    const started = await start();
+    for (const field of ['a', 'b', 'c'] as const) await started.bring(field);
+    const payloads = started.payloads();
+    expect((await payloads.next()).value).toHaveLength(3);
+    started.response.cut();
+    expect(await payloads.next()).toEqual({ done: true, value: undefined });
+    expect(started.ends).toBe(1);
+  });
+});
