@@ -100,13 +100,13 @@ export class IncrementalResponse {
     const iterator: AsyncIterableIterator<readonly string[]> = {
       next: async () => {
         for (;;) {
-          if (this.#isCut) {
-            this.#isCut = false;
-            return { done: false, value: ['{"hasNext":false}'] };
-          }
-          if (this.#isEnded) return done;
           const batch = firstBatch === undefined ? [] : [firstBatch];
           firstBatch = undefined;
+          if (this.#isCut) {
+            this.#isCut = false;
+            return { done: false, value: [...batch, '{"hasNext":false}'] };
+          }
+          if (this.#isEnded) return done;
           batch.push(...this.#publisher.takeReady());
           if (batch.length > 0) {
             if (!this.#publisher.hasNext) this.#end();

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
 import {
   type CannedAnswer,
   type InlineGateway,
@@ -52,6 +53,7 @@ const subgraphs = [
     name: 'stock',
     sdl: `
       type Query { weather: String! }
+      type Mutation { count(n: Int): Int }
       type Product @key(fields: "id") { id: ID! stock: Int sure: Int! shelf: Shelf parts: [Part] partsSure: [Part!] }
       type Maker @key(fields: "id") { id: ID! rank: Int! }
       type Shelf { row: Int! }
@@ -72,6 +74,7 @@ const subgraphs = [
         partsSure: () => [{ code: 1 }, { code: null }],
       },
       Maker: { rank: () => null },
+      Mutation: { count: (_: never, { n }: never) => n },
     },
   },
 ];
@@ -328,8 +331,108 @@ describe('mutations', () => {
     expect(fieldsAsked(gateway.subgraph('products').calls)).toHaveLength(1);
   });
 
+  test('go on in another subgraph after a whole fetch has failed', async () => {
+    gateway.subgraph('products').answerWith(() => ({ kind: 'reset' }));
+    const { body } = await gateway.ask('mutation { a: count(n: 1) b: nullable(n: 2) c: count(n: 3) }');
+    expect(body).toEqual({
+      data: { a: 1, b: null, c: 3 },
+      errors: [expect.objectContaining({ extensions: { code: 'SUBGRAPH_UNREACHABLE' } })],
+    });
+    // Whether it was carried out is not known: a mutation is never sent again.
+    expect(gateway.subgraph('products').calls).toHaveLength(1);
+  });
+
   test('are null as a whole when a non-null one has failed', async () => {
     const { body } = await gateway.ask('mutation { a: nullable(n: 1) strictly }');
     expect(body).toEqual({ data: null, errors: [failedAt('strictly')] });
   });
+});
+
+describe('whatever a subgraph answers', () => {
+  const key = fc.constantFrom(
+    'data',
+    'errors',
+    '_entities',
+    '_e0',
+    '_e1',
+    'product',
+    'products',
+    'stock',
+    'shelf',
+    'parts',
+    'code',
+    '__typename',
+    '__proto__',
+    'constructor',
+    'id',
+    'message',
+    'path',
+    'extensions',
+    'row',
+  );
+  const value = fc.letrec((tie) => ({
+    any: fc.oneof(
+      { depthSize: 'small', withCrossShrink: true },
+      fc.constantFrom<unknown>(null, 0, -1, 1.5, true, '', 'x', 'Product', 'Part', '_entities', 'stock'),
+      fc.array(tie('any'), { maxLength: 4 }),
+      fc.dictionary(key, tie('any'), { maxKeys: 5, noNullPrototype: true }),
+    ),
+  })).any;
+  const entity = fc.dictionary(key, value, { noNullPrototype: true });
+  const error = fc.record({
+    message: fc.oneof(fc.constant('m'), value),
+    path: fc.oneof(fc.array(fc.oneof(key, fc.integer({ min: -2, max: 4 }))), value),
+  });
+  const body = fc.oneof(
+    value,
+    fc.record({ data: value, errors: value }),
+    fc.record(
+      {
+        data: fc.oneof(
+          fc.record({ _entities: fc.array(fc.oneof(entity, value), { minLength: 1, maxLength: 3 }) }),
+          fc.record({ product: fc.oneof(entity, value), products: fc.array(fc.oneof(entity, value)) }),
+        ),
+        errors: fc.array(error, { maxLength: 3 }),
+      },
+      { requiredKeys: ['data'] },
+    ),
+  );
+  const query = `{ product { name stock shelf { row } parts { code } maker { rank } } products { name stock } }`;
+  const late =
+    '{ product { name ... @defer { stock shelf { row } } } products { name ... @defer { parts { code } } } }';
+
+  test('the client gets an answer of the form that the schema promises', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(body, { minLength: 1, maxLength: 4 }),
+        fc.boolean(),
+        async (bodies, isRoot) => {
+          let next = 0;
+          const answer = (): CannedAnswer => ({ kind: 'json', body: bodies[next++ % bodies.length] });
+          gateway.subgraph('stock').answerWith(answer);
+          gateway.subgraph('products').answerWith(isRoot ? answer : undefined);
+          const got = await gateway.ask(query);
+          expect(got.status).toBe(200);
+          expectForm(got.body.data);
+          await using deferred = await gateway.defer(late);
+          const payloads = (await deferred.rest()) as { hasNext: boolean }[];
+          expect(payloads.map(({ hasNext }) => hasNext)).toEqual(
+            payloads.map((_, n) => n < payloads.length - 1),
+          );
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+
+  function expectForm(data: unknown): void {
+    const product = (data as { product: Record<string, unknown> | null } | null)?.product ?? null;
+    if (product === null) return;
+    expect(Object.keys(product)).toEqual(['name', 'stock', 'shelf', 'parts', 'maker']);
+    const { name, stock, shelf, parts } = product;
+    expect(name === null || typeof name === 'string').toBe(true);
+    expect(stock === null || Number.isInteger(stock)).toBe(true);
+    expect(shelf === null || Number.isInteger((shelf as { row: unknown }).row)).toBe(true);
+    expect(parts === null || Array.isArray(parts)).toBe(true);
+  }
 });

@@ -144,6 +144,15 @@ describe('a stream that is cut', () => {
     expect(started.ends).toBe(1);
   });
 
+  test('before its first payload was asked for still has it', async () => {
+    const started = await start();
+    await started.bring('a');
+    const payloads = started.payloads();
+    started.response.cut();
+    expect(await payloads.next()).toEqual({ done: false, value: [first, '{"hasNext":false}'] });
+    expect(await payloads.next()).toEqual({ done: true, value: undefined });
+  });
+
   test('after its end gets nothing more', async () => {
     const started = await start();
     for (const field of ['a', 'b', 'c'] as const) await started.bring(field);
