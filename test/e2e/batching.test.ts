@@ -177,10 +177,18 @@ describe('within one operation', () => {
     expect(gateway.subgraph('details').calls).toHaveLength(3);
   });
 
-  test('the first answer never shares a request with a deferred part', async () => {
-    await using answer = await gateway.defer('{ products { price } ... @defer { people { nick } } }');
-    expect(mergePayloads(await answer.rest())).toEqual({
-      data: { products: [{ price: 10 }, { price: 20 }], people: [{ nick: 'a' }, { nick: 'b' }] },
+  test('the first answer never shares a request with a deferred part that is ready at the same moment', async () => {
+    const gate = gateway.subgraph('details').hold('Product.vendor');
+    await using answer = await gateway.defer('{ products { price ... @defer { vendor { town } } } }');
+    expect(await answer.next()).toEqual([
+      { data: { products: [{ price: 10 }, { price: 20 }] }, hasNext: true },
+    ]);
+    await gate.arrived();
+    gate.open();
+    expect(
+      mergePayloads([{ data: { products: [{}, {}] }, hasNext: true }, ...(await answer.rest())]),
+    ).toEqual({
+      data: { products: [{ vendor: { town: 'Ulm' } }, { vendor: { town: 'Ulm' } }] },
     });
     expect(gateway.subgraph('details').calls.map(({ query }) => query.includes('_e1'))).toEqual([
       false,

@@ -34,9 +34,12 @@ const subgraphs = [
   },
 ];
 
+/** Nothing ends by itself within a test. */
+const config = { subgraphs: { all: { timeouts: { attempt: '1h', deadline: '1h' } } } };
+
 let gateway: InlineGateway;
 beforeAll(async () => {
-  gateway = await startInlineGateway({ subgraphs });
+  gateway = await startInlineGateway({ subgraphs, config });
 });
 afterAll(() => gateway.close());
 afterEach(() => {
@@ -132,7 +135,7 @@ describe('a client that leaves', () => {
 });
 
 test('a gateway that is closed leaves no connection to a subgraph', async () => {
-  const own = await startInlineGateway({ subgraphs });
+  const own = await startInlineGateway({ subgraphs, config });
   own.subgraph('slow').answerWith(() => ({ kind: 'hang' }));
   const answer = await own.defer('{ products { name ... @defer { note } } }');
   await answer.next();
