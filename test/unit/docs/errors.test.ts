@@ -1,0 +1,95 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ApolloServerErrorCode, ApolloServerValidationErrorCode } from '@apollo/server/errors';
+import { describe, expect, test } from '@jest/globals';
+import { errorCodes } from '../../../gateway/errors.ts';
+import { exchange, type RawRequest } from '../../harness/frames.ts';
+import { SettableView, startScripted } from '../transport/scriptedServer.ts';
+
+const page = await readFile(join(import.meta.dirname, '../../../docs/errors.md'), 'utf8');
+
+/** First column → second column of the table under a heading. */
+function tableUnder(heading: string): Map<string, number> {
+  const section = page.split(/^## /m).find((text) => text.startsWith(`${heading}\n`)) ?? '';
+  const rows = section.matchAll(/^\| `?([A-Z0-9_]+)`? \|(?: (\d+) \|)?/gm);
+  return new Map(Array.from(rows, ([, first = '', second]) => [first, Number(second)]));
+}
+
+const ours = tableUnder('Of the gateway');
+const theirs = tableUnder('Of GraphQL and Apollo Server');
+
+describe('docs/errors.md', () => {
+  test("lists exactly the gateway's codes, with their statuses", () => {
+    const inCode = Object.entries(errorCodes).map(([code, { status }]) => [code, status] as const);
+    expect(ours).toEqual(new Map(inCode));
+  });
+
+  test("lists the codes of Apollo Server that it does not share with the gateway's", () => {
+    // Persisted queries are always supported.
+    const never = 'PERSISTED_QUERY_NOT_SUPPORTED';
+    const expected = Object.keys(ApolloServerErrorCode).filter((code) => !ours.has(code) && code !== never);
+    expect([...theirs.keys()].sort()).toEqual(expected.sort());
+    expect(page).toContain(ApolloServerValidationErrorCode.INTROSPECTION_DISABLED);
+  });
+});
+
+const operation = (body: object): RawRequest => ({
+  method: 'POST',
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify(body),
+});
+const unknownHash = { persistedQuery: { version: 1, sha256Hash: 'a'.repeat(64) } };
+
+describe('the statuses of docs/errors.md', () => {
+  test.each([
+    ['GRAPHQL_PARSE_FAILED', operation({ query: '{' })],
+    ['GRAPHQL_VALIDATION_FAILED', operation({ query: '{ nothing }' })],
+    ['GRAPHQL_VALIDATION_FAILED', operation({ query: '{ __schema { queryType { name } } }' })],
+    ['OPERATION_RESOLUTION_FAILURE', operation({ query: 'query A { greeting }', operationName: 'B' })],
+    ['OPERATION_RESOLUTION_FAILURE', operation({ query: 'query A { greeting } query B { greeting }' })],
+    ['PERSISTED_QUERY_NOT_FOUND', operation({ extensions: unknownHash })],
+    ['OPERATION_TOO_COMPLEX', operation({ query: `{ ${'node { '.repeat(101)} id ${'} '.repeat(102)}` })],
+  ] as const)('are what a client gets: %s', async (code, request) => {
+    await using server = await startScripted();
+    const { status, body } = await exchange(server.url, request);
+    const answer = JSON.parse(body) as { errors: { extensions: { code: string } }[] };
+    expect([answer.errors[0]?.extensions.code, status]).toEqual([code, theirs.get(code) ?? ours.get(code)]);
+  });
+
+  test('are what a client gets without a supergraph', async () => {
+    await using server = await startScripted(undefined, { supergraphs: new SettableView() });
+    const { status } = await exchange(server.url, operation({ query: '{ greeting }' }));
+    expect(status).toBe(ours.get('SUPERGRAPH_UNAVAILABLE'));
+  });
+
+  test('are all that a refused HTTP request gets', async () => {
+    await using server = await startScripted();
+    const json = { 'content-type': 'application/json' };
+    const requests: RawRequest[] = [
+      { method: 'POST', headers: json, body: '{' },
+      { method: 'POST', headers: { 'content-type': 'text/plain' }, body: '{}' },
+      { method: 'POST', headers: json, body: '[{ "query": "{ greeting }" }]' },
+      { method: 'PUT', headers: json, body: '{}' },
+      {
+        method: 'GET',
+        path: `/graphql?query=${encodeURIComponent('mutation { greet(name: "a") }')}`,
+        headers: { 'apollo-require-preflight': '1' },
+      },
+      { ...operation({ query: '{ greeting }' }), headers: { ...json, accept: 'image/png' } },
+      { method: 'POST', headers: json, body: ' '.repeat(1_000_001) },
+      { method: 'POST', headers: { 'content-type': 'application/xml' }, body: '<a/>' },
+    ];
+    const statuses: number[] = [];
+    for (const request of requests) {
+      const { status, body } = await exchange(server.url, request);
+      expect([request, JSON.parse(body)]).toEqual([
+        request,
+        { errors: [expect.objectContaining({ extensions: { code: 'BAD_REQUEST' } })] },
+      ]);
+      statuses.push(status);
+    }
+    expect(statuses).toEqual([400, 400, 400, 405, 405, 406, 413, 415]);
+    const listed = [...tableUnder('BAD_REQUEST by status').keys()].map(Number);
+    expect(listed).toEqual([...new Set(statuses)]);
+  });
+});
