@@ -6,7 +6,7 @@ import { Preparer } from './operation/prepare.ts';
 import { Pipeline } from './pipeline.ts';
 import { createRequestScopes } from './requestScopes.ts';
 import { createHttpSubgraphClient } from './subgraph-client/httpSubgraphClient.ts';
-import { configuredUrls, createSubgraphEndpoints } from './subgraphEndpoints.ts';
+import { absentSubgraphs, configuredUrls, createSubgraphEndpoints } from './subgraphEndpoints.ts';
 import { loadSupergraph } from './supergraph/loadSupergraph.ts';
 import { createFileSource } from './supergraph/sources/fileSource.ts';
 import { createIntrospectionSource } from './supergraph/sources/introspectionSource.ts';
@@ -63,9 +63,14 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
     onRetired: (supergraph) => preparer.forget(supergraph),
   });
   supergraphs.onProblem((reason) => logger.error({ reason }, 'No new supergraph is used'));
-  supergraphs.onChange(({ id, subgraphs }) =>
-    logger.info({ supergraph: id, subgraphs: [...subgraphs.keys()] }, 'A supergraph is in use'),
-  );
+  supergraphs.onChange((supergraph) => {
+    const subgraphs = [...supergraph.subgraphs.keys()];
+    logger.info({ supergraph: supergraph.id, subgraphs }, 'A supergraph is in use');
+    const absent = absentSubgraphs(config, supergraph);
+    if (absent.length > 0) {
+      logger.warn({ absent, subgraphs }, 'The configuration has subgraphs that the supergraph does not have');
+    }
+  });
 
   const client = createHttpSubgraphClient({
     endpoint: createSubgraphEndpoints(config, supergraphs),

@@ -7,7 +7,8 @@ import { SupergraphRefusedError } from './supergraphRefusedError.ts';
 
 export interface LoadSupergraphOptions {
   readonly sdl: string;
-  /** URLs by subgraph name, instead of the supergraph's. Names that it does not have are ignored. */
+  /** URLs by subgraph name, instead of the supergraph's. Names that it does not have are ignored. Left out where
+   *  no subgraph will be called, as for planning alone: then a subgraph may be without a URL. */
   readonly urls?: ReadonlyMap<string, string>;
   readonly planning: PlanningLimits;
   /** Ends the loading; the promise is rejected with the signal's reason. */
@@ -22,7 +23,7 @@ export function supergraphId(sdl: string): string {
 /** Makes a snapshot that is ready for its first operation: planner's thread up, API schema built and checked.
  *  Whoever takes it closes its planner. Errors: `SupergraphRefusedError` that names the cause. */
 export async function loadSupergraph(options: LoadSupergraphOptions): Promise<Supergraph> {
-  const { sdl, urls = new Map<string, string>(), planning, signal } = options;
+  const { sdl, urls, planning, signal } = options;
   const planner = await createWorkerPlanner({ sdl, signal, ...planning }).catch((error: unknown) => {
     if (signal?.aborted) throw error;
     throw new SupergraphRefusedError(messageOf(error), {
@@ -54,9 +55,21 @@ function buildApiSchema(apiSchemaSdl: string): GraphQLSchema {
 
 function nameSubgraphs(
   planner: WorkerPlanner,
-  urls: ReadonlyMap<string, string>,
+  urls: ReadonlyMap<string, string> | undefined,
 ): ReadonlyMap<string, SubgraphEntry> {
-  return new Map(
-    planner.subgraphs.map(({ name, url }) => [name, { name, url: urls.get(name) ?? url }] as const),
-  );
+  const entries = planner.subgraphs.map(({ name, url }) => ({ name, url: urls?.get(name) ?? url }));
+  if (urls !== undefined) {
+    const unreachable = entries.filter(({ url }) => !isHttpUrl(url));
+    if (unreachable.length > 0) throw new SupergraphRefusedError(unreachable.map(sayUnreachable).join('\n'));
+  }
+  return new Map(entries.map((entry) => [entry.name, entry] as const));
+}
+
+function isHttpUrl(url: string): boolean {
+  return /^https?:\/\//i.test(url) && URL.canParse(url);
+}
+
+function sayUnreachable({ name, url }: SubgraphEntry): string {
+  const found = url === '' ? 'the supergraph has no URL' : `the supergraph's URL is ${JSON.stringify(url)}`;
+  return `subgraph "${name}": ${found}; set subgraphs.${name}.url to an http:// or https:// address`;
 }

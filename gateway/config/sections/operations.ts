@@ -16,14 +16,18 @@ export const limitsSection = z
   .strictObject({
     bodySize: size().describe('Largest request body, after decompression.').prefault('1MB'),
     tokens: integer({ min: 1 }).describe('Most lexical tokens in a document.').prefault(10_000),
-    depth: integer({ min: 1 }).describe('Deepest nesting of fields, fragments expanded.').prefault(100),
+    depth: integer({ min: 1 })
+      .describe(
+        'Most selection sets within each other, fragment spreads expanded: every field with fields of its own is a level, and so is an inline fragment; a spread is not. Lists and objects within arguments may nest as deep.',
+      )
+      .prefault(100),
     aliases: integer().describe('Most aliased fields in an operation, fragments expanded.').prefault(200),
     rootFields: integer({ min: 1 }).describe('Most fields at the root of an operation.').prefault(50),
     directives: integer().describe('Most directives in an operation, fragments expanded.').prefault(100),
     deferredFragments: integer().describe('Most `@defer`s in an operation, fragments expanded.').prefault(50),
     recursiveSelections: integer({ min: 1 })
       .describe('Most selections that an operation may have once every fragment spread is expanded.')
-      .prefault(2_000),
+      .prefault(10_000),
     batchedOperations: integer()
       .describe('Most operations in one HTTP request with a JSON array. 0 refuses arrays.')
       .prefault(0),

@@ -1,5 +1,16 @@
 import { z } from 'zod';
-import { choice, flag } from '../scalars.ts';
+import { choice, flag, text } from '../scalars.ts';
+
+const origin = text({
+  title: 'origin',
+  expected: 'an origin such as https://shop.example, without a path, or *',
+  isRight: (value) => value === '*' || isOrigin(value),
+});
+
+// A browser's `Origin` header is compared as it is: lower case, no default port, no slash at the end.
+function isOrigin(value: string): boolean {
+  return /^https?:\/\//.test(value) && URL.canParse(value) && new URL(value).origin === value;
+}
 
 export const securitySection = z
   .strictObject({
@@ -10,6 +21,16 @@ export const securitySection = z
     csrf: flag()
       .describe('Refuse requests that a browser sends from a foreign page without a preflight.')
       .prefault(true),
+    cors: z
+      .strictObject({
+        origins: z
+          .array(origin)
+          .describe(
+            'Origins whose pages may read answers in a browser; `*` for every page. None: only pages of the same origin may.',
+          )
+          .prefault([]),
+      })
+      .prefault({}),
     exposeSubgraphErrors: flag()
       .describe("Let clients see the subgraphs' own error messages and extensions.")
       .prefault(false),

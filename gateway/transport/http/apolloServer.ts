@@ -27,6 +27,7 @@ import type { ExecutionOutcome } from '../../response/outcome.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 import type { SupergraphView } from '../supergraphView.ts';
 import { type ClientRequest, ExecutedData, type GatewayContext } from './clientRequest.ts';
+import type { KnownOperations } from './knownOperations.ts';
 import type { TransportLog } from './transportLog.ts';
 
 /** The pipeline behind every transport: plans and executes a valid operation. */
@@ -38,10 +39,14 @@ export interface ApolloServerOptions {
   readonly introspection: boolean;
   readonly csrf: boolean;
   readonly isBatchingAllowed: boolean;
+  /** Most selections of an operation with its fragments expanded. */
+  readonly maxRecursiveSelections: number;
   /** Apollo Server plugins. `singleResult.data` is not readable for them: it is text already. */
   readonly plugins: readonly ApolloServerPlugin<GatewayContext>[];
   /** Characters of operation texts whose documents, and of persisted texts which, are kept. */
   readonly rememberedCharacters: number;
+  /** Told of every operation that was found valid; `undefined` where plugins want to see every request. */
+  readonly known: KnownOperations | undefined;
   readonly log: TransportLog;
 }
 
@@ -73,6 +78,7 @@ export function createApolloPipeline(options: ApolloServerOptions): ApolloPipeli
     introspection: options.introspection,
     csrfPrevention: options.csrf,
     allowBatchedHttpRequests: options.isBatchingAllowed,
+    maxRecursiveSelections: options.maxRecursiveSelections,
     persistedQueries: { cache: persisted, ttl: null },
     documentStore: new Documents(options.rememberedCharacters),
     plugins: [leaseSupergraph(options.supergraphs), ...options.plugins, ...disabledDefaults(options.plugins)],
@@ -152,7 +158,7 @@ function createGateway(options: ApolloServerOptions): GatewayInterface {
 }
 
 function createExecutor(
-  { respond, log }: ApolloServerOptions,
+  { respond, known, log }: ApolloServerOptions,
   supergraphOf: WeakMap<GraphQLSchema, Supergraph>,
 ): GatewayExecutor {
   return async (context) => {
@@ -161,6 +167,7 @@ function createExecutor(
     // Apollo Server's type promises an operation, but it calls with none where the name leads to none.
     if ((context.operation as unknown) === undefined) return { errors: [unknownOperation(context)] };
     if (supergraph === undefined) throw new Error('The schema belongs to no supergraph.');
+    known?.remember(context.source, context.document, supergraph);
     const isBatched = context.requestIsBatched === true;
     try {
       const outcome = await respond(

@@ -6,12 +6,13 @@ export interface CorsOptions {
   readonly origins: readonly string[];
 }
 
-/** Headers that let the page at `origin` read an answer; only `vary` for a page that may not. */
+/** Headers that let the page at `origin` read an answer; only `vary` for a page that may not. None at all where
+ *  no foreign page may. */
 export function corsHeaders(
   origin: string | undefined,
   options: CorsOptions | undefined,
 ): Record<string, string> {
-  if (options === undefined) return {};
+  if (options === undefined || options.origins.length === 0) return {};
   if (options.origins.includes('*')) return { 'access-control-allow-origin': '*', ...exposed };
   if (origin === undefined || !options.origins.includes(origin)) return { vary: 'origin' };
   return { 'access-control-allow-origin': origin, vary: 'origin', ...exposed };

@@ -12,6 +12,7 @@ import type { CorsOptions } from './cors.ts';
 import { createGraphQLRoute } from './graphqlRoute.ts';
 import { addHealthRoutes, type UnreadyReason } from './healthRoutes.ts';
 import { InFlightRequests } from './inFlight.ts';
+import { KnownOperations } from './knownOperations.ts';
 import { createPreflight } from './preflight.ts';
 import type { TransportLog } from './transportLog.ts';
 
@@ -70,19 +71,25 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { listen, supergraphs, limits, security, log } = options;
   const inFlight = new InFlightRequests();
   let isDraining = false;
+  const plugins = options.plugins ?? [];
+  const known = plugins.length === 0 ? new KnownOperations(options.rememberedCharacters) : undefined;
   const apollo = createApolloPipeline({
     supergraphs,
     respond: options.respond,
     introspection: security.introspection,
     csrf: security.csrf,
     isBatchingAllowed: limits.batchedOperations > 0,
-    plugins: options.plugins ?? [],
+    maxRecursiveSelections: limits.recursiveSelections,
+    plugins,
+    known,
     rememberedCharacters: options.rememberedCharacters,
     log,
   });
   const answerGraphQL = createGraphQLRoute({
     supergraphs,
     apollo,
+    known,
+    respond: options.respond,
     checkText: createPreflight({ limits, rememberedCharacters: options.rememberedCharacters }),
     bodySize: limits.bodySize,
     batchedOperations: limits.batchedOperations,

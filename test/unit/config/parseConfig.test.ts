@@ -27,13 +27,14 @@ describe('a configuration', () => {
       rootFields: 50,
       directives: 100,
       deferredFragments: 50,
-      recursiveSelections: 2_000,
+      recursiveSelections: 10_000,
       batchedOperations: 0,
     });
     expect(config.security).toEqual({
       introspection: false,
       graphiql: false,
       csrf: true,
+      cors: { origins: [] },
       exposeSubgraphErrors: false,
       exposeSubgraphs: false,
     });
@@ -65,6 +66,11 @@ describe('a configuration', () => {
     expect(config.listen.port).toBe(0);
     expect(config.security).toMatchObject({ csrf: false, graphiql: true });
     expect(config.workers).toBe(4);
+  });
+
+  test('takes origins as a browser names them', () => {
+    const origins = ['https://shop.example', 'http://localhost:4200', '*'];
+    expect(parseConfig({ supergraph, security: { cors: { origins } } }).security.cors).toEqual({ origins });
   });
 
   test('is valid as options again and stays the same', () => {
@@ -169,6 +175,22 @@ describe('a wrong configuration', () => {
     ['supergraph.graphql', 'is "supergraph.graphql"'],
   ])('that is no mapping says so: %p', (options, message) => {
     expect(listProblems(options)).toEqual([{ path: '', message, expected: 'a section with keys' }]);
+  });
+
+  test.each([
+    'https://shop.example/',
+    'https://Shop.example',
+    'https://shop.example:443',
+    'shop.example',
+    'null',
+  ])('is told that no browser names its origin %s', (origin) => {
+    expect(listProblems({ supergraph, security: { cors: { origins: [origin] } } })).toEqual([
+      {
+        path: 'security.cors.origins[0]',
+        message: `is "${origin}"`,
+        expected: 'an origin such as https://shop.example, without a path, or *',
+      },
+    ]);
   });
 
   test('that leaves a section empty says so', () => {

@@ -173,6 +173,24 @@ describe('a supergraph that is refused', () => {
     await expect(load(sdl)).rejects.toEqual(new SupergraphRefusedError(message));
   });
 
+  test('names every subgraph that nobody gives a usable URL, and what to do', async () => {
+    const urls: Record<string, string> = { given: 'http://given.test', none: '', odd: 'odd:4001', moved: '' };
+    const sdl = await compose(
+      Object.entries(urls).map(([name, url]) => ({
+        name,
+        url,
+        sdl: `${federation} type Query { ${name}: ID }`,
+      })),
+    );
+    await expect(load(sdl, new Map([['moved', 'http://moved.test']]))).rejects.toEqual(
+      new SupergraphRefusedError(
+        'subgraph "none": the supergraph has no URL; set subgraphs.none.url to an http:// or https:// address\n' +
+          'subgraph "odd": the supergraph\'s URL is "odd:4001"; set subgraphs.odd.url to an http:// or https:// address',
+      ),
+    );
+    expect((await load(sdl)).subgraphs.get('none')).toEqual({ name: 'none', url: '' });
+  });
+
   test('is one that Apollo Gateway refuses too, and what it takes is taken', async () => {
     expect(await checkWithApolloGateway(await compose(people))).toBeUndefined();
     expect(await checkWithApolloGateway('type Query { me: ID }')).toBe(

@@ -1,0 +1,55 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { pino } from 'pino';
+import { demoSupergraphFile, startTestGateway } from '../harness/gateway.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tributary-addresses-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+describe('the configuration of subgraphs', () => {
+  test('is warned about where it names a subgraph that the supergraph does not have', async () => {
+    const warnings: unknown[] = [];
+    const logger = pino({ level: 'warn', base: null }, { write: (line) => warnings.push(JSON.parse(line)) });
+    await using _gateway = await startTestGateway({
+      config: { subgraphs: { rewiews: { timeouts: { attempt: '1s' } } } },
+      parts: { logger },
+    });
+    expect(warnings).toEqual([
+      {
+        level: 40,
+        time: expect.any(Number),
+        absent: ['rewiews'],
+        subgraphs: ['accounts', 'inventory', 'products', 'recommendations', 'reviews'],
+        msg: 'The configuration has subgraphs that the supergraph does not have',
+      },
+    ]);
+  });
+
+  test('is asked for where the supergraph has no address, and the gateway is not ready until then', async () => {
+    const file = join(folder, 'supergraph.graphql');
+    const demo = await readFile(demoSupergraphFile, 'utf8');
+    await writeFile(file, demo.replace(/(name: "reviews", url: )"[^"]*"/, '$1""'));
+    await using gateway = await startTestGateway({
+      config: { supergraph: { file, watch: false }, subgraphs: { reviews: {} } },
+    });
+    const readiness = await fetch(new URL('/health/ready', gateway.url));
+    expect([readiness.status, await readiness.json()]).toEqual([
+      503,
+      {
+        status: 'not ready',
+        reasons: [
+          {
+            code: 'SUPERGRAPH_UNAVAILABLE',
+            message:
+              'subgraph "reviews": the supergraph has no URL; set subgraphs.reviews.url to an http:// or https:// address',
+          },
+        ],
+      },
+    ]);
+  });
+});
