@@ -1,11 +1,25 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { ResponseText } from '../../response/outcome.ts';
+import type { IncrementalFormat } from '../../operation/request.ts';
+import {
+  afterData,
+  beforeData,
+  type ExecutionOutcome,
+  type IncrementalOutcome,
+  ResponseText,
+} from '../../response/outcome.ts';
 import type { SupergraphView } from '../supergraphView.ts';
 import { type AnswerHeaders, writeAnswer, writeErrors } from './answer.ts';
-import { type ApolloPipeline, type ApolloRequest, formatFailure, HeaderMap } from './apolloServer.ts';
+import {
+  type ApolloPipeline,
+  type ApolloRequest,
+  formatFailure,
+  HeaderMap,
+  type Respond,
+} from './apolloServer.ts';
 import { ClientRequest } from './clientRequest.ts';
 import { type CorsOptions, corsHeaders, preflightHeaders } from './cors.ts';
 import type { InFlightRequest, InFlightRequests } from './inFlight.ts';
+import type { KnownOperations } from './knownOperations.ts';
 import { NoPayload, writeMultipart, writeSinglePart } from './multipartMixed.ts';
 import { type AcceptedAnswers, negotiate } from './negotiate.ts';
 import { isJsonContentType, readJsonBody } from './readBody.ts';
@@ -16,6 +30,9 @@ import type { TransportLog } from './transportLog.ts';
 export interface GraphQLRouteOptions {
   readonly supergraphs: SupergraphView;
   readonly apollo: ApolloPipeline;
+  /** Operations that need not pass Apollo Server again. */
+  readonly known: KnownOperations | undefined;
+  readonly respond: Respond;
   /** Throws a `Refusal` for a text beyond the limits. */
   readonly checkText: (text: string) => void;
   readonly bodySize: number;
@@ -163,22 +180,14 @@ class Exchange {
       signal: this.#signal,
     });
     this.#client = client;
+    if (method === 'POST' && search === '' && (await this.#answerKnown(body, client))) return;
     const request: ApolloRequest = { method, headers, search, body };
     const result = await apollo.execute(request, client);
     const left = client.takeAnswer();
     const text = result.body.kind === 'complete' ? result.body.string : '';
 
     if (left !== undefined && !(left instanceof ResponseText)) {
-      if (text === '' && this.#accepted.incremental !== undefined) {
-        return writeMultipart(this.#response, left.payloads, {
-          format: this.#accepted.incremental,
-          headers: this.#headers(Object.fromEntries(result.headers)),
-          bufferSize: this.#options.bufferSize,
-          signal: this.#signal,
-          formatFailure: (reason) =>
-            formatFailure(reason, { requestId: this.#requestId, signal: this.#signal }, this.#options.log),
-        });
-      }
+      if (text === '') return this.#writeIncremental(left, Object.fromEntries(result.headers));
       // A plugin failed after execution: its error is the answer, and the payloads are nobody's.
       await left.payloads[Symbol.asyncIterator]().return?.();
     }
@@ -187,6 +196,50 @@ class Exchange {
       result.headers,
       left instanceof ResponseText && text === '' ? left.take() : text,
     );
+  }
+
+  /** Answers an operation that Apollo Server has seen before. False where nothing has been executed: then
+   *  Apollo Server says why, in its own form. */
+  async #answerKnown(body: unknown, client: ClientRequest): Promise<boolean> {
+    const { known, supergraphs, respond } = this.#options;
+    const supergraph = supergraphs.current();
+    const operation = known?.find(body, supergraph);
+    if (operation === undefined || supergraph === undefined) return false;
+    client.holdSupergraph(supergraphs);
+    const { headers, incremental, requestId, signal } = client;
+    let outcome: ExecutionOutcome;
+    try {
+      outcome = await respond({ ...operation, headers, incremental, requestId, signal }, supergraph);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      return false;
+    }
+    if (outcome.kind === 'incremental') {
+      await this.#writeIncremental(outcome, {});
+      return true;
+    }
+    if (outcome.data === undefined) return false;
+    const { errors, extensions } = outcome;
+    const before = errors === undefined ? beforeData : `{"errors":${JSON.stringify(errors)},"data":`;
+    const after = extensions === undefined ? afterData : `,"extensions":${JSON.stringify(extensions)}}`;
+    const contentType = `${this.#accepted.single ?? 'application/json'}; charset=utf-8`;
+    this.#writeComplete(
+      200,
+      new Map([['content-type', contentType]]),
+      outcome.data.takeWithin(before, after),
+    );
+    return true;
+  }
+
+  #writeIncremental(outcome: IncrementalOutcome, headers: Readonly<Record<string, string>>): Promise<void> {
+    return writeMultipart(this.#response, outcome.payloads, {
+      format: this.#accepted.incremental as IncrementalFormat,
+      headers: this.#headers(headers),
+      bufferSize: this.#options.bufferSize,
+      signal: this.#signal,
+      formatFailure: (reason) =>
+        formatFailure(reason, { requestId: this.#requestId, signal: this.#signal }, this.#options.log),
+    });
   }
 
   #writeComplete(status: number, apolloHeaders: ReadonlyMap<string, string>, text: string | Buffer): void {

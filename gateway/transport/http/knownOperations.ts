@@ -1,0 +1,54 @@
+import { type DocumentNode, getOperationAST } from 'graphql';
+import { LRUCache } from 'lru-cache';
+import type { Supergraph } from '../../supergraph/supergraph.ts';
+
+/** An operation that can go to the pipeline as it is. */
+export interface KnownOperation {
+  readonly document: DocumentNode;
+  readonly operationName: string | undefined;
+  readonly variables: Readonly<Record<string, unknown>>;
+}
+
+/** Operation texts that Apollo Server has parsed and found valid, for one supergraph each. A plain request for
+ *  one of them needs nothing more of Apollo Server, which would cost as much as a small operation itself. */
+export class KnownOperations {
+  readonly #known: LRUCache<string, { readonly document: DocumentNode; readonly supergraph: Supergraph }>;
+
+  constructor(maxCharacters: number) {
+    this.#known = new LRUCache({
+      maxSize: maxCharacters,
+      sizeCalculation: (_, text) => Math.max(1, text.length),
+    });
+  }
+
+  remember(text: string, document: DocumentNode, supergraph: Supergraph): void {
+    this.#known.set(text, { document, supergraph });
+  }
+
+  /** The operation of a request's body; `undefined` for whatever is not plain or not known: Apollo Server
+   *  answers that, mistakes included. */
+  find(body: unknown, supergraph: Supergraph | undefined): KnownOperation | undefined {
+    if (!isObject(body) || typeof body.query !== 'string') return undefined;
+    const known = this.#known.get(body.query);
+    if (known === undefined || known.supergraph !== supergraph) return undefined;
+    const { operationName, variables, extensions } = body;
+    if (!isAbsent(operationName) && typeof operationName !== 'string') return undefined;
+    if (!isAbsent(variables) && !isObject(variables)) return undefined;
+    // Persisted queries are Apollo Server's; other extensions mean nothing to it.
+    if (!isAbsent(extensions) && (!isObject(extensions) || 'persistedQuery' in extensions)) return undefined;
+    if (getOperationAST(known.document, operationName) == null) return undefined;
+    return {
+      document: known.document,
+      operationName: operationName ?? undefined,
+      variables: variables ?? {},
+    };
+  }
+}
+
+function isAbsent(value: unknown): value is null | undefined {
+  return value === undefined || value === null;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,74 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { readDemoOperations } from '../differential/readDemoOperations.ts';
+import { startTestGateway, type TestGateway } from '../harness/gateway.ts';
+
+// A plain request for a known operation goes around Apollo Server. Nobody may be able to tell: the first answer
+// of each operation comes by Apollo Server, the second one does not.
+let gateway: TestGateway;
+let withPlugin: TestGateway;
+const seen: string[] = [];
+
+beforeAll(async () => {
+  gateway = await startTestGateway({ config: { security: { introspection: true } } });
+  withPlugin = await startTestGateway({
+    config: { security: { introspection: true } },
+    parts: {
+      plugins: [
+        {
+          requestDidStart: async ({ request }) => {
+            seen.push(request.operationName ?? '');
+          },
+        },
+      ],
+    },
+  });
+});
+
+afterAll(async () => {
+  await gateway.close();
+  await withPlugin.close();
+});
+
+async function ask(body: unknown, accept: string): Promise<unknown> {
+  const response = await fetch(gateway.url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept, 'x-request-id': 'known' },
+    body: JSON.stringify(body),
+  });
+  const headers = [...response.headers].filter(([name]) => name !== 'date');
+  return { status: response.status, headers, body: await response.text() };
+}
+
+const queries = readDemoOperations().filter(({ kind }) => kind === 'query');
+
+describe('an operation that is asked for again', () => {
+  test.each(queries.map((operation) => [operation.name, operation] as const))(
+    'gets the same answer to the byte: %s',
+    async (_, { source, variables }) => {
+      const accept = 'application/graphql-response+json, application/json;q=0.9';
+      const first = await ask({ query: source, variables }, accept);
+      expect(await ask({ query: source, variables }, accept)).toEqual(first);
+    },
+  );
+
+  test.each([
+    ['application/json', '{ product(id: "p1") { name } }', undefined],
+    ['*/*', '{ product(id: "p1") { id } }', undefined],
+    ['multipart/mixed', '{ product(id: "p1") { upc } }', undefined],
+    ['multipart/mixed;deferSpec=20220824', '{ product(id: "p1") { ... @defer { name } } }', undefined],
+    ['multipart/mixed;incrementalSpec=v0.2', '{ product(id: "p1") { ... @defer { name } } }', undefined],
+    ['application/json', 'query V($id: ID!) { product(id: $id) { name } }', {}],
+    ['application/json', 'query V($id: ID!) { product(id: $id) { name } }', { id: { no: 'text' } }],
+    ['application/json', 'subscription { reviewAdded { id } }', undefined],
+  ])('gets the same answer to the byte with accept %s: %s %j', async (accept, query, variables) => {
+    const first = await ask({ query, variables }, accept);
+    expect(await ask({ query, variables }, accept)).toEqual(first);
+  });
+
+  test('passes every plugin again where there are plugins', async () => {
+    const body = JSON.stringify({ query: 'query Again { __typename }', operationName: 'Again' });
+    const headers = { 'content-type': 'application/json' };
+    for (let i = 0; i < 3; i++) await (await fetch(withPlugin.url, { method: 'POST', headers, body })).text();
+    expect(seen).toEqual(['Again', 'Again', 'Again']);
+  });
+});

@@ -1,0 +1,62 @@
+import { describe, expect, test } from '@jest/globals';
+import { parse } from 'graphql';
+import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
+import { KnownOperations } from '../../../gateway/transport/http/knownOperations.ts';
+
+const supergraph = { id: 'one' } as Supergraph;
+const text = 'query A { a } query B { b }';
+const document = parse(text);
+
+function knowing(): KnownOperations {
+  const known = new KnownOperations(1000);
+  known.remember(text, document, supergraph);
+  return known;
+}
+
+describe('an operation that was found valid before', () => {
+  test('is found by its text, with what the request says about it', () => {
+    expect(knowing().find({ query: text, operationName: 'A', variables: { x: 1 } }, supergraph)).toEqual({
+      document,
+      operationName: 'A',
+      variables: { x: 1 },
+    });
+  });
+
+  test('is found where a client adds an extension of its own, as Apollo Client does', () => {
+    const body = {
+      query: text,
+      operationName: 'B',
+      extensions: { clientLibrary: { name: '@apollo/client' } },
+    };
+    expect(knowing().find(body, supergraph)).toEqual({ document, operationName: 'B', variables: {} });
+  });
+
+  test.each([
+    ['a text that is not known', { query: '{ a }' }],
+    ['no text', { operationName: 'A' }],
+    [
+      'a persisted query',
+      { query: text, operationName: 'A', extensions: { persistedQuery: { version: 1 } } },
+    ],
+    ['a name that leads to no operation', { query: text, operationName: 'C' }],
+    ['several operations and no name', { query: text }],
+    ['variables that are no object', { query: text, operationName: 'A', variables: [] }],
+    ['a name that is no text', { query: text, operationName: 1 }],
+    ['extensions that are no object', { query: text, operationName: 'A', extensions: 'x' }],
+    ['a batch', [{ query: text, operationName: 'A' }]],
+  ])('is left to Apollo Server for %s', (_, body) => {
+    expect(knowing().find(body, supergraph)).toBeUndefined();
+  });
+
+  test('is validated again for another supergraph', () => {
+    const body = { query: text, operationName: 'A' };
+    expect(knowing().find(body, { id: 'two' } as Supergraph)).toBeUndefined();
+    expect(knowing().find(body, undefined)).toBeUndefined();
+  });
+
+  test('is forgotten when other texts need the room', () => {
+    const known = knowing();
+    known.remember('x'.repeat(990), document, supergraph);
+    expect(known.find({ query: text, operationName: 'A' }, supergraph)).toBeUndefined();
+  });
+});
