@@ -1,4 +1,5 @@
 import type { GatewayError } from '../errors.ts';
+import { clientVariableName } from '../operation/variableNames.ts';
 import type { SubgraphErrorEntry } from '../subgraph-client/subgraphClient.ts';
 import type { FetchShape } from './fetchShape.ts';
 import type { RequestScope } from './requestScope.ts';
@@ -41,9 +42,13 @@ export interface FetchError {
 /** `"name":value,…` of the variables that a call needs, without the representations. */
 export function variablesText(call: FetchCall, rename: (name: string) => string): string {
   let text = '';
+  const { variables } = call.scope;
   for (const name of call.shape.variables) {
-    const value = call.scope.variables[name];
-    if (value === undefined || call.contextVariables?.[name] !== undefined) continue;
+    const clientName = clientVariableName(name);
+    // `toString` is a name like any other, and no value that a client has sent.
+    if (!Object.hasOwn(variables, clientName) || call.contextVariables?.[name] !== undefined) continue;
+    const value = variables[clientName];
+    if (value === undefined) continue;
     text += `${text === '' ? '' : ','}${JSON.stringify(rename(name))}:${JSON.stringify(value)}`;
   }
   if (call.contextVariables !== undefined) {

@@ -1,4 +1,5 @@
 import {
+  type ASTNode,
   type GraphQLCompositeType,
   isAbstractType,
   Kind,
@@ -7,6 +8,7 @@ import {
   visit,
 } from 'graphql';
 import type { FieldSelection, Selection, SelectionSet } from './selection.ts';
+import { internalVariableName } from './variableNames.ts';
 
 export interface PrintOptions {
   /** With false, deferred fragments are printed as ordinary ones. */
@@ -29,7 +31,7 @@ export function printOperation(
   const body = printSelections(asked);
   const definitions = (operation.variableDefinitions ?? [])
     .filter((definition) => used.has(definition.variable.name.value))
-    .map((definition) => print(definition));
+    .map((definition) => print(withInternalNames(definition)));
   const variables = definitions.length === 0 ? '' : `(${definitions.join(', ')})`;
   const name = operation.name === undefined ? '' : ` ${operation.name.value}`;
   return `${operation.operation}${name}${variables} ${body}`;
@@ -76,8 +78,18 @@ export function printOperation(
 
   function printUsing(node: Parameters<typeof print>[0]): string {
     visit(node, { [Kind.VARIABLE]: (variable) => void used.add(variable.name.value) });
-    return print(node);
+    return print(withInternalNames(node));
   }
+}
+
+function withInternalNames<N extends ASTNode>(node: N): N {
+  return visit(node, {
+    [Kind.VARIABLE]: (variable) => {
+      const { value } = variable.name;
+      const internal = internalVariableName(value);
+      return internal === value ? undefined : { ...variable, name: { kind: Kind.NAME, value: internal } };
+    },
+  }) as N;
 }
 
 const typenameOf: FieldSelection = {

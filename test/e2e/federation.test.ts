@@ -51,7 +51,7 @@ describe('entities and value types of several subgraphs', () => {
               id: ID!
               secret: String @external
               vendor: Vendor @external
-              slow: String
+              slow(mark: String = ""): String
               revealed: String @requires(fields: "secret")
               shipping: String @requires(fields: "vendor { name address { zip } }")
               size: Size @shareable
@@ -65,7 +65,7 @@ describe('entities and value types of several subgraphs', () => {
           `,
           resolvers: {
             Product: {
-              slow: ({ id }: never) => `slow ${id}`,
+              slow: ({ id }: never, { mark }: never) => `slow ${id}${mark ?? ''}`,
               revealed: ({ secret }: never) => `revealed ${secret}`,
               shipping: ({ vendor }: never) => JSON.stringify(vendor),
               volume: ({ id }: never) => Number(id) * 10,
@@ -136,6 +136,19 @@ describe('entities and value types of several subgraphs', () => {
       },
     });
   });
+
+  test.each(['representations', 'representations_0', '_client_representations', 'toString', '__proto__'])(
+    'a variable may be called %s, with a value and without one',
+    async (name) => {
+      const query = `query ($${name}: String) { product(id: "1") { slow(mark: $${name}) volume } }`;
+      const given = await gateway.ask(query, { variables: JSON.parse(`{"${name}":"!"}`) });
+      const left = await gateway.ask(query);
+      expect([given.body, left.body]).toEqual([
+        { data: { product: { slow: 'slow 1!', volume: 10 } } },
+        { data: { product: { slow: 'slow 1', volume: 10 } } },
+      ]);
+    },
+  );
 
   test('a default value of a variable reaches the subgraph', async () => {
     const { body } = await gateway.ask('query ($id: ID! = "2") { product(id: $id) { name } }');
