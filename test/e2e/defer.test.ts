@@ -397,16 +397,14 @@ describe('a deferred fragment that fails', () => {
       kind: 'json',
       body: { data: { product: { __typename: 'Product', id: '1' } } },
     }));
-    gateway
-      .subgraph('slow')
-      .answerWith(({ query }) =>
-        query.includes('related')
-          ? {
-              kind: 'json',
-              body: { data: { _entities: [{ related: [{ __typename: 'Product', id: '2' }, null] }] } },
-            }
-          : undefined,
-      );
+    gateway.subgraph('slow').answerWith(({ query }) =>
+      query.includes('related')
+        ? {
+            kind: 'json',
+            body: { data: { _entities: [{ related: [{ __typename: 'Product', id: '2' }, null] }] } },
+          }
+        : undefined,
+    );
     await using answer = await gateway.defer('{ product(id: "1") { related { id ... @defer { note } } } }', {
       format: 'incrementalSpec=v0.2',
     });
