@@ -25,8 +25,12 @@ export class EntityTable {
     return slots;
   }
 
-  clear(): void {
-    for (const ofShape of this.#byShape.values()) for (const slots of ofShape.values()) slots.clear();
+  /** Forgets every entity and takes it apart from the objects that it was merged into. Those may be old while
+   *  what was merged is young, and what an old object holds lives until the next full garbage collection. */
+  release(): void {
+    for (const [shape, ofShape] of this.#byShape) {
+      for (const slots of ofShape.values()) slots.release(shape.compositeKeys);
+    }
     this.#byShape.clear();
   }
 }
@@ -41,7 +45,7 @@ export interface EntityProblem {
 /** One entity in one fetch shape. */
 export class Slot {
   /** The first object that the entity was asked for: others are compared with it. */
-  readonly object: ResponseObject;
+  object: ResponseObject;
   readonly typename: string;
   readonly step: FetchStep;
   entity: ResponseObject | undefined;
@@ -73,6 +77,19 @@ export class Slot {
     }
   }
 
+  release(compositeKeys: readonly string[]): void {
+    if (compositeKeys.length > 0) {
+      this.forEachTarget((object) => {
+        for (const key of compositeKeys) object[key] = undefined;
+      });
+    }
+    this.object = released;
+    this.entity = undefined;
+    this.settled = undefined;
+    this.#others = undefined;
+    this.#foreign = undefined;
+  }
+
   forEachTarget(visit: (object: ResponseObject, step: FetchStep) => void): void {
     visit(this.object, this.step);
     if (this.#others !== undefined) for (const object of this.#others) visit(object, this.step);
@@ -80,13 +97,14 @@ export class Slot {
   }
 }
 
+const released: ResponseObject = Object.freeze(Object.create(null));
 const noProblems: readonly EntityProblem[] = [];
 
 export class EntitySlots {
   readonly #byType = new Map<string, TypeSlots>();
 
-  clear(): void {
-    for (const ofType of this.#byType.values()) ofType.clear();
+  release(compositeKeys: readonly string[]): void {
+    for (const ofType of this.#byType.values()) ofType.release(compositeKeys);
     this.#byType.clear();
   }
 
@@ -109,7 +127,11 @@ export class TypeSlots {
     this.read = read;
   }
 
-  clear(): void {
+  release(compositeKeys: readonly string[]): void {
+    for (const slot of this.#byKey.values()) {
+      for (let same: Slot | undefined = slot; same !== undefined; same = same.next)
+        same.release(compositeKeys);
+    }
     this.#byKey.clear();
   }
 

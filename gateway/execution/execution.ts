@@ -80,12 +80,12 @@ export class Execution {
     this.#options.scheduler.cancel();
   }
 
-  /** Lets go of everything, once the answer is written: this object may be old by now, and what an old object
-   *  holds outlives it until the next full garbage collection. */
+  /** Lets go of everything, once the answer is written: see `EntityTable.release`. */
   release(): void {
     this.#isEnded = true;
     for (const key of Object.keys(this.tree)) this.tree[key] = undefined;
-    this.#entities.clear();
+    this.#entities.release();
+    this.#options.scheduler.release();
   }
 
   #run(step: FetchStep): void {
@@ -220,7 +220,12 @@ export class Execution {
       isBelowRoot: false,
       representations: texts,
       contextVariables: context?.variables,
-      settle: (result) => this.#guard(step, () => this.#settleEntities(step, fresh, result)),
+      settle: (result) => {
+        this.#guard(step, () => this.#settleEntities(step, fresh, result));
+        // The call is remembered as long as the operation runs; what it asked for need not be.
+        fresh.length = 0;
+        texts.length = 0;
+      },
     });
     for (const slot of fresh) slot.settled = settled;
     return foreign === undefined ? settled : Promise.all([...foreign, settled]);

@@ -45,6 +45,12 @@ export class FetchScheduler {
     this.#cancels.clear();
   }
 
+  /** Forgets the calls that have been made. */
+  release(): void {
+    for (const loader of this.#loaders.values()) loader.clearAll();
+    this.#loaders.clear();
+  }
+
   #sendEntityCalls(calls: readonly FetchCall[]): Promise<undefined[]> {
     if (this.#isCancelled) return Promise.resolve(calls.map(() => undefined));
     return new Promise((resolve) => {

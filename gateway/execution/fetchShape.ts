@@ -25,6 +25,8 @@ export class FetchShape {
   readonly keys: readonly string[];
   /** Merges an answer's object into the one it was fetched for. */
   readonly merge: Merge;
+  /** Those of `keys` that hold objects. */
+  readonly compositeKeys: readonly string[];
   /** No field of the answer's objects holds another object: nothing can be merged into it later. */
   readonly isLeafOnly: boolean;
   /** `{"query":"…","variables":{`: what every request of this shape starts with. */
@@ -60,7 +62,8 @@ export class FetchShape {
         ? first.selectionSet
         : this.document.selectionSet;
     const keys = responseKeys(this.selection);
-    this.isLeafOnly = [...keys.values()].every((inner) => inner.length === 0);
+    this.compositeKeys = [...keys].flatMap(([key, inner]) => (inner.length === 0 ? [] : [key]));
+    this.isLeafOnly = this.compositeKeys.length === 0;
     this.keys = [
       ...new Set([
         ...keys.keys(),
