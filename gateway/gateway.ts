@@ -13,6 +13,7 @@ import { createIntrospectionSource } from './supergraph/sources/introspectionSou
 import type { SupergraphSource } from './supergraph/sources/supergraphSource.ts';
 import { createSupergraphHolder } from './supergraph/supergraphHolder.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
+import { graphiqlDirectory } from './transport/graphiql/graphiqlFiles.ts';
 import type { ApolloServerPlugin } from './transport/http/apolloServer.ts';
 import type { GatewayContext } from './transport/http/clientRequest.ts';
 import { createHttpServer } from './transport/http/server.ts';
@@ -102,6 +103,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
     security: config.security,
     bufferSize: config.delivery.bufferSize,
     rememberedCharacters: config.planning.textCacheSize,
+    ...(config.security.graphiql ? { graphiqlDirectory: graphiqlDirectory() } : {}),
     plugins: parts.plugins ?? [],
     log: logger,
   });

@@ -1,26 +1,32 @@
 // `dist/`: the sources compiled for the package and the image, and the other files that they read at run time.
 //
-//   node scripts/build.ts
+//   node scripts/build.ts [--out DIRECTORY]
 
 import { spawnSync } from 'node:child_process';
-import { cp, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { cp, readdir, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import process from 'node:process';
+import { parseArgs } from 'node:util';
+import { ensureGraphiql } from './graphiql.ts';
 
 const root = join(import.meta.dirname, '..');
 const folders = ['gateway', 'contracts'];
 
-await rm(join(root, 'dist'), { recursive: true, force: true });
+const { values } = parseArgs({ options: { out: { type: 'string', default: 'dist' } } });
+const out = resolve(root, values.out);
+
+await rm(out, { recursive: true, force: true });
 const compiler = join(root, 'node_modules/typescript/bin/tsc');
-const { status } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json'], {
+const { status } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json', '--outDir', out], {
   cwd: root,
   stdio: 'inherit',
 });
 if (status !== 0) process.exit(status ?? 1);
 
-// Code in `dist/` finds `../package.json` from its own place, as the sources do.
-await cp(join(root, 'package.json'), join(root, 'dist/package.json'));
-for (const folder of folders) await copyAssets(join(root, folder), join(root, 'dist', folder));
+for (const folder of folders) await copyAssets(join(root, folder), join(out, folder));
+await cp(await ensureGraphiql(), join(out, 'gateway/transport/graphiql/bundle'), { recursive: true });
+// So that it runs wherever it is copied to.
+await writeFile(join(out, 'package.json'), '{ "type": "module" }\n');
 
 /** Copies everything that is not compiled. */
 async function copyAssets(from: string, to: string): Promise<void> {

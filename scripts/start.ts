@@ -11,6 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { startStorefront } from '../storefront/serve.ts';
 import { demoDefinitions, readDemoFaults, startDemoSubgraphs } from '../subgraphs/demo.ts';
+import { ensureGraphiql } from './graphiql.ts';
 
 const root = join(import.meta.dirname, '..');
 const host = '127.0.0.1';
@@ -134,8 +135,12 @@ const closers: (() => Promise<void>)[] = [];
 
 async function start(ports: Ports, signal: AbortSignal): Promise<ChildProcess> {
   await checkPorts(ports);
+  // The first time that takes some seconds, in which the subgraphs are up already.
+  const graphiql = ensureGraphiql();
+  graphiql.catch(() => {});
   const subgraphs = await startDemoSubgraphs({ host, faults: readDemoFaults(process.env) });
   closers.push(() => subgraphs.close());
+  await graphiql;
   signal.throwIfAborted();
 
   const gateway = startGateway(ports.gateway);
@@ -153,7 +158,7 @@ async function start(ports: Ports, signal: AbortSignal): Promise<ChildProcess> {
 
   printAddresses([
     ['Shop', storefront.url],
-    ['Gateway', `${gatewayUrl}/graphql`],
+    ['Gateway', `${gatewayUrl}/graphql   (in a browser: GraphiQL)`],
     ...subgraphs.all.map(({ name, url }) => [`Subgraph ${name}`, url] as const),
   ]);
   return gateway;

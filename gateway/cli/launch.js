@@ -10,9 +10,11 @@ import { fileURLToPath } from 'node:url';
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 const isNewEnough = major > 22 || (major === 22 && minor >= 18);
 
-// Built, the command is JavaScript; in the repository it is TypeScript.
-const built = new URL('../cli.js', import.meta.url);
-const cli = existsSync(built) ? built : new URL('../cli.ts', import.meta.url);
+// Beside this file: JavaScript in `dist/`, TypeScript in the repository. The package has this file of the
+// repository too, since one name must do for both, but not the sources.
+const places = ['../cli.js', '../cli.ts', '../../dist/gateway/cli.js'];
+const cli = places.map((place) => new URL(place, import.meta.url)).find((url) => existsSync(url));
+if (cli === undefined) throw new Error('The package is not complete: there is no cli.js in dist/gateway/.');
 
 if (isNewEnough) await import(cli.href);
 else handOver();

@@ -55,6 +55,18 @@ describe('GraphiQL', () => {
     expect((await exchange(server.url, { method: 'GET', path: '/graphiql/app.js' })).status).toBe(404);
   });
 
+  test('says on its page and in the log that it has not been built, and operations are answered', async () => {
+    const graphiqlDirectory = join(directory, 'none');
+    await using server = await startScripted(undefined, { graphiqlDirectory });
+    const page = await exchange(server.url, browser);
+    expect([page.status, page.headers.get('content-type')]).toEqual([503, 'text/html; charset=utf-8']);
+    expect(page.body).toContain('<h1>GraphiQL is not built</h1>');
+    expect(server.logged).toEqual(['GraphiQL is on, but not built: npm run build makes it']);
+    expect((await exchange(server.url, { method: 'GET', path: '/graphiql/app.js' })).status).toBe(404);
+    const headers = { 'content-type': 'application/json' };
+    expect((await exchange(server.url, { headers, body: '{"query":"{ greeting }"}' })).status).toBe(200);
+  });
+
   test('leaves the GET of a program alone', async () => {
     await using server = await startScripted(undefined, { graphiqlDirectory: directory });
     const path = `/graphql?${new URLSearchParams({ query: '{ greeting }' })}`;

@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { FastifyInstance } from 'fastify';
 
 const contentTypes: Readonly<Record<string, string>> = {
@@ -8,6 +10,18 @@ const contentTypes: Readonly<Record<string, string>> = {
   '.ttf': 'font/ttf',
 };
 
+/** Where the files are: beside this one in the built package; in the repository, where starting puts them. */
+export function graphiqlDirectory(): string {
+  const built = fileURLToPath(new URL('./bundle/', import.meta.url));
+  return hasGraphiql(built)
+    ? built
+    : fileURLToPath(new URL('../../../node_modules/.cache/graphiql/', import.meta.url));
+}
+
+export function hasGraphiql(directory: string): boolean {
+  return existsSync(join(directory, 'app.js'));
+}
+
 /** `GET /graphiql/:file` for the files in `directory`, and nothing outside of it. */
 export function addGraphiqlRoutes(server: FastifyInstance, directory: string): void {
   server.get<{ Params: { file: string } }>('/graphiql/:file', async (request, reply) => {
@@ -15,7 +29,9 @@ export function addGraphiqlRoutes(server: FastifyInstance, directory: string): v
     const contentType = contentTypes[extname(file)];
     // Compared with the names that are there: a client's text never becomes part of a path.
     const name =
-      contentType === undefined ? undefined : (await readdir(directory)).find((each) => each === file);
+      contentType === undefined
+        ? undefined
+        : (await readdir(directory).catch(() => [])).find((each) => each === file);
     if (name === undefined || contentType === undefined) return reply.callNotFound();
     return reply
       .header('cache-control', 'no-cache')
@@ -24,8 +40,33 @@ export function addGraphiqlRoutes(server: FastifyInstance, directory: string): v
   });
 }
 
+/** What a browser's GET of the GraphQL route gets. */
+export interface BrowserPage {
+  readonly status: number;
+  readonly html: string;
+}
+
+export function browserPage(directory: string): BrowserPage {
+  return hasGraphiql(directory) ? { status: 200, html: graphiqlPage } : { status: 503, html: missingPage };
+}
+
+const missingPage = `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <title>GraphiQL is not built</title>
+  </head>
+  <body>
+    <h1>GraphiQL is not built</h1>
+    <p>It is switched on (<code>security.graphiql</code>), but its files are missing. Run
+      <code>npm run build</code> in the gateway's repository and start the gateway again.
+      Operations are answered at this address as ever.</p>
+  </body>
+</html>
+`;
+
 /** The page that loads GraphiQL from those files. It talks to the address at which it was opened. */
-export const graphiqlPage = `<!doctype html>
+const graphiqlPage = `<!doctype html>
 <html lang="en">
   <head>
     <meta charset="utf-8">

@@ -34,9 +34,12 @@ export class ClientRequest {
     this.signal = options.signal;
   }
 
-  /** Takes a lease on the current supergraph, one for all operations of a batch. */
+  /** Takes a lease on the current supergraph, in the place of an earlier one: the operations of a batch begin
+   *  in one step, so that one lease is for all of them. */
   holdSupergraph(supergraphs: SupergraphView): void {
-    this.#lease ??= supergraphs.acquire();
+    const earlier = this.#lease;
+    this.#lease = supergraphs.acquire();
+    earlier?.release();
   }
 
   /** To be called when the answer has ended, however it did. */

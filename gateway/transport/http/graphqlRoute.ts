@@ -7,6 +7,7 @@ import {
   type IncrementalOutcome,
   ResponseText,
 } from '../../response/outcome.ts';
+import type { BrowserPage } from '../graphiql/graphiqlFiles.ts';
 import type { SupergraphView } from '../supergraphView.ts';
 import { type AnswerHeaders, writeAnswer, writeErrors } from './answer.ts';
 import {
@@ -43,7 +44,7 @@ export interface GraphQLRouteOptions {
   readonly csrf: boolean;
   readonly cors: CorsOptions | undefined;
   /** A page for browsers; `undefined` where there is none. */
-  readonly page: string | undefined;
+  readonly page: BrowserPage | undefined;
   readonly inFlight: InFlightRequests;
   readonly isDraining: () => boolean;
   readonly log: TransportLog;
@@ -106,9 +107,9 @@ class Exchange {
     if (method === 'GET' && page !== undefined && this.#accepted.prefersHtml) {
       return writeAnswer(
         this.#response,
-        200,
+        page.status,
         this.#headers({ 'content-type': 'text/html; charset=utf-8' }),
-        page,
+        page.html,
       );
     }
     if (this.#accepted.single === undefined && this.#accepted.incremental === undefined) {

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import { GatewayError } from '../../errors.ts';
 import type { OperationLimits } from '../../operation/limits.ts';
-import { addGraphiqlRoutes, graphiqlPage } from '../graphiql/graphiqlFiles.ts';
+import { addGraphiqlRoutes, browserPage, hasGraphiql } from '../graphiql/graphiqlFiles.ts';
 import type { SupergraphView } from '../supergraphView.ts';
 import { addAdminRoutes } from './adminRoutes.ts';
 import { type ApolloServerPlugin, createApolloPipeline, type Respond } from './apolloServer.ts';
@@ -39,7 +39,8 @@ export interface HttpServerOptions {
   readonly bufferSize: number;
   /** Characters of operation texts that are remembered: as checked, as parsed, and as persisted, each. */
   readonly rememberedCharacters: number;
-  /** Where `bundleGraphiql` put its files. With it, a browser's GET of the GraphQL route gets GraphiQL. */
+  /** Where `bundleGraphiql` put its files. With it, a browser's GET of the GraphQL route gets
+   *  GraphiQL, or a page that says what is missing. */
   readonly graphiqlDirectory?: string;
   readonly plugins?: readonly ApolloServerPlugin<GatewayContext>[];
   readonly unreadyReasons?: () => readonly UnreadyReason[];
@@ -96,7 +97,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     bufferSize: options.bufferSize,
     csrf: security.csrf,
     cors: security.cors,
-    page: options.graphiqlDirectory === undefined ? undefined : graphiqlPage,
+    page: options.graphiqlDirectory === undefined ? undefined : browserPage(options.graphiqlDirectory),
     inFlight,
     isDraining: () => isDraining,
     log,
@@ -115,7 +116,15 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   });
   front.server.on('connection', (socket) => inFlight.watch(socket));
   addHealthRoutes(front.routes, health);
-  if (options.graphiqlDirectory !== undefined) addGraphiqlRoutes(front.routes, options.graphiqlDirectory);
+  if (options.graphiqlDirectory !== undefined) {
+    addGraphiqlRoutes(front.routes, options.graphiqlDirectory);
+    if (!hasGraphiql(options.graphiqlDirectory)) {
+      log.warn(
+        { directory: options.graphiqlDirectory },
+        'GraphiQL is on, but not built: npm run build makes it',
+      );
+    }
+  }
   options.addPublicRoutes?.(front.routes);
 
   const back = options.admin === undefined ? undefined : createFront((answerOther) => answerOther);
