@@ -1,11 +1,14 @@
 #!/usr/bin/env node
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { CommandError, exitCode } from './cli/exitCode.ts';
 import { ConfigError } from './config/configError.ts';
 
 // Each command is imported when it is called: planner and composer take longer to load than most commands run.
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
 const program = new Command('tributary')
   .description('A GraphQL federation gateway that never makes a client wait for a slow subgraph.')
+  .version(version, '-V, --version', 'print the version')
   .exitOverride()
   .showHelpAfterError('See `tributary --help`.');
 

@@ -3,7 +3,7 @@
 //   node scripts/build.ts [--out DIRECTORY]
 
 import { spawnSync } from 'node:child_process';
-import { cp, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
@@ -25,8 +25,9 @@ if (status !== 0) process.exit(status ?? 1);
 
 for (const folder of folders) await copyAssets(join(root, folder), join(out, folder));
 await cp(await ensureGraphiql(), join(out, 'gateway/transport/graphiql/bundle'), { recursive: true });
-// So that it runs wherever it is copied to.
-await writeFile(join(out, 'package.json'), '{ "type": "module" }\n');
+// So that it runs wherever it is copied to, and knows its version.
+const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
+await writeFile(join(out, 'package.json'), `${JSON.stringify({ version, type: 'module' })}\n`);
 
 /** Copies everything that is not compiled. */
 async function copyAssets(from: string, to: string): Promise<void> {

@@ -112,6 +112,11 @@ describe('usage', () => {
     expect(help.stdout).toContain('serve [options]');
   });
 
+  test('tells its version', async () => {
+    const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'));
+    expect(await run(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
+  });
+
   test('the launcher runs the same commands', async () => {
     const launcher = new URL('gateway/cli/launch.js', root).pathname;
     const [launched, direct] = await Promise.all([
