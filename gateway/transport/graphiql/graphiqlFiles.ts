@@ -72,6 +72,7 @@ const graphiqlPage = `<!doctype html>
     <meta charset="utf-8">
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <title>GraphiQL</title>
+    <link rel="icon" href="data:,">
     <link rel="stylesheet" href="/graphiql/app.css">
     <link rel="stylesheet" href="/graphiql/style.css">
     <style>html, body, #graphiql { height: 100%; margin: 0; }</style>
