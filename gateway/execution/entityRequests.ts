@@ -162,6 +162,8 @@ export class EntityRequests {
   }
 
   #fuse(calls: readonly FetchCall[]): FusedShape {
+    const only = calls.length === 1 ? calls[0] : undefined;
+    if (only !== undefined) return FusedShape.alone(only.shape);
     const key = calls.map((call) => call.shape.id).join(' ');
     let fused = this.#fused.get(key);
     if (fused === undefined || fused.shapes.some((shape, n) => shape !== calls[n]?.shape)) {

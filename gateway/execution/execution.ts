@@ -40,30 +40,21 @@ export class Execution {
   isEscapeFree = true;
   readonly #options: ExecutionOptions;
   #entities = new EntityTable();
-  /** Fetches take values from above their objects: then equal entities at different places are different objects. */
-  readonly #hasContext: boolean;
   /** Per step: how many steps it still waits for. */
   readonly #waitsFor: number[];
-  readonly #dependents: number[][];
+  readonly #wiring: Wiring;
   readonly #isDone: boolean[];
   /** Per delivery group: how many of its steps have not ended. */
   readonly #openSteps: number[];
-  readonly #groupsOfStep: number[][];
   #isEnded = false;
 
   constructor(options: ExecutionOptions) {
     this.#options = options;
     const { steps, groups } = options.program;
-    this.#hasContext = steps.some((step) => step.context !== undefined);
+    this.#wiring = wiringOf(options.program);
     this.#waitsFor = steps.map((step) => step.after.length);
-    this.#dependents = steps.map(() => []);
-    for (const step of steps) for (const index of step.after) this.#dependents[index]?.push(step.index);
     this.#isDone = steps.map(() => false);
     this.#openSteps = groups.map((group) => group.steps.length);
-    this.#groupsOfStep = steps.map(() => []);
-    groups.forEach((group, index) => {
-      for (const step of group.steps) this.#groupsOfStep[step]?.push(index);
-    });
   }
 
   start(): void {
@@ -98,12 +89,12 @@ export class Execution {
     if (this.#isEnded || this.#isDone[step.index]) return;
     this.#isDone[step.index] = true;
     const { steps } = this.#options.program;
-    for (const index of this.#dependents[step.index] ?? []) {
+    for (const index of this.#wiring.dependents[step.index] ?? []) {
       const left = (this.#waitsFor[index] as number) - 1;
       this.#waitsFor[index] = left;
       if (left === 0) this.#run(steps[index] as FetchStep);
     }
-    for (const group of this.#groupsOfStep[step.index] ?? []) {
+    for (const group of this.#wiring.groupsOfStep[step.index] ?? []) {
       const open = (this.#openSteps[group] as number) - 1;
       this.#openSteps[group] = open;
       if (open === 0) this.#options.onGroupComplete(group);
@@ -185,7 +176,10 @@ export class Execution {
   ): Promise<unknown> | undefined {
     const { shape } = step;
     const representation = step.representation as NonNullable<FetchStep['representation']>;
-    const slots = this.#entities.slotsFor(shape, `${representation.key}${context?.key ?? ''}`);
+    const slots = this.#entities.slotsFor(
+      shape,
+      context === undefined ? representation.key : `${representation.key}${context.key}`,
+    );
     const fresh: Slot[] = [];
     const texts: string[] = [];
     const late: TroubledEntity[] = [];
@@ -288,7 +282,9 @@ export class Execution {
     const entity = slot.entity as ResponseObject;
     // Below another step's path the same objects are enriched by other fetches, perhaps under the same names.
     const own =
-      (slot.step === step && !this.#hasContext) || step.shape.isLeafOnly ? entity : step.shape.copy(entity);
+      (slot.step === step && !this.#wiring.hasContext) || step.shape.isLeafOnly
+        ? entity
+        : step.shape.copy(entity);
     step.shape.merge(target, own, this.#options.conditions.isObjectType);
   }
 
@@ -358,6 +354,34 @@ export class Execution {
       }),
     );
   }
+}
+
+/** What follows from a program and is the same for all its executions. */
+interface Wiring {
+  /** Per step: the steps that wait for it. */
+  readonly dependents: readonly (readonly number[])[];
+  /** Per step: the delivery groups that wait for it. */
+  readonly groupsOfStep: readonly (readonly number[])[];
+  /** Fetches take values from above their objects: then equal entities at different places are different objects. */
+  readonly hasContext: boolean;
+}
+
+const wirings = new WeakMap<Program, Wiring>();
+
+function wiringOf(program: Program): Wiring {
+  let wiring = wirings.get(program);
+  if (wiring === undefined) {
+    const { steps, groups } = program;
+    const dependents: number[][] = steps.map(() => []);
+    for (const step of steps) for (const index of step.after) dependents[index]?.push(step.index);
+    const groupsOfStep: number[][] = steps.map(() => []);
+    groups.forEach((group, index) => {
+      for (const step of group.steps) groupsOfStep[step]?.push(index);
+    });
+    wiring = { dependents, groupsOfStep, hasContext: steps.some((step) => step.context !== undefined) };
+    wirings.set(program, wiring);
+  }
+  return wiring;
 }
 
 interface TroubledEntity {

@@ -117,6 +117,16 @@ export class FusedShape {
     this.bodyPrefix = shapes.length === 1 ? first.bodyPrefix : bodyPrefixOf(fusedText(shapes));
   }
 
+  /** One fetch as it is. */
+  static alone(shape: FetchShape): FusedShape {
+    let fused = alone.get(shape);
+    if (fused === undefined) {
+      fused = new FusedShape([shape]);
+      alone.set(shape, fused);
+    }
+    return fused;
+  }
+
   /** Name of the nth fetch's `_entities` in the answer. */
   alias(n: number): string {
     return this.shapes.length === 1 ? '_entities' : `_e${n}`;
@@ -126,6 +136,8 @@ export class FusedShape {
     return this.shapes.length === 1 ? name : `${name}_${n}`;
   }
 }
+
+const alone = new WeakMap<FetchShape, FusedShape>();
 
 /** The planner numbers a client operation's fetches in their names, so that equal ones have different texts.
  *  Without the number the name still tells a subgraph where a request comes from. */

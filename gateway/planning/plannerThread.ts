@@ -35,6 +35,9 @@ export type LossReason =
   | { readonly kind: 'ended' }
   | { readonly kind: 'crash'; readonly error: unknown };
 
+/** Room for the objects of one plan at a time. */
+const maxYoungGenerationSizeMb = 48;
+
 /** Starts a thread that holds the planner of one supergraph; resolves when it is ready to plan.
  *  Errors: an `Error` with the loader's message; the signal's reason when it was aborted before. The thread
  *  is gone in both cases. While it has nothing to do it keeps no process alive. */
@@ -48,7 +51,11 @@ export function startPlannerThread(
     const worker = new Worker(workerEntry('plannerWorker', import.meta.url), {
       name: threadName,
       workerData: data satisfies PlannerThreadData,
-      resourceLimits: { maxOldGenerationSizeMb: Math.ceil(memoryBytes / 1024 ** 2) },
+      resourceLimits: {
+        maxOldGenerationSizeMb: Math.ceil(memoryBytes / 1024 ** 2),
+        // The process's own flag, meant for fifty requests at once, would give this thread as much again.
+        maxYoungGenerationSizeMb,
+      },
     });
     let lost: LossReason | undefined;
     let crash: unknown;
