@@ -41,6 +41,8 @@ export function createGraphQLProxy(gatewayUrl: string): GraphQLProxy {
       },
     );
     upstream.on('error', (error) => {
+      // The browser left: the error is what ending the gateway's request made of it.
+      if (response.closed) return;
       if (response.headersSent) response.destroy();
       else answerUnreachable(response, error);
     });

@@ -1,0 +1,130 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, jest, test } from '@jest/globals';
+import { createGraphQLProxy } from '../../../storefront/graphqlProxy.ts';
+import { exchange, RawConnection } from '../../harness/frames.ts';
+import { hang, startScriptedSubgraph } from '../../harness/scriptedSubgraph.ts';
+
+interface RunningServer extends AsyncDisposable {
+  readonly url: string;
+}
+
+async function listen(listener: RequestListener): Promise<RunningServer> {
+  const server: Server = createServer(listener);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+/** The shop's server before a gateway at an address. */
+async function startProxy(gatewayUrl: string): Promise<RunningServer> {
+  const proxy = createGraphQLProxy(gatewayUrl);
+  const server = await listen((request, response) => proxy.pass(request, response));
+  return {
+    url: server.url,
+    [Symbol.asyncDispose]: async () => {
+      await server[Symbol.asyncDispose]();
+      proxy.close();
+    },
+  };
+}
+
+const operation = {
+  headers: { 'content-type': 'application/json', accept: 'multipart/mixed' },
+  body: '{"query":"{ a }"}',
+};
+
+describe("the shop's way to the gateway", () => {
+  test('hands on each part of an answer when it comes, and the request as it was', async () => {
+    await using gateway = await startScriptedSubgraph();
+    const second = Promise.withResolvers<void>();
+    gateway.script(async ({ write, end }) => {
+      write(
+        'HTTP/1.1 200 OK\r\ncontent-type: multipart/mixed\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfirst\r\n',
+      );
+      await second.promise;
+      write('6\r\nsecond\r\n0\r\n\r\n');
+      end();
+    });
+    await using proxy = await startProxy(gateway.url);
+    await using browser = await RawConnection.open(proxy.url);
+    browser.send({
+      ...operation,
+      path: '/graphql?a=1',
+      headers: { ...operation.headers, connection: 'x-own, close', 'x-own': '1' },
+    });
+    const { status, headers } = await browser.readHead();
+    expect([status, headers.get('content-type')]).toEqual([200, 'multipart/mixed']);
+    expect(await browser.readChunk()).toBe('first');
+    second.resolve();
+    expect([await browser.readChunk(), await browser.readChunk()]).toEqual(['second', undefined]);
+    const [request] = gateway.requests;
+    expect([request?.method, request?.path, request?.body]).toEqual(['POST', '/graphql?a=1', operation.body]);
+    expect([request?.headers.get('accept'), request?.headers.get('x-own')]).toEqual([
+      'multipart/mixed',
+      undefined,
+    ]);
+  });
+
+  test("ends the gateway's request when the browser leaves, which is no fault of anybody", async () => {
+    const log = jest.spyOn(console, 'error').mockImplementation(() => {});
+    await using gateway = await startScriptedSubgraph();
+    gateway.script(hang);
+    await using proxy = await startProxy(gateway.url);
+    {
+      await using browser = await RawConnection.open(proxy.url);
+      browser.send(operation);
+      await gateway.received(1);
+      expect(gateway.openConnections).toBe(1);
+    }
+    await gateway.requests[0]?.connectionClosed;
+    expect(gateway.openConnections).toBe(0);
+    expect(log.mock.calls).toEqual([]);
+    log.mockRestore();
+  });
+
+  test('cuts an answer that the gateway cuts, so that it does not look complete', async () => {
+    await using gateway = await startScriptedSubgraph();
+    const cut = Promise.withResolvers<void>();
+    gateway.script(async ({ write, reset }) => {
+      write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfirst\r\n');
+      await cut.promise;
+      reset();
+    });
+    await using proxy = await startProxy(gateway.url);
+    await using browser = await RawConnection.open(proxy.url);
+    browser.send(operation);
+    await browser.readHead();
+    expect(await browser.readChunk()).toBe('first');
+    cut.resolve();
+    await browser.whenClosed();
+    await expect(browser.readChunk()).rejects.toThrow();
+  });
+
+  test('says 502 in GraphQL where the gateway is down', async () => {
+    const gateway = await startScriptedSubgraph();
+    await gateway.close();
+    const log = jest.spyOn(console, 'error').mockImplementation(() => {});
+    await using proxy = await startProxy(gateway.url);
+    const { status, headers, body } = await exchange(proxy.url, operation);
+    expect([status, headers.get('content-type'), JSON.parse(body)]).toEqual([
+      502,
+      'application/graphql-response+json; charset=utf-8',
+      {
+        errors: [{ message: 'The gateway cannot be reached.', extensions: { code: 'GATEWAY_UNREACHABLE' } }],
+      },
+    ]);
+    expect(log.mock.calls).toEqual([
+      [expect.stringMatching(/^storefront: the gateway cannot be reached: .*ECONNREFUSED/)],
+    ]);
+    log.mockRestore();
+  });
+});
