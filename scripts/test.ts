@@ -34,7 +34,7 @@ const checks: readonly Check[] = [
   { name: 'types', script: join(modules, 'typescript/bin/tsc'), args: ['--noEmit', '-p', '.'] },
   {
     name: 'directions of imports',
-    script: join(modules, 'dependency-cruiser/bin/dependency-cruise.mjs'),
+    script: join(modules, 'dependency-cruiser/bin/dependency-cruiser.mjs'),
     args: ['--config', '.dependency-cruiser.cjs', '.'],
   },
 ];

@@ -27,7 +27,7 @@ describe('GraphiQL', () => {
     await using server = await startScripted(undefined, { graphiqlDirectory: directory });
     const page = await exchange(server.url, browser);
     expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
-    const files = Array.from(page.body.matchAll(/(?:src|href)="([^"]+)"/g), ([, path]) => path as string);
+    const files = Array.from(page.body.matchAll(/(?:src|href)="(\/[^"]+)"/g), ([, path]) => path as string);
     const served = await Promise.all(
       files.map(async (path) => {
         const { status, headers } = await exchange(server.url, { method: 'GET', path });
