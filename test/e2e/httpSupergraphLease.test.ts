@@ -61,6 +61,28 @@ describe('the supergraph of an operation', () => {
     ]);
   });
 
+  test('is held in the same way for an operation that is known, and for one that fails then', async () => {
+    const supergraphs = new SettableView(supergraphOf(sdl));
+    const during: unknown[] = [];
+    let isFailing = false;
+    await using server = await startScripted(
+      () => {
+        during.push(Object.fromEntries(supergraphs.leases));
+        if (isFailing) throw new Error('broken');
+        return answer('{}');
+      },
+      { supergraphs },
+    );
+    await exchange(server.url, operation);
+    await exchange(server.url, operation);
+    isFailing = true;
+    await exchange(server.url, operation);
+    await server.close();
+    expect(during.every((leases) => JSON.stringify(leases) === '{"first":1}')).toBe(true);
+    expect(during.length).toBeGreaterThanOrEqual(3);
+    expect(Object.fromEntries(supergraphs.leases)).toEqual({ first: 0 });
+  });
+
   test('is held to the last payload, also when another one is in use meanwhile', async () => {
     const payloads = new ScriptedPayloads();
     payloads.push([{ data: {}, hasNext: true }]);
