@@ -112,6 +112,7 @@ export class EntityRequests {
           body: batch.body(fused),
           kind: 'query',
           headers: first.scope.headersFor(subgraph),
+          isDeferred: first.isDeferred,
           requestId: first.scope.requestId,
           traceparent: first.scope.traceparent,
           deadline,
@@ -203,7 +204,11 @@ class PendingRequest {
     const variables = this.calls.map((call, n) =>
       variablesText(call, (name) => this.fused.variableName(n, name)),
     );
-    return JSON.stringify([subgraph, this.scope.headersFor(subgraph).key, ids, variables]);
+    return JSON.stringify([subgraph, this.scope.headersFor(subgraph).key, this.isDeferred, ids, variables]);
+  }
+
+  get isDeferred(): boolean {
+    return (this.calls[0]?.group ?? 0) > 0;
   }
 
   get deadline(): number {

@@ -86,6 +86,7 @@ export class FetchScheduler {
           body: `${shape.bodyPrefix}${variablesText(call, itself)}}}`,
           kind: shape.kind === 'mutation' ? 'mutation' : 'query',
           headers: this.#scope.headersFor(shape.subgraph),
+          isDeferred: call.group > 0,
           requestId: this.#scope.requestId,
           traceparent: this.#scope.traceparent,
           deadline: this.#scope.deadlineFor(shape.subgraph),

@@ -94,7 +94,7 @@ class HttpSubgraphClient implements SubgraphClient {
     let target: SubgraphTarget;
     try {
       endpoint = this.#endpoint(request.subgraph);
-      target = this.#pools.targetOf(endpoint);
+      target = this.#pools.targetOf(endpoint, request.isDeferred);
     } catch (cause) {
       const options = { subgraph: request.subgraph, cause };
       const message = 'The request to a subgraph could not be made.';

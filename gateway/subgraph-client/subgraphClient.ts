@@ -14,6 +14,9 @@ export interface SubgraphRequest {
   readonly body: string;
   readonly kind: 'query' | 'mutation';
   readonly headers: ForwardedHeaders;
+  /** The client has the rest of its answer already, or does not wait for this to get it. Such calls have
+   *  connections of their own: a slow deferred field must not take those that first payloads need. */
+  readonly isDeferred: boolean;
   /** Sent on as `x-request-id` and, where the client had one, `traceparent`; never part of a sharing key. */
   readonly requestId: string;
   readonly traceparent?: string | undefined;

@@ -68,27 +68,29 @@ export class PooledClient extends Client {
   }
 }
 
-/** One pool per origin (and kind of connection to it), made when it is first needed. */
+type Targets = Map<string, { readonly endpoint: SubgraphEndpoint; readonly target: SubgraphTarget }>;
+
+/** One pool per origin (and kind of connection to it), made when it is first needed; another one for deferred
+ *  calls. */
 export class SubgraphPools {
   readonly #pools = new Map<string, Pool>();
-  readonly #targets = new Map<
-    string,
-    { readonly endpoint: SubgraphEndpoint; readonly target: SubgraphTarget }
-  >();
+  readonly #targets: Targets = new Map();
+  readonly #deferredTargets: Targets = new Map();
 
-  targetOf(endpoint: SubgraphEndpoint): SubgraphTarget {
-    const known = this.#targets.get(endpoint.url);
+  targetOf(endpoint: SubgraphEndpoint, isDeferred: boolean): SubgraphTarget {
+    const targets = isDeferred ? this.#deferredTargets : this.#targets;
+    const known = targets.get(endpoint.url);
     if (known !== undefined && (known.endpoint === endpoint || hasSameTarget(known.endpoint, endpoint))) {
       return known.target;
     }
     const url = new URL(endpoint.url);
     const target: SubgraphTarget = {
-      pool: this.#poolOf(url, endpoint),
+      pool: this.#poolOf(url, endpoint, isDeferred),
       origin: url.origin,
       path: url.pathname + url.search,
       acceptsCompressed: endpoint.acceptCompressed ?? !isLoopback(url.hostname),
     };
-    this.#targets.set(endpoint.url, { endpoint, target });
+    targets.set(endpoint.url, { endpoint, target });
     return target;
   }
 
@@ -97,13 +99,14 @@ export class SubgraphPools {
     const pools = [...this.#pools.values()];
     this.#pools.clear();
     this.#targets.clear();
+    this.#deferredTargets.clear();
     await Promise.all(pools.map((pool) => pool.destroy(reason)));
   }
 
-  #poolOf(url: URL, endpoint: SubgraphEndpoint): Pool {
+  #poolOf(url: URL, endpoint: SubgraphEndpoint, isDeferred: boolean): Pool {
     const allowH2 = endpoint.http2 && url.protocol === 'https:';
     const { connections, attemptTimeoutMs, tls } = endpoint;
-    const key = JSON.stringify([url.origin, connections, allowH2, tlsKey(tls)]);
+    const key = JSON.stringify([url.origin, connections, allowH2, tlsKey(tls), isDeferred]);
     let pool = this.#pools.get(key);
     if (pool === undefined) {
       pool = new Pool(url.origin, {

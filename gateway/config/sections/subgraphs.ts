@@ -42,7 +42,9 @@ const forward = z
   .describe(
     'Client headers that travel on, by name. Requests are only shared between clients for which all of these are equal.',
   );
-const connections = integer({ min: 1 }).describe('Most open connections to one origin (HTTP/1.1).');
+const connections = integer({ min: 1 }).describe(
+  'Most open connections to one origin (HTTP/1.1). Deferred fetches have as many of their own.',
+);
 const maxResponseSize = size().describe('Largest answer that is read, after decompression.');
 const http2 = choice(['auto', 'off']).describe(
   '`auto`: HTTP/2 where an https subgraph offers it. `off`: HTTP/1.1 only.',

@@ -56,6 +56,7 @@ export function clientOf(
     body: '{"query":"{ok}"}',
     kind: 'query',
     headers: { key: '', pairs: [] },
+    isDeferred: false,
     requestId: 'request-1',
     deadline: clock.now() + deadlineMs,
     ...more,
