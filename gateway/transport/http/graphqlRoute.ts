@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { GatewayError } from '../../errors.ts';
 import type { IncrementalFormat } from '../../operation/request.ts';
 import {
   afterData,
@@ -212,8 +213,9 @@ class Exchange {
     try {
       outcome = await respond({ ...operation, headers, incremental, requestId, signal }, supergraph);
     } catch (error) {
-      if (signal.aborted) throw error;
-      return false;
+      // Refused before anything was executed. After any other error a second try might execute a mutation again.
+      if (error instanceof GatewayError && error.code !== 'REQUEST_ABORTED') return false;
+      throw error;
     }
     if (outcome.kind === 'incremental') {
       await this.#writeIncremental(outcome, {});

@@ -1,7 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'graphql';
+import { GatewayError } from '../../../gateway/errors.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
 import { KnownOperations } from '../../../gateway/transport/http/knownOperations.ts';
+import { answer, startScripted } from './scriptedServer.ts';
 
 const supergraph = { id: 'one' } as Supergraph;
 const text = 'query A { a } query B { b }';
@@ -58,5 +60,50 @@ describe('an operation that was found valid before', () => {
     const known = knowing();
     known.remember('x'.repeat(990), document, supergraph);
     expect(known.find({ query: text, operationName: 'A' }, supergraph)).toBeUndefined();
+  });
+});
+
+describe('an answer that fails in a way nobody foresaw', () => {
+  test('is not tried again: a mutation may have been applied', async () => {
+    let isBroken = false;
+    await using server = await startScripted(() => {
+      if (isBroken) throw new Error('broken');
+      return answer('{"greet":"hello"}');
+    });
+    const greet = async (): Promise<number> => {
+      const response = await fetch(server.url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ query: 'mutation { greet(name: "A") }' }),
+      });
+      await response.text();
+      return response.status;
+    };
+    expect(await greet()).toBe(200);
+    isBroken = true;
+    expect(await greet()).toBe(500);
+    expect(server.seen).toHaveLength(2);
+  });
+
+  test('is formed by Apollo Server where nothing was executed', async () => {
+    let isRefused = false;
+    await using server = await startScripted(() => {
+      if (isRefused) throw new GatewayError('OPERATION_TOO_COMPLEX', 'Too much.');
+      return answer('{"greeting":"hello"}');
+    });
+    const ask = async (): Promise<unknown> => {
+      const response = await fetch(server.url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ query: '{ greeting }' }),
+      });
+      return [response.status, await response.json()];
+    };
+    expect(await ask()).toEqual([200, { data: { greeting: 'hello' } }]);
+    isRefused = true;
+    expect(await ask()).toEqual([
+      400,
+      { errors: [{ message: 'Too much.', extensions: { code: 'OPERATION_TOO_COMPLEX' } }] },
+    ]);
   });
 });
