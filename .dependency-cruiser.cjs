@@ -15,7 +15,7 @@ function mayImportOnly(folder, allowed) {
 }
 
 /** May be imported by every part: plain types, error codes, events, values without a stage of their own. */
-const everywhere = ['errors', 'config', 'telemetry', 'json', 'time', 'graph'];
+const everywhere = ['errors', 'generateFunction', 'config', 'telemetry', 'json', 'time', 'graph'];
 
 /** One library is imported by one part, so that replacing it means reading one folder. */
 function oneDoor(name, library, door) {
