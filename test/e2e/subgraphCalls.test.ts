@@ -13,6 +13,7 @@ import {
 import { findFixtureDifference } from '../differential/planFixture.ts';
 import { type DemoOperation, readDemoOperations } from '../differential/readDemoOperations.ts';
 import { askedEntities, printCalls, recordCalls, type SubgraphCall } from '../differential/recordCalls.ts';
+import { splitRootFields } from '../differential/splitRootFields.ts';
 import type { TestGateway } from '../harness/gateway.ts';
 
 const operations = readDemoOperations().filter(({ kind }) => kind !== 'subscription');
@@ -20,6 +21,8 @@ const operations = readDemoOperations().filter(({ kind }) => kind !== 'subscript
 interface Trace {
   readonly calls: readonly SubgraphCall[];
   readonly apolloCalls: readonly SubgraphCall[];
+  /** Those for each root field of a mutation when it is asked for alone, and for any other operation as a whole. */
+  readonly apolloCallsInTurn: readonly (readonly SubgraphCall[])[];
 }
 
 let gateway: TestGateway;
@@ -54,13 +57,18 @@ describe.each(operations)('the subgraph calls of $name', (operation) => {
 
   test("are no more than @apollo/gateway's, and fewer where two fetches to one subgraph are ready at once", async () => {
     const together = subgraphsAskedTogether(await planDemoOperation(supergraph, operation));
-    const most = trace.apolloCalls.length - together.length;
+    // @apollo/gateway runs all mutations of one subgraph before it reads what the first needs from others, which
+    // the later ones may have changed by then. Right is what it does for one root field after the other.
+    const most = trace.apolloCallsInTurn.flat().length - together.length;
     expect(trace.calls.length).toBeLessThanOrEqual(most);
   });
 
-  test('ask nothing twice of one entity', () => {
-    const asked = askedEntities(trace.calls);
-    expect(asked.filter((question, index) => asked.indexOf(question) !== index)).toEqual([]);
+  test('ask nothing twice of one entity, unless for two mutations', () => {
+    const forSeveral = repeated(
+      trace.apolloCallsInTurn.flatMap((calls) => [...new Set(askedEntities(calls))]),
+    );
+    const asked = repeated(askedEntities(trace.calls));
+    expect(asked.filter((question) => !forSeveral.includes(question))).toEqual([]);
   });
 });
 
@@ -78,15 +86,22 @@ describe.each(readdirSync(deferred).filter((file) => file.endsWith('.graphql')))
       const text = [plan, `Requests: ${calls.length}`, printCalls(calls)].join('\n\n');
       const name = `deferred/${file.replace('.graphql', '')}`;
       expect(findFixtureDifference(name, `${text}\n`)).toBeUndefined();
-      const asked = askedEntities(calls);
-      expect(asked.filter((question, index) => asked.indexOf(question) !== index)).toEqual([]);
+      expect(repeated(askedEntities(calls))).toEqual([]);
     });
   },
 );
 
 async function traceOf(operation: DemoOperation): Promise<Trace> {
-  return {
-    calls: await recordCalls(gateway.subgraphs, () => askGateway(gateway.url, operation)),
-    apolloCalls: await recordCalls(apollo.subgraphs, () => apollo.ask(operation)),
-  };
+  const calls = await recordCalls(gateway.subgraphs, () => askGateway(gateway.url, operation));
+  const apolloCalls = await recordCalls(apollo.subgraphs, () => apollo.ask(operation));
+  if (operation.kind !== 'mutation') return { calls, apolloCalls, apolloCallsInTurn: [apolloCalls] };
+  const apolloCallsInTurn: SubgraphCall[][] = [];
+  for (const part of splitRootFields(operation)) {
+    apolloCallsInTurn.push(await recordCalls(apollo.subgraphs, () => apollo.ask(part)));
+  }
+  return { calls, apolloCalls, apolloCallsInTurn };
+}
+
+function repeated(questions: readonly string[]): string[] {
+  return questions.filter((question, index) => questions.indexOf(question) !== index);
 }

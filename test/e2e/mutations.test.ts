@@ -1,0 +1,187 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { mergePayloads } from '../harness/frames.ts';
+import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
+
+describe('several mutations in one operation', () => {
+  let name = '';
+  let log: string[] = [];
+  let gateway: InlineGateway;
+
+  const rename = (_: never, { to }: { to: string }): unknown => {
+    log.push(`rename ${to}`);
+    name = to;
+    return { id: '1', name };
+  };
+  const author = (): unknown => ({ id: '1' });
+
+  beforeAll(async () => {
+    gateway = await startInlineGateway({
+      subgraphs: [
+        {
+          name: 'accounts',
+          sdl: `
+            type Query { me: Account }
+            type Mutation { rename(to: String!): Account }
+            type Account @key(fields: "id") { id: ID! name: String }
+          `,
+          resolvers: {
+            Mutation: { rename: rename as never },
+            Account: {
+              __resolveReference: () => {
+                log.push(`read ${name}`);
+                return { id: '1', name };
+              },
+            },
+          },
+        },
+        {
+          name: 'reviews',
+          sdl: `
+            type Query { reviews: [Review!]! }
+            type Mutation { review(text: String!): Review! }
+            type Review { text: String author: Account! }
+            type Account @key(fields: "id") { id: ID! latest: Review }
+          `,
+          resolvers: {
+            Mutation: {
+              review: ((_: never, { text }: { text: string }) => {
+                log.push(`review ${text}`);
+                return { text };
+              }) as never,
+            },
+            Account: {
+              latest: () => {
+                log.push('read latest');
+                return { text: 'good' };
+              },
+            },
+            Review: { author },
+          },
+        },
+      ],
+    });
+  });
+  afterAll(() => gateway.close());
+  beforeEach(() => {
+    for (const subgraph of ['accounts', 'reviews']) gateway.subgraph(subgraph).reset();
+    name = 'Nobody';
+    log = [];
+  });
+
+  test('the first is read to its end, in all subgraphs, before the second runs', async () => {
+    const { body } = await gateway.ask(
+      `mutation ($one: String!, $two: String!) {
+        one: rename(to: $one) { name latest { author { name } } }
+        two: rename(to: $two) { name latest { author { name } } }
+      }`,
+      { variables: { one: 'One', two: 'Two' } },
+    );
+    expect(body).toEqual({
+      data: {
+        one: { name: 'One', latest: { author: { name: 'One' } } },
+        two: { name: 'Two', latest: { author: { name: 'Two' } } },
+      },
+    });
+    expect(log).toEqual(['rename One', 'read latest', 'read One', 'rename Two', 'read latest', 'read Two']);
+  });
+
+  test('so it is with a text that looks like the directive @defer', async () => {
+    const text = '@defer(label:';
+    const { body } = await gateway.ask(
+      `mutation {
+        one: rename(to: "${text}") { latest { author { name } } }
+        two: rename(to: "Two") { name }
+      }`,
+    );
+    expect(body).toEqual({
+      data: { one: { latest: { author: { name: text } } }, two: { name: 'Two' } },
+    });
+  });
+
+  test('those that need nothing from other subgraphs share a request, also with the one after them', async () => {
+    const { body } = await gateway.ask(
+      `mutation {
+        one: rename(to: "One") { name }
+        two: rename(to: "Two") { name latest { author { name } } }
+        three: rename(to: "Three") { name }
+        four: rename(to: "Four") { name }
+      }`,
+    );
+    expect(body).toEqual({
+      data: {
+        one: { name: 'One' },
+        two: { name: 'Two', latest: { author: { name: 'Two' } } },
+        three: { name: 'Three' },
+        four: { name: 'Four' },
+      },
+    });
+    expect(mutationsSent()).toHaveLength(2);
+    expect(log).toEqual([
+      'rename One',
+      'rename Two',
+      'read latest',
+      'read Two',
+      'rename Three',
+      'rename Four',
+    ]);
+  });
+
+  test('of different subgraphs run in the order of the document', async () => {
+    const { body } = await gateway.ask(
+      `mutation {
+        one: rename(to: "One") { name }
+        good: review(text: "good") { author { name } }
+        two: rename(to: "Two") { name }
+        bad: review(text: "bad") { author { name } }
+      }`,
+    );
+    expect(body).toEqual({
+      data: {
+        one: { name: 'One' },
+        good: { author: { name: 'One' } },
+        two: { name: 'Two' },
+        bad: { author: { name: 'Two' } },
+      },
+    });
+    expect(log).toEqual(['rename One', 'review good', 'read One', 'rename Two', 'review bad', 'read Two']);
+  });
+
+  test.each([
+    ['below the first', 'one: rename(to: "One") { name ... @defer { latest { author { name } } } }'],
+    [
+      'at the root beside the first',
+      `one: rename(to: "One") { name }
+       ... @defer { one: rename(to: "One") { latest { author { name } } } }`,
+    ],
+    ['around the first', '... @defer { one: rename(to: "One") { name latest { author { name } } } }'],
+  ])('what is deferred %s is read before the second runs as well', async (_, first) => {
+    await using answer = await gateway.defer(`mutation { ${first} two: rename(to: "Two") { name } }`);
+    expect(mergePayloads(await answer.rest())).toEqual({
+      data: {
+        one: { name: 'One', latest: { author: { name: 'One' } } },
+        two: { name: 'Two' },
+      },
+    });
+    expect(log).toEqual(['rename One', 'read latest', 'read One', 'rename Two']);
+  });
+
+  test('all of them deferred together run one after the other', async () => {
+    await using answer = await gateway.defer(
+      `mutation { ... @defer {
+        one: rename(to: "One") { latest { author { name } } }
+        two: rename(to: "Two") { name }
+      } }`,
+    );
+    expect(mergePayloads(await answer.rest())).toEqual({
+      data: { one: { latest: { author: { name: 'One' } } }, two: { name: 'Two' } },
+    });
+    expect(log).toEqual(['rename One', 'read latest', 'read One', 'rename Two']);
+  });
+
+  function mutationsSent(): string[] {
+    return gateway
+      .subgraph('accounts')
+      .calls.map(({ query }) => query)
+      .filter((query) => query.startsWith('mutation'));
+  }
+});
