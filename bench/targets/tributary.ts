@@ -15,7 +15,8 @@ export const tributary: Target = {
         listen: { host: '127.0.0.1', port },
         admin: { host: '127.0.0.1', port: 0 },
         supergraph: { file: supergraphFile },
-        ...(sharing ? {} : { batching: { acrossRequests: false } }),
+        // Without sharing, each client of a subgraph that takes 2 s holds a connection of its own: 100 at a time.
+        ...(sharing ? {} : { batching: { acrossRequests: false }, subgraphs: { all: { connections: 256 } } }),
       }),
     );
     return {
