@@ -1,6 +1,5 @@
 import { type QueryPlan as ApolloPlan, prettyFormatQueryPlan } from '@apollo/query-planner';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { criticalPath, describeDeferred } from '../../../gateway/planning/describePlan.ts';
 import { printPlan } from '../../../gateway/planning/printPlan.ts';
 import type { QueryPlan } from '../../../gateway/planning/queryPlan.ts';
 import { createWorkerPlanner } from '../../../gateway/planning/workerPlanner.ts';
@@ -137,51 +136,5 @@ QueryPlan {
       '    Then {',
       '      Defer {',
     ]);
-  });
-});
-
-const step = (subgraph: string, ...path: string[]) => ({ subgraph, path });
-
-describe('what a plan means for time', () => {
-  test('the critical path is the longest chain of fetches before the first answer', async () => {
-    expect(criticalPath(await plan('{ me { name reviews { author { name } } } users { name } }'))).toEqual([
-      step('accounts'),
-      step('reviews', 'me'),
-      step('accounts', 'me', 'reviews', '@', 'author'),
-    ]);
-  });
-
-  test('what is deferred is no part of it, and says for which chain it waits itself', async () => {
-    const made = await plan(nested);
-    expect(criticalPath(made)).toEqual([step('accounts')]);
-    expect(describeDeferred(made)).toEqual([
-      { label: 'reviews', queryPath: ['me'], criticalPath: [step('accounts'), step('reviews', 'me')] },
-      {
-        label: 'authors',
-        queryPath: ['me', 'reviews'],
-        criticalPath: [
-          step('accounts'),
-          step('reviews', 'me'),
-          step('accounts', 'me', 'reviews', '@', 'author'),
-        ],
-      },
-    ]);
-  });
-
-  test('a deferred part without fetches waits for the first answer only', async () => {
-    const made = await plan('{ me { reviews { body ... @defer { author { id } } } } }');
-    expect(criticalPath(made)).toEqual([step('accounts'), step('reviews', 'me')]);
-    expect(describeDeferred(made)).toEqual([
-      {
-        label: undefined,
-        queryPath: ['me', 'reviews'],
-        criticalPath: [step('accounts'), step('reviews', 'me')],
-      },
-    ]);
-  });
-
-  test('a plan without fetches has no critical path', async () => {
-    const made = await plan('{ __typename }');
-    expect([criticalPath(made), describeDeferred(made)]).toEqual([[], []]);
   });
 });
