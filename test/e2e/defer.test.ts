@@ -301,16 +301,6 @@ describe('deferred fragments', () => {
     ).toHaveLength(1);
   });
 
-  test('at the root of a mutation are sent once as well', async () => {
-    await using answer = await gateway.defer(
-      'mutation { touch ... @defer { rename(id: "1", name: "Wok") { name } } }',
-    );
-    expect(mergePayloads(await answer.rest())).toEqual({ data: { touch: 1, rename: { name: 'Wok' } } });
-    const sent = gateway.subgraph('products').calls.map(({ query }) => query);
-    expect(sent.join().match(/touch/g)).toHaveLength(1);
-    expect(sent.join().match(/rename/g)).toHaveLength(1);
-  });
-
   test('with eight conditions are planned once for the values at hand', async () => {
     const names = Array.from({ length: 8 }, (_, n) => `v${n}`);
     const query = `query (${names.map((name) => `$${name}: Boolean!`).join(' ')}) { product(id: "1") { name

@@ -208,6 +208,61 @@ describe('a request that cannot be executed', () => {
     expect(server.seen).toEqual([]);
   });
 
+  const notAtRoot =
+    'Root fields of a mutation cannot be deferred; use @defer within the fields that they return.';
+  test.each([
+    [
+      'two labels that are the same',
+      '{ ... @defer(label: "a") { greeting } node { ... @defer(label: "a") { id } } }',
+      'Two uses of @defer have the label "a"; give each its own.',
+    ],
+    [
+      'a label from a variable',
+      'query ($label: String) { ... @defer(label: $label) { greeting } }',
+      'The label of a @defer must be written out; it cannot be a variable.',
+    ],
+    ['root fields of a mutation', 'mutation { ... @defer { greet(name: "a") } }', notAtRoot],
+    [
+      'root fields of a mutation in a fragment',
+      'mutation { ...A } fragment A on Mutation { ...B @defer(if: true) } fragment B on Mutation { greet(name: "a") }',
+      notAtRoot,
+    ],
+    [
+      'root fields of a subscription',
+      'subscription { ... @defer { greetings } }',
+      'Root fields of a subscription cannot be deferred; use @defer within the fields that they return.',
+    ],
+  ])('for @defer with %s says so', async (_, query, message) => {
+    await using server = await startScripted();
+    const answered = await exchange(server.url, { headers: json, body: JSON.stringify({ query }) });
+    expect([answered.status, JSON.parse(answered.body).errors]).toEqual([
+      400,
+      [
+        {
+          message,
+          locations: expect.any(Array),
+          extensions: { code: 'GRAPHQL_VALIDATION_FAILED' },
+        },
+      ],
+    ]);
+    expect(server.seen).toEqual([]);
+  });
+
+  test.each([
+    [
+      'on a fragment that is spread twice',
+      '{ node { ...A node { ...A } } } fragment A on Node { ... @defer(label: "a") { id } }',
+    ],
+    [
+      'that a literal puts out at the root of a mutation',
+      'mutation { ... @defer(if: false) { greet(name: "a") } }',
+    ],
+    ['without labels', '{ node { ... @defer { id } ... @defer(label: null) { name } } }'],
+  ])('is not one with @defer %s', async (_, query) => {
+    await using server = await startScripted();
+    expect((await exchange(server.url, { headers: json, body: JSON.stringify({ query }) })).status).toBe(200);
+  });
+
   test('suggests names of the schema only where introspection is on', async () => {
     await using open = await startScripted(undefined, { security: { introspection: true } });
     const { body } = await exchange(open.url, {
@@ -223,10 +278,11 @@ describe('a request that cannot be executed', () => {
     const body = JSON.stringify({ query: '{ __schema { queryType { name } } }' });
     await using closed = await startScripted();
     await using open = await startScripted(undefined, { security: { introspection: true } });
-    expect([
-      (await exchange(closed.url, { headers: json, body })).status,
-      (await exchange(open.url, { headers: json, body })).status,
-    ]).toEqual([400, 200]);
+    const refused = await exchange(closed.url, { headers: json, body });
+    expect([refused.status, (await exchange(open.url, { headers: json, body })).status]).toEqual([400, 200]);
+    expect(JSON.parse(refused.body).errors[0].message).toBe(
+      'Introspection is off: `__schema` and `__type` are not answered (security.introspection).',
+    );
   });
 
   test.each([
@@ -578,10 +634,25 @@ describe('automatic persisted queries', () => {
         headers: json,
         body: JSON.stringify({ query, extensions: { persistedQuery } }),
       });
-    expect([
-      (await send({ version: 1, sha256Hash: 'no' })).status,
-      (await send({ version: 2, sha256Hash: hash })).status,
-    ]).toEqual([400, 400]);
+    const asHash =
+      'extensions.persistedQuery.sha256Hash must be the SHA-256 of the query in lower-case hexadecimal digits.';
+    const rows: [object, string][] = [
+      [{ version: 1, sha256Hash: 'no' }, `The persisted query has another hash than its query: ${asHash}`],
+      [
+        { version: 2, sha256Hash: hash },
+        'The persisted query has the version 2; only 1 is supported (extensions.persistedQuery.version).',
+      ],
+      [
+        { sha256Hash: hash },
+        'The persisted query has the version undefined; only 1 is supported (extensions.persistedQuery.version).',
+      ],
+      [{ version: 1, sha256Hash: { toString: 1 } }, `The persisted query has no hash: ${asHash}`],
+    ];
+    for (const [persistedQuery, message] of rows) {
+      const answered = await send(persistedQuery);
+      expect([answered.status, JSON.parse(answered.body)]).toEqual([400, error(message, 'BAD_REQUEST')]);
+    }
+    expect(server.seen).toEqual([]);
   });
 
   test('beyond the limits are never registered', async () => {

@@ -307,7 +307,8 @@ function list(value: unknown): Json[] {
 
 function mergeInto(target: Json, source: Json, path: Path): void {
   for (const [key, value] of Object.entries(source)) {
-    const present = target[key];
+    // `constructor` may be a response name: what an object inherits is not there.
+    const present = Object.hasOwn(target, key) ? target[key] : undefined;
     if (isContainer(present) && isContainer(value)) {
       if (Array.isArray(present) && Array.isArray(value) && present.length !== value.length) {
         throw new Error(`Lists of different length at ${[...path, key].join('.')}.`);
@@ -316,7 +317,8 @@ function mergeInto(target: Json, source: Json, path: Path): void {
     } else if (present !== undefined && JSON.stringify(present) !== JSON.stringify(value)) {
       throw new Error(`Two values at ${[...path, key].join('.')}.`);
     } else {
-      target[key] = value;
+      // Defined and not assigned, for `__proto__`.
+      Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true });
     }
   }
 }

@@ -1,4 +1,5 @@
 import { ApolloServer, type ApolloServerPlugin, HeaderMap, type HTTPGraphQLResponse } from '@apollo/server';
+import { ApolloServerValidationErrorCode } from '@apollo/server/errors';
 import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginInlineTraceDisabled,
@@ -27,6 +28,8 @@ import type { ExecutionOutcome } from '../../response/outcome.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 import type { SupergraphView } from '../supergraphView.ts';
 import { type ClientRequest, ExecutedData, type GatewayContext } from './clientRequest.ts';
+import { noDeferAtMutationRoot } from './deferAtRoot.ts';
+import { deferLabelsAreUniqueLiterals } from './deferLabels.ts';
 import type { KnownOperations } from './knownOperations.ts';
 import type { TransportLog } from './transportLog.ts';
 
@@ -79,11 +82,14 @@ export function createApolloPipeline(options: ApolloServerOptions): ApolloPipeli
     csrfPrevention: options.csrf,
     allowBatchedHttpRequests: options.isBatchingAllowed,
     maxRecursiveSelections: options.maxRecursiveSelections,
+    validationRules: [deferLabelsAreUniqueLiterals, noDeferAtMutationRoot],
     persistedQueries: { cache: persisted, ttl: null },
     documentStore: new Documents(options.rememberedCharacters),
     plugins: [leaseSupergraph(options.supergraphs), ...options.plugins, ...disabledDefaults(options.plugins)],
     includeStacktraceInErrorResponses: false,
-    formatError: options.introspection ? (formatted) => formatted : withoutSuggestions,
+    formatError: options.introspection
+      ? (formatted) => formatted
+      : (formatted) => namingOurOption(withoutSuggestions(formatted)),
     stringifyResult,
     stopOnTerminationSignals: false,
     // Nothing here shall depend on the environment: neither introspection nor reports to Apollo.
@@ -272,6 +278,15 @@ function withoutSuggestions(formatted: GraphQLFormattedError): GraphQLFormattedE
   const code = formatted.extensions?.code;
   if (code !== 'GRAPHQL_VALIDATION_FAILED' && code !== 'BAD_USER_INPUT') return formatted;
   return { ...formatted, message: formatted.message.replace(/ ?Did you mean .+\?$/s, '') };
+}
+
+/** Apollo Server speaks of an option of its own. */
+function namingOurOption(formatted: GraphQLFormattedError): GraphQLFormattedError {
+  if (formatted.extensions?.validationErrorCode !== ApolloServerValidationErrorCode.INTROSPECTION_DISABLED) {
+    return formatted;
+  }
+  const message = 'Introspection is off: `__schema` and `__type` are not answered (security.introspection).';
+  return { ...formatted, message };
 }
 
 function stringifyResult({ errors, data, extensions }: FormattedExecutionResult): string {

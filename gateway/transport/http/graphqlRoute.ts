@@ -24,6 +24,7 @@ import type { InFlightRequest, InFlightRequests } from './inFlight.ts';
 import type { KnownOperations } from './knownOperations.ts';
 import { NoPayload, writeMultipart, writeSinglePart } from './multipartMixed.ts';
 import { type AcceptedAnswers, negotiate } from './negotiate.ts';
+import { checkPersistedQuery } from './persistedQuery.ts';
 import { isJsonContentType, readJsonBody } from './readBody.ts';
 import { ClientGone, Refusal } from './refusal.ts';
 import { chooseRequestId } from './requestId.ts';
@@ -279,15 +280,14 @@ class Exchange {
 
   #checkOperation(query: unknown, readExtensions: () => unknown): void {
     const { apollo, checkText } = this.#options;
-    if (typeof query === 'string') {
-      checkText(query);
-      return;
-    }
+    const text = typeof query === 'string' ? query : undefined;
+    if (text !== undefined) checkText(text);
     const extensions = readExtensions();
     const persisted = isObject(extensions) ? extensions.persistedQuery : undefined;
-    const hash = isObject(persisted) ? persisted.sha256Hash : undefined;
-    const text = typeof hash === 'string' ? apollo.persistedText(hash) : undefined;
-    if (text !== undefined) checkText(text);
+    checkPersistedQuery(persisted, text);
+    if (text !== undefined || !isObject(persisted)) return;
+    const registered = apollo.persistedText(String(persisted.sha256Hash));
+    if (registered !== undefined) checkText(registered);
   }
 
   #answerPreflight(): void {

@@ -36,6 +36,18 @@ describe('payloads merged as a strict client would', () => {
     ).toEqual({ data: { a: { b: { c: { d: 1 } } } } });
   });
 
+  test('take names that every object inherits for names like others', () => {
+    const merged = mergePayloads([
+      { data: { a: JSON.parse('{ "__proto__": { "b": 1 } }') }, hasNext: true },
+      {
+        incremental: [{ path: ['a'], data: JSON.parse('{ "constructor": 2, "__proto__": { "c": 3 } }') }],
+        hasNext: false,
+      },
+    ]);
+    expect(JSON.stringify(merged)).toBe('{"data":{"a":{"__proto__":{"b":1,"c":3},"constructor":2}}}');
+    expect(({} as { c?: unknown }).c).toBeUndefined();
+  });
+
   test.each([
     ['without hasNext', [{ data: {} }], 'No hasNext'],
     ['after the last', [{ data: {}, hasNext: false }, { hasNext: false }], 'A payload after hasNext: false'],
