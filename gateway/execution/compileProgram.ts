@@ -22,7 +22,7 @@ export function compileProgram(options: CompileOptions): Program {
   const { plan, shapes, conditions } = options;
   const steps: FetchStep[] = [];
   const stepsOfGroup: number[][] = [[], ...options.deferred.map(() => [])];
-  const stepById = new Map<string, number>();
+  const stepsById = new Map<string, number[]>();
 
   const node = plan.node;
   if (node !== undefined && node.kind !== 'Subscription') compile(node, [], [], 0);
@@ -71,7 +71,7 @@ export function compileProgram(options: CompileOptions): Program {
     const ends = primary === undefined ? after : compile(primary, path, after, group);
     for (const block of current.deferred) {
       const own = block.label === undefined ? group : Number(block.label) + 1;
-      const depends = block.depends.flatMap(({ id }) => stepById.get(id) ?? []);
+      const depends = block.depends.flatMap(({ id }) => stepsById.get(id) ?? []);
       stepsOfGroup[own]?.push(...depends);
       if (block.node !== undefined) compile(block.node, path, depends.length === 0 ? after : depends, own);
     }
@@ -89,7 +89,8 @@ export function compileProgram(options: CompileOptions): Program {
       group,
     });
     stepsOfGroup[group]?.push(index);
-    if (fetch.id !== undefined) stepById.set(fetch.id, index);
+    // Several where one fetch of the planner had to become several.
+    if (fetch.id !== undefined) stepsById.set(fetch.id, [...(stepsById.get(fetch.id) ?? []), index]);
     return index;
   }
 }

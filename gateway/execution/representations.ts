@@ -62,9 +62,10 @@ export interface TypeRepresentation {
 }
 
 /** The ordinary case: `__typename` and scalar fields. Looked up by the first field, mostly the key. */
-function flatRepresentation(typename: string, fields: readonly string[]): TypeRepresentation {
+function flatRepresentation(typename: string, namesByKey: ReadonlyMap<string, string>): TypeRepresentation {
+  const fields = [...namesByKey.keys()];
   const [first = '__typename', ...rest] = fields;
-  const prefixes = fields.map((name) => `,${JSON.stringify(name)}:`);
+  const prefixes = [...namesByKey.values()].map((name) => `,${JSON.stringify(name)}:`);
   const start = `{"__typename":${JSON.stringify(typename)}`;
   const captured = { sameValue, comparable, valueText, start, prefixes };
 
@@ -169,7 +170,7 @@ class NestedRepresentation implements TypeRepresentation {
       if (value === undefined) return false;
       const read = selection.selections === undefined ? value : this.#read(value, selection.selections);
       if (read === undefined) return false;
-      setKey(into, key, read);
+      setKey(into, selection.name, read);
     }
     return true;
   }
@@ -186,21 +187,22 @@ class NestedRepresentation implements TypeRepresentation {
   }
 }
 
-/** Names of the scalar fields besides `__typename`; `undefined` where there is more than that. */
-function flatFields(selections: readonly RequiresSelection[]): string[] | undefined {
-  const names: string[] = [];
+/** Names of the scalar fields besides `__typename`, by their keys in the response tree; `undefined` where there is
+ *  more than that. */
+function flatFields(selections: readonly RequiresSelection[]): Map<string, string> | undefined {
+  const names = new Map<string, string>();
   for (const selection of selections) {
     if (selection.kind === 'InlineFragment') {
       const inner = selection.selections;
       if (inner.some((field) => field.kind !== 'Field')) return undefined;
       const flat = flatFields(inner);
       if (flat === undefined) return undefined;
-      for (const name of flat) if (!names.includes(name)) names.push(name);
+      for (const [key, name] of flat) names.set(key, name);
       continue;
     }
     const key = selection.alias ?? selection.name;
     if (selection.selections !== undefined || !isPlainName(key)) return undefined;
-    if (key !== '__typename' && !names.includes(key)) names.push(key);
+    if (key !== '__typename') names.set(key, selection.name);
   }
   return names;
 }

@@ -8,8 +8,11 @@ import {
 } from '@apollo/federation-internals';
 import { type PlanNode as ApolloPlanNode, QueryPlanner } from '@apollo/query-planner';
 import { GraphQLError, parse, printSchema } from 'graphql';
+import { mapFetches } from './mapFetches.ts';
 import type { PlanRequest } from './planner.ts';
+import { toPlannerSupergraph } from './plannerSupergraph.ts';
 import type { QueryPlan } from './queryPlan.ts';
+import { toSubgraphFetches } from './requiredFetches.ts';
 
 export interface ApolloPlannerOptions {
   readonly sdl: string;
@@ -36,10 +39,11 @@ const supportedFeatures: ReadonlySet<string> = new Set([
 
 /** Loads a supergraph and makes its planner. Errors: whatever the loader objects to, in its words. */
 export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanner {
-  const supergraph = Supergraph.build(options.sdl, {
-    supportedFeatures: new Set(supportedFeatures),
-    validateSupergraph: true,
-  });
+  const original = build(options.sdl, { isChanged: false });
+  const { sdl, required } = toPlannerSupergraph(options.sdl);
+  const supergraph = sdl === undefined ? original : build(sdl, { isChanged: true });
+  // The planner finds out what is wrong with the subgraphs only in the one that it gets.
+  original.subgraphs();
   const apiSchema = supergraph.apiSchema();
   const planner = new QueryPlanner(supergraph, {
     incrementalDelivery: { enableDefer: true },
@@ -49,14 +53,33 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
     debug: { maxEvaluatedPlans: options.maxEvaluatedPlans, pathsLimit: options.pathsLimit },
   });
   return {
-    apiSchemaSdl: printSchema(apiSchema.toGraphQLJSSchema({ includeDefer: true })),
-    subgraphs: [...supergraph.subgraphsMetadata()].map(({ name, url }) => ({ name, url })),
+    apiSchemaSdl: printSchema(original.apiSchema().toGraphQLJSSchema({ includeDefer: true })),
+    subgraphs: [...original.subgraphsMetadata()].map(({ name, url }) => ({ name, url })),
     // `defer` needs no second planner: without a `@defer` in the document the plan has no Defer node.
     plan: ({ document }) => {
       const operation = operationFromDocument(apiSchema, parse(document, { noLocation: true }));
-      return toQueryPlan(planner.buildQueryPlan(operation));
+      const plan = toQueryPlan(planner.buildQueryPlan(operation));
+      return required.fields.size === 0
+        ? plan
+        : mapFetches(plan, (fetch) => toSubgraphFetches(fetch, required, canOverlap));
     },
   };
+
+  function canOverlap(one: string, other: string): boolean {
+    return one === other || !isObject(one) || !isObject(other);
+  }
+
+  function isObject(name: string): boolean {
+    return supergraph.schema.type(name)?.kind === 'ObjectType';
+  }
+}
+
+/** Where fields got stand-ins, the fields themselves are external without being used: that is no mistake. */
+function build(sdl: string, { isChanged }: { readonly isChanged: boolean }): Supergraph {
+  return Supergraph.build(sdl, {
+    supportedFeatures: new Set(supportedFeatures),
+    validateSupergraph: !isChanged,
+  });
 }
 
 /** What a person needs to find the mistake: the loader's message, with the place for a syntax error. */

@@ -39,7 +39,9 @@ export type RequiresSelection = RequiresField | RequiresInlineFragment;
 
 export interface RequiresField {
   readonly kind: 'Field';
+  /** As the subgraph knows it: the key in the representation. */
   readonly name: string;
+  /** The key in the response tree, where it is another one. */
   readonly alias?: string;
   readonly selections?: readonly RequiresSelection[];
 }

@@ -1,0 +1,39 @@
+import type { FetchNode, PlanNode, QueryPlan } from './queryPlan.ts';
+
+/** The plan with each fetch node exchanged. */
+export function mapFetches(plan: QueryPlan, change: (fetch: FetchNode) => PlanNode): QueryPlan {
+  const { node } = plan;
+  if (node === undefined) return plan;
+  if (node.kind !== 'Subscription') return { ...plan, node: mapNode(node) };
+  return { ...plan, node: node.rest === undefined ? node : { ...node, rest: mapNode(node.rest) } };
+
+  function mapNode(current: PlanNode): PlanNode {
+    switch (current.kind) {
+      case 'Fetch':
+        return change(current);
+      case 'Sequence':
+      case 'Parallel':
+        return { ...current, nodes: current.nodes.map(mapNode) };
+      case 'Flatten':
+        return { ...current, node: mapNode(current.node) };
+      case 'Condition': {
+        const { ifClause, elseClause, ...rest } = current;
+        return {
+          ...rest,
+          ...(ifClause === undefined ? {} : { ifClause: mapNode(ifClause) }),
+          ...(elseClause === undefined ? {} : { elseClause: mapNode(elseClause) }),
+        };
+      }
+      case 'Defer':
+        return {
+          ...current,
+          primary: mapBlock(current.primary),
+          deferred: current.deferred.map(mapBlock),
+        };
+    }
+  }
+
+  function mapBlock<B extends { readonly node?: PlanNode }>(block: B): B {
+    return block.node === undefined ? block : { ...block, node: mapNode(block.node) };
+  }
+}

@@ -1,0 +1,142 @@
+import {
+  type ArgumentNode,
+  type FieldDefinitionNode,
+  type FieldNode,
+  type InterfaceTypeDefinitionNode,
+  Kind,
+  type ObjectTypeDefinitionNode,
+  parse,
+  print,
+  type SelectionNode,
+  type SelectionSetNode,
+} from 'graphql';
+
+/** A field with arguments as one `@requires` selects it. The planner merges fields by response name and ignores
+ *  arguments, so in its supergraph each such field with each set of arguments is a field of its own. */
+export interface RequiredField {
+  /** The field that stands for it in the planner's supergraph, in plans and in the response tree. */
+  readonly standIn: string;
+  /** The subgraphs' field. */
+  readonly name: string;
+  readonly arguments: readonly ArgumentNode[];
+}
+
+/** One required field at one place of a `@requires`. */
+export interface RequiredUse {
+  readonly field: RequiredField;
+  /** Response names from the entity to the object that has the field, joined by dots. */
+  readonly path: string;
+  /** The type that the field is selected on. */
+  readonly typeName: string;
+}
+
+export interface RequiredArguments {
+  /** By the name of the stand-in. */
+  readonly fields: ReadonlyMap<string, RequiredField>;
+  /** What the `@requires` of a field needs, by `subgraph Type.field`. */
+  readonly uses: ReadonlyMap<string, readonly RequiredUse[]>;
+}
+
+export type CompositeDefinition = ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode;
+
+/** Puts stand-ins into the types of a supergraph. `types` is changed: definitions are replaced. */
+export class StandIns implements RequiredArguments {
+  readonly fields = new Map<string, RequiredField>();
+  readonly uses = new Map<string, RequiredUse[]>();
+  readonly #types: Map<string, CompositeDefinition>;
+  readonly #prefix: string;
+  readonly #bySelection = new Map<string, RequiredField>();
+
+  /** `prefix`: no field of the supergraph has a name that starts with it. */
+  constructor(types: Map<string, CompositeDefinition>, prefix: string) {
+    this.#types = types;
+    this.#prefix = prefix;
+  }
+
+  /** A `@requires` field set with stand-ins instead of the fields that take arguments; the types get them. */
+  replace(fieldSet: string, typeName: string, coordinate: string): string {
+    const uses: RequiredUse[] = [];
+    const document = parse(`{${fieldSet}}`, { noLocation: true });
+    const [operation] = document.definitions;
+    if (operation?.kind !== Kind.OPERATION_DEFINITION) return fieldSet;
+    const replaced = this.#replaceSet(operation.selectionSet, typeName, '', uses);
+    if (uses.length === 0) return fieldSet;
+    this.uses.set(coordinate, uses);
+    return print(replaced).slice(1, -1).trim();
+  }
+
+  #replaceSet(set: SelectionSetNode, typeName: string, path: string, uses: RequiredUse[]): SelectionSetNode {
+    const selections = set.selections.map((selection): SelectionNode => {
+      if (selection.kind === Kind.INLINE_FRAGMENT) {
+        const inner = selection.typeCondition?.name.value ?? typeName;
+        return { ...selection, selectionSet: this.#replaceSet(selection.selectionSet, inner, path, uses) };
+      }
+      return selection.kind === Kind.FIELD ? this.#replaceField(selection, typeName, path, uses) : selection;
+    });
+    return { ...set, selections };
+  }
+
+  #replaceField(field: FieldNode, typeName: string, path: string, uses: RequiredUse[]): FieldNode {
+    const definition = this.#types.get(typeName)?.fields?.find(({ name }) => name.value === field.name.value);
+    if (definition === undefined) return field;
+    const takesArguments = (definition.arguments?.length ?? 0) > 0;
+    const required = takesArguments ? this.#requiredField(field) : undefined;
+    if (required !== undefined) {
+      this.#define(typeName, required);
+      uses.push({ field: required, path, typeName });
+    }
+    const name = required?.standIn ?? field.name.value;
+    const selectionSet =
+      field.selectionSet &&
+      this.#replaceSet(
+        field.selectionSet,
+        namedType(definition),
+        path === '' ? name : `${path}.${name}`,
+        uses,
+      );
+    return {
+      kind: Kind.FIELD,
+      name: { kind: Kind.NAME, value: name },
+      ...(field.directives === undefined ? {} : { directives: field.directives }),
+      ...(selectionSet === undefined ? {} : { selectionSet }),
+    };
+  }
+
+  #requiredField({ name, arguments: given = [] }: FieldNode): RequiredField {
+    const key = `${name.value}(${given.map(print).sort().join(', ')})`;
+    let required = this.#bySelection.get(key);
+    if (required === undefined) {
+      const standIn = `${this.#prefix}${this.#bySelection.size}_${name.value}`;
+      required = { standIn, name: name.value, arguments: given };
+      this.#bySelection.set(key, required);
+      this.fields.set(standIn, required);
+    }
+    return required;
+  }
+
+  /** An interface's implementers need the stand-in as well. */
+  #define(typeName: string, required: RequiredField): void {
+    const type = this.#types.get(typeName);
+    if (type?.fields === undefined || type.fields.some(({ name }) => name.value === required.standIn)) return;
+    const original = type.fields.find(({ name }) => name.value === required.name);
+    if (original === undefined) return;
+    const standIn: FieldDefinitionNode = {
+      ...original,
+      name: { kind: Kind.NAME, value: required.standIn },
+      arguments: [],
+    };
+    this.#types.set(typeName, { ...type, fields: [...type.fields, standIn] });
+    if (type.kind !== Kind.INTERFACE_TYPE_DEFINITION) return;
+    for (const [name, other] of this.#types) {
+      if (other.interfaces?.some((implemented) => implemented.name.value === typeName)) {
+        this.#define(name, required);
+      }
+    }
+  }
+}
+
+function namedType({ type }: FieldDefinitionNode): string {
+  let current = type;
+  while (current.kind !== Kind.NAMED_TYPE) current = current.type;
+  return current.name.value;
+}

@@ -1,0 +1,200 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
+
+interface Product {
+  readonly id: string;
+}
+
+const rate: Readonly<Record<string, number>> = { EUR: 1, USD: 2, GBP: 3 };
+
+interface Priced {
+  readonly id: string;
+  readonly price?: number;
+  readonly size?: { readonly width: string };
+  readonly parts?: readonly { readonly label: string }[];
+}
+
+const shop = [
+  {
+    name: 'products',
+    sdl: `
+      enum Currency { EUR USD GBP }
+      type Query { product: Product! products: [Product!]! }
+      type Product @key(fields: "id") {
+        id: ID!
+        price(currency: Currency! = EUR): Int
+        size(unit: String! = "m"): Size
+        parts: [Part!]!
+        tax: String
+      }
+      type Size { width(round: Int! = 0): String! }
+      type Part { label(lang: String!): String! }
+    `,
+    resolvers: {
+      Query: { product: () => ({ id: '1' }), products: () => [{ id: '1' }, { id: '2' }] },
+      Product: {
+        __resolveReference: ({ id }: Product) => ({ id }),
+        price: ({ id }: Product, { currency }: { currency: string }) =>
+          Number(id) * 100 + (rate[currency] ?? 0),
+        size: ({ id }: Product, { unit }: { unit: string }) => ({ id, unit }),
+        parts: ({ id }: Product) => [{ id: `${id}a` }, { id: `${id}b` }],
+        tax: ({ id }: Product) => `tax ${id}`,
+      },
+      Size: {
+        width: ({ id, unit }: { id: string; unit: string }, { round }: { round: number }) =>
+          `${id} ${unit} ${round}`,
+      },
+      Part: { label: ({ id }: Product, { lang }: { lang: string }) => `${id} ${lang}` },
+    },
+  },
+  {
+    name: 'shipping',
+    sdl: `
+      enum Currency { EUR USD GBP }
+      type Product @key(fields: "id") {
+        id: ID!
+        price(currency: Currency! = EUR): Int @external
+        size(unit: String! = "m"): Size @external
+        parts: [Part!]! @external
+        tax: String @external
+        inEuro: String @requires(fields: "price(currency: EUR)")
+        inDollar(mark: String! = ""): String @requires(fields: "price(currency: USD) tax")
+        byDefault: String @requires(fields: "price")
+        box: String @requires(fields: "size(unit: \\"cm\\") { width(round: 1) }")
+        crate: String @requires(fields: "size(unit: \\"cm\\") { width(round: 2) }")
+        english: String @requires(fields: "parts { label(lang: \\"en\\") }")
+        french: String @requires(fields: "parts { label(lang: \\"fr\\") }")
+        carrier: String
+      }
+      type Size @shareable { width(round: Int! = 0): String! @external }
+      type Part @shareable { label(lang: String!): String! @external }
+    `,
+    resolvers: {
+      Product: {
+        __resolveReference: (reference: Priced) => reference,
+        inEuro: ({ price }: Priced) => `euro ${price}`,
+        inDollar: ({ price, tax }: Priced & { tax: string }, { mark }: { mark: string }) =>
+          `dollar ${mark}${price} ${tax}`,
+        byDefault: ({ price }: Priced) => `default ${price}`,
+        box: ({ size }: Priced) => `box ${size?.width}`,
+        crate: ({ size }: Priced) => `crate ${size?.width}`,
+        english: ({ parts = [] }: Priced) => parts.map(({ label }) => label).join(),
+        french: ({ parts = [] }: Priced) => parts.map(({ label }) => label).join(),
+        carrier: ({ id }: Priced) => `carrier ${id}`,
+      },
+    },
+  },
+];
+
+let gateway: InlineGateway;
+beforeAll(async () => {
+  gateway = await startInlineGateway({ subgraphs: shop });
+});
+afterAll(() => gateway.close());
+afterEach(() => gateway.subgraph('shipping').reset());
+
+async function dataOf(query: string, variables: Record<string, unknown> = {}): Promise<unknown> {
+  const { body } = await gateway.ask(query, { variables });
+  expect(body.errors).toBeUndefined();
+  return body.data;
+}
+
+describe('a field with arguments in a @requires', () => {
+  test('is sent under its own name', async () => {
+    expect(await dataOf('{ product { inEuro } }')).toEqual({ product: { inEuro: 'euro 101' } });
+  });
+
+  test("does not take the value of the client's arguments, nor the other way round", async () => {
+    expect(await dataOf('{ product { price(currency: GBP) inEuro } }')).toEqual({
+      product: { price: 103, inEuro: 'euro 101' },
+    });
+    expect(await dataOf('{ product { price: price(currency: USD) byDefault a: price } }')).toEqual({
+      product: { price: 102, byDefault: 'default 101', a: 101 },
+    });
+    expect(
+      await dataOf('query ($c: Currency!) { product { price(currency: $c) inDollar size { width } box } }', {
+        c: 'EUR',
+      }),
+    ).toEqual({
+      product: { price: 101, inDollar: 'dollar 102 tax 1', size: { width: '1 m 0' }, box: 'box 1 cm 1' },
+    });
+  });
+
+  test('has one value for each field that requires it, though a representation has room for one only', async () => {
+    expect(await dataOf('{ products { inEuro inDollar(mark: "$") byDefault carrier } }')).toEqual({
+      products: ['1', '2'].map((id) => ({
+        inEuro: `euro ${id}01`,
+        inDollar: `dollar $${id}02 tax ${id}`,
+        byDefault: `default ${id}01`,
+        carrier: `carrier ${id}`,
+      })),
+    });
+  });
+
+  test('may stand below another one, and in lists', async () => {
+    expect(await dataOf('{ product { box crate english french } }')).toEqual({
+      product: { box: 'box 1 cm 1', crate: 'crate 1 cm 2', english: '1a en,1b en', french: '1a fr,1b fr' },
+    });
+  });
+
+  test('costs one request of the subgraph, however many values there are', async () => {
+    await dataOf('{ products { inEuro inDollar byDefault box crate carrier } }');
+    expect(gateway.subgraph('shipping').calls).toHaveLength(1);
+  });
+
+  test.each(['deferSpec=20220824', 'incrementalSpec=v0.2'] as const)(
+    'works in a deferred part (%s)',
+    async (format) => {
+      await using answer = await gateway.defer(
+        '{ product { inDollar ... @defer { inEuro price(currency: GBP) crate } } }',
+        { format },
+      );
+      const text = JSON.stringify(await answer.rest());
+      for (const part of ['dollar 102 tax 1', 'euro 101', '"price":103', 'crate 1 cm 2']) {
+        expect(text).toContain(part);
+      }
+      expect(text).not.toContain('errors');
+    },
+  );
+
+  test('is no field that a client could ask for', async () => {
+    const { status } = await gateway.ask('{ product { _required0_price } }');
+    expect(status).toBe(400);
+  });
+});
+
+describe('a key with `resolvable: false`', () => {
+  test('is not what the gateway comes back by after a @requires', async () => {
+    await using other = await startInlineGateway({
+      subgraphs: [
+        {
+          name: 'a',
+          sdl: `
+            type Query { item: Item! }
+            type Item @key(fields: "id", resolvable: false) @key(fields: "code") {
+              id: ID!
+              code: String!
+              weight: Int! @external
+              label: String @requires(fields: "weight")
+            }
+          `,
+          resolvers: {
+            Query: { item: () => ({ id: '1', code: 'x' }) },
+            Item: {
+              __resolveReference: (reference: { code?: string; weight?: number }) =>
+                reference.code === undefined ? null : reference,
+              label: ({ code, weight }: { code: string; weight: number }) => `${code} ${weight}`,
+            },
+          },
+        },
+        {
+          name: 'b',
+          sdl: 'type Item @key(fields: "id") { id: ID! weight: Int! }',
+          resolvers: { Item: { __resolveReference: ({ id }: Product) => ({ id, weight: 7 }) } },
+        },
+      ],
+    });
+    const { body } = await other.ask('{ item { label } }');
+    expect(body).toEqual({ data: { item: { label: 'x 7' } } });
+  });
+});
