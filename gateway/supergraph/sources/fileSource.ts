@@ -1,9 +1,9 @@
 import { type FSWatcher, watch as watchDirectory } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { type CancelTimer, systemTimers, type Timers } from '../../time/timers.ts';
 import { messageOf } from '../messageOf.ts';
 import type { SupergraphSource, SupergraphSourceListener } from './supergraphSource.ts';
-import { type CancelTimer, systemTimers, type Timers } from './timers.ts';
 
 export interface FileSourceOptions {
   /** Absolute path, or relative to the working directory. */

@@ -1,9 +1,9 @@
+import { type CancelTimer, systemTimers, type Timers } from '../../time/timers.ts';
 import { composeRunning, type RunningSubgraph } from '../composeRunning.ts';
 import { messageOf } from '../messageOf.ts';
 import { SupergraphRefusedError } from '../supergraphRefusedError.ts';
 import { fetchSubgraphSdl, type SubgraphAddress } from './fetchSubgraphSdl.ts';
 import type { SupergraphSource, SupergraphSourceListener } from './supergraphSource.ts';
-import { type CancelTimer, systemTimers, type Timers } from './timers.ts';
 
 export interface IntrospectionSourceOptions {
   readonly subgraphs: readonly SubgraphAddress[];

@@ -1,0 +1,155 @@
+import type { Timers } from '../time/timers.ts';
+import type { PlanRequest } from './planner.ts';
+import type { PlannerThread, PlanOutcome } from './plannerThread.ts';
+import { PlanQueue, type PlanQueueLimits } from './planQueue.ts';
+
+export interface PlannerPoolLimits extends PlanQueueLimits {
+  /** Most threads at a time. */
+  readonly threads: number;
+  /** A plan that takes longer than this, in milliseconds, lets another thread be started for those that wait. */
+  readonly spareAfterMs: number;
+  /** A thread that had nothing to do for so long, in milliseconds, is ended if it is not the only one. */
+  readonly spareIdleMs: number;
+  /** Longest that one plan may take, in milliseconds, waiting for the thread not included. */
+  readonly timeoutMs: number;
+}
+
+export interface PlannerPoolOptions {
+  readonly limits: PlannerPoolLimits;
+  readonly first: PlannerThread;
+  /** Rejects with the signal's reason when it is aborted. */
+  readonly startThread: (signal: AbortSignal) => Promise<PlannerThread>;
+  readonly timers: Timers;
+}
+
+export type PoolOutcome =
+  | PlanOutcome
+  /** Too many wait already. */
+  | { readonly kind: 'overloaded' }
+  /** There is no thread, and none can be started. */
+  | { readonly kind: 'unavailable'; readonly cause: unknown }
+  | { readonly kind: 'closed' };
+
+interface Job {
+  readonly request: PlanRequest;
+  readonly settle: (outcome: PoolOutcome) => void;
+}
+
+interface Slot {
+  readonly thread: PlannerThread;
+  state: 'idle' | 'busy' | 'slow';
+  cancelIdle?: (() => void) | undefined;
+}
+
+/** The planner's threads for one supergraph. There is one, since each holds the whole supergraph. While it is
+ *  held by a plan that takes long, a second one takes what waits, and is kept for a while: operations like that
+ *  rarely come alone. A lost thread is replaced at once unless another one is there. */
+export class PlannerPool {
+  readonly #options: PlannerPoolOptions;
+  readonly #queue: PlanQueue<Job>;
+  readonly #slots = new Set<Slot>();
+  readonly #closing = new AbortController();
+  readonly #ending = new Set<Promise<void>>();
+  #starting: Promise<void> | undefined;
+
+  constructor(options: PlannerPoolOptions) {
+    this.#options = options;
+    this.#queue = new PlanQueue(options.limits);
+    this.#slots.add({ thread: options.first, state: 'idle' });
+  }
+
+  /** Never rejects. */
+  plan(request: PlanRequest): Promise<PoolOutcome> {
+    if (this.#isClosed) return Promise.resolve({ kind: 'closed' });
+    return new Promise((settle) => {
+      if (!this.#queue.add({ request, settle })) settle({ kind: 'overloaded' });
+      else this.#dispatch();
+    });
+  }
+
+  /** Resolves when every thread is gone; what waits and what is under way ends as `closed`. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    for (const { settle } of this.#queue.takeAll()) settle({ kind: 'closed' });
+    for (const slot of this.#slots) this.#end(slot);
+    await this.#starting;
+    await Promise.all(this.#ending);
+  }
+
+  get #isClosed(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
+  #dispatch(): void {
+    if (this.#isClosed) return;
+    for (const slot of this.#slots) {
+      if (!slot.thread.isAlive()) this.#slots.delete(slot);
+      else if (slot.state === 'idle') {
+        const job = this.#queue.take();
+        if (job === undefined) this.#endWhenIdle(slot);
+        else void this.#work(slot, job);
+      }
+    }
+    if (this.#isThreadMissing()) this.#start();
+  }
+
+  async #work(slot: Slot, job: Job): Promise<void> {
+    const { timers, limits } = this.#options;
+    slot.cancelIdle?.();
+    slot.cancelIdle = undefined;
+    slot.state = 'busy';
+    const cancelSlow = timers.after(limits.spareAfterMs, () => {
+      slot.state = 'slow';
+      this.#dispatch();
+    });
+    const outcome = await slot.thread.plan(job.request, limits.timeoutMs);
+    cancelSlow();
+    slot.state = 'idle';
+    job.settle(outcome.kind === 'lost' && this.#isClosed ? { kind: 'closed' } : outcome);
+    this.#dispatch();
+  }
+
+  #isThreadMissing(): boolean {
+    if (this.#starting !== undefined) return false;
+    if (this.#slots.size === 0) return true;
+    return (
+      this.#queue.size > 0 &&
+      this.#slots.size < this.#options.limits.threads &&
+      [...this.#slots].every(({ state }) => state === 'slow')
+    );
+  }
+
+  #start(): void {
+    this.#starting = this.#options.startThread(this.#closing.signal).then(
+      (thread) => {
+        this.#starting = undefined;
+        const slot: Slot = { thread, state: 'idle' };
+        this.#slots.add(slot);
+        if (this.#isClosed) this.#end(slot);
+        else this.#dispatch();
+      },
+      (cause) => {
+        this.#starting = undefined;
+        // Not tried again before somebody asks: it would fail for the same reason.
+        if (this.#slots.size > 0) return;
+        for (const { settle } of this.#queue.takeAll()) settle({ kind: 'unavailable', cause });
+      },
+    );
+  }
+
+  #endWhenIdle(slot: Slot): void {
+    if (slot.cancelIdle !== undefined || this.#slots.size === 1) return;
+    const { timers, limits } = this.#options;
+    slot.cancelIdle = timers.after(limits.spareIdleMs, () => {
+      slot.cancelIdle = undefined;
+      if (this.#slots.size > 1) this.#end(slot);
+    });
+  }
+
+  #end(slot: Slot): void {
+    this.#slots.delete(slot);
+    slot.cancelIdle?.();
+    const ended = slot.thread.end().finally(() => this.#ending.delete(ended));
+    this.#ending.add(ended);
+  }
+}
