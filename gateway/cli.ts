@@ -52,6 +52,11 @@ program
   .option(...configOption)
   .option(...supergraphOption)
   .option('--operation <name>', 'which operation, where the file has several')
+  .option(
+    '--override <label>',
+    'a label of progressive @overrides that is on; may be given several times',
+    collect,
+  )
   .option('--json', 'print the plan as JSON')
   .action(async (operation, options) => {
     const { plan } = await import('./cli/plan.ts');
@@ -80,6 +85,10 @@ try {
   await program.parseAsync();
 } catch (error) {
   process.exitCode = report(error);
+}
+
+function collect(value: string, earlier: readonly string[] = []): string[] {
+  return [...earlier, value];
 }
 
 function report(error: unknown): number {

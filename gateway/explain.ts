@@ -4,19 +4,24 @@ import { InternalNames } from './operation/internalNames.ts';
 import { findExceededLimit, findExceededTextLimit, type OperationLimits } from './operation/limits.ts';
 import { normalizeOperation } from './operation/normalize.ts';
 import { plannerQuestion, planOperation } from './operation/planOperation.ts';
+import { findUnknownOverride } from './operation/unknownOverride.ts';
 import { printPlan } from './planning/printPlan.ts';
 import type { Supergraph } from './supergraph/supergraph.ts';
 
-/** The plan of an operation as text, with every condition on a variable without a default taken as it stands.
+/** The plan of an operation as text, with every condition on a variable without a default taken as it stands,
+ *  and with these labels of progressive `@override`s on.
  *  Errors: `GraphQLError` for an invalid operation, `GatewayError` where it cannot be planned. */
 export async function explainOperation(
   text: string,
+  overrides: readonly string[],
   supergraph: Supergraph | undefined,
   limits: OperationLimits,
 ): Promise<string> {
   if (supergraph === undefined) {
     throw new GatewayError('SUPERGRAPH_UNAVAILABLE', 'No supergraph is loaded yet: see /health/ready.');
   }
+  const unknown = findUnknownOverride(overrides, supergraph);
+  if (unknown !== undefined) throw new GraphQLError(unknown);
   const exceededByText = findExceededTextLimit(text, limits);
   if (exceededByText !== undefined) throw tooComplex(exceededByText);
   const document = parse(text);
@@ -35,7 +40,7 @@ export async function explainOperation(
     maxSelections: limits.recursiveSelections,
     defer: true,
   });
-  const question = plannerQuestion(operation, normalized);
+  const question = plannerQuestion(operation, normalized, overrides);
   if (question === undefined) return printPlan({ kind: 'QueryPlan' });
   const { plan } = await planOperation(supergraph.planner, operation.operation, question);
   return printPlan(plan);

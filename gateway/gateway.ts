@@ -2,6 +2,7 @@ import { parseConfig } from './config/parseConfig.ts';
 import type { GatewayConfig, GatewayOptions } from './config/schema.ts';
 import { EntityRequests } from './execution/entityRequests.ts';
 import { explainOperation } from './explain.ts';
+import { createOverrideDecisions } from './operation/overrideDecision.ts';
 import { Preparer } from './operation/prepare.ts';
 import { Pipeline } from './pipeline.ts';
 import { createRequestScopes } from './requestScopes.ts';
@@ -38,6 +39,8 @@ export interface GatewayParts {
   /** Apollo Server plugins. An answer's `data` is not readable for them: it is text already. */
   readonly plugins?: readonly ApolloServerPlugin<GatewayContext>[];
   readonly logger?: Logger;
+  /** Decides on progressive `@override`s for requests without an identity: numbers from 0 up to 1, evenly. */
+  readonly random?: () => number;
 }
 
 /** A gateway in this process. `options` has the shape of the configuration file.
@@ -85,16 +88,17 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
     errorPolicy: config.security,
     onInternalError: (err, requestId) => logger.error({ err, requestId }, 'A fetch failed unexpectedly'),
     scopeOf: createRequestScopes(config),
+    overridesFor: createOverrideDecisions(config.override, parts.random ?? Math.random),
   });
   const server = createHttpServer({
     listen: config.listen,
     admin: config.admin,
     supergraphs,
     respond: (request, supergraph) => pipeline.respond(request, supergraph),
-    explain: async (operation) => {
+    explain: async (operation, overrides) => {
       const lease = supergraphs.acquire();
       try {
-        return await explainOperation(operation, lease?.supergraph, config.limits);
+        return await explainOperation(operation, overrides, lease?.supergraph, config.limits);
       } finally {
         lease?.release();
       }

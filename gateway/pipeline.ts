@@ -5,6 +5,7 @@ import { FetchScheduler } from './execution/fetchScheduler.ts';
 import { type RequestScope, unshared } from './execution/requestScope.ts';
 import { TypeConditions } from './execution/typeConditions.ts';
 import { answerIntrospection } from './operation/introspection.ts';
+import type { OverrideDecision } from './operation/overrideDecision.ts';
 import type { Preparation, Preparer } from './operation/prepare.ts';
 import type { PreparedOperation } from './operation/preparedOperation.ts';
 import type { IncrementalFormat, OperationRequest } from './operation/request.ts';
@@ -24,6 +25,8 @@ export interface PipelineOptions {
   onInternalError(cause: unknown, requestId: string): void;
   /** What the request brings along to each subgraph, from its headers and its start. */
   scopeOf(request: OperationRequest, supergraph: Supergraph): RequestScope;
+  /** Which progressive `@override`s are on for the request with these headers. */
+  overridesFor(headers: ReadonlyMap<string, string>): OverrideDecision;
 }
 
 /** The way of every operation, whatever transport it came by: prepare, execute, respond. */
@@ -69,6 +72,7 @@ export class Pipeline {
         operationName: request.operationName,
         variables: request.variables,
         incremental: request.incremental !== undefined,
+        isOverridden: this.#options.overridesFor(request.headers),
       },
       supergraph,
     );

@@ -4,6 +4,7 @@ import { GatewayError } from '../errors.ts';
 import { InternalNames } from '../operation/internalNames.ts';
 import { normalizeOperation } from '../operation/normalize.ts';
 import { plannerQuestion, planOperation } from '../operation/planOperation.ts';
+import { findUnknownOverride } from '../operation/unknownOverride.ts';
 import type { QueryPlan } from '../planning/queryPlan.ts';
 import { composeSupergraph } from '../supergraph/composeSupergraph.ts';
 import { loadSupergraph } from '../supergraph/loadSupergraph.ts';
@@ -16,16 +17,20 @@ export interface PlanOptions extends ConfigOverrides {
   readonly config?: string | undefined;
   readonly operation?: string | undefined;
   readonly json?: boolean | undefined;
+  /** Labels of progressive `@override`s that are on; the others are off. */
+  readonly override?: readonly string[] | undefined;
 }
 
 /** Plans the operation in a file as the gateway would, with every `@skip`, `@include` and `@defer` that hangs
  *  on a variable taken as "do it". Errors: `wrongUsage` for an operation or a supergraph that is not valid,
  *  `undecided` where the planner fails or a subgraph gives no schema. */
 export async function plan(file: string, options: PlanOptions): Promise<string> {
-  const { config: configFile, operation, json, ...overrides } = options;
+  const { config: configFile, operation, json, override = [], ...overrides } = options;
   const config = loadConfig({ file: configFile, overrides, env: process.env });
   const supergraph = await loadConfiguredSupergraph(config);
   try {
+    const unknown = findUnknownOverride(override, supergraph);
+    if (unknown !== undefined) throw new CommandError(exitCode.wrongUsage, unknown);
     const read = readOperation({
       file,
       operationName: operation,
@@ -40,7 +45,7 @@ export async function plan(file: string, options: PlanOptions): Promise<string> 
       maxSelections: config.limits.recursiveSelections,
       defer: true,
     });
-    const question = plannerQuestion(read.operation, normalized);
+    const question = plannerQuestion(read.operation, normalized, override);
     const made: QueryPlan =
       question === undefined
         ? { kind: 'QueryPlan' }

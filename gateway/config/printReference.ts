@@ -77,5 +77,7 @@ function kindOf(schema: ConfigJsonSchema): string {
 
 function defaultOf({ default: value }: ConfigJsonSchema): string {
   if (value === undefined) return '';
-  return `\`${Array.isArray(value) ? `[${value.join(', ')}]` : String(value)}\``;
+  if (Array.isArray(value)) return `\`[${value.join(', ')}]\``;
+  // Only a section of names that the user gives is an option of its own; its default is that there are none.
+  return typeof value === 'object' ? '`{}`' : `\`${String(value)}\``;
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { adminSection, listenSection } from './sections/listen.ts';
 import { batchingSection, deliverySection, limitsSection, planningSection } from './sections/operations.ts';
+import { overrideSection } from './sections/override.ts';
 import { securitySection, telemetrySection } from './sections/security.ts';
 import { subgraphsSection } from './sections/subgraphs.ts';
 import { supergraphSection } from './sections/supergraph.ts';
@@ -15,6 +16,7 @@ export const gatewaySchema = z.strictObject({
   batching: batchingSection.prefault({}),
   limits: limitsSection.prefault({}),
   planning: planningSection.prefault({}),
+  override: overrideSection.prefault({}),
   delivery: deliverySection.prefault({}),
   security: securitySection.prefault({}),
   telemetry: telemetrySection.prefault({}),

@@ -37,7 +37,7 @@ export async function planMutation(planner: Planner, request: PlanRequest): Prom
   return { kind: 'QueryPlan', node: { kind: 'Sequence', nodes } };
 
   function planOf(some: readonly RootField[]): Promise<QueryPlan> {
-    return planner.plan({ document: printOnly(operation, some), defer: false });
+    return planner.plan({ ...request, document: printOnly(operation, some), defer: false });
   }
 }
 

@@ -13,6 +13,8 @@ export interface PlannerQuestion {
   /** The same operation without `@defer`, to fall back on where `document` has one. Where it has none, though the
    *  operation does, the executor is to tell the deferred fragments apart. */
   readonly whole: string | undefined;
+  /** Labels of progressive `@override`s that are on, sorted. */
+  readonly overrides: readonly string[];
 }
 
 export interface PlannedOperation {
@@ -25,13 +27,16 @@ export interface PlannedOperation {
 export function plannerQuestion(
   operation: OperationDefinitionNode,
   { root, deferred }: NormalizedOperation,
+  overrides: readonly string[],
 ): PlannerQuestion | undefined {
   const whole = printOperation(operation, root, { defer: false });
   if (whole === undefined) return undefined;
   if (deferred.length === 0 || isSeries(operation, root.selections))
-    return { document: whole, whole: undefined };
+    return { document: whole, whole: undefined, overrides };
   const document = printOperation(operation, root, { defer: true });
-  return document === undefined ? { document: whole, whole: undefined } : { document, whole };
+  return document === undefined
+    ? { document: whole, whole: undefined, overrides }
+    : { document, whole, overrides };
 }
 
 /** The planner would read a deferred part of one mutation again while the next one runs, and perhaps find what
@@ -54,20 +59,23 @@ function countFields(selections: readonly Selection[]): number {
 export async function planOperation(
   planner: Planner,
   operation: OperationTypeNode | `${OperationTypeNode}`,
-  { document, whole }: PlannerQuestion,
+  { document, whole, overrides }: PlannerQuestion,
 ): Promise<PlannedOperation> {
   const defer = document.includes(deferMark);
   // The planner throws on any `@defer` in a subscription.
   if (whole === undefined || operation !== OperationTypeNode.SUBSCRIPTION) {
     try {
-      return { plan: await planInTurn(planner, { document, defer }), isSplitByPlanner: true };
+      return { plan: await planInTurn(planner, { document, defer, overrides }), isSplitByPlanner: true };
     } catch (error) {
       if (whole === undefined || !(error instanceof GatewayError) || error.code !== 'PLANNING_FAILED')
         throw error;
     }
   }
   // Some uses of `@defer` are beyond the planner: a plan for the whole is divided by the executor.
-  return { plan: await planInTurn(planner, { document: whole, defer: false }), isSplitByPlanner: false };
+  return {
+    plan: await planInTurn(planner, { document: whole, defer: false, overrides }),
+    isSplitByPlanner: false,
+  };
 }
 
 /** The printed document alone says what it is: there is nothing else when one is planned for a new supergraph. */

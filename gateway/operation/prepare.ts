@@ -17,9 +17,12 @@ import type { Supergraph } from '../supergraph/supergraph.ts';
 import { InternalNames } from './internalNames.ts';
 import { introspectionDocument } from './introspection.ts';
 import { type NormalizedOperation, normalizeOperation } from './normalize.ts';
+import type { OverrideDecision } from './overrideDecision.ts';
+import { overridesToWarm } from './overridesToWarm.ts';
 import { type PlannedOperation, plannerQuestion, planOperation } from './planOperation.ts';
 import type { PreparedOperation } from './preparedOperation.ts';
 import { deferMark, isAnsweredByGateway } from './printOperation.ts';
+import { relevantOverrides } from './relevantOverrides.ts';
 import { coerceVariables, conditionVariables } from './variables.ts';
 
 export interface PrepareOptions {
@@ -35,6 +38,7 @@ export interface PrepareRequest {
   readonly variables: Readonly<Record<string, unknown>>;
   /** Whether the client takes deferred parts; if not, `@defer` counts for nothing. */
   readonly incremental: boolean;
+  readonly isOverridden: OverrideDecision;
 }
 
 export type Preparation =
@@ -46,7 +50,9 @@ export type Preparation =
 interface Template {
   readonly operation: OperationDefinitionNode;
   readonly conditions: readonly string[];
-  /** Key: the conditions' values and whether deferred parts are taken. */
+  /** Labels of `@override`s that its plan can depend on. */
+  readonly labels: readonly string[];
+  /** Key: whether deferred parts are taken, the conditions' values, which labels are on. */
   readonly prepared: LRUCache<string, PreparedOperation>;
 }
 
@@ -72,9 +78,11 @@ export class Preparer {
     let key = request.incremental ? 'd' : '';
     for (const name of template.conditions)
       key += variables[name] === true ? '1' : variables[name] === false ? '0' : '-';
+    const overrides = template.labels.filter(request.isOverridden);
+    if (overrides.length > 0) key += JSON.stringify(overrides);
     const known = template.prepared.get(key);
     if (known !== undefined) return { kind: 'prepared', operation: known };
-    return this.#make(request, supergraph, template, variables).then((operation) => {
+    return this.#make(request, supergraph, template, variables, overrides).then((operation) => {
       template.prepared.set(key, operation);
       return { kind: 'prepared', operation };
     });
@@ -83,12 +91,17 @@ export class Preparer {
   /** Plans the most used operations of one supergraph for another that is about to replace it. Operations that
    *  it cannot plan are passed over. */
   async warm(next: Supergraph, previous: Supergraph, count: number, signal: AbortSignal): Promise<void> {
-    for (const operation of this.#plans.mostUsed(previous.id, count)) {
-      if (signal.aborted) return;
-      const question = { document: operation, whole: undefined };
-      await this.#plans
-        .getOrLoad({ supergraphId: next.id, operation }, () => planOperation(next.planner, 'query', question))
-        .catch(() => undefined);
+    for (const used of this.#plans.mostUsed(previous.id, count)) {
+      const { operation } = used;
+      for (const overrides of overridesToWarm(next, previous, operation, used.overrides)) {
+        if (signal.aborted) return;
+        const question = { document: operation, whole: undefined, overrides };
+        await this.#plans
+          .getOrLoad({ supergraphId: next.id, operation, overrides }, () =>
+            planOperation(next.planner, 'query', question),
+          )
+          .catch(() => undefined);
+      }
     }
   }
 
@@ -116,6 +129,7 @@ export class Preparer {
       template = {
         operation,
         conditions: conditionVariables(request.document),
+        labels: relevantOverrides(supergraph, request.document, operation),
         prepared: new LRUCache({ max: maxCombinations }),
       };
       ofDocument.set(name, template);
@@ -128,6 +142,7 @@ export class Preparer {
     supergraph: Supergraph,
     { operation }: Template,
     variables: Readonly<Record<string, unknown>>,
+    overrides: readonly string[],
   ): Promise<PreparedOperation> {
     const { apiSchema } = supergraph;
     const normalized = normalizeOperation({
@@ -145,7 +160,7 @@ export class Preparer {
       rootType: apiSchema.getRootType(operation.operation) as GraphQLObjectType,
       root: normalized.root,
       deferred: normalized.deferred,
-      program: await this.#program(supergraph, operation, normalized, variables),
+      program: await this.#program(supergraph, operation, normalized, variables, overrides),
       introspection: introspectionDocument(operation, normalized.root),
     };
   }
@@ -155,14 +170,16 @@ export class Preparer {
     operation: OperationDefinitionNode,
     normalized: NormalizedOperation,
     variables: Readonly<Record<string, unknown>>,
+    overrides: readonly string[],
   ): Promise<Program> {
     const { root, deferred } = normalized;
-    const question = plannerQuestion(operation, normalized);
+    const question = plannerQuestion(operation, normalized, overrides);
     const planned: PlannedOperation =
       question === undefined
         ? { plan: { kind: 'QueryPlan' }, isSplitByPlanner: true }
-        : await this.#plans.getOrLoad({ supergraphId: supergraph.id, operation: question.document }, () =>
-            planOperation(supergraph.planner, operation.operation, question),
+        : await this.#plans.getOrLoad(
+            { supergraphId: supergraph.id, operation: question.document, overrides },
+            () => planOperation(supergraph.planner, operation.operation, question),
           );
     if (
       planned.plan.node === undefined &&

@@ -9,6 +9,7 @@ import {
 import { type PlanNode as ApolloPlanNode, QueryPlanner } from '@apollo/query-planner';
 import { GraphQLError, parse, printSchema } from 'graphql';
 import { mapFetches } from './mapFetches.ts';
+import { type OverrideLabels, readOverrideLabels } from './overrideLabels.ts';
 import type { PlanRequest } from './planner.ts';
 import { toPlannerSupergraph } from './plannerSupergraph.ts';
 import type { QueryPlan } from './queryPlan.ts';
@@ -26,6 +27,7 @@ export interface ApolloPlanner {
   /** SDL of what clients see, with the definition of `@defer`. */
   readonly apiSchemaSdl: string;
   readonly subgraphs: readonly { readonly name: string; readonly url: string }[];
+  readonly overrides: OverrideLabels;
   /** Blocks until the plan is made; throws what the planner throws. */
   plan(request: PlanRequest): QueryPlan;
 }
@@ -55,10 +57,15 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
   return {
     apiSchemaSdl: printSchema(original.apiSchema().toGraphQLJSSchema({ includeDefer: true })),
     subgraphs: [...original.subgraphsMetadata()].map(({ name, url }) => ({ name, url })),
+    overrides: readOverrideLabels(options.sdl),
     // `defer` needs no second planner: without a `@defer` in the document the plan has no Defer node.
-    plan: ({ document }) => {
+    plan: ({ document, overrides = [] }) => {
       const operation = operationFromDocument(apiSchema, parse(document, { noLocation: true }));
-      const plan = toQueryPlan(planner.buildQueryPlan(operation));
+      const plan = toQueryPlan(
+        planner.buildQueryPlan(operation, {
+          overrideConditions: new Map(overrides.map((label) => [label, true])),
+        }),
+      );
       return required.fields.size === 0
         ? plan
         : mapFetches(plan, (fetch) => toSubgraphFetches(fetch, required, canOverlap));

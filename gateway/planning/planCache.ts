@@ -5,6 +5,8 @@ export interface PlanCacheKey {
   readonly supergraphId: string;
   /** Everything else that the value depends on: the normalised document, folded booleans included. */
   readonly operation: string;
+  /** Labels of progressive `@override`s that are on, sorted. */
+  readonly overrides: readonly string[];
 }
 
 /** Values made once per operation and supergraph, bounded in number; the least recently used leaves first. */
@@ -13,8 +15,8 @@ export interface PlanCache<Value extends object> {
   /** The kept value, or what `load` makes; concurrent calls with one key share one `load`. A load that
    *  fails rejects for everyone who waited and leaves nothing behind. */
   getOrLoad(key: PlanCacheKey, load: () => Promise<Value>): Promise<Value>;
-  /** The most used operations of a supergraph, most used first: what to plan before another one takes over. */
-  mostUsed(supergraphId: string, count: number): string[];
+  /** The most used keys of a supergraph, most used first: what to plan before another one takes over. */
+  mostUsed(supergraphId: string, count: number): PlanCacheKey[];
   /** Drops what belongs to a supergraph that nobody uses any more. A load under way is not kept. */
   forget(supergraphId: string): void;
   readonly size: number;
@@ -74,7 +76,7 @@ export function createPlanCache<Value extends object>(options: {
         .filter((entry) => entry.key.supergraphId === supergraphId)
         .sort((a, b) => b.uses - a.uses)
         .slice(0, count)
-        .map((entry) => entry.key.operation),
+        .map((entry) => entry.key),
     forget: (supergraphId) => {
       for (const [text, entry] of entries) {
         if (entry.key.supergraphId === supergraphId) entries.delete(text);
@@ -89,7 +91,7 @@ export function createPlanCache<Value extends object>(options: {
   };
 }
 
-/** Unambiguous, since a supergraph's id is a hash in hex. */
-function keyText(key: PlanCacheKey): string {
-  return `${key.supergraphId} ${key.operation}`;
+/** Unambiguous, since a supergraph's id is a hash in hex and no label is the beginning of JSON. */
+function keyText({ supergraphId, overrides, operation }: PlanCacheKey): string {
+  return `${supergraphId} ${JSON.stringify(overrides)} ${operation}`;
 }

@@ -5,6 +5,8 @@ export interface PlanRequest {
   readonly document: string;
   /** Whether `@defer` in the document shall split the plan. With false, the document has none. */
   readonly defer: boolean;
+  /** Labels of progressive `@override`s that are on, sorted; every other one is off. */
+  readonly overrides?: readonly string[];
 }
 
 /** Plans operations for one supergraph. The only thing that the gateway knows of a query planner. */

@@ -1,6 +1,7 @@
 // What the gateway's thread and the planner's thread say to each other.
 
 import type { ApolloPlannerOptions } from './apolloPlanner.ts';
+import type { OverrideLabels } from './overrideLabels.ts';
 import type { PlanRequest } from './planner.ts';
 
 /** `workerData` of the planner's thread. */
@@ -14,6 +15,7 @@ export type FromPlanner =
       readonly kind: 'ready';
       readonly apiSchemaSdl: string;
       readonly subgraphs: readonly { readonly name: string; readonly url: string }[];
+      readonly overrides: OverrideLabels;
     }
   /** The supergraph cannot be loaded; the thread ends. */
   | { readonly kind: 'refused'; readonly message: string }

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import type { OverrideLabels } from './overrideLabels.ts';
 import type { FromPlanner, PlannerThreadData, ToPlanner } from './plannerMessages.ts';
 import type { QueryPlan } from './queryPlan.ts';
 import { workerEntry } from './workerEntry.ts';
@@ -14,6 +15,7 @@ export interface PlannerThreadOptions extends PlannerThreadData {
 export interface PlannerThread {
   readonly apiSchemaSdl: string;
   readonly subgraphs: readonly { readonly name: string; readonly url: string }[];
+  readonly overrides: OverrideLabels;
   /** False once the thread is gone or going. */
   readonly isAlive: () => boolean;
   /** One plan at a time. Never rejects. A plan that takes longer than `timeoutMs` ends the thread. */
@@ -90,6 +92,7 @@ export function startPlannerThread(
           resolve({
             apiSchemaSdl: message.apiSchemaSdl,
             subgraphs: message.subgraphs,
+            overrides: message.overrides,
             isAlive: () => lost === undefined,
             plan,
             end,

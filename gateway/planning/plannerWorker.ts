@@ -17,7 +17,8 @@ const say = (message: FromPlanner): void => port.postMessage(message);
 const planner = load(workerData as PlannerThreadData);
 if (planner !== undefined) {
   port.on('message', (request: ToPlanner) => say(answer(planner, request)));
-  say({ kind: 'ready', apiSchemaSdl: planner.apiSchemaSdl, subgraphs: planner.subgraphs });
+  const { apiSchemaSdl, subgraphs, overrides } = planner;
+  say({ kind: 'ready', apiSchemaSdl, subgraphs, overrides });
 }
 
 function load(options: PlannerThreadData): ApolloPlanner | undefined {

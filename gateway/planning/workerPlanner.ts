@@ -1,4 +1,5 @@
 import { GatewayError } from '../errors.ts';
+import type { OverrideLabels } from './overrideLabels.ts';
 import type { Planner, PlanRequest } from './planner.ts';
 import {
   type LossReason,
@@ -30,6 +31,7 @@ export interface WorkerPlanner extends Planner {
   readonly apiSchemaSdl: string;
   /** As the supergraph names them; a URL may be empty. */
   readonly subgraphs: readonly { readonly name: string; readonly url: string }[];
+  readonly overrides: OverrideLabels;
 }
 
 interface Job {
@@ -56,7 +58,7 @@ export async function createWorkerPlanner(options: WorkerPlannerOptions): Promis
 
   const plan = (request: PlanRequest): Promise<QueryPlan> => {
     if (isClosed) return Promise.reject(closedError());
-    const key = `${request.defer ? 'defer' : 'whole'} ${request.document}`;
+    const key = `${request.defer ? 'defer' : 'whole'} ${JSON.stringify(request.overrides ?? [])} ${request.document}`;
     const known = underWay.get(key);
     if (known !== undefined) return known;
     const promise = new Promise<QueryPlan>((resolve, reject) => {
@@ -118,6 +120,7 @@ export async function createWorkerPlanner(options: WorkerPlannerOptions): Promis
   return {
     apiSchemaSdl: first.apiSchemaSdl,
     subgraphs: first.subgraphs,
+    overrides: first.overrides,
     plan,
     close: async () => {
       isClosed = true;

@@ -36,6 +36,7 @@ export async function loadSupergraph(options: LoadSupergraphOptions): Promise<Su
       sdl,
       apiSchema: buildApiSchema(planner.apiSchemaSdl),
       subgraphs: nameSubgraphs(planner, urls),
+      overrides: planner.overrides,
       planner,
     };
   } catch (error) {

@@ -1,4 +1,5 @@
 import type { GraphQLSchema } from 'graphql';
+import type { OverrideLabels } from '../planning/overrideLabels.ts';
 import type { Planner } from '../planning/planner.ts';
 
 /** One immutable snapshot of a supergraph with all that is made from it. An operation keeps the
@@ -10,6 +11,7 @@ export interface Supergraph {
   /** What clients see, with the definition of `@defer` (and without `@stream`). */
   readonly apiSchema: GraphQLSchema;
   readonly subgraphs: ReadonlyMap<string, SubgraphEntry>;
+  readonly overrides: OverrideLabels;
   readonly planner: Planner;
 }
 

@@ -38,7 +38,7 @@ export async function planDemoOperation(
     maxSelections: 2_000,
     defer: true,
   });
-  const question = plannerQuestion(operation, normalized);
+  const question = plannerQuestion(operation, normalized, []);
   if (question === undefined) return { kind: 'QueryPlan' };
   return (await planOperation(supergraph.planner, operation.operation, question)).plan;
 }

@@ -296,6 +296,39 @@ Critical path of the first payload: 1 fetch: products
     expect(JSON.parse(b.stdout).node).toMatchObject({ kind: 'Fetch', serviceName: 'inventory' });
   });
 
+  test('takes labels of @override that are on', async () => {
+    const federation =
+      'extend schema @link(url: "https://specs.apollo.dev/federation/v2.7", import: ["@key", "@override"])';
+    const composed = await composeSupergraph([
+      {
+        name: 'old',
+        url: 'http://old.test',
+        sdl: `${federation} type Query { item: Item } type Item @key(fields: "id") { id: ID! a: Int b: Int }`,
+      },
+      {
+        name: 'new',
+        url: 'http://new.test',
+        sdl: `${federation} type Item @key(fields: "id") { id: ID! a: Int @override(from: "old", label: "percent(5)") b: Int @override(from: "old", label: "beta") }`,
+      },
+    ]);
+    const supergraph = write('override.graphql', 'sdl' in composed ? composed.sdl : '');
+    const operation = write('item.graphql', '{ item { a b } }');
+    const subgraphsWith = async (...labels: string[]) => {
+      const overrides = labels.flatMap((label) => ['--override', label]);
+      const { stdout } = await run(['plan', '--supergraph', supergraph, ...overrides, operation]);
+      return stdout.split('\n').at(-2);
+    };
+    expect([await subgraphsWith(), await subgraphsWith('beta', 'percent(5)')]).toEqual([
+      'Critical path: 1 fetch: old',
+      'Critical path: 2 fetches, one after the other: old → new (item)',
+    ]);
+    expect(await run(['plan', '--supergraph', supergraph, '--override', 'gamma', operation])).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'No @override has the label "gamma": the supergraph has beta, percent(5).\n',
+    });
+  });
+
   test('refuses an operation that is not valid, with every position', async () => {
     const operation = write('invalid.graphql', '{\n  warehouses { code }\n  nothing\n  product { id }\n}\n');
     expect(await plan(operation)).toEqual({

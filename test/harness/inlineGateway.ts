@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { defaultFieldResolver, execute, type GraphQLSchema, isObjectType, parse, validate } from 'graphql';
-import { createGateway, type GatewayOptions } from '../../gateway/gateway.ts';
+import { createGateway, type GatewayOptions, type GatewayParts } from '../../gateway/gateway.ts';
 import type { IncrementalFormat } from '../../gateway/operation/request.ts';
 import { composeSupergraph } from '../../gateway/supergraph/composeSupergraph.ts';
 import { MultipartReader, RawConnection } from './frames.ts';
@@ -24,6 +24,9 @@ export interface InlineSubgraph {
   readonly name: string;
   /** Without the federation `@link`. */
   readonly sdl: string;
+  /** Stands before the SDL in place of a link to federation with all that the gateway supports; empty for a
+   *  schema of Federation 1. */
+  readonly link?: string;
   readonly resolvers?: Readonly<Record<string, Readonly<Record<string, Resolver>>>>;
 }
 
@@ -70,6 +73,9 @@ export interface AskOptions {
 
 export interface InlineGateway extends AsyncDisposable {
   readonly url: string;
+  readonly adminUrl: string;
+  /** The composed supergraph that it runs with. */
+  readonly supergraphFile: string;
   close(): Promise<void>;
   subgraph(name: string): RunningInlineSubgraph;
   /** One complete answer. */
@@ -85,11 +91,14 @@ export interface StartInlineGatewayOptions {
   readonly subgraphs: readonly InlineSubgraph[];
   /** Over what the harness sets: free ports, no log, the composed supergraph. */
   readonly config?: Partial<GatewayOptions>;
+  readonly parts?: GatewayParts;
+  /** Changes the composed supergraph, to one that the composer would not make. */
+  readonly change?: (sdl: string) => string;
 }
 
 /** Subgraphs of a test's own, each a real HTTP server, and a gateway before them in this process. */
 export async function startInlineGateway(options: StartInlineGatewayOptions): Promise<InlineGateway> {
-  const { config = {} } = options;
+  const { config = {}, parts, change = (sdl) => sdl } = options;
   const cleanups: (() => Promise<unknown>)[] = [];
   const close = async (): Promise<void> => {
     for (const cleanup of cleanups.reverse()) await cleanup();
@@ -104,9 +113,9 @@ export async function startInlineGateway(options: StartInlineGatewayOptions): Pr
       running.set(subgraph.name, server);
     }
     const composed = await composeSupergraph(
-      options.subgraphs.map(({ name, sdl }) => ({
+      options.subgraphs.map(({ name, sdl, link = federation }) => ({
         name,
-        sdl: federation + sdl,
+        sdl: link + sdl,
         url: (running.get(name) as InlineServer).url,
       })),
     );
@@ -114,19 +123,24 @@ export async function startInlineGateway(options: StartInlineGatewayOptions): Pr
     const directory = await mkdtemp(join(tmpdir(), 'tributary-inline-'));
     cleanups.push(() => rm(directory, { recursive: true }));
     const file = join(directory, 'supergraph.graphql');
-    await writeFile(file, composed.sdl);
+    await writeFile(file, change(composed.sdl));
 
-    const gateway = await createGateway({
-      listen: { port: 0, drainTimeout: 100 },
-      admin: { port: 0 },
-      supergraph: { file, watch: false },
-      telemetry: { logLevel: 'silent' },
-      ...config,
-    });
+    const gateway = await createGateway(
+      {
+        listen: { port: 0, drainTimeout: 100 },
+        admin: { port: 0 },
+        supergraph: { file, watch: false },
+        telemetry: { logLevel: 'silent' },
+        ...config,
+      },
+      parts,
+    );
     cleanups.push(() => gateway.close());
-    const { url } = await gateway.start();
+    const { url, adminUrl } = await gateway.start();
     return {
       url,
+      adminUrl,
+      supergraphFile: file,
       subgraph: (name) => running.get(name) as InlineServer,
       ask: (query, asked) => ask(url, query, asked),
       defer: (query, asked) => DeferredAnswer.open(url, query, asked),
@@ -211,14 +225,14 @@ class InlineServer implements RunningInlineSubgraph {
   readonly #waiting: { readonly count: number; readonly resolve: () => void }[] = [];
   #override: ((call: SubgraphCall) => CannedAnswer | undefined) | undefined;
 
-  constructor({ sdl, resolvers = {} }: InlineSubgraph) {
+  constructor({ sdl, link = federation, resolvers = {} }: InlineSubgraph) {
     this.#server.on('connection', (socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
     });
     type Modules = Parameters<typeof buildSubgraphSchema>[0];
     this.#schema = buildSubgraphSchema({
-      typeDefs: parse(federation + sdl),
+      typeDefs: parse(link + sdl),
       resolvers,
     } as unknown as Modules);
     for (const type of Object.values(this.#schema.getTypeMap())) {

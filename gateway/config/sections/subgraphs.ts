@@ -1,33 +1,6 @@
 import { z } from 'zod';
-import { choice, duration, httpUrl, integer, scalar, size } from '../scalars.ts';
-
-const ownedByConnection = new Set([
-  'accept',
-  'accept-encoding',
-  'connection',
-  'content-encoding',
-  'content-length',
-  'content-type',
-  'expect',
-  'host',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
-
-const headerName = scalar<string, string>({
-  title: 'header name',
-  expected: 'the name of a header that does not belong to the connection or the body',
-  read: (input) => {
-    if (typeof input !== 'string' || !/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(input)) return undefined;
-    const name = input.toLowerCase();
-    return ownedByConnection.has(name) ? undefined : name;
-  },
-  editor: [{ type: 'string' }],
-});
+import { choice, duration, httpUrl, integer, size } from '../scalars.ts';
+import { headerName } from './headerName.ts';
 
 export const timeoutDefaults = { attempt: '5s', deadline: '15s' } as const;
 

@@ -5,13 +5,17 @@ import type { SupergraphView } from '../supergraphView.ts';
 
 export interface AdminOptions {
   readonly supergraphs: SupergraphView;
-  /** The query plan of an operation as text. Throws a `GatewayError` or `GraphQLError` for an operation
-   *  that cannot be planned. */
-  readonly explain: (operation: string) => Promise<string>;
+  /** The query plan of an operation as text, with these labels of progressive `@override`s on. Throws a
+   *  `GatewayError` or `GraphQLError` for an operation that cannot be planned. */
+  readonly explain: (operation: string, overrides: readonly string[]) => Promise<string>;
 }
 
-/** `GET /supergraph`: the snapshot in use and the newest refusal. `GET /plan?operation=…`: a query plan.
- *  The result ends the watch over the supergraph. */
+interface PlanQuery {
+  readonly Querystring: { readonly operation?: unknown; readonly override?: unknown };
+}
+
+/** `GET /supergraph`: the snapshot in use and the newest refusal. `GET /plan?operation=…`: a query plan,
+ *  with `&override=…` for each label that is on. The result ends the watch over the supergraph. */
 export function addAdminRoutes(server: FastifyInstance, { supergraphs, explain }: AdminOptions): () => void {
   let loadedAt = supergraphs.current() === undefined ? undefined : new Date();
   const unsubscribe = supergraphs.onChange(() => {
@@ -34,13 +38,14 @@ export function addAdminRoutes(server: FastifyInstance, { supergraphs, explain }
     };
   });
 
-  server.get<{ Querystring: { operation?: unknown } }>('/plan', async (request, reply) => {
-    const { operation } = request.query;
+  server.get<PlanQuery>('/plan', async (request, reply) => {
+    const { operation, override = [] } = request.query;
     if (typeof operation !== 'string' || operation === '') {
       return reply.code(400).send({ error: 'Name the operation: /plan?operation=… (URL-encoded GraphQL).' });
     }
     try {
-      return await reply.type('text/plain; charset=utf-8').send(await explain(operation));
+      const plan = await explain(operation, [override].flat().map(String));
+      return await reply.type('text/plain; charset=utf-8').send(plan);
     } catch (error) {
       if (!(error instanceof GatewayError) && !(error instanceof GraphQLError)) throw error;
       return reply

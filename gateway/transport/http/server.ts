@@ -28,7 +28,7 @@ export interface HttpServerOptions {
   readonly admin: { readonly host: string; readonly port: number } | undefined;
   readonly supergraphs: SupergraphView;
   readonly respond: Respond;
-  readonly explain: (operation: string) => Promise<string>;
+  readonly explain: (operation: string, overrides: readonly string[]) => Promise<string>;
   readonly limits: OperationLimits & { readonly bodySize: number; readonly batchedOperations: number };
   readonly security: {
     readonly introspection: boolean;

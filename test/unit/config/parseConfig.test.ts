@@ -68,6 +68,14 @@ describe('a configuration', () => {
     expect(config.workers).toBe(4);
   });
 
+  test('takes the share of an @override as a percentage or as all or none', () => {
+    const labels = { a: 12.5, b: '0.25', c: true, d: 'false' } as const;
+    expect(parseConfig({ supergraph, override: { identityHeader: 'X-User', labels } }).override).toEqual({
+      identityHeader: 'x-user',
+      labels: { a: 12.5, b: 0.25, c: 100, d: 0 },
+    });
+  });
+
   test('takes origins as a browser names them', () => {
     const origins = ['https://shop.example', 'http://localhost:4200', '*'];
     expect(parseConfig({ supergraph, security: { cors: { origins } } }).security.cors).toEqual({ origins });
@@ -164,7 +172,7 @@ describe('a wrong configuration', () => {
         path: 'cahce',
         message: 'is not known',
         expected:
-          'one of listen, admin, supergraph, subgraphs, batching, limits, planning, delivery, security, telemetry, workers',
+          'one of listen, admin, supergraph, subgraphs, batching, limits, planning, override, delivery, security, telemetry, workers',
       },
     ]);
   });
@@ -189,6 +197,32 @@ describe('a wrong configuration', () => {
         path: 'security.cors.origins[0]',
         message: `is "${origin}"`,
         expected: 'an origin such as https://shop.example, without a path, or *',
+      },
+    ]);
+  });
+
+  test('is told which shares of requests an @override can have', () => {
+    const override = { identityHeader: 'x user', labels: { beta: 101, gamma: '5 %', delta: -1 } };
+    expect(listProblems({ supergraph, override })).toEqual([
+      {
+        path: 'override.identityHeader',
+        message: 'is "x user"',
+        expected: 'the name of a header that does not belong to the connection or the body',
+      },
+      {
+        path: 'override.labels.beta',
+        message: 'is 101',
+        expected: 'a percentage from 0 to 100, true or false',
+      },
+      {
+        path: 'override.labels.gamma',
+        message: 'is "5 %"',
+        expected: 'a percentage from 0 to 100, true or false',
+      },
+      {
+        path: 'override.labels.delta',
+        message: 'is -1',
+        expected: 'a percentage from 0 to 100, true or false',
       },
     ]);
   });

@@ -5,7 +5,11 @@ interface Value {
   readonly name: string;
 }
 
-const key = (operation: string, supergraphId = 'aa') => ({ supergraphId, operation });
+const key = (operation: string, supergraphId = 'aa', overrides: readonly string[] = []) => ({
+  supergraphId,
+  operation,
+  overrides,
+});
 
 function deferred<T>() {
   return Promise.withResolvers<T>();
@@ -29,6 +33,15 @@ describe('the plan cache', () => {
       { name: 'old' },
       { name: 'new' },
     ]);
+  });
+
+  test('keeps the values of one operation with other labels of @override apart', async () => {
+    const cache = createPlanCache<Value>({ maxEntries: 10 });
+    const [off, on] = [key('{ a }'), key('{ a }', 'aa', ['beta'])];
+    await cache.getOrLoad(off, async () => ({ name: 'off' }));
+    await cache.getOrLoad(on, async () => ({ name: 'on' }));
+    expect([cache.get(off), cache.get(on)]).toEqual([{ name: 'off' }, { name: 'on' }]);
+    expect(cache.mostUsed('aa', 2)).toEqual([on, off]);
   });
 
   test('shares one load between concurrent requests', async () => {
@@ -80,7 +93,7 @@ describe('the plan cache', () => {
     }
     await cache.getOrLoad(key('{ other }', 'bb'), async () => ({ name: 'other' }));
     for (const operation of ['{ c }', '{ c }', '{ b }']) cache.get(key(operation));
-    expect(cache.mostUsed('aa', 2)).toEqual(['{ c }', '{ b }']);
+    expect(cache.mostUsed('aa', 2)).toEqual([key('{ c }'), key('{ b }')]);
   });
 
   test('forgets a supergraph, and does not keep what is still being loaded for it', async () => {

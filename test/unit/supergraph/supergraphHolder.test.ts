@@ -33,6 +33,7 @@ function open(options: Partial<SupergraphHolderOptions> & { gates?: Map<string, 
         sdl,
         apiSchema,
         subgraphs: new Map(),
+        overrides: new Map(),
         planner: {
           plan: async () => ({ kind: 'QueryPlan' }),
           close: async () => void log.push(`close ${sdl}`),

@@ -19,6 +19,7 @@ export function supergraphOf(text: string, id = 'first'): Supergraph {
     id,
     sdl: text,
     apiSchema: buildSchema(text),
+    overrides: new Map(),
     subgraphs: new Map([['greetings', { name: 'greetings', url: 'http://greetings.test/graphql' }]]),
     planner: {
       plan: () => Promise.reject(new Error('Nothing is planned here.')),

@@ -1,0 +1,93 @@
+import { expect, test } from '@jest/globals';
+import { listOverrideLabels, readOverrideLabels } from '../../../gateway/planning/overrideLabels.ts';
+import { compose, federation } from '../../fixtures/supergraphs/compose.ts';
+import { people } from '../../fixtures/supergraphs/people.ts';
+
+const subgraph = (name: string, sdl: string) => ({
+  name,
+  url: `http://${name}.test`,
+  sdl: `${federation}${sdl}`,
+});
+
+async function read(...sdls: readonly [string, string][]): Promise<Record<string, readonly string[]>> {
+  const sdl = await compose(sdls.map(([name, text]) => subgraph(name, text)));
+  return Object.fromEntries([...readOverrideLabels(sdl)].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+test('a supergraph without progressive @override has no labels', async () => {
+  expect(readOverrideLabels(await compose(people))).toEqual(new Map());
+  const plain = await read(
+    ['a', 'type Query { t: T } type T @key(fields: "id") { id: ID! x: Int }'],
+    ['b', 'type T @key(fields: "id") { id: ID! x: Int @override(from: "a") }'],
+  );
+  expect(plain).toEqual({});
+});
+
+test('a label matters for its own field, and for no other of the type', async () => {
+  const labels = await read(
+    ['a', 'type Query { t: T } type T @key(fields: "id") { id: ID! x: Int y: Int z: Int }'],
+    [
+      'b',
+      'type T @key(fields: "id") { id: ID! x: Int @override(from: "a", label: "one") y: Int @override(from: "a", label: "two") }',
+    ],
+  );
+  expect(labels).toEqual({ 'T.x': ['one'], 'T.y': ['two'] });
+});
+
+test('a label matters for whatever requires its field, directly or by way of another', async () => {
+  const sdl = await compose([
+    subgraph(
+      'a',
+      'type Query { t: T } type T @key(fields: "id") { id: ID! u: U w: Int } type U @key(fields: "id") { id: ID! x: Int }',
+    ),
+    subgraph('b', 'type U @key(fields: "id") { id: ID! x: Int @override(from: "a", label: "one") }'),
+    subgraph(
+      'c',
+      'type T @key(fields: "id") { id: ID! u: U @external far: Int @requires(fields: "u { id }") further: Int } type U @key(fields: "id") { id: ID! }',
+    ),
+    subgraph(
+      'd',
+      'type T @key(fields: "id") { id: ID! far: Int @external last: Int @requires(fields: "far") }',
+    ),
+  ]);
+  // The composer does not see how such a requirement can be met.
+  const labels = readOverrideLabels(sdl.replace('requires: "u { id }"', 'requires: "u { id x }"'));
+  expect([...labels.keys()].sort()).toEqual(['T.far', 'T.last', 'U.x']);
+});
+
+test('a label of a field of a key matters for every field of the type', async () => {
+  const labels = await read(
+    ['a', 'type Query { t: T } type T @key(fields: "id") @key(fields: "sku") { id: ID! sku: ID! x: Int }'],
+    ['b', 'type T @key(fields: "id") { id: ID! sku: ID! @override(from: "a", label: "one") y: Int }'],
+  ).catch((error: unknown) => String(error));
+  expect(labels).toMatchObject({ T: ['one'], 'T.x': ['one'], 'T.y': ['one'], 'T.id': ['one'] });
+});
+
+test('a label matters for the field of the interfaces and of the objects that stand for each other', async () => {
+  const labels = await read(
+    [
+      'a',
+      'type Query { i: I t: T } interface I { id: ID! x: Int } type T implements I @key(fields: "id") { id: ID! x: Int y: Int } type V implements I { id: ID! x: Int }',
+    ],
+    ['b', 'type T @key(fields: "id") { id: ID! x: Int @override(from: "a", label: "one") }'],
+  );
+  expect(labels).toEqual({ 'I.x': ['one'], 'T.x': ['one'], 'V.x': ['one'] });
+});
+
+test('a label matters for what gets the value of its field from context', async () => {
+  const sdl = await compose([
+    subgraph(
+      'a',
+      'type Query { u: U } type U @key(fields: "id") @context(name: "user") { id: ID! locale: String! t: T } type T @key(fields: "id") { id: ID! text(locale: String @fromContext(field: "$user { locale }")): String plain: String }',
+    ),
+    subgraph('b', 'type U @key(fields: "id") { id: ID! other: Int }'),
+  ]);
+  const labels = readOverrideLabels(
+    sdl.replace(
+      /locale: String! @join__field\(graph: A\)/,
+      'locale: String! @join__field(graph: A, overrideLabel: "one") @join__field(graph: B, override: "a", overrideLabel: "one")',
+    ),
+  );
+  expect([...labels.keys()].sort()).toEqual(['T.text', 'U.locale']);
+  expect(listOverrideLabels(labels)).toEqual(['one']);
+});
