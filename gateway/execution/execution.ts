@@ -18,6 +18,9 @@ export interface ExecutionError {
   readonly reason: SubgraphErrorEntry | GatewayError;
   /** The delivery group whose payload carries it. */
   readonly group: number;
+  /** For what failed as a whole: names of the fields below `path` that are missing because of it, in the fetch
+   *  itself and in those that wait for it. The answer tells it at each of these places. */
+  readonly missing: ReadonlySet<string> | undefined;
 }
 
 export interface ExecutionOptions {
@@ -143,7 +146,10 @@ export class Execution {
     const places = [...collectTargetPaths(this.tree, step.path).values()].flat();
     for (const { entry, path } of errors) {
       const renamed = rewritePath(step.shape.outputRewrites, path);
-      for (const place of places) this.#addError(step, entry, [...place, ...renamed]);
+      for (const place of places) {
+        if (path.length === 0) this.#addFailure(step, entry, place);
+        else this.#addError(step, entry, [...place, ...renamed]);
+      }
     }
   }
 
@@ -323,21 +329,52 @@ export class Execution {
       told.add(object);
       for (const { reason, path } of problems) {
         if (path === undefined) {
-          if (!told.has(reason)) this.#addError(step, reason, prefix);
+          if (!told.has(reason)) this.#addFailure(step, reason, prefix);
           told.add(reason);
         } else if (isNew) {
-          for (const place of places.get(object) ?? []) this.#addError(step, reason, [...place, ...path]);
+          for (const place of places.get(object) ?? []) {
+            if (path.length === 0) this.#addFailure(step, reason, place);
+            else this.#addError(step, reason, [...place, ...path]);
+          }
         }
       }
     }
   }
 
-  #addError(step: FetchStep, reason: SubgraphErrorEntry | GatewayError, path: ResponsePath): void {
-    this.errors.push({ path, subgraph: step.shape.subgraph, reason, group: step.group });
+  #addError(step: FetchStep, reason: ExecutionError['reason'], path: ResponsePath): void {
+    this.#add(step, reason, path, undefined);
   }
 
-  #addFailure(step: FetchStep, error: GatewayError): void {
-    this.#addError(step, error, sharedPrefix(step.path));
+  /** Nothing came of all that the fetch should have brought for the objects at `path`. */
+  #addFailure(
+    step: FetchStep,
+    reason: ExecutionError['reason'],
+    path: ResponsePath = sharedPrefix(step.path),
+  ): void {
+    this.#add(step, reason, path, this.#lostBy(step));
+  }
+
+  #add(
+    step: FetchStep,
+    reason: ExecutionError['reason'],
+    path: ResponsePath,
+    missing: ReadonlySet<string> | undefined,
+  ): void {
+    this.errors.push({ path, subgraph: step.shape.subgraph, reason, group: step.group, missing });
+  }
+
+  #lostBy(step: FetchStep): ReadonlySet<string> {
+    const { steps } = this.#options.program;
+    const lost = new Set<string>();
+    const seen = new Set<number>();
+    const open = [step.index];
+    for (let index = open.pop(); index !== undefined; index = open.pop()) {
+      if (seen.has(index)) continue;
+      seen.add(index);
+      for (const key of (steps[index] as FetchStep).shape.keys) lost.add(key);
+      open.push(...(this.#wiring.dependents[index] ?? []));
+    }
+    return lost;
   }
 
   #addInternal(step: FetchStep, cause: unknown): void {

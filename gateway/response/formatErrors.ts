@@ -40,26 +40,28 @@ export function formatExecutionError(
   };
 }
 
-/** What the client learns of values that the schema forbids. A null that is explained, by an error of a subgraph
- *  or by the wrong kind of value in its place, is not told again. */
+/** What the client learns of fields that are missing and of values that the schema forbids. A null that is
+ *  explained, by an error of a subgraph or by the wrong kind of value in its place, is not told again. */
 export function formatShapeErrors(
   errors: readonly ShapeError[],
   explained: readonly GraphQLFormattedError[],
+  policy: ErrorPolicy,
 ): GraphQLFormattedError[] {
-  return errors
-    .filter(
-      (error) =>
-        error.kind === 'invalid' ||
-        !(
-          explained.some((other) => isRelated(other.path ?? [], error.path)) ||
-          errors.some((other) => other.kind === 'invalid' && isSame(other.path, error.path))
-        ),
-    )
-    .map((error) => ({
-      message: error.message,
-      path: error.path,
-      extensions: { code: error.kind === 'invalid' ? 'SUBGRAPH_INVALID_RESPONSE' : 'INTERNAL_SERVER_ERROR' },
-    }));
+  return errors.filter((error) => error.kind !== 'null' || !isExplained(error.path)).map(format);
+
+  function isExplained(path: ResponsePath): boolean {
+    return (
+      explained.some((other) => isRelated(other.path ?? [], path)) ||
+      errors.some((other) => other.kind === 'invalid' && isSame(other.path, path))
+    );
+  }
+
+  function format(error: ShapeError): GraphQLFormattedError {
+    const { kind, path } = error;
+    if (kind === 'missing') return formatExecutionError(error.cause, path, policy);
+    const code = kind === 'invalid' ? 'SUBGRAPH_INVALID_RESPONSE' : 'INTERNAL_SERVER_ERROR';
+    return { message: error.message, path, extensions: { code } };
+  }
 }
 
 function isSame(one: ResponsePath, other: ResponsePath): boolean {

@@ -4,13 +4,13 @@ import type { Execution } from '../execution/execution.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { IncrementalFormat } from '../operation/request.ts';
 import type { DeferredFragment } from '../operation/selection.ts';
-import { type ErrorPolicy, formatShapeErrors } from './formatErrors.ts';
+import { AnswerErrors } from './answerErrors.ts';
+import type { ErrorPolicy } from './formatErrors.ts';
 import { payloadFormat } from './incrementalFormats.ts';
 import { type DeferredResult, IncrementalPublisher } from './incrementalPublisher.ts';
 import { type IncrementalOutcome, ResponseText, type SingleOutcome } from './outcome.ts';
 import { SentNulls } from './sentNulls.ts';
-import { type DeferredInstance, shapeData } from './shape.ts';
-import { groupErrors } from './singleResponse.ts';
+import { type DeferredInstance, type ShapeOptions, shapeData } from './shape.ts';
 
 export interface IncrementalResponseOptions {
   readonly operation: PreparedOperation;
@@ -26,13 +26,16 @@ export interface IncrementalResponseOptions {
 export class IncrementalResponse {
   readonly #options: IncrementalResponseOptions;
   readonly #publisher: IncrementalPublisher;
-  readonly #sentNulls = new SentNulls();
+  readonly #errors: AnswerErrors;
+  readonly #shaping: ShapeOptions;
   #wake: (() => void) | undefined;
   #isEnded = false;
   #isCut = false;
 
   constructor(options: IncrementalResponseOptions) {
     this.#options = options;
+    this.#errors = new AnswerErrors(options.operation, options.execution, options.policy);
+    this.#shaping = { sentNulls: new SentNulls(), causeOf: this.#errors.causeOf };
     const format = payloadFormat(options.format);
     this.#publisher = new IncrementalPublisher({
       format,
@@ -46,7 +49,7 @@ export class IncrementalResponse {
               type,
               object,
               path,
-              this.#sentNulls,
+              this.#shaping,
             ),
           ),
           instances,
@@ -68,17 +71,10 @@ export class IncrementalResponse {
 
   /** To be called once, after group 0 is complete. */
   respond(): SingleOutcome | IncrementalOutcome {
-    const { operation, execution, policy } = this.#options;
-    const shaped = shapeData(
-      operation.supergraph.apiSchema,
-      operation.root,
-      operation.rootType,
-      execution.tree,
-      [],
-      this.#sentNulls,
-    );
-    const errors = groupErrors(operation, execution, 0, policy);
-    errors.push(...formatShapeErrors(shaped.errors, errors));
+    const { operation, execution } = this.#options;
+    const { root, rootType, supergraph } = operation;
+    const shaped = shapeData(supergraph.apiSchema, root, rootType, execution.tree, [], this.#shaping);
+    const errors = this.#errors.ofGroup(0, shaped.errors);
     const data = JSON.stringify(shaped.data);
     const first = this.#publisher.first(data, errors, shaped.deferred);
     if (!this.#publisher.hasNext) {
@@ -145,14 +141,14 @@ export class IncrementalResponse {
     shaped: readonly ReturnType<typeof shapeData>[],
     instances: readonly DeferredInstance[],
   ): readonly DeferredResult[] {
-    const { operation, execution, policy } = this.#options;
-    const all = groupErrors(operation, execution, fragment.id + 1, policy);
+    for (const { errors } of shaped) this.#errors.tell(errors);
+    const all = this.#errors.ofFetches(fragment.id + 1);
     const byPlace = assign(all, instances);
     return shaped.map(({ data, errors, deferred }, index) => {
-      const told = [...(byPlace[index] as GraphQLFormattedError[]), ...formatShapeErrors(errors, all)];
+      const told = [...(byPlace[index] as GraphQLFormattedError[]), ...this.#errors.format(errors, all)];
       if (data === null && told.length === 0) {
         const { path } = instances[index] as DeferredInstance;
-        told.push(...[...reasonsAbove(path, all), ...formatShapeErrors(errors, [])].slice(0, 1));
+        told.push(...[...reasonsAbove(path, all), ...this.#errors.format(errors, [])].slice(0, 1));
       }
       return { data, errors: told, deferred };
     });

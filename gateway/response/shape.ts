@@ -12,6 +12,7 @@ import {
   isSpecifiedScalarType,
 } from 'graphql';
 import type { ResponsePath } from '../errors.ts';
+import type { ExecutionError } from '../execution/execution.ts';
 import { isPlainObject, type ResponseObject } from '../execution/responseTree.ts';
 import type { CollectedField, DeferredFragment, SelectionSet } from '../operation/selection.ts';
 import { runtimeTypeOf } from './runtimeType.ts';
@@ -25,12 +26,14 @@ export interface DeferredInstance {
   readonly path: ResponsePath;
 }
 
-/** Something that the response tree holds and the schema forbids. */
-export interface ShapeError {
-  readonly kind: 'null' | 'invalid';
-  readonly message: string;
-  readonly path: ResponsePath;
-}
+export type ShapeError =
+  /** Something that the response tree holds and the schema forbids. */
+  | { readonly kind: 'null' | 'invalid'; readonly message: string; readonly path: ResponsePath }
+  /** A field that is missing because a fetch failed. */
+  | { readonly kind: 'missing'; readonly cause: ExecutionError; readonly path: ResponsePath };
+
+/** What is to blame for a field that no subgraph brought, by the client's path and the internal name. */
+export type FindCause = (path: ResponsePath, internalName: string) => ExecutionError | undefined;
 
 export interface ShapedData {
   /** `null` where a null went up to the payload's boundary. */
@@ -40,19 +43,23 @@ export interface ShapedData {
   readonly deferred: readonly DeferredInstance[];
 }
 
+export interface ShapeOptions {
+  readonly sentNulls?: SentNulls;
+  readonly causeOf?: FindCause | undefined;
+}
+
 /** Makes the client's data out of an object of the response tree: the fields that were selected, by the client's
  *  names, values as the API schema allows them, and null propagated as the GraphQL specification says. A field
- *  that no subgraph brought is null; what made it so is told elsewhere. `sentNulls` are those of the answer's earlier
- *  payloads; the new ones are added. */
+ *  that no subgraph brought is null. `sentNulls` are those of the answer's earlier payloads; the new ones are added. */
 export function shapeData(
   schema: GraphQLSchema,
   set: SelectionSet,
   type: GraphQLObjectType,
   object: ResponseObject,
   path: ResponsePath,
-  sentNulls?: SentNulls,
+  { sentNulls, causeOf }: ShapeOptions = {},
 ): ShapedData {
-  const shaper = new Shaper(schema, path, sentNulls);
+  const shaper = new Shaper(schema, path, sentNulls, causeOf);
   const data = shaper.object(set, type, object);
   return { data: data === violation ? null : data, errors: shaper.errors, deferred: shaper.deferred };
 }
@@ -68,11 +75,18 @@ class Shaper {
   readonly #schema: GraphQLSchema;
   readonly #path: (string | number)[];
   readonly #sentNulls: SentNulls | undefined;
+  readonly #causeOf: FindCause | undefined;
 
-  constructor(schema: GraphQLSchema, path: ResponsePath, sentNulls: SentNulls | undefined) {
+  constructor(
+    schema: GraphQLSchema,
+    path: ResponsePath,
+    sentNulls: SentNulls | undefined,
+    causeOf: FindCause | undefined,
+  ) {
     this.#schema = schema;
     this.#path = [...path];
     this.#sentNulls = sentNulls;
+    this.#causeOf = causeOf;
   }
 
   object(
@@ -103,7 +117,13 @@ class Shaper {
   #field(field: CollectedField, type: GraphQLObjectType, object: ResponseObject): Shaped<unknown> {
     if (field.fieldName === '__typename') return type.name;
     if (this.#sentNulls?.has(object, field.internalName)) return null;
-    const value = this.#value(field.type, field.set, object[field.internalName]);
+    const given = object[field.internalName];
+    const cause = given === undefined ? this.#causeOf?.(this.#path, field.internalName) : undefined;
+    if (cause !== undefined) {
+      this.errors.push({ kind: 'missing', cause, path: [...this.#path] });
+      if (isNonNullType(field.type)) return violation;
+    }
+    const value = this.#value(field.type, field.set, given);
     if ((value === null || value === violation) && !isNonNullType(field.type)) {
       if (field.set !== undefined) this.#sentNulls?.add(object, field.internalName);
       return null;

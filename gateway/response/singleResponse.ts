@@ -1,9 +1,8 @@
-import type { GraphQLFormattedError } from 'graphql';
 import type { Execution } from '../execution/execution.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
-import { toClientPath } from './clientPath.ts';
+import { AnswerErrors } from './answerErrors.ts';
 import { DataWriter } from './dataWriter.ts';
-import { type ErrorPolicy, formatExecutionError, formatShapeErrors } from './formatErrors.ts';
+import type { ErrorPolicy } from './formatErrors.ts';
 import { afterData, beforeData, ResponseText, type SingleOutcome } from './outcome.ts';
 import { shapeData } from './shape.ts';
 
@@ -21,30 +20,17 @@ export function singleResponse(
     return { kind: 'single', data: new ResponseText(bytes), errors: undefined, extensions: undefined };
   }
   const { root, rootType, supergraph } = operation;
-  const shaped = shapeData(supergraph.apiSchema, root, rootType, execution.tree, []);
-  const errors = groupErrors(operation, execution, 0, policy);
-  errors.push(...formatShapeErrors(shaped.errors, errors));
+  const answerErrors = new AnswerErrors(operation, execution, policy);
+  const shaped = shapeData(supergraph.apiSchema, root, rootType, execution.tree, [], {
+    causeOf: answerErrors.causeOf,
+  });
+  const errors = answerErrors.ofGroup(0, shaped.errors);
   return {
     kind: 'single',
     data: new ResponseText(JSON.stringify(shaped.data)),
     errors: errors.length === 0 ? undefined : errors,
     extensions: undefined,
   };
-}
-
-/** The errors of a delivery group's fetches, with the client's paths. */
-export function groupErrors(
-  { supergraph, root, rootType }: PreparedOperation,
-  execution: Execution,
-  group: number,
-  policy: ErrorPolicy,
-): GraphQLFormattedError[] {
-  return execution.errors
-    .filter((error) => error.group === group)
-    .flatMap((error) => {
-      const path = toClientPath(supergraph.apiSchema, root, rootType, execution.tree, error.path);
-      return path === undefined ? [] : [formatExecutionError(error, path, policy)];
-    });
 }
 
 function writerOf(operation: PreparedOperation): DataWriter {
