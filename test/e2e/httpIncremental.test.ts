@@ -73,6 +73,19 @@ describe('an operation with @defer', () => {
     expect([answered.status, answered.body]).toEqual([200, '{"data":{"incremental":null}}']);
   });
 
+  test('is broken off without a word in the middle when the client sends bytes that are no HTTP', async () => {
+    const payloads = new ScriptedPayloads();
+    await using server = await startScripted(() => payloads.outcome);
+    await using connection = await RawConnection.open(server.url);
+    connection.send(deferring('multipart/mixed'));
+    payloads.push([legacy[0]]);
+    await connection.readHead();
+    await connection.readChunk();
+    connection.socket.write('no HTTP\r\n\r\n');
+    await payloads.returned;
+    await expect(connection.readChunk()).rejects.toThrow(/unread: $/);
+  });
+
   test('has exactly these bytes', async () => {
     const payloads = new ScriptedPayloads();
     for (const payload of legacy) payloads.push([payload]);

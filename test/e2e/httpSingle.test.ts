@@ -590,6 +590,36 @@ describe('pages of other origins', () => {
   });
 });
 
+describe('bytes that are no HTTP request', () => {
+  test.each([
+    [
+      'an unknown method',
+      'POST! / HTTP/1.1\r\n\r\n',
+      400,
+      'The request is no valid HTTP: Expected space after method.',
+    ],
+    [
+      'a length that is no number',
+      'POST /graphql HTTP/1.1\r\nhost: a\r\ncontent-length: x\r\n\r\n',
+      400,
+      'The request is no valid HTTP: Invalid character in Content-Length.',
+    ],
+    [
+      'headers that are too large',
+      `POST /graphql HTTP/1.1\r\nhost: a\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`,
+      431,
+      "The request's headers are larger than 16384 bytes. Send less.",
+    ],
+  ])('get the reason, and the connection ends: %s', async (_, bytes, status, message) => {
+    await using server = await startScripted();
+    await using connection = await RawConnection.open(server.url);
+    connection.socket.write(bytes);
+    const answered = await connection.readAnswer();
+    expect([answered.status, JSON.parse(answered.body)]).toEqual([status, error(message, 'BAD_REQUEST')]);
+    await connection.whenClosed();
+  });
+});
+
 describe('automatic persisted queries', () => {
   const query = '{ greeting }';
   const hash = createHash('sha256').update(query).digest('hex');
@@ -636,16 +666,12 @@ describe('automatic persisted queries', () => {
       });
     const asHash =
       'extensions.persistedQuery.sha256Hash must be the SHA-256 of the query in lower-case hexadecimal digits.';
+    const otherVersion =
+      'The persisted query has another version than 1, which is the only one there is (extensions.persistedQuery.version).';
     const rows: [object, string][] = [
       [{ version: 1, sha256Hash: 'no' }, `The persisted query has another hash than its query: ${asHash}`],
-      [
-        { version: 2, sha256Hash: hash },
-        'The persisted query has the version 2; only 1 is supported (extensions.persistedQuery.version).',
-      ],
-      [
-        { sha256Hash: hash },
-        'The persisted query has the version undefined; only 1 is supported (extensions.persistedQuery.version).',
-      ],
+      [{ version: 2, sha256Hash: hash }, otherVersion],
+      [{ sha256Hash: hash }, otherVersion],
       [{ version: 1, sha256Hash: { toString: 1 } }, `The persisted query has no hash: ${asHash}`],
     ];
     for (const [persistedQuery, message] of rows) {
@@ -697,6 +723,19 @@ describe('limits', () => {
     expect(server.seen).toEqual([]);
   });
 
+  test('stop texts whose fields take too long to be compared', async () => {
+    await using server = await startScripted();
+    const query = `{ node { ${'id '.repeat(1_500)} } }`;
+    const answered = await exchange(server.url, { headers: json, body: JSON.stringify({ query }) });
+    expect([answered.status, JSON.parse(answered.body)]).toEqual([
+      400,
+      error(
+        'The operation selects too much under the same names: comparing it takes more than 500000 steps, the most that are taken. Select each field once.',
+        'OPERATION_TOO_COMPLEX',
+      ),
+    ]);
+  });
+
   test('stop texts that would exhaust the parser’s stack', async () => {
     await using server = await startScripted(undefined, { limits: { tokens: 1_000_000 } });
     for (const text of [
@@ -743,6 +782,20 @@ describe('a JSON array of operations', () => {
       body: [{ data: { greeting: '1' } }, { data: { greeting: '2' } }, { data: { greeting: '3' } }],
     });
     expect(server.seen.map((request) => request.incremental)).toEqual([undefined, undefined, undefined]);
+  });
+
+  test('is refused where the client takes several payloads only', async () => {
+    await using server = await startScripted(undefined, { limits: { batchedOperations: 3 } });
+    const headers = { ...json, accept: 'multipart/mixed' };
+    const answered = await exchange(server.url, { headers, body: '[{ "query": "{ greeting }" }]' });
+    expect([answered.status, JSON.parse(answered.body)]).toEqual([
+      406,
+      error(
+        'A JSON array of operations is answered in one piece, which the accept header does not allow. Accept application/json.',
+        'BAD_REQUEST',
+      ),
+    ]);
+    expect(server.seen).toEqual([]);
   });
 
   test('has one status for all: one invalid operation makes it 400', async () => {

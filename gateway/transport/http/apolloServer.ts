@@ -87,9 +87,7 @@ export function createApolloPipeline(options: ApolloServerOptions): ApolloPipeli
     documentStore: new Documents(options.rememberedCharacters),
     plugins: [leaseSupergraph(options.supergraphs), ...options.plugins, ...disabledDefaults(options.plugins)],
     includeStacktraceInErrorResponses: false,
-    formatError: options.introspection
-      ? (formatted) => formatted
-      : (formatted) => namingOurOption(withoutSuggestions(formatted)),
+    formatError: (formatted) => inOurWords(options.introspection ? formatted : withoutSuggestions(formatted)),
     stringifyResult,
     stopOnTerminationSignals: false,
     // Nothing here shall depend on the environment: neither introspection nor reports to Apollo.
@@ -280,13 +278,20 @@ function withoutSuggestions(formatted: GraphQLFormattedError): GraphQLFormattedE
   return { ...formatted, message: formatted.message.replace(/ ?Did you mean .+\?$/s, '') };
 }
 
-/** Apollo Server speaks of an option of its own. */
-function namingOurOption(formatted: GraphQLFormattedError): GraphQLFormattedError {
-  if (formatted.extensions?.validationErrorCode !== ApolloServerValidationErrorCode.INTROSPECTION_DISABLED) {
-    return formatted;
+/** Says what a client can do where Apollo Server names an option of its own, or graphql-js says nothing. */
+function inOurWords(formatted: GraphQLFormattedError): GraphQLFormattedError {
+  if (formatted.extensions?.validationErrorCode === ApolloServerValidationErrorCode.INTROSPECTION_DISABLED) {
+    const message =
+      'Introspection is off: `__schema` and `__type` are not answered (security.introspection).';
+    return { ...formatted, message };
   }
-  const message = 'Introspection is off: `__schema` and `__type` are not answered (security.introspection).';
-  return { ...formatted, message };
+  // graphql-js has no other sign of it. The number is a constant of its rule for fields that overlap.
+  if (formatted.message === 'Validation aborted.') {
+    const message =
+      'The operation selects too much under the same names: comparing it takes more than 500000 steps, the most that are taken. Select each field once.';
+    return new GatewayError('OPERATION_TOO_COMPLEX', message).toFormatted();
+  }
+  return formatted;
 }
 
 function stringifyResult({ errors, data, extensions }: FormattedExecutionResult): string {

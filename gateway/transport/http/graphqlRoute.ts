@@ -57,7 +57,7 @@ export function createGraphQLRoute(
   options: GraphQLRouteOptions,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   return (request, response) => {
-    const inFlight = options.inFlight.begin(request.socket);
+    const inFlight = options.inFlight.begin(request.socket, response);
     const exchange = new Exchange(options, request, response, inFlight);
     exchange
       .answer()
@@ -128,6 +128,12 @@ class Exchange {
       );
     }
     const body = method === 'POST' ? await this.#readBody() : undefined;
+    if (Array.isArray(body) && this.#accepted.single === undefined) {
+      throw new Refusal(
+        406,
+        'A JSON array of operations is answered in one piece, which the accept header does not allow. Accept application/json.',
+      );
+    }
     await this.#execute(method, body);
   }
 

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { ClientGone } from './refusal.ts';
 
@@ -20,9 +21,9 @@ export class InFlightRequests {
     });
   }
 
-  begin(socket: Socket): InFlightRequest {
+  begin(socket: Socket, response: ServerResponse): InFlightRequest {
     const sameSocket = this.#bySocket.get(socket);
-    const request = new InFlightRequest(() => {
+    const request = new InFlightRequest(response, () => {
       this.#open.delete(request);
       sameSocket?.delete(request);
     });
@@ -30,6 +31,11 @@ export class InFlightRequests {
     sameSocket?.add(request);
     if (socket.destroyed) request.abort(new ClientGone());
     return request;
+  }
+
+  /** Whether part of an answer has been written to the connection, and the rest is still to come. */
+  isWriting(socket: Socket): boolean {
+    return Array.from(this.#bySocket.get(socket) ?? []).some(({ response }) => response.headersSent);
   }
 
   /** Resolves when all requests that are in flight now have ended, however many begin meanwhile. */
@@ -43,12 +49,14 @@ export class InFlightRequests {
 }
 
 export class InFlightRequest {
+  readonly response: ServerResponse;
   readonly #controller = new AbortController();
   readonly #onEnd: () => void;
   #hasEnded = false;
   #whenEnded: PromiseWithResolvers<void> | undefined;
 
-  constructor(onEnd: () => void) {
+  constructor(response: ServerResponse, onEnd: () => void) {
+    this.response = response;
     this.#onEnd = onEnd;
   }
 

@@ -10,7 +10,7 @@ export function checkPersistedQuery(persistedQuery: unknown, query: string | und
   if (version !== 1) {
     throw new Refusal(
       400,
-      `The persisted query has the version ${JSON.stringify(version) ?? 'undefined'}; only 1 is supported (extensions.persistedQuery.version).`,
+      'The persisted query has another version than 1, which is the only one there is (extensions.persistedQuery.version).',
     );
   }
   if (typeof sha256Hash !== 'string') {

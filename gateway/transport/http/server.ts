@@ -1,5 +1,5 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import { GatewayError } from '../../errors.ts';
 import type { OperationLimits } from '../../operation/limits.ts';
@@ -7,6 +7,7 @@ import { addGraphiqlRoutes, browserPage, hasGraphiql } from '../graphiql/graphiq
 import type { SupergraphView } from '../supergraphView.ts';
 import { addAdminRoutes } from './adminRoutes.ts';
 import { type ApolloServerPlugin, createApolloPipeline, type Respond } from './apolloServer.ts';
+import { answerBrokenHttp } from './brokenHttp.ts';
 import type { GatewayContext } from './clientRequest.ts';
 import type { CorsOptions } from './cors.ts';
 import { createGraphQLRoute } from './graphqlRoute.ts';
@@ -108,12 +109,16 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     otherReasons: options.unreadyReasons ?? (() => []),
   };
 
-  const front = createFront((answerOther) => (request, response) => {
-    const url = request.url ?? '';
-    const { path } = listen;
-    if (url === path || (url.startsWith(path) && url[path.length] === '?')) answerGraphQL(request, response);
-    else answerOther(request, response);
-  });
+  const front = createFront(
+    (answerOther) => (request, response) => {
+      const url = request.url ?? '';
+      const { path } = listen;
+      if (url === path || (url.startsWith(path) && url[path.length] === '?'))
+        answerGraphQL(request, response);
+      else answerOther(request, response);
+    },
+    (socket) => inFlight.isWriting(socket),
+  );
   front.server.on('connection', (socket) => inFlight.watch(socket));
   addHealthRoutes(front.routes, health);
   if (options.graphiqlDirectory !== undefined) {
@@ -127,7 +132,13 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   }
   options.addPublicRoutes?.(front.routes);
 
-  const back = options.admin === undefined ? undefined : createFront((answerOther) => answerOther);
+  const back =
+    options.admin === undefined
+      ? undefined
+      : createFront(
+          (answerOther) => answerOther,
+          () => false,
+        );
   let unwatch: (() => void) | undefined;
   if (back !== undefined) {
     addHealthRoutes(back.routes, health);
@@ -185,9 +196,13 @@ interface Front {
 }
 
 /** A node:http server before a Fastify instance, which never listens itself. */
-function createFront(route: (answerOther: RequestListener) => RequestListener): Front {
+function createFront(
+  route: (answerOther: RequestListener) => RequestListener,
+  isWriting: (socket: Socket) => boolean,
+): Front {
   let server: Server | undefined;
   const routes = fastify({
+    clientErrorHandler: (error, socket) => answerBrokenHttp(error, socket, isWriting(socket)),
     serverFactory: (handler) => {
       server = createServer(route(handler));
       return server;

@@ -78,6 +78,7 @@ describe('the statuses of docs/errors.md', () => {
       { ...operation({ query: '{ greeting }' }), headers: { ...json, accept: 'image/png' } },
       { method: 'POST', headers: json, body: ' '.repeat(1_000_001) },
       { method: 'POST', headers: { 'content-type': 'application/xml' }, body: '<a/>' },
+      { method: 'POST', headers: { ...json, 'x-long': 'y'.repeat(20_000) }, body: '{}' },
     ];
     const statuses: number[] = [];
     for (const request of requests) {
@@ -88,7 +89,7 @@ describe('the statuses of docs/errors.md', () => {
       ]);
       statuses.push(status);
     }
-    expect(statuses).toEqual([400, 400, 400, 405, 405, 406, 413, 415]);
+    expect(statuses).toEqual([400, 400, 400, 405, 405, 406, 413, 415, 431]);
     const listed = [...tableUnder('BAD_REQUEST by status').keys()].map(Number);
     expect(listed).toEqual([...new Set(statuses)]);
   });
