@@ -11,6 +11,7 @@ export const errorCodes = {
   REQUEST_ABORTED: { status: 499 },
   OPERATION_TOO_COMPLEX: { status: 400 },
   PLANNING_FAILED: { status: 500 },
+  OVERLOADED: { status: 503 },
   SUPERGRAPH_UNAVAILABLE: { status: 503 },
   BAD_USER_INPUT: { status: 400 },
   BAD_REQUEST: { status: 400 },

@@ -5,6 +5,7 @@ import { explainOperation } from './explain.ts';
 import { createOverrideDecisions } from './operation/overrideDecision.ts';
 import { Preparer } from './operation/prepare.ts';
 import { Pipeline } from './pipeline.ts';
+import { planningLimits } from './planning/planningLimits.ts';
 import { createRequestScopes } from './requestScopes.ts';
 import { createHttpSubgraphClient } from './subgraph-client/httpSubgraphClient.ts';
 import { absentSubgraphs, configuredUrls, createSubgraphEndpoints } from './subgraphEndpoints.ts';
@@ -48,8 +49,10 @@ export interface GatewayParts {
 export async function createGateway(options: GatewayOptions, parts: GatewayParts = {}): Promise<Gateway> {
   const config = parseConfig(options);
   const logger = parts.logger ?? createLogger(config.telemetry.logLevel);
-  const { timeout, memory, maxEvaluatedPlans, pathsLimit, cacheSize } = config.planning;
-  const preparer = new Preparer({ cacheSize, maxSelections: config.limits.recursiveSelections });
+  const preparer = new Preparer({
+    cacheSize: config.planning.cacheSize,
+    maxSelections: config.limits.recursiveSelections,
+  });
 
   const supergraphs = createSupergraphHolder({
     load: (sdl, signal) =>
@@ -57,7 +60,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
         sdl,
         signal,
         urls: configuredUrls(config),
-        planning: { timeoutMs: timeout, memoryBytes: memory, maxEvaluatedPlans, pathsLimit },
+        planning: planningLimits(config.planning),
       }),
     warm: async (next, previous, signal) => {
       if (previous !== undefined) {

@@ -5,6 +5,7 @@ import { InternalNames } from '../operation/internalNames.ts';
 import { normalizeOperation } from '../operation/normalize.ts';
 import { plannerQuestion, planOperation } from '../operation/planOperation.ts';
 import { findUnknownOverride } from '../operation/unknownOverride.ts';
+import { planningLimits } from '../planning/planningLimits.ts';
 import type { QueryPlan } from '../planning/queryPlan.ts';
 import { composeSupergraph } from '../supergraph/composeSupergraph.ts';
 import { loadSupergraph } from '../supergraph/loadSupergraph.ts';
@@ -59,11 +60,9 @@ export async function plan(file: string, options: PlanOptions): Promise<string> 
 }
 
 async function loadConfiguredSupergraph(config: GatewayConfig): Promise<Supergraph> {
-  const { timeout, memory, maxEvaluatedPlans, pathsLimit } = config.planning;
   const sdl = await readSupergraph(config.supergraph);
-  const planning = { timeoutMs: timeout, memoryBytes: memory, maxEvaluatedPlans, pathsLimit };
   try {
-    return await loadSupergraph({ sdl, planning });
+    return await loadSupergraph({ sdl, planning: planningLimits(config.planning) });
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
     throw new CommandError(exitCode.wrongUsage, `The supergraph cannot be used: ${message}`, { cause });

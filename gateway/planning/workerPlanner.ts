@@ -1,23 +1,22 @@
 import { GatewayError } from '../errors.ts';
+import { systemTimers } from '../time/timers.ts';
 import type { OverrideLabels } from './overrideLabels.ts';
 import type { Planner, PlanRequest } from './planner.ts';
-import {
-  type LossReason,
-  type PlannerThread,
-  type PlannerThreadOptions,
-  type PlanOutcome,
-  startPlannerThread,
-} from './plannerThread.ts';
+import { PlannerPool, type PlannerPoolLimits, type PoolOutcome } from './plannerPool.ts';
+import { type LossReason, type PlannerThreadOptions, startPlannerThread } from './plannerThread.ts';
 import type { QueryPlan } from './queryPlan.ts';
+import { RefusedOperations } from './refusedOperations.ts';
 
-/** Limits of planning: what one operation and one thread may take. */
-export interface PlanningLimits {
-  /** Longest that one plan may take, in milliseconds, waiting for the thread not included. */
-  readonly timeoutMs: number;
-  /** Largest heap of the planner's thread, in bytes. */
+/** Limits of planning: what one operation, one thread and one supergraph may take. */
+export interface PlanningLimits extends PlannerPoolLimits {
+  /** Largest heap of one thread, in bytes. */
   readonly memoryBytes: number;
   readonly maxEvaluatedPlans: number;
   readonly pathsLimit: number;
+  /** How long an operation that went beyond a limit is refused without being tried again, in milliseconds. */
+  readonly refusalKeptMs: number;
+  /** Most operations that are remembered as refused. */
+  readonly maxRefusals: number;
 }
 
 export interface WorkerPlannerOptions extends PlanningLimits {
@@ -34,117 +33,87 @@ export interface WorkerPlanner extends Planner {
   readonly overrides: OverrideLabels;
 }
 
-interface Job {
-  readonly request: PlanRequest;
-  readonly resolve: (plan: QueryPlan) => void;
-  readonly reject: (error: GatewayError) => void;
-}
-
-/** A planner in a thread of its own, so that no operation stops the event loop. Plans run one after the
- *  other; equal requests under way share one plan. A plan that is over its time or memory ends the thread:
- *  its request fails, a new thread takes over, and the requests that waited go on there.
+/** A planner in threads of its own, so that no operation stops the event loop. Equal requests under way share one
+ *  plan. A plan that is over its time or memory ends its thread and fails its request, and the same request is
+ *  refused at once for a while.
  *  Errors: an `Error` with the loader's message where the supergraph cannot be loaded. */
 export async function createWorkerPlanner(options: WorkerPlannerOptions): Promise<WorkerPlanner> {
-  const { timeoutMs, signal, ...rest } = options;
-  const threadOptions: PlannerThreadOptions = rest;
-  const first = await startPlannerThread(threadOptions, signal);
-
-  let thread: PlannerThread | undefined = first;
-  let isClosed = false;
-  let driving: Promise<void> | undefined;
-  const closing = new AbortController();
-  const queue: Job[] = [];
+  const { sdl, memoryBytes, maxEvaluatedPlans, pathsLimit } = options;
+  const threadOptions: PlannerThreadOptions = { sdl, memoryBytes, maxEvaluatedPlans, pathsLimit };
+  const first = await startPlannerThread(threadOptions, options.signal);
+  const pool = new PlannerPool({
+    limits: options,
+    first,
+    startThread: (signal) => startPlannerThread(threadOptions, signal),
+    timers: systemTimers,
+  });
   const underWay = new Map<string, Promise<QueryPlan>>();
+  const refused = new RefusedOperations({ maxEntries: options.maxRefusals, keptMs: options.refusalKeptMs });
 
-  const plan = (request: PlanRequest): Promise<QueryPlan> => {
-    if (isClosed) return Promise.reject(closedError());
-    const key = `${request.defer ? 'defer' : 'whole'} ${JSON.stringify(request.overrides ?? [])} ${request.document}`;
-    const known = underWay.get(key);
-    if (known !== undefined) return known;
-    const promise = new Promise<QueryPlan>((resolve, reject) => {
-      queue.push({ request, resolve, reject });
-    }).finally(() => underWay.delete(key));
-    underWay.set(key, promise);
-    driving ??= drive();
-    return promise;
-  };
-
-  const rejectQueued = (error: GatewayError): void => {
-    for (const job of queue.splice(0)) job.reject(error);
-  };
-
-  /** Works the queue off. Between its last look at the queue and its end nothing else runs, so that no
-   *  request is left behind. A lost thread is replaced at once: the next request need not wait for it. */
-  const drive = async (): Promise<void> => {
-    try {
-      while (!isClosed) {
-        if (thread === undefined) thread = await startPlannerThread(threadOptions, closing.signal);
-        else if (!thread.isAlive()) thread = undefined;
-        else {
-          const job = queue.shift();
-          if (job === undefined) break;
-          settle(job, await thread.plan(job.request, timeoutMs));
-        }
-      }
-    } catch (cause) {
-      thread = undefined;
-      rejectQueued(
-        isClosed
-          ? closedError()
-          : new GatewayError('PLANNING_FAILED', 'The query planner could not be started again.', { cause }),
-      );
-    }
-    driving = undefined;
-  };
-
-  const settle = (job: Job, outcome: PlanOutcome): void => {
-    switch (outcome.kind) {
-      case 'planned':
-        job.resolve(outcome.plan);
-        break;
-      case 'failed':
-        job.reject(
-          outcome.isTooComplex
-            ? new GatewayError('OPERATION_TOO_COMPLEX', 'The operation is too complex to be planned.', {
-                cause: new Error(outcome.message),
-              })
-            : planningFailed(new Error(outcome.message)),
-        );
-        break;
-      case 'lost':
-        job.reject(isClosed ? closedError() : lossError(outcome.reason, options));
-        break;
-    }
+  const planAnew = async (request: PlanRequest, key: string): Promise<QueryPlan> => {
+    const outcome = await pool.plan(request);
+    if (outcome.kind === 'planned') return outcome.plan;
+    const error = errorOf(outcome, options);
+    if (error.code === 'OPERATION_TOO_COMPLEX') refused.add(key, error);
+    throw error;
   };
 
   return {
     apiSchemaSdl: first.apiSchemaSdl,
     subgraphs: first.subgraphs,
     overrides: first.overrides,
-    plan,
-    close: async () => {
-      isClosed = true;
-      rejectQueued(closedError());
-      closing.abort();
-      await thread?.end();
-      await driving;
-      // One that was just started when the planner was closed.
-      await thread?.end();
+    plan: (request) => {
+      const key = keyOf(request);
+      const known = underWay.get(key);
+      if (known !== undefined) return known;
+      const refusal = refused.find(key);
+      if (refusal !== undefined) return Promise.reject(refusal);
+      const promise = planAnew(request, key).finally(() => underWay.delete(key));
+      underWay.set(key, promise);
+      return promise;
     },
+    close: () => pool.close(),
   };
 }
 
-function lossError(reason: LossReason, limits: PlanningLimits): GatewayError {
+function keyOf({ document, defer, overrides = [] }: PlanRequest): string {
+  return `${defer ? 'defer' : 'whole'} ${JSON.stringify(overrides)} ${document}`;
+}
+
+function errorOf(outcome: Exclude<PoolOutcome, { kind: 'planned' }>, limits: PlanningLimits): GatewayError {
+  switch (outcome.kind) {
+    case 'failed':
+      return outcome.isTooComplex
+        ? new GatewayError('OPERATION_TOO_COMPLEX', 'The operation is too complex to be planned.', {
+            cause: new Error(outcome.message),
+          })
+        : planningFailed(new Error(outcome.message));
+    case 'lost':
+      return lossError(outcome.reason, limits);
+    case 'overloaded':
+      return new GatewayError('OVERLOADED', 'Too many operations wait to be planned. Try again in a moment.');
+    case 'unavailable':
+      return new GatewayError('PLANNING_FAILED', 'The query planner could not be started again.', {
+        cause: outcome.cause,
+      });
+    case 'closed':
+      return new GatewayError('PLANNING_FAILED', 'The query planner was closed.');
+  }
+}
+
+function lossError(reason: LossReason, { timeoutMs, memoryBytes }: PlanningLimits): GatewayError {
   switch (reason.kind) {
     case 'time':
       return new GatewayError(
         'OPERATION_TOO_COMPLEX',
-        `The operation is too complex: planning it took longer than ${limits.timeoutMs} ms.`,
+        `The operation is too complex: planning it took longer than ${timeoutMs} ms (planning.timeout).`,
+        { extensions: { limit: 'planning.timeout', allowed: timeoutMs } },
       );
     case 'memory':
       return new GatewayError(
         'OPERATION_TOO_COMPLEX',
-        `The operation is too complex: planning it took more than ${Math.ceil(limits.memoryBytes / 1024 ** 2)} MB.`,
+        `The operation is too complex: planning it took more than ${Math.ceil(memoryBytes / 1024 ** 2)} MB (planning.memory).`,
+        { extensions: { limit: 'planning.memory', allowed: memoryBytes } },
       );
     case 'crash':
       return planningFailed(reason.error);
@@ -155,8 +124,4 @@ function lossError(reason: LossReason, limits: PlanningLimits): GatewayError {
 
 function planningFailed(cause: unknown): GatewayError {
   return new GatewayError('PLANNING_FAILED', 'The operation could not be planned.', { cause });
-}
-
-function closedError(): GatewayError {
-  return new GatewayError('PLANNING_FAILED', 'The query planner was closed.');
 }

@@ -7,17 +7,13 @@ import type { PlanNode, QueryPlan } from '../../gateway/planning/queryPlan.ts';
 import { loadSupergraph } from '../../gateway/supergraph/loadSupergraph.ts';
 import type { Supergraph } from '../../gateway/supergraph/supergraph.ts';
 import { demoSupergraphFile } from '../harness/gateway.ts';
+import { testPlanning } from '../harness/planningLimits.ts';
 import type { Trial } from './askGateway.ts';
 
 export function loadDemoSupergraph(): Promise<Supergraph> {
   return loadSupergraph({
     sdl: readFileSync(demoSupergraphFile, 'utf8'),
-    planning: {
-      timeoutMs: 20_000,
-      memoryBytes: 512 * 1024 ** 2,
-      maxEvaluatedPlans: 1_000,
-      pathsLimit: 10_000,
-    },
+    planning: testPlanning,
   });
 }
 

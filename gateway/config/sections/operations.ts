@@ -40,7 +40,7 @@ export const planningSection = z
       .describe('Longest the planner may work on one operation; then OPERATION_TOO_COMPLEX.')
       .prefault('5s'),
     memory: size({ min: 64 * 1024 ** 2 })
-      .describe("Largest heap of the planner's thread.")
+      .describe('Largest heap of one planner thread.')
       .prefault('512MB'),
     maxEvaluatedPlans: integer({ min: 1 })
       .describe('Most alternative plans that are compared for one operation.')
@@ -48,6 +48,30 @@ export const planningSection = z
     pathsLimit: integer({ min: 1 })
       .describe('Most paths that are followed for one operation.')
       .prefault(10_000),
+    threads: integer({ min: 1 })
+      .describe(
+        'Most planner threads of one supergraph, each of which holds all of it. A second one is started only while a plan takes longer than `spareAfter` and others wait.',
+      )
+      .prefault(2),
+    spareAfter: duration({ min: 1 })
+      .describe('A plan that takes longer than this lets another thread be started for those that wait.')
+      .prefault('250ms'),
+    spareIdle: duration({ min: 1 })
+      .describe('A thread that had nothing to do for so long is ended, if it is not the only one.')
+      .prefault('1m'),
+    maxWaiting: integer({ min: 1 })
+      .describe('Most operations that wait to be planned; then OVERLOADED.')
+      .prefault(500),
+    maxWaitingText: size()
+      .describe(
+        'Most characters of the operations that wait to be planned, fragments expanded; then OVERLOADED.',
+      )
+      .prefault('32MB'),
+    refusalKept: duration({ min: 1 })
+      .describe(
+        'How long an operation that went beyond `timeout` or `memory` is refused without being planned again.',
+      )
+      .prefault('5m'),
     cacheSize: integer({ min: 1 })
       .describe('Plans kept for one supergraph; the least recently used leaves first.')
       .prefault(1_000),
@@ -62,7 +86,7 @@ export const planningSection = z
       )
       .prefault(100),
   })
-  .describe('The query planner, which works in a thread of its own.');
+  .describe('The query planner, which works in threads of its own.');
 
 export const deliverySection = z
   .strictObject({

@@ -245,6 +245,13 @@ function statusOf(error: GraphQLFormattedError): number | undefined {
   return errorCodes[code as keyof typeof errorCodes].status;
 }
 
+/** Overload is over as soon as those that wait have been planned. */
+function headersOf(error: GraphQLFormattedError): HeaderMap {
+  const headers = new HeaderMap();
+  if (error.extensions?.code === 'OVERLOADED') headers.set('retry-after', '1');
+  return headers;
+}
+
 /** An error that has its final form. Apollo Server wants instances of `GraphQLError`, and takes the status
  *  from `extensions.http`; one that came from a subgraph must not reach it. */
 class ReadyError extends GraphQLError {
@@ -253,7 +260,7 @@ class ReadyError extends GraphQLError {
   constructor(formatted: GraphQLFormattedError, status: number | undefined) {
     const extensions: Record<string, unknown> = { ...formatted.extensions };
     delete extensions.http;
-    if (status !== undefined) extensions.http = { status, headers: new HeaderMap() };
+    if (status !== undefined) extensions.http = { status, headers: headersOf(formatted) };
     super(formatted.message, { extensions });
     this.#formatted = formatted;
   }

@@ -5,14 +5,9 @@ import type { QueryPlan } from '../../../gateway/planning/queryPlan.ts';
 import { createWorkerPlanner } from '../../../gateway/planning/workerPlanner.ts';
 import { compose } from '../../fixtures/supergraphs/compose.ts';
 import { people } from '../../fixtures/supergraphs/people.ts';
+import { testPlanning } from '../../harness/planningLimits.ts';
 
-const planner = await createWorkerPlanner({
-  sdl: await compose(people),
-  timeoutMs: 10_000,
-  memoryBytes: 256 * 1024 ** 2,
-  maxEvaluatedPlans: 1_000,
-  pathsLimit: 10_000,
-});
+const planner = await createWorkerPlanner({ sdl: await compose(people), ...testPlanning });
 afterAll(() => planner.close());
 
 const plan = (document: string): Promise<QueryPlan> => planner.plan({ document, defer: true });

@@ -1,20 +1,19 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { createWorkerPlanner, type WorkerPlanner } from '../../../gateway/planning/workerPlanner.ts';
+import {
+  createWorkerPlanner,
+  type WorkerPlanner,
+  type WorkerPlannerOptions,
+} from '../../../gateway/planning/workerPlanner.ts';
 import { compose, federation } from '../../fixtures/supergraphs/compose.ts';
 import { hostileOperation, people } from '../../fixtures/supergraphs/people.ts';
 import { threadsNamed } from '../../fixtures/supergraphs/threads.ts';
+import { testPlanning } from '../../harness/planningLimits.ts';
 
-const limits = {
-  timeoutMs: 10_000,
-  memoryBytes: 512 * 1024 ** 2,
-  maxEvaluatedPlans: 1_000,
-  pathsLimit: 10_000,
-};
 const sdl = await compose(people);
 const opened: WorkerPlanner[] = [];
 
-async function open(options: Partial<typeof limits & { sdl: string; signal: AbortSignal }> = {}) {
-  const planner = await createWorkerPlanner({ sdl, ...limits, ...options });
+async function open(options: Partial<WorkerPlannerOptions> = {}) {
+  const planner = await createWorkerPlanner({ sdl, ...testPlanning, ...options });
   opened.push(planner);
   return planner;
 }
@@ -190,7 +189,7 @@ describe('an operation that is too much for the planner', () => {
   test('fails at the time limit while the requests behind it are planned by a new thread', async () => {
     const planner = await open({ timeoutMs: 1_000 });
     const results = await Promise.allSettled([
-      planner.plan(whole(hostileOperation(18))),
+      planner.plan(whole(hostileOperation(14))),
       planner.plan(whole('{ me { id } }')),
       planner.plan(whole('{ users { name } }')),
     ]);
@@ -199,7 +198,8 @@ describe('an operation that is too much for the planner', () => {
         status: 'rejected',
         reason: {
           code: 'OPERATION_TOO_COMPLEX',
-          message: 'The operation is too complex: planning it took longer than 1000 ms.',
+          message: 'The operation is too complex: planning it took longer than 1000 ms (planning.timeout).',
+          extensions: { limit: 'planning.timeout', allowed: 1_000 },
         },
       },
       { status: 'fulfilled', value: { node: { operation: '{me{id}}' } } },
@@ -212,10 +212,60 @@ describe('an operation that is too much for the planner', () => {
     const planner = await open({ timeoutMs: 60_000, memoryBytes: 48 * 1024 ** 2 });
     await expect(planner.plan(whole(hostileOperation(20)))).rejects.toMatchObject({
       code: 'OPERATION_TOO_COMPLEX',
-      message: 'The operation is too complex: planning it took more than 48 MB.',
+      message: 'The operation is too complex: planning it took more than 48 MB (planning.memory).',
+      extensions: { limit: 'planning.memory', allowed: 48 * 1024 ** 2 },
     });
     expect(await planner.plan(whole('{ me { id } }'))).toMatchObject({ node: { operation: '{me{id}}' } });
     expect(await threadsNamed('tributary-plan')).toBe(1);
+  });
+
+  test('holds up no other operation', async () => {
+    const planner = await open({ timeoutMs: 600_000, spareAfterMs: 1 });
+    let isHostileSettled = false;
+    const hostile = planner.plan(whole(hostileOperation(14))).catch((error: unknown) => error);
+    void hostile.then(() => {
+      isHostileSettled = true;
+    });
+    expect(await planner.plan(whole('{ me { id } }'))).toMatchObject({ node: { operation: '{me{id}}' } });
+    expect(isHostileSettled).toBe(false);
+    expect(await threadsNamed('tributary-plan')).toBe(2);
+    await planner.close();
+    expect(await hostile).toMatchObject({ message: 'The query planner was closed.' });
+    expect(await threadsNamed('tributary-plan')).toBe(0);
+  });
+
+  test('is refused at once when it comes again, by the thread that has planned other things since', async () => {
+    const planner = await open({ timeoutMs: 500 });
+    const error = await planner.plan(whole(hostileOperation(14))).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: 'OPERATION_TOO_COMPLEX' });
+    await planner.plan(whole('{ me { id } }'));
+    const again = planner.plan(whole(hostileOperation(14)));
+    // What was tried again would be behind this one.
+    const order: string[] = [];
+    await Promise.all([
+      again.catch((reason: unknown) => {
+        order.push('refused');
+        expect(reason).toBe(error);
+      }),
+      planner.plan(whole('{ me { name } }')).then(() => order.push('planned')),
+    ]);
+    expect(order).toEqual(['refused', 'planned']);
+  });
+
+  test('is turned away with advice to come again where too many wait', async () => {
+    const planner = await open({ timeoutMs: 600_000, maxWaiting: 2, threads: 1 });
+    const underWay = Promise.allSettled(
+      [hostileOperation(14), '{ me { id } }', '{ me { name } }'].map((document) =>
+        planner.plan(whole(document)),
+      ),
+    );
+    await expect(planner.plan(whole('{ users { id } }'))).rejects.toMatchObject({
+      code: 'OVERLOADED',
+      status: 503,
+      message: 'Too many operations wait to be planned. Try again in a moment.',
+    });
+    await planner.close();
+    expect((await underWay).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
   });
 
   test("is told from a planner's mistake where the planner stops at a limit of its own", async () => {
@@ -232,7 +282,7 @@ describe('the life of the thread', () => {
   test('rejects what is under way and what waits when it is closed, and leaves no thread', async () => {
     const planner = await open();
     const plans = Promise.allSettled([
-      planner.plan(whole(hostileOperation(18))),
+      planner.plan(whole(hostileOperation(14))),
       planner.plan(whole('{ me { id } }')),
     ]);
     await planner.close();
@@ -247,7 +297,7 @@ describe('the life of the thread', () => {
 
   test('is closed while a thread is being replaced, and leaves none', async () => {
     const planner = await open({ timeoutMs: 200 });
-    await planner.plan(whole(hostileOperation(18))).catch(() => {});
+    await planner.plan(whole(hostileOperation(14))).catch(() => {});
     await planner.close();
     expect(await threadsNamed('tributary-plan')).toBe(0);
   });

@@ -6,17 +6,16 @@ import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
 import { SupergraphRefusedError } from '../../../gateway/supergraph/supergraphRefusedError.ts';
 import { compose, federation } from '../../fixtures/supergraphs/compose.ts';
 import { people } from '../../fixtures/supergraphs/people.ts';
+import { testPlanning } from '../../harness/planningLimits.ts';
 
-const planning = {
-  timeoutMs: 10_000,
-  memoryBytes: 256 * 1024 ** 2,
-  maxEvaluatedPlans: 1_000,
-  pathsLimit: 10_000,
-};
 const opened: Supergraph[] = [];
 
 async function load(sdl: string, urls?: ReadonlyMap<string, string>): Promise<Supergraph> {
-  const supergraph = await loadSupergraph({ sdl, planning, ...(urls === undefined ? {} : { urls }) });
+  const supergraph = await loadSupergraph({
+    sdl,
+    planning: testPlanning,
+    ...(urls === undefined ? {} : { urls }),
+  });
   opened.push(supergraph);
   return supergraph;
 }

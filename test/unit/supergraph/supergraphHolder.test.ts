@@ -10,6 +10,7 @@ import {
 } from '../../../gateway/supergraph/supergraphHolder.ts';
 import { compose, federation } from '../../fixtures/supergraphs/compose.ts';
 import { threadsNamed } from '../../fixtures/supergraphs/threads.ts';
+import { testPlanning } from '../../harness/planningLimits.ts';
 
 const opened: SupergraphHolder[] = [];
 afterEach(async () => {
@@ -222,13 +223,7 @@ describe('a source', () => {
 });
 
 describe('with real planners', () => {
-  const planning = {
-    timeoutMs: 10_000,
-    memoryBytes: 256 * 1024 ** 2,
-    maxEvaluatedPlans: 1_000,
-    pathsLimit: 10_000,
-  };
-  const load = (sdl: string, signal: AbortSignal) => loadSupergraph({ sdl, planning, signal });
+  const load = (sdl: string, signal: AbortSignal) => loadSupergraph({ sdl, planning: testPlanning, signal });
   const version = (field: string, rest = '') =>
     compose([
       { name: 'only', url: 'http://only.test', sdl: `${federation} type Query { ${field}: Int } ${rest}` },
