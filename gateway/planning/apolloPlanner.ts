@@ -2,8 +2,9 @@
 // planner's thread: importing it takes about a tenth of a second, and planning blocks the thread it is on.
 
 import {
-  DEFAULT_SUPPORTED_SUPERGRAPH_FEATURES,
+  NamedSchemaElement,
   operationFromDocument,
+  type Schema,
   Supergraph,
 } from '@apollo/federation-internals';
 import { type PlanNode as ApolloPlanNode, QueryPlanner } from '@apollo/query-planner';
@@ -14,6 +15,7 @@ import type { PlanRequest } from './planner.ts';
 import { toPlannerSupergraph } from './plannerSupergraph.ts';
 import type { QueryPlan } from './queryPlan.ts';
 import { toSubgraphFetches } from './requiredFetches.ts';
+import { type LinkedFeature, refuseFeatures } from './supergraphFeatures.ts';
 
 export interface ApolloPlannerOptions {
   readonly sdl: string;
@@ -31,13 +33,6 @@ export interface ApolloPlanner {
   /** Blocks until the plan is made; throws what the planner throws. */
   plan(request: PlanRequest): QueryPlan;
 }
-
-// A feature that is marked as needed for security or execution refuses the supergraph unless it is listed.
-// `@fromContext` is not in Apollo Gateway's list since its executor has no context rewrites; ours has them.
-const supportedFeatures: ReadonlySet<string> = new Set([
-  ...DEFAULT_SUPPORTED_SUPERGRAPH_FEATURES,
-  'https://specs.apollo.dev/context/v0.1',
-]);
 
 /** Loads a supergraph and makes its planner. Errors: whatever the loader objects to, in its words. */
 export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanner {
@@ -83,10 +78,39 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
 
 /** Where fields got stand-ins, the fields themselves are external without being used: that is no mistake. */
 function build(sdl: string, { isChanged }: { readonly isChanged: boolean }): Supergraph {
-  return Supergraph.build(sdl, {
-    supportedFeatures: new Set(supportedFeatures),
-    validateSupergraph: !isChanged,
-  });
+  // What may be served is for us to say: the loader's list knows neither our rewrites for `@fromContext` nor
+  // that we pass over `@cacheTag`, and a security feature that is not marked as one gets past it.
+  const supergraph = Supergraph.build(sdl, { supportedFeatures: null, validateSupergraph: !isChanged });
+  const refusal = refuseFeatures(listFeatures(supergraph.schema));
+  if (refusal !== undefined) throw new Error(refusal);
+  return supergraph;
+}
+
+/** `@join__directive(name: "federation__cacheTag")` stands for a directive that is not merged into one. */
+function listFeatures(schema: Schema): LinkedFeature[] {
+  const linked = schema.coreFeatures;
+  if (linked === undefined) return [];
+  const coordinates = new Map<string, string[]>();
+  for (const definition of schema.allDirectives()) {
+    const source = linked.sourceFeature(definition);
+    if (source === undefined) continue;
+    const { feature, nameInFeature } = source;
+    const isStandIn = feature.url.name === 'join' && nameInFeature === 'directive';
+    for (const application of definition.applications()) {
+      const name = isStandIn ? application.arguments().name.replace(/^\w+__/, '') : feature.url.name;
+      const { parent } = application;
+      const place = parent instanceof NamedSchemaElement ? parent.coordinate : 'schema';
+      const places = coordinates.get(name);
+      if (places === undefined) coordinates.set(name, [place]);
+      else places.push(place);
+    }
+  }
+  return Array.from(linked.allFeatures(), ({ url, purpose }) => ({
+    identity: url.identity,
+    version: url.version.toString(),
+    isRequired: purpose !== undefined,
+    coordinates: [...new Set(coordinates.get(url.name))],
+  }));
 }
 
 /** What a person needs to find the mistake: the loader's message, with the place for a syntax error. */
