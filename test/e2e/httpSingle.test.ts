@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import { GatewayError } from '../../gateway/errors.ts';
-import { exchange, type RawAnswer, RawConnection } from '../harness/frames.ts';
+import { exchange, type RawAnswer, RawConnection, type RawRequest } from '../harness/frames.ts';
 import { answer, SettableView, sdl, startScripted, supergraphOf } from '../unit/transport/scriptedServer.ts';
 
 const json = { 'content-type': 'application/json' };
@@ -721,6 +721,37 @@ describe('limits', () => {
       });
     }
     expect(server.seen).toEqual([]);
+  });
+
+  test('stop variables that are nested too deep, over POST, GET and in a batch alike', async () => {
+    await using server = await startScripted(undefined, { limits: { depth: 2, batchedOperations: 2 } });
+    const query = 'query ($name: String) { greeting(name: $name) }';
+    const post = (body: unknown): RawRequest => ({ headers: json, body: JSON.stringify(body) });
+    const deep = { query, variables: { name: [{ a: [] }] } };
+    const get: RawRequest = {
+      method: 'GET',
+      path: `/graphql?${new URLSearchParams({ query, variables: JSON.stringify(deep.variables) })}`,
+      headers: { 'apollo-require-preflight': '1' },
+    };
+    for (const request of [post(deep), get, post([{ query: '{ greeting }' }, deep])]) {
+      const answered = await exchange(server.url, request);
+      expect([answered.status, JSON.parse(answered.body)]).toEqual([
+        400,
+        {
+          errors: [
+            {
+              message:
+                'The variable "name" is nested more than 2 levels deep, the most that are allowed (limits.depth).',
+              extensions: { limit: 'depth', value: 3, allowed: 2, code: 'OPERATION_TOO_COMPLEX' },
+            },
+          ],
+        },
+      ]);
+    }
+    expect(server.seen).toEqual([]);
+    expect(
+      (await exchange(server.url, post({ query, variables: { name: 'a', rest: [{ a: 1 }] } }))).status,
+    ).toBe(200);
   });
 
   test('stop texts whose fields take too long to be compared', async () => {

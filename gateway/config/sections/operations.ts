@@ -18,7 +18,7 @@ export const limitsSection = z
     tokens: integer({ min: 1 }).describe('Most lexical tokens in a document.').prefault(10_000),
     depth: integer({ min: 1 })
       .describe(
-        'Most selection sets within each other, fragment spreads expanded: every field with fields of its own is a level, and so is an inline fragment; a spread is not. Lists and objects within arguments may nest as deep.',
+        'Most selection sets within each other, fragment spreads expanded: every field with fields of its own is a level, and so is an inline fragment; a spread is not. Lists and objects within arguments and variables may nest as deep.',
       )
       .prefault(100),
     aliases: integer().describe('Most aliased fields in an operation, fragments expanded.').prefault(200),

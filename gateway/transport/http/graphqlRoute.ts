@@ -38,6 +38,8 @@ export interface GraphQLRouteOptions {
   readonly respond: Respond;
   /** Throws a `Refusal` for a text beyond the limits. */
   readonly checkText: (text: string) => void;
+  /** Throws a `Refusal` for variables beyond the limits. */
+  readonly checkVariables: (variables: unknown) => void;
   readonly bodySize: number;
   /** Most operations in one request; 0 refuses JSON arrays. */
   readonly batchedOperations: number;
@@ -267,11 +269,15 @@ class Exchange {
     const { batchedOperations } = this.#options;
     if (method === 'GET') {
       const parameters = new URLSearchParams(search);
-      this.#checkOperation(parameters.get('query'), () => parseJsonOrNothing(parameters.get('extensions')));
+      this.#checkOperation({
+        query: parameters.get('query'),
+        variables: parseJsonOrNothing(parameters.get('variables')),
+        extensions: parseJsonOrNothing(parameters.get('extensions')),
+      });
       return;
     }
     if (!Array.isArray(body)) {
-      if (isObject(body)) this.#checkOperation(body.query, () => body.extensions);
+      if (isObject(body)) this.#checkOperation(body);
       return;
     }
     if (batchedOperations > 0 && body.length > batchedOperations) {
@@ -281,14 +287,14 @@ class Exchange {
         { code: 'OPERATION_TOO_COMPLEX' },
       );
     }
-    for (const item of body) if (isObject(item)) this.#checkOperation(item.query, () => item.extensions);
+    for (const item of body) if (isObject(item)) this.#checkOperation(item);
   }
 
-  #checkOperation(query: unknown, readExtensions: () => unknown): void {
-    const { apollo, checkText } = this.#options;
+  #checkOperation({ query, variables, extensions }: Readonly<Record<string, unknown>>): void {
+    const { apollo, checkText, checkVariables } = this.#options;
     const text = typeof query === 'string' ? query : undefined;
     if (text !== undefined) checkText(text);
-    const extensions = readExtensions();
+    checkVariables(variables);
     const persisted = isObject(extensions) ? extensions.persistedQuery : undefined;
     checkPersistedQuery(persisted, text);
     if (text !== undefined || !isObject(persisted)) return;

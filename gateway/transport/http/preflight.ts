@@ -31,6 +31,33 @@ export function createPreflight(options: PreflightOptions): (text: string) => vo
   };
 }
 
+/** Makes the check of an operation's variables: throws a `Refusal` where lists and objects nest deeper than in an
+ *  argument. Whatever reads them calls itself for each level, graphql-js first of all. */
+export function createVariablesCheck({
+  depth,
+}: Pick<OperationLimits, 'depth'>): (variables: unknown) => void {
+  return (variables) => {
+    if (typeof variables !== 'object' || variables === null) return;
+    for (const [name, value] of Object.entries(variables)) {
+      if (!isDeeperThan(depth, value)) continue;
+      throw new Refusal(
+        400,
+        `The variable ${JSON.stringify(name)} is nested more than ${depth} levels deep, the most that are allowed (limits.depth).`,
+        { code: 'OPERATION_TOO_COMPLEX', extensions: { limit: 'depth', value: depth + 1, allowed: depth } },
+      );
+    }
+  };
+}
+
+function isDeeperThan(depth: number, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (depth === 0) return true;
+  for (const inner of Array.isArray(value) ? value : Object.values(value)) {
+    if (isDeeperThan(depth - 1, inner)) return true;
+  }
+  return false;
+}
+
 function findExceeded(text: string, limits: OperationLimits): ExceededLimit | undefined {
   const exceeded = findExceededTextLimit(text, limits);
   if (exceeded !== undefined) return exceeded;

@@ -14,7 +14,7 @@ import { createGraphQLRoute } from './graphqlRoute.ts';
 import { addHealthRoutes, type UnreadyReason } from './healthRoutes.ts';
 import { InFlightRequests } from './inFlight.ts';
 import { KnownOperations } from './knownOperations.ts';
-import { createPreflight } from './preflight.ts';
+import { createPreflight, createVariablesCheck } from './preflight.ts';
 import type { TransportLog } from './transportLog.ts';
 
 export interface HttpServerOptions {
@@ -93,6 +93,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     known,
     respond: options.respond,
     checkText: createPreflight({ limits, rememberedCharacters: options.rememberedCharacters }),
+    checkVariables: createVariablesCheck(limits),
     bodySize: limits.bodySize,
     batchedOperations: limits.batchedOperations,
     bufferSize: options.bufferSize,
