@@ -5,6 +5,7 @@ import { explainOperation } from './explain.ts';
 import { createOverrideDecisions } from './operation/overrideDecision.ts';
 import { Preparer } from './operation/prepare.ts';
 import { Pipeline } from './pipeline.ts';
+import { listOverrideLabels } from './planning/overrideLabels.ts';
 import { planningLimits } from './planning/planningLimits.ts';
 import { createRequestScopes } from './requestScopes.ts';
 import { createHttpSubgraphClient } from './subgraph-client/httpSubgraphClient.ts';
@@ -76,6 +77,14 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
     const absent = absentSubgraphs(config, supergraph);
     if (absent.length > 0) {
       logger.warn({ absent, subgraphs }, 'The configuration has subgraphs that the supergraph does not have');
+    }
+    const labels = listOverrideLabels(supergraph.overrides);
+    const unused = Object.keys(config.override.labels).filter((label) => !labels.includes(label));
+    if (unused.length > 0) {
+      logger.warn(
+        { unused, labels },
+        'The configuration has labels of @override that the supergraph does not have',
+      );
     }
   });
 

@@ -1,0 +1,190 @@
+import { FEDERATION_VERSIONS } from '@apollo/federation-internals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { pino } from 'pino';
+import { type InlineGateway, type InlineSubgraph, startInlineGateway } from '../harness/inlineGateway.ts';
+
+const latest = String(FEDERATION_VERSIONS.latest().version);
+
+const linkOf = (version: string, ...directives: string[]): string =>
+  `extend schema @link(url: "https://specs.apollo.dev/federation/${version}", import: ${JSON.stringify(directives)})\n`;
+
+describe('a supergraph with directives that need nothing from a gateway', () => {
+  let gateway: InlineGateway;
+
+  beforeAll(async () => {
+    const link = `${linkOf(latest, '@key', '@tag', '@inaccessible', '@cost', '@listSize', '@cacheTag', '@composeDirective')}
+      extend schema
+        @link(url: "https://hints.test/hint/v1.0", import: ["@hint"])
+        @composeDirective(name: "@hint")
+      directive @hint(text: String) repeatable on FIELD_DEFINITION | OBJECT | ENUM_VALUE | ARGUMENT_DEFINITION
+      directive @loud(times: Int) on FIELD
+    `;
+    gateway = await startInlineGateway({
+      config: { security: { introspection: true } },
+      subgraphs: [
+        {
+          name: 'products',
+          link,
+          sdl: `
+            type Query {
+              products(first: Int = 2 @hint(text: "few") @cost(weight: 3)): [Product!]!
+                @hint(text: "shelf") @listSize(slicingArguments: ["first"]) @cost(weight: 7)
+                @cacheTag(format: "shelf")
+            }
+            type Product @key(fields: "id") @hint(text: "thing") @tag(name: "shop") @cost(weight: 2)
+              @cacheTag(format: "product-{$key.id}") {
+              id: ID!
+              name: String @tag(name: "shop")
+              secret: String @inaccessible
+              kind: Kind
+            }
+            enum Kind { PAN @hint(text: "flat") POT }
+          `,
+          resolvers: {
+            Query: { products: () => [{ id: '1', name: 'Pan', kind: 'PAN' }] },
+          },
+        },
+        {
+          name: 'stock',
+          link,
+          sdl: `
+            type Product @key(fields: "id") @hint(text: "in store") { id: ID! left: Int @hint(text: "now") }
+          `,
+          resolvers: { Product: { left: ({ id }: never) => Number(id) * 10 } },
+        },
+      ],
+    });
+  });
+  afterAll(() => gateway.close());
+
+  test('is served, over several subgraphs and deferred', async () => {
+    const query = '{ products { name kind left } }';
+    const product = { name: 'Pan', kind: 'PAN', left: 10 };
+    expect((await gateway.ask(query)).body).toEqual({ data: { products: [product] } });
+    await using answer = await gateway.defer('{ products { name ... @defer { left } } }');
+    expect(await answer.rest()).toEqual([
+      { data: { products: [{ name: 'Pan' }] }, hasNext: true },
+      { incremental: [{ data: { left: 10 }, path: ['products', 0] }], hasNext: false },
+    ]);
+  });
+
+  test('shows clients neither the directives of the schema nor what is inaccessible', async () => {
+    const { body } = await gateway.ask(
+      '{ __schema { directives { name } types { name } } __type(name: "Product") { fields { name } } }',
+    );
+    const { __schema, __type } = body.data as Record<string, { [key: string]: { name: string }[] }>;
+    const namesOf = (list: readonly { name: string }[] = []) => list.map(({ name }) => name).sort();
+    expect(namesOf(__schema?.directives)).toEqual([
+      'defer',
+      'deprecated',
+      'include',
+      'loud',
+      'oneOf',
+      'skip',
+      'specifiedBy',
+    ]);
+    expect(namesOf(__schema?.types).filter((name) => !name.startsWith('__'))).toEqual([
+      'Boolean',
+      'ID',
+      'Int',
+      'Kind',
+      'Product',
+      'Query',
+      'String',
+    ]);
+    expect(namesOf(__type?.fields)).toEqual(['id', 'kind', 'left', 'name']);
+  });
+
+  test('hands on the directives of operations that every subgraph knows', async () => {
+    const { body } = await gateway.ask('query ($n: Int) { products { name @loud(times: $n) left @loud } }', {
+      variables: { n: 3 },
+    });
+    expect(body).toEqual({ data: { products: [{ name: 'Pan', left: 10 }] } });
+    expect(gateway.subgraph('products').calls.at(-1)).toMatchObject({
+      query: expect.stringMatching(/name ?@loud\(times: ?\$n\)/),
+      variables: { n: 3 },
+    });
+    expect(gateway.subgraph('stock').calls.at(-1)?.query).toMatch(/left ?@loud/);
+  });
+});
+
+test('entities cross subgraphs of every version of Federation', async () => {
+  const versions = FEDERATION_VERSIONS.versions().map(String);
+  const nameOf = (version: string) => version.replace('.', '_');
+  const subgraphs: InlineSubgraph[] = versions.map((version, index) => ({
+    name: nameOf(version),
+    link: linkOf(version, '@key', '@shareable'),
+    sdl: `
+      type Query { ${index === 0 ? 'thing: Thing' : `from_${nameOf(version)}: Thing`} }
+      type Thing @key(fields: "id") { id: ID! ${nameOf(version)}: String both: Int @shareable }
+    `,
+    resolvers: {
+      Query: { [index === 0 ? 'thing' : `from_${nameOf(version)}`]: () => ({ id: 'x' }) },
+      Thing: { [nameOf(version)]: ({ id }: never) => `${version} ${id}`, both: () => 1 },
+    },
+  }));
+  // Federation 1: no link at all.
+  subgraphs.push({
+    name: 'one',
+    link: '',
+    sdl: 'extend type Thing @key(fields: "id") { id: ID! @external one: String }',
+    resolvers: { Thing: { one: ({ id }: never) => `v1 ${id}` } },
+  });
+  await using gateway = await startInlineGateway({ subgraphs });
+  const { body } = await gateway.ask(`{ thing { one ${versions.map(nameOf).join(' ')} both } }`);
+  expect(body).toEqual({
+    data: {
+      thing: {
+        one: 'v1 x',
+        ...Object.fromEntries(versions.map((version) => [nameOf(version), `${version} x`])),
+        both: 1,
+      },
+    },
+  });
+});
+
+test('a supergraph that asks for what is not done is refused, and says so wherever one looks', async () => {
+  const lines: { level: number; reason?: string; msg: string }[] = [];
+  await using gateway = await startInlineGateway({
+    parts: { logger: pino({ base: null }, { write: (line) => lines.push(JSON.parse(line)) }) },
+    subgraphs: [
+      {
+        name: 'accounts',
+        link: linkOf('v2.5', '@authenticated'),
+        sdl: 'type Query { me: String @authenticated }',
+      },
+    ],
+  });
+  const reason =
+    '@authenticated is not enforced by this version of Tributary: everyone could read what it guards. It stands at Query.me. Let the subgraphs check access themselves and compose without the directive, or compose without these parts of the schema.';
+  const readiness = await fetch(new URL('/health/ready', gateway.url));
+  expect([readiness.status, await readiness.json()]).toEqual([
+    503,
+    { status: 'not ready', reasons: [{ code: 'SUPERGRAPH_UNAVAILABLE', message: reason }] },
+  ]);
+  const supergraph = await fetch(new URL('/supergraph', gateway.adminUrl));
+  expect(await supergraph.json()).toEqual({ supergraph: null, lastRefusal: reason });
+  expect(lines.filter(({ level }) => level === 50)).toEqual([
+    expect.objectContaining({ reason, msg: 'No new supergraph is used' }),
+  ]);
+  expect((await gateway.ask('{ me }')).status).toBe(503);
+});
+
+test('labels in the configuration that the supergraph does not have are warned about', async () => {
+  const lines: { level: number }[] = [];
+  await using _gateway = await startInlineGateway({
+    config: { override: { labels: { beta: true, gone: 5 } } },
+    parts: { logger: pino({ base: null }, { write: (line) => lines.push(JSON.parse(line)) }) },
+    subgraphs: [
+      { name: 'old', sdl: 'type Query { a: Int b: Int }' },
+      { name: 'new', sdl: 'type Query { a: Int @override(from: "old", label: "beta") }' },
+    ],
+  });
+  expect(lines.filter(({ level }) => level === 40)).toEqual([
+    expect.objectContaining({
+      unused: ['gone'],
+      labels: ['beta'],
+      msg: 'The configuration has labels of @override that the supergraph does not have',
+    }),
+  ]);
+});
