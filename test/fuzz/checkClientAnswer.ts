@@ -1,0 +1,63 @@
+import { MultipartReader, mergePayloads } from '../harness/frames.ts';
+import type { ClientCase } from './clientRequests.ts';
+import type { BytesAnswer } from './exchangeBytes.ts';
+
+const statuses = new Set([200, 400, 405, 406, 413, 415, 431]);
+/** What node:http answers by itself where HTTP is broken: 204 and 417 belong to OPTIONS and `expect`. */
+const statusesOfHttp = new Set([...statuses, 204, 417]);
+
+/** Codes that stand for a fault of the gateway or of a subgraph: neither has one here. */
+const faults = new Set(['INTERNAL_SERVER_ERROR', 'PLANNING_FAILED', 'SUPERGRAPH_UNAVAILABLE']);
+
+/** Traces of values that nobody meant to show, and of the inside. */
+const leaks =
+  /[Ii]nternal server error|undefined|\[object Object|\bNaN\b|node_modules|\.[jt]s:\d|is not a function|Cannot read|Apollo[ A-Z]/;
+
+/** Why a client could not work with the answer; `undefined` where it could. */
+export function findAnswerProblem(request: ClientCase, answer: BytesAnswer): string | undefined {
+  const { status, headers, body } = answer;
+  if (request.isBrokenHttp && (status === undefined || body === '')) {
+    return status === undefined || statusesOfHttp.has(status) ? undefined : `status ${status}`;
+  }
+  if (status === undefined) return 'no answer';
+  if (!statuses.has(status)) return `status ${status}: ${body}`;
+  if (!answer.isWhole) return 'the body breaks off';
+  try {
+    if (headers.get('content-type')?.startsWith('multipart/mixed')) {
+      const reader = new MultipartReader();
+      const merged = mergePayloads(reader.read(body));
+      reader.assertClosed();
+      return problemOfResult(status, merged);
+    }
+    const json: unknown = JSON.parse(body);
+    if (!Array.isArray(json)) return problemOfResult(status, json);
+    // One status for all: data may stand beside another operation's refusal.
+    return json.map((result) => problemOfResult(200, result)).find((problem) => problem !== undefined);
+  } catch (error) {
+    return `${String(error)}: ${body}`;
+  }
+}
+
+function problemOfResult(status: number, result: unknown): string | undefined {
+  if (typeof result !== 'object' || result === null) return `no result: ${JSON.stringify(result)}`;
+  const strange = Object.keys(result).filter((key) => !['data', 'errors', 'extensions'].includes(key));
+  if (strange.length > 0) return `unexpected ${strange.join()}`;
+  const { data, errors } = result as { data?: unknown; errors?: unknown };
+  if (data === undefined && errors === undefined) return 'neither data nor errors';
+  if (data !== undefined && status !== 200) return `data with status ${status}`;
+  if (errors === undefined) return undefined;
+  if (!Array.isArray(errors) || errors.length === 0) return `errors: ${JSON.stringify(errors)}`;
+  return errors.map(problemOfError).find((problem) => problem !== undefined);
+}
+
+function problemOfError(error: unknown): string | undefined {
+  const { message, extensions } = error as { message?: unknown; extensions?: Record<string, unknown> };
+  const shown = JSON.stringify(error).slice(0, 500);
+  if (typeof message !== 'string' || message.length < 10) return `no message: ${shown}`;
+  const own = message.replace(/"[^"]*"/g, '""');
+  if (leaks.test(own)) return `a message that says too much: ${shown}`;
+  const code = extensions?.code;
+  if (typeof code !== 'string' || faults.has(code)) return `a code that does not help: ${shown}`;
+  if (code === 'OPERATION_TOO_COMPLEX' && !/\d|planning|planned/.test(message)) return `no limit: ${shown}`;
+  return undefined;
+}
