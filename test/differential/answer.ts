@@ -8,6 +8,8 @@ export type Path = readonly (string | number)[];
 export interface Answer {
   readonly data: Json | undefined;
   readonly errors: readonly GraphQLFormattedError[];
+  /** Of a monolith: messages that a gateway may have besides, for what it asks without the client's asking. */
+  readonly hidden?: ReadonlySet<string>;
 }
 
 /** `__proto__` and `constructor` are names like any other in GraphQL and in JSON, but not in merging and comparing

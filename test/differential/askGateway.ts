@@ -5,6 +5,7 @@ import { type Answer, type Json, readable, readJson } from './answer.ts';
 export interface Trial {
   readonly source: string;
   readonly variables: Readonly<Record<string, unknown>>;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export type DeferFormat = 'deferSpec=20220824' | 'incrementalSpec=v0.2';
@@ -39,10 +40,10 @@ export async function askIncrementally(
   return { payloads, merged: toAnswer(mergePayloads(payloads)) };
 }
 
-async function send(url: string, { source, variables }: Trial, accept: string): Promise<string> {
+async function send(url: string, { source, variables, headers }: Trial, accept: string): Promise<string> {
   const response = await fetch(url, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', accept, authorization: `Demo ${viewerId}` },
+    headers: { 'content-type': 'application/json', accept, authorization: `Demo ${viewerId}`, ...headers },
     body: JSON.stringify({ query: source, variables }),
   });
   return await response.text();

@@ -3,7 +3,7 @@ import { parse } from 'graphql';
 import { createRandom } from '../../subgraphs/shared/random.ts';
 import type { TestGateway } from '../harness/gateway.ts';
 import { deferFormats } from './askGateway.ts';
-import { Monolith } from './askMonolith.ts';
+import { DemoMonolith } from './askMonolith.ts';
 import { startGatewayUnderTest } from './gatewayUnderTest.ts';
 import { listPlaces, pickDefers, placeDefers } from './placeDefers.ts';
 import { type DemoOperation, readDemoOperations } from './readDemoOperations.ts';
@@ -39,7 +39,7 @@ beforeAll(async () => {
 afterAll(() => gateway.close());
 
 describe('queries with @defer merge to the answer without it', () => {
-  const monolith = new Monolith();
+  const monolith = new DemoMonolith();
 
   test.each(
     operations.filter(({ kind }) => kind === 'query').map((operation, seed) => ({ ...operation, seed })),
@@ -56,7 +56,7 @@ describe('queries with @defer merge to the answer without it', () => {
 
 describe('mutations with @defer merge to the answer without it', () => {
   // Gateway and monolith carry out the same mutations in the same order, so that their data stay equal.
-  const monolith = new Monolith();
+  const monolith = new DemoMonolith();
 
   test.each(
     operations.filter(({ kind }) => kind === 'mutation').map((operation, seed) => ({ ...operation, seed })),

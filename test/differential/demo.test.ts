@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { TestGateway } from '../harness/gateway.ts';
-import { Monolith } from './askMonolith.ts';
+import { DemoMonolith } from './askMonolith.ts';
 import { startGatewayUnderTest } from './gatewayUnderTest.ts';
 import { readDemoOperations } from './readDemoOperations.ts';
 import { tryWhole } from './trials.ts';
@@ -9,7 +9,7 @@ const operations = readDemoOperations();
 
 describe('queries', () => {
   let gateway: TestGateway;
-  const monolith = new Monolith();
+  const monolith = new DemoMonolith();
   beforeAll(async () => {
     gateway = await startGatewayUnderTest();
   });
@@ -28,7 +28,7 @@ describe('mutations', () => {
     'the gateway carries out $name, on fresh data, as a monolith does',
     async (operation) => {
       await using gateway = await startGatewayUnderTest();
-      expect(await tryWhole(gateway.url, new Monolith(), operation)).toBeUndefined();
+      expect(await tryWhole(gateway.url, new DemoMonolith(), operation)).toBeUndefined();
     },
   );
 });

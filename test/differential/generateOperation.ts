@@ -31,14 +31,31 @@ import {
   validate,
 } from 'graphql';
 import { createRandom, type Random } from '../../subgraphs/shared/random.ts';
-import { argumentValues } from './argumentValues.ts';
 import type { Trial } from './askGateway.ts';
 
-/** A valid query over the schema, the same for the same seed. */
-export function generateOperation(schema: GraphQLSchema, seed: number): Trial {
+export interface OperationOptions {
+  readonly kind?: 'query' | 'mutation';
+  /** By `Type.field(argument`, by `Input.field`, or by name alone. Lists are of their elements. */
+  readonly argumentValues?: Readonly<Record<string, readonly unknown[]>>;
+  /** Whether nullable arguments without values of their own are null at times. */
+  readonly withNulls?: boolean;
+  /** Names that a gateway could take for something else, besides those that are so in every graph. */
+  readonly aliases?: readonly string[];
+  /** How often a field that is drawn is taken; by `Type.field`. */
+  readonly rarity?: Readonly<Record<string, number>>;
+  /** An operation has either the one field or the others under their own names. */
+  readonly apart?: { readonly field: string; readonly others: readonly string[] };
+}
+
+/** A valid operation over the schema, the same for the same seed and options. */
+export function generateOperation(
+  schema: GraphQLSchema,
+  seed: number,
+  options: OperationOptions = {},
+): Trial {
   const random = createRandom(seed);
   for (;;) {
-    const trial = new Generator(schema, random).generate();
+    const trial = new Generator(schema, random, options).generate();
     // Fields of one response name may meet in ways that the generator does not foresee.
     if (validate(schema, parse(trial.source)).length === 0) return trial;
   }
@@ -52,21 +69,19 @@ const nastyAliases = [
   'hasOwnProperty',
   '__typename',
   'id',
-  'upc',
-  'code',
-  'slug',
-  'username',
   'name',
-  'product',
-  'warehouse',
-  'price',
-  'averageRating',
-  'brand',
   '_entities',
   '_e0',
   'representations',
   '_alias_4_name_id',
 ];
+
+const scalarValues: Readonly<Record<string, readonly unknown[]>> = {
+  Int: [0, 1, 7, -3],
+  Float: [0.5, 2, -1.25],
+  String: ['', 'x', 'ü "quoted"'],
+  ID: ['1', 'x'],
+};
 
 /** What one selection set and the fragments in it have taken: response names, each with its field. */
 type Scope = Map<string, { readonly field: string; readonly inner: Scope }>;
@@ -80,32 +95,37 @@ interface VariableDefinition {
 class Generator {
   readonly #schema: GraphQLSchema;
   readonly #random: Random;
+  readonly #options: OperationOptions;
+  readonly #aliases: readonly string[];
   readonly #definitions: VariableDefinition[] = [];
   readonly #variables: Record<string, unknown> = {};
   readonly #fragments: { readonly name: string; readonly type: GraphQLCompositeType; text: string }[] = [];
-  /** The planner merges fields by response name and takes no heed of arguments, so that `price` and `weight` with
-   *  arguments of their own spoil what `shippingEstimate` requires: a known wrong case, with fixtures of its own.
-   *  An operation has either the one or the others under their own names. */
-  readonly #estimates: boolean;
+  /** Whether this operation may have the field that is kept apart from others. */
+  readonly #hasApart: boolean;
   /** Fields that may still be added. */
   #left: number;
 
-  constructor(schema: GraphQLSchema, random: Random) {
+  constructor(schema: GraphQLSchema, random: Random, options: OperationOptions) {
     this.#schema = schema;
     this.#random = random;
-    this.#estimates = random.chance(0.4);
+    this.#options = options;
+    this.#aliases = [...nastyAliases, ...(options.aliases ?? [])];
+    this.#hasApart = random.chance(0.4);
     this.#left = random.integer(5, 45);
   }
 
   generate(): Trial {
-    const root = this.#schema.getQueryType() as GraphQLCompositeType;
+    const { kind = 'query' } = this.#options;
+    const root = (
+      kind === 'query' ? this.#schema.getQueryType() : this.#schema.getMutationType()
+    ) as GraphQLCompositeType;
     const body = print(this.#set(root, 0, new Map()));
     const fragments = this.#fragments.map(({ text }) => text);
     const definitions = this.#definitions.map(
       ({ name, type, fallback }) =>
         `$${name}: ${type}${fallback === undefined ? '' : ` = ${print(fallback)}`}`,
     );
-    const head = definitions.length === 0 ? 'query Generated' : `query Generated(${definitions.join(', ')})`;
+    const head = `${kind} Generated${definitions.length === 0 ? '' : `(${definitions.join(', ')})`}`;
     return { source: [`${head} ${body}`, ...fragments].join('\n\n'), variables: this.#variables };
   }
 
@@ -156,9 +176,10 @@ class Generator {
   }
 
   #isWanted(type: GraphQLCompositeType, field: GraphQLField<unknown, unknown>, depth: number): boolean {
-    if (!this.#estimates && field.name === 'shippingEstimate') return false;
-    // Root fields without a bound on their size, and with it on that of the answer.
-    if (type.name === 'Query' && field.name === 'warehouses') return this.#random.chance(0.3);
+    const { apart, rarity } = this.#options;
+    if (!this.#hasApart && field.name === apart?.field) return false;
+    const chance = rarity?.[`${type.name}.${field.name}`];
+    if (chance !== undefined && !this.#random.chance(chance)) return false;
     return depth < 6 || !isCompositeType(getNamedType(field.type));
   }
 
@@ -169,10 +190,10 @@ class Generator {
     scope: Scope,
   ): string {
     const random = this.#random;
-    const mustAlias = this.#estimates && (field.name === 'price' || field.name === 'weight');
+    const mustAlias = this.#hasApart && (this.#options.apart?.others.includes(field.name) ?? false);
     const own = 'getFields' in type ? Object.keys(type.getFields()) : [];
     const wanted = random.chance(0.3)
-      ? random.pick(random.chance(0.5) ? nastyAliases : [...own, `my_${field.name}`])
+      ? random.pick(random.chance(0.5) ? this.#aliases : [...own, `my_${field.name}`])
       : field.name;
     const name = mustAlias && wanted === field.name ? `plain_${field.name}` : wanted;
     const taken = scope.get(name);
@@ -294,9 +315,17 @@ class Generator {
     return astFromValue(this.#plain(place, name, type), type) as ValueNode;
   }
 
-  #plain(place: string, name: string, type: GraphQLInputType): unknown {
+  #plain(
+    place: string,
+    name: string,
+    type: GraphQLInputType,
+    mayBeNull: boolean = this.#options.withNulls ?? false,
+  ): unknown {
     const random = this.#random;
-    if (isNonNullType(type)) return this.#plain(place, name, type.ofType);
+    if (isNonNullType(type)) return this.#plain(place, name, type.ofType, false);
+    const { argumentValues = {} } = this.#options;
+    const values = argumentValues[place] ?? argumentValues[name];
+    if (mayBeNull && values === undefined && random.chance(0.15)) return null;
     if (isListType(type)) {
       return Array.from({ length: random.integer(0, 3) }, () => this.#plain(place, name, type.ofType));
     }
@@ -310,9 +339,9 @@ class Generator {
     }
     if (isEnumType(type)) return random.pick(type.getValues()).name;
     if (type.name === 'Boolean') return random.chance(0.5);
-    const values = argumentValues[place] ?? argumentValues[name];
-    if (values === undefined) throw new Error(`argumentValues.ts has nothing for ${place}`);
-    return random.pick(values);
+    const found = values ?? scalarValues[type.name];
+    if (found === undefined) throw new Error(`There are no values for ${place}`);
+    return random.pick(found);
   }
 
   #inputFields(type: Extract<GraphQLInputType, { getFields(): unknown }>): readonly GraphQLInputField[] {

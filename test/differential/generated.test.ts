@@ -3,7 +3,8 @@ import { parse } from 'graphql';
 import { createRandom } from '../../subgraphs/shared/random.ts';
 import type { TestGateway } from '../harness/gateway.ts';
 import { deferFormats } from './askGateway.ts';
-import { Monolith } from './askMonolith.ts';
+import { DemoMonolith } from './askMonolith.ts';
+import { demoOperations } from './demoOperations.ts';
 import { startGatewayUnderTest } from './gatewayUnderTest.ts';
 import { generateOperation } from './generateOperation.ts';
 import { pickDefers } from './placeDefers.ts';
@@ -15,7 +16,7 @@ const firstSeed = Number(process.env.DIFFERENTIAL_SEED ?? 1);
 const count = Number(process.env.DIFFERENTIAL_COUNT ?? 300);
 const seeds = Array.from({ length: count }, (_, index) => firstSeed + index);
 
-const monolith = new Monolith();
+const monolith = new DemoMonolith();
 let gateway: TestGateway;
 beforeAll(async () => {
   gateway = await startGatewayUnderTest();
@@ -31,7 +32,9 @@ test(
   `${count} generated operations from seed ${firstSeed} on are answered as a monolith does`,
   async () => {
     const problems = await runTrials(seeds, (seed) =>
-      find(seed, () => tryWhole(gateway.url, monolith, generateOperation(monolith.schema, seed))),
+      find(seed, () =>
+        tryWhole(gateway.url, monolith, generateOperation(monolith.schema, seed, demoOperations)),
+      ),
     );
     expect(problems).toEqual([]);
   },
@@ -45,7 +48,7 @@ test(
       seeds.flatMap((seed) => deferFormats.map((format) => ({ seed, format }))),
       ({ seed, format }) =>
         find(seed, () => {
-          const whole = generateOperation(monolith.schema, seed);
+          const whole = generateOperation(monolith.schema, seed, demoOperations);
           const { source, variables } = pickDefers(parse(whole.source), createRandom(seed), 6);
           const trial = { source, variables: { ...whole.variables, ...variables }, whole };
           return tryDeferred(gateway.url, monolith, trial, format);

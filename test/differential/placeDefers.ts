@@ -1,6 +1,8 @@
 import {
+  type ArgumentNode,
   type DirectiveNode,
   type DocumentNode,
+  type FieldNode,
   type InlineFragmentNode,
   Kind,
   type OperationDefinitionNode,
@@ -100,7 +102,7 @@ function transform(document: DocumentNode, choose: (kind: PlaceKind) => Defer | 
         const alone = mayDefer && !isAlone ? choose('selection') : undefined;
         const repeated = mayDefer ? choose('repeat') : undefined;
         const kept = alone === undefined ? inner : deferred([inner], alone);
-        return repeated === undefined ? [kept] : [kept, deferred([inner], repeated)];
+        return repeated === undefined ? [kept] : [kept, deferred([withoutLabels(inner)], repeated)];
       }
       const own = mayDefer ? choose('fragment') : undefined;
       const inner =
@@ -113,6 +115,17 @@ function transform(document: DocumentNode, choose: (kind: PlaceKind) => Defer | 
     });
     return { ...set, selections: around === undefined ? selections : [deferred(selections, around)] };
   }
+}
+
+/** A label may stand once in a document. */
+function withoutLabels(node: FieldNode): FieldNode {
+  return visit(node, {
+    [Kind.ARGUMENT]: (argument: ArgumentNode, _key, _parent, _path, ancestors) => {
+      const directiveNode = ancestors.at(-1) as DirectiveNode | undefined;
+      const isLabel = directiveNode?.kind === Kind.DIRECTIVE && directiveNode.name.value === 'defer';
+      return isLabel && argument.name.value === 'label' ? null : undefined;
+    },
+  });
 }
 
 function deferred(selections: readonly SelectionNode[], defer: Defer): InlineFragmentNode {

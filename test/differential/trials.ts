@@ -1,10 +1,16 @@
 import { type GraphQLSchema, parse, validate } from 'graphql';
 import type { Answer } from './answer.ts';
 import { askGateway, askIncrementally, type DeferFormat, type Trial } from './askGateway.ts';
-import type { Monolith } from './askMonolith.ts';
 import { findPayloadProblem } from './checkPayloads.ts';
 import { findDifference } from './compareAnswers.ts';
 import { findDeferredDifference } from './compareDeferred.ts';
+
+/** What is right. */
+export interface Monolith {
+  ask(trial: Trial): Promise<Answer>;
+  /** The data as it was before any null went up to a parent: of the same type system without non-null types. */
+  askWithoutPropagation(trial: Trial): Promise<Answer['data']>;
+}
 
 /** An operation with `@defer`, and the same without. */
 export interface DeferTrial extends Trial {

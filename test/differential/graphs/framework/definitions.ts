@@ -1,0 +1,267 @@
+import {
+  type ConstDirectiveNode,
+  type DocumentNode,
+  type FieldDefinitionNode,
+  Kind,
+  parse,
+  type SelectionSetNode,
+  type TypeNode,
+  valueFromASTUntyped,
+} from 'graphql';
+import type { GraphSubgraph } from './graph.ts';
+
+/** A field as one subgraph has it. */
+export interface FieldPlace {
+  readonly subgraph: string;
+  /** Its type's name there: that of the interface with `@interfaceObject`. */
+  readonly typeName: string;
+  readonly node: FieldDefinitionNode;
+  readonly isExternal: boolean;
+  readonly isOverridden: boolean;
+  readonly requires: SelectionSetNode | undefined;
+  /** Arguments that `@fromContext` sets. */
+  readonly fromContext: readonly FromContext[];
+}
+
+export interface FromContext {
+  readonly argument: string;
+  /** What is selected of the nearest object of each type that sets the context. */
+  readonly selections: ReadonlyMap<string, SelectionSetNode>;
+}
+
+export interface Key {
+  readonly selection: SelectionSetNode;
+  readonly isResolvable: boolean;
+}
+
+/** What the subgraphs' SDL says, by subgraph and by type: as much of federation as a graph's monolith needs. */
+export class Definitions {
+  readonly places: readonly FieldPlace[];
+  /** Type names of each kind, by subgraph. */
+  readonly abstractTypes: ReadonlyMap<string, readonly string[]>;
+  readonly #documents: ReadonlyMap<string, DocumentNode>;
+  readonly #placesOf = new Map<string, FieldPlace[]>();
+  readonly #answering = new Map<string, readonly FieldPlace[]>();
+  readonly #keys = new Map<string, Key[]>();
+  readonly #supertypes = new Map<string, Set<string>>();
+  readonly #interfaceObjects = new Set<string>();
+  readonly #contexts = new Map<string, Set<string>>();
+  /** `subgraph field` where a field of that name stands in a key or in `@provides`. */
+  readonly #reachable = new Set<string>();
+
+  constructor(subgraphs: readonly GraphSubgraph[]) {
+    this.#documents = new Map(subgraphs.map(({ name, sdl }) => [name, parse(sdl, { noLocation: true })]));
+    const abstractTypes = new Map<string, string[]>();
+    for (const [subgraph, document] of this.#documents) {
+      const own: string[] = [];
+      abstractTypes.set(subgraph, own);
+      for (const type of document.definitions) {
+        if (!('name' in type) || type.name === undefined) continue;
+        const typeName = type.name.value;
+        if (type.kind.startsWith('Union') || type.kind.startsWith('Interface')) own.push(typeName);
+        if ('types' in type) {
+          for (const member of type.types ?? []) this.#addSupertype(member.name.value, typeName);
+        }
+        if (!('interfaces' in type)) continue;
+        for (const { name } of type.interfaces ?? []) this.#addSupertype(typeName, name.value);
+        this.#readTypeDirectives(subgraph, typeName, type.directives ?? []);
+        for (const field of type.fields ?? []) {
+          for (const set of selectionsOf(field.directives, 'provides', 'fields')) {
+            for (const name of fieldNames(set)) this.#reachable.add(`${subgraph} ${name}`);
+          }
+        }
+      }
+    }
+    this.abstractTypes = abstractTypes;
+    this.places = [...this.#documents].flatMap(([subgraph, document]) =>
+      this.#listPlaces(subgraph, document),
+    );
+    for (const place of this.places) {
+      const coordinate = `${place.typeName}.${place.node.name.value}`;
+      const known = this.#placesOf.get(coordinate) ?? [];
+      this.#placesOf.set(coordinate, known);
+      known.push(place);
+    }
+  }
+
+  /** By which references to the type can be found in the subgraph. */
+  keys(subgraph: string, typeName: string): readonly Key[] {
+    return this.#keys.get(`${subgraph} ${typeName}`) ?? [];
+  }
+
+  /** Where a field of objects of that type has a resolver. */
+  answering(typeName: string, fieldName: string): readonly FieldPlace[] {
+    const coordinate = `${typeName}.${fieldName}`;
+    let found = this.#answering.get(coordinate);
+    if (found === undefined) {
+      found = this.#everywhere(typeName, fieldName).filter(
+        ({ isExternal, isOverridden }) => !isExternal && !isOverridden,
+      );
+      this.#answering.set(coordinate, found);
+    }
+    return found;
+  }
+
+  /** As the first subgraph that has the field declares it. */
+  declaration(typeName: string, fieldName: string): FieldDefinitionNode {
+    const place = this.answering(typeName, fieldName)[0] ?? this.#everywhere(typeName, fieldName)[0];
+    if (place === undefined) throw new Error(`No subgraph has ${typeName}.${fieldName}`);
+    return place.node;
+  }
+
+  /** Whether objects of the type are of the other type too. */
+  isA(typeName: string, other: string): boolean {
+    return typeName === other || (this.#supertypes.get(typeName)?.has(other) ?? false);
+  }
+
+  /** Interfaces and unions that the type belongs to in any subgraph. */
+  supertypes(typeName: string): Iterable<string> {
+    return this.#supertypes.get(typeName) ?? [];
+  }
+
+  /** Types whose objects are of that type. */
+  subtypes(typeName: string): string[] {
+    return [...this.#supertypes].flatMap(([name, supertypes]) => (supertypes.has(typeName) ? [name] : []));
+  }
+
+  /** Whether it is part of a key anywhere: without it nothing can be joined. */
+  isKeyField(fieldName: string): boolean {
+    return [...this.#keys.values()].some((keys) =>
+      keys.some(({ selection }) => fieldNames(selection).has(fieldName)),
+    );
+  }
+
+  /** Whether a subgraph may be asked for the field although it is external there. */
+  isReachable({ subgraph, node }: FieldPlace): boolean {
+    return this.#reachable.has(`${subgraph} ${node.name.value}`);
+  }
+
+  #everywhere(typeName: string, fieldName: string): FieldPlace[] {
+    const own = this.#placesOf.get(`${typeName}.${fieldName}`) ?? [];
+    const throughInterfaces = [...this.supertypes(typeName)].flatMap((supertype) =>
+      (this.#placesOf.get(`${supertype}.${fieldName}`) ?? []).filter(({ subgraph }) =>
+        this.#interfaceObjects.has(`${subgraph} ${supertype}`),
+      ),
+    );
+    return [...own, ...throughInterfaces];
+  }
+
+  #addSupertype(typeName: string, supertype: string): void {
+    this.#supertypes.set(typeName, (this.#supertypes.get(typeName) ?? new Set()).add(supertype));
+  }
+
+  #readTypeDirectives(subgraph: string, typeName: string, directives: readonly ConstDirectiveNode[]): void {
+    for (const directive of directives) {
+      const argument = (name: string): unknown => argumentOf(directive, name);
+      if (directive.name.value === 'interfaceObject') this.#interfaceObjects.add(`${subgraph} ${typeName}`);
+      if (directive.name.value === 'context') {
+        const name = String(argument('name'));
+        this.#contexts.set(name, (this.#contexts.get(name) ?? new Set()).add(typeName));
+      }
+      if (directive.name.value !== 'key') continue;
+      const selection = parseSelection(String(argument('fields')));
+      const keys = this.#keys.get(`${subgraph} ${typeName}`) ?? [];
+      this.#keys.set(`${subgraph} ${typeName}`, keys);
+      keys.push({ selection, isResolvable: argument('resolvable') !== false });
+      for (const name of fieldNames(selection)) this.#reachable.add(`${subgraph} ${name}`);
+    }
+  }
+
+  #listPlaces(subgraph: string, document: DocumentNode): FieldPlace[] {
+    return document.definitions.flatMap((type) => {
+      if (!('fields' in type) || type.kind.startsWith('Input')) return [];
+      const isTypeExternal = type.directives?.some(({ name }) => name.value === 'external') ?? false;
+      return ((type.fields ?? []) as readonly FieldDefinitionNode[]).map((node): FieldPlace => {
+        const typeName = type.name.value;
+        return {
+          subgraph,
+          typeName,
+          node,
+          isExternal:
+            isTypeExternal || (node.directives?.some(({ name }) => name.value === 'external') ?? false),
+          isOverridden: this.#isOverridden(subgraph, typeName, node.name.value),
+          requires: selectionsOf(node.directives, 'requires', 'fields')[0],
+          fromContext: this.#readFromContext(node),
+        };
+      });
+    });
+  }
+
+  #isOverridden(subgraph: string, typeName: string, fieldName: string): boolean {
+    return [...this.#documents.values()].some((document) =>
+      document.definitions.some(
+        (type) =>
+          'fields' in type &&
+          type.name.value === typeName &&
+          (type.fields ?? []).some(
+            (field) =>
+              field.name.value === fieldName &&
+              field.directives?.some(
+                (directive) =>
+                  directive.name.value === 'override' && argumentOf(directive, 'from') === subgraph,
+              ),
+          ),
+      ),
+    );
+  }
+
+  #readFromContext(node: FieldDefinitionNode): FromContext[] {
+    return (node.arguments ?? []).flatMap((argument) => {
+      const directive = argument.directives?.find(({ name }) => name.value === 'fromContext');
+      if (directive === undefined) return [];
+      const [, context = '', text = ''] =
+        /^\s*\$(\w+)\s*(.*)$/s.exec(String(argumentOf(directive, 'field'))) ?? [];
+      const set = parseSelection(text.startsWith('{') ? text.slice(1, text.lastIndexOf('}')) : text);
+      const types = [...(this.#contexts.get(context) ?? [])];
+      const selections = new Map(types.map((type) => [type, this.#selectionFor(set, type)]));
+      return [{ argument: argument.name.value, selections }];
+    });
+  }
+
+  /** `$context ... on A { x } ... on B { y }` selects something else of each type. */
+  #selectionFor(set: SelectionSetNode, typeName: string): SelectionSetNode {
+    const selections = set.selections.flatMap((node) =>
+      node.kind !== Kind.INLINE_FRAGMENT
+        ? [node]
+        : node.typeCondition === undefined || this.isA(typeName, node.typeCondition.name.value)
+          ? node.selectionSet.selections
+          : [],
+    );
+    return { ...set, selections };
+  }
+}
+
+export function namedTypeOf(type: TypeNode): string {
+  return type.kind === Kind.NAMED_TYPE ? type.name.value : namedTypeOf(type.type);
+}
+
+function argumentOf(directive: ConstDirectiveNode, name: string): unknown {
+  const value = directive.arguments?.find((argument) => argument.name.value === name)?.value;
+  return value && valueFromASTUntyped(value);
+}
+
+function selectionsOf(
+  directives: readonly ConstDirectiveNode[] | undefined,
+  directiveName: string,
+  argument: string,
+): SelectionSetNode[] {
+  return (directives ?? [])
+    .filter(({ name }) => name.value === directiveName)
+    .map((directive) => parseSelection(String(argumentOf(directive, argument))));
+}
+
+function parseSelection(text: string): SelectionSetNode {
+  const definition = parse(`{ ${text} }`, { noLocation: true }).definitions[0];
+  if (definition?.kind !== Kind.OPERATION_DEFINITION) throw new Error(`No selection: ${text}`);
+  return definition.selectionSet;
+}
+
+function fieldNames(set: SelectionSetNode): Set<string> {
+  const names = new Set<string>();
+  for (const node of set.selections) {
+    if (node.kind === Kind.FIELD) names.add(node.name.value);
+    if (node.kind === Kind.FRAGMENT_SPREAD || node.selectionSet === undefined) continue;
+    for (const name of fieldNames(node.selectionSet)) names.add(name);
+  }
+  return names;
+}

@@ -1,0 +1,41 @@
+import { buildClientSchema, getIntrospectionQuery, type IntrospectionQuery } from 'graphql';
+import type { GatewayOptions } from '../../../../gateway/gateway.ts';
+import { type InlineGateway, startInlineGateway } from '../../../harness/inlineGateway.ts';
+import type { Graph } from './graph.ts';
+import { GraphMonolith } from './graphMonolith.ts';
+import { faultsHeader, trialHeader } from './headers.ts';
+import { createSubgraph } from './subgraphResolvers.ts';
+import { World } from './world.ts';
+
+export interface RunningGraph extends AsyncDisposable {
+  readonly graph: Graph;
+  readonly gateway: InlineGateway;
+  readonly monolith: GraphMonolith;
+  readonly world: World;
+}
+
+/** The graph's subgraphs with a gateway before them, and its monolith. The type system of the monolith is the
+ *  one that the gateway declares; a fixture has it to read. */
+export async function startGraph(graph: Graph, config: Partial<GatewayOptions> = {}): Promise<RunningGraph> {
+  const world = new World(graph);
+  const gateway = await startInlineGateway({
+    subgraphs: graph.subgraphs.map(({ name }) => createSubgraph(world, name)),
+    config: {
+      security: { exposeSubgraphErrors: true, introspection: true },
+      limits: { aliases: 5_000, directives: 5_000, deferredFragments: 1_000, recursiveSelections: 20_000 },
+      // What is slow on a busy machine is not wrong.
+      planning: { timeout: '30s' },
+      subgraphs: { all: { headers: { forward: [faultsHeader, trialHeader] } } },
+      ...config,
+    },
+  });
+  try {
+    const { body } = await gateway.ask(getIntrospectionQuery());
+    const introspection = body.data as IntrospectionQuery;
+    const monolith = new GraphMonolith(world, () => buildClientSchema(introspection));
+    return { graph, gateway, monolith, world, [Symbol.asyncDispose]: () => gateway.close() };
+  } catch (error) {
+    await gateway.close();
+    throw error;
+  }
+}

@@ -1,0 +1,71 @@
+import type { Graph, Thing } from './framework/graph.ts';
+
+// Subgraphs that know an interface as an object: with requirements, next to a selection for one implementation.
+
+const media: readonly Thing[] = [
+  { __typename: 'Book', id: 'b1', title: 'B1' },
+  { __typename: 'Film', id: 'f1', title: null },
+  { __typename: 'Book', id: 'b2', title: 'B2' },
+  { __typename: 'Song', id: 's1', title: 'S1' },
+].map((thing) => ({ ...thing, sequel: () => media[2], shelf: { label: `shelf of ${thing.id}` } }));
+
+const find = (id: string): Thing | undefined => media.find((thing) => thing.id === id);
+
+export const interfaceObjectRequires: Graph = {
+  name: 'interfaceObjectRequires',
+  subgraphs: [
+    {
+      name: 'media',
+      sdl: `
+        type Query { media: [Media!]! medium(id: ID!): Media book: Book }
+        interface Media @key(fields: "id") { id: ID! title: String sequel: Media }
+        type Book implements Media @key(fields: "id") { id: ID! title: String sequel: Media pages: Int! }
+        type Film implements Media @key(fields: "id") { id: ID! title: String sequel: Media minutes: Int poster: String }
+        type Song implements Media @key(fields: "id") { id: ID! title: String sequel: Media key: String }
+      `,
+    },
+    {
+      name: 'ratings',
+      sdl: `
+        type Query { popular(first: Int = 2): [Media] best: Media! }
+        type Media @key(fields: "id") @interfaceObject {
+          id: ID!
+          title: String @external
+          stars(scale: Int = 5): Float!
+          headline: String @requires(fields: "title")
+          shelf: Shelf
+        }
+        type Shelf { row: Int light: String! }
+      `,
+    },
+    {
+      name: 'shops',
+      sdl: `
+        type Media @key(fields: "id") @interfaceObject {
+          id: ID!
+          title: String @external
+          offer: String @requires(fields: "title")
+          shop: Shop
+        }
+        type Shop @key(fields: "name") { name: String! window: Media }
+      `,
+    },
+  ],
+  things: {
+    Book: media.filter(({ __typename }) => __typename === 'Book'),
+    Film: media.filter(({ __typename }) => __typename === 'Film'),
+    Song: media.filter(({ __typename }) => __typename === 'Song'),
+    Shop: ['north', 'south'].map((name) => ({ __typename: 'Shop', name, label: name })),
+  },
+  resolvers: {
+    'Query.media': () => media,
+    'Query.medium': (_, { id }) => find(id),
+    'Query.book': () => find('b2'),
+    'Query.popular': (_, { first }) => ['f1', 'b1', 's1'].slice(0, first ?? 2).map(find),
+    'Query.best': () => find('s1'),
+    'Media.shop': ({ id }) =>
+      id === 'b2' ? null : interfaceObjectRequires.things.Shop?.[id === 's1' ? 1 : 0],
+    'Shop.window': ({ name }) => find(name === 'north' ? 'b2' : 'f1'),
+  },
+  argumentValues: { 'Query.medium(id': ['b1', 'f1', 's1', 'none'], first: [0, 1, 3], scale: [5, 10] },
+};

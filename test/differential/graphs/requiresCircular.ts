@@ -1,0 +1,89 @@
+import type { Graph, Thing } from './framework/graph.ts';
+
+// What one subgraph computes is required by another, which computes what the first one requires for another field.
+
+const parts: readonly Thing[] = ['a', 'b', 'c'].map((id) => ({
+  __typename: 'Part',
+  id,
+  maker: id === 'b' ? null : { label: `maker of ${id}`, site: { label: `site of ${id}` } },
+  pieces: [1, 2].map((number) => ({ label: `piece ${number} of ${id}` })),
+  next: () => parts[(parts.findIndex((part) => part.id === id) + 1) % parts.length],
+  weight: id === 'c' ? null : 7 + id.charCodeAt(0),
+}));
+
+export const requiresCircular: Graph = {
+  name: 'requiresCircular',
+  subgraphs: [
+    {
+      name: 'catalog',
+      sdl: `
+        type Query { parts: [Part!]! part(id: ID!): Part }
+        type Part @key(fields: "id") {
+          id: ID!
+          weight: Int
+          maker: Maker
+          pieces: [Piece!]!
+          cost: Float @external
+          offer: String @requires(fields: "cost")
+          next: Part!
+        }
+        type Maker { name: String site: Site }
+        type Site { city: String street: String! }
+        type Piece { code: String length: Int! }
+      `,
+    },
+    {
+      name: 'costs',
+      sdl: `
+        type Part @key(fields: "id") {
+          id: ID!
+          weight: Int @external
+          tariff: String @external
+          cost: Float @requires(fields: "weight tariff")
+          maker: Maker @external
+          pieces: [Piece!]! @external
+          origin: String @requires(fields: "maker { name site { city } }")
+          cut: [String!] @requires(fields: "pieces { code length }")
+          plain: Int!
+        }
+        type Maker @external { name: String site: Site }
+        type Site @external { city: String }
+        type Piece @external { code: String length: Int! }
+      `,
+    },
+    {
+      name: 'tariffs',
+      sdl: `
+        type Part @key(fields: "id") {
+          id: ID!
+          origin: String @external
+          offer: String @external
+          tariff: String @requires(fields: "origin")
+          contract(years: Int = 2): Contract @requires(fields: "offer origin")
+        }
+        type Contract { text: String! party: Part }
+      `,
+    },
+    {
+      name: 'labels',
+      sdl: `
+        type Part @key(fields: "id") {
+          id: ID!
+          contract(years: Int = 2): Contract @external
+          poster: String! @requires(fields: "contract(years: 3) { text }")
+        }
+        type Contract @external { text: String! }
+      `,
+    },
+  ],
+  things: { Part: parts },
+  resolvers: {
+    'Query.parts': () => parts,
+    'Query.part': (_, { id }) => parts.find((part) => part.id === id),
+    'Part.contract': (self, { years }, { required }) => ({
+      label: `contract of ${self.id} for ${years}: ${required.offer}, ${required.origin}`,
+      party: self.next,
+    }),
+  },
+  argumentValues: { 'Query.part(id': ['a', 'b', 'c', 'none'] },
+};
