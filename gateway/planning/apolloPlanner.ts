@@ -9,12 +9,11 @@ import {
 } from '@apollo/federation-internals';
 import { type PlanNode as ApolloPlanNode, QueryPlanner } from '@apollo/query-planner';
 import { GraphQLError, parse, printSchema } from 'graphql';
-import { mapFetches } from './mapFetches.ts';
 import { type OverrideLabels, readOverrideLabels } from './overrideLabels.ts';
 import type { PlanRequest } from './planner.ts';
 import { toPlannerSupergraph } from './plannerSupergraph.ts';
 import type { QueryPlan } from './queryPlan.ts';
-import { toSubgraphFetches } from './requiredFetches.ts';
+import { toSubgraphPlan } from './subgraphPlan.ts';
 import { type LinkedFeature, refuseFeatures } from './supergraphFeatures.ts';
 
 export interface ApolloPlannerOptions {
@@ -61,9 +60,7 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
           overrideConditions: new Map(overrides.map((label) => [label, true])),
         }),
       );
-      return required.fields.size === 0
-        ? plan
-        : mapFetches(plan, (fetch) => toSubgraphFetches(fetch, required, canOverlap));
+      return toSubgraphPlan(plan, required, canOverlap);
     },
   };
 

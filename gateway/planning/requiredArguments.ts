@@ -35,6 +35,9 @@ export interface RequiredArguments {
   readonly fields: ReadonlyMap<string, RequiredField>;
   /** What the `@requires` of a field needs, by `subgraph Type.field`. */
   readonly uses: ReadonlyMap<string, readonly RequiredUse[]>;
+  /** A field's arguments as text, those that are left to their defaults included where every field of that name
+   *  has the same ones. Equal texts mean equal values. */
+  meaningOf(name: string, given: readonly ArgumentNode[]): string;
 }
 
 export type CompositeDefinition = ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode;
@@ -46,6 +49,7 @@ export class StandIns implements RequiredArguments {
   readonly #types: Map<string, CompositeDefinition>;
   readonly #prefix: string;
   readonly #bySelection = new Map<string, RequiredField>();
+  readonly #defaultsByName = new Map<string, readonly ArgumentNode[]>();
 
   /** `prefix`: no field of the supergraph has a name that starts with it. */
   constructor(types: Map<string, CompositeDefinition>, prefix: string) {
@@ -63,6 +67,26 @@ export class StandIns implements RequiredArguments {
     if (uses.length === 0) return fieldSet;
     this.uses.set(coordinate, uses);
     return print(replaced).slice(1, -1).trim();
+  }
+
+  meaningOf(name: string, given: readonly ArgumentNode[]): string {
+    const left = this.#defaults(name).filter(
+      (argument) => !given.some((other) => other.name.value === argument.name.value),
+    );
+    return [...given, ...left].map(print).sort().join(', ');
+  }
+
+  #defaults(name: string): readonly ArgumentNode[] {
+    let defaults = this.#defaultsByName.get(name);
+    if (defaults === undefined) {
+      const ofTypes = [...this.#types.values()].flatMap(({ fields = [] }) =>
+        fields.filter((field) => field.name.value === name).map(defaultsOf),
+      );
+      const texts = new Set(ofTypes.map((ofType) => ofType.map(print).sort().join()));
+      defaults = texts.size === 1 ? (ofTypes[0] ?? []) : [];
+      this.#defaultsByName.set(name, defaults);
+    }
+    return defaults;
   }
 
   #replaceSet(set: SelectionSetNode, typeName: string, path: string, uses: RequiredUse[]): SelectionSetNode {
@@ -133,6 +157,12 @@ export class StandIns implements RequiredArguments {
       }
     }
   }
+}
+
+function defaultsOf({ arguments: definitions = [] }: FieldDefinitionNode): ArgumentNode[] {
+  return definitions.flatMap(({ name, defaultValue }) =>
+    defaultValue === undefined ? [] : [{ kind: Kind.ARGUMENT, name, value: defaultValue }],
+  );
 }
 
 function namedType({ type }: FieldDefinitionNode): string {

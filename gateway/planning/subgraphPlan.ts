@@ -1,70 +1,163 @@
 import {
+  type ArgumentNode,
   type FieldNode,
   Kind,
   type OperationDefinitionNode,
   parse,
   print,
   type SelectionNode,
+  type SelectionSetNode,
   visit,
 } from 'graphql';
-import type { FetchNode, PlanNode, RequiresSelection } from './queryPlan.ts';
+import { mapFetches } from './mapFetches.ts';
+import type { FetchNode, QueryPlan, RequiresSelection } from './queryPlan.ts';
 import type { RequiredArguments, RequiredField, RequiredUse } from './requiredArguments.ts';
 
 /** Whether two types can be those of one object. */
 export type CanOverlap = (one: string, other: string) => boolean;
 
-/** Makes a fetch of the planner's supergraph one that subgraphs understand: stand-ins become aliases of the fields
+/** Makes a plan for the planner's supergraph one that subgraphs understand: stand-ins become aliases of the fields
  *  that they stand for, and representations carry the fields' own names.
  *
- *  Where fields of the fetch need different values of one input (`a @requires(fields: "price(currency: EUR)")` and
+ *  Where fields of one fetch need different values of one input (`a @requires(fields: "price(currency: EUR)")` and
  *  `b @requires(fields: "price(currency: USD)")`), a representation has room for one of them only: the fetch becomes
  *  several, side by side. */
-export function toSubgraphFetches(
-  fetch: FetchNode,
+export function toSubgraphPlan(
+  plan: QueryPlan,
   required: RequiredArguments,
   canOverlap: CanOverlap,
-): PlanNode {
-  const parts = split(fetch, required, canOverlap).map((part) => restore(part, required));
-  return parts.length === 1 ? (parts[0] as FetchNode) : { kind: 'Parallel', nodes: parts };
+): QueryPlan {
+  if (required.fields.size === 0) return plan;
+  const restorations = restorationsOf(plan, required);
+  return mapFetches(plan, (fetch) => {
+    const parts = split(fetch, required, canOverlap).map((part) =>
+      restore(part, required.fields, restorations),
+    );
+    return parts.length === 1 ? (parts[0] as FetchNode) : { kind: 'Parallel', nodes: parts };
+  });
 }
 
-function restore(fetch: FetchNode, { fields }: RequiredArguments): FetchNode {
+type Fields = ReadonlyMap<string, RequiredField>;
+
+/** What a stand-in becomes in subgraph operations, and the response name of its value. */
+interface Restored {
+  readonly key: string;
+  readonly arguments: readonly ArgumentNode[];
+}
+
+type Restorations = ReadonlyMap<string, Restored>;
+
+/** By stand-in. Its response name is the field's own where that means nothing else in the whole plan: the subgraph
+ *  then answers the field once, for the client and for the `@requires`. */
+function restorationsOf(plan: QueryPlan, required: RequiredArguments): Restorations {
+  const meanings = new Map<string, Set<string>>();
+  const written = new Map<string, Map<string, readonly ArgumentNode[]>>();
+  let hasRewrites = false;
+  mapFetches(plan, (fetch) => {
+    hasRewrites ||= (fetch.outputRewrites ?? []).length > 0;
+    visit(parse(fetch.operation, { noLocation: true }), { [Kind.FIELD]: read });
+    return fetch;
+  });
+  return new Map(
+    [...required.fields].map(([standIn, { name, arguments: own }]): [string, Restored] => {
+      const elsewhere = written.get(name) ?? new Map();
+      // Equal values written in two ways (a default, and the same as an argument) would not merge in a subgraph.
+      const isUnambiguous = !hasRewrites && meanings.get(name)?.size === 1 && elsewhere.size <= 1;
+      const [asElsewhere = own] = elsewhere.values();
+      return [
+        standIn,
+        isUnambiguous ? { key: name, arguments: asElsewhere } : { key: standIn, arguments: own },
+      ];
+    }),
+  );
+
+  function read(node: FieldNode): void {
+    const standsFor = required.fields.get(node.name.value);
+    const { name, arguments: given = [] } = standsFor ?? { name: node.name.value, arguments: node.arguments };
+    const key = standsFor?.name ?? node.alias?.value ?? name;
+    addTo(meanings, key, () => new Set()).add(`${name}(${required.meaningOf(name, given)})`);
+    if (standsFor === undefined) addTo(written, key, () => new Map()).set(given.map(print).join(), given);
+  }
+}
+
+function addTo<T>(byKey: Map<string, T>, key: string, create: () => T): T {
+  const known = byKey.get(key);
+  if (known !== undefined) return known;
+  const created = create();
+  byKey.set(key, created);
+  return created;
+}
+
+function restore(fetch: FetchNode, fields: Fields, restorations: Restorations): FetchNode {
   let isChanged = false;
   const document = visit(parse(fetch.operation, { noLocation: true }), {
     [Kind.FIELD]: (node): FieldNode | undefined => {
       const field = fields.get(node.name.value);
       if (field === undefined) return undefined;
       isChanged = true;
+      const restored = restorations.get(field.standIn) as Restored;
+      const key = node.alias?.value ?? restored.key;
+      const { alias: _, ...rest } = node;
       return {
-        ...node,
-        alias: node.alias ?? node.name,
+        ...rest,
+        ...(key === field.name ? {} : { alias: { kind: Kind.NAME, value: key } }),
         name: { kind: Kind.NAME, value: field.name },
-        arguments: field.arguments,
+        arguments: restored.arguments,
       };
     },
+    [Kind.SELECTION_SET]: { leave: mergeFields },
   });
   return {
     ...fetch,
     ...(isChanged ? { operation: print(document) } : {}),
-    ...(fetch.requires === undefined ? {} : { requires: restoreRequires(fetch.requires, fields) }),
+    ...(fetch.requires === undefined
+      ? {}
+      : { requires: restoreRequires(fetch.requires, fields, restorations) }),
   };
+}
+
+/** Stand-ins may have become fields that were there already. */
+function mergeFields(set: SelectionSetNode): SelectionSetNode | undefined {
+  const byKey = new Map<string, SelectionNode>();
+  for (const selection of set.selections) {
+    const key =
+      selection.kind === Kind.FIELD ? (selection.alias ?? selection.name).value : `... ${byKey.size}`;
+    const known = byKey.get(key);
+    byKey.set(
+      key,
+      known?.kind === Kind.FIELD && selection.kind === Kind.FIELD ? mergeTwo(known, selection) : selection,
+    );
+  }
+  return byKey.size === set.selections.length ? undefined : { ...set, selections: [...byKey.values()] };
+}
+
+function mergeTwo(one: FieldNode, other: FieldNode): FieldNode {
+  if (one.selectionSet === undefined || other.selectionSet === undefined) return one;
+  const both = {
+    ...one.selectionSet,
+    selections: [...one.selectionSet.selections, ...other.selectionSet.selections],
+  };
+  return { ...one, selectionSet: mergeFields(both) ?? both };
 }
 
 function restoreRequires(
   selections: readonly RequiresSelection[],
-  fields: ReadonlyMap<string, RequiredField>,
+  fields: Fields,
+  restorations: Restorations,
 ): RequiresSelection[] {
   return selections.map((selection): RequiresSelection => {
     if (selection.kind === 'InlineFragment') {
-      return { ...selection, selections: restoreRequires(selection.selections, fields) };
+      return { ...selection, selections: restoreRequires(selection.selections, fields, restorations) };
     }
     const field = fields.get(selection.name);
+    const key = restorations.get(selection.name)?.key;
     return {
       ...selection,
-      ...(field === undefined ? {} : { name: field.name, alias: selection.name }),
+      ...(field === undefined ? {} : { name: field.name }),
+      ...(field === undefined || key === undefined || key === field.name ? {} : { alias: key }),
       ...(selection.selections === undefined
         ? {}
-        : { selections: restoreRequires(selection.selections, fields) }),
+        : { selections: restoreRequires(selection.selections, fields, restorations) }),
     };
   });
 }
@@ -177,7 +270,7 @@ function dropUnused(
   selections: readonly RequiresSelection[],
   path: string,
   used: ReadonlySet<string>,
-  fields: ReadonlyMap<string, RequiredField>,
+  fields: Fields,
 ): RequiresSelection[] {
   return selections.flatMap((selection): RequiresSelection[] => {
     if (selection.kind === 'InlineFragment') {
