@@ -2,12 +2,17 @@ import {
   type ArgumentNode,
   type DirectiveNode,
   type GraphQLCompositeType,
+  type GraphQLInterfaceType,
   type GraphQLObjectType,
   type GraphQLOutputType,
   type GraphQLSchema,
   isAbstractType,
   TypeNameMetaFieldDef,
 } from 'graphql';
+
+/** What objects are shaped by: their runtime type. For an interface without any (a subgraph has it as an
+ *  `@interfaceObject`, and no other one implements it) that is the interface itself. */
+export type RuntimeType = GraphQLObjectType | GraphQLInterfaceType;
 
 /** The client's selection set after preparation: named fragments inlined, conditions folded, fields of one
  *  response name merged, type conditions kept only where they decide something. */
@@ -33,7 +38,7 @@ export class SelectionSet {
   }
 
   /** What applies to an object of this runtime type (`CollectFields` of the specification). */
-  collect(schema: GraphQLSchema, type: GraphQLObjectType): CollectedFields {
+  collect(schema: GraphQLSchema, type: RuntimeType): CollectedFields {
     let collected = this.#byType.get(type.name);
     if (collected === undefined) {
       collected = collectFields(schema, type, this.selections);
@@ -98,14 +103,14 @@ export interface CollectedField {
 export function typeConditionHolds(
   schema: GraphQLSchema,
   condition: GraphQLCompositeType,
-  type: GraphQLObjectType,
+  type: RuntimeType,
 ): boolean {
   return condition === type || (isAbstractType(condition) && schema.isSubType(condition, type));
 }
 
 function collectFields(
   schema: GraphQLSchema,
-  type: GraphQLObjectType,
+  type: RuntimeType,
   selections: readonly Selection[],
 ): CollectedFields {
   const byName = new Map<string, FieldSelection[]>();

@@ -1,13 +1,7 @@
-import {
-  type GraphQLObjectType,
-  type GraphQLSchema,
-  getNamedType,
-  isAbstractType,
-  isObjectType,
-} from 'graphql';
+import { type GraphQLSchema, getNamedType, isAbstractType, isObjectType } from 'graphql';
 import type { ResponsePath } from '../errors.ts';
 import { isPlainObject, type ResponseObject } from '../execution/responseTree.ts';
-import type { CollectedField, FieldSelection, SelectionSet } from '../operation/selection.ts';
+import type { CollectedField, FieldSelection, RuntimeType, SelectionSet } from '../operation/selection.ts';
 import { runtimeTypeOf } from './runtimeType.ts';
 
 /** Turns a path of internal names into the client's. Where it leads to something that the client did not select
@@ -18,14 +12,14 @@ import { runtimeTypeOf } from './runtimeType.ts';
 export function toClientPath(
   schema: GraphQLSchema,
   root: SelectionSet,
-  rootType: GraphQLObjectType,
+  rootType: RuntimeType,
   tree: ResponseObject,
   path: ResponsePath,
 ): ResponsePath | undefined {
   const client: (string | number)[] = [];
   let sets: readonly SelectionSet[] = [root];
   let setsOfAnyType = sets;
-  let type: GraphQLObjectType | undefined = rootType;
+  let type: RuntimeType | undefined = rootType;
   let value: unknown = tree;
   let declared: CollectedField | undefined;
   for (const part of path) {
@@ -47,7 +41,7 @@ export function toClientPath(
   return client;
 }
 
-function typeOf(schema: GraphQLSchema, field: CollectedField, value: unknown): GraphQLObjectType | undefined {
+function typeOf(schema: GraphQLSchema, field: CollectedField, value: unknown): RuntimeType | undefined {
   const declared = getNamedType(field.type);
   if (isObjectType(declared)) return declared;
   if (!isAbstractType(declared) || !isPlainObject(value)) return undefined;
@@ -58,7 +52,7 @@ function typeOf(schema: GraphQLSchema, field: CollectedField, value: unknown): G
 function fieldsNamed(
   schema: GraphQLSchema,
   sets: readonly SelectionSet[],
-  type: GraphQLObjectType,
+  type: RuntimeType,
   internalName: string,
 ): readonly CollectedField[] {
   return sets.flatMap((set) => {

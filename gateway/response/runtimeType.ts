@@ -1,13 +1,13 @@
 import {
   type GraphQLAbstractType,
-  type GraphQLObjectType,
   type GraphQLSchema,
   isAbstractType,
+  isInterfaceType,
   isObjectType,
 } from 'graphql';
-import type { SelectionSet } from '../operation/selection.ts';
+import type { RuntimeType, SelectionSet } from '../operation/selection.ts';
 
-/** The object type by which an object is shaped where the schema declares an abstract one; `undefined` where the
+/** The type by which an object is shaped where the schema declares an abstract one; `undefined` where the
  *  API schema has no such type.
  *
  *  A subgraph with an `@interfaceObject` does not know the runtime type, and the planner has another one asked
@@ -17,9 +17,10 @@ export function runtimeTypeOf(
   declared: GraphQLAbstractType,
   set: SelectionSet | undefined,
   typename: unknown,
-): GraphQLObjectType | undefined {
+): RuntimeType | undefined {
   const named = typeof typename === 'string' ? schema.getType(typename) : undefined;
   if (isObjectType(named)) return schema.isSubType(declared, named) ? named : undefined;
   if (typename !== undefined && !isAbstractType(named)) return undefined;
-  return set === undefined || set.dependsOnType ? undefined : schema.getPossibleTypes(declared)[0];
+  if (set === undefined || set.dependsOnType) return undefined;
+  return schema.getPossibleTypes(declared)[0] ?? (isInterfaceType(declared) ? declared : undefined);
 }

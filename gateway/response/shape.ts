@@ -1,7 +1,6 @@
 import {
   type GraphQLCompositeType,
   type GraphQLLeafType,
-  type GraphQLObjectType,
   type GraphQLOutputType,
   type GraphQLSchema,
   isAbstractType,
@@ -14,7 +13,7 @@ import {
 import type { ResponsePath } from '../errors.ts';
 import type { ExecutionError } from '../execution/execution.ts';
 import { isPlainObject, type ResponseObject } from '../execution/responseTree.ts';
-import type { CollectedField, DeferredFragment, SelectionSet } from '../operation/selection.ts';
+import type { CollectedField, DeferredFragment, RuntimeType, SelectionSet } from '../operation/selection.ts';
 import { runtimeTypeOf } from './runtimeType.ts';
 import type { SentNulls } from './sentNulls.ts';
 
@@ -22,7 +21,7 @@ import type { SentNulls } from './sentNulls.ts';
 export interface DeferredInstance {
   readonly fragment: DeferredFragment;
   readonly object: ResponseObject;
-  readonly type: GraphQLObjectType;
+  readonly type: RuntimeType;
   readonly path: ResponsePath;
 }
 
@@ -54,7 +53,7 @@ export interface ShapeOptions {
 export function shapeData(
   schema: GraphQLSchema,
   set: SelectionSet,
-  type: GraphQLObjectType,
+  type: RuntimeType,
   object: ResponseObject,
   path: ResponsePath,
   { sentNulls, causeOf }: ShapeOptions = {},
@@ -89,11 +88,7 @@ class Shaper {
     this.#causeOf = causeOf;
   }
 
-  object(
-    set: SelectionSet,
-    type: GraphQLObjectType,
-    object: ResponseObject,
-  ): Shaped<Record<string, unknown>> {
+  object(set: SelectionSet, type: RuntimeType, object: ResponseObject): Shaped<Record<string, unknown>> {
     const { fields, deferred } = set.collect(this.#schema, type);
     const mark = this.deferred.length;
     for (const fragment of deferred) {
@@ -114,7 +109,7 @@ class Shaper {
     return data;
   }
 
-  #field(field: CollectedField, type: GraphQLObjectType, object: ResponseObject): Shaped<unknown> {
+  #field(field: CollectedField, type: RuntimeType, object: ResponseObject): Shaped<unknown> {
     if (field.fieldName === '__typename') return type.name;
     if (this.#sentNulls?.has(object, field.internalName)) return null;
     const given = object[field.internalName];
