@@ -42,7 +42,7 @@ export async function explainOperation(
   });
   const question = plannerQuestion(operation, normalized, overrides);
   if (question === undefined) return printPlan({ kind: 'QueryPlan' });
-  const { plan } = await planOperation(supergraph.planner, operation.operation, question);
+  const { plan } = await planOperation(supergraph.planner, question);
   return printPlan(plan);
 }
 

@@ -63,11 +63,8 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
         urls: configuredUrls(config),
         planning: planningLimits(config.planning),
       }),
-    warm: async (next, previous, signal) => {
-      if (previous !== undefined) {
-        await preparer.warm(next, previous, config.planning.warmOperations, signal);
-      }
-    },
+    warm: (next, previous, signal) => preparer.warm(next, previous, config.planning.warmOperations, signal),
+    warmTimeoutMs: config.planning.warmTimeout,
     onRetired: (supergraph) => preparer.forget(supergraph),
   });
   supergraphs.onProblem((reason) => logger.error({ reason }, 'No new supergraph is used'));

@@ -50,7 +50,7 @@ export async function plan(file: string, options: PlanOptions): Promise<string> 
     const made: QueryPlan =
       question === undefined
         ? { kind: 'QueryPlan' }
-        : (await planOperation(supergraph.planner, read.operation.operation, question)).plan;
+        : (await planOperation(supergraph.planner, question)).plan;
     return json ? `${JSON.stringify(made, null, 2)}\n` : printPlanReport(made, normalized.root);
   } catch (error) {
     throw error instanceof GatewayError ? planningFailure(file, error) : error;

@@ -21,6 +21,8 @@ export interface PlannedOperation {
   readonly plan: QueryPlan;
   /** False where the planner could not tell deferred fragments apart. */
   readonly isSplitByPlanner: boolean;
+  /** What was asked, to ask the planner of another supergraph the same. */
+  readonly question: PlannerQuestion;
 }
 
 /** `undefined` where no subgraph has to be asked. */
@@ -55,27 +57,27 @@ function countFields(selections: readonly Selection[]): number {
   return count;
 }
 
-/** Errors: `GatewayError` with `PLANNING_FAILED` or `OPERATION_TOO_COMPLEX`. */
-export async function planOperation(
-  planner: Planner,
-  operation: OperationTypeNode | `${OperationTypeNode}`,
-  { document, whole, overrides }: PlannerQuestion,
-): Promise<PlannedOperation> {
+/** Errors: `GatewayError` with `PLANNING_FAILED`, `OPERATION_TOO_COMPLEX` or `OVERLOADED`. */
+export async function planOperation(planner: Planner, question: PlannerQuestion): Promise<PlannedOperation> {
+  const { document, whole, overrides } = question;
   const defer = document.includes(deferMark);
-  // The planner throws on any `@defer` in a subscription.
-  if (whole === undefined || operation !== OperationTypeNode.SUBSCRIPTION) {
+  if (whole === undefined || mayDefer(planner, document)) {
     try {
-      return { plan: await planInTurn(planner, { document, defer, overrides }), isSplitByPlanner: true };
+      const plan = await planInTurn(planner, { document, defer, overrides });
+      return { plan, isSplitByPlanner: true, question };
     } catch (error) {
       if (whole === undefined || !(error instanceof GatewayError) || error.code !== 'PLANNING_FAILED')
         throw error;
     }
   }
   // Some uses of `@defer` are beyond the planner: a plan for the whole is divided by the executor.
-  return {
-    plan: await planInTurn(planner, { document: whole, defer: false, overrides }),
-    isSplitByPlanner: false,
-  };
+  const plan = await planInTurn(planner, { document: whole, defer: false, overrides });
+  return { plan, isSplitByPlanner: false, question };
+}
+
+/** No planner splits a subscription: Apollo's throws on any `@defer` in one. */
+function mayDefer(planner: Planner, document: string): boolean {
+  return planner.supportsDefer !== false && !document.startsWith(OperationTypeNode.SUBSCRIPTION);
 }
 
 /** The printed document alone says what it is: there is nothing else when one is planned for a new supergraph. */

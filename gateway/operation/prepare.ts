@@ -13,13 +13,20 @@ import { FetchShapes } from '../execution/fetchShape.ts';
 import type { Program } from '../execution/program.ts';
 import { TypeConditions } from '../execution/typeConditions.ts';
 import { createPlanCache, type PlanCache } from '../planning/planCache.ts';
+import type { QueryPlan } from '../planning/queryPlan.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
+import { nextTurn } from '../time/nextTurn.ts';
 import { InternalNames } from './internalNames.ts';
 import { introspectionDocument } from './introspection.ts';
 import { type NormalizedOperation, normalizeOperation } from './normalize.ts';
 import type { OverrideDecision } from './overrideDecision.ts';
 import { overridesToWarm } from './overridesToWarm.ts';
-import { type PlannedOperation, plannerQuestion, planOperation } from './planOperation.ts';
+import {
+  type PlannedOperation,
+  type PlannerQuestion,
+  plannerQuestion,
+  planOperation,
+} from './planOperation.ts';
 import type { PreparedOperation } from './preparedOperation.ts';
 import { deferMark, isAnsweredByGateway } from './printOperation.ts';
 import { relevantOverrides } from './relevantOverrides.ts';
@@ -53,7 +60,15 @@ interface Template {
   /** Labels of `@override`s that its plan can depend on. */
   readonly labels: readonly string[];
   /** Key: whether deferred parts are taken, the conditions' values, which labels are on. */
-  readonly prepared: LRUCache<string, PreparedOperation>;
+  readonly prepared: LRUCache<string, Prepared>;
+}
+
+interface Prepared {
+  readonly operation: PreparedOperation;
+  /** `undefined` where no subgraph has to be asked. */
+  readonly planned: PlannedOperation | undefined;
+  /** Since the plan cache was told. */
+  uses: number;
 }
 
 /** Makes operations ready: conditions folded, fragments expanded, planned and compiled. What has been made
@@ -81,26 +96,37 @@ export class Preparer {
     const overrides = template.labels.filter(request.isOverridden);
     if (overrides.length > 0) key += JSON.stringify(overrides);
     const known = template.prepared.get(key);
-    if (known !== undefined) return { kind: 'prepared', operation: known };
-    return this.#make(request, supergraph, template, variables, overrides).then((operation) => {
-      template.prepared.set(key, operation);
-      return { kind: 'prepared', operation };
+    if (known !== undefined) {
+      this.#countUse(known, supergraph);
+      return { kind: 'prepared', operation: known.operation };
+    }
+    return this.#make(request, supergraph, template, variables, overrides).then((prepared) => {
+      template.prepared.set(key, prepared);
+      return { kind: 'prepared', operation: prepared.operation };
     });
   }
 
-  /** Plans the most used operations of one supergraph for another that is about to replace it. Operations that
-   *  it cannot plan are passed over. */
-  async warm(next: Supergraph, previous: Supergraph, count: number, signal: AbortSignal): Promise<void> {
-    for (const used of this.#plans.mostUsed(previous.id, count)) {
-      const { operation } = used;
-      for (const overrides of overridesToWarm(next, previous, operation, used.overrides)) {
+  /** Makes another supergraph ready to take over: what every operation needs of it is made, and what was used most
+   *  of the previous one is planned. Operations that it cannot plan are passed over. Ends early when the signal says
+   *  so, up to one plan later. */
+  async warm(
+    next: Supergraph,
+    previous: Supergraph | undefined,
+    count: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    // Each reads the whole supergraph: not for a request to do, and not both in one turn.
+    InternalNames.of(next);
+    await nextTurn();
+    TypeConditions.of(next);
+    await nextTurn();
+    if (previous === undefined) return;
+    for (const { key, value, uses } of this.#plans.mostUsed(previous.id, count)) {
+      for (const overrides of overridesToWarm(next, previous, key.operation, key.overrides)) {
         if (signal.aborted) return;
-        const question = { document: operation, whole: undefined, overrides };
-        await this.#plans
-          .getOrLoad({ supergraphId: next.id, operation, overrides }, () =>
-            planOperation(next.planner, 'query', question),
-          )
-          .catch(() => undefined);
+        const planned = await this.#plan(next, { ...value.question, overrides }).catch(() => undefined);
+        // Half of it is carried over, so that the next switch still knows, and what is out of fashion goes down.
+        if (planned !== undefined) this.#countPlan(next, planned, Math.floor(uses / 2));
       }
     }
   }
@@ -143,7 +169,7 @@ export class Preparer {
     { operation }: Template,
     variables: Readonly<Record<string, unknown>>,
     overrides: readonly string[],
-  ): Promise<PreparedOperation> {
+  ): Promise<Prepared> {
     const { apiSchema } = supergraph;
     const normalized = normalizeOperation({
       schema: apiSchema,
@@ -154,44 +180,35 @@ export class Preparer {
       maxSelections: this.#options.maxSelections,
       defer: request.incremental,
     });
-    return {
+    const question = plannerQuestion(operation, normalized, overrides);
+    const planned = question === undefined ? undefined : await this.#plan(supergraph, question);
+    const prepared: PreparedOperation = {
       supergraph,
       kind: operation.operation,
       rootType: apiSchema.getRootType(operation.operation) as GraphQLObjectType,
       root: normalized.root,
       deferred: normalized.deferred,
-      program: await this.#program(supergraph, operation, normalized, variables, overrides),
+      program: this.#program(supergraph, normalized, variables, planned),
       introspection: introspectionDocument(operation, normalized.root),
     };
+    return { operation: prepared, planned, uses: 1 };
   }
 
-  async #program(
+  #program(
     supergraph: Supergraph,
-    operation: OperationDefinitionNode,
-    normalized: NormalizedOperation,
+    { root, deferred }: NormalizedOperation,
     variables: Readonly<Record<string, unknown>>,
-    overrides: readonly string[],
-  ): Promise<Program> {
-    const { root, deferred } = normalized;
-    const question = plannerQuestion(operation, normalized, overrides);
-    const planned: PlannedOperation =
-      question === undefined
-        ? { plan: { kind: 'QueryPlan' }, isSplitByPlanner: true }
-        : await this.#plans.getOrLoad(
-            { supergraphId: supergraph.id, operation: question.document, overrides },
-            () => planOperation(supergraph.planner, operation.operation, question),
-          );
-    if (
-      planned.plan.node === undefined &&
-      root.selections.some((selection) => !isAnsweredByGateway(selection))
-    ) {
+    planned: PlannedOperation | undefined,
+  ): Program {
+    const plan: QueryPlan = planned?.plan ?? { kind: 'QueryPlan' };
+    if (plan.node === undefined && root.selections.some((selection) => !isAnsweredByGateway(selection))) {
       throw new GatewayError(
         'PLANNING_FAILED',
         'The operation cannot be answered: no subgraph resolves the fields that it selects.',
       );
     }
     const options = {
-      plan: planned.plan,
+      plan,
       deferred,
       booleans: variables,
       shapes: this.#shapesOf(supergraph),
@@ -199,8 +216,31 @@ export class Preparer {
     };
     // Equal questions share a plan, whether or not there is something deferred in the operations that they stand for.
     const isDivided =
-      deferred.length === 0 || (planned.isSplitByPlanner && question?.document.includes(deferMark) === true);
+      deferred.length === 0 ||
+      planned === undefined ||
+      (planned.isSplitByPlanner && planned.question.document.includes(deferMark));
     return isDivided ? compileProgram(options) : deferByData({ ...options, root });
+  }
+
+  /** The plan cache sees an operation once; how often it is used afterwards decides on what is planned for the next
+   *  supergraph, and keeps it from being pushed out by what was sent once. */
+  #countUse(prepared: Prepared, supergraph: Supergraph): void {
+    prepared.uses += 1;
+    if (prepared.uses < usesCountedAtOnce || prepared.planned === undefined) return;
+    this.#countPlan(supergraph, prepared.planned, prepared.uses);
+    prepared.uses = 0;
+  }
+
+  #countPlan({ id }: Supergraph, planned: PlannedOperation, uses: number): void {
+    const { document: operation, overrides } = planned.question;
+    this.#plans.count({ supergraphId: id, operation, overrides }, planned, uses);
+  }
+
+  #plan(supergraph: Supergraph, question: PlannerQuestion): Promise<PlannedOperation> {
+    const { document: operation, overrides } = question;
+    return this.#plans.getOrLoad({ supergraphId: supergraph.id, operation, overrides }, () =>
+      planOperation(supergraph.planner, question),
+    );
   }
 
   #shapesOf(supergraph: Supergraph): FetchShapes {
@@ -212,6 +252,9 @@ export class Preparer {
     return shapes;
   }
 }
+
+/** Looking a plan up by its text costs as much as the rest of finding an operation again. */
+const usesCountedAtOnce = 16;
 
 /** Combinations of conditions that are kept for one document: clients use few of the 2ⁿ. */
 const maxCombinations = 32;

@@ -15,16 +15,22 @@ export interface PlanCache<Value extends object> {
   /** The kept value, or what `load` makes; concurrent calls with one key share one `load`. A load that
    *  fails rejects for everyone who waited and leaves nothing behind. */
   getOrLoad(key: PlanCacheKey, load: () => Promise<Value>): Promise<Value>;
-  /** The most used keys of a supergraph, most used first: what to plan before another one takes over. */
-  mostUsed(supergraphId: string, count: number): PlanCacheKey[];
+  /** What is most used of a supergraph, most used first: what to plan before another one takes over. */
+  mostUsed(supergraphId: string, count: number): readonly UsedPlan<Value>[];
+  /** Counts uses of a value by those who kept it and did not ask again, and takes it in where it had to leave. */
+  count(key: PlanCacheKey, value: Value, uses: number): void;
   /** Drops what belongs to a supergraph that nobody uses any more. A load under way is not kept. */
   forget(supergraphId: string): void;
   readonly size: number;
 }
 
-interface Entry<Value> {
+export interface UsedPlan<Value> {
   readonly key: PlanCacheKey;
   readonly value: Value;
+  readonly uses: number;
+}
+
+interface Entry<Value> extends UsedPlan<Value> {
   uses: number;
 }
 
@@ -75,8 +81,13 @@ export function createPlanCache<Value extends object>(options: {
       [...entries.values()]
         .filter((entry) => entry.key.supergraphId === supergraphId)
         .sort((a, b) => b.uses - a.uses)
-        .slice(0, count)
-        .map((entry) => entry.key),
+        .slice(0, count),
+    count: (key, value, uses) => {
+      const text = keyText(key);
+      const entry = entries.get(text);
+      if (entry === undefined) entries.set(text, { key, value, uses });
+      else entry.uses += uses;
+    },
     forget: (supergraphId) => {
       for (const [text, entry] of entries) {
         if (entry.key.supergraphId === supergraphId) entries.delete(text);

@@ -14,6 +14,8 @@ export interface Planner {
   /** Errors: `GatewayError` with `PLANNING_FAILED` (the planner threw: its words are the cause) or
    *  `OPERATION_TOO_COMPLEX` (the time or memory limit was over). */
   plan(request: PlanRequest): Promise<QueryPlan>;
+  /** False for a planner that is never to be asked with `defer`: the executor divides every plan by itself. */
+  readonly supportsDefer?: boolean;
   /** Ends the planner's thread; plans under way are rejected with `PLANNING_FAILED`. */
   close(): Promise<void>;
 }

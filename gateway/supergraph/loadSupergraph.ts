@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { buildSchema, type GraphQLSchema, validateSchema } from 'graphql';
+import { buildASTSchema, type GraphQLSchema, parse, validateSchema } from 'graphql';
 import { createWorkerPlanner, type PlanningLimits, type WorkerPlanner } from '../planning/workerPlanner.ts';
+import { nextTurn } from '../time/nextTurn.ts';
 import { messageOf } from './messageOf.ts';
 import type { SubgraphEntry, Supergraph } from './supergraph.ts';
 import { SupergraphRefusedError } from './supergraphRefusedError.ts';
@@ -34,7 +35,7 @@ export async function loadSupergraph(options: LoadSupergraphOptions): Promise<Su
     return {
       id: supergraphId(sdl),
       sdl,
-      apiSchema: buildApiSchema(planner.apiSchemaSdl),
+      apiSchema: await buildApiSchema(planner.apiSchemaSdl),
       subgraphs: nameSubgraphs(planner, urls),
       overrides: planner.overrides,
       planner,
@@ -45,9 +46,13 @@ export async function loadSupergraph(options: LoadSupergraphOptions): Promise<Su
   }
 }
 
-function buildApiSchema(apiSchemaSdl: string): GraphQLSchema {
+/** Operations go on between the steps, each of which is long for a large schema. */
+async function buildApiSchema(apiSchemaSdl: string): Promise<GraphQLSchema> {
+  const document = parse(apiSchemaSdl, { noLocation: true });
+  await nextTurn();
   // The loader made it from a valid supergraph: checking the SDL again would double the time this blocks.
-  const schema = buildSchema(apiSchemaSdl, { assumeValidSDL: true });
+  const schema = buildASTSchema(document, { assumeValidSDL: true });
+  await nextTurn();
   // Kept by the schema; otherwise the first client's validation would pay for it.
   const [problem] = validateSchema(schema);
   if (problem !== undefined) throw new SupergraphRefusedError(`API schema: ${problem.message}`);

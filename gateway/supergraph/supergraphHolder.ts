@@ -1,3 +1,4 @@
+import { systemTimers, type Timers } from '../time/timers.ts';
 import { supergraphId } from './loadSupergraph.ts';
 import { messageOf } from './messageOf.ts';
 import type { SupergraphSource } from './sources/supergraphSource.ts';
@@ -35,13 +36,17 @@ export interface SupergraphHolderOptions {
   /** Makes a snapshot that is ready for use; rejects with the reason for the operator. */
   readonly load: (sdl: string, signal: AbortSignal) => Promise<Supergraph>;
   /** Runs before the switch, for example to plan the most used operations. What it rejects with is dropped:
-   *  a cold start is better than none. */
+   *  a cold start is better than none. Not waited for any longer once its signal is aborted. */
   readonly warm?: (
     supergraph: Supergraph,
     previous: Supergraph | undefined,
     signal: AbortSignal,
   ) => Promise<void>;
-  /** Called when the last operation on a snapshot that is out of use has ended. */
+  /** Longest that `warm` may hold back the switch, in milliseconds. Without it, as long as it takes. */
+  readonly warmTimeoutMs?: number;
+  readonly timers?: Timers;
+  /** Called when nobody uses a snapshot any more, nor another one with its id: after the last operation on it has
+   *  ended, or when it was overtaken before its first. */
   readonly onRetired?: (supergraph: Supergraph) => void;
 }
 
@@ -59,7 +64,7 @@ interface Loading {
 }
 
 export function createSupergraphHolder(options: SupergraphHolderOptions): SupergraphHolder {
-  const { load, warm, onRetired } = options;
+  const { load, warm, warmTimeoutMs, timers = systemTimers, onRetired } = options;
   const changeListeners = new Set<(supergraph: Supergraph) => void>();
   const problemListeners = new Set<(message: string) => void>();
   /** Snapshots whose planner is up: the current one and those of operations that still run. */
@@ -86,9 +91,15 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
 
   const retireIfUnused = (entry: Held): void => {
     if (entry.isCurrent || entry.leases > 0 || !held.delete(entry)) return;
-    const retired = entry.supergraph.planner.close().finally(() => retiring.delete(retired));
+    const retired = retire(entry.supergraph).finally(() => retiring.delete(retired));
     retiring.add(retired);
-    onRetired?.(entry.supergraph);
+  };
+
+  const retire = (supergraph: Supergraph): Promise<void> => {
+    const closed = supergraph.planner.close();
+    // Offered again while operations still ran on it, it may be in use a second time.
+    if (![...held].some((other) => other.supergraph.id === supergraph.id)) onRetired?.(supergraph);
+    return closed;
   };
 
   const switchTo = (supergraph: Supergraph): void => {
@@ -110,10 +121,25 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
       if (!signal.aborted) noteProblems({ load: messageOf(error) });
       return;
     }
-    if (!signal.aborted) await warm?.(loaded, current?.supergraph, signal).catch(() => {});
-    if (signal.aborted) await loaded.planner.close();
+    if (!signal.aborted) await warmUp(loaded, signal);
+    if (signal.aborted) await retire(loaded);
     else switchTo(loaded);
   };
+
+  const warmUp = (supergraph: Supergraph, signal: AbortSignal): Promise<void> =>
+    new Promise((resolve) => {
+      if (warm === undefined) return resolve();
+      const enough = new AbortController();
+      const end = (): void => {
+        cancelTimer?.();
+        signal.removeEventListener('abort', end);
+        enough.abort();
+        resolve();
+      };
+      const cancelTimer = warmTimeoutMs === undefined ? undefined : timers.after(warmTimeoutMs, end);
+      signal.addEventListener('abort', end);
+      warm(supergraph, current?.supergraph, enough.signal).then(end, end);
+    });
 
   const offer = (sdl: string): Promise<void> => {
     if (isClosed) return Promise.resolve();

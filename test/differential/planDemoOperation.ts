@@ -36,7 +36,7 @@ export async function planDemoOperation(
   });
   const question = plannerQuestion(operation, normalized, []);
   if (question === undefined) return { kind: 'QueryPlan' };
-  return (await planOperation(supergraph.planner, operation.operation, question)).plan;
+  return (await planOperation(supergraph.planner, question)).plan;
 }
 
 /** Subgraphs that two entity fetches at once go to. */

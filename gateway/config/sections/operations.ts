@@ -73,7 +73,9 @@ export const planningSection = z
       )
       .prefault('5m'),
     cacheSize: integer({ min: 1 })
-      .describe('Plans kept for one supergraph; the least recently used leaves first.')
+      .describe(
+        'Plans kept, those of a supergraph on its way out included; the least recently used leaves first.',
+      )
       .prefault(1_000),
     textCacheSize: size()
       .describe(
@@ -85,6 +87,11 @@ export const planningSection = z
         'Operations, the most used ones, that are planned for a new supergraph before it is switched to.',
       )
       .prefault(100),
+    warmTimeout: duration({ min: 1 })
+      .describe(
+        'Longest that planning them may hold back the switch; what is not planned by then is planned when it is asked for.',
+      )
+      .prefault('30s'),
   })
   .describe('The query planner, which works in threads of its own.');
 

@@ -41,7 +41,10 @@ describe('the plan cache', () => {
     await cache.getOrLoad(off, async () => ({ name: 'off' }));
     await cache.getOrLoad(on, async () => ({ name: 'on' }));
     expect([cache.get(off), cache.get(on)]).toEqual([{ name: 'off' }, { name: 'on' }]);
-    expect(cache.mostUsed('aa', 2)).toEqual([on, off]);
+    expect(cache.mostUsed('aa', 2)).toMatchObject([
+      { key: on, value: { name: 'on' } },
+      { key: off, value: { name: 'off' } },
+    ]);
   });
 
   test('shares one load between concurrent requests', async () => {
@@ -93,7 +96,24 @@ describe('the plan cache', () => {
     }
     await cache.getOrLoad(key('{ other }', 'bb'), async () => ({ name: 'other' }));
     for (const operation of ['{ c }', '{ c }', '{ b }']) cache.get(key(operation));
-    expect(cache.mostUsed('aa', 2)).toEqual([key('{ c }'), key('{ b }')]);
+    expect(cache.mostUsed('aa', 2).map((used) => used.key)).toEqual([key('{ c }'), key('{ b }')]);
+  });
+
+  test('counts uses by those who kept a value, who also keep it from being dropped', async () => {
+    const cache = createPlanCache<Value>({ maxEntries: 2 });
+    const value = await cache.getOrLoad(key('{ a }'), async () => ({ name: 'a' }));
+    await cache.getOrLoad(key('{ b }'), async () => ({ name: 'b' }));
+    cache.count(key('{ a }'), value, 16);
+    await cache.getOrLoad(key('{ c }'), async () => ({ name: 'c' }));
+    expect(cache.mostUsed('aa', 2)).toMatchObject([
+      { key: key('{ a }'), uses: 17 },
+      { key: key('{ c }'), uses: 1 },
+    ]);
+    for (const operation of ['{ d }', '{ e }']) {
+      await cache.getOrLoad(key(operation), async () => ({ name: operation }));
+    }
+    cache.count(key('{ a }'), value, 16);
+    expect(cache.mostUsed('aa', 1)).toMatchObject([{ key: key('{ a }'), value, uses: 16 }]);
   });
 
   test('forgets a supergraph, and does not keep what is still being loaded for it', async () => {

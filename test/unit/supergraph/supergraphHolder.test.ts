@@ -9,7 +9,9 @@ import {
   type SupergraphHolderOptions,
 } from '../../../gateway/supergraph/supergraphHolder.ts';
 import { compose, federation } from '../../fixtures/supergraphs/compose.ts';
+import { createManualTimers } from '../../fixtures/supergraphs/manualTimers.ts';
 import { threadsNamed } from '../../fixtures/supergraphs/threads.ts';
+import { turns } from '../../harness/clock.ts';
 import { testPlanning } from '../../harness/planningLimits.ts';
 
 const opened: SupergraphHolder[] = [];
@@ -148,6 +150,54 @@ describe('the supergraph in use', () => {
       ['two', 'one', 'one'],
     ]);
     expect([holder.current()?.sdl, holder.problem()]).toEqual(['two', undefined]);
+  });
+
+  test('is switched to when the time for warming is over, and nothing goes on warming it', async () => {
+    const timers = createManualTimers();
+    const signals: AbortSignal[] = [];
+    const { holder } = open({
+      timers,
+      warmTimeoutMs: 30_000,
+      warm: (_next, previous, signal) => {
+        signals.push(signal);
+        return previous === undefined ? Promise.resolve() : new Promise(() => {});
+      },
+    });
+    await holder.offer('one');
+    const offered = holder.offer('two');
+    await timers.started(30_000);
+    await timers.started(30_000);
+    expect([holder.current()?.sdl, signals[1]?.aborted]).toEqual(['one', false]);
+    timers.fire(30_000);
+    await offered;
+    expect([holder.current()?.sdl, signals[1]?.aborted]).toEqual(['two', true]);
+    expect(timers.waiting()).toEqual([]);
+  });
+
+  test('is not switched to when a newer one comes while it is being warmed', async () => {
+    const retired: string[] = [];
+    const { holder, log } = open({
+      warm: (next) => (next.sdl === 'two' ? new Promise(() => {}) : Promise.resolve()),
+      onRetired: ({ sdl }) => retired.push(sdl),
+    });
+    await holder.offer('one');
+    const overtaken = holder.offer('two');
+    await turns();
+    await holder.offer('three');
+    await overtaken;
+    expect([holder.current()?.sdl, retired]).toEqual(['three', ['two', 'one']]);
+    expect(log).toEqual(['load one', 'load two', 'abort two', 'load three', 'close two', 'close one']);
+  });
+
+  test('keeps what was made for it when it is used a second time while the first time is not over', async () => {
+    const retired: string[] = [];
+    const { holder, log } = open({ onRetired: ({ sdl }) => retired.push(sdl) });
+    await holder.offer('one');
+    const lease = holder.acquire();
+    await holder.offer('two');
+    await holder.offer('one');
+    lease?.release();
+    expect([log.at(-1), retired]).toEqual(['close one', ['two']]);
   });
 
   test('tells when a snapshot is out of use', async () => {
