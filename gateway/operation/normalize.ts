@@ -264,27 +264,32 @@ interface Surroundings {
 /** Takes out of each fragment of a selection set what the set itself selects on the same object. */
 function subtractFromFragments(selections: readonly Selection[]): readonly Selection[] {
   if (selections.every((selection) => selection.kind === 'Field')) return selections;
-  return subtract(selections, { all: nothing, before: nothing });
+  return subtract(selections, { all: nothing, before: nothing }, false);
 }
 
-/** What is left of `selections` where the surroundings are selected anyway. */
-function subtract(selections: readonly Selection[], around: Surroundings): readonly Selection[] {
+/** What is left of `selections` where the surroundings are selected anyway. `isOwn`: they are what a deferred
+ *  fragment has of its own, where another one that has nothing of its own is not needed. */
+function subtract(
+  selections: readonly Selection[],
+  around: Surroundings,
+  isOwn: boolean,
+): readonly Selection[] {
   const all = visibleFields(selections, around.all);
   const before = new Map(around.before);
   const inFragments = new Map<GraphQLCompositeType, VisibleFields>();
   return selections.flatMap((selection): Selection[] => {
     if (selection.kind === 'Field') {
-      const left = fieldWithout(selection, around.before);
+      const left = fieldWithout(selection, around.before, isOwn);
       if (!before.has(selection.responseName)) before.set(selection.responseName, selection);
       return left === undefined ? [] : [left];
     }
     if (selection.kind === 'Deferred') {
-      const left = subtract(selection.own.selections, { all, before: all });
-      return [{ ...selection, own: new SelectionSet(left) }];
+      const left = subtract(selection.own.selections, { all, before: all }, true);
+      return isOwn && left.length === 0 ? [] : [{ ...selection, own: new SelectionSet(left) }];
     }
     const inner = selection.set.selections;
     const same = inFragments.get(selection.typeCondition) ?? nothing;
-    const left = subtract(inner, { all, before: new Map([...same, ...before]) });
+    const left = subtract(inner, { all, before: new Map([...same, ...before]) }, isOwn);
     inFragments.set(selection.typeCondition, visibleFields(inner, same));
     return left.length === 0 ? [] : [{ ...selection, set: new SelectionSet(left) }];
   });
@@ -300,12 +305,16 @@ function visibleFields(selections: readonly Selection[], outer: VisibleFields): 
   return visible;
 }
 
-function fieldWithout(field: FieldSelection, visible: VisibleFields): FieldSelection | undefined {
+function fieldWithout(
+  field: FieldSelection,
+  visible: VisibleFields,
+  isOwn: boolean,
+): FieldSelection | undefined {
   const same = visible.get(field.responseName);
   if (same === undefined || !isSameField(same, field)) return field;
   if (field.set === undefined || same.set === undefined) return undefined;
   const around = visibleFields(same.set.selections, nothing);
-  const left = subtract(field.set.selections, { all: around, before: around });
+  const left = subtract(field.set.selections, { all: around, before: around }, isOwn);
   return left.length === 0 ? undefined : { ...field, set: new SelectionSet(left) };
 }
 
