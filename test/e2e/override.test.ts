@@ -22,11 +22,18 @@ const subgraphs: InlineSubgraph[] = [
   {
     name: 'old',
     sdl: `
-      type Query { product: Product shelf: [Product!]! clerk: String }
+      type Query { product: Product shelf: [Product!]! clerk: String place: String }
+      type Mutation { buy: Product sell: Product }
       type Product @key(fields: "id") { id: ID! name: String ${fields.map(([name]) => `${name}: String`).join(' ')} }
     `,
     resolvers: {
-      Query: { product: () => ({ id: 'p' }), shelf: () => [{ id: 'p' }, { id: 'q' }], clerk: () => 'Cleo' },
+      Query: {
+        product: () => ({ id: 'p' }),
+        shelf: () => [{ id: 'p' }, { id: 'q' }],
+        clerk: () => 'Cleo',
+        place: () => 'old',
+      },
+      Mutation: { buy: () => ({ id: 'old' }), sell: () => ({ id: 'old' }) },
       Product: {
         name: ({ id }: never) => `name ${id}`,
         ...Object.fromEntries(fields.map(([name]) => [name, () => 'old'])),
@@ -35,10 +42,17 @@ const subgraphs: InlineSubgraph[] = [
   },
   {
     name: 'new',
-    sdl: `type Product @key(fields: "id") { id: ID! ${fields
-      .map(([name, label]) => `${name}: String @override(from: "old", label: "${label}")`)
-      .join(' ')} }`,
-    resolvers: { Product: Object.fromEntries(fields.map(([name]) => [name, () => 'new'])) },
+    sdl: `
+      type Query { place: String @override(from: "old", label: "percent(50)") }
+      type Mutation { buy: Product @override(from: "old", label: "percent(50)") }
+      type Product @key(fields: "id") { id: ID! ${fields
+        .map(([name, label]) => `${name}: String @override(from: "old", label: "${label}")`)
+        .join(' ')} }`,
+    resolvers: {
+      Query: { place: () => 'new' },
+      Mutation: { buy: () => ({ id: 'new' }) },
+      Product: Object.fromEntries(fields.map(([name]) => [name, () => 'new'])),
+    },
   },
   {
     name: 'shipping',
@@ -114,6 +128,19 @@ describe('an @override with a percentage', () => {
       [from('new'), 50],
       [from('old'), 50],
     ]);
+  });
+
+  test('counts for fields at the root, and for mutations that are planned one by one', async () => {
+    const { body } = await gateway.ask('mutation { sell { id cost } buy { id price } }');
+    expect(body).toEqual({
+      data: { sell: { id: 'old', cost: 'by new' }, buy: { id: 'new', price: 'new' } },
+    });
+    drawn = 50;
+    const { body: late } = await gateway.ask('mutation { sell { id cost } buy { id price } }');
+    expect(late).toEqual({
+      data: { sell: { id: 'old', cost: 'by old' }, buy: { id: 'old', price: 'old' } },
+    });
+    expect((await gateway.ask('{ place }')).body).toEqual({ data: { place: 'old' } });
   });
 
   test('is decided once for all operations of an HTTP request', async () => {
