@@ -4,7 +4,9 @@ import type { CancelSubgraphCall, SubgraphReceiver, SubgraphResponse } from './s
 
 /** A whole answer, which every receiver reads for itself. */
 export interface CallAnswer {
-  read(): SubgraphResponse | GatewayError;
+  /** Hands the answer over by a call: before this returns, or later where it is large and read in slices. Returns
+   *  what ends the reading. */
+  read(done: (response: SubgraphResponse | GatewayError) => void): () => void;
 }
 
 /** Gets exactly one of the two calls, never before `start` has returned and never after `abort`. */
@@ -128,6 +130,7 @@ class PendingCall<C extends Call> implements CallListener {
   #receivers = 0;
   #timerEnd = Number.POSITIVE_INFINITY;
   #stopTimer: (() => void) | undefined;
+  #stopReading: (() => void) | undefined;
 
   constructor(
     options: InflightOptions<C>,
@@ -155,21 +158,11 @@ class PendingCall<C extends Call> implements CallListener {
   }
 
   onAnswer(answer: CallAnswer): void {
-    const first = answer.read();
-    if (first instanceof Error) {
-      this.onFailure(first);
-      return;
-    }
-    const waiters = this.#end('answered');
-    let response: SubgraphResponse | GatewayError | undefined = first;
-    for (const waiter of waiters) {
-      // An earlier receiver may have cancelled this one.
-      if (waiter.receiver === undefined) continue;
-      response ??= answer.read();
-      if (response instanceof Error) giveError(waiter, response, this.#options.onReceiverFault);
-      else giveResponse(waiter, response, this.#options.onReceiverFault);
-      response = undefined;
-    }
+    // Until it has been read, the call is under way: others may join, and its time may end.
+    this.#stopReading = answer.read((response) => {
+      if (response instanceof Error) this.onFailure(response);
+      else this.#give(this.#end('answered'), response, answer);
+    });
   }
 
   onFailure(error: GatewayError): void {
@@ -181,6 +174,26 @@ class PendingCall<C extends Call> implements CallListener {
     const waiters = this.#end(error.code);
     this.#call.abort();
     this.#failWaiters(waiters, () => error);
+  }
+
+  /** Every waiter gets an answer of its own. */
+  #give(waiters: readonly Waiter[], first: SubgraphResponse, answer: CallAnswer): void {
+    let left: SubgraphResponse | undefined = first;
+    const { onReceiverFault } = this.#options;
+    for (const waiter of waiters) {
+      // An earlier receiver may have cancelled this one.
+      if (waiter.receiver === undefined) continue;
+      if (left !== undefined) {
+        const response = left;
+        left = undefined;
+        giveResponse(waiter, response, onReceiverFault);
+        continue;
+      }
+      answer.read((response) => {
+        if (response instanceof Error) giveError(waiter, response, onReceiverFault);
+        else giveResponse(waiter, response, onReceiverFault);
+      });
+    }
   }
 
   #leave(waiter: Waiter): void {
@@ -231,6 +244,8 @@ class PendingCall<C extends Call> implements CallListener {
     this.#waiters = [];
     this.#stopTimer?.();
     this.#stopTimer = undefined;
+    this.#stopReading?.();
+    this.#stopReading = undefined;
     this.#forget(this);
     try {
       this.#options.onCallEnd?.(this.#call, outcome, this.#receivers);

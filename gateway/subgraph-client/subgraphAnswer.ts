@@ -1,10 +1,22 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import type { GatewayError } from '../errors.ts';
+import { parseJsonInSlices } from '../json/parseJsonInSlices.ts';
+import { inSlices, type SlicedWork } from '../time/inSlices.ts';
 import { AnswerProblem, invalidResponse, statusFailure } from './callFailure.ts';
 import type { SubgraphErrorEntry, SubgraphResponse } from './subgraphClient.ts';
 
 const backslash = 0x5c;
-const byteOrderMark = '\ufeff';
+const byteOrderMark = [0xef, 0xbb, 0xbf] as const;
+
+/** A body of more bytes than this is read in slices: what is smaller takes a few milliseconds at most, however it
+ *  is made. */
+const largeBody = 512 * 1024;
+
+/** How deep a large body may nest. JSON.stringify takes a minute for 10 MB of brackets within each other. */
+const maxDepthOfLargeBody = 1000;
+
+/** A long list of errors pauses after so many. */
+const errorsPerPause = 500;
 
 export interface ReceivedAnswer {
   readonly subgraph: string;
@@ -19,33 +31,48 @@ export class SubgraphAnswer {
   readonly #subgraph: string;
   readonly #status: number;
   readonly #isGraphqlMediaType: boolean;
-  readonly #text: string | Error;
+  /** The body, as text where it is small; or what is wrong with it. */
+  readonly #content: string | Buffer | Error;
   readonly #isEscapeFree: boolean;
 
   constructor({ subgraph, status, contentType, body }: ReceivedAnswer) {
     this.#subgraph = subgraph;
     this.#status = status;
     this.#isGraphqlMediaType = isGraphqlMediaType(contentType);
-    this.#text = Buffer.isBuffer(body) ? decode(body) : body;
+    this.#content = Buffer.isBuffer(body) ? decode(body) : body;
     this.#isEscapeFree = Buffer.isBuffer(body) && body.indexOf(backslash) === -1;
   }
 
-  read(): SubgraphResponse | GatewayError {
-    const isSuccess = this.#status >= 200 && this.#status < 300;
-    const response = this.#parse(isSuccess);
+  /** See `CallAnswer`. */
+  read(done: (response: SubgraphResponse | GatewayError) => void): () => void {
+    return inSlices(
+      this.#read(),
+      (response) => done(this.#resultOf(response)),
+      (fault) => done(this.#resultOf(fault instanceof Error ? fault : new AnswerProblem(String(fault)))),
+    );
+  }
+
+  #resultOf(response: SubgraphResponse | Error): SubgraphResponse | GatewayError {
     if (!(response instanceof Error)) return response;
-    return isSuccess
+    return this.#isSuccess
       ? invalidResponse(this.#subgraph, response)
       : statusFailure(this.#subgraph, this.#status, response);
   }
 
-  #parse(isSuccess: boolean): SubgraphResponse | Error {
+  get #isSuccess(): boolean {
+    return this.#status >= 200 && this.#status < 300;
+  }
+
+  *#read(): SlicedWork<SubgraphResponse | Error> {
     if (this.#status >= 300 && this.#status < 400) return new AnswerProblem('redirects are not followed');
-    const text = this.#text;
-    if (typeof text !== 'string') return text;
+    const content = this.#content;
+    if (content instanceof Error) return content;
     let json: unknown;
     try {
-      json = JSON.parse(text);
+      json =
+        typeof content === 'string'
+          ? JSON.parse(content)
+          : yield* parseJsonInSlices(content, { maxDepth: maxDepthOfLargeBody });
     } catch (error) {
       return error instanceof Error ? error : new AnswerProblem('invalid JSON');
     }
@@ -54,14 +81,14 @@ export class SubgraphAnswer {
     if (data !== undefined && data !== null && !isObject(data)) {
       return new AnswerProblem('`data` is neither an object nor null');
     }
-    const errors = readErrors(json.errors);
+    const errors = yield* readErrors(json.errors);
     if (errors instanceof Error) return errors;
     if (data === undefined && errors === undefined) {
       return new AnswerProblem('the answer has neither `data` nor `errors`');
     }
     // A proxy on the way may answer a failure with JSON of its own. It is taken for the subgraph's only if
     // it says so or looks like it.
-    if (!isSuccess && !this.#isGraphqlMediaType && !hasReadableError(json.errors) && !isObject(data)) {
+    if (!this.#isSuccess && !this.#isGraphqlMediaType && !hasReadableError(json.errors) && !isObject(data)) {
       return new AnswerProblem('the answer is no GraphQL answer');
     }
     return {
@@ -80,22 +107,31 @@ function isGraphqlMediaType(contentType: string | undefined): boolean {
   return mediaType.trim().toLowerCase() === 'application/graphql-response+json';
 }
 
-function decode(body: Buffer): string | Error {
+/** Text of a small body, the bytes of a large one, without a byte order mark. */
+function decode(body: Buffer): string | Buffer | Error {
   if (body.length === 0) return new AnswerProblem('the body is empty');
-  if (isAscii(body)) return body.toString('latin1');
+  const isLarge = body.length > largeBody;
+  if (isAscii(body)) return isLarge ? body : body.toString('latin1');
   if (!isUtf8(body)) return new AnswerProblem('the body is not UTF-8');
-  const text = body.toString('utf8');
-  return text.startsWith(byteOrderMark) ? text.slice(1) : text;
+  const bytes = byteOrderMark.every((byte, i) => body[i] === byte)
+    ? body.subarray(byteOrderMark.length)
+    : body;
+  return isLarge ? bytes : bytes.toString('utf8');
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function readErrors(errors: unknown): readonly SubgraphErrorEntry[] | undefined | Error {
+function* readErrors(errors: unknown): SlicedWork<readonly SubgraphErrorEntry[] | undefined | Error> {
   if (errors === undefined || errors === null) return undefined;
   if (!Array.isArray(errors)) return new AnswerProblem('`errors` is no list');
-  return errors.length === 0 ? undefined : errors.map(readErrorEntry);
+  const entries: SubgraphErrorEntry[] = [];
+  for (const error of errors) {
+    entries.push(readErrorEntry(error));
+    if (entries.length % errorsPerPause === 0) yield;
+  }
+  return entries.length === 0 ? undefined : entries;
 }
 
 /** Something failed even where the subgraph cannot say it properly: a malformed entry is still an error. */

@@ -112,8 +112,14 @@ describe('calls in flight', () => {
           clock.advance(one.ms);
         } else {
           const call = calls[one.which];
-          if (one.do === 'answer') call?.take()?.onAnswer({ read: () => responseFor(call.key) });
-          else call?.take()?.onFailure(new GatewayError('SUBGRAPH_UNREACHABLE', 'gone'));
+          if (one.do === 'answer') {
+            call?.take()?.onAnswer({
+              read(done) {
+                done(responseFor(call.key));
+                return () => {};
+              },
+            });
+          } else call?.take()?.onFailure(new GatewayError('SUBGRAPH_UNREACHABLE', 'gone'));
         }
         // A key has one call under way at most.
         const open = calls.filter((call) => call.listener !== undefined).map((call) => call.key);

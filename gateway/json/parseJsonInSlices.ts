@@ -1,0 +1,296 @@
+import type { SlicedWork } from '../time/inSlices.ts';
+
+export interface ParseJsonOptions {
+  /** Lists and objects within each other, at most. */
+  readonly maxDepth: number;
+  /** Bytes that JSON.parse gets at once. When omitted, about a millisecond's work. */
+  readonly portion?: number;
+}
+
+const usualPortion = 64 * 1024;
+
+/** JSON.parse for large texts, as work in slices: finds out which portions of the text are whole elements of a list
+ *  or whole members of an object, has JSON.parse read them, and puts the results together. What JSON.parse accepts
+ *  is accepted, with the same value. `bytes` are valid UTF-8 without a byte order mark.
+ *  Throws a `SyntaxError` for what is no JSON, or is nested too deep. */
+export function* parseJsonInSlices(bytes: Buffer, options: ParseJsonOptions): SlicedWork<unknown> {
+  const { maxDepth, portion = usualPortion } = options;
+  const reader = new Reader(bytes, portion);
+  const { length } = bytes;
+  let position = 0;
+  let pauseAt = portion;
+  while (position < length) {
+    const kind = kinds[bytes[position] as number] as number;
+    if (kind === 0) {
+      position++;
+    } else if (kind === 1) {
+      const start = position;
+      position++;
+      let cuts: number[] | undefined;
+      for (;;) {
+        const stop = Math.min(length, position + portion);
+        while (position < stop && bytes[position] !== quote) {
+          if (bytes[position] !== backslash) position++;
+          else position += bytes[position + 1] === smallU ? 6 : 2;
+        }
+        // Not within a character.
+        while (((bytes[position] as number) & 0xc0) === 0x80) position++;
+        if (position >= length) throw new SyntaxError('Unterminated string in JSON');
+        if (bytes[position] === quote) break;
+        cuts ??= [start + 1];
+        cuts.push(position);
+        yield;
+      }
+      position++;
+      if (cuts !== undefined && reader.isValue(start)) {
+        cuts.push(position - 1);
+        yield* reader.takeLongString(start, cuts);
+        pauseAt = position + portion;
+      }
+    } else {
+      if (kind === 2) reader.open(position, maxDepth);
+      else if (kind === 3) reader.close(position);
+      else reader.separate(position);
+      position++;
+    }
+    if (position >= pauseAt) {
+      reader.takePortions(position);
+      pauseAt = position + portion / 2;
+      yield;
+    }
+  }
+  return reader.end();
+}
+
+/** A list or object that is being read. */
+interface Container {
+  isObject: boolean;
+  /** Position of its opening bracket. */
+  start: number;
+  /** What it has been made into, if it is taken in portions; else it belongs to a portion of the one around it. */
+  value: unknown[] | Record<string, unknown> | undefined;
+  /** Where the text begins that has not been taken yet. */
+  from: number;
+  /** The last comma between its own elements after `from`; -1 if there is none. */
+  comma: number;
+  /** What stands before `from` is an element without the comma after it. */
+  isBehindElement: boolean;
+  /** What stands before `from` is a comma. */
+  isBehindComma: boolean;
+}
+
+class Reader {
+  readonly #bytes: Buffer;
+  readonly #portion: number;
+  /** From outside to inside; entries beyond `#depth` wait to be used again. The first stands for the whole text:
+   *  a list whose only element is the value. */
+  readonly #containers: Container[] = [];
+  #depth = 0;
+  /** How many of them are taken in portions. */
+  #taken = 1;
+
+  constructor(bytes: Buffer, portion: number) {
+    this.#bytes = bytes;
+    this.#portion = portion;
+    this.#push(-1, false).value = [];
+  }
+
+  /** Whether the string that begins here is a value, and no member's key. */
+  isValue(start: number): boolean {
+    const { isObject, from, comma } = this.#containers[this.#depth - 1] as Container;
+    if (!isObject) return true;
+    for (let i = start - 1; i >= Math.max(from, comma + 1); i--) if (!isSpace(this.#bytes[i])) return true;
+    return false;
+  }
+
+  open(position: number, maxDepth: number): void {
+    // The first container is none of the text's.
+    if (this.#depth > maxDepth) throw new SyntaxError(`JSON nested deeper than ${maxDepth} levels`);
+    this.#push(position, this.#bytes[position] === openBrace);
+  }
+
+  close(position: number): void {
+    const container = this.#containers[this.#depth - 1] as Container;
+    if (this.#depth === 1 || container.isObject !== (this.#bytes[position] === closeBrace)) {
+      throw new SyntaxError(`Unexpected bracket in JSON at position ${position}`);
+    }
+    this.#depth--;
+    if (container.value === undefined) return;
+    this.#finish(container, position);
+    this.#taken--;
+    const around = this.#containers[this.#depth - 1] as Container;
+    around.from = position + 1;
+    around.isBehindElement = true;
+  }
+
+  separate(position: number): void {
+    const container = this.#containers[this.#depth - 1] as Container;
+    if (this.#depth === 1) throw new SyntaxError(`Unexpected comma in JSON at position ${position}`);
+    if (container.isBehindElement) {
+      this.#expectNothing(container.from, position);
+      container.isBehindElement = false;
+      container.isBehindComma = true;
+      container.from = position + 1;
+    } else container.comma = position;
+  }
+
+  /** Reads what is complete. */
+  takePortions(position: number): void {
+    for (;;) {
+      const container = this.#containers[this.#taken - 1] as Container;
+      this.#takeComplete(container);
+      if (this.#taken === this.#depth || position - container.from < this.#portion) return;
+      this.#takeApart();
+    }
+  }
+
+  /** Reads a string that ends before the last of `cuts` and begins after `start`. */
+  *takeLongString(start: number, cuts: readonly number[]): SlicedWork {
+    while (this.#taken < this.#depth) {
+      this.#takeComplete(this.#containers[this.#taken - 1] as Container);
+      this.#takeApart();
+    }
+    const container = this.#containers[this.#depth - 1] as Container;
+    this.#takeComplete(container);
+    const key = this.#keyBefore(container, start);
+    let text = '';
+    for (let i = 1; i < cuts.length; i++) {
+      text += JSON.parse(`"${this.#text(cuts[i - 1] as number, cuts[i] as number)}"`);
+      yield;
+    }
+    this.#put(container, key, text);
+    container.from = (cuts.at(-1) as number) + 1;
+    container.isBehindElement = true;
+  }
+
+  end(): unknown {
+    if (this.#depth > 1) throw new SyntaxError('Unexpected end of JSON input');
+    const whole = this.#containers[0] as Container;
+    this.#finish(whole, this.#bytes.length);
+    const [value] = whole.value as unknown[];
+    if ((whole.value as unknown[]).length !== 1) throw new SyntaxError('Unexpected end of JSON input');
+    return value;
+  }
+
+  #push(start: number, isObject: boolean): Container {
+    let container = this.#containers[this.#depth];
+    if (container === undefined) {
+      container = {
+        isObject,
+        start,
+        value: undefined,
+        from: start + 1,
+        comma: -1,
+        isBehindElement: false,
+        isBehindComma: false,
+      };
+      this.#containers.push(container);
+    } else {
+      container.isObject = isObject;
+      container.start = start;
+      container.value = undefined;
+      container.from = start + 1;
+      container.comma = -1;
+      container.isBehindElement = false;
+      container.isBehindComma = false;
+    }
+    this.#depth++;
+    return container;
+  }
+
+  /** The innermost container that is taken in portions gets the one within it as an element, and that is taken in
+   *  portions as well. */
+  #takeApart(): void {
+    const container = this.#containers[this.#taken - 1] as Container;
+    const inner = this.#containers[this.#taken] as Container;
+    inner.value = inner.isObject ? {} : [];
+    this.#put(container, this.#keyBefore(container, inner.start), inner.value);
+    this.#taken++;
+  }
+
+  /** Elements up to the last comma. */
+  #takeComplete(container: Container): void {
+    const { comma } = container;
+    if (comma === -1) return;
+    if (!this.#take(container, comma)) throw new SyntaxError(`Unexpected comma in JSON at position ${comma}`);
+    container.from = comma + 1;
+    container.comma = -1;
+    container.isBehindComma = true;
+  }
+
+  #finish(container: Container, end: number): void {
+    if (container.isBehindElement) this.#expectNothing(container.from, end);
+    else if (!this.#take(container, end) && container.isBehindComma) {
+      throw new SyntaxError(`Unexpected bracket in JSON at position ${end}`);
+    }
+  }
+
+  /** False where there is nothing but space. */
+  #take(container: Container, end: number): boolean {
+    const text = this.#text(container.from, end);
+    if (container.isObject) {
+      const members = JSON.parse(`{${text}}`) as Record<string, unknown>;
+      const keys = Object.keys(members);
+      for (const key of keys) this.#put(container, key, members[key]);
+      return keys.length > 0;
+    }
+    const elements = JSON.parse(`[${text}]`) as unknown[];
+    const list = container.value as unknown[];
+    for (let i = 0; i < elements.length; i++) list.push(elements[i]);
+    return elements.length > 0;
+  }
+
+  /** The key of a value that begins at `end`; of a list's element `undefined`. */
+  #keyBefore(container: Container, end: number): string | undefined {
+    const text = this.#text(container.from, end);
+    if (container.isBehindElement || (!container.isObject && text.trim() !== '')) {
+      throw new SyntaxError(`Unexpected value in JSON at position ${end}`);
+    }
+    if (!container.isObject) return undefined;
+    const [key] = Object.keys(JSON.parse(`{${text}[]}`));
+    if (key === undefined) throw new SyntaxError(`Unexpected value in JSON at position ${end}`);
+    return key;
+  }
+
+  #put({ value }: Container, key: string | undefined, element: unknown): void {
+    if (key === undefined) (value as unknown[]).push(element);
+    else if (key !== '__proto__') (value as Record<string, unknown>)[key] = element;
+    else {
+      const property = { value: element, writable: true, enumerable: true, configurable: true };
+      Object.defineProperty(value, key, property);
+    }
+  }
+
+  #expectNothing(from: number, end: number): void {
+    for (let i = from; i < end; i++) {
+      if (!isSpace(this.#bytes[i])) {
+        throw new SyntaxError(`Unexpected token in JSON at position ${i}`);
+      }
+    }
+  }
+
+  #text(from: number, end: number): string {
+    return this.#bytes.toString('utf8', from, end);
+  }
+}
+
+function isSpace(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}
+
+const quote = 0x22;
+const backslash = 0x5c;
+const smallU = 0x75;
+const openBrace = 0x7b;
+const closeBrace = 0x7d;
+
+/** 1: a string, 2: a container begins, 3: it ends, 4: a comma, 0: anything else. */
+const kinds = new Uint8Array(256);
+for (const [characters, kind] of [
+  ['"', 1],
+  ['{[', 2],
+  ['}]', 3],
+  [',', 4],
+] as const) {
+  for (const character of characters) kinds[character.charCodeAt(0)] = kind;
+}

@@ -1,0 +1,83 @@
+/** Work that may be long, as a generator: it yields about every tenth of a millisecond, and often enough for the
+ *  whole of it to be short where there is little to do. */
+export type SlicedWork<Result = void> = Generator<void, Result, void>;
+
+/** What all long work together may take of one turn of the event loop, in milliseconds. */
+const turnMs = 10;
+
+/** Runs work to its end and hands its result over by a call: at once where the work never yields or this turn has
+ *  time left for it, else in as many turns as it needs, between which the event loop does everything else. Long
+ *  works take turns. A fault of the work goes to `fail`. Returns what ends the work, after which neither is called.
+ *
+ *  No promise: one that lives as long as a request would keep a large result alive. */
+export function inSlices<Result>(
+  work: SlicedWork<Result>,
+  done: (result: Result) => void,
+  fail: (fault: unknown) => void,
+): () => void {
+  const job: Job = {
+    step() {
+      let step: IteratorResult<void, Result>;
+      try {
+        step = work.next();
+      } catch (fault) {
+        job.isEnded = true;
+        fail(fault);
+        return;
+      }
+      if (step.done !== true) return;
+      job.isEnded = true;
+      done(step.value);
+    },
+    isEnded: false,
+  };
+  job.step();
+  // Most work ends here, without a look at the clock.
+  if (!job.isEnded) {
+    if (waiting.length === 0) run(job);
+    if (!job.isEnded) waiting.push(job);
+  }
+  return () => {
+    job.isEnded = true;
+  };
+}
+
+/** Runs work to its end here and now. */
+export function atOnce<Result>(work: SlicedWork<Result>): Result {
+  for (;;) {
+    const step = work.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+interface Job {
+  isEnded: boolean;
+  /** Goes on to the next yield. Never throws for the work's fault; what `done` and `fail` throw comes through. */
+  step(): void;
+}
+
+const waiting: Job[] = [];
+let turnEndsAt = 0;
+let isTurnOpen = false;
+
+/** Goes on with a job as long as this turn has time. */
+function run(job: Job): void {
+  if (!isTurnOpen) {
+    isTurnOpen = true;
+    turnEndsAt = performance.now() + turnMs;
+    setImmediate(nextTurn);
+  }
+  while (!job.isEnded && performance.now() < turnEndsAt) job.step();
+}
+
+function nextTurn(): void {
+  isTurnOpen = false;
+  while (waiting.length > 0 && !(isTurnOpen && performance.now() >= turnEndsAt)) {
+    const job = waiting.shift() as Job;
+    try {
+      run(job);
+    } finally {
+      if (!job.isEnded) waiting.push(job);
+    }
+  }
+}

@@ -1,0 +1,112 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { parseJsonInSlices } from '../../../gateway/json/parseJsonInSlices.ts';
+import { atOnce } from '../../../gateway/time/inSlices.ts';
+
+const sliced = (text: string, portion?: number, maxDepth = 100): unknown =>
+  atOnce(parseJsonInSlices(Buffer.from(text), { maxDepth, ...(portion === undefined ? {} : { portion }) }));
+
+/** The value, or that there is none. */
+const outcome = (parse: () => unknown): unknown => {
+  try {
+    return { value: parse() };
+  } catch (error) {
+    return { error: error instanceof SyntaxError };
+  }
+};
+
+const mistake = fc.record({
+  at: fc.nat(),
+  remove: fc.nat(2),
+  insert: fc.constantFrom('', '{', '}', '[', ']', ',', ':', '"', '\\', ' ', '1', 'u', 'null'),
+});
+
+describe('JSON read in slices', () => {
+  test('is what JSON.parse makes of it, however the portions fall, and a mistake is one for both', () => {
+    fc.assert(
+      fc.property(
+        fc.json({ maxDepth: 6, noUnicodeString: false }),
+        fc.array(mistake, { maxLength: 2 }),
+        fc.integer({ min: 1, max: 24 }),
+        (json, mistakes, portion) => {
+          let text = json;
+          for (const { at, remove, insert } of mistakes) {
+            const place = at % (text.length + 1);
+            text = text.slice(0, place) + insert + text.slice(place + remove);
+          }
+          text = Buffer.from(text).toString();
+          expect(outcome(() => sliced(text, portion))).toEqual(outcome(() => JSON.parse(text)));
+        },
+      ),
+      { numRuns: 2000 },
+    );
+  });
+
+  test.each([
+    '',
+    ' ',
+    '[1,]',
+    '[,1]',
+    '{"a":1,}',
+    '{,}',
+    '[1 2]',
+    '[[1] [2]]',
+    '{"a":[1] 2}',
+    '[[1],[2],]',
+    '1,2',
+    '[1]]',
+    '{"a":[}',
+    '"\\ud83d\\ude00 ends in the middle',
+    '["tab\tinside"]',
+    '{"a" 1}',
+    '{"a":1[]}',
+    '{"a":"long enough" "b":"long enough"}',
+    '{"a":1"long enough"}',
+    '{["a"]:1}',
+  ])('refuses %s as JSON.parse does', (text) => {
+    expect(() => JSON.parse(text)).toThrow(SyntaxError);
+    for (let portion = 1; portion < 12; portion++) expect(() => sliced(text, portion)).toThrow(SyntaxError);
+  });
+
+  test('keeps the order of keys, the last of equal ones, and `__proto__` as a key like any other', () => {
+    const text = '{"b":[1,2,3,4],"a":{"x":[1,2,3]},"b":"long enough","__proto__":{"y":[1,2,3,4,5,6]}}';
+    for (let portion = 1; portion < 12; portion++) {
+      const value = sliced(text, portion) as object;
+      expect(JSON.stringify(value)).toBe(JSON.stringify(JSON.parse(text)));
+      expect(Object.getPrototypeOf(value)).toBe(Object.prototype);
+    }
+  });
+
+  test('puts long strings together from parts that end between characters and escape sequences', () => {
+    const text = JSON.stringify({ key: ['ü😀"\\\n\u0001 '.repeat(50)], more: '\\"'.repeat(99) });
+    const escaped = text.replaceAll('😀', '\\ud83d\\ude00');
+    for (let portion = 1; portion < 40; portion++) {
+      expect(sliced(text, portion)).toEqual(JSON.parse(text));
+      expect(sliced(escaped, portion)).toEqual(JSON.parse(text));
+    }
+  });
+
+  test('refuses what nests deeper than it may, and nothing else', () => {
+    const nested = (depth: number): string => `${'['.repeat(depth)}1${']'.repeat(depth)}`;
+    for (const portion of [1, 3, 1000]) {
+      expect(sliced(nested(20), portion, 20)).toEqual(JSON.parse(nested(20)));
+      expect(() => sliced(nested(21), portion, 20)).toThrow('nested deeper than 20 levels');
+    }
+  });
+
+  test('pauses after each portion of a list, of an object, of one string and of white space', () => {
+    const pauses = (text: string): number => {
+      const work = parseJsonInSlices(Buffer.from(text), { maxDepth: 9, portion: 100 });
+      let count = 0;
+      while (work.next().done !== true) count++;
+      return count;
+    };
+    expect(pauses('[1]')).toBe(0);
+    expect(pauses(JSON.stringify(new Array(1000).fill(1)))).toBeGreaterThanOrEqual(10);
+    expect(
+      pauses(JSON.stringify(Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`k${i}`, i])))),
+    ).toBeGreaterThanOrEqual(10);
+    expect(pauses(JSON.stringify('x'.repeat(2000)))).toBeGreaterThanOrEqual(10);
+    expect(pauses(`[${' '.repeat(2000)}]`)).toBeGreaterThanOrEqual(10);
+  });
+});
