@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs';
+import { FEDERATION_VERSIONS, ROUTER_SUPPORTED_SUPERGRAPH_FEATURES } from '@apollo/federation-internals';
+import { expect, test } from '@jest/globals';
+import { featureSupport } from '../../../gateway/planning/supergraphFeatures.ts';
+
+const page = readFileSync(new URL('../../../docs/federation.md', import.meta.url), 'utf8');
+
+/** The rows of the first table under a heading, as the texts of their cells. */
+function rowsUnder(heading: string): string[][] {
+  const section = page.split(`## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
+  const lines = section.split('\n').filter((line) => line.startsWith('|'));
+  return lines.slice(2).map((line) =>
+    line
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
+}
+
+test('the page on Federation says of every feature what the gateway does about it', () => {
+  const rows = featureSupport.map(({ identity, versions, kind }) => [
+    `\`${identity.slice(identity.lastIndexOf('/') + 1)}\``,
+    versions.join(', '),
+    kind,
+  ]);
+  expect(rowsUnder('Features of a supergraph')).toEqual(rows);
+});
+
+test('every feature that a supergraph of this version of the composer can link to has an answer', () => {
+  const known = featureSupport.flatMap(({ identity, versions }) =>
+    versions.map((version) => `${identity}/${version}`),
+  );
+  expect([...ROUTER_SUPPORTED_SUPERGRAPH_FEATURES].filter((url) => !known.includes(url))).toEqual([]);
+});
+
+test('the page on Federation names the newest version that composes', () => {
+  const newest = String(FEDERATION_VERSIONS.latest().version).replace('v', '');
+  expect(page).toContain(`Federation 2.0 to ${newest},`);
+});
