@@ -1,0 +1,34 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { getOperationAST, parse } from 'graphql';
+import { relevantOverrides } from '../../gateway/operation/relevantOverrides.ts';
+import { loadSupergraph } from '../../gateway/supergraph/loadSupergraph.ts';
+import type { Supergraph } from '../../gateway/supergraph/supergraph.ts';
+import { demoSupergraphFile } from '../harness/gateway.ts';
+import { testPlanning } from '../harness/planningLimits.ts';
+import { labelFields } from './labelFields.ts';
+import { readDemoOperations } from './readDemoOperations.ts';
+
+const { sdl, labels } = labelFields(readFileSync(demoSupergraphFile, 'utf8'));
+
+describe('which labels of @override an operation depends on', () => {
+  let supergraph: Supergraph;
+  beforeAll(async () => {
+    supergraph = await loadSupergraph({ sdl, planning: testPlanning });
+  });
+  afterAll(() => supergraph.planner.close());
+
+  test('is asked of a graph that has some on most of its entities', () => {
+    expect(labels.length).toBeGreaterThan(10);
+  });
+
+  test.each(readDemoOperations())('the planner agrees: $name', async ({ source }) => {
+    const document = parse(source);
+    const relevant = relevantOverrides(supergraph, document, getOperationAST(document) ?? undefined);
+    const planWith = (overrides: readonly string[]) =>
+      supergraph.planner.plan({ document: source, defer: false, overrides });
+    const withNone = await planWith([]);
+    expect(await planWith(labels.filter((label) => !relevant.includes(label)))).toEqual(withNone);
+    for (const label of relevant) expect(await planWith([label])).not.toEqual(withNone);
+  });
+});
