@@ -8,7 +8,10 @@ import {
   Supergraph,
 } from '@apollo/federation-internals';
 import { type PlanNode as ApolloPlanNode, QueryPlanner } from '@apollo/query-planner';
-import { GraphQLError, parse, printSchema } from 'graphql';
+import { type DocumentNode, GraphQLError, parse, printSchema } from 'graphql';
+import { type SeparatedSupergraph, separateComputedInputs } from './computedInputs.ts';
+import { mapFetches } from './mapFetches.ts';
+import { InputCheck } from './missingInputs.ts';
 import { type OverrideLabels, readOverrideLabels } from './overrideLabels.ts';
 import type { PlanRequest } from './planner.ts';
 import { toPlannerSupergraph } from './plannerSupergraph.ts';
@@ -36,10 +39,59 @@ export interface ApolloPlanner {
 /** Loads a supergraph and makes its planner. Errors: whatever the loader objects to, in its words. */
 export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanner {
   const original = build(options.sdl, { isChanged: false });
-  const { sdl, required } = toPlannerSupergraph(options.sdl);
-  const supergraph = sdl === undefined ? original : build(sdl, { isChanged: true });
-  // The planner finds out what is wrong with the subgraphs only in the one that it gets.
+  // The planner finds out what is wrong with the subgraphs only in the supergraph that it gets.
   original.subgraphs();
+  const document = parse(options.sdl, { noLocation: true });
+  const { document: changed, required } = toPlannerSupergraph(document);
+  const ordinary = createRawPlanner(
+    changed === document ? original : build(changed, { isChanged: true }),
+    changed,
+    options,
+  );
+  const separated = separateComputedInputs(changed);
+  const careful = memoize(({ document: own }: SeparatedSupergraph) =>
+    createRawPlanner(build(own, { isChanged: true }), own, options),
+  );
+
+  return {
+    apiSchemaSdl: printSchema(original.apiSchema().toGraphQLJSSchema({ includeDefer: true })),
+    subgraphs: [...original.subgraphsMetadata()].map(({ name, url }) => ({ name, url })),
+    overrides: readOverrideLabels(options.sdl),
+    plan: (request) => toSubgraphPlan(planWithInputs(request), required, canOverlap),
+  };
+
+  function planWithInputs(request: PlanRequest): QueryPlan {
+    const plan = ordinary.plan(request);
+    if (separated === undefined || ordinary.inputs.findMissing(plan) === undefined) return plan;
+    const { plan: planCarefully, inputs } = careful(separated);
+    const second = planCarefully(request);
+    const missing = inputs.findMissing(second);
+    if (missing !== undefined) {
+      throw new Error(`The planner would ask for ${missing} without what its @requires needs.`);
+    }
+    return withRealNames(second, separated.realNames);
+  }
+
+  function canOverlap(one: string, other: string): boolean {
+    return one === other || !isObject(one) || !isObject(other);
+  }
+
+  function isObject(name: string): boolean {
+    return original.schema.type(name)?.kind === 'ObjectType';
+  }
+}
+
+/** Plans as the package makes them. */
+interface RawPlanner {
+  plan(request: PlanRequest): QueryPlan;
+  readonly inputs: InputCheck;
+}
+
+function createRawPlanner(
+  supergraph: Supergraph,
+  document: DocumentNode,
+  options: ApolloPlannerOptions,
+): RawPlanner {
   const apiSchema = supergraph.apiSchema();
   const planner = new QueryPlanner(supergraph, {
     incrementalDelivery: { enableDefer: true },
@@ -49,32 +101,35 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
     debug: { maxEvaluatedPlans: options.maxEvaluatedPlans, pathsLimit: options.pathsLimit },
   });
   return {
-    apiSchemaSdl: printSchema(original.apiSchema().toGraphQLJSSchema({ includeDefer: true })),
-    subgraphs: [...original.subgraphsMetadata()].map(({ name, url }) => ({ name, url })),
-    overrides: readOverrideLabels(options.sdl),
+    inputs: new InputCheck(document),
     // `defer` needs no second planner: without a `@defer` in the document the plan has no Defer node.
-    plan: ({ document, overrides = [] }) => {
-      const operation = operationFromDocument(apiSchema, parse(document, { noLocation: true }));
-      const plan = toQueryPlan(
-        planner.buildQueryPlan(operation, {
-          overrideConditions: new Map(overrides.map((label) => [label, true])),
-        }),
-      );
-      return toSubgraphPlan(plan, required, canOverlap);
+    plan: ({ document: text, overrides = [] }) => {
+      const operation = operationFromDocument(apiSchema, parse(text, { noLocation: true }));
+      const overrideConditions = new Map(overrides.map((label) => [label, true]));
+      return toQueryPlan(planner.buildQueryPlan(operation, { overrideConditions }));
     },
   };
+}
 
-  function canOverlap(one: string, other: string): boolean {
-    return one === other || !isObject(one) || !isObject(other);
-  }
+/** Few operations need the second planner, and it is as large as the first. */
+function memoize<A, R>(create: (argument: A) => R): (argument: A) => R {
+  let made: R | undefined;
+  return (argument) => {
+    made ??= create(argument);
+    return made;
+  };
+}
 
-  function isObject(name: string): boolean {
-    return supergraph.schema.type(name)?.kind === 'ObjectType';
-  }
+/** The plan with the real subgraphs in place of those that were added. */
+function withRealNames(plan: QueryPlan, realNames: ReadonlyMap<string, string>): QueryPlan {
+  return mapFetches(plan, (fetch) => {
+    const serviceName = realNames.get(fetch.serviceName);
+    return serviceName === undefined ? fetch : { ...fetch, serviceName };
+  });
 }
 
 /** Where fields got stand-ins, the fields themselves are external without being used: that is no mistake. */
-function build(sdl: string, { isChanged }: { readonly isChanged: boolean }): Supergraph {
+function build(sdl: string | DocumentNode, { isChanged }: { readonly isChanged: boolean }): Supergraph {
   // What may be served is for us to say: the loader's list knows neither our rewrites for `@fromContext` nor
   // that we pass over `@cacheTag`, and a security feature that is not marked as one gets past it.
   const supergraph = Supergraph.build(sdl, { supportedFeatures: null, validateSupergraph: !isChanged });

@@ -1,17 +1,17 @@
+import { type ConstDirectiveNode, type DocumentNode, type FieldDefinitionNode, Kind } from 'graphql';
+import { type RequiredArguments, StandIns } from './requiredArguments.ts';
 import {
-  type ConstDirectiveNode,
-  type DefinitionNode,
-  type DocumentNode,
-  type FieldDefinitionNode,
-  Kind,
-  parse,
-  print,
-} from 'graphql';
-import { type CompositeDefinition, type RequiredArguments, StandIns } from './requiredArguments.ts';
+  argumentOf,
+  type CompositeDefinition,
+  compositesOf,
+  isComposite,
+  subgraphNamesOf,
+  withArgument,
+} from './supergraphDocument.ts';
 
 export interface PlannerSupergraph {
-  /** `undefined` where the original does. */
-  readonly sdl: string | undefined;
+  /** The original itself where nothing had to be changed. */
+  readonly document: DocumentNode;
   readonly required: RequiredArguments;
 }
 
@@ -21,40 +21,31 @@ export interface PlannerSupergraph {
  *  - A key with `resolvable: false` is dropped where the same subgraph has a resolvable key for the type: after a
  *    `@requires` the planner would go back into the subgraph by the first one, and get nothing.
  *  - A field with arguments inside a `@requires` becomes a field of its own, see `RequiredField`. */
-export function toPlannerSupergraph(sdl: string): PlannerSupergraph {
-  const document = parse(sdl, { noLocation: true });
-  const types = new Map<string, CompositeDefinition>();
-  for (const definition of document.definitions) {
-    if (isComposite(definition)) types.set(definition.name.value, withoutDeadKeys(definition));
-  }
-  const standIns = new StandIns(types, unusedPrefix(sdl));
-  replaceRequires(types, standIns, subgraphNamesOf(document));
-  const definitions = document.definitions.map((definition) =>
+export function toPlannerSupergraph(original: DocumentNode): PlannerSupergraph {
+  const types = compositesOf(original);
+  for (const [name, type] of types) types.set(name, withoutDeadKeys(type));
+  const standIns = new StandIns(types, unusedPrefix(types));
+  replaceRequires(types, standIns, subgraphNamesOf(original));
+  const definitions = original.definitions.map((definition) =>
     isComposite(definition) ? (types.get(definition.name.value) as CompositeDefinition) : definition,
   );
-  const isChanged = definitions.some((definition, index) => definition !== document.definitions[index]);
-  return { sdl: isChanged ? print({ ...document, definitions }) : undefined, required: standIns };
-}
-
-function isComposite(definition: DefinitionNode): definition is CompositeDefinition {
-  return (
-    definition.kind === Kind.OBJECT_TYPE_DEFINITION || definition.kind === Kind.INTERFACE_TYPE_DEFINITION
-  );
+  const isChanged = definitions.some((definition, index) => definition !== original.definitions[index]);
+  return { document: isChanged ? { ...original, definitions } : original, required: standIns };
 }
 
 function withoutDeadKeys(type: CompositeDefinition): CompositeDefinition {
   const keys = (type.directives ?? []).filter(
-    (directive) => directive.name.value === 'join__type' && argument(directive, 'key') !== undefined,
+    (directive) => directive.name.value === 'join__type' && argumentOf(directive, 'key') !== undefined,
   );
   const resolvable = new Set(
     keys
-      .filter((key) => argument(key, 'resolvable') !== 'false')
-      .map((directive) => argument(directive, 'graph')),
+      .filter((key) => argumentOf(key, 'resolvable') !== 'false')
+      .map((directive) => argumentOf(directive, 'graph')),
   );
   const dead = new Set(
     keys.filter(
       (directive) =>
-        argument(directive, 'resolvable') === 'false' && resolvable.has(argument(directive, 'graph')),
+        argumentOf(directive, 'resolvable') === 'false' && resolvable.has(argumentOf(directive, 'graph')),
     ),
   );
   if (dead.size === 0) return type;
@@ -94,45 +85,21 @@ function replaceInField(
   let isChanged = false;
   const directives = field.directives?.map((directive): ConstDirectiveNode => {
     if (directive.name.value !== 'join__field') return directive;
-    const requires = argument(directive, 'requires');
+    const requires = argumentOf(directive, 'requires');
     if (requires === undefined) return directive;
-    const subgraph = subgraphNames.get(argument(directive, 'graph') ?? '');
+    const subgraph = subgraphNames.get(argumentOf(directive, 'graph') ?? '');
     const value = standIns.replace(requires, typeName, `${subgraph} ${typeName}.${field.name.value}`);
     if (value === requires) return directive;
     isChanged = true;
-    return {
-      ...directive,
-      arguments: (directive.arguments ?? []).map((given) =>
-        given.name.value === 'requires' ? { ...given, value: { kind: Kind.STRING, value } } : given,
-      ),
-    };
+    return withArgument(directive, 'requires', { kind: Kind.STRING, value });
   });
   return isChanged ? { ...field, ...(directives === undefined ? {} : { directives }) } : field;
 }
 
-/** By the values of `join__Graph`. */
-function subgraphNamesOf(document: DocumentNode): ReadonlyMap<string, string> {
-  const names = new Map<string, string>();
-  for (const definition of document.definitions) {
-    if (definition.kind !== Kind.ENUM_TYPE_DEFINITION || definition.name.value !== 'join__Graph') continue;
-    for (const value of definition.values ?? []) {
-      const join = value.directives?.find((directive) => directive.name.value === 'join__graph');
-      names.set(value.name.value, (join && argument(join, 'name')) ?? value.name.value);
-    }
-  }
-  return names;
-}
-
-/** A directive's argument as text: strings without their quotes. */
-function argument(directive: ConstDirectiveNode, name: string): string | undefined {
-  const value = directive.arguments?.find((given) => given.name.value === name)?.value;
-  if (value === undefined) return undefined;
-  return value.kind === Kind.STRING || value.kind === Kind.ENUM ? value.value : print(value);
-}
-
 /** Clients' aliases never start with an underscore in what the planner sees. */
-function unusedPrefix(sdl: string): string {
+function unusedPrefix(types: ReadonlyMap<string, CompositeDefinition>): string {
+  const names = [...types.values()].flatMap(({ fields = [] }) => fields.map(({ name }) => name.value));
   let prefix = '_required';
-  while (sdl.includes(prefix)) prefix += '_';
+  while (names.some((name) => name.startsWith(prefix))) prefix += '_';
   return prefix;
 }

@@ -2,14 +2,12 @@ import {
   type ArgumentNode,
   type FieldDefinitionNode,
   type FieldNode,
-  type InterfaceTypeDefinitionNode,
   Kind,
-  type ObjectTypeDefinitionNode,
-  parse,
   print,
   type SelectionNode,
   type SelectionSetNode,
 } from 'graphql';
+import { type CompositeDefinition, namedTypeOf, parseFieldSet } from './supergraphDocument.ts';
 
 /** A field with arguments as one `@requires` selects it. The planner merges fields by response name and ignores
  *  arguments, so in its supergraph each such field with each set of arguments is a field of its own. */
@@ -40,8 +38,6 @@ export interface RequiredArguments {
   meaningOf(name: string, given: readonly ArgumentNode[]): string;
 }
 
-export type CompositeDefinition = ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode;
-
 /** Puts stand-ins into the types of a supergraph. `types` is changed: definitions are replaced. */
 export class StandIns implements RequiredArguments {
   readonly fields = new Map<string, RequiredField>();
@@ -60,10 +56,9 @@ export class StandIns implements RequiredArguments {
   /** A `@requires` field set with stand-ins instead of the fields that take arguments; the types get them. */
   replace(fieldSet: string, typeName: string, coordinate: string): string {
     const uses: RequiredUse[] = [];
-    const document = parse(`{${fieldSet}}`, { noLocation: true });
-    const [operation] = document.definitions;
-    if (operation?.kind !== Kind.OPERATION_DEFINITION) return fieldSet;
-    const replaced = this.#replaceSet(operation.selectionSet, typeName, '', uses);
+    const set = parseFieldSet(fieldSet);
+    if (set === undefined) return fieldSet;
+    const replaced = this.#replaceSet(set, typeName, '', uses);
     if (uses.length === 0) return fieldSet;
     this.uses.set(coordinate, uses);
     return print(replaced).slice(1, -1).trim();
@@ -104,7 +99,8 @@ export class StandIns implements RequiredArguments {
     const definition = this.#types.get(typeName)?.fields?.find(({ name }) => name.value === field.name.value);
     if (definition === undefined) return field;
     const takesArguments = (definition.arguments?.length ?? 0) > 0;
-    const required = takesArguments ? this.#requiredField(field) : undefined;
+    // The field set may be that of a stand-in, which was copied after its own was replaced.
+    const required = takesArguments ? this.#requiredField(field) : this.fields.get(field.name.value);
     if (required !== undefined) {
       this.#define(typeName, required);
       uses.push({ field: required, path, typeName });
@@ -114,7 +110,7 @@ export class StandIns implements RequiredArguments {
       field.selectionSet &&
       this.#replaceSet(
         field.selectionSet,
-        namedType(definition),
+        namedTypeOf(definition),
         path === '' ? name : `${path}.${name}`,
         uses,
       );
@@ -163,10 +159,4 @@ function defaultsOf({ arguments: definitions = [] }: FieldDefinitionNode): Argum
   return definitions.flatMap(({ name, defaultValue }) =>
     defaultValue === undefined ? [] : [{ kind: Kind.ARGUMENT, name, value: defaultValue }],
   );
-}
-
-function namedType({ type }: FieldDefinitionNode): string {
-  let current = type;
-  while (current.kind !== Kind.NAMED_TYPE) current = current.type;
-  return current.name.value;
 }

@@ -1,0 +1,134 @@
+import { type DocumentNode, Kind, parse, type SelectionSetNode } from 'graphql';
+import { mapFetches } from './mapFetches.ts';
+import type { FetchNode, QueryPlan, RequiresSelection } from './queryPlan.ts';
+import {
+  argumentOf,
+  type CompositeDefinition,
+  compositesOf,
+  namedTypeOf,
+  parseFieldSet,
+  rootTypesOf,
+  subgraphNamesOf,
+} from './supergraphDocument.ts';
+
+/** Finds fields that a plan asks for without the inputs of their `@requires`. */
+export class InputCheck {
+  readonly #types: ReadonlyMap<string, CompositeDefinition>;
+  readonly #rootTypes: ReadonlyMap<string, string>;
+  /** By `subgraph Type.field`. */
+  readonly #required = new Map<string, SelectionSetNode>();
+  readonly #provided = new Map<string, SelectionSetNode>();
+
+  /** `supergraph`: the one that the plans are made for. */
+  constructor(supergraph: DocumentNode) {
+    this.#types = compositesOf(supergraph);
+    this.#rootTypes = rootTypesOf(supergraph);
+    const names = subgraphNamesOf(supergraph);
+    for (const [typeName, type] of this.#types) {
+      for (const field of type.fields ?? []) {
+        for (const directive of field.directives ?? []) {
+          if (directive.name.value !== 'join__field') continue;
+          const subgraph = names.get(argumentOf(directive, 'graph') ?? '');
+          const coordinate = `${subgraph} ${typeName}.${field.name.value}`;
+          const required = parseFieldSet(argumentOf(directive, 'requires'));
+          if (required !== undefined) this.#required.set(coordinate, required);
+          const provided = parseFieldSet(argumentOf(directive, 'provides'));
+          if (provided !== undefined) this.#provided.set(coordinate, provided);
+        }
+      }
+    }
+  }
+
+  /** The first such field as `Type.field`; `undefined` where the plan is right. */
+  findMissing(plan: QueryPlan): string | undefined {
+    let found: string | undefined;
+    mapFetches(plan, (fetch) => {
+      found ??= this.#inFetch(fetch);
+      return fetch;
+    });
+    return found;
+  }
+
+  #inFetch(fetch: FetchNode): string | undefined {
+    const [operation] = parse(fetch.operation, { noLocation: true }).definitions;
+    if (operation?.kind !== Kind.OPERATION_DEFINITION) return undefined;
+    const [first] = operation.selectionSet.selections;
+    const isEntityFetch = fetch.requires !== undefined && first?.kind === Kind.FIELD;
+    return isEntityFetch && first.selectionSet !== undefined
+      ? this.#inSet(fetch, first.selectionSet, undefined, fieldsOfRequires(fetch.requires ?? []))
+      : this.#inSet(fetch, operation.selectionSet, this.#rootTypes.get(operation.operation), noFields);
+  }
+
+  /** `known`: what the subgraph knows of the objects of this set besides its own fields. */
+  #inSet(
+    fetch: FetchNode,
+    set: SelectionSetNode,
+    typeName: string | undefined,
+    known: Fields,
+  ): string | undefined {
+    for (const selection of set.selections) {
+      if (selection.kind === Kind.INLINE_FRAGMENT) {
+        const inner = selection.typeCondition?.name.value ?? typeName;
+        const found = this.#inSet(fetch, selection.selectionSet, inner, known);
+        if (found !== undefined) return found;
+      }
+      if (selection.kind !== Kind.FIELD || typeName === undefined) continue;
+      const fieldName = selection.name.value;
+      const coordinate = `${fetch.serviceName} ${typeName}.${fieldName}`;
+      const required = this.#required.get(coordinate);
+      if (required !== undefined && !isWithin(fieldsOf([required]), known)) return `${typeName}.${fieldName}`;
+      const field = this.#types.get(typeName)?.fields?.find(({ name }) => name.value === fieldName);
+      if (field === undefined || selection.selectionSet === undefined) continue;
+      const provided = this.#provided.get(coordinate);
+      const below = provided === undefined ? noFields : fieldsOf([provided]);
+      const found = this.#inSet(fetch, selection.selectionSet, namedTypeOf(field), below);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+}
+
+/** Response names with what is selected below each, type conditions aside. */
+interface Fields extends ReadonlyMap<string, () => Fields> {}
+
+const noFields: Fields = new Map();
+
+function fieldsOf(sets: readonly SelectionSetNode[]): Fields {
+  const byName = new Map<string, SelectionSetNode[]>();
+  const gather = (set: SelectionSetNode): void => {
+    for (const selection of set.selections) {
+      if (selection.kind === Kind.INLINE_FRAGMENT) gather(selection.selectionSet);
+      if (selection.kind !== Kind.FIELD) continue;
+      const name = (selection.alias ?? selection.name).value;
+      byName.set(name, [
+        ...(byName.get(name) ?? []),
+        ...(selection.selectionSet ? [selection.selectionSet] : []),
+      ]);
+    }
+  };
+  for (const set of sets) gather(set);
+  return new Map([...byName].map(([name, inner]) => [name, () => fieldsOf(inner)]));
+}
+
+function fieldsOfRequires(selections: readonly RequiresSelection[]): Fields {
+  const byName = new Map<string, RequiresSelection[]>();
+  const gather = (some: readonly RequiresSelection[]): void => {
+    for (const selection of some) {
+      if (selection.kind === 'InlineFragment') gather(selection.selections);
+      else
+        byName.set(selection.name, [...(byName.get(selection.name) ?? []), ...(selection.selections ?? [])]);
+    }
+  };
+  gather(selections);
+  return new Map([...byName].map(([name, inner]) => [name, () => fieldsOfRequires(inner)]));
+}
+
+function isWithin(some: Fields, all: Fields): boolean {
+  for (const [name, below] of some) {
+    const same = all.get(name);
+    if (same === undefined) {
+      if (name !== '__typename') return false;
+    } else if (!isWithin(below(), same())) return false;
+  }
+  return true;
+}

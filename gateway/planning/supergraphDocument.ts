@@ -1,0 +1,93 @@
+import {
+  type ConstDirectiveNode,
+  type DefinitionNode,
+  type DocumentNode,
+  type FieldDefinitionNode,
+  type InterfaceTypeDefinitionNode,
+  Kind,
+  type ObjectTypeDefinitionNode,
+  OperationTypeNode,
+  parse,
+  print,
+  type SelectionSetNode,
+} from 'graphql';
+
+// What a supergraph's SDL says in its `@join__` directives.
+
+export type CompositeDefinition = ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode;
+
+export function isComposite(definition: DefinitionNode): definition is CompositeDefinition {
+  return (
+    definition.kind === Kind.OBJECT_TYPE_DEFINITION || definition.kind === Kind.INTERFACE_TYPE_DEFINITION
+  );
+}
+
+export function compositesOf(document: DocumentNode): Map<string, CompositeDefinition> {
+  const types = new Map<string, CompositeDefinition>();
+  for (const definition of document.definitions) {
+    if (isComposite(definition)) types.set(definition.name.value, definition);
+  }
+  return types;
+}
+
+/** Names of the root types by kind of operation. */
+export function rootTypesOf(document: DocumentNode): ReadonlyMap<OperationTypeNode, string> {
+  const schema = document.definitions.find((definition) => definition.kind === Kind.SCHEMA_DEFINITION);
+  return schema === undefined
+    ? new Map([
+        [OperationTypeNode.QUERY, 'Query'],
+        [OperationTypeNode.MUTATION, 'Mutation'],
+        [OperationTypeNode.SUBSCRIPTION, 'Subscription'],
+      ])
+    : new Map(schema.operationTypes.map(({ operation, type }) => [operation, type.name.value]));
+}
+
+/** The subgraphs' names by the values of `join__Graph`. */
+export function subgraphNamesOf(document: DocumentNode): ReadonlyMap<string, string> {
+  const names = new Map<string, string>();
+  for (const definition of document.definitions) {
+    if (definition.kind !== Kind.ENUM_TYPE_DEFINITION || definition.name.value !== 'join__Graph') continue;
+    for (const value of definition.values ?? []) {
+      const join = value.directives?.find((directive) => directive.name.value === 'join__graph');
+      names.set(value.name.value, (join && argumentOf(join, 'name')) ?? value.name.value);
+    }
+  }
+  return names;
+}
+
+/** A directive's argument as text: strings without their quotes. */
+export function argumentOf(directive: ConstDirectiveNode, name: string): string | undefined {
+  const value = directive.arguments?.find((given) => given.name.value === name)?.value;
+  if (value === undefined) return undefined;
+  return value.kind === Kind.STRING || value.kind === Kind.ENUM ? value.value : print(value);
+}
+
+/** A directive with another value for one of its arguments. */
+export function withArgument(
+  directive: ConstDirectiveNode,
+  name: string,
+  value:
+    | { readonly kind: Kind.STRING; readonly value: string }
+    | { readonly kind: Kind.ENUM; readonly value: string },
+): ConstDirectiveNode {
+  return {
+    ...directive,
+    arguments: (directive.arguments ?? []).map((given) =>
+      given.name.value === name ? { ...given, value } : given,
+    ),
+  };
+}
+
+/** The field set of a `@requires`, `@provides` or `@key`; `undefined` where there is none. */
+export function parseFieldSet(fieldSet: string | undefined): SelectionSetNode | undefined {
+  if (fieldSet === undefined || fieldSet.trim() === '') return undefined;
+  const [operation] = parse(`{${fieldSet}}`, { noLocation: true }).definitions;
+  return operation?.kind === Kind.OPERATION_DEFINITION ? operation.selectionSet : undefined;
+}
+
+/** The name of a field's type without lists and non-nulls. */
+export function namedTypeOf({ type }: FieldDefinitionNode): string {
+  let current = type;
+  while (current.kind !== Kind.NAMED_TYPE) current = current.type;
+  return current.name.value;
+}
