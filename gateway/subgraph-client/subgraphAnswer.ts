@@ -146,7 +146,12 @@ function readErrorEntry(entry: unknown): SubgraphErrorEntry {
 }
 
 function isPath(path: unknown): path is readonly (string | number)[] {
-  return Array.isArray(path) && path.every((step) => typeof step === 'string' || typeof step === 'number');
+  return Array.isArray(path) && path.every((step) => typeof step === 'string' || isIndex(step));
+}
+
+/** No list has another; `1e400` is read as a number that JSON cannot write. */
+function isIndex(step: unknown): boolean {
+  return Number.isSafeInteger(step) && (step as number) >= 0;
 }
 
 function hasReadableError(errors: unknown): boolean {

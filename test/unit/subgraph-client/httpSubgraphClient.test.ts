@@ -166,6 +166,20 @@ describe('an answer', () => {
     });
   });
 
+  test.each(['["a",1e400]', '["a",-1]', '["a",0.5]', '["a",null]', '{"0":"a"}'])(
+    'has errors without a path where it can be none: %s',
+    async (path) => {
+      await using under = clientOf(subgraph.url);
+      subgraph.script(text(`{"errors":[{"message":"no","path":${path}}]}`));
+
+      expect(await under.send().outcome).toEqual({
+        ...okResponse,
+        data: undefined,
+        errors: [{ message: 'no' }],
+      });
+    },
+  );
+
   test.each([
     [
       '400 in the GraphQL media type',

@@ -1,0 +1,64 @@
+import { type GraphQLSchema, parse } from 'graphql';
+import type { MergedAnswer } from '../harness/frames.ts';
+import { checkData, type Path } from './checkData.ts';
+
+/** Codes of what a subgraph can do wrong. */
+const codes = new Set(['SUBGRAPH_ERROR', 'SUBGRAPH_UNREACHABLE', 'SUBGRAPH_INVALID_RESPONSE']);
+const forbiddenNull = /^Cannot return null for /;
+
+export interface AnswerContext {
+  readonly schema: GraphQLSchema;
+  readonly operation: string;
+  /** Fields of fragments that failed are left out. */
+  readonly isMerged: boolean;
+  /** Response names for which a subgraph has sent null, or a list with null in it. */
+  readonly nullNames: ReadonlySet<string>;
+  /** What a subgraph has left out, or sent under another type, is null without an error: where an answer was
+   *  changed, nulls say nothing. */
+  readonly mayBeSilent: boolean;
+}
+
+/** Why an answer is not what a client may get of subgraphs that answer anything; `undefined` where it is. */
+export function findSubgraphCaseProblem(answer: MergedAnswer, context: AnswerContext): string | undefined {
+  const { data, errors = [] } = answer;
+  const strange = Object.keys(answer).filter((key) => key !== 'data' && key !== 'errors');
+  if (strange.length > 0) return `unexpected ${strange.join()}`;
+  if (data === undefined) return 'no data';
+  for (const error of errors) {
+    const problem = problemOfError(error);
+    if (problem !== undefined) return `${problem}: ${JSON.stringify(error)}`;
+  }
+  const document = parse(context.operation);
+  const checked = checkData(context.schema, document, data, context.isMerged && errors.length > 0);
+  if (checked.problem !== undefined) return checked.problem;
+  if (context.mayBeSilent) return undefined;
+  const paths = errors.map((error) => (error as { path?: Path }).path ?? []);
+  const unexplained = checked.nulls.find((path) => {
+    const name = path.findLast((part) => typeof part === 'string');
+    return !(
+      (name !== undefined && context.nullNames.has(name)) ||
+      paths.some((other) => isRelated(other, path))
+    );
+  });
+  return unexplained === undefined ? undefined : `a null without a reason at ${unexplained.join('.')}`;
+}
+
+function problemOfError(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null) return 'no error';
+  const { message, path, extensions } = error as Record<string, unknown>;
+  if (typeof message !== 'string' || message === '' || /internal/i.test(message)) return 'no message';
+  const code = (extensions as { code?: unknown } | undefined)?.code;
+  const isKnown =
+    codes.has(String(code)) || (code === 'INTERNAL_SERVER_ERROR' && forbiddenNull.test(message));
+  if (!isKnown) return 'a code that does not help';
+  const isPath =
+    path === undefined ||
+    (Array.isArray(path) && path.every((part) => typeof part === 'string' || Number.isSafeInteger(part)));
+  return isPath ? undefined : 'no path';
+}
+
+function isRelated(one: Path, other: Path): boolean {
+  const length = Math.min(one.length, other.length);
+  for (let i = 0; i < length; i++) if (one[i] !== other[i]) return false;
+  return true;
+}

@@ -1,0 +1,161 @@
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import {
+  buildClientSchema,
+  type GraphQLSchema,
+  getIntrospectionQuery,
+  type IntrospectionQuery,
+} from 'graphql';
+import { runTrials } from '../differential/trials.ts';
+import { type MergedAnswer, MultipartReader, mergePayloads } from '../harness/frames.ts';
+import { sendBroken } from './breakBytes.ts';
+import { breakJson } from './breakJson.ts';
+import { type BrokenSubgraphs, operations, startBrokenSubgraphs } from './brokenSubgraphs.ts';
+import { findSubgraphCaseProblem } from './checkSubgraphCase.ts';
+import { chooseSeeds, randomOf } from './seeds.ts';
+
+const seeds = chooseSeeds(150);
+
+/** What the subgraphs sent in a case, for the report and for what it explains. */
+interface CaseLog {
+  readonly calls: string[];
+  readonly nullNames: Set<string>;
+  isJsonBroken: boolean;
+}
+const logs = new Map<string, CaseLog>();
+
+let broken: BrokenSubgraphs;
+let schema: GraphQLSchema;
+beforeAll(async () => {
+  broken = await startBrokenSubgraphs(async (exchange, { subgraph, caseName, right }) => {
+    const log = logs.get(caseName);
+    if (log === undefined) {
+      exchange.respond({ headers: { 'content-type': 'application/json' }, body: right });
+      return;
+    }
+    const { body } = exchange.request;
+    // By the body, since nobody knows in which order calls come.
+    const random = randomOf(
+      Number(caseName),
+      createHash('sha256')
+        .update(subgraph + body)
+        .digest()
+        .readInt32BE(),
+    );
+    const text = random.chance(0.6) ? breakJson(random, right) : right;
+    log.isJsonBroken ||= text !== right;
+    collectNullNames(text, log.nullNames);
+    const way = random.chance(0.25) ? await sendBroken(random, exchange, text) : undefined;
+    if (way === undefined) exchange.respond({ headers: { 'content-type': 'application/json' }, body: text });
+    log.calls.push(`${subgraph} ${body}\n  ${way ?? 'answered'}: ${text}`);
+  });
+  const { body } = await broken.gateway.ask(getIntrospectionQuery());
+  schema = buildClientSchema(body.data as IntrospectionQuery);
+});
+afterAll(() => broken.close());
+
+const accepts = [
+  'application/json',
+  'multipart/mixed;deferSpec=20220824, application/json;q=0.9',
+  'multipart/mixed;incrementalSpec=v0.2, application/json;q=0.9',
+];
+
+test(
+  `${seeds.count} times answers of subgraphs that are wrong, from seed ${seeds.first} on, leave the client with a right one`,
+  async () => {
+    const problems = await runTrials(
+      seeds.all,
+      async (seed) => {
+        const random = randomOf(seed);
+        const operation = random.pick(operations);
+        const log: CaseLog = { calls: [], nullNames: new Set(), isJsonBroken: false };
+        logs.set(String(seed), log);
+        // At one moment, with equal forwarded headers: these share calls and entities.
+        const ids = ['x', 'y', 'z'].map((letter) => `${letter}~${seed}`);
+        const found = await Promise.all(
+          ids.map((id) => findProblem(operation, id, random.pick(accepts), log, String(seed))),
+        );
+        const control = await findControlProblem(`c~${seed}`);
+        logs.delete(String(seed));
+        const problem = found.find((each) => each !== undefined) ?? control;
+        return problem && `seed ${seed}: ${problem}\n${operation}\n${log.calls.join('\n')}\n`;
+      },
+      6,
+    );
+    expect(problems).toEqual([]);
+    expect(broken.faults).toEqual([]);
+    expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
+  },
+  seeds.timeout,
+);
+
+async function findProblem(
+  operation: string,
+  id: string,
+  accept: string,
+  log: CaseLog,
+  caseName: string,
+): Promise<string | undefined> {
+  const { status, text } = await ask(operation, id, accept, { 'x-case': caseName });
+  if (status !== 200) return `status ${status}: ${text}`;
+  const strangers = Array.from(text.matchAll(/[xyzc]~\d+/g), ([other]) => other).filter(
+    (other) => other !== id,
+  );
+  if (strangers.length > 0) return `${id} was told of ${strangers.join()}: ${text}`;
+  let answer: MergedAnswer;
+  const isMerged = text.startsWith('\r\n');
+  try {
+    answer = readAnswer(text);
+  } catch (error) {
+    return `${String(error)}: ${text}`;
+  }
+  const { nullNames, isJsonBroken: mayBeSilent } = log;
+  const problem = findSubgraphCaseProblem(answer, { schema, operation, isMerged, nullNames, mayBeSilent });
+  return problem && `${accept} ${id}: ${problem}\n${text.slice(0, 4_000)}`;
+}
+
+/** A request in between whose subgraphs answer right. */
+async function findControlProblem(id: string): Promise<string | undefined> {
+  const { text } = await ask(
+    'query ($id: ID!) { user(id: $id) { name note badge { text } } }',
+    id,
+    accepts[0],
+  );
+  const data = { user: { name: `name ${id}`, note: `note ${id}`, badge: { text: `badge ${id}` } } };
+  return text === JSON.stringify({ data }) ? undefined : `a control got ${text}`;
+}
+
+async function ask(
+  query: string,
+  id: string,
+  accept = 'application/json',
+  headers: Record<string, string> = {},
+): Promise<{ status: number; text: string }> {
+  const response = await fetch(broken.gateway.url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept, ...headers },
+    body: JSON.stringify({ query, variables: { id } }),
+  });
+  return { status: response.status, text: await response.text() };
+}
+
+function readAnswer(text: string): MergedAnswer {
+  if (!text.startsWith('\r\n')) return JSON.parse(text) as MergedAnswer;
+  const reader = new MultipartReader();
+  const payloads = reader.read(text);
+  reader.assertClosed();
+  return mergePayloads(payloads);
+}
+
+/** Adds the names of members that are null or hold a list with null in it, at any depth that an operation has. */
+function collectNullNames(text: string, names: Set<string>): void {
+  visit(JSON.parse(text), '', 50);
+
+  function visit(value: unknown, name: string, depth: number): void {
+    // The gateway's own names end with the client's.
+    if (value === null) names.add(name.replace(/^_alias_\d+_[A-Za-z]+_/, ''));
+    if (typeof value !== 'object' || value === null || depth === 0) return;
+    for (const [key, inner] of Object.entries(value))
+      visit(inner, Array.isArray(value) ? name : key, depth - 1);
+  }
+}
