@@ -71,9 +71,12 @@ export class PooledClient extends Client {
 type Targets = Map<string, { readonly endpoint: SubgraphEndpoint; readonly target: SubgraphTarget }>;
 
 /** One pool per origin (and kind of connection to it), made when it is first needed; another one for deferred
- *  calls. */
+ *  calls. Pools that have lost their connections are let go when a new one is made: addresses of subgraphs change with
+ *  supergraphs, and those that are left behind would stay for ever. */
 export class SubgraphPools {
   readonly #pools = new Map<string, Pool>();
+  /** Those that have had a connection. */
+  readonly #used = new WeakSet<Pool>();
   readonly #targets: Targets = new Map();
   readonly #deferredTargets: Targets = new Map();
 
@@ -109,7 +112,8 @@ export class SubgraphPools {
     const key = JSON.stringify([url.origin, connections, allowH2, tlsKey(tls), isDeferred]);
     let pool = this.#pools.get(key);
     if (pool === undefined) {
-      pool = new Pool(url.origin, {
+      this.#letUnusedGo();
+      const made = new Pool(url.origin, {
         connections,
         allowH2,
         connectTimeout: attemptTimeoutMs,
@@ -119,9 +123,23 @@ export class SubgraphPools {
         bodyTimeout: 0,
         factory: (origin, options) => new PooledClient(origin, options as ClientOptions),
       });
-      this.#pools.set(key, pool);
+      made.once('connect', () => this.#used.add(made));
+      pool = made;
+      this.#pools.set(key, made);
     }
     return pool;
+  }
+
+  /** Whoever has got hold of one may still use it: it is not closed. */
+  #letUnusedGo(): void {
+    for (const [key, pool] of this.#pools) {
+      const { connected, size } = pool.stats;
+      if (connected > 0 || size > 0 || !this.#used.has(pool)) continue;
+      this.#pools.delete(key);
+      for (const targets of [this.#targets, this.#deferredTargets]) {
+        for (const [url, { target }] of targets) if (target.pool === pool) targets.delete(url);
+      }
+    }
   }
 }
 
