@@ -341,9 +341,15 @@ describe('a deferred fragment that fails', () => {
   test.each<[IncrementalFormat, unknown]>([
     [
       'deferSpec=20220824',
-      { incremental: [{ data: null, path: ['product'], errors: [{ ...masked, path: ['product', 'score'] }] }], hasNext: false },
+      {
+        incremental: [{ data: null, path: ['product'], errors: [{ ...masked, path: ['product', 'score'] }] }],
+        hasNext: false,
+      },
     ],
-    ['incrementalSpec=v0.2', { completed: [{ id: '0', errors: [{ ...masked, path: ['product', 'score'] }] }], hasNext: false }],
+    [
+      'incrementalSpec=v0.2',
+      { completed: [{ id: '0', errors: [{ ...masked, path: ['product', 'score'] }] }], hasNext: false },
+    ],
   ])('with a non-null field is null at its boundary, as %s', async (format, last) => {
     gateway.subgraph('slow').answerWith(() => failed);
     await using answer = await gateway.defer('{ product(id: "1") { name ... @defer { score } } }', {

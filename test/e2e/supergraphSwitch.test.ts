@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import { threadsNamed } from '../fixtures/supergraphs/threads.ts';
 import { MultipartReader, RawConnection } from '../harness/frames.ts';
 import { demoSupergraphFile, startTestGateway, type TestGateway } from '../harness/gateway.ts';
 import { Gate } from './clients/gate.ts';
@@ -100,24 +99,5 @@ describe('a new supergraph', () => {
         hasNext: false,
       },
     ]);
-  });
-
-  test('fails no operation that has to be planned while it comes in, and leaves no thread behind', async () => {
-    const gateway = await startSwitchable();
-    const answers: unknown[] = [];
-    let isOver = false;
-    const asking = (async () => {
-      for (let count = 0; !isOver; count++) {
-        answers.push(await ask(gateway.url, `{ product(id: "p1") { name${count}: name } }`));
-      }
-    })();
-    for (let round = 0; round < 8; round++) await gateway.switchTo(`${demo}\n# ${round}\n`);
-    isOver = true;
-    await asking;
-    expect(answers).toEqual(
-      answers.map((_, count) => ({ data: { product: { [`name${count}`]: fastProduct.name } } })),
-    );
-    await gateway[Symbol.asyncDispose]();
-    expect(await threadsNamed('tributary-plan')).toBe(0);
   });
 });

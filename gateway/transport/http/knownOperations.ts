@@ -25,6 +25,11 @@ export class KnownOperations {
     this.#known.set(text, { document, supergraph });
   }
 
+  /** To be called when another supergraph takes over: what is known holds on to the one that it is for. */
+  clear(): void {
+    this.#known.clear();
+  }
+
   /** The operation of a request's body; `undefined` for whatever is not plain or not known: Apollo Server
    *  answers that, mistakes included. */
   find(body: unknown, supergraph: Supergraph | undefined): KnownOperation | undefined {

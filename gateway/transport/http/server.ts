@@ -75,6 +75,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   let isDraining = false;
   const plugins = options.plugins ?? [];
   const known = plugins.length === 0 ? new KnownOperations(options.rememberedCharacters) : undefined;
+  if (known !== undefined) supergraphs.onChange(() => known.clear());
   const apollo = createApolloPipeline({
     supergraphs,
     respond: options.respond,

@@ -279,29 +279,6 @@ describe('with real planners', () => {
       { name: 'only', url: 'http://only.test', sdl: `${federation} type Query { ${field}: Int } ${rest}` },
     ]);
 
-  test('twenty switches leave the thread of the last one, and closing leaves none', async () => {
-    const closings: Promise<void>[] = [];
-    const { holder } = open({
-      load: async (sdl, signal) => {
-        const { planner, ...rest } = await load(sdl, signal);
-        const close = () => {
-          const closing = planner.close();
-          closings.push(closing);
-          return closing;
-        };
-        return { ...rest, planner: { plan: planner.plan, close } };
-      },
-    });
-    for (let round = 0; round < 20; round += 1) await holder.offer(await version(`a${round}`));
-    const plan = await holder.current()?.planner.plan({ document: '{ a19 }', defer: false });
-    expect(plan).toMatchObject({ node: { operation: '{a19}' } });
-    expect(closings).toHaveLength(19);
-    await Promise.all(closings);
-    expect(await threadsNamed('tributary-plan')).toBe(1);
-    await holder.close();
-    expect(await threadsNamed('tributary-plan')).toBe(0);
-  }, 60_000);
-
   test('offers in quick succession leave the thread of the last one', async () => {
     const { holder } = open({ load });
     const offers = ['a', 'b', 'c', 'd', 'e'].map(async (field) => holder.offer(await version(field)));

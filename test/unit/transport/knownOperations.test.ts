@@ -33,6 +33,12 @@ describe('an operation that was found valid before', () => {
     expect(knowing().find(body, supergraph)).toEqual({ document, operationName: 'B', variables: {} });
   });
 
+  test('is not known any more when another supergraph takes over, so that it keeps nothing of the old one', () => {
+    const known = knowing();
+    known.clear();
+    expect(known.find({ query: text, operationName: 'A' }, supergraph)).toBeUndefined();
+  });
+
   test.each([
     ['a text that is not known', { query: '{ a }' }],
     ['no text', { operationName: 'A' }],
