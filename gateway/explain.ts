@@ -25,10 +25,11 @@ export async function explainOperation(
   const exceededByText = findExceededTextLimit(text, limits);
   if (exceededByText !== undefined) throw tooComplex(exceededByText);
   const document = parse(text);
-  const [problem] = validate(supergraph.apiSchema, document);
-  if (problem !== undefined) throw problem;
+  // Before validation, which compares every two fields that meet.
   const exceeded = findExceededLimit(document, limits);
   if (exceeded !== undefined) throw tooComplex(exceeded);
+  const [problem] = validate(supergraph.apiSchema, document);
+  if (problem !== undefined) throw problem;
   const operation = getOperationAST(document);
   if (operation == null) throw new GraphQLError('Give a document with exactly one operation.');
   const normalized = normalizeOperation({

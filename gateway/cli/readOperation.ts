@@ -33,10 +33,11 @@ export function readOperation(options: ReadOperationOptions): ReadOperation {
   const exceededByText = findExceededTextLimit(text, limits);
   if (exceededByText !== undefined) throw refusal(file, exceededByText);
   const document = parseText(text, file);
-  const errors = validate(schema, document);
-  if (errors.length > 0) throw invalid(file, errors);
+  // Before validation, which compares every two fields that meet.
   const exceeded = findExceededLimit(document, limits);
   if (exceeded !== undefined) throw refusal(file, exceeded);
+  const errors = validate(schema, document);
+  if (errors.length > 0) throw invalid(file, errors);
   return { document, operation: chooseOperation(document, options) };
 }
 

@@ -1,0 +1,35 @@
+import { expect, test } from '@jest/globals';
+import { buildSchema } from 'graphql';
+import { parseConfig } from '../../gateway/config/parseConfig.ts';
+import { explainOperation } from '../../gateway/explain.ts';
+import { hostileOperation } from '../fixtures/supergraphs/people.ts';
+import { oneSubgraphPlanner } from '../harness/plannerDouble.ts';
+
+const { limits } = parseConfig({ supergraph: { file: 'unused' } });
+const sdl = 'type Query { me: User } type User { name: String friend: User }';
+const planner = oneSubgraphPlanner('people');
+const supergraph = {
+  id: 'aa',
+  sdl,
+  apiSchema: buildSchema(sdl),
+  overrides: new Map(),
+  subgraphs: new Map(),
+  planner,
+};
+const explain = (text: string) => explainOperation(text, [], supergraph, limits);
+
+test('an operation is explained by the plan that it has, under the names that the planner gets', async () => {
+  expect(await explain('query Me { me { name } }')).toContain('Fetch(service: "people")');
+  expect(planner.requests.map(({ document }) => document)).toEqual(['query Me { me { name } }']);
+});
+
+test("an operation beyond the limits is refused before anything is done that takes long with it, as a client's is", async () => {
+  // It is not valid either: validating it would say so.
+  await expect(explain(`${hostileOperation(30)} { nobody }`)).rejects.toMatchObject({
+    code: 'OPERATION_TOO_COMPLEX',
+    message: expect.stringMatching(
+      /^limits\.recursiveSelections is 10000, and the operation has at least \d+\.$/,
+    ),
+  });
+  await expect(explain('{ nobody }')).rejects.toThrow('Cannot query field "nobody" on type "Query".');
+});
