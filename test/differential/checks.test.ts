@@ -21,9 +21,48 @@ describe('two whole answers differ', () => {
     ['by no data at all', { ...answer, data: undefined }],
     ['by the path of an error', { ...answer, errors: [{ message: 'No', path: ['b', 0] }] }],
     ['by an error that stands twice', { ...answer, errors: [...answer.errors, ...answer.errors] }],
-  ])('%s', (_, other) => {
-    expect(findDifference(answer, answer)).toBeUndefined();
-    expect(findDifference(answer, other)).toBeDefined();
+    ['by the message of an error', { ...answer, errors: [{ message: 'Yes', path: ['b', 0, 'c'] }] }],
+    ['by an error that is missing', { ...answer, errors: [] }],
+  ])('%s', async (_, other) => {
+    const compare = (got: Answer) =>
+      findDifference({ expected: answer, got, unpropagated: async () => answer.data });
+    expect(await compare(answer)).toBeUndefined();
+    expect(await compare(other)).toBeDefined();
+  });
+});
+
+describe('where a null went up to a parent', () => {
+  const compare = (...errors: Answer['errors']) =>
+    findDifference({
+      expected: {
+        data: { a: null },
+        errors: [{ message: 'x', path: ['a', 0, 'x'] }],
+        hidden: new Set(['h']),
+      },
+      got: { data: { a: null }, errors },
+      unpropagated: async () => ({ a: [{ x: null, y: null, z: 1 }] }),
+    });
+
+  test('any field that is null may tell, and several may', async () => {
+    expect(await compare({ message: 'y', path: ['a', 0, 'y'] })).toBeUndefined();
+    expect(
+      await compare({ message: 'x', path: ['a', 0, 'x'] }, { message: 'y', path: ['a', 0, 'y'] }),
+    ).toBeUndefined();
+  });
+
+  test('what failed without being selected may be told besides', async () => {
+    expect(
+      await compare({ message: 'x', path: ['a', 0, 'x'] }, { message: 'h', path: ['a'] }),
+    ).toBeUndefined();
+  });
+
+  test.each<[string, Answer['errors']]>([
+    ['one has to tell', []],
+    ['a field that is not null may not', [{ message: 'z', path: ['a', 0, 'z'] }]],
+    ['a field elsewhere may not', [{ message: 'x', path: ['b'] }]],
+    ['none may tell twice', [0, 1].map(() => ({ message: 'x', path: ['a', 0, 'x'] }))],
+  ])('%s', async (_, errors) => {
+    expect(await compare(...errors)).toBeDefined();
   });
 });
 

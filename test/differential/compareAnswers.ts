@@ -1,26 +1,25 @@
-import type { GraphQLFormattedError } from 'graphql';
 import { type Answer, isJsonObject, type Json, type Path } from './answer.ts';
+import { findErrorDifference } from './compareErrors.ts';
+
+/** Two whole answers. */
+export interface WholeComparison {
+  readonly expected: Answer;
+  readonly got: Answer;
+  /** The expected data as they were before any null went up to a parent. */
+  readonly unpropagated: () => Promise<Json | undefined>;
+}
 
 /** The first difference between two whole answers, as text; the order of keys counts. */
-export function findDifference(expected: Answer, got: Answer): string | undefined {
-  return findErrorDifference(expected, got) ?? findDataDifference(expected.data, got.data, true);
+export async function findDifference({
+  expected,
+  got,
+  unpropagated,
+}: WholeComparison): Promise<string | undefined> {
+  return (
+    (await findErrorDifference({ expected, got: got.errors, unpropagated, mayRepeat: false })) ??
+    findDataDifference(expected.data, got.data, true)
+  );
 }
-
-/** Errors by path; message and code as the monolith has them. */
-export function findErrorDifference(expected: Answer, got: Answer): string | undefined {
-  const [wanted, found] = [expected, got].map(({ errors }) => errors.map(errorLine).sort());
-  return JSON.stringify(wanted) === JSON.stringify(found)
-    ? undefined
-    : `errors\n    expected ${wanted?.join('\n             ') || 'none'}\n    got      ${found?.join('\n             ') || 'none'}`;
-}
-
-function errorLine({ message, path, extensions }: GraphQLFormattedError): string {
-  const code = ownCodes.has(extensions?.code) ? '' : ` (${extensions?.code})`;
-  return `${path?.join('.')}: ${message}${code}`;
-}
-
-/** None, and what the gateway gives to errors without one. */
-const ownCodes: ReadonlySet<unknown> = new Set([undefined, 'SUBGRAPH_ERROR', 'INTERNAL_SERVER_ERROR']);
 
 /** The first place where values differ. */
 export function findDataDifference(

@@ -1,6 +1,7 @@
 import { type Answer, isJsonObject, type Json, type Path } from './answer.ts';
 import { failedPlaces } from './checkPayloads.ts';
-import { difference, findDataDifference, findErrorDifference, firstOf } from './compareAnswers.ts';
+import { difference, findDataDifference, firstOf } from './compareAnswers.ts';
+import { findErrorDifference } from './compareErrors.ts';
 
 export interface DeferredComparison {
   /** The answer without `@defer`. */
@@ -16,34 +17,12 @@ export interface DeferredComparison {
  *  the fragment is missing where the whole surrounding object would have become null. */
 export async function findDeferredDifference(comparison: DeferredComparison): Promise<string | undefined> {
   const { expected, unpropagated, payloads, merged } = comparison;
-  const errors = findErrorDifference(
-    withErrorsByPlace(expected, expected.data),
-    withErrorsByPlace(merged, expected.data),
-  );
+  const errors = await findErrorDifference({ expected, got: merged.errors, unpropagated, mayRepeat: true });
   if (errors !== undefined) return errors;
   const failed = failedPlaces(payloads);
   if (failed.length === 0) return findDataDifference(expected.data, merged.data, false);
-  return findPartDifference(await unpropagated(), merged.data, failed, expected, []);
-}
-
-/** Errors at the place that they made null in `data`, each once: which of several fields tells what makes their
- *  object null is not specified, and fragments that overlap may each tell. */
-function withErrorsByPlace(answer: Answer, data: Json | undefined): Answer {
-  const byText = new Map<string, Answer['errors'][number]>();
-  for (const error of answer.errors) {
-    const path = upToNull(error.path ?? [], data);
-    byText.set(`${path.join('.')} ${error.message}`, { ...error, path });
-  }
-  return { data: answer.data, errors: [...byText.values()] };
-}
-
-function upToNull(path: Path, data: Json | undefined): Path {
-  let value: unknown = data;
-  for (const [index, part] of path.entries()) {
-    if (value === null || value === undefined) return path.slice(0, index);
-    value = (value as Record<string | number, unknown>)[part];
-  }
-  return path;
+  const causes = [...expected.errors, ...merged.errors];
+  return findPartDifference(await unpropagated(), merged.data, failed, causes, []);
 }
 
 /** `got` may lack the fields of failed fragments, and be null where an error explains it. */
@@ -51,7 +30,7 @@ function findPartDifference(
   whole: Json | undefined,
   got: Json | undefined,
   failed: readonly Path[],
-  { errors }: Answer,
+  errors: Answer['errors'],
   path: Path,
 ): string | undefined {
   return find(whole, got, path);

@@ -18,11 +18,14 @@ import {
   isObjectType,
   isRequiredArgument,
   isRequiredInputField,
+  isScalarType,
+  isSpecifiedScalarType,
   isUnionType,
   Kind,
   type NamedTypeNode,
   parse,
   parseType,
+  parseValue,
   print,
   type SelectionNode,
   type SelectionSetNode,
@@ -213,7 +216,8 @@ class Generator {
         name: { kind: Kind.NAME, value: random.pick(known).name },
       });
     }
-    const condition = random.chance(0.25) ? undefined : random.pick(this.#conditionsFor(type));
+    const conditions = this.#conditionsFor(type);
+    const condition = conditions.length === 0 || random.chance(0.25) ? undefined : random.pick(conditions);
     if (condition !== undefined && random.chance(0.4)) {
       const fragment = { name: `F${this.#fragments.length}`, type: condition, text: '' };
       this.#fragments.push(fragment);
@@ -292,7 +296,7 @@ class Generator {
     this.#definitions.push({
       name,
       type,
-      fallback: byDefault ? (astFromValue(value, inputType) as ValueNode) : undefined,
+      fallback: byDefault ? literalOf(value, inputType) : undefined,
     });
     if (!byDefault || this.#random.chance(0.2)) this.#variables[name] = value;
     return name;
@@ -312,7 +316,7 @@ class Generator {
         })),
       };
     }
-    return astFromValue(this.#plain(place, name, type), type) as ValueNode;
+    return literalOf(this.#plain(place, name, type), type);
   }
 
   #plain(
@@ -348,6 +352,14 @@ class Generator {
     const fields = Object.values(type.getFields()) as GraphQLInputField[];
     return fields.filter((field) => isRequiredInputField(field) || this.#random.chance(0.4));
   }
+}
+
+/** `astFromValue` knows no lists or objects of custom scalars. */
+function literalOf(value: unknown, type: GraphQLInputType): ValueNode {
+  const named = getNamedType(type);
+  return isScalarType(named) && !isSpecifiedScalarType(named)
+    ? parseValue(JSON.stringify(value).replace(/"(\w+)":/g, '$1:'), { noLocation: true })
+    : (astFromValue(value, type) as ValueNode);
 }
 
 function variableNode(name: string): ValueNode {

@@ -21,7 +21,11 @@ export interface DeferTrial extends Trial {
 export async function tryWhole(url: string, monolith: Monolith, trial: Trial): Promise<string | undefined> {
   const problem = await problemOf(async () => {
     const [expected, got] = await Promise.all([monolith.ask(trial), askGateway(url, trial)]);
-    return findDifference(expected, got);
+    return findDifference({
+      expected,
+      got,
+      unpropagated: () => monolith.askWithoutPropagation(trial),
+    });
   });
   return problem && report(trial, problem);
 }

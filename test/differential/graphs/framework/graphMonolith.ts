@@ -5,8 +5,10 @@ import {
   getNamedType,
   isAbstractType,
   isCompositeType,
+  isEnumType,
   isObjectType,
   parse,
+  valueFromASTUntyped,
 } from 'graphql';
 import { type Answer, readJson } from '../../answer.ts';
 import type { Trial } from '../../askGateway.ts';
@@ -74,7 +76,9 @@ export class GraphMonolith implements Monolith {
         field.resolve = (parent: Node | undefined, args, scope: TrialScope) => {
           const node = parent ?? new Node({}, type.name, undefined);
           const value = this.#answer(node, type.name, field.name, args, scope);
-          return isComposite ? wrap(value, named.name, node) : value;
+          if (isComposite) return mapItems(value, (thing) => wrap(schema, thing, named.name, node));
+          if (!isEnumType(named)) return value;
+          return mapItems(value, (name) => (named.getValue(name as string) === undefined ? null : name));
         };
       }
     }
@@ -91,8 +95,16 @@ export class GraphMonolith implements Monolith {
     const place = this.#world.placeFor(typeName, node.thing, fieldName);
     if (place === undefined) return null;
     const required = this.#world.require(node.thing, typeName, place, scope);
+    if (required === null) return null;
     const fromContext = this.#readContext(node, place, scope);
-    return this.#world.resolve(typeName, node.thing, fieldName, { ...args, ...fromContext }, scope, required);
+    return this.#world.resolve(
+      typeName,
+      node.thing,
+      fieldName,
+      { ...hiddenArguments(place, args), ...args, ...fromContext },
+      scope,
+      required,
+    );
   }
 
   #readContext(node: Node, { fromContext }: FieldPlace, scope: TrialScope): Record<string, unknown> {
@@ -110,9 +122,28 @@ export class GraphMonolith implements Monolith {
   }
 }
 
-function wrap(value: unknown, typeName: string, above: Node): unknown {
-  if (value === null || value === undefined) return null;
-  if (Array.isArray(value)) return value.map((item) => wrap(item, typeName, above));
+/** Defaults of arguments that clients do not see: all that a subgraph gets and a client cannot give. */
+function hiddenArguments(
+  { node }: FieldPlace,
+  args: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  return Object.fromEntries(
+    (node.arguments ?? []).flatMap(({ name, defaultValue }) =>
+      defaultValue === undefined || Object.hasOwn(args, name.value)
+        ? []
+        : [[name.value, valueFromASTUntyped(defaultValue)]],
+    ),
+  );
+}
+
+/** Null for what clients must not see: it is as if it was not there. */
+function wrap(schema: GraphQLSchema, value: unknown, declared: string, above: Node): Node | null {
   const thing = value as Thing;
-  return new Node(thing, thing.__typename ?? typeName, above);
+  const typeName = thing.__typename ?? declared;
+  return schema.getType(typeName) === undefined ? null : new Node(thing, typeName, above);
+}
+
+function mapItems(value: unknown, map: (item: unknown) => unknown): unknown {
+  if (value === null || value === undefined) return null;
+  return Array.isArray(value) ? value.map((item) => mapItems(item, map)) : map(value);
 }

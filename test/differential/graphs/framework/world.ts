@@ -98,7 +98,11 @@ export class World {
       if (node.kind === Kind.FRAGMENT_SPREAD) continue;
       if (node.kind === Kind.INLINE_FRAGMENT) {
         const condition = node.typeCondition?.name.value;
-        if (condition !== undefined && !this.definitions.isA(runtime, condition)) continue;
+        if (condition !== undefined && !this.definitions.isA(runtime, condition)) {
+          // Representations say nothing of the types of objects in them, unless that is required.
+          if (thing.__typename === undefined) Object.assign(result, givenOf(thing, node.selectionSet));
+          continue;
+        }
         Object.assign(result, this.select(thing, typeName, node.selectionSet, readField));
         continue;
       }
@@ -125,15 +129,17 @@ export class World {
     return this.select(reference, typeName, set, readGiven) as Call['required'];
   }
 
-  /** What a subgraph is to be sent for the field of this object. */
+  /** What a subgraph is to be sent for the field of this object; null where a part of it is nowhere to be had, so
+   *  that the subgraph is not asked. */
   require(
     thing: Thing,
     typeName: string,
     { requires }: FieldPlace,
     scope: TrialScope,
-  ): Call['required'] | undefined {
+  ): Call['required'] | null | undefined {
     if (requires === undefined) return undefined;
-    return this.selectAnswers(thing, typeName, requires, scope);
+    const required = this.selectAnswers(thing, typeName, requires, scope);
+    return stable(required).includes(missing) ? null : required;
   }
 
   /** What a selection gives when its fields are resolved. */
@@ -145,13 +151,14 @@ export class World {
   #answer(typeName: string, thing: Thing, node: FieldNode, scope: TrialScope): unknown {
     const name = node.name.value;
     const place = this.placeFor(typeName, thing, name);
-    if (place === undefined) return null;
+    if (place === undefined) return missing;
     const args: Record<string, unknown> = {};
     for (const { name: argument, defaultValue } of place.node.arguments ?? []) {
       const given = node.arguments?.find((one) => one.name.value === argument.value)?.value ?? defaultValue;
       if (given !== undefined) args[argument.value] = valueFromASTUntyped(given);
     }
     const required = this.require(thing, typeName, place, scope);
+    if (required === null) return null;
     try {
       return this.resolve(typeName, thing, name, args, scope, required);
     } catch (error) {
@@ -188,6 +195,14 @@ const missing = '(missing)';
 function readGiven(_: string, thing: Thing, node: FieldNode): unknown {
   const name = node.name.value;
   return Object.hasOwn(thing, name) ? read(thing, name, {}) : missing;
+}
+
+/** Fields of a fragment for what may be an object of its type. */
+function givenOf(thing: Thing, set: SelectionSetNode): Record<string, unknown> {
+  const names = set.selections.flatMap((node) => (node.kind === Kind.FIELD ? [node.name.value] : []));
+  return Object.fromEntries(
+    names.filter((name) => Object.hasOwn(thing, name)).map((name) => [name, thing[name]]),
+  );
 }
 
 function read(thing: Thing, name: string, args: Readonly<Record<string, unknown>>): unknown {

@@ -1,0 +1,53 @@
+import type { Graph, Thing } from './framework/graph.ts';
+
+// Arguments that come from an object further up, which is another one on each way to the same entity.
+
+const items: readonly Thing[] = ['i1', 'i2'].map((id) => ({
+  __typename: 'Item',
+  id,
+  box: () => boxes[Number(id.slice(1)) - 1],
+  kin: () => items,
+}));
+const boxes: readonly Thing[] = ['b1', 'b2'].map((id) => ({ __typename: 'Box', id, holds: () => items[0] }));
+const users: readonly Thing[] = ['u1', 'u2', 'u3'].map((id, index) => ({
+  __typename: 'User',
+  id,
+  locale: index === 2 ? 'en' : 'de',
+  items: () => items.slice(index % 2),
+  profile: { __typename: 'Profile', label: `profile of ${id}`, favourite: () => items[index % 2] },
+}));
+
+export const contexts: Graph = {
+  name: 'contexts',
+  subgraphs: [
+    {
+      name: 'users',
+      sdl: `
+        type Query { users: [User!]! user(id: ID!): User }
+        type User @key(fields: "id") @context(name: "user") { id: ID! locale: String! level: Int items: [Item!] profile: Profile }
+        type Profile { nick: String favourite: Item }
+        type Item @key(fields: "id") {
+          id: ID!
+          greeting(locale: String @fromContext(field: "$user { locale }"), loud: Boolean = false): String
+          rank(level: Int @fromContext(field: "$user { level }")): Int
+          box: Box
+        }
+        type Box @key(fields: "id") { id: ID! note(locale: String @fromContext(field: "$user { locale }")): String! }
+      `,
+    },
+    {
+      name: 'items',
+      sdl: `
+        type Query { other: Int }
+        type Item @key(fields: "id") { id: ID! name: String kin: [Item!] }
+        type Box @key(fields: "id") { id: ID! weight: Int holds: Item }
+      `,
+    },
+  ],
+  things: { User: users, Item: items, Box: boxes },
+  resolvers: {
+    'Query.users': () => users,
+    'Query.user': (_, { id }) => users.find((user) => user.id === id),
+  },
+  argumentValues: { 'Query.user(id': ['u1', 'u3', 'none'] },
+};

@@ -1,0 +1,60 @@
+import type { Graph, Thing } from './framework/graph.ts';
+
+// Enums, input objects and arguments that differ between subgraphs: what all have is what clients can use.
+
+const colours = ['RED', 'GREEN', 'BLUE'];
+const cars: readonly Thing[] = colours.map((colour, index) => ({
+  __typename: 'Car',
+  id: `k${index}`,
+  colour,
+}));
+
+export const differingInputs: Graph = {
+  name: 'differingInputs',
+  subgraphs: [
+    {
+      name: 'lots',
+      sdl: `
+        type Query @shareable { cars(filter: Filter, order: Order = NAME, extra: Int): [Car!]! }
+        enum Order { NAME PRICE AGE }
+        enum Colour { RED GREEN }
+        enum Mood { CALM LOUD }
+        input Filter { colour: String doors: [Int!] nested: Range = { low: 1 } own: String }
+        input Range { low: Int high: Int = 9 unit: Order }
+        scalar Any
+        type Car @key(fields: "id") {
+          id: ID!
+          describe(filter: Filter, order: [Order!], any: Any): String!
+          mood: Mood
+        }
+      `,
+    },
+    {
+      name: 'paint',
+      sdl: `
+        type Query @shareable { cars(filter: Filter, order: Order = NAME): [Car!]! }
+        enum Order { NAME PRICE }
+        enum Colour { GREEN BLUE RED }
+        enum Mood { LOUD SAD }
+        input Filter { colour: String doors: [Int!] nested: Range = { low: 1 } other: Boolean }
+        input Range { low: Int high: Int = 9 unit: Order }
+        scalar Any
+        type Car @key(fields: "id") {
+          id: ID!
+          colour: Colour @shareable
+          tint(range: Range! = { low: 3, unit: PRICE }, moods: [[Order]]): String
+          payload(any: Any = 3): Any
+        }
+      `,
+    },
+  ],
+  things: { Car: cars },
+  resolvers: {
+    'Query.cars': (_, { filter, order }) => cars.slice(filter?.doors?.length ?? 0, order === 'PRICE' ? 2 : 3),
+    'Car.mood': () => 'LOUD',
+    'Car.payload': ({ id }, { any }) => ({ id, any: any ?? null }),
+  },
+  argumentValues: {
+    any: [1, 'text', [1, [2]], { a: { b: null } }, true],
+  },
+};

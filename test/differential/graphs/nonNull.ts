@@ -1,0 +1,59 @@
+import type { Graph, Thing } from './framework/graph.ts';
+
+// Lists of lists of entities, with nulls where none may be: how far each goes up, within a subgraph's answer and
+// across the border of two.
+
+const cells: readonly Thing[] = ['c1', 'c2', 'c3', 'c4'].map((id, index) => ({
+  __typename: 'Cell',
+  id,
+  must: index === 1 ? null : `must of ${id}`,
+  deep:
+    index === 2
+      ? { label: `deep of ${id}`, must: null }
+      : { label: `deep of ${id}`, must: { label: `must of ${id}` } },
+  // The subgraph of this field does not know the last one.
+  twin: () => cells[(index + 1) % 3],
+}));
+
+export const nonNull: Graph = {
+  name: 'nonNull',
+  subgraphs: [
+    {
+      name: 'grid',
+      sdl: `
+        type Query { rows: [[Cell]] strict: [[Cell!]!] strictest: [[Cell!]!]! cube: [[[Cell]!]] cell(id: ID!): Cell board: Board }
+        type Board { name: String! rows: [[Cell!]] first: Cell! }
+        type Cell @key(fields: "id") { id: ID! title: String tags: [[String!]] }
+      `,
+    },
+    {
+      name: 'content',
+      sdl: `
+        type Cell @key(fields: "id") { id: ID! must: String! may: Int deep: Deep twin: Cell! twins: [Cell!] }
+        type Deep { must: Inner! may: String }
+        type Inner { value: Int! }
+      `,
+    },
+    {
+      name: 'extra',
+      sdl: `
+        type Query { extra: [Cell]! }
+        type Cell @key(fields: "id") { id: ID! may: Int @external sum: String! @requires(fields: "may") links: [[Cell!]!] }
+      `,
+    },
+  ],
+  things: { Cell: cells },
+  isUnknown: ({ id }, subgraph) => subgraph === 'content' && id === 'c4',
+  resolvers: {
+    'Query.rows': () => [[cells[0], cells[1]], null, [], [null, cells[2]]],
+    'Query.strict': () => [[cells[0], cells[2]], [cells[3]]],
+    'Query.strictest': () => [[cells[0]], [cells[2], cells[2]]],
+    'Query.cube': () => [[[cells[0], null], [cells[1]]], null, [[], [cells[3]]]],
+    'Query.cell': (_, { id }) => cells.find((cell) => cell.id === id),
+    'Query.board': () => ({ label: 'board', rows: [[cells[0]], [cells[1], cells[2]]], first: cells[2] }),
+    'Query.extra': () => [cells[3], null, cells[0]],
+    'Cell.twins': ({ id }) => (id === 'c1' ? [cells[1], cells[2]] : [cells[0]]),
+    'Cell.links': ({ id }) => (id === 'c1' ? [[cells[3]], [cells[0]]] : [[], [cells[2]]]),
+  },
+  argumentValues: { 'Query.cell(id': ['c1', 'c2', 'c4', 'none'] },
+};
