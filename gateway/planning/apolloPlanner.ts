@@ -16,6 +16,7 @@ import { type OverrideLabels, readOverrideLabels } from './overrideLabels.ts';
 import type { PlanRequest } from './planner.ts';
 import { toPlannerSupergraph } from './plannerSupergraph.ts';
 import type { QueryPlan } from './queryPlan.ts';
+import { RepresentationKeys } from './representationKeys.ts';
 import { toSubgraphPlan } from './subgraphPlan.ts';
 import { type LinkedFeature, refuseFeatures } from './supergraphFeatures.ts';
 
@@ -48,6 +49,7 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
     changed,
     options,
   );
+  const keys = new RepresentationKeys(changed);
   const separated = separateComputedInputs(changed);
   const careful = memoize(({ document: own }: SeparatedSupergraph) =>
     createRawPlanner(build(own, { isChanged: true }), own, options),
@@ -57,7 +59,7 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
     apiSchemaSdl: printSchema(original.apiSchema().toGraphQLJSSchema({ includeDefer: true })),
     subgraphs: [...original.subgraphsMetadata()].map(({ name, url }) => ({ name, url })),
     overrides: readOverrideLabels(options.sdl),
-    plan: (request) => toSubgraphPlan(planWithInputs(request), required, canOverlap),
+    plan: (request) => toSubgraphPlan(keys.complete(planWithInputs(request)), required, canOverlap),
   };
 
   function planWithInputs(request: PlanRequest): QueryPlan {

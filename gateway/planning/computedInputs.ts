@@ -6,6 +6,7 @@ import {
   type FieldDefinitionNode,
   Kind,
   type SelectionSetNode,
+  type UnionTypeDefinitionNode,
 } from 'graphql';
 import {
   argumentOf,
@@ -45,7 +46,10 @@ export function separateComputedInputs(document: DocumentNode): SeparatedSupergr
   const inputs = findComputedInputs(document);
   if (inputs.length === 0) return undefined;
   const names = subgraphNamesOf(document);
-  const separation = new Separation(inputs, new Set(rootTypesOf(document).values()));
+  const separation = new Separation(
+    inputs.map((input) => new CopiedSubgraph(input, document)),
+    new Set(rootTypesOf(document).values()),
+  );
   return {
     document: {
       ...document,
@@ -120,12 +124,108 @@ function unusedMark(document: DocumentNode): string {
   return mark;
 }
 
+/** What the copy of a subgraph has: the computed field, what leads to it (keys, its inputs) and what can be selected
+ *  below it. Other fields of its type are left out: some may lead to objects of the type again, where the planner
+ *  would take the field along as before. */
+class CopiedSubgraph {
+  readonly input: ComputedInput;
+  readonly #types: ReadonlyMap<string, CompositeDefinition>;
+  readonly #unions: ReadonlyMap<string, UnionTypeDefinitionNode>;
+  /** Names of the fields that each type has; a union has none. */
+  readonly #fields = new Map<string, Set<string>>();
+
+  constructor(input: ComputedInput, document: DocumentNode) {
+    this.input = input;
+    const types = compositesOf(document);
+    this.#types = types;
+    this.#unions = new Map(
+      document.definitions.flatMap((definition) =>
+        definition.kind === Kind.UNION_TYPE_DEFINITION ? [[definition.name.value, definition]] : [],
+      ),
+    );
+    const { typeName, fieldName, graph } = input;
+    const type = types.get(typeName) as CompositeDefinition;
+    const field = type.fields?.find(({ name }) => name.value === fieldName) as FieldDefinitionNode;
+    this.#fields.set(typeName, new Set([fieldName]));
+    for (const directive of [...(type.directives ?? []), ...(field.directives ?? [])]) {
+      if (argumentOf(directive, 'graph') !== graph) continue;
+      for (const name of ['key', 'requires']) {
+        const set = parseFieldSet(argumentOf(directive, name));
+        if (set !== undefined) this.#addSet(set, typeName);
+      }
+    }
+    this.#addType(namedTypeOf(field));
+  }
+
+  hasType(typeName: string): boolean {
+    return this.#fields.has(typeName) || !(this.#types.has(typeName) || this.#unions.has(typeName));
+  }
+
+  hasField(typeName: string, fieldName: string): boolean {
+    return this.#fields.get(typeName)?.has(fieldName) ?? false;
+  }
+
+  #addSet(set: SelectionSetNode, typeName: string): void {
+    for (const selection of set.selections) {
+      if (selection.kind === Kind.INLINE_FRAGMENT) {
+        this.#addSet(selection.selectionSet, selection.typeCondition?.name.value ?? typeName);
+      }
+      if (selection.kind !== Kind.FIELD) continue;
+      const field = this.#types
+        .get(typeName)
+        ?.fields?.find(({ name }) => name.value === selection.name.value);
+      if (field === undefined) continue;
+      this.#fieldsOf(typeName).add(field.name.value);
+      this.#addType(namedTypeOf(field));
+    }
+  }
+
+  /** The type with all of its fields in the subgraph, and so on below them. */
+  #addType(typeName: string): void {
+    if (this.#fields.has(typeName)) return;
+    const members = this.#unions.get(typeName)?.types;
+    if (members !== undefined) {
+      this.#fieldsOf(typeName);
+      for (const member of members) this.#addType(member.name.value);
+    }
+    const type = this.#types.get(typeName);
+    if (type === undefined) return;
+    const fields = this.#fieldsOf(typeName);
+    for (const field of type.fields ?? []) {
+      if (!isInGraph(field, this.input.graph)) continue;
+      fields.add(field.name.value);
+      this.#addType(namedTypeOf(field));
+    }
+    for (const [name, other] of this.#types) {
+      const isRelated = (one: CompositeDefinition, parent: string): boolean =>
+        one.interfaces?.some((implemented) => implemented.name.value === parent) ?? false;
+      if (isRelated(other, typeName) || isRelated(type, name)) this.#addType(name);
+    }
+  }
+
+  #fieldsOf(typeName: string): Set<string> {
+    const fields = this.#fields.get(typeName) ?? new Set();
+    this.#fields.set(typeName, fields);
+    return fields;
+  }
+}
+
+/** Fields with a `@requires` or values from context are computed from more than their object. */
+function isInGraph({ directives = [] }: FieldDefinitionNode, graph: string): boolean {
+  const joins = directives.filter(({ name }) => name.value === 'join__field');
+  return joins.length === 0 || joins.some((join) => argumentOf(join, 'graph') === graph && !isComputed(join));
+}
+
+function isComputed(join: ConstDirectiveNode): boolean {
+  return argumentOf(join, 'requires') !== undefined || argumentOf(join, 'contextArguments') !== undefined;
+}
+
 class Separation {
-  readonly #inputs: readonly ComputedInput[];
+  readonly #copies: readonly CopiedSubgraph[];
   readonly #rootTypes: ReadonlySet<string>;
 
-  constructor(inputs: readonly ComputedInput[], rootTypes: ReadonlySet<string>) {
-    this.#inputs = inputs;
+  constructor(copies: readonly CopiedSubgraph[], rootTypes: ReadonlySet<string>) {
+    this.#copies = copies;
     this.#rootTypes = rootTypes;
   }
 
@@ -134,82 +234,104 @@ class Separation {
       return { ...definition, values: (definition.values ?? []).flatMap((value) => this.#graphs(value)) };
     }
     if (!('directives' in definition) || definition.kind === Kind.SCHEMA_DEFINITION) return definition;
-    if ('name' in definition && this.#rootTypes.has(definition.name?.value ?? '')) return definition;
-    const copied = {
-      ...definition,
-      directives: this.#copies((definition.directives ?? []) as readonly ConstDirectiveNode[]),
-    } as DefinitionNode;
-    if (isComposite(copied)) {
-      const typeName = copied.name.value;
-      return { ...copied, fields: (copied.fields ?? []).map((field) => this.#field(typeName, field)) };
+    const name = 'name' in definition ? (definition.name?.value ?? '') : '';
+    if (this.#rootTypes.has(name)) return definition;
+    const own = this.#copies.filter((copy) => copy.hasType(name));
+    const directives = copyDirectives((definition.directives ?? []) as readonly ConstDirectiveNode[], own);
+    const copied = { ...definition, directives } as DefinitionNode;
+    if (isComposite(definition)) {
+      return {
+        ...copied,
+        fields: definition.fields?.map((field) => this.#field(definition, field)),
+      } as DefinitionNode;
     }
     if (copied.kind === Kind.ENUM_TYPE_DEFINITION) {
-      return {
-        ...copied,
-        values: (copied.values ?? []).map((value) => ({
-          ...value,
-          directives: this.#copies(value.directives ?? []),
-        })),
-      };
+      return { ...copied, values: (copied.values ?? []).map((value) => withCopies(value, own)) };
     }
     if (copied.kind === Kind.INPUT_OBJECT_TYPE_DEFINITION) {
-      return {
-        ...copied,
-        fields: (copied.fields ?? []).map((field) => ({
-          ...field,
-          directives: this.#copies(field.directives ?? []),
-        })),
-      };
+      return { ...copied, fields: (copied.fields ?? []).map((field) => withCopies(field, own)) };
     }
     return copied;
   }
 
   /** A value of `join__Graph` with those of its copies. */
   #graphs(value: EnumValueDefinitionNode): EnumValueDefinitionNode[] {
-    const copies = this.#of(value.name.value).map(
-      ({ ownGraph }): EnumValueDefinitionNode => ({
-        ...value,
-        name: { kind: Kind.NAME, value: ownGraph },
-        directives: (value.directives ?? []).map((directive) =>
-          withArgument(directive, 'name', { kind: Kind.STRING, value: ownGraph }),
-        ),
-      }),
-    );
+    const copies = this.#copies
+      .filter(({ input }) => input.graph === value.name.value)
+      .map(
+        ({ input: { ownGraph } }): EnumValueDefinitionNode => ({
+          ...value,
+          name: { kind: Kind.NAME, value: ownGraph },
+          directives: (value.directives ?? []).map((directive) =>
+            withArgument(directive, 'name', { kind: Kind.STRING, value: ownGraph }),
+          ),
+        }),
+      );
     return [value, ...copies];
   }
 
-  #of(graph: string | undefined): readonly ComputedInput[] {
-    return this.#inputs.filter((input) => input.graph === graph);
-  }
-
-  #copies(directives: readonly ConstDirectiveNode[]): ConstDirectiveNode[] {
-    return directives.flatMap((directive) => [
-      directive,
-      ...(isJoin(directive) ? this.#of(argumentOf(directive, 'graph')) : []).map(({ ownGraph }) =>
-        withArgument(directive, 'graph', { kind: Kind.ENUM, value: ownGraph }),
-      ),
-    ]);
-  }
-
-  /** A computed input leaves its subgraph for its own; other fields with a `@requires` stay where they are. */
-  #field(typeName: string, field: FieldDefinitionNode): FieldDefinitionNode {
+  #field(type: CompositeDefinition, field: FieldDefinitionNode): FieldDefinitionNode {
+    const typeName = type.name.value;
+    const fieldName = field.name.value;
+    const own = this.#copies.filter((copy) => copy.hasField(typeName, fieldName));
+    const joins = (field.directives ?? []).filter(({ name }) => name.value === 'join__field');
+    if (joins.length === 0) {
+      const isEverywhere = this.#copies.every((copy) => own.includes(copy) || !copy.hasType(typeName));
+      // Without a directive a field is in all subgraphs of its type, which are more now.
+      return isEverywhere
+        ? field
+        : { ...field, directives: [...(field.directives ?? []), ...explicitJoins(type, own)] };
+    }
     const directives = (field.directives ?? []).flatMap((directive): ConstDirectiveNode[] => {
       if (directive.name.value !== 'join__field') return [directive];
-      const isContextual = argumentOf(directive, 'contextArguments') !== undefined;
-      if (argumentOf(directive, 'requires') === undefined) {
-        return isContextual ? [directive] : this.#copies([directive]);
-      }
-      const own = this.#of(argumentOf(directive, 'graph')).find(
-        (input) => input.typeName === typeName && input.fieldName === field.name.value,
+      const mover = own.find(
+        ({ input }) =>
+          input.graph === argumentOf(directive, 'graph') &&
+          input.typeName === typeName &&
+          input.fieldName === fieldName,
       );
-      return own === undefined || isContextual
-        ? [directive]
-        : [withArgument(directive, 'graph', { kind: Kind.ENUM, value: own.ownGraph })];
+      // A computed input leaves its subgraph for its own.
+      if (mover !== undefined && isComputed(directive)) return [inGraph(directive, mover.input.ownGraph)];
+      return isComputed(directive) ? [directive] : copyDirectives([directive], own);
     });
     return { ...field, directives };
   }
 }
 
-function isJoin(directive: ConstDirectiveNode): boolean {
-  return directive.name.value.startsWith('join__');
+function withCopies<N extends { readonly directives?: readonly ConstDirectiveNode[] | undefined }>(
+  node: N,
+  copies: readonly CopiedSubgraph[],
+): N {
+  return { ...node, directives: copyDirectives(node.directives ?? [], copies) };
+}
+
+/** The directives with those of the copies of their graphs. */
+function copyDirectives(
+  directives: readonly ConstDirectiveNode[],
+  copies: readonly CopiedSubgraph[],
+): ConstDirectiveNode[] {
+  return directives.flatMap((directive) => {
+    if (!directive.name.value.startsWith('join__')) return [directive];
+    const graph = argumentOf(directive, 'graph');
+    const own = copies.filter(({ input }) => input.graph === graph);
+    return [directive, ...own.map(({ input }) => inGraph(directive, input.ownGraph))];
+  });
+}
+
+/** `@join__field`s of a field that has none, for the subgraphs of its type. */
+function explicitJoins(type: CompositeDefinition, copies: readonly CopiedSubgraph[]): ConstDirectiveNode[] {
+  const graphs = (type.directives ?? [])
+    .filter(({ name }) => name.value === 'join__type')
+    .map((directive) => argumentOf(directive, 'graph') as string);
+  return [...new Set([...graphs, ...copies.map(({ input }) => input.ownGraph)])].map((value) => ({
+    kind: Kind.DIRECTIVE,
+    name: { kind: Kind.NAME, value: 'join__field' },
+    arguments: [
+      { kind: Kind.ARGUMENT, name: { kind: Kind.NAME, value: 'graph' }, value: { kind: Kind.ENUM, value } },
+    ],
+  }));
+}
+
+function inGraph(directive: ConstDirectiveNode, value: string): ConstDirectiveNode {
+  return withArgument(directive, 'graph', { kind: Kind.ENUM, value });
 }

@@ -1,0 +1,148 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
+
+interface Part {
+  readonly id: string;
+  readonly [input: string]: string;
+}
+
+/** A computed value tells what it was computed from. */
+const from =
+  (...inputs: readonly string[]) =>
+  (part: Part): string =>
+    `(${inputs.map((input) => `${input} ${part[input]}`).join(', ')})`;
+const reference = { __resolveReference: (part: Part) => part };
+
+const factory = [
+  {
+    name: 'catalog',
+    sdl: `
+      type Query { part: Part! }
+      type Part @key(fields: "id") { id: ID! weight: String maker: String }
+    `,
+    resolvers: {
+      Query: { part: () => ({ id: '1' }) },
+      Part: { weight: ({ id }: Part) => `weight ${id}`, maker: ({ id }: Part) => `maker ${id}` },
+    },
+  },
+  {
+    name: 'costs',
+    sdl: `
+      type Part @key(fields: "id") {
+        id: ID!
+        weight: String @external
+        maker: String @external
+        tariff: String @external
+        origin: String @requires(fields: "maker")
+        cost: String @requires(fields: "weight tariff")
+        total: String @requires(fields: "tariff")
+        plain: String
+      }
+    `,
+    resolvers: {
+      Part: {
+        ...reference,
+        origin: from('maker'),
+        cost: from('weight', 'tariff'),
+        total: from('tariff'),
+        plain: () => 'plain',
+      },
+    },
+  },
+  {
+    name: 'tariffs',
+    sdl: `
+      type Part @key(fields: "id") {
+        id: ID!
+        origin: String @external
+        tariff: String @requires(fields: "origin")
+        sibling: Part
+      }
+    `,
+    resolvers: { Part: { ...reference, tariff: from('origin'), sibling: () => ({ id: '2' }) } },
+  },
+];
+
+const origin = (id: string): string => `(maker maker ${id})`;
+const tariff = (id: string): string => `(origin ${origin(id)})`;
+const cost = (id: string): string => `(weight weight ${id}, tariff ${tariff(id)})`;
+
+describe('an input that is itself computed from inputs', () => {
+  let gateway: InlineGateway;
+  beforeAll(async () => {
+    gateway = await startInlineGateway({ subgraphs: factory });
+  });
+  afterAll(() => gateway.close());
+
+  test.each([
+    ['{ part { cost } }', { cost: cost('1') }],
+    [
+      '{ part { plain total origin } }',
+      { plain: 'plain', total: `(tariff ${tariff('1')})`, origin: origin('1') },
+    ],
+    ['{ part { sibling { cost } } }', { sibling: { cost: cost('2') } }],
+    [
+      '{ part { tariff sibling { plain tariff total } } }',
+      {
+        tariff: tariff('1'),
+        sibling: { plain: 'plain', tariff: tariff('2'), total: `(tariff ${tariff('2')})` },
+      },
+    ],
+  ])('is asked for with these inputs: %s', async (query, part) => {
+    const { body } = await gateway.ask(query);
+    expect(body).toEqual({ data: { part } });
+  });
+
+  test.each(['deferSpec=20220824', 'incrementalSpec=v0.2'] as const)(
+    'is so in a deferred part (%s)',
+    async (format) => {
+      await using answer = await gateway.defer('{ part { plain ... @defer { cost origin } } }', { format });
+      const text = JSON.stringify(await answer.rest());
+      expect(text).toContain(JSON.stringify({ cost: cost('1'), origin: origin('1') }));
+      expect(text).not.toContain('errors');
+    },
+  );
+});
+
+test('an entity of which only an input is wanted, and for another type, is not sent without its key', async () => {
+  await using gateway = await startInlineGateway({
+    subgraphs: [
+      {
+        name: 'media',
+        sdl: `
+          type Query { media: [Media!]! }
+          interface Media @key(fields: "id") { id: ID! title: String }
+          type Film implements Media @key(fields: "id") { id: ID! title: String }
+          type Song implements Media @key(fields: "id") { id: ID! title: String }
+        `,
+        resolvers: {
+          Media: {
+            __resolveReference: ({ id }: Part) => ({ __typename: id === 'f' ? 'Film' : 'Song', id }),
+            __resolveType: ({ __typename }: Part) => __typename,
+          } as never,
+          Film: { title: () => 'a film' },
+          Song: { title: () => 'a song' },
+        },
+      },
+      {
+        name: 'ratings',
+        sdl: `
+          type Query { best: [Media!]! }
+          type Media @key(fields: "id") @interfaceObject {
+            id: ID!
+            title: String @external
+            headline: String @requires(fields: "title")
+          }
+        `,
+        resolvers: {
+          Query: { best: () => [{ id: 's' }, { id: 'f' }] },
+          Media: { ...reference, headline: from('title') },
+        },
+      },
+    ],
+  });
+  const { body } = await gateway.ask('{ best { ... on Film { headline } } }');
+  expect(body).toEqual({ data: { best: [{}, { headline: '(title a film)' }] } });
+  const sent = gateway.subgraph('ratings').calls.flatMap(({ variables }) => variables.representations ?? []);
+  expect(sent).toEqual([{ __typename: 'Media', id: 'f', title: 'a film' }]);
+});
