@@ -84,8 +84,13 @@ export class Execution {
 
   #run(step: FetchStep): void {
     if (this.#isEnded) return;
-    if (step.representation === undefined) this.#fetchRoot(step);
-    else this.#fetchEntities(step);
+    try {
+      if (step.representation === undefined) this.#fetchRoot(step);
+      else this.#fetchEntities(step);
+    } catch (reason) {
+      this.#addInternal(step, reason);
+      this.#end(step);
+    }
   }
 
   #end(step: FetchStep): void {
@@ -239,20 +244,31 @@ export class Execution {
     }
     this.isEscapeFree &&= result.isEscapeFree;
     const entities = Array.isArray(result.data) ? result.data : [];
+    const odd = new Map<Slot, EntityProblem[]>();
     for (let i = 0; i < slots.length; i++) {
       const slot = slots[i] as Slot;
       const entity: unknown = entities[i];
-      if (!isPlainObject(entity)) continue;
+      if (!isPlainObject(entity)) {
+        if (entity !== null && entity !== undefined) {
+          odd.set(slot, [{ reason: invalidAnswer(step, 'an element of _entities is no object'), path: [] }]);
+        }
+        continue;
+      }
       applyRewrites(step.shape.outputRewrites, entity, slot.typename, this.#options.conditions);
       slot.entity = entity;
       slot.forEachTarget((object, owner) => this.#merge(owner, slot, object));
     }
-    if (result.errors.length > 0) this.#settleErrors(step, slots, result.errors);
+    if (result.errors.length > 0 || odd.size > 0) this.#settleErrors(step, slots, result.errors, odd);
   }
 
-  #settleErrors(step: FetchStep, slots: readonly Slot[], errors: readonly FetchError[]): void {
+  /** `ofSlot`: what was found to be wrong with entities besides. */
+  #settleErrors(
+    step: FetchStep,
+    slots: readonly Slot[],
+    errors: readonly FetchError[],
+    ofSlot: Map<Slot, EntityProblem[]>,
+  ): void {
     const ofFetch: EntityProblem[] = [];
-    const ofSlot = new Map<Slot, EntityProblem[]>();
     for (const { entry, entity, path } of errors) {
       const slot = entity === undefined ? undefined : slots[entity];
       if (slot === undefined) ofFetch.push({ reason: entry, path: undefined });
@@ -378,19 +394,25 @@ export class Execution {
   }
 
   #addInternal(step: FetchStep, cause: unknown): void {
+    // Walking through an answer recurses as deep as the answer is.
+    if (cause instanceof RangeError) {
+      this.#addInvalid(step, "the answer's objects or lists are nested too deep");
+      return;
+    }
     this.#options.onInternalError(cause);
     this.#addFailure(step, new GatewayError('INTERNAL_SERVER_ERROR', 'Internal server error', { cause }));
   }
 
   #addInvalid(step: FetchStep, cause: string): void {
-    this.#addFailure(
-      step,
-      new GatewayError('SUBGRAPH_INVALID_RESPONSE', 'A subgraph answered without data and without errors.', {
-        subgraph: step.shape.subgraph,
-        cause,
-      }),
-    );
+    this.#addFailure(step, invalidAnswer(step, cause));
   }
+}
+
+function invalidAnswer(step: FetchStep, cause: string): GatewayError {
+  return new GatewayError('SUBGRAPH_INVALID_RESPONSE', 'A subgraph answered with what is no valid answer.', {
+    subgraph: step.shape.subgraph,
+    cause,
+  });
 }
 
 /** What follows from a program and is the same for all its executions. */

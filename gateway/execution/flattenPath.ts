@@ -42,19 +42,17 @@ export function createCollect(path: FlattenPath): Collect {
     return generic;
   }
   const body = `const targets = [];\n${collectCode(path, 0, 'root')}\nreturn targets;`;
-  return generateFunction<Collect>(['root'], body, { visitTargets, path }) ?? generic;
+  return generateFunction<Collect>(['root'], body, {}) ?? generic;
 }
 
-/** Statements that collect below `value`, which is an object or a list. Lists where the path has none, and the
- *  other way round, are left to `visitTargets`. */
+/** Statements that collect below `value`, which is an object or a list. */
 function collectCode(path: FlattenPath, depth: number, value: string): string {
   const segment = path[depth];
-  const otherwise = `visitTargets(${value}, path, ${depth}, targets);`;
-  if (segment === undefined) return `if (Array.isArray(${value})) ${otherwise}\nelse targets.push(${value});`;
+  if (segment === undefined) return `if (!Array.isArray(${value})) targets.push(${value});`;
   const next = `v${depth}`;
   const inner = `if (typeof ${next} === 'object' && ${next} !== null) {\n${collectCode(path, depth + 1, next)}\n}`;
   if (segment.kind === 'key') {
-    return `if (Array.isArray(${value})) ${otherwise}\nelse {\nconst ${next} = ${value}.${segment.name};\n${inner}\n}`;
+    return `if (!Array.isArray(${value})) {\nconst ${next} = ${value}.${segment.name};\n${inner}\n}`;
   }
   const index = `i${depth}`;
   return `if (Array.isArray(${value})) {
@@ -62,7 +60,7 @@ for (let ${index} = 0; ${index} < ${value}.length; ${index}++) {
 const ${next} = ${value}[${index}];
 ${inner}
 }
-} else ${otherwise}`;
+}`;
 }
 
 /** The same for a path that is walked once. */
@@ -72,26 +70,21 @@ export function collectTargets(root: ResponseObject, path: FlattenPath): Respons
   return targets;
 }
 
+/** Lists are where the path has `@` and nowhere else: what is of another kind holds no targets. A subgraph may
+ *  answer with anything, nested as deep as it likes. */
 function visitTargets(value: unknown, path: FlattenPath, depth: number, targets: ResponseObject[]): void {
   if (typeof value !== 'object' || value === null) return;
-  if (Array.isArray(value)) {
-    // Lists of lists have one `@` each; a list where the plan saw none is fanned out as well.
-    const next = path[depth]?.kind === 'list' ? depth + 1 : depth;
-    for (let i = 0; i < value.length; i++) visitTargets(value[i], path, next, targets);
-    return;
-  }
   const segment = path[depth];
-  if (segment === undefined) {
+  if (Array.isArray(value) !== (segment?.kind === 'list')) return;
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) visitTargets(value[i], path, depth + 1, targets);
+  } else if (segment === undefined) {
     targets.push(value as ResponseObject);
-    return;
+  } else if (segment.kind === 'key') {
+    const child = (value as ResponseObject)[segment.name];
+    if (segment.types !== undefined && !isOfType(child, segment.types)) return;
+    visitTargets(child, path, depth + 1, targets);
   }
-  if (segment.kind === 'list') {
-    visitTargets(value, path, depth + 1, targets);
-    return;
-  }
-  const child = (value as ResponseObject)[segment.name];
-  if (segment.types !== undefined && !isOfType(child, segment.types)) return;
-  visitTargets(child, path, depth + 1, targets);
 }
 
 function isOfType(value: unknown, types: ReadonlySet<string>): boolean {
@@ -113,20 +106,17 @@ export function collectTargetPaths(
 
   function visit(value: unknown, depth: number, at: readonly (string | number)[]): void {
     if (typeof value !== 'object' || value === null) return;
-    if (Array.isArray(value)) {
-      const next = path[depth]?.kind === 'list' ? depth + 1 : depth;
-      for (let i = 0; i < value.length; i++) visit(value[i], next, [...at, i]);
-      return;
-    }
     const segment = path[depth];
-    if (segment === undefined) {
+    if (Array.isArray(value) !== (segment?.kind === 'list')) return;
+    if (Array.isArray(value)) {
+      for (let i = 0; i < value.length; i++) visit(value[i], depth + 1, [...at, i]);
+    } else if (segment === undefined) {
       const known = places.get(value);
       if (known === undefined) places.set(value, [at]);
       else known.push(at);
-      return;
+    } else if (segment.kind === 'key') {
+      visit((value as ResponseObject)[segment.name], depth + 1, [...at, segment.name]);
     }
-    if (segment.kind === 'list') visit(value, depth + 1, at);
-    else visit((value as ResponseObject)[segment.name], depth + 1, [...at, segment.name]);
   }
 }
 

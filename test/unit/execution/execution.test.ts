@@ -79,6 +79,62 @@ describe('the order of fetches', () => {
   });
 });
 
+describe('an answer that is not what was asked for', () => {
+  /** Lists in lists, deeper than a stack is. */
+  const abyss = (): unknown => {
+    let value: unknown = null;
+    for (let i = 0; i < 100_000; i++) value = [value];
+    return value;
+  };
+
+  test.each([
+    ['a list', [products('1')[0]]],
+    ['lists deeper than a stack', abyss()],
+    ['text', 'product'],
+  ])('has no entities where the plan sees an object and there is %s', async (_, product) => {
+    const { client, complete, faults } = runPlan(
+      sequence(rootFetch('product{__typename id}'), at('product', entityFetch('stock'))),
+    );
+    await turns();
+    client.calls[0]?.answer({ data: { product } });
+    await turns();
+    expect([client.calls.length, complete, faults]).toEqual([1, [0], []]);
+  });
+
+  test('fails the fetch that would have to merge lists deeper than a stack', async () => {
+    const { client, execution, complete, faults } = runPlan(
+      sequence(rootFetch('product{__typename id stock}'), at('product', entityFetch('stock'))),
+    );
+    await turns();
+    client.calls[0]?.answer({ data: { product: { ...products('1')[0], stock: abyss() } } });
+    await turns();
+    client.calls[1]?.answer({ data: { _entities: [{ stock: abyss() }] } });
+    await turns();
+    expect(complete).toEqual([0]);
+    expect(execution.errors.map(({ reason }) => 'code' in reason && reason.code)).toEqual([
+      'SUBGRAPH_INVALID_RESPONSE',
+    ]);
+    expect(faults).toEqual([]);
+  });
+
+  test('tells an entity that is no object', async () => {
+    const { client, execution } = runPlan(
+      sequence(rootFetch('product{__typename id}'), at('product', entityFetch('stock'))),
+    );
+    await turns();
+    client.calls[0]?.answer({ data: { product: products('1')[0] } });
+    await turns();
+    client.calls[1]?.answer({ data: { _entities: [['stock']] } });
+    await turns();
+    expect(execution.errors).toEqual([
+      expect.objectContaining({
+        path: ['product'],
+        reason: expect.objectContaining({ code: 'SUBGRAPH_INVALID_RESPONSE' }),
+      }),
+    ]);
+  });
+});
+
 describe('a Defer node', () => {
   const node: PlanNode = {
     kind: 'Defer',
@@ -117,7 +173,13 @@ describe('a Defer node', () => {
     client.calls[1]?.answer({ data: null, errors: [{ message: 'no' }] });
     await turns();
     expect(execution.errors).toEqual([
-      { path: ['product'], subgraph: 'stock', reason: { message: 'no' }, group: 1 },
+      {
+        path: ['product'],
+        subgraph: 'stock',
+        reason: { message: 'no' },
+        group: 1,
+        missing: new Set(['stock']),
+      },
     ]);
   });
 });
