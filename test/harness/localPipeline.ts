@@ -1,0 +1,160 @@
+import { execute, type GraphQLSchema, parse, validate } from 'graphql';
+import { EntityRequests } from '../../gateway/execution/entityRequests.ts';
+import { nothingOverridden } from '../../gateway/operation/overrideDecision.ts';
+import { Preparer } from '../../gateway/operation/prepare.ts';
+import type { IncrementalFormat } from '../../gateway/operation/request.ts';
+import { Pipeline } from '../../gateway/pipeline.ts';
+import type { Planner } from '../../gateway/planning/planner.ts';
+import type { SubgraphClient } from '../../gateway/subgraph-client/subgraphClient.ts';
+import type { Supergraph } from '../../gateway/supergraph/supergraph.ts';
+import { mergePayloads } from './frames.ts';
+
+export interface LocalPipelineOptions {
+  readonly planner: Planner;
+  /** As the supergraph has it, what clients do not see included. */
+  readonly sdl: string;
+  /** With the definition of `@defer`. */
+  readonly apiSchema: GraphQLSchema;
+  /** Executable schemas by subgraph. */
+  readonly subgraphs: ReadonlyMap<string, GraphQLSchema>;
+}
+
+export interface LocalAnswer {
+  readonly data?: unknown;
+  readonly errors?: readonly unknown[];
+}
+
+export interface LocalPipeline {
+  ask(query: string, variables?: Readonly<Record<string, unknown>>): Promise<LocalAnswer>;
+  /** The payloads of a client that takes deferred parts, and what they amount to. */
+  defer(
+    query: string,
+    variables?: Readonly<Record<string, unknown>>,
+  ): Promise<{ readonly payloads: readonly unknown[]; readonly merged: unknown }>;
+  /** Subgraph operations that were executed, in order. */
+  readonly calls: readonly { readonly subgraph: string; readonly query: string }[];
+}
+
+/** Preparation, execution and response around a planner, with subgraphs in this process: no HTTP, no thread. */
+export function localPipeline({ planner, sdl, apiSchema, subgraphs }: LocalPipelineOptions): LocalPipeline {
+  const supergraph: Supergraph = {
+    id: 'local',
+    sdl,
+    apiSchema,
+    overrides: new Map(),
+    subgraphs: new Map([...subgraphs.keys()].map((name) => [name, { name, url: `http://${name}.test` }])),
+    planner,
+  };
+  const calls: { subgraph: string; query: string }[] = [];
+  const client = localClient(subgraphs, calls);
+  const pipeline = new Pipeline({
+    preparer: new Preparer({ cacheSize: 100, maxSelections: 10_000 }),
+    client,
+    entityRequests: new EntityRequests(client, { acrossRequests: false, maxBatchSize: 100 }),
+    errorPolicy: { exposeSubgraphErrors: true, exposeSubgraphs: true },
+    onInternalError: (cause) => {
+      throw cause;
+    },
+    scopeOf: ({ requestId, variables }) => ({
+      requestId,
+      traceparent: undefined,
+      variables,
+      deadlineFor: () => Number.POSITIVE_INFINITY,
+      headersFor: () => ({ key: '', pairs: [] }),
+    }),
+    overridesFor: () => nothingOverridden,
+  });
+
+  const respond = (
+    query: string,
+    variables: Readonly<Record<string, unknown>>,
+    incremental: IncrementalFormat | undefined,
+  ) => {
+    const document = parse(query);
+    const [problem] = validate(apiSchema, document);
+    if (problem !== undefined) throw problem;
+    return pipeline.respond(
+      {
+        document,
+        operationName: undefined,
+        variables,
+        headers: new Map(),
+        incremental,
+        requestId: 'local',
+        signal: new AbortController().signal,
+      },
+      supergraph,
+    );
+  };
+
+  return {
+    calls,
+    ask: async (query, variables = {}) => {
+      const outcome = await respond(query, variables, undefined);
+      if (outcome.kind !== 'single') throw new Error('An answer in one piece was asked for.');
+      return read(outcome);
+    },
+    defer: async (query, variables = {}) => {
+      const outcome = await respond(query, variables, 'deferSpec=20220824');
+      if (outcome.kind === 'single') {
+        const answer = read(outcome);
+        return { payloads: [answer], merged: answer };
+      }
+      const payloads: Record<string, unknown>[] = [];
+      for await (const batch of outcome.payloads) {
+        payloads.push(...batch.map((text) => JSON.parse(text) as Record<string, unknown>));
+      }
+      return { payloads, merged: mergePayloads(payloads) };
+    },
+  };
+}
+
+interface ReadableOutcome {
+  readonly data: { takeWithin(before: string, after: string): string | Buffer } | undefined;
+  readonly errors: readonly unknown[] | undefined;
+}
+
+function read({ data, errors }: ReadableOutcome): LocalAnswer {
+  const text = data?.takeWithin('{"data":', '}').toString() ?? '{}';
+  return { ...(JSON.parse(text) as object), ...(errors === undefined ? {} : { errors }) };
+}
+
+function localClient(
+  subgraphs: ReadonlyMap<string, GraphQLSchema>,
+  calls: { subgraph: string; query: string }[],
+): SubgraphClient {
+  const answer = async (schema: GraphQLSchema, query: string, variableValues: Record<string, unknown>) => {
+    const document = parse(query);
+    const invalid = validate(schema, document);
+    return invalid.length > 0 ? { errors: invalid } : execute({ schema, document, variableValues });
+  };
+  return {
+    send: ({ subgraph, body }, receiver) => {
+      const schema = subgraphs.get(subgraph);
+      if (schema === undefined) throw new Error(`There is no subgraph ${subgraph}.`);
+      const { query, variables = {} } = JSON.parse(body) as {
+        query: string;
+        variables?: Record<string, unknown>;
+      };
+      calls.push({ subgraph, query });
+      let isCancelled = false;
+      void answer(schema, query, variables).then((result) => {
+        if (isCancelled) return;
+        const copy = JSON.parse(JSON.stringify(result)) as {
+          data?: Record<string, unknown> | null;
+          errors?: [];
+        };
+        receiver.onResponse({
+          data: copy.data,
+          errors: copy.errors,
+          extensions: undefined,
+          isEscapeFree: false,
+        });
+      });
+      return () => {
+        isCancelled = true;
+      };
+    },
+    close: () => Promise.resolve(),
+  };
+}
