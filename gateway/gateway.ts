@@ -53,6 +53,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
   const preparer = new Preparer({
     cacheSize: config.planning.cacheSize,
     maxSelections: config.limits.recursiveSelections,
+    variables: config.limits,
   });
 
   const supergraphs = createSupergraphHolder({
@@ -95,6 +96,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
     client,
     entityRequests: new EntityRequests(client, config.batching),
     errorPolicy: config.security,
+    answerSize: config.limits.answerSize,
     onInternalError: (err, requestId) => logger.error({ err, requestId }, 'A fetch failed unexpectedly'),
     scopeOf: createRequestScopes(config),
     overridesFor: createOverrideDecisions(config.override, parts.random ?? Math.random),

@@ -15,12 +15,15 @@ import type { ExecutionOutcome } from './response/outcome.ts';
 import { singleResponse } from './response/singleResponse.ts';
 import type { SubgraphClient } from './subgraph-client/subgraphClient.ts';
 import type { Supergraph } from './supergraph/supergraph.ts';
+import { inSlices, resultInSlices } from './time/inSlices.ts';
 
 export interface PipelineOptions {
   readonly preparer: Preparer;
   readonly client: SubgraphClient;
   readonly entityRequests: EntityRequests;
   readonly errorPolicy: ErrorPolicy;
+  /** Most bytes of an answer, or of one of its payloads. */
+  readonly answerSize: number;
   /** A fault of the gateway's own, which failed one fetch. */
   onInternalError(cause: unknown, requestId: string): void;
   /** What the request brings along to each subgraph, from its headers and its start. */
@@ -84,21 +87,32 @@ export class Pipeline {
     scope: RequestScope,
   ): Promise<ExecutionOutcome> {
     const complete = Promise.withResolvers<void>();
+    let reject = complete.reject;
+    let stop = (): void => {};
     const execution = this.#createExecution(operation, request, scope, () => complete.resolve());
     const abort = (): void => {
       execution.cancel();
-      complete.reject(aborted());
+      stop();
+      reject(aborted());
     };
     request.signal.addEventListener('abort', abort, { once: true });
     execution.start();
     try {
       await complete.promise;
+      const { errorPolicy, answerSize } = this.#options;
+      const outcome = await new Promise<ExecutionOutcome>((resolve, rejectOutcome) => {
+        reject = rejectOutcome;
+        stop = inSlices(
+          singleResponse(operation, execution, errorPolicy, answerSize),
+          resolve,
+          rejectOutcome,
+        );
+      });
+      execution.release();
+      return outcome;
     } finally {
       request.signal.removeEventListener('abort', abort);
     }
-    const outcome = singleResponse(operation, execution, this.#options.errorPolicy);
-    execution.release();
-    return outcome;
   }
 
   async #respondIncrementally(
@@ -121,6 +135,7 @@ export class Pipeline {
       execution,
       format,
       policy: this.#options.errorPolicy,
+      maxBytes: this.#options.answerSize,
       onEnd: () => {
         request.signal.removeEventListener('abort', abort);
         execution.cancel();
@@ -129,7 +144,7 @@ export class Pipeline {
     request.signal.addEventListener('abort', abort, { once: true });
     execution.start();
     await primary.promise;
-    return response.respond();
+    return resultInSlices(response.respond());
   }
 
   #createExecution(

@@ -23,6 +23,8 @@ export interface OperationLimits {
   readonly deferredFragments: number;
   /** Fields and fragments. */
   readonly recursiveSelections: number;
+  /** Validation compares fields of one response name at one place each with each. */
+  readonly fieldComparisons: number;
 }
 
 /** A limit that a text goes beyond. */
@@ -88,10 +90,68 @@ export function findExceededLimit(
       if (size[limit] > limits[limit]) return { limit, value: size[limit], allowed: limits[limit] };
     }
   }
-  return undefined;
+  const value = countComparisons(document, limits.fieldComparisons);
+  return value > limits.fieldComparisons
+    ? { limit: 'fieldComparisons', value, allowed: limits.fieldComparisons }
+    : undefined;
 }
 
-type MeasuredLimit = Exclude<keyof OperationLimits, 'tokens'>;
+/** How many pairs of fields have one response name at one place, fragments expanded; each selection that is looked
+ *  at counts as well. Counting ends beyond `allowed`. Fragments form no cycle. */
+function countComparisons(document: DocumentNode, allowed: number): number {
+  const fragments = fragmentsOf(document);
+  let count = 0;
+  for (const definition of document.definitions) {
+    if (definition.kind === Kind.OPERATION_DEFINITION || definition.kind === Kind.FRAGMENT_DEFINITION)
+      compare([definition.selectionSet]);
+    if (count > allowed) break;
+  }
+  return count;
+
+  function compare(sets: readonly SelectionSetNode[]): void {
+    const byName = new Map<string, { fields: number; sets: SelectionSetNode[] }>();
+    const spread = new Set<string>();
+    for (const set of sets) gather(set);
+    for (const { fields, sets: inner } of byName.values()) {
+      count += (fields * (fields - 1)) / 2;
+      if (count > allowed) return;
+      if (inner.length > 0) compare(inner);
+    }
+
+    function gather({ selections }: SelectionSetNode): void {
+      count += selections.length;
+      if (count > allowed) return;
+      for (const selection of selections) {
+        if (selection.kind === Kind.FIELD) {
+          const name = selection.alias?.value ?? selection.name.value;
+          let same = byName.get(name);
+          if (same === undefined) {
+            same = { fields: 0, sets: [] };
+            byName.set(name, same);
+          }
+          same.fields++;
+          if (selection.selectionSet !== undefined) same.sets.push(selection.selectionSet);
+        } else if (selection.kind === Kind.INLINE_FRAGMENT) {
+          gather(selection.selectionSet);
+        } else if (!spread.has(selection.name.value)) {
+          spread.add(selection.name.value);
+          const fragment = fragments.get(selection.name.value);
+          if (fragment !== undefined) gather(fragment.selectionSet);
+        }
+      }
+    }
+  }
+}
+
+function fragmentsOf(document: DocumentNode): ReadonlyMap<string, FragmentDefinitionNode> {
+  const fragments = new Map<string, FragmentDefinitionNode>();
+  for (const definition of document.definitions) {
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
+  }
+  return fragments;
+}
+
+type MeasuredLimit = Exclude<keyof OperationLimits, 'tokens' | 'fieldComparisons'>;
 type Size = Record<MeasuredLimit, number>;
 
 const measuredLimits: readonly MeasuredLimit[] = [
@@ -106,10 +166,7 @@ const measuredLimits: readonly MeasuredLimit[] = [
 /** Measures selection sets, each fragment once however often it is spread: spreads that double at every
  *  level stay cheap to measure. The result is `undefined` where fragments form a cycle. */
 function createMeasure(document: DocumentNode): (selections: SelectionSetNode) => Size | undefined {
-  const fragments = new Map<string, FragmentDefinitionNode>();
-  for (const definition of document.definitions) {
-    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
-  }
+  const fragments = fragmentsOf(document);
   const measured = new Map<string, Size | 'in progress' | 'cyclic'>();
 
   const measureFragment = (name: string): Size | undefined => {

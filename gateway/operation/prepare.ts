@@ -30,13 +30,14 @@ import {
 import type { PreparedOperation } from './preparedOperation.ts';
 import { deferMark, isAnsweredByGateway } from './printOperation.ts';
 import { relevantOverrides } from './relevantOverrides.ts';
-import { coerceVariables, conditionVariables } from './variables.ts';
+import { coerceVariables, conditionVariables, type VariableLimits } from './variables.ts';
 
 export interface PrepareOptions {
   /** Plans kept for all supergraphs together, and prepared operations as well. */
   readonly cacheSize: number;
   /** Most selections that an operation may have once its fragments are expanded. */
   readonly maxSelections: number;
+  readonly variables: VariableLimits;
 }
 
 export interface PrepareRequest {
@@ -87,7 +88,12 @@ export class Preparer {
   /** Errors: `GatewayError` with `OPERATION_TOO_COMPLEX`, `PLANNING_FAILED`. */
   prepare(request: PrepareRequest, supergraph: Supergraph): Preparation | Promise<Preparation> {
     const template = this.#template(request, supergraph);
-    const coerced = coerceVariables(supergraph.apiSchema, template.operation, request.variables);
+    const coerced = coerceVariables(
+      supergraph.apiSchema,
+      template.operation,
+      request.variables,
+      this.#options.variables,
+    );
     if (coerced.kind === 'refused') return coerced;
     const variables = coerced.values;
     let key = request.incremental ? 'd' : '';

@@ -7,25 +7,90 @@ import {
   type OperationDefinitionNode,
   visit,
 } from 'graphql';
+import { GatewayError } from '../errors.ts';
 
 export type CoercedVariables =
   | { readonly kind: 'coerced'; readonly values: Readonly<Record<string, unknown>> }
   | { readonly kind: 'refused'; readonly errors: readonly GraphQLError[] };
 
-/** Checks the client's variables against the operation's definitions and fills in defaults. */
+/** What the client's variables may have at most, all together. The names are those of the configuration's `limits`. */
+export interface VariableLimits {
+  /** Lists, objects and what they hold. */
+  readonly variableValues: number;
+  /** Lists and objects within each other. */
+  readonly depth: number;
+}
+
+/** Checks the client's variables against the operation's definitions and fills in defaults.
+ *  Errors: `OPERATION_TOO_COMPLEX` past the limits. */
 export function coerceVariables(
   schema: GraphQLSchema,
   operation: OperationDefinitionNode,
   given: Readonly<Record<string, unknown>>,
+  limits: VariableLimits,
 ): CoercedVariables {
   const definitions = operation.variableDefinitions ?? [];
   if (definitions.length === 0) return { kind: 'coerced', values: none };
+  checkSize(given, limits);
   // Object.prototype's members are no variables: a copy without it keeps `toString` from being one.
   const own = Object.assign(Object.create(null) as Record<string, unknown>, given);
-  const result = getVariableValues(schema, definitions, own, { maxErrors: 50 });
-  if (result.errors !== undefined) return { kind: 'refused', errors: result.errors };
-  return { kind: 'coerced', values: result.coerced ?? none };
+  const result = getVariableValues(schema, definitions, own, { maxErrors: 0 });
+  if (result.errors === undefined) return { kind: 'coerced', values: result.coerced ?? none };
+  // Each of the messages quotes the value that it is about.
+  const short = shortened(own) as typeof own;
+  return {
+    kind: 'refused',
+    errors: getVariableValues(schema, definitions, short, { maxErrors: 50 }).errors ?? result.errors,
+  };
 }
+
+function checkSize(variables: Readonly<Record<string, unknown>>, limits: VariableLimits): void {
+  let values = 0;
+  let level: unknown[] = Object.values(variables);
+  for (let depth = 1; level.length > 0; depth++) {
+    const below: unknown[] = [];
+    for (const value of level) {
+      if (typeof value !== 'object' || value === null) continue;
+      if (depth > limits.depth)
+        throw tooLarge('depth', depth, limits.depth, 'are nested {value} levels deep');
+      const held: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
+      values += held.length;
+      if (values > limits.variableValues) {
+        throw tooLarge('variableValues', values, limits.variableValues, 'hold at least {value} values');
+      }
+      for (const element of held) below.push(element);
+    }
+    level = below;
+  }
+}
+
+function tooLarge(
+  limit: keyof VariableLimits,
+  value: number,
+  allowed: number,
+  description: string,
+): GatewayError {
+  return new GatewayError(
+    'OPERATION_TOO_COMPLEX',
+    `The variables ${description.replace('{value}', String(value))}; at most ${allowed} are allowed (limits.${limit}).`,
+    { extensions: { limit, value, allowed } },
+  );
+}
+
+/** A copy in which no string is long. */
+function shortened(value: unknown): unknown {
+  if (typeof value === 'string') {
+    return value.length > mostQuoted ? `${value.slice(0, mostQuoted)}…` : value;
+  }
+  if (Array.isArray(value)) return value.map(shortened);
+  if (typeof value !== 'object' || value === null) return value;
+  const copy: Record<string, unknown> = Object.create(null);
+  for (const [key, member] of Object.entries(value)) copy[key.slice(0, mostQuoted)] = shortened(member);
+  return copy;
+}
+
+/** Characters of one string in a message. */
+const mostQuoted = 200;
 
 const none: Readonly<Record<string, unknown>> = Object.freeze(Object.create(null));
 

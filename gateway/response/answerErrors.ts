@@ -2,8 +2,16 @@ import type { GraphQLFormattedError } from 'graphql';
 import type { ResponsePath } from '../errors.ts';
 import type { Execution, ExecutionError } from '../execution/execution.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
+import type { SlicedWork } from '../time/inSlices.ts';
 import { toClientPath } from './clientPath.ts';
-import { type ErrorPolicy, formatExecutionError, formatShapeErrors } from './formatErrors.ts';
+import {
+  type ErrorPolicy,
+  errorsPerPause,
+  formatExecutionError,
+  formatShapeErrors,
+  pathsOf,
+} from './formatErrors.ts';
+import type { PathIndex } from './pathIndex.ts';
 import type { ShapeError } from './shape.ts';
 
 /** What the client learns of one execution's errors. A fetch that failed as a whole is told at each field that is
@@ -25,9 +33,8 @@ export class AnswerErrors {
     this.#policy = policy;
   }
 
-  /** What is to blame for a field that no subgraph brought. */
+  /** What is to blame for a field that no subgraph brought, by the errors that have been read. */
   causeOf = (path: ResponsePath, internalName: string): ExecutionError | undefined => {
-    this.#readNew();
     if (this.#failures.size === 0) return undefined;
     for (let length = path.length - 1; length >= 0; length--) {
       const found = this.#failures
@@ -39,10 +46,11 @@ export class AnswerErrors {
   };
 
   /** The errors of a delivery group, after its data has been shaped, which found these. */
-  ofGroup(group: number, found: readonly ShapeError[]): GraphQLFormattedError[] {
+  *ofGroup(group: number, found: readonly ShapeError[]): SlicedWork<GraphQLFormattedError[]> {
     this.tell(found);
-    const errors = this.ofFetches(group);
-    return [...errors, ...this.format(found, errors)];
+    const errors = yield* this.ofFetches(group);
+    for (const error of yield* this.format(found, yield* pathsOf(errors))) errors.push(error);
+    return errors;
   }
 
   /** Notes which failures have been told at the fields that are missing. */
@@ -51,22 +59,28 @@ export class AnswerErrors {
   }
 
   /** The errors of a delivery group's fetches that are not told at the fields that are missing. */
-  ofFetches(group: number): GraphQLFormattedError[] {
-    this.#readNew();
-    return this.#placed
-      .filter(({ error }) => error.group === group && !this.#told.has(error))
-      .map(({ error, path }) => formatExecutionError(error, path, this.#policy));
+  *ofFetches(group: number): SlicedWork<GraphQLFormattedError[]> {
+    yield* this.read();
+    const formatted: GraphQLFormattedError[] = [];
+    for (const [index, { error, path }] of this.#placed.entries()) {
+      if (index % errorsPerPause === errorsPerPause - 1) yield;
+      if (error.group !== group || this.#told.has(error)) continue;
+      formatted.push(formatExecutionError(error, path, this.#policy));
+    }
+    return formatted;
   }
 
-  format(found: readonly ShapeError[], explained: readonly GraphQLFormattedError[]): GraphQLFormattedError[] {
+  format(found: readonly ShapeError[], explained: PathIndex): SlicedWork<GraphQLFormattedError[]> {
     return formatShapeErrors(found, explained, this.#policy);
   }
 
-  #readNew(): void {
+  /** Takes note of the execution's new errors: before something is shaped, which asks for what is to blame. */
+  *read(): SlicedWork {
     const { errors, tree } = this.#execution;
     const { supergraph, root, rootType } = this.#operation;
-    for (; this.#read < errors.length; this.#read++) {
-      const error = errors[this.#read] as ExecutionError;
+    while (this.#read < errors.length) {
+      const error = errors[this.#read++] as ExecutionError;
+      if (this.#read % errorsPerPause === 0) yield;
       const path = toClientPath(supergraph.apiSchema, root, rootType, tree, error.path);
       if (path === undefined) continue;
       const placed = { error, path };

@@ -7,10 +7,14 @@ export class ByteSink {
   /** Changes whenever there was not enough room: read it again after every call that may have written. */
   bytes: Buffer = Buffer.allocUnsafeSlow(initialSize);
 
-  /** Makes room for `size` more bytes after `position`. */
+  /** Makes room for `size` more bytes after `position`. Throws `sinkIsFull` where that would be more than is
+   *  written in one go. */
   reserve(position: number, size: number): void {
     if (this.bytes.length - position >= size) return;
-    const grown = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, position + size));
+    if (position + size > largestSize) throw sinkIsFull;
+    const grown = Buffer.allocUnsafeSlow(
+      Math.min(largestSize, Math.max(this.bytes.length * 2, position + size)),
+    );
     this.bytes.copy(grown, 0, 0, position);
     this.bytes = grown;
   }
@@ -63,7 +67,6 @@ export class ByteSink {
   take(position: number): Buffer {
     const taken = Buffer.allocUnsafeSlow(position);
     this.bytes.copy(taken, 0, 0, position);
-    if (this.bytes.length > keptSize) this.bytes = Buffer.allocUnsafeSlow(initialSize);
     return taken;
   }
 
@@ -82,8 +85,11 @@ export class ByteSink {
 }
 
 const initialSize = 256 * 1024;
-/** A sink that one huge answer has made larger than this starts small again. */
-const keptSize = 16 * 1024 * 1024;
+/** What is larger is written in parts. To fill this takes some milliseconds. */
+const largestSize = 2 * 1024 * 1024;
+
+/** Thrown once made, as it happens for every large answer. */
+export const sinkIsFull = new Error('The answer is too large to be written in one go.');
 
 /** From this length on a call out of JavaScript is cheaper than a loop over the characters. */
 const longString = 48;

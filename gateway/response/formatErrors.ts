@@ -1,6 +1,8 @@
 import type { GraphQLFormattedError } from 'graphql';
 import { GatewayError, type ResponsePath } from '../errors.ts';
 import type { ExecutionError } from '../execution/execution.ts';
+import type { SlicedWork } from '../time/inSlices.ts';
+import { PathIndex } from './pathIndex.ts';
 import type { ShapeError } from './shape.ts';
 
 export interface ErrorPolicy {
@@ -42,19 +44,23 @@ export function formatExecutionError(
 
 /** What the client learns of fields that are missing and of values that the schema forbids. A null that is
  *  explained, by an error of a subgraph or by the wrong kind of value in its place, is not told again. */
-export function formatShapeErrors(
+export function* formatShapeErrors(
   errors: readonly ShapeError[],
-  explained: readonly GraphQLFormattedError[],
+  explained: PathIndex,
   policy: ErrorPolicy,
-): GraphQLFormattedError[] {
-  return errors.filter((error) => error.kind !== 'null' || !isExplained(error.path)).map(format);
-
-  function isExplained(path: ResponsePath): boolean {
-    return (
-      explained.some((other) => isRelated(other.path ?? [], path)) ||
-      errors.some((other) => other.kind === 'invalid' && isSame(other.path, path))
-    );
+): SlicedWork<GraphQLFormattedError[]> {
+  const formatted: GraphQLFormattedError[] = [];
+  const invalid = new PathIndex();
+  for (const { kind, path } of errors) {
+    if (kind !== 'invalid') continue;
+    if (invalid.add(path) % errorsPerPause === 0) yield;
   }
+  for (const [index, error] of errors.entries()) {
+    if (index % errorsPerPause === errorsPerPause - 1) yield;
+    if (error.kind === 'null' && (explained.isRelated(error.path) || invalid.has(error.path))) continue;
+    formatted.push(format(error));
+  }
+  return formatted;
 
   function format(error: ShapeError): GraphQLFormattedError {
     const { kind, path } = error;
@@ -64,13 +70,12 @@ export function formatShapeErrors(
   }
 }
 
-function isSame(one: ResponsePath, other: ResponsePath): boolean {
-  return one.length === other.length && isRelated(one, other);
+/** The places of errors. */
+export function* pathsOf(errors: readonly GraphQLFormattedError[]): SlicedWork<PathIndex> {
+  const paths = new PathIndex();
+  for (const { path } of errors) if (paths.add(path ?? []) % errorsPerPause === 0) yield;
+  return paths;
 }
 
-/** One of the two paths leads through the other's place. */
-function isRelated(one: ResponsePath, other: ResponsePath): boolean {
-  const length = Math.min(one.length, other.length);
-  for (let i = 0; i < length; i++) if (one[i] !== other[i]) return false;
-  return true;
-}
+/** Long lists of errors pause after so many. */
+export const errorsPerPause = 200;

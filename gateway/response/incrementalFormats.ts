@@ -1,7 +1,9 @@
 import type { GraphQLFormattedError } from 'graphql';
 import type { ResponsePath } from '../errors.ts';
+import { textInSlices } from '../json/stringifyInSlices.ts';
 import type { IncrementalFormat } from '../operation/request.ts';
 import type { DeferredFragment, SelectionSet } from '../operation/selection.ts';
+import type { SlicedWork } from '../time/inSlices.ts';
 
 /** The data of one deferred fragment at one place, with the number that it is known by. */
 export interface DeliveredFragment {
@@ -29,12 +31,12 @@ export interface PayloadFormat {
     errors: readonly GraphQLFormattedError[],
     pending: readonly AnnouncedFragment[],
     hasNext: boolean,
-  ): string;
+  ): SlicedWork<string>;
   next(
     delivered: readonly DeliveredFragment[],
     pending: readonly AnnouncedFragment[],
     hasNext: boolean,
-  ): string;
+  ): SlicedWork<string>;
 }
 
 export function payloadFormat(format: IncrementalFormat): PayloadFormat {
@@ -44,9 +46,11 @@ export function payloadFormat(format: IncrementalFormat): PayloadFormat {
 /** `deferSpec=20220824`: every entry tells its path and label and holds the whole fragment. */
 const format20220824: PayloadFormat = {
   selectionOf: (fragment) => fragment.full,
-  first: (data, errors, _pending, hasNext) => `{${errorsText(errors)}"data":${data},"hasNext":${hasNext}}`,
+  *first(data, errors, _pending, hasNext) {
+    return `{${yield* errorsText(errors)}"data":${data},"hasNext":${hasNext}}`;
+  },
   next: (delivered, _pending, hasNext) =>
-    JSON.stringify({
+    textInSlices({
       incremental: delivered.map(({ label, path, data, errors }) => ({
         data,
         path,
@@ -61,13 +65,15 @@ const format20220824: PayloadFormat = {
  *  before is left out. */
 const formatV02: PayloadFormat = {
   selectionOf: (fragment) => fragment.own,
-  first: (data, errors, pending, hasNext) =>
-    `{${errorsText(errors)}"data":${data},"pending":${JSON.stringify(pending.map(announced))},"hasNext":${hasNext}}`,
+  *first(data, errors, pending, hasNext) {
+    const pendingText = yield* textInSlices(pending.map(announced));
+    return `{${yield* errorsText(errors)}"data":${data},"pending":${pendingText},"hasNext":${hasNext}}`;
+  },
   next: (delivered, pending, hasNext) => {
     const incremental = delivered.flatMap(({ id, data, errors }) =>
       data === null ? [] : [{ id: String(id), data, ...(errors.length === 0 ? {} : { errors }) }],
     );
-    return JSON.stringify({
+    return textInSlices({
       ...(pending.length === 0 ? {} : { pending: pending.map(announced) }),
       ...(incremental.length === 0 ? {} : { incremental }),
       completed: delivered.map(({ id, data, errors }) => ({
@@ -83,6 +89,6 @@ function announced({ id, label, path }: AnnouncedFragment): Record<string, unkno
   return { id: String(id), path, ...(label === undefined ? {} : { label }) };
 }
 
-function errorsText(errors: readonly GraphQLFormattedError[]): string {
-  return errors.length === 0 ? '' : `"errors":${JSON.stringify(errors)},`;
+function* errorsText(errors: readonly GraphQLFormattedError[]): SlicedWork<string> {
+  return errors.length === 0 ? '' : `"errors":${yield* textInSlices(errors)},`;
 }

@@ -1,6 +1,7 @@
 import type { GraphQLFormattedError } from 'graphql';
 import type { ResponsePath } from '../errors.ts';
 import type { DeferredFragment } from '../operation/selection.ts';
+import type { SlicedWork } from '../time/inSlices.ts';
 import type { AnnouncedFragment, DeliveredFragment, PayloadFormat } from './incrementalFormats.ts';
 import type { DeferredInstance } from './shape.ts';
 
@@ -15,7 +16,10 @@ export interface DeferredResult {
 export interface IncrementalPublisherOptions {
   readonly format: PayloadFormat;
   /** Makes the results of all places of one fragment, in their order. */
-  shape(fragment: DeferredFragment, instances: readonly DeferredInstance[]): readonly DeferredResult[];
+  shape(
+    fragment: DeferredFragment,
+    instances: readonly DeferredInstance[],
+  ): SlicedWork<readonly DeferredResult[]>;
 }
 
 interface AnnouncedInstance extends DeferredInstance {
@@ -49,16 +53,16 @@ export class IncrementalPublisher {
     data: string,
     errors: readonly GraphQLFormattedError[],
     deferred: readonly DeferredInstance[],
-  ): string {
+  ): SlicedWork<string> {
     const pending = this.#announce(deferred);
     return this.#options.format.first(data, errors, pending, this.hasNext);
   }
 
   /** Payloads of everything that can be sent now; empty where there is nothing. */
-  takeReady(): string[] {
+  *takeReady(): SlicedWork<string[]> {
     const payloads: string[] = [];
     for (let id = this.#nextReady(); id !== undefined; id = this.#nextReady()) {
-      payloads.push(this.#publish(id));
+      payloads.push(yield* this.#publish(id));
     }
     return payloads;
   }
@@ -72,17 +76,17 @@ export class IncrementalPublisher {
     return smallest;
   }
 
-  #publish(fragmentId: number): string {
+  *#publish(fragmentId: number): SlicedWork<string> {
     const instances = this.#open.get(fragmentId) ?? [];
     this.#open.delete(fragmentId);
     const fragment = (instances[0] as AnnouncedInstance).fragment;
-    const results = this.#options.shape(fragment, instances);
+    const results = yield* this.#options.shape(fragment, instances);
     const delivered = instances.map((instance, index): DeliveredFragment => {
       const { data, errors } = results[index] as DeferredResult;
       return { id: instance.id, label: fragment.label, path: instance.path, data, errors };
     });
     const pending = this.#announce(results.flatMap((result) => result.deferred));
-    return this.#options.format.next(delivered, pending, this.hasNext);
+    return yield* this.#options.format.next(delivered, pending, this.hasNext);
   }
 
   #announce(deferred: readonly DeferredInstance[]): AnnouncedFragment[] {

@@ -1,22 +1,28 @@
 import type { GraphQLFormattedError } from 'graphql';
-import type { ResponsePath } from '../errors.ts';
+import { GatewayError } from '../errors.ts';
 import type { Execution } from '../execution/execution.ts';
+import { textInSlices } from '../json/stringifyInSlices.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { IncrementalFormat } from '../operation/request.ts';
-import type { DeferredFragment } from '../operation/selection.ts';
+import type { DeferredFragment, SelectionSet } from '../operation/selection.ts';
+import { resultInSlices, type SlicedWork } from '../time/inSlices.ts';
 import { AnswerErrors } from './answerErrors.ts';
-import type { ErrorPolicy } from './formatErrors.ts';
+import { type ErrorPolicy, errorsPerPause, pathsOf } from './formatErrors.ts';
 import { payloadFormat } from './incrementalFormats.ts';
 import { type DeferredResult, IncrementalPublisher } from './incrementalPublisher.ts';
-import { type IncrementalOutcome, ResponseText, type SingleOutcome } from './outcome.ts';
+import type { IncrementalOutcome, SingleOutcome } from './outcome.ts';
+import { PathIndex } from './pathIndex.ts';
 import { SentNulls } from './sentNulls.ts';
-import { type DeferredInstance, type ShapeOptions, shapeData } from './shape.ts';
+import { type DeferredInstance, type ShapedData, type ShapeOptions, shapeData } from './shape.ts';
+import { failedOutcome, shapedOutcome } from './singleResponse.ts';
 
 export interface IncrementalResponseOptions {
   readonly operation: PreparedOperation;
   readonly execution: Execution;
   readonly format: IncrementalFormat;
   readonly policy: ErrorPolicy;
+  /** No payload has more. */
+  readonly maxBytes: number;
   /** Called once when the stream has ended, completely or because its reader left. */
   onEnd(): void;
 }
@@ -35,25 +41,15 @@ export class IncrementalResponse {
   constructor(options: IncrementalResponseOptions) {
     this.#options = options;
     this.#errors = new AnswerErrors(options.operation, options.execution, options.policy);
-    this.#shaping = { sentNulls: new SentNulls(), causeOf: this.#errors.causeOf };
+    this.#shaping = {
+      sentNulls: new SentNulls(),
+      causeOf: this.#errors.causeOf,
+      maxBytes: options.maxBytes,
+    };
     const format = payloadFormat(options.format);
     this.#publisher = new IncrementalPublisher({
       format,
-      shape: (fragment, instances) =>
-        this.#shape(
-          fragment,
-          instances.map(({ object, type, path }) =>
-            shapeData(
-              options.operation.supergraph.apiSchema,
-              format.selectionOf(fragment),
-              type,
-              object,
-              path,
-              this.#shaping,
-            ),
-          ),
-          instances,
-        ),
+      shape: (fragment, instances) => this.#shape(fragment, format.selectionOf(fragment), instances),
     });
   }
 
@@ -70,23 +66,28 @@ export class IncrementalResponse {
   }
 
   /** To be called once, after group 0 is complete. */
-  respond(): SingleOutcome | IncrementalOutcome {
-    const { operation, execution } = this.#options;
+  *respond(): SlicedWork<SingleOutcome | IncrementalOutcome> {
+    const { operation, execution, maxBytes } = this.#options;
     const { root, rootType, supergraph } = operation;
-    const shaped = shapeData(supergraph.apiSchema, root, rootType, execution.tree, [], this.#shaping);
-    const errors = this.#errors.ofGroup(0, shaped.errors);
-    const data = JSON.stringify(shaped.data);
-    const first = this.#publisher.first(data, errors, shaped.deferred);
-    if (!this.#publisher.hasNext) {
+    try {
+      yield* this.#errors.read();
+      const { apiSchema } = supergraph;
+      const shaped = yield* shapeData(apiSchema, root, rootType, execution.tree, [], this.#shaping);
+      const errors = yield* this.#errors.ofGroup(0, shaped.errors);
+      if (shaped.deferred.length === 0) {
+        this.#end();
+        return yield* shapedOutcome(shaped.data, errors, maxBytes);
+      }
+      const data = yield* textInSlices(shaped.data);
+      const first = yield* this.#publisher.first(data, errors, shaped.deferred);
+      if (this.#publisher.hasNext) return { kind: 'incremental', payloads: this.#payloads(first) };
       this.#end();
-      return {
-        kind: 'single',
-        data: new ResponseText(data),
-        errors: errors.length === 0 ? undefined : errors,
-        extensions: undefined,
-      };
+      return yield* shapedOutcome(shaped.data, errors, maxBytes);
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error;
+      this.#end();
+      return failedOutcome(error);
     }
-    return { kind: 'incremental', payloads: this.#payloads(first) };
   }
 
   #payloads(first: string): AsyncIterable<readonly string[]> {
@@ -103,12 +104,14 @@ export class IncrementalResponse {
             return { done: false, value: [...batch, '{"hasNext":false}'] };
           }
           if (this.#isEnded) return done;
-          batch.push(...this.#publisher.takeReady());
+          // What happens while these are made must not be missed.
+          const changed = this.#changed();
+          batch.push(...(await resultInSlices(this.#publisher.takeReady())));
           if (batch.length > 0) {
             if (!this.#publisher.hasNext) this.#end();
             return { done: false, value: batch };
           }
-          await this.#changed();
+          await changed;
         }
       },
       return: async () => {
@@ -136,45 +139,66 @@ export class IncrementalResponse {
     this.#wake?.();
   }
 
-  #shape(
+  *#shape(
     fragment: DeferredFragment,
-    shaped: readonly ReturnType<typeof shapeData>[],
+    set: SelectionSet,
     instances: readonly DeferredInstance[],
-  ): readonly DeferredResult[] {
-    for (const { errors } of shaped) this.#errors.tell(errors);
-    const all = this.#errors.ofFetches(fragment.id + 1);
-    const byPlace = assign(all, instances);
-    return shaped.map(({ data, errors, deferred }, index) => {
-      const told = [...(byPlace[index] as GraphQLFormattedError[]), ...this.#errors.format(errors, all)];
+  ): SlicedWork<readonly DeferredResult[]> {
+    const { apiSchema } = this.#options.operation.supergraph;
+    yield* this.#errors.read();
+    const shaped: ShapedData[] = [];
+    let leftBytes = this.#options.maxBytes;
+    for (const { object, type, path } of instances) {
+      const options = { ...this.#shaping, maxBytes: leftBytes };
+      const one = yield* shapeData(apiSchema, set, type, object, path, options);
+      leftBytes -= one.bytes;
+      this.#errors.tell(one.errors);
+      shaped.push(one);
+      if (shaped.length % placesPerPause === 0) yield;
+    }
+    const all = yield* this.#errors.ofFetches(fragment.id + 1);
+    const explained = yield* pathsOf(all);
+    const byPlace = yield* assign(all, instances);
+    const results: DeferredResult[] = [];
+    for (const [index, { data, errors, deferred }] of shaped.entries()) {
+      const told = byPlace[index] ?? [];
+      for (const error of yield* this.#errors.format(errors, explained)) told.push(error);
       if (data === null && told.length === 0) {
         const { path } = instances[index] as DeferredInstance;
-        told.push(...[...reasonsAbove(path, all), ...this.#errors.format(errors, [])].slice(0, 1));
+        const above = explained.firstOn(path);
+        // What failed for a whole list, told for one of its places: a fragment that fails always says why.
+        const reasons =
+          above === undefined
+            ? yield* this.#errors.format(errors, new PathIndex())
+            : [{ ...(all[above] as GraphQLFormattedError), path }];
+        told.push(...reasons.slice(0, 1));
       }
-      return { data, errors: told, deferred };
-    });
+      results.push({ data, errors: told, deferred });
+      if (results.length % placesPerPause === 0) yield;
+    }
+    return results;
   }
 }
 
-/** What failed for a whole list, told for one of its places: a fragment that fails always says why. */
-function reasonsAbove(
-  place: ResponsePath,
-  errors: readonly GraphQLFormattedError[],
-): GraphQLFormattedError[] {
-  return errors
-    .filter(({ path = [] }) => path.every((part, i) => place[i] === part))
-    .map((error) => ({ ...error, path: place }));
-}
+/** Long lists pause after so many places of a fragment. */
+const placesPerPause = 200;
 
-/** Gives each error to the place that its path leads into, and to the first one where it leads into none. */
-function assign(
+/** Gives each error to the place that its path leads into, and to the first one where it leads into none. Only
+ *  places that have errors are filled. */
+function* assign(
   errors: readonly GraphQLFormattedError[],
   instances: readonly DeferredInstance[],
-): GraphQLFormattedError[][] {
-  const byPlace: GraphQLFormattedError[][] = instances.map(() => []);
-  for (const error of errors) {
-    const path = error.path ?? [];
-    const index = instances.findIndex(({ path: place }) => place.every((part, i) => path[i] === part));
-    byPlace[index === -1 ? 0 : index]?.push(error);
+): SlicedWork<(GraphQLFormattedError[] | undefined)[]> {
+  const byPlace: (GraphQLFormattedError[] | undefined)[] = [];
+  if (errors.length === 0) return byPlace;
+  const places = new PathIndex();
+  for (const { path } of instances) if (places.add(path) % placesPerPause === 0) yield;
+  for (const [number, error] of errors.entries()) {
+    if (number % errorsPerPause === errorsPerPause - 1) yield;
+    const index = places.firstOn(error.path ?? []) ?? 0;
+    const ofPlace = byPlace[index];
+    if (ofPlace === undefined) byPlace[index] = [error];
+    else ofPlace.push(error);
   }
   return byPlace;
 }

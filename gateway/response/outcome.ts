@@ -1,18 +1,25 @@
 import type { GraphQLFormattedError } from 'graphql';
 
+/** A whole answer: text, or bytes that may be in parts. */
+export type AnswerContent = string | Buffer | readonly Buffer[];
+
 /** An answer's data, handed out once: as JSON text, or as the bytes of a whole answer that has nothing but data.
  *  The holder travels through promises in their place, so that a promise which lives as long as the request
  *  never keeps a big answer alive. */
 export class ResponseText {
-  #content: string | Buffer | undefined;
+  #content: AnswerContent | undefined;
+  /** In front of the data, the parts have the answer's errors already. */
+  readonly #hasErrors: boolean;
 
-  /** Text of the data, or bytes that begin with `beforeData` and end with `afterData`. */
-  constructor(content: string | Buffer) {
+  /** Text of the data; bytes that begin with `beforeData` and end with `afterData`; or the data's bytes in parts.
+   *  `hasErrors`: the parts begin with those of the answer's errors, up to `"data":`. */
+  constructor(content: AnswerContent, { hasErrors = false } = {}) {
     this.#content = content;
+    this.#hasErrors = hasErrors;
   }
 
   /** The content as it was given. */
-  take(): string | Buffer {
+  take(): AnswerContent {
     const content = this.#content;
     if (content === undefined) throw new Error('The response text was taken before.');
     this.#content = undefined;
@@ -20,12 +27,20 @@ export class ResponseText {
   }
 
   /** The data with something before and after it. */
-  takeWithin(before: string, after: string): string | Buffer {
+  takeWithin(before: string, after: string): AnswerContent {
     const content = this.take();
     if (typeof content === 'string') return `${before}${content}${after}`;
+    if (!Buffer.isBuffer(content)) {
+      return [...(this.#hasErrors ? [] : [Buffer.from(before)]), ...content, Buffer.from(after)];
+    }
     if (before === beforeData && after === afterData) return content;
     return `${before}${content.toString('utf8', beforeData.length, content.length - afterData.length)}${after}`;
   }
+}
+
+export function textOf(content: AnswerContent): string {
+  if (typeof content === 'string') return content;
+  return (Buffer.isBuffer(content) ? content : Buffer.concat(content)).toString();
 }
 
 export const beforeData = '{"data":';
@@ -38,7 +53,8 @@ export interface SingleOutcome {
   readonly kind: 'single';
   /** Absent where nothing was executed. */
   readonly data: ResponseText | undefined;
-  /** Already masked for the client; absent instead of empty. */
+  /** Already masked for the client; absent instead of empty. Of very many, which then stand in `data` as text, only
+   *  the first ones. */
   readonly errors: readonly GraphQLFormattedError[] | undefined;
   readonly extensions: Readonly<Record<string, unknown>> | undefined;
 }

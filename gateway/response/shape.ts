@@ -14,6 +14,8 @@ import type { ResponsePath } from '../errors.ts';
 import type { ExecutionError } from '../execution/execution.ts';
 import { isPlainObject, type ResponseObject } from '../execution/responseTree.ts';
 import type { CollectedField, DeferredFragment, RuntimeType, SelectionSet } from '../operation/selection.ts';
+import type { SlicedWork } from '../time/inSlices.ts';
+import { answerTooLarge } from './answerParts.ts';
 import { runtimeTypeOf } from './runtimeType.ts';
 import type { SentNulls } from './sentNulls.ts';
 
@@ -40,28 +42,40 @@ export interface ShapedData {
   readonly errors: readonly ShapeError[];
   /** In document order; none below a place that became null. */
   readonly deferred: readonly DeferredInstance[];
+  /** Of the data's text, at least. */
+  readonly bytes: number;
 }
 
 export interface ShapeOptions {
   readonly sentNulls?: SentNulls;
   readonly causeOf?: FindCause | undefined;
+  /** More bytes than this are not made. */
+  readonly maxBytes?: number;
 }
+
+/** Long work pauses after so many values. */
+const valuesPerPause = 500;
 
 /** Makes the client's data out of an object of the response tree: the fields that were selected, by the client's
  *  names, values as the API schema allows them, and null propagated as the GraphQL specification says. A field
- *  that no subgraph brought is null. `sentNulls` are those of the answer's earlier payloads; the new ones are added. */
-export function shapeData(
+ *  that no subgraph brought is null. `sentNulls` are those of the answer's earlier payloads; the new ones are added.
+ *  Errors: `OPERATION_TOO_COMPLEX` where there is more than `maxBytes`. */
+export function* shapeData(
   schema: GraphQLSchema,
   set: SelectionSet,
   type: RuntimeType,
   object: ResponseObject,
   path: ResponsePath,
-  { sentNulls, causeOf }: ShapeOptions = {},
-): ShapedData {
-  const shaper = new Shaper(schema, path, sentNulls, causeOf);
-  const data = shaper.object(set, type, object);
-  return { data: data === violation ? null : data, errors: shaper.errors, deferred: shaper.deferred };
+  options: ShapeOptions = {},
+): SlicedWork<ShapedData> {
+  const shaper = new Shaper(schema, path, options);
+  const data = yield* shaper.object(set, type, object);
+  const { errors, deferred, bytes } = shaper;
+  return { data: data === violation ? null : data, errors, deferred, bytes };
 }
+
+/** Two quotes, a colon, a value and a comma or bracket. */
+const shortestField = 5;
 
 /** Stands for a null where none is allowed, on its way up. */
 const violation = Symbol('null where the type is non-null');
@@ -75,29 +89,43 @@ class Shaper {
   readonly #path: (string | number)[];
   readonly #sentNulls: SentNulls | undefined;
   readonly #causeOf: FindCause | undefined;
+  readonly #maxBytes: number;
+  /** Of the data so far, at least. */
+  bytes = 0;
+  #untilPause = valuesPerPause;
 
   constructor(
     schema: GraphQLSchema,
     path: ResponsePath,
-    sentNulls: SentNulls | undefined,
-    causeOf: FindCause | undefined,
+    { sentNulls, causeOf, maxBytes = Number.POSITIVE_INFINITY }: ShapeOptions,
   ) {
     this.#schema = schema;
     this.#path = [...path];
     this.#sentNulls = sentNulls;
     this.#causeOf = causeOf;
+    this.#maxBytes = maxBytes;
   }
 
-  object(set: SelectionSet, type: RuntimeType, object: ResponseObject): Shaped<Record<string, unknown>> {
+  *object(
+    set: SelectionSet,
+    type: RuntimeType,
+    object: ResponseObject,
+  ): SlicedWork<Shaped<Record<string, unknown>>> {
     const { fields, deferred } = set.collect(this.#schema, type);
     const mark = this.deferred.length;
     for (const fragment of deferred) {
       this.deferred.push({ fragment, object, type, path: [...this.#path] });
     }
     const data: Record<string, unknown> = Object.create(null);
+    this.#untilPause -= fields.length;
+    if (this.#untilPause <= 0) {
+      this.#untilPause = valuesPerPause;
+      yield;
+    }
     for (const field of fields) {
       this.#path.push(field.responseName);
-      const value = this.#field(field, type, object);
+      this.#add(field.responseName.length + shortestField);
+      const value = yield* this.#field(field, type, object);
       this.#path.pop();
       if (value === violation) {
         // The object goes, and everything that was to come below it.
@@ -109,7 +137,7 @@ class Shaper {
     return data;
   }
 
-  #field(field: CollectedField, type: RuntimeType, object: ResponseObject): Shaped<unknown> {
+  *#field(field: CollectedField, type: RuntimeType, object: ResponseObject): SlicedWork<Shaped<unknown>> {
     if (field.fieldName === '__typename') return type.name;
     if (this.#sentNulls?.has(object, field.internalName)) return null;
     const given = object[field.internalName];
@@ -118,7 +146,7 @@ class Shaper {
       this.errors.push({ kind: 'missing', cause, path: [...this.#path] });
       if (isNonNullType(field.type)) return violation;
     }
-    const value = this.#value(field.type, field.set, given);
+    const value = yield* this.#value(field.type, field.set, given);
     if ((value === null || value === violation) && !isNonNullType(field.type)) {
       if (field.set !== undefined) this.#sentNulls?.add(object, field.internalName);
       return null;
@@ -129,21 +157,34 @@ class Shaper {
   }
 
   /** A value of a nullable type. Violations below are passed on; who may be null stops them. */
-  #value(type: GraphQLOutputType, set: SelectionSet | undefined, value: unknown): Shaped<unknown> {
+  *#value(
+    type: GraphQLOutputType,
+    set: SelectionSet | undefined,
+    value: unknown,
+  ): SlicedWork<Shaped<unknown>> {
     const nullable = isNonNullType(type) ? type.ofType : type;
     if (value === undefined || value === null) return null;
-    if (isListType(nullable)) return this.#list(nullable.ofType, set, value);
+    if (isListType(nullable)) return yield* this.#list(nullable.ofType, set, value);
     if (isLeafType(nullable)) return this.#leaf(nullable, value);
-    return this.#composite(nullable, set, value);
+    return yield* this.#composite(nullable, set, value);
   }
 
-  #list(elementType: GraphQLOutputType, set: SelectionSet | undefined, value: unknown): Shaped<unknown> {
+  *#list(
+    elementType: GraphQLOutputType,
+    set: SelectionSet | undefined,
+    value: unknown,
+  ): SlicedWork<Shaped<unknown>> {
     if (!Array.isArray(value)) return this.#invalid('a list');
     const list: unknown[] = [];
     const mark = this.deferred.length;
     for (let i = 0; i < value.length; i++) {
       this.#path.push(i);
-      let element = this.#sentNulls?.has(value, i) ? null : this.#value(elementType, set, value[i]);
+      this.#add(1);
+      if (--this.#untilPause <= 0) {
+        this.#untilPause = valuesPerPause;
+        yield;
+      }
+      let element = this.#sentNulls?.has(value, i) ? null : yield* this.#value(elementType, set, value[i]);
       if (element === null && isNonNullType(elementType))
         element = this.#forbiddenNull('an element of the list');
       this.#path.pop();
@@ -161,17 +202,22 @@ class Shaper {
     return list;
   }
 
-  #composite(type: GraphQLCompositeType, set: SelectionSet | undefined, value: unknown): Shaped<unknown> {
+  *#composite(
+    type: GraphQLCompositeType,
+    set: SelectionSet | undefined,
+    value: unknown,
+  ): SlicedWork<Shaped<unknown>> {
     if (!isPlainObject(value)) return this.#invalid('an object');
     const runtimeType = isAbstractType(type)
       ? runtimeTypeOf(this.#schema, type, set, value.__typename)
       : type;
     // A type that the API schema does not show: for the client there is nothing here.
     if (runtimeType === undefined || set === undefined) return null;
-    return this.object(set, runtimeType, value);
+    return yield* this.object(set, runtimeType, value);
   }
 
   #leaf(type: GraphQLLeafType, value: unknown): Shaped<unknown> {
+    if (typeof value === 'string') this.#add(value.length);
     if (isEnumType(type)) {
       return typeof value === 'string' && type.getValue(value) !== undefined ? value : null;
     }
@@ -181,6 +227,12 @@ class Shaper {
     } catch {
       return this.#invalid(`a value of type ${type.name}`);
     }
+  }
+
+  /** By reference one place costs nothing, so that lists of lists may come out larger than any memory. */
+  #add(bytes: number): void {
+    this.bytes += bytes;
+    if (this.bytes > this.#maxBytes) throw answerTooLarge(this.#maxBytes);
   }
 
   #forbiddenNull(place: string): typeof violation {

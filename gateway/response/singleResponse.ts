@@ -1,36 +1,107 @@
+import type { GraphQLFormattedError } from 'graphql';
+import { GatewayError } from '../errors.ts';
 import type { Execution } from '../execution/execution.ts';
+import { isLight, stringifyInSlices } from '../json/stringifyInSlices.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
+import type { SlicedWork } from '../time/inSlices.ts';
 import { AnswerErrors } from './answerErrors.ts';
+import { AnswerParts } from './answerParts.ts';
 import { DataWriter } from './dataWriter.ts';
 import type { ErrorPolicy } from './formatErrors.ts';
 import { afterData, beforeData, ResponseText, type SingleOutcome } from './outcome.ts';
 import { shapeData } from './shape.ts';
 
-/** The whole answer of an operation whose execution has ended. */
-export function singleResponse(
+/** Of more errors than this, only so many are handed on as objects. */
+const mostErrors = 1000;
+
+/** The whole answer of an operation whose execution has ended. What would have more than `maxBytes` is no answer,
+ *  but an error that says so. */
+export function* singleResponse(
   operation: PreparedOperation,
   execution: Execution,
   policy: ErrorPolicy,
-): SingleOutcome {
-  const bytes =
-    execution.errors.length === 0
-      ? writerOf(operation).write(execution.tree, execution.isEscapeFree, beforeData, afterData)
-      : undefined;
-  if (bytes !== undefined) {
-    return { kind: 'single', data: new ResponseText(bytes), errors: undefined, extensions: undefined };
+  maxBytes: number,
+): SlicedWork<SingleOutcome> {
+  try {
+    if (execution.errors.length === 0) {
+      const written = yield* writeOrdinary(operation, execution, maxBytes);
+      if (written !== undefined) {
+        return { kind: 'single', data: written, errors: undefined, extensions: undefined };
+      }
+    }
+    const { root, rootType, supergraph } = operation;
+    const answerErrors = new AnswerErrors(operation, execution, policy);
+    yield* answerErrors.read();
+    const shaped = yield* shapeData(supergraph.apiSchema, root, rootType, execution.tree, [], {
+      causeOf: answerErrors.causeOf,
+      maxBytes,
+    });
+    const errors = yield* answerErrors.ofGroup(0, shaped.errors);
+    return yield* shapedOutcome(shaped.data, errors, maxBytes);
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error;
+    return failedOutcome(error);
   }
-  const { root, rootType, supergraph } = operation;
-  const answerErrors = new AnswerErrors(operation, execution, policy);
-  const shaped = shapeData(supergraph.apiSchema, root, rootType, execution.tree, [], {
-    causeOf: answerErrors.causeOf,
-  });
-  const errors = answerErrors.ofGroup(0, shaped.errors);
+}
+
+/** An answer that has been executed and cannot be told. */
+export function failedOutcome(error: GatewayError): SingleOutcome {
   return {
     kind: 'single',
-    data: new ResponseText(JSON.stringify(shaped.data)),
-    errors: errors.length === 0 ? undefined : errors,
+    data: new ResponseText('null'),
+    errors: [error.toFormatted()],
     extensions: undefined,
   };
+}
+
+/** The answer with this data and these errors. */
+export function* shapedOutcome(
+  data: unknown,
+  errors: readonly GraphQLFormattedError[],
+  maxBytes: number,
+): SlicedWork<SingleOutcome> {
+  const hasMany = errors.length > mostErrors;
+  return {
+    kind: 'single',
+    data:
+      !hasMany && isLight(data)
+        ? new ResponseText(JSON.stringify(data))
+        : new ResponseText(yield* partsOf(data, hasMany ? errors : undefined, maxBytes), {
+            hasErrors: hasMany,
+          }),
+    errors: errors.length === 0 ? undefined : hasMany ? errors.slice(0, mostErrors) : errors,
+    extensions: undefined,
+  };
+}
+
+/** Written by generated code; `undefined` where the answer is not ordinary. */
+function* writeOrdinary(
+  operation: PreparedOperation,
+  { tree, isEscapeFree }: Execution,
+  maxBytes: number,
+): SlicedWork<ResponseText | undefined> {
+  const writer = writerOf(operation);
+  const bytes = writer.write(tree, isEscapeFree, beforeData, afterData);
+  if (bytes !== 'too large') return bytes === undefined ? undefined : new ResponseText(bytes);
+  const parts = new AnswerParts(maxBytes);
+  const isWritten = yield* writer.writeParts(tree, isEscapeFree, parts);
+  return isWritten ? new ResponseText(parts.buffers) : undefined;
+}
+
+function* partsOf(
+  data: unknown,
+  errors: readonly GraphQLFormattedError[] | undefined,
+  maxBytes: number,
+): SlicedWork<readonly Buffer[]> {
+  const parts = new AnswerParts(maxBytes);
+  const add = (text: string): void => parts.add(Buffer.from(text));
+  if (errors !== undefined) {
+    add('{"errors":');
+    yield* stringifyInSlices(errors, add);
+    add(',"data":');
+  }
+  yield* stringifyInSlices(data, add);
+  return parts.buffers;
 }
 
 function writerOf(operation: PreparedOperation): DataWriter {

@@ -42,6 +42,13 @@ export function inSlices<Result>(
   };
 }
 
+/** The same with a promise, for results that are small or held by something that lets go of them. */
+export function resultInSlices<Result>(work: SlicedWork<Result>): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    inSlices(work, resolve, reject);
+  });
+}
+
 /** Runs work to its end here and now. */
 export function atOnce<Result>(work: SlicedWork<Result>): Result {
   for (;;) {

@@ -28,6 +28,21 @@ export const limitsSection = z
     recursiveSelections: integer({ min: 1 })
       .describe('Most selections that an operation may have once every fragment spread is expanded.')
       .prefault(10_000),
+    fieldComparisons: integer()
+      .describe(
+        'Most comparisons of fields that have one name at one place, as validation makes them: each with each, fragments expanded. Every selection counts as one more.',
+      )
+      .prefault(200_000),
+    variableValues: integer()
+      .describe(
+        'Most values within the lists and objects of the variables. They may nest as deep as selection sets (`depth`).',
+      )
+      .prefault(50_000),
+    answerSize: size()
+      .describe(
+        'Largest answer, or payload of one. What would be larger is null, with an error that says so: lists within lists may come out larger than any memory.',
+      )
+      .prefault('128MB'),
     batchedOperations: integer()
       .describe('Most operations in one HTTP request with a JSON array. 0 refuses arrays.')
       .prefault(0),

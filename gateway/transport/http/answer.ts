@@ -1,19 +1,27 @@
 import type { ServerResponse } from 'node:http';
 import type { GraphQLFormattedError } from 'graphql';
+import type { AnswerContent } from '../../response/outcome.ts';
 import type { SingleMediaType } from './negotiate.ts';
 
 export type AnswerHeaders = Record<string, string>;
 
-/** Writes an answer whose whole text is known, head and body in one go. */
+/** Writes an answer that is there as a whole, head and body in one go where it is in one piece. */
 export function writeAnswer(
   response: ServerResponse,
   status: number,
   headers: AnswerHeaders,
-  text: string | Buffer,
+  content: AnswerContent,
 ): void {
-  headers['content-length'] = String(Buffer.byteLength(text));
+  if (typeof content === 'string' || Buffer.isBuffer(content)) {
+    headers['content-length'] = String(Buffer.byteLength(content));
+    response.writeHead(status, headers);
+    response.end(content);
+    return;
+  }
+  headers['content-length'] = String(content.reduce((size, part) => size + part.length, 0));
   response.writeHead(status, headers);
-  response.end(text);
+  for (const part of content) response.write(part);
+  response.end();
 }
 
 /** Writes an answer that has errors only: the request was refused before anything was executed. */

@@ -1,5 +1,5 @@
 import type { IncrementalFormat } from '../../operation/request.ts';
-import { type IncrementalOutcome, ResponseText } from '../../response/outcome.ts';
+import { type IncrementalOutcome, ResponseText, textOf } from '../../response/outcome.ts';
 import type { SupergraphLease } from '../../supergraph/supergraphHolder.ts';
 import type { SupergraphView } from '../supergraphView.ts';
 
@@ -75,7 +75,7 @@ export class ExecutedData {
   write(before: string, after: string): string {
     if (this.#data === undefined) return '';
     const answer = this.#data.takeWithin(before, after);
-    if (this.#client === undefined) return answer.toString();
+    if (this.#client === undefined) return textOf(answer);
     this.#client.leaveAnswer(new ResponseText(answer));
     return '';
   }

@@ -2,11 +2,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { GatewayError } from '../../errors.ts';
 import type { IncrementalFormat } from '../../operation/request.ts';
 import {
+  type AnswerContent,
   afterData,
   beforeData,
   type ExecutionOutcome,
   type IncrementalOutcome,
   ResponseText,
+  textOf,
 } from '../../response/outcome.ts';
 import type { BrowserPage } from '../graphiql/graphiqlFiles.ts';
 import type { SupergraphView } from '../supergraphView.ts';
@@ -254,13 +256,13 @@ class Exchange {
     });
   }
 
-  #writeComplete(status: number, apolloHeaders: ReadonlyMap<string, string>, text: string | Buffer): void {
+  #writeComplete(status: number, apolloHeaders: ReadonlyMap<string, string>, content: AnswerContent): void {
     const headers = this.#headers(Object.fromEntries(apolloHeaders));
     const { single, incremental } = this.#accepted;
     if (single === undefined && incremental !== undefined && status < 300) {
-      writeSinglePart(this.#response, { format: incremental, headers }, text.toString());
+      writeSinglePart(this.#response, { format: incremental, headers }, textOf(content));
     } else {
-      writeAnswer(this.#response, status, headers, text);
+      writeAnswer(this.#response, status, headers, content);
     }
   }
 

@@ -76,6 +76,8 @@ const descriptions: Readonly<Record<keyof OperationLimits, string>> = {
   directives: 'has {value} directives',
   deferredFragments: 'has {value} deferred fragments',
   recursiveSelections: 'has {value} selections with its fragments expanded',
+  fieldComparisons:
+    'selects the same fields so often at one place that they take at least {value} comparisons',
 };
 
 function tooComplex({ limit, value, allowed }: ExceededLimit): Refusal {

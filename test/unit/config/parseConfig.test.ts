@@ -28,6 +28,9 @@ describe('a configuration', () => {
       directives: 100,
       deferredFragments: 50,
       recursiveSelections: 10_000,
+      fieldComparisons: 200_000,
+      variableValues: 50_000,
+      answerSize: 128 * 1024 ** 2,
       batchedOperations: 0,
     });
     expect(config.security).toEqual({

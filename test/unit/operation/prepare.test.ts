@@ -32,7 +32,8 @@ async function load(priceLabel: string): Promise<{ supergraph: Supergraph; asked
   return { supergraph: { ...supergraph, planner: { ...supergraph.planner, plan } }, asked };
 }
 
-const newPreparer = () => new Preparer({ cacheSize: 100, maxSelections: 1_000 });
+const newPreparer = () =>
+  new Preparer({ cacheSize: 100, maxSelections: 1_000, variables: { variableValues: 1000, depth: 100 } });
 
 async function prepare(
   preparer: Preparer,

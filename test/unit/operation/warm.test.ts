@@ -20,7 +20,8 @@ function supergraph(id: string, planner: PlannerDouble = oneSubgraphPlanner('onl
 }
 
 const never = new AbortController().signal;
-const preparer = (cacheSize = 100) => new Preparer({ cacheSize, maxSelections: 1_000 });
+const preparer = (cacheSize = 100) =>
+  new Preparer({ cacheSize, maxSelections: 1_000, variables: { variableValues: 1000, depth: 100 } });
 
 function request(text: string, incremental = false) {
   return {

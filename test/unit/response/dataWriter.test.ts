@@ -13,8 +13,10 @@ import {
 } from 'graphql';
 import type { ResponseObject } from '../../../gateway/execution/responseTree.ts';
 import type { SelectionSet } from '../../../gateway/operation/selection.ts';
+import { AnswerParts } from '../../../gateway/response/answerParts.ts';
 import { DataWriter } from '../../../gateway/response/dataWriter.ts';
-import { shapeData } from '../../../gateway/response/shape.ts';
+import { type ShapedData, shapeData } from '../../../gateway/response/shape.ts';
+import { atOnce } from '../../../gateway/time/inSlices.ts';
 import { normalize, schemaOf } from '../operation/normalized.ts';
 
 const schema = schemaOf(`
@@ -138,18 +140,29 @@ const strange = fc.oneof(
   ),
 );
 
+/** What is written in one go, and in parts if it has to be. */
+function textOf(writer: DataWriter, tree: ResponseObject, isEscapeFree: boolean): string | undefined {
+  const parts = new AnswerParts(Number.POSITIVE_INFINITY);
+  const inParts = atOnce(writer.writeParts(tree, isEscapeFree, parts))
+    ? Buffer.concat(parts.buffers).toString()
+    : undefined;
+  const inOne = writer.write(tree, isEscapeFree, '', '');
+  if (inOne !== 'too large') expect(inOne?.toString()).toBe(inParts);
+  return inParts;
+}
+
 function property(
   values: Values,
   isEscapeFree: boolean,
-  check: (text: string | undefined, shaped: ReturnType<typeof shapeData>) => void,
+  check: (text: string | undefined, shaped: ShapedData) => void,
 ) {
   return fc.property(
     fc
       .constantFrom(...operations)
       .chain((root) => objectOf(queryType, root, values, 0).map((tree) => ({ root, tree }))),
     ({ root, tree }) => {
-      const text = new DataWriter(schema, root, queryType).write(tree, isEscapeFree, '', '')?.toString();
-      check(text, shapeData(schema, root, queryType, tree, []));
+      const text = textOf(new DataWriter(schema, root, queryType), tree, isEscapeFree);
+      check(text, atOnce(shapeData(schema, root, queryType, tree, [])));
     },
   );
 }
@@ -190,7 +203,7 @@ describe('the text of an answer is that of its shaped data', () => {
 
 test('an answer stays as it is while the next ones are written, whatever their size', () => {
   const writer = new DataWriter(schema, normalize(schema, '{ item { name } root }').root, queryType);
-  const names = ['a', 'é'.repeat(100_000), 'b', 'x'.repeat(3_000_000), '\u0001'.repeat(50_000), 'c'];
+  const names = ['a', 'é'.repeat(100_000), 'b', 'x'.repeat(200_000), '\u0001'.repeat(50_000), 'c'];
   const trees = names.map((name, root) => ({ item: { name }, root }));
   for (const isEscapeFree of [false, true]) {
     const usable = trees.filter(({ item }) => !isEscapeFree || !item.name.startsWith('\u0001'));
@@ -199,6 +212,46 @@ test('an answer stays as it is while the next ones are written, whatever their s
       usable.map((data) => JSON.stringify({ data })),
     );
   }
+});
+
+describe('an answer that is too large for one go is written in parts', () => {
+  const many = Array.from({ length: 60_000 }, (_, i) => ({ id: String(i), name: `ü number ${i} "quoted"` }));
+  test.each([
+    ['a long list', '{ items { id name } }', { items: many }],
+    ['a list of lists', '{ grid { id name } }', { grid: [many, [], many] }],
+    [
+      'a long string',
+      '{ item { id name } root }',
+      { item: { id: '1', name: '\ud83d\ude00\u0001"é'.repeat(700_000) }, root: 1 },
+    ],
+    ['a lone surrogate', '{ item { name } }', { item: { name: `x\ud800${'\udc00'.repeat(2_000_000)}` } }],
+  ])('%s', (_, text, tree) => {
+    const writer = new DataWriter(schema, normalize(schema, text).root, queryType);
+    expect(writer.write(tree, false, '', '')).toBe('too large');
+    expect(textOf(writer, tree, false) === JSON.stringify(tree)).toBe(true);
+  });
+
+  test('and gives the others a turn between them', () => {
+    const writer = new DataWriter(schema, normalize(schema, '{ items { id name } }').root, queryType);
+    const other = new DataWriter(schema, normalize(schema, '{ root }').root, queryType);
+    const parts = new AnswerParts(Number.POSITIVE_INFINITY);
+    const work = writer.writeParts({ items: many }, false, parts);
+    let turns = 0;
+    for (; work.next().done !== true; turns++) {
+      expect(other.write({ root: turns }, true, '', '')?.toString()).toBe(`{"root":${turns}}`);
+    }
+    expect(turns).toBeGreaterThan(10);
+    expect(Buffer.concat(parts.buffers).toString() === JSON.stringify({ items: many })).toBe(true);
+  });
+
+  test('up to the largest size', () => {
+    const writer = new DataWriter(schema, normalize(schema, '{ items { id name } }').root, queryType);
+    const size = Buffer.byteLength(JSON.stringify({ items: many }));
+    expect(atOnce(writer.writeParts({ items: many }, false, new AnswerParts(size)))).toBe(true);
+    expect(() => atOnce(writer.writeParts({ items: many }, false, new AnswerParts(size - 1)))).toThrow(
+      'limits.answerSize',
+    );
+  });
 });
 
 test.each([
@@ -210,6 +263,6 @@ test.each([
   ['a list for an object', '{ item { id } }', { item: [] }],
 ])('gives up at %s', (_, text, tree) => {
   const writer = new DataWriter(schema, normalize(schema, text).root, queryType);
-  expect(writer.write(tree, false, '', '')).toBeUndefined();
-  expect(writer.write(tree, true, '', '')).toBeUndefined();
+  expect(textOf(writer, tree, false)).toBeUndefined();
+  expect(textOf(writer, tree, true)).toBeUndefined();
 });

@@ -5,6 +5,7 @@ import type { IncrementalFormat } from '../../../gateway/operation/request.ts';
 import type { PlanNode } from '../../../gateway/planning/queryPlan.ts';
 import { IncrementalResponse } from '../../../gateway/response/incrementalResponse.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
+import { atOnce } from '../../../gateway/time/inSlices.ts';
 import { turns } from '../../harness/clock.ts';
 import { rootFetch } from '../execution/fetches.ts';
 import { type RunningPlan, runPlan } from '../execution/runPlan.ts';
@@ -53,6 +54,7 @@ async function start(format: IncrementalFormat = 'deferSpec=20220824'): Promise<
       execution: running.execution,
       format,
       policy: { exposeSubgraphErrors: false, exposeSubgraphs: false },
+      maxBytes: Number.POSITIVE_INFINITY,
       onEnd: () => {
         started.ends += 1;
       },
@@ -66,7 +68,7 @@ async function start(format: IncrementalFormat = 'deferSpec=20220824'): Promise<
       for (const group of running.complete.slice(known)) started.response.completeGroup(group);
     },
     payloads: () => {
-      const outcome = started.response.respond();
+      const outcome = atOnce(started.response.respond());
       if (outcome.kind !== 'incremental') throw new Error('The answer is one piece.');
       return outcome.payloads[Symbol.asyncIterator]();
     },

@@ -15,6 +15,7 @@ const unlimited: OperationLimits = {
   directives: Number.POSITIVE_INFINITY,
   deferredFragments: Number.POSITIVE_INFINITY,
   recursiveSelections: Number.POSITIVE_INFINITY,
+  fieldComparisons: Number.POSITIVE_INFINITY,
 };
 
 /** The value of one limit in a text: the smallest limit that lets it pass. */
@@ -82,6 +83,21 @@ describe('the size of an operation', () => {
     const document = parse(`{ ...F0 } ${levels.join(' ')} fragment F500 on T { a }`);
     expect(findExceededLimit(document, { ...unlimited, recursiveSelections: 1000 })).toMatchObject({
       limit: 'recursiveSelections',
+    });
+  });
+
+  test.each([
+    ['pairs of one name at one place', '{ a a a b b }', 3 + 1 + 5],
+    ['pairs in what is merged', '{ a { b } a { b } ... on Query { a { c } } }', 4 + 3 + 3 + 1],
+    ['pairs by alias', '{ x: a x: b a }', 1 + 3],
+    ['a fragment once at each place', '{ ...F ...F } fragment F on Query { a }', 2 + 1 + 1],
+  ])('counts as comparisons %s', (_, text, count) => {
+    const document = parse(text);
+    expect(findExceededLimit(document, { ...unlimited, fieldComparisons: count })).toBeUndefined();
+    expect(findExceededLimit(document, { ...unlimited, fieldComparisons: count - 1 })).toEqual({
+      limit: 'fieldComparisons',
+      value: count,
+      allowed: count - 1,
     });
   });
 

@@ -132,6 +132,7 @@ export async function startScripted(
       directives: 100,
       deferredFragments: 50,
       recursiveSelections: 2_000,
+      fieldComparisons: 10_000,
       batchedOperations: 0,
       ...limits,
     },

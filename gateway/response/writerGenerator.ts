@@ -1,0 +1,233 @@
+import {
+  type GraphQLCompositeType,
+  type GraphQLLeafType,
+  type GraphQLObjectType,
+  type GraphQLOutputType,
+  type GraphQLSchema,
+  isAbstractType,
+  isEnumType,
+  isLeafType,
+  isListType,
+  isNonNullType,
+  isObjectType,
+  isSpecifiedScalarType,
+} from 'graphql';
+import type { ResponseObject } from '../execution/responseTree.ts';
+import { generateFunction } from '../generateFunction.ts';
+import { isLight } from '../json/stringifyInSlices.ts';
+import type { CollectedField, SelectionSet } from '../operation/selection.ts';
+import { ByteSink, sinkIsFull } from './byteSink.ts';
+
+/** Writes an object at a position of the sink and returns the position after it. Throws `notOrdinary` or
+ *  `sinkIsFull`. */
+export type WriteObject = (object: ResponseObject, position: number, isEscapeFree: boolean) => number;
+
+/** The same for any value. */
+export type WriteValue = (value: unknown, position: number, isEscapeFree: boolean) => number;
+
+/** Where all generated writers write. */
+export const sink = new ByteSink();
+
+/** Thrown once made, as it may happen for every answer of an operation. */
+export const notOrdinary = new Error('The answer is not ordinary.');
+
+export function giveUp(): never {
+  throw notOrdinary;
+}
+
+/** A custom scalar. One that is large is not made into text at once. */
+function writeJson(value: unknown, position: number): number {
+  if (!isLight(value)) throw sinkIsFull;
+  return sink.json(JSON.stringify(value), position);
+}
+
+/** Generates the writers of one operation, one for each selection set and runtime type, when they are asked for.
+ *
+ *  Names in the generated code: `o` the object, `p` the position, `b` the sink's bytes, `f` whether strings are
+ *  free of escapes, `v` a field's value. Names of the schema in it are GraphQL names. */
+export class WriterGenerator {
+  readonly schema: GraphQLSchema;
+  readonly #objectWriters = new Map<SelectionSet, Map<string, WriteObject>>();
+  readonly #valueWriters = new Map<GraphQLOutputType, Map<SelectionSet | undefined, WriteValue>>();
+
+  constructor(schema: GraphQLSchema) {
+    this.schema = schema;
+  }
+
+  writerOf(set: SelectionSet, type: GraphQLObjectType): WriteObject {
+    return kept(this.#objectWriters, set, type.name, () => this.#generateObject(set, type));
+  }
+
+  /** A writer of values of this type. */
+  valueWriterOf(type: GraphQLOutputType, set: SelectionSet | undefined): WriteValue {
+    return kept(this.#valueWriters, type, set, () =>
+      this.#generate<WriteValue>('v', (capture) => ({
+        body: `let b;\n${makeRoom}\n${this.#value(type, set, 'v', 0, capture)}`,
+        size: longestLiteral,
+      })),
+    );
+  }
+
+  /** The type by which an object is written where the schema declares an abstract one. */
+  objectTypeOf(declared: GraphQLCompositeType, object: ResponseObject): GraphQLObjectType {
+    if (!isAbstractType(declared)) return declared;
+    const name = object.__typename;
+    const named = typeof name === 'string' ? this.schema.getType(name) : undefined;
+    if (!isObjectType(named) || !this.schema.isSubType(declared, named)) giveUp();
+    return named;
+  }
+
+  #generateObject(set: SelectionSet, type: GraphQLObjectType): WriteObject {
+    const { fields } = set.collect(this.schema, type);
+    return this.#generate<WriteObject>('o', (capture) => {
+      // What the object writes between its values, at most.
+      let size = 0;
+      const lines = fields.map((field, index) => {
+        const name = nameText(field, index);
+        size += name.length + longestLiteral;
+        return this.#field(field, type, name, capture);
+      });
+      if (fields.length === 0) lines.push(literal('{'));
+      return { body: `let b, v;\n${makeRoom}\n${lines.join('\n')}\n${literal('}')}`, size };
+    });
+  }
+
+  /** A writer with a body that leaves the position in `p`, for which there has to be so much room. */
+  #generate<Write extends WriteObject | WriteValue>(
+    parameter: string,
+    code: (capture: Capture) => { readonly body: string; readonly size: number },
+  ): Write {
+    const captured: Record<string, unknown> = { sink, giveUp, writeJson };
+    const { body, size } = code((value) => {
+      const name = `c${Object.keys(captured).length}`;
+      captured[name] = value;
+      return name;
+    });
+    captured.size = size;
+    return generateFunction<Write>([parameter, 'p', 'f'], `${body}\nreturn p;`, captured) ?? giveUp();
+  }
+
+  #field(field: CollectedField, type: GraphQLObjectType, name: string, capture: Capture): string {
+    if (field.fieldName === '__typename') return literal(`${name}"${type.name}"`);
+    return `v = o.${field.internalName};\n${literal(name)}\n${this.#value(field.type, field.set, 'v', 0, capture)}`;
+  }
+
+  /** Statements that write the value of `variable`. */
+  #value(
+    type: GraphQLOutputType,
+    set: SelectionSet | undefined,
+    variable: string,
+    depth: number,
+    capture: Capture,
+  ): string {
+    const nullable = isNonNullType(type) ? type.ofType : type;
+    const otherwise = isNonNullType(type)
+      ? 'else giveUp();'
+      : `else if (${variable} === null || ${variable} === undefined) {\n${literal('null')}\n} else giveUp();`;
+    if (isListType(nullable)) {
+      const list = `l${depth}`;
+      const index = `i${depth}`;
+      const element = `e${depth}`;
+      return `if (Array.isArray(${variable})) {
+const ${list} = ${variable};
+${literal('[')}
+for (let ${index} = 0; ${index} < ${list}.length; ${index}++) {
+const ${element} = ${list}[${index}];
+${makeRoom}
+if (${index} > 0) b[p++] = 44;
+${this.#value(nullable.ofType, set, element, depth + 1, capture)}
+}
+${makeRoom}
+${literal(']')}
+} ${otherwise}`;
+    }
+    if (isLeafType(nullable)) return this.#leaf(nullable, variable, otherwise, capture);
+    const write = capture(this.#compositeWriter(nullable, set as SelectionSet));
+    return `if (typeof ${variable} === 'object' && ${variable} !== null && !Array.isArray(${variable})) {
+p = ${write}(${variable}, p, f);
+${makeRoom}
+} ${otherwise}`;
+  }
+
+  #leaf(type: GraphQLLeafType, variable: string, otherwise: string, capture: Capture): string {
+    const string = `p = sink.string(${variable}, p, f);\n${makeRoom}`;
+    if (isEnumType(type)) {
+      const values = capture(new Set(type.getValues().map((value) => value.name)));
+      return `if (${values}.has(${variable})) {\n${string}\n} ${otherwise}`;
+    }
+    if (!isSpecifiedScalarType(type)) {
+      return `if (${variable} !== null && ${variable} !== undefined) {
+p = writeJson(${variable}, p);
+${makeRoom}
+} ${otherwise}`;
+    }
+    switch (type.name) {
+      case 'Int':
+        return `if (typeof ${variable} === 'number' && (${variable} | 0) === ${variable}) {
+p = sink.integer(${variable}, p);
+${makeRoom}
+} ${otherwise}`;
+      case 'Float':
+        return `if (typeof ${variable} === 'number' && ${variable} - ${variable} === 0) {
+p = sink.json(String(${variable}), p);
+${makeRoom}
+} ${otherwise}`;
+      case 'Boolean':
+        return `if (${variable} === true) {\n${literal('true')}\n} else if (${variable} === false) {\n${literal('false')}\n} ${otherwise}`;
+      case 'ID':
+        return `if (typeof ${variable} === 'string') {\n${string}\n} else if (Number.isInteger(${variable})) {
+p = sink.string(String(${variable}), p, true);
+${makeRoom}
+} ${otherwise}`;
+      default:
+        return `if (typeof ${variable} === 'string') {\n${string}\n} ${otherwise}`;
+    }
+  }
+
+  #compositeWriter(type: GraphQLCompositeType, set: SelectionSet): WriteObject {
+    if (!isAbstractType(type)) return this.writerOf(set, type);
+    const writers = new Map<unknown, WriteObject>();
+    return (object, position, isEscapeFree) => {
+      const name = object.__typename;
+      let write = writers.get(name);
+      if (write === undefined) {
+        write = this.writerOf(set, this.objectTypeOf(type, object));
+        writers.set(name, write);
+      }
+      return write(object, position, isEscapeFree);
+    };
+  }
+}
+
+/** What stands before the value of an object's field. */
+export function nameText(field: CollectedField, index: number): string {
+  return `${index === 0 ? '{' : ','}"${field.responseName}":`;
+}
+
+function kept<A, B, T>(byBoth: Map<A, Map<B, T>>, one: A, other: B, make: () => T): T {
+  let byOther = byBoth.get(one);
+  if (byOther === undefined) {
+    byOther = new Map();
+    byBoth.set(one, byOther);
+  }
+  let value = byOther.get(other);
+  if (value === undefined) {
+    value = make();
+    byOther.set(other, value);
+  }
+  return value;
+}
+
+type Capture = (value: unknown) => string;
+
+/** For each field besides its name: `false`, or brackets and a comma. */
+const longestLiteral = 16;
+
+/** Whatever was called may have filled the room, or moved to a larger buffer. */
+const makeRoom = 'sink.reserve(p, size);\nb = sink.bytes;';
+
+/** Statements that write ASCII text. */
+function literal(text: string): string {
+  const stores = Array.from(text, (character, index) => `b[p + ${index}] = ${character.charCodeAt(0)};`);
+  return `${stores.join(' ')} p += ${text.length};`;
+}
