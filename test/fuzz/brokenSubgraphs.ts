@@ -154,7 +154,8 @@ export async function startBrokenSubgraphs(breakAnswer: AnswerBreaker): Promise<
     config: {
       security: { introspection: true },
       subgraphs: {
-        all: { headers: { forward: ['x-case'] } },
+        // A timeout is a call that hangs, and nothing that a slow machine makes.
+        all: { headers: { forward: ['x-case'] }, timeouts: { attempt: '30s', deadline: '50s' } },
         ...Object.fromEntries([...fronts].map(([name, { url }]) => [name, { url }])),
       },
     },

@@ -45,7 +45,15 @@ export function clientCase(seed: number): ClientCase {
   return { name, bytes: Buffer.concat([head, body]), endsEarly, isBrokenHttp };
 }
 
+/** A request's body alone, as JSON by its media type. */
+export function clientBody(random: Random): Buffer {
+  return random.pick(bodyMakers)(random).body;
+}
+
 type Maker = (random: Random) => Draft;
+
+const gzipBomb = gzipSync(Buffer.alloc(40_000_000, 0x20));
+const brotliBomb = brotliCompressSync(Buffer.alloc(4_000_000, 0x20));
 
 const accepts = [
   'application/json',
@@ -131,7 +139,8 @@ const operationMakers: readonly Maker[] = [
   },
 ];
 
-const makers: readonly Maker[] = [
+/** Everything whose HTTP is right, but for arrays. */
+const bodyMakers: readonly Maker[] = [
   ...operationMakers,
   function anyJson(random) {
     return post(random, 'any JSON', oddJson(random, 4));
@@ -139,6 +148,10 @@ const makers: readonly Maker[] = [
   function damagedBody(random) {
     return post(random, 'damaged body', damageBytes(random, Buffer.from(rightBody(random))));
   },
+];
+
+const makers: readonly Maker[] = [
+  ...bodyMakers,
   function array(random) {
     const items = Array.from({ length: random.integer(0, 5) }, () =>
       random.chance(0.5) ? rightBody(random) : oddJson(random),
@@ -151,8 +164,8 @@ const makers: readonly Maker[] = [
       ['gzip', gzipSync(text)],
       ['br', brotliCompressSync(text)],
       ['deflate', deflateSync(text)],
-      ['gzip', gzipSync(Buffer.alloc(40_000_000, 0x20), { level: 9 })],
-      ['br', brotliCompressSync(Buffer.alloc(4_000_000, 0x20))],
+      ['gzip', gzipBomb],
+      ['br', brotliBomb],
       ['gzip', text],
       ['br', text],
       ['zstd', text],
