@@ -67,12 +67,14 @@ export function normalizeOperation(options: NormalizeOptions): NormalizedOperati
     parentType: GraphQLCompositeType,
     enclosing: number | undefined,
   ): Selection[] {
-    const fields = new Map<string, { nodes: FieldNode[]; field: FieldNode }>();
-    const order: (string | ConditionalSources | DeferredFragment)[] = [];
+    /** Of each response name, the last one. */
+    const fields = new Map<string, SameFields>();
+    const order: (SameFields | ConditionalSources | DeferredFragment)[] = [];
+    let fragmentCount = 0;
     for (const source of sources) gather(source);
 
     return order.map((entry): Selection => {
-      if (typeof entry === 'string') return fieldOf(entry);
+      if ('nodes' in entry) return fieldOf(entry);
       if ('kind' in entry) return entry;
       return {
         kind: 'Fragment',
@@ -96,9 +98,12 @@ export function normalizeOperation(options: NormalizeOptions): NormalizedOperati
         if (node.kind === Kind.FIELD) {
           const responseName = node.alias?.value ?? node.name.value;
           const known = fields.get(responseName);
-          if (known === undefined) {
-            fields.set(responseName, { field: node, nodes: [node] });
-            order.push(responseName);
+          // What a fragment selects of a field comes before what is selected of it after the fragment.
+          const isAfterFragment = known !== undefined && known.fragmentsBefore < fragmentCount;
+          if (known === undefined || (node.selectionSet !== undefined && isAfterFragment)) {
+            const added = { responseName, nodes: [node], fragmentsBefore: fragmentCount };
+            fields.set(responseName, added);
+            order.push(added);
           } else known.nodes.push(node);
           continue;
         }
@@ -118,16 +123,19 @@ export function normalizeOperation(options: NormalizeOptions): NormalizedOperati
           gather(fragment.selectionSet);
         } else {
           const known = mergeable(condition);
-          if (known === undefined) order.push({ type: condition, sources: [fragment.selectionSet] });
-          else known.sources.push(fragment.selectionSet);
+          if (known === undefined) {
+            order.push({ type: condition, sources: [fragment.selectionSet] });
+            fragmentCount += 1;
+          } else known.sources.push(fragment.selectionSet);
         }
       }
     }
 
     /** A fragment with this condition to which another can be added without changing the order of fields. */
     function mergeable(condition: GraphQLCompositeType): ConditionalSources | undefined {
-      for (const entry of order.toReversed()) {
-        if (typeof entry === 'string') return undefined;
+      for (let i = order.length - 1; i >= 0; i--) {
+        const entry = order[i] as (typeof order)[number];
+        if ('nodes' in entry) return undefined;
         if ('kind' in entry) continue;
         if (entry.type === condition) return entry;
         if (canHold(entry.type, condition)) return undefined;
@@ -147,8 +155,8 @@ export function normalizeOperation(options: NormalizeOptions): NormalizedOperati
       return { kind: 'Deferred', id, label, typeCondition: condition, full, own: full };
     }
 
-    function fieldOf(responseName: string): FieldSelection {
-      const { field, nodes } = fields.get(responseName) as { field: FieldNode; nodes: FieldNode[] };
+    function fieldOf({ responseName, nodes }: SameFields): FieldSelection {
+      const field = nodes[0] as FieldNode;
       const inner = nodes.flatMap((node) => node.selectionSet ?? []);
       const type = compositeTypeOf(parentType, field.name.value);
       return {
@@ -240,6 +248,14 @@ export function normalizeOperation(options: NormalizeOptions): NormalizedOperati
 
 function isCondition(directive: DirectiveNode): boolean {
   return directive.name.value === 'skip' || directive.name.value === 'include';
+}
+
+/** Uses of one response name that can be merged without changing the order of what is below them. */
+interface SameFields {
+  readonly responseName: string;
+  readonly nodes: FieldNode[];
+  /** How many fragments with a condition stand before. */
+  readonly fragmentsBefore: number;
 }
 
 /** Fragments with one type condition that stand together. */

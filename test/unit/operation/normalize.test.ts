@@ -108,6 +108,17 @@ describe('what the planner gets', () => {
   });
 });
 
+test('what a fragment selects of a field stays between what is selected of it before and after', () => {
+  const shows = schemaOf(`
+    type Query { show: Show } interface Show { hall: Hall } type Hall { id: ID name: ID seats: ID }
+    type Play implements Show { hall: Hall } type Opera implements Show { hall: Hall }
+  `);
+  const text = '{ show { hall { id } hall { id } ... on Play { hall { name } } hall { seats } } }';
+  expect(printed(shows, text)).toBe(
+    'query { show { hall { id } ... on Play { hall { name } } hall { seats } } }',
+  );
+});
+
 describe('deferred fragments', () => {
   test('are numbered, each after the one that encloses it', () => {
     const { deferred } = normalize(
