@@ -18,8 +18,8 @@ export class DemoMonolith implements Monolith {
     return ask(this.schema, this.#store, trial);
   }
 
-  async askWithoutPropagation(trial: Trial): Promise<Answer['data']> {
-    return (await ask(this.#nullable, this.#store, trial)).data;
+  askWithoutPropagation(trial: Trial): Promise<Answer> {
+    return ask(this.#nullable, this.#store, trial);
   }
 }
 

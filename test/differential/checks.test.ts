@@ -25,7 +25,7 @@ describe('two whole answers differ', () => {
     ['by an error that is missing', { ...answer, errors: [] }],
   ])('%s', async (_, other) => {
     const compare = (got: Answer) =>
-      findDifference({ expected: answer, got, unpropagated: async () => answer.data });
+      findDifference({ expected: answer, got, unpropagated: async () => answer });
     expect(await compare(answer)).toBeUndefined();
     expect(await compare(other)).toBeDefined();
   });
@@ -40,7 +40,7 @@ describe('where a null went up to a parent', () => {
         hidden: new Set(['h']),
       },
       got: { data: { a: null }, errors },
-      unpropagated: async () => ({ a: [{ x: null, y: null, z: 1 }] }),
+      unpropagated: async () => ({ data: { a: [{ x: null, y: null, z: 1 }] }, errors: [] }),
     });
 
   test('any field that is null may tell, and several may', async () => {
@@ -96,7 +96,7 @@ describe('where a fragment failed', () => {
   const compare = (merged: Json, whole: Json): Promise<string | undefined> =>
     findDeferredDifference({
       expected: { data: { shop: { owner: null } }, errors: [error] },
-      unpropagated: async () => whole,
+      unpropagated: async () => ({ data: whole, errors: [] }),
       payloads: [{ incremental: [{ data: null, path: ['shop', 'owner'], errors: [error] }] }],
       merged: { data: merged, errors: [error] },
     });

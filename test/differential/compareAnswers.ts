@@ -5,8 +5,8 @@ import { findErrorDifference } from './compareErrors.ts';
 export interface WholeComparison {
   readonly expected: Answer;
   readonly got: Answer;
-  /** The expected data as they were before any null went up to a parent. */
-  readonly unpropagated: () => Promise<Json | undefined>;
+  /** The expected answer as it was before any null went up to a parent. */
+  readonly unpropagated: () => Promise<Answer>;
 }
 
 /** The first difference between two whole answers, as text; the order of keys counts. */

@@ -7,7 +7,7 @@ export interface DeferredComparison {
   /** The answer without `@defer`. */
   readonly expected: Answer;
   /** Its data as it was before any null went up to a parent. */
-  readonly unpropagated: () => Promise<Json | undefined>;
+  readonly unpropagated: () => Promise<Answer>;
   readonly payloads: readonly unknown[];
   readonly merged: Answer;
 }
@@ -22,7 +22,7 @@ export async function findDeferredDifference(comparison: DeferredComparison): Pr
   const failed = failedPlaces(payloads);
   if (failed.length === 0) return findDataDifference(expected.data, merged.data, false);
   const causes = [...expected.errors, ...merged.errors];
-  return findPartDifference(await unpropagated(), merged.data, failed, causes, []);
+  return findPartDifference((await unpropagated()).data, merged.data, failed, causes, []);
 }
 
 /** `got` may lack the fields of failed fragments, and be null where an error explains it. */

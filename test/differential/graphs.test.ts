@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse } from 'graphql';
 import { createRandom } from '../../subgraphs/shared/random.ts';
-import { deferFormats, type Trial } from './askGateway.ts';
-import { generateOperation } from './generateOperation.ts';
-import { graphs, notYetRightDeferred } from './graphs/all.ts';
-import { operationOptions } from './graphs/framework/operationOptions.ts';
+import { deferFormats } from './askGateway.ts';
+import { graphs, notYetRightDeferred, notYetRightWithFaults } from './graphs/all.ts';
+import { generateTrial } from './graphs/framework/generateTrial.ts';
+import type { Graph } from './graphs/framework/graph.ts';
 import { type RunningGraph, startGraph } from './graphs/framework/startGraph.ts';
 import { pickDefers } from './placeDefers.ts';
 import { type DeferTrial, runTrials, tryDeferred, tryWhole } from './trials.ts';
@@ -14,12 +14,13 @@ import { type DeferTrial, runTrials, tryDeferred, tryWhole } from './trials.ts';
 // `test/fixtures/operations/found/` and runs for ever.
 const only = process.env.DIFFERENTIAL_GRAPH;
 const firstSeed = Number(process.env.DIFFERENTIAL_SEED ?? 1);
-const count = Number(process.env.DIFFERENTIAL_COUNT ?? 20);
+const count = Number(process.env.DIFFERENTIAL_COUNT ?? 10);
 const seeds = Array.from({ length: count }, (_, index) => firstSeed + index);
+const faultPercent = 15;
 const timeout = 20_000 + 400 * count;
 
 describe.each(graphs.filter(({ name }) => only === undefined || name === only))(
-  'of the graph $name',
+  `${count} generated operations from seed ${firstSeed} on over the graph $name`,
   (graph) => {
     let running: RunningGraph;
     beforeAll(async () => {
@@ -27,48 +28,53 @@ describe.each(graphs.filter(({ name }) => only === undefined || name === only))(
     });
     afterAll(async () => await running[Symbol.asyncDispose]());
 
-    const generate = (seed: number): Trial =>
-      generateOperation(running.monolith.schema, seed, operationOptions(running));
+    const whole = (seed: number, percent: number): Promise<string | undefined> =>
+      tryWhole(
+        running.gateway.url,
+        running.monolith,
+        generateTrial(running, seed, { faultPercent: percent }),
+      );
 
-    const generateDeferred = (seed: number): DeferTrial => {
-      const whole = generate(seed);
-      const { source, variables } = pickDefers(parse(whole.source), createRandom(seed), 6);
-      return { ...whole, source, variables: { ...whole.variables, ...variables }, whole };
+    const deferred = async (seed: number, percent: number): Promise<string | undefined> => {
+      for (const format of deferFormats) {
+        const trial = placeDefers(generateTrial(running, seed, { faultPercent: percent }), seed);
+        const problem = await tryDeferred(running.gateway.url, running.monolith, trial, format);
+        if (problem !== undefined) return problem;
+      }
+      return undefined;
     };
 
-    const find = async (
-      seed: number,
-      run: () => Promise<string | undefined>,
-    ): Promise<string | undefined> => {
-      const problem = await run();
-      return problem && `graph ${graph.name}, seed ${seed}\n${problem}`;
-    };
-
-    test(
-      `${count} generated operations from seed ${firstSeed} on are answered as a monolith does`,
-      async () => {
-        const problems = await runTrials(seeds, (seed) =>
-          find(seed, () => tryWhole(running.gateway.url, running.monolith, generate(seed))),
-        );
-        expect(problems).toEqual([]);
+    const cases = [
+      { title: 'are answered as a monolith does', run: whole, percent: 0, wrong: [] as readonly Graph[] },
+      {
+        title: 'are answered as a monolith does where fields fail',
+        run: whole,
+        percent: faultPercent,
+        wrong: notYetRightWithFaults,
       },
-      timeout,
-    );
-
-    if (notYetRightDeferred.includes(graph)) return;
-    test(
-      `${count} generated operations from seed ${firstSeed} on merge to the same with @defer`,
-      async () => {
-        const problems = await runTrials(
-          seeds.flatMap((seed) => deferFormats.map((format) => ({ seed, format }))),
-          ({ seed, format }) =>
-            find(seed, () =>
-              tryDeferred(running.gateway.url, running.monolith, generateDeferred(seed), format),
-            ),
-        );
+      { title: 'merge to the same with @defer', run: deferred, percent: 0, wrong: notYetRightDeferred },
+      {
+        title: 'merge to the same with @defer where fields fail',
+        run: deferred,
+        percent: faultPercent,
+        wrong: notYetRightDeferred,
+      },
+    ];
+    test.each(cases.filter(({ wrong }) => !wrong.includes(graph)))(
+      '$title',
+      async ({ run, percent }) => {
+        const problems = await runTrials(seeds, async (seed) => {
+          const problem = await run(seed, percent);
+          return problem && `graph ${graph.name}, seed ${seed}\n${problem}`;
+        });
         expect(problems).toEqual([]);
       },
       timeout,
     );
   },
 );
+
+function placeDefers(whole: DeferTrial['whole'], seed: number): DeferTrial {
+  const { source, variables } = pickDefers(parse(whole.source), createRandom(seed), 6);
+  return { ...whole, source, variables: { ...whole.variables, ...variables }, whole };
+}

@@ -8,8 +8,8 @@ import { findDeferredDifference } from './compareDeferred.ts';
 /** What is right. */
 export interface Monolith {
   ask(trial: Trial): Promise<Answer>;
-  /** The data as it was before any null went up to a parent: of the same type system without non-null types. */
-  askWithoutPropagation(trial: Trial): Promise<Answer['data']>;
+  /** The answer before any null went up to a parent: of the same type system without non-null types. */
+  askWithoutPropagation(trial: Trial): Promise<Answer>;
 }
 
 /** An operation with `@defer`, and the same without. */

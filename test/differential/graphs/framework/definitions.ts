@@ -1,5 +1,6 @@
 import {
   type ConstDirectiveNode,
+  type DirectiveNode,
   type DocumentNode,
   type FieldDefinitionNode,
   Kind,
@@ -7,6 +8,7 @@ import {
   type SelectionSetNode,
   type TypeNode,
   valueFromASTUntyped,
+  visit,
 } from 'graphql';
 import type { GraphSubgraph } from './graph.ts';
 
@@ -50,7 +52,12 @@ export class Definitions {
   readonly #reachable = new Set<string>();
 
   constructor(subgraphs: readonly GraphSubgraph[]) {
-    this.#documents = new Map(subgraphs.map(({ name, sdl }) => [name, parse(sdl, { noLocation: true })]));
+    this.#documents = new Map(
+      subgraphs.map(({ name, sdl, link }) => [
+        name,
+        withCanonicalNames(parse(sdl, { noLocation: true }), link ?? ''),
+      ]),
+    );
     const abstractTypes = new Map<string, string[]>();
     for (const [subgraph, document] of this.#documents) {
       const own: string[] = [];
@@ -229,6 +236,19 @@ export class Definitions {
     );
     return { ...set, selections };
   }
+}
+
+/** Directives that the link imports under another name get their own again. */
+function withCanonicalNames(document: DocumentNode, link: string): DocumentNode {
+  const names = new Map(
+    [...link.matchAll(/name: "@(\w+)", as: "@(\w+)"/g)].map(([, name, alias]) => [alias, name]),
+  );
+  return visit(document, {
+    [Kind.DIRECTIVE]: (node: DirectiveNode) => {
+      const value = names.get(node.name.value);
+      return value === undefined ? undefined : { ...node, name: { ...node.name, value } };
+    },
+  });
 }
 
 export function namedTypeOf(type: TypeNode): string {

@@ -45,12 +45,12 @@ export class GraphMonolith implements Monolith {
     this.#nullable = withoutNonNull(this.#withResolvers(createSchema()));
   }
 
-  async ask(trial: Trial): Promise<Answer> {
-    return await this.#ask(this.schema, trial);
+  ask(trial: Trial): Promise<Answer> {
+    return this.#ask(this.schema, trial);
   }
 
-  async askWithoutPropagation(trial: Trial): Promise<Answer['data']> {
-    return (await this.#ask(this.#nullable, trial)).data;
+  askWithoutPropagation(trial: Trial): Promise<Answer> {
+    return this.#ask(this.#nullable, trial);
   }
 
   async #ask(schema: GraphQLSchema, { source, variables, headers }: Trial): Promise<Answer> {
@@ -93,7 +93,13 @@ export class GraphMonolith implements Monolith {
     scope: TrialScope,
   ): unknown {
     const place = this.#world.placeFor(typeName, node.thing, fieldName);
-    if (place === undefined) return null;
+    if (place === undefined) {
+      // What the field requires is asked before it turns out that there is nobody to send it to.
+      for (const other of this.#world.definitions.answering(typeName, fieldName)) {
+        this.#world.require(node.thing, typeName, other, scope);
+      }
+      return null;
+    }
     const required = this.#world.require(node.thing, typeName, place, scope);
     if (required === null) return null;
     const fromContext = this.#readContext(node, place, scope);
