@@ -43,9 +43,9 @@ export function printOperation(
   }
 
   function printInner(set: SelectionSet, type: GraphQLCompositeType | undefined): string {
-    // Which object stands there decides which fragments are announced: that cannot come with one of them. The
-    // planner asks for it by itself, but not where a subgraph knows an interface as an object.
-    return options.defer && isAbstractType(type) && set.dependsOnType && hasDeferred(set.selections)
+    // The planner asks for the runtime type by itself, but not where a subgraph has one object type for what is
+    // abstract elsewhere, and not always for what is deferred.
+    return isAbstractType(type) && set.dependsOnType
       ? printSelections([typenameOf, ...set.selections])
       : printSelections(set.selections);
   }
@@ -102,14 +102,6 @@ const typenameOf: FieldSelection = {
   compositeType: undefined,
   set: undefined,
 };
-
-function hasDeferred(selections: readonly Selection[]): boolean {
-  return selections.some(
-    (selection) =>
-      selection.kind === 'Deferred' ||
-      (selection.kind === 'Fragment' && hasDeferred(selection.set.selections)),
-  );
-}
 
 /** Root fields that no subgraph is asked for, and fragments of nothing else. Only called for selections of the operation's root. */
 export function isAnsweredByGateway(selection: Selection): boolean {

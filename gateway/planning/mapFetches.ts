@@ -1,7 +1,11 @@
-import type { FetchNode, PlanNode, QueryPlan } from './queryPlan.ts';
+import type { FetchNode, FlattenNode, PlanNode, QueryPlan } from './queryPlan.ts';
 
-/** The plan with each fetch node exchanged. */
-export function mapFetches(plan: QueryPlan, change: (fetch: FetchNode) => PlanNode): QueryPlan {
+/** The plan with each fetch node exchanged, and the parts of the paths of its flatten nodes. */
+export function mapFetches(
+  plan: QueryPlan,
+  change: (fetch: FetchNode) => PlanNode,
+  changePart?: (part: string) => string,
+): QueryPlan {
   const { node } = plan;
   if (node === undefined) return plan;
   if (node.kind !== 'Subscription') return { ...plan, node: mapNode(node) };
@@ -15,7 +19,7 @@ export function mapFetches(plan: QueryPlan, change: (fetch: FetchNode) => PlanNo
       case 'Parallel':
         return { ...current, nodes: current.nodes.map(mapNode) };
       case 'Flatten':
-        return { ...current, node: mapNode(current.node) };
+        return { ...current, path: mapPath(current.path), node: mapNode(current.node) };
       case 'Condition': {
         const { ifClause, elseClause, ...rest } = current;
         return {
@@ -31,6 +35,11 @@ export function mapFetches(plan: QueryPlan, change: (fetch: FetchNode) => PlanNo
           deferred: current.deferred.map(mapBlock),
         };
     }
+  }
+
+  function mapPath(path: FlattenNode['path']): FlattenNode['path'] {
+    if (changePart === undefined) return path;
+    return path.map((part) => (typeof part === 'string' ? changePart(part) : part));
   }
 
   function mapBlock<B extends { readonly node?: PlanNode }>(block: B): B {

@@ -29,12 +29,18 @@ export function toSubgraphPlan(
 ): QueryPlan {
   if (required.fields.size === 0) return plan;
   const restorations = restorationsOf(plan, required);
-  return mapFetches(plan, (fetch) => {
-    const parts = split(fetch, required, canOverlap).map((part) =>
-      restore(part, required.fields, restorations),
-    );
-    return parts.length === 1 ? (parts[0] as FetchNode) : { kind: 'Parallel', nodes: parts };
-  });
+  const responseNameOf = (name: string): string => restorations.get(name)?.key ?? name;
+  return mapFetches(
+    plan,
+    (fetch) => {
+      const parts = split(fetch, required, canOverlap).map((part) =>
+        restore(part, required.fields, restorations),
+      );
+      return parts.length === 1 ? (parts[0] as FetchNode) : { kind: 'Parallel', nodes: parts };
+    },
+    // A part may end in type conditions.
+    (part) => part.replace(/^[^|]+/, responseNameOf),
+  );
 }
 
 type Fields = ReadonlyMap<string, RequiredField>;
@@ -113,6 +119,15 @@ function restore(fetch: FetchNode, fields: Fields, restorations: Restorations): 
     ...(fetch.requires === undefined
       ? {}
       : { requires: restoreRequires(fetch.requires, fields, restorations) }),
+    ...(fetch.inputRewrites === undefined
+      ? {}
+      : {
+          // These are about representations.
+          inputRewrites: fetch.inputRewrites.map((rewrite) => ({
+            ...rewrite,
+            path: rewrite.path.map((part) => fields.get(part)?.name ?? part),
+          })),
+        }),
   };
 }
 
@@ -194,7 +209,7 @@ function split(fetch: FetchNode, required: RequiredArguments, canOverlap: CanOve
     return {
       ...fetch,
       ...operationWith(document, kept, fetch.variableUsages),
-      requires: dropUnused(fetch.requires ?? [], '', new Set(uses.map(keyOf)), required.fields),
+      requires: dropUnused(fetch.requires ?? [], '', new Set(uses.map(placeOf)), required.fields),
     };
   });
 }
@@ -278,7 +293,7 @@ function dropUnused(
       return inner.length === 0 ? [] : [{ ...selection, selections: inner }];
     }
     const field = fields.get(selection.name);
-    if (field !== undefined && !used.has(keyOf({ field, path }))) return [];
+    if (field !== undefined && !used.has(placeOf({ field, path }))) return [];
     if (selection.selections === undefined) return [selection];
     const below = path === '' ? selection.name : `${path}.${selection.name}`;
     const inner = dropUnused(selection.selections, below, used, fields);
@@ -286,6 +301,6 @@ function dropUnused(
   });
 }
 
-function keyOf({ field, path }: Pick<RequiredUse, 'field' | 'path'>): string {
+function placeOf({ field, path }: Pick<RequiredUse, 'field' | 'path'>): string {
   return `${path}/${field.standIn}`;
 }

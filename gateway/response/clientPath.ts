@@ -32,7 +32,8 @@ export function toClientPath(
     const found: readonly CollectedField[] = type === undefined ? [] : fieldsNamed(schema, sets, type, part);
     declared = found[0];
     const ofAnyType = fieldsOfAnyType(setsOfAnyType, part);
-    if (declared === undefined) return ofAnyType.length > 0 ? undefined : client;
+    // Of an object whose type nobody knows, any of them may be meant.
+    if (declared === undefined) return type !== undefined && ofAnyType.length > 0 ? undefined : client;
     setsOfAnyType = ofAnyType.flatMap((field) => field.set ?? []);
     client.push(declared.responseName);
     sets = found.flatMap((field) => field.set ?? []);

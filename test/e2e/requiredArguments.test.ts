@@ -11,6 +11,7 @@ interface Priced {
   readonly id: string;
   readonly price?: number;
   readonly size?: { readonly width: string };
+  readonly vendors?: readonly { readonly name: string }[];
   readonly parts?: readonly { readonly label: string }[];
 }
 
@@ -25,8 +26,10 @@ const shop = [
         price(currency: Currency! = EUR): Int
         size(unit: String! = "m"): Size
         parts: [Part!]!
+        vendors(first: Int!): [Vendor!]!
         tax: String
       }
+      type Vendor @key(fields: "id") { id: ID! }
       type Size { width(round: Int! = 0): String! }
       type Part { label(lang: String!): String! }
     `,
@@ -38,6 +41,8 @@ const shop = [
           Number(id) * 100 + (rate[currency] ?? 0),
         size: ({ id }: Product, { unit }: { unit: string }) => ({ id, unit }),
         parts: ({ id }: Product) => [{ id: `${id}a` }, { id: `${id}b` }],
+        vendors: (_: Product, { first }: { first: number }) =>
+          ['a', 'b', 'c'].slice(0, first).map((id) => ({ id })),
         tax: ({ id }: Product) => `tax ${id}`,
       },
       Size: {
@@ -56,6 +61,8 @@ const shop = [
         price(currency: Currency! = EUR): Int @external
         size(unit: String! = "m"): Size @external
         parts: [Part!]! @external
+        vendors(first: Int!): [Vendor!]! @external
+        sellers: String @requires(fields: "vendors(first: 2) { name }")
         tax: String @external
         inEuro: String @requires(fields: "price(currency: EUR)")
         inDollar(mark: String! = ""): String @requires(fields: "price(currency: USD) tax")
@@ -66,12 +73,14 @@ const shop = [
         french: String @requires(fields: "parts { label(lang: \\"fr\\") }")
         carrier: String
       }
+      type Vendor @key(fields: "id") { id: ID! name: String @external }
       type Size @shareable { width(round: Int! = 0): String! @external }
       type Part @shareable { label(lang: String!): String! @external }
     `,
     resolvers: {
       Product: {
         __resolveReference: (reference: Priced) => reference,
+        sellers: ({ vendors = [] }: Priced) => vendors.map(({ name }) => name).join(),
         inEuro: ({ price }: Priced) => `euro ${price}`,
         inDollar: ({ price, tax }: Priced & { tax: string }, { mark }: { mark: string }) =>
           `dollar ${mark}${price} ${tax}`,
@@ -82,6 +91,13 @@ const shop = [
         french: ({ parts = [] }: Priced) => parts.map(({ label }) => label).join(),
         carrier: ({ id }: Priced) => `carrier ${id}`,
       },
+    },
+  },
+  {
+    name: 'vendors',
+    sdl: 'type Vendor @key(fields: "id") { id: ID! name: String }',
+    resolvers: {
+      Vendor: { __resolveReference: ({ id }: Product) => ({ id, name: `vendor ${id}` }) },
     },
   },
 ];
@@ -135,6 +151,13 @@ describe('a field with arguments in a @requires', () => {
     expect(await dataOf('{ product { box crate english french } }')).toEqual({
       product: { box: 'box 1 cm 1', crate: 'crate 1 cm 2', english: '1a en,1b en', french: '1a fr,1b fr' },
     });
+  });
+
+  test('may hold entities of which another subgraph brings the rest', async () => {
+    expect(await dataOf('{ product { sellers vendors(first: 1) { name } } }')).toEqual({
+      product: { sellers: 'vendor a,vendor b', vendors: [{ name: 'vendor a' }] },
+    });
+    expect(await dataOf('{ product { sellers } }')).toEqual({ product: { sellers: 'vendor a,vendor b' } });
   });
 
   test('costs one request of the subgraph, however many values there are', async () => {

@@ -19,17 +19,17 @@ describe('what the planner gets', () => {
     [
       'a fragment that can never hold is dropped',
       '{ node { ... on Node { id ... on Product { description } ... on Maker { name } } } }',
-      'query { node { id ... on Product { description } ... on Maker { name } } }',
+      'query { node { __typename id ... on Product { description } ... on Maker { name } } }',
     ],
     [
       'fragments on one type are merged, and fields of one response name',
       '{ things { ... on Product { maker { id } } ... on Maker { id } ... on Product { maker { name } } } }',
-      'query { things { ... on Product { maker { id name } } ... on Maker { id } } }',
+      'query { things { __typename ... on Product { maker { id name } } ... on Maker { id } } }',
     ],
     [
       'a fragment does not repeat what stands around it',
       '{ node { id ... on Product { id description } ... on Maker { id } } }',
-      'query { node { id ... on Product { description } } }',
+      'query { node { __typename id ... on Product { description } } }',
     ],
     [
       '__typename of the root is not asked for',
@@ -115,7 +115,7 @@ test('what a fragment selects of a field stays between what is selected of it be
   `);
   const text = '{ show { hall { id } hall { id } ... on Play { hall { name } } hall { seats } } }';
   expect(printed(shows, text)).toBe(
-    'query { show { hall { id } ... on Play { hall { name } } hall { seats } } }',
+    'query { show { __typename hall { id } ... on Play { hall { name } } hall { seats } } }',
   );
 });
 

@@ -1,0 +1,60 @@
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
+
+// One field, and types that differ between subgraphs.
+const subgraphs = [
+  {
+    name: 'library',
+    sdl: `
+      type Query { best: Book @shareable }
+      type Book @key(fields: "id") { id: ID! title: String @shareable }
+    `,
+    resolvers: { Query: { best: () => ({ id: '1', title: 'A book' }) } },
+  },
+  {
+    name: 'cinema',
+    sdl: `
+      type Query { best: Medium @shareable found: Medium hits: [Medium] }
+      union Medium = Book | Film
+      type Book @key(fields: "id") { id: ID! title: String @shareable }
+      type Film @key(fields: "id") { id: ID! minutes: Int }
+    `,
+    resolvers: {
+      Query: {
+        best: () => ({ __typename: 'Book', id: '1', title: 'A book' }),
+        found: () => ({ __typename: 'Film', id: '2', minutes: 90 }),
+        hits: () => [],
+      },
+    },
+  },
+];
+
+let gateway: InlineGateway;
+beforeAll(async () => {
+  gateway = await startInlineGateway({ subgraphs });
+});
+afterAll(() => gateway.close());
+afterEach(() => gateway.subgraph('cinema').reset());
+
+test('what is an object in one subgraph and a union in another one has its fields', async () => {
+  const { body } = await gateway.ask('{ best { ... on Book { title } } }');
+  expect(body).toEqual({ data: { best: { title: 'A book' } } });
+});
+
+test('errors of objects without a known type are told at the object', async () => {
+  gateway.subgraph('cinema').answerWith(() => ({
+    kind: 'json',
+    body: {
+      data: { hits: [null, { __typename: 'Nothing' }] },
+      errors: [
+        { message: 'one', path: ['hits', 0, 'minutes'] },
+        { message: 'two', path: ['hits', 1, 'minutes'] },
+      ],
+    },
+  }));
+  const { body } = await gateway.ask('{ hits { ... on Film { minutes } } }');
+  expect(body).toEqual({
+    data: { hits: [null, null] },
+    errors: [0, 1].map((index) => expect.objectContaining({ path: ['hits', index] })),
+  });
+});
