@@ -7,6 +7,7 @@ import type {
   SubgraphErrorEntry,
   SubgraphResponse,
 } from '../subgraph-client/subgraphClient.ts';
+import { inSlices, type SlicedWork } from '../time/inSlices.ts';
 import { type FetchCall, type FetchError, type FetchResult, variablesText } from './fetchCall.ts';
 import { FusedShape } from './fetchShape.ts';
 import type { RequestScope } from './requestScope.ts';
@@ -125,15 +126,9 @@ export class EntityRequests {
               void this.#sendApart(waiting).then(resolve);
               return;
             }
-            batch.settle(fused, response);
-            finish();
+            batch.settle(fused, response, finish);
           },
-          onError: (error) => {
-            for (const request of waiting) {
-              if (!request.isCancelled) for (const call of request.calls) call.settle(toFailure(error));
-            }
-            finish();
-          },
+          onError: (error) => settleAll(waiting, () => toFailure(error), finish),
         },
       );
 
@@ -225,8 +220,7 @@ class PendingRequest {
   expire(): void {
     if (this.isCancelled) return;
     const failure = toFailure(deadlineExceeded(this.fused.subgraph));
-    for (const call of this.calls) call.settle(failure);
-    this.#done();
+    settleAll([this], () => failure, this.#done);
     this.cancel();
   }
 
@@ -302,31 +296,29 @@ class RepresentationBatch {
     return `${text}}}`;
   }
 
-  settle(fused: FusedShape, response: SubgraphResponse): void {
+  settle(fused: FusedShape, response: SubgraphResponse, done: () => void): void {
+    inSlices(
+      this.#results(fused, response),
+      (results) => settleAll(this.#requests, (r, n) => results[r]?.[n] as FetchResult, done),
+      (fault) => {
+        const error = new GatewayError('INTERNAL_SERVER_ERROR', 'Internal server error', { cause: fault });
+        settleAll(this.#requests, () => toFailure(error), done);
+      },
+    );
+  }
+
+  /** All results are made before the first is handed over: its receiver writes into the objects. */
+  *#results(fused: FusedShape, response: SubgraphResponse): SlicedWork<readonly FetchResult[][]> {
     const data: ResponseObject = isPlainObject(response.data) ? response.data : {};
-    const errors = groupErrors(fused, response.errors ?? []);
+    const errors = yield* groupErrors(fused, response.errors ?? []);
     const taken = new Set<unknown>();
-    // All results are made before the first is handed over: its receiver writes into the objects.
-    const results = this.#requests.map((request, r) =>
+    return this.#requests.map((request, r) =>
       request.calls.map((call, n) => {
         const expected = (this.#texts[n] as readonly string[]).length;
-        return this.#resultOf(
-          call,
-          data[fused.alias(n)],
-          this.#places[r]?.[n],
-          expected,
-          errors,
-          n,
-          response,
-          taken,
-        );
+        const places = this.#places[r]?.[n];
+        return this.#resultOf(call, data[fused.alias(n)], places, expected, errors, n, response, taken);
       }),
     );
-    this.#requests.forEach((request, r) => {
-      request.calls.forEach((call, n) => {
-        if (!request.isCancelled) call.settle(results[r]?.[n] as FetchResult);
-      });
-    });
   }
 
   #resultOf(
@@ -380,15 +372,49 @@ class RepresentationBatch {
   }
 }
 
+/** Hands every call of these requests its result; `done` is called when all have been taken. */
+function settleAll(
+  requests: readonly PendingRequest[],
+  resultOf: (request: number, call: number) => FetchResult,
+  done: () => void,
+): void {
+  const open = requests.map((request) => (request.isCancelled ? [] : request.calls));
+  const doneOne = afterAll(
+    open.reduce((count, calls) => count + calls.length, 0),
+    done,
+  );
+  open.forEach((calls, r) => {
+    calls.forEach((call, n) => {
+      // An earlier one may have cancelled it.
+      if (requests[r]?.isCancelled === true) doneOne();
+      else call.settle(resultOf(r, n), doneOne);
+    });
+  });
+}
+
+/** To be called `count` times; the last one calls `done`. */
+export function afterAll(count: number, done: () => void): () => void {
+  let left = count;
+  if (left === 0) done();
+  return () => {
+    left -= 1;
+    if (left === 0) done();
+  };
+}
+
+/** Long lists of errors pause after so many. */
+const errorsPerPause = 500;
+
 interface GroupedErrors {
   readonly general: readonly FetchError[];
   readonly byFetch: readonly (readonly FetchError[])[];
 }
 
-function groupErrors(fused: FusedShape, entries: readonly SubgraphErrorEntry[]): GroupedErrors {
+function* groupErrors(fused: FusedShape, entries: readonly SubgraphErrorEntry[]): SlicedWork<GroupedErrors> {
   const general: FetchError[] = [];
   const byFetch: FetchError[][] = fused.shapes.map(() => []);
-  for (const entry of entries) {
+  for (const [number, entry] of entries.entries()) {
+    if (number % errorsPerPause === errorsPerPause - 1) yield;
     const [alias, index, ...path] = entry.path ?? [];
     const n = fused.shapes.findIndex((_, candidate) => fused.alias(candidate) === alias);
     if (n === -1) general.push({ entry, entity: undefined, path: [] });

@@ -1,5 +1,6 @@
 import { GatewayError, type ResponsePath } from '../errors.ts';
 import type { SubgraphErrorEntry } from '../subgraph-client/subgraphClient.ts';
+import { inSlices, type SlicedWork } from '../time/inSlices.ts';
 import { type EntityProblem, EntityTable, type Slot, type TypeSlots } from './entityTable.ts';
 import type { FetchCall, FetchError, FetchResult } from './fetchCall.ts';
 import type { FetchScheduler } from './fetchScheduler.ts';
@@ -124,32 +125,39 @@ export class Execution {
       isBelowRoot,
       representations: [],
       contextVariables: undefined,
-      settle: (result) => this.#guard(step, () => this.#settleRoot(step, result)),
+      settle: (result, settled) => this.#guard(step, this.#settleRoot(step, result), settled),
     };
     this.#endWhen(step, this.#options.scheduler.load(call));
   }
 
-  #settleRoot(step: FetchStep, result: FetchResult): void {
+  *#settleRoot(step: FetchStep, result: FetchResult): SlicedWork {
     if (result.kind === 'failed') {
       this.#addFailure(step, result.error);
       return;
     }
     this.isEscapeFree &&= result.isEscapeFree;
-    this.#addRootErrors(step, result.errors);
+    yield* this.#addRootErrors(step, result.errors);
     if (isPlainObject(result.data)) {
       const { data } = result;
       applyRewrites(step.shape.outputRewrites, data, undefined, this.#options.conditions);
-      step.collect(this.tree).forEach((target, index) => {
+      for (const [index, target] of step.collect(this.tree).entries()) {
         const own = index === 0 ? data : structuredClone(data);
         step.shape.merge(target, own, this.#options.conditions.isObjectType);
-      });
+        if (index > 0) yield;
+      }
     } else if (result.errors.length === 0) this.#addInvalid(step, 'data is no object');
   }
 
-  #addRootErrors(step: FetchStep, errors: readonly FetchError[]): void {
+  *#addRootErrors(step: FetchStep, errors: readonly FetchError[]): SlicedWork {
     if (errors.length === 0) return;
-    const places = [...collectTargetPaths(this.tree, step.path).values()].flat();
+    const places = [...(yield* collectTargetPaths(this.tree, step.path)).values()].flat();
+    let left = errorsPerPause;
     for (const { entry, path } of errors) {
+      left -= places.length;
+      if (left <= 0) {
+        left = errorsPerPause;
+        yield;
+      }
       const renamed = rewritePath(step.shape.outputRewrites, path);
       for (const place of places) {
         if (path.length === 0) this.#addFailure(step, entry, place);
@@ -159,10 +167,20 @@ export class Execution {
   }
 
   #fetchEntities(step: FetchStep): void {
-    const targets = step.collect(this.tree);
+    this.#inSlices(
+      this.#fetchAll(step, step.collect(this.tree)),
+      (settled) => this.#endWhen(step, settled),
+      (fault) => {
+        this.#addInternal(step, fault);
+        this.#end(step);
+      },
+    );
+  }
+
+  /** What the step waits for, if there is anything. */
+  *#fetchAll(step: FetchStep, targets: readonly ResponseObject[]): SlicedWork<Promise<unknown> | undefined> {
     if (step.context === undefined || targets.length === 0) {
-      this.#endWhen(step, this.#fetchTargets(step, targets, undefined));
-      return;
+      return yield* this.#fetchTargets(step, targets, undefined);
     }
     // Arguments from context are variables of the whole fetch: objects with different values are asked for apart.
     const values = step.context.read(this.tree, step.path, this.#options.conditions);
@@ -174,17 +192,18 @@ export class Execution {
       if (same === undefined) byValues.set(key, { variables, targets: [target] });
       else same.targets.push(target);
     }
-    const parts = [...byValues].map(([key, part]) =>
-      this.#fetchTargets(step, part.targets, { key, variables: part.variables }),
-    );
-    this.#endWhen(step, Promise.all(parts));
+    const parts: (Promise<unknown> | undefined)[] = [];
+    for (const [key, part] of byValues) {
+      parts.push(yield* this.#fetchTargets(step, part.targets, { key, variables: part.variables }));
+    }
+    return Promise.all(parts);
   }
 
-  #fetchTargets(
+  *#fetchTargets(
     step: FetchStep,
     targets: readonly ResponseObject[],
     context: { readonly key: string; readonly variables: Record<string, unknown> } | undefined,
-  ): Promise<unknown> | undefined {
+  ): SlicedWork<Promise<unknown> | undefined> {
     const { shape } = step;
     const representation = step.representation as NonNullable<FetchStep['representation']>;
     const slots = this.#entities.slotsFor(
@@ -196,7 +215,18 @@ export class Execution {
     const late: TroubledEntity[] = [];
     let foreign: Set<Promise<unknown>> | undefined;
     let ofType: TypeSlots | undefined;
+    let untilPause = targetsPerPause;
+    // What other steps wait for that meet these entities before they have been asked for.
+    let announced: PromiseWithResolvers<unknown> | undefined;
     for (const target of targets) {
+      if (--untilPause === 0) {
+        announced ??= Promise.withResolvers();
+        for (let i = fresh.length - 1; i >= 0 && fresh[i]?.settled === undefined; i--) {
+          (fresh[i] as Slot).settled = announced.promise;
+        }
+        untilPause = targetsPerPause;
+        yield;
+      }
       const read = representation.of(target);
       if (read === undefined) continue;
       if (ofType?.read !== read) ofType = slots.of(read);
@@ -216,7 +246,7 @@ export class Execution {
       texts.push(text);
       fresh.push(ofType.add(target, step));
     }
-    if (late.length > 0) this.#addProblems(step, late);
+    if (late.length > 0) yield* this.#addProblems(step, late);
     if (fresh.length === 0) return foreign === undefined ? undefined : Promise.all(foreign);
     const settled = this.#options.scheduler.load({
       shape,
@@ -225,70 +255,92 @@ export class Execution {
       isBelowRoot: false,
       representations: texts,
       contextVariables: context?.variables,
-      settle: (result) => {
-        this.#guard(step, () => this.#settleEntities(step, fresh, result));
-        // The call is remembered as long as the operation runs; what it asked for need not be.
-        fresh.length = 0;
-        texts.length = 0;
+      settle: (result, done) => {
+        this.#guard(step, this.#settleEntities(step, fresh, result), () => {
+          // The call is remembered as long as the operation runs; what it asked for need not be.
+          fresh.length = 0;
+          texts.length = 0;
+          done();
+        });
       },
     });
     for (const slot of fresh) slot.settled = settled;
+    announced?.resolve(settled);
     return foreign === undefined ? settled : Promise.all([...foreign, settled]);
   }
 
-  #settleEntities(step: FetchStep, slots: readonly Slot[], result: FetchResult): void {
-    for (const slot of slots) slot.isSettled = true;
+  *#settleEntities(step: FetchStep, slots: readonly Slot[], result: FetchResult): SlicedWork {
     if (result.kind === 'failed') {
-      this.#failSlots(slots, [{ reason: result.error, path: undefined }]);
+      yield* this.#failSlots(slots, [{ reason: result.error, path: undefined }]);
       return;
     }
     this.isEscapeFree &&= result.isEscapeFree;
     const entities = Array.isArray(result.data) ? result.data : [];
     const odd = new Map<Slot, EntityProblem[]>();
+    // Who meets an entity that has errors still to be told has to wait for them.
+    const isClean = result.errors.length === 0;
+    let untilPause = targetsPerPause;
     for (let i = 0; i < slots.length; i++) {
+      if (untilPause <= 0) {
+        untilPause = targetsPerPause;
+        yield;
+      }
+      untilPause--;
       const slot = slots[i] as Slot;
       const entity: unknown = entities[i];
       if (!isPlainObject(entity)) {
-        if (entity !== null && entity !== undefined) {
+        if (entity === null || entity === undefined) slot.isSettled = isClean;
+        else {
           odd.set(slot, [{ reason: invalidAnswer(step, 'an element of _entities is no object'), path: [] }]);
         }
         continue;
       }
       applyRewrites(step.shape.outputRewrites, entity, slot.typename, this.#options.conditions);
       slot.entity = entity;
-      slot.forEachTarget((object, owner) => this.#merge(owner, slot, object));
+      slot.isSettled = isClean;
+      slot.forEachTarget((object, owner) => {
+        untilPause--;
+        this.#merge(owner, slot, object);
+      });
     }
-    if (result.errors.length > 0 || odd.size > 0) this.#settleErrors(step, slots, result.errors, odd);
+    if (result.errors.length > 0 || odd.size > 0) yield* this.#settleErrors(step, slots, result.errors, odd);
   }
 
   /** `ofSlot`: what was found to be wrong with entities besides. */
-  #settleErrors(
+  *#settleErrors(
     step: FetchStep,
     slots: readonly Slot[],
     errors: readonly FetchError[],
     ofSlot: Map<Slot, EntityProblem[]>,
-  ): void {
+  ): SlicedWork {
     const ofFetch: EntityProblem[] = [];
-    for (const { entry, entity, path } of errors) {
+    for (const [index, { entry, entity, path }] of errors.entries()) {
+      if (index % errorsPerPause === errorsPerPause - 1) yield;
       const slot = entity === undefined ? undefined : slots[entity];
       if (slot === undefined) ofFetch.push({ reason: entry, path: undefined });
       else {
         const renamed = rewritePath(step.shape.outputRewrites, path);
-        ofSlot.set(slot, [...(ofSlot.get(slot) ?? []), { reason: entry, path: renamed }]);
+        const problem = { reason: entry, path: renamed };
+        const same = ofSlot.get(slot);
+        if (same === undefined) ofSlot.set(slot, [problem]);
+        else same.push(problem);
       }
     }
-    this.#failSlots(slots, ofFetch, ofSlot);
+    yield* this.#failSlots(slots, ofFetch, ofSlot);
   }
 
   /** Keeps the problems and tells each step that waits. */
-  #failSlots(
+  *#failSlots(
     slots: readonly Slot[],
     ofFetch: readonly EntityProblem[],
     ofSlot: ReadonlyMap<Slot, readonly EntityProblem[]> = new Map(),
-  ): void {
+  ): SlicedWork {
     const byStep = new Map<FetchStep, TroubledEntity[]>();
-    for (const slot of slots) {
-      const problems = [...ofFetch, ...(ofSlot.get(slot) ?? [])];
+    for (const [index, slot] of slots.entries()) {
+      if (index % errorsPerPause === errorsPerPause - 1) yield;
+      slot.isSettled = true;
+      const own = ofSlot.get(slot);
+      const problems = own === undefined ? ofFetch : ofFetch.length === 0 ? own : [...ofFetch, ...own];
       if (problems.length === 0) continue;
       slot.problems = problems;
       slot.forEachTarget((object, step) => {
@@ -297,7 +349,7 @@ export class Execution {
         else ofStep.push({ object, problems });
       });
     }
-    for (const [step, troubled] of byStep) this.#addProblems(step, troubled);
+    for (const [step, troubled] of byStep) yield* this.#addProblems(step, troubled);
   }
 
   #merge(step: FetchStep, slot: Slot, target: ResponseObject): void {
@@ -326,21 +378,43 @@ export class Execution {
   }
 
   /** A fault of the gateway's own fails the one fetch; the operation still ends. */
-  #guard(step: FetchStep, take: () => void): void {
-    if (this.#isEnded) return;
-    try {
-      take();
-    } catch (reason) {
-      this.#addInternal(step, reason);
+  #guard(step: FetchStep, take: SlicedWork, done: () => void): void {
+    this.#inSlices(take, done, (fault) => {
+      this.#addInternal(step, fault);
+      done();
+    });
+  }
+
+  /** Runs work that ends with the execution: then `done` gets `undefined`. */
+  #inSlices<Result>(
+    work: SlicedWork<Result>,
+    done: (result: Result | undefined) => void,
+    fail: (fault: unknown) => void,
+  ): void {
+    inSlices(this.#untilEnd(work), done, fail);
+  }
+
+  *#untilEnd<Result>(work: SlicedWork<Result>): SlicedWork<Result | undefined> {
+    while (!this.#isEnded) {
+      const { done, value } = work.next();
+      if (done === true) return value;
+      yield;
     }
+    return undefined;
   }
 
   /** One error for each place of an entity, and one for each problem of the whole fetch. */
-  #addProblems(step: FetchStep, troubled: readonly TroubledEntity[]): void {
+  *#addProblems(step: FetchStep, troubled: readonly TroubledEntity[]): SlicedWork {
     const prefix = sharedPrefix(step.path);
-    const places = collectTargetPaths(this.tree, step.path);
+    const places = yield* collectTargetPaths(this.tree, step.path);
     const told = new Set<unknown>();
+    let untilPause = errorsPerPause;
     for (const { object, problems } of troubled) {
+      untilPause -= 1 + problems.length;
+      if (untilPause <= 0) {
+        untilPause = errorsPerPause;
+        yield;
+      }
       const isNew = !told.has(object);
       told.add(object);
       for (const { reason, path } of problems) {
@@ -380,6 +454,8 @@ export class Execution {
   }
 
   #lostBy(step: FetchStep): ReadonlySet<string> {
+    const known = this.#wiring.lostBy[step.index];
+    if (known !== undefined) return known;
     const { steps } = this.#options.program;
     const lost = new Set<string>();
     const seen = new Set<number>();
@@ -390,6 +466,7 @@ export class Execution {
       for (const key of (steps[index] as FetchStep).shape.keys) lost.add(key);
       open.push(...(this.#wiring.dependents[index] ?? []));
     }
+    this.#wiring.lostBy[step.index] = lost;
     return lost;
   }
 
@@ -415,6 +492,10 @@ function invalidAnswer(step: FetchStep, cause: string): GatewayError {
   });
 }
 
+/** Long lists pause after so many objects, or errors. */
+const targetsPerPause = 500;
+const errorsPerPause = 200;
+
 /** What follows from a program and is the same for all its executions. */
 interface Wiring {
   /** Per step: the steps that wait for it. */
@@ -423,6 +504,8 @@ interface Wiring {
   readonly groupsOfStep: readonly (readonly number[])[];
   /** Fetches take values from above their objects: then equal entities at different places are different objects. */
   readonly hasContext: boolean;
+  /** Per step: the fields that are missing where it fails; filled when one does. */
+  readonly lostBy: (ReadonlySet<string> | undefined)[];
 }
 
 const wirings = new WeakMap<Program, Wiring>();
@@ -437,7 +520,12 @@ function wiringOf(program: Program): Wiring {
     groups.forEach((group, index) => {
       for (const step of group.steps) groupsOfStep[step]?.push(index);
     });
-    wiring = { dependents, groupsOfStep, hasContext: steps.some((step) => step.context !== undefined) };
+    wiring = {
+      dependents,
+      groupsOfStep,
+      hasContext: steps.some((step) => step.context !== undefined),
+      lostBy: [],
+    };
     wirings.set(program, wiring);
   }
   return wiring;

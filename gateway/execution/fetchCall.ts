@@ -17,8 +17,9 @@ export interface FetchCall {
   readonly representations: readonly string[];
   /** Values of variables that do not come from the client. */
   readonly contextVariables: Readonly<Record<string, unknown>> | undefined;
-  /** Called exactly once, unless the call was cancelled. */
-  settle(result: FetchResult): void;
+  /** Called exactly once, unless the call was cancelled. `done` is called when the result has been taken: at once,
+   *  or later where it is large. */
+  settle(result: FetchResult, done: () => void): void;
 }
 
 export type FetchResult =

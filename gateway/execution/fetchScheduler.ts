@@ -1,6 +1,6 @@
 import DataLoader from 'dataloader';
 import type { SubgraphClient, SubgraphResponse } from '../subgraph-client/subgraphClient.ts';
-import { type EntityRequest, type EntityRequests, toFailure } from './entityRequests.ts';
+import { afterAll, type EntityRequest, type EntityRequests, toFailure } from './entityRequests.ts';
 import { type FetchCall, type FetchResult, variablesText } from './fetchCall.ts';
 import type { RequestScope } from './requestScope.ts';
 
@@ -77,8 +77,7 @@ export class FetchScheduler {
     return new Promise((resolve) => {
       const finish = (result: FetchResult): void => {
         this.#cancels.delete(cancel);
-        call.settle(result);
-        resolve(undefined);
+        call.settle(result, () => resolve(undefined));
       };
       const cancel = this.#client.send(
         {
@@ -141,11 +140,12 @@ function joinCalls(calls: readonly FetchCall[]): FetchCall {
   return {
     ...first,
     representations: calls.flatMap((call) => call.representations),
-    settle(result) {
+    settle(result, done) {
       let start = 0;
+      const doneOne = afterAll(calls.length, done);
       calls.forEach((call, index) => {
         const end = start + call.representations.length;
-        call.settle(result.kind === 'failed' ? result : partOf(result, start, end, index === 0));
+        call.settle(result.kind === 'failed' ? result : partOf(result, start, end, index === 0), doneOne);
         start = end;
       });
     },

@@ -1,4 +1,5 @@
 import { generateFunction, isPlainName } from '../generateFunction.ts';
+import type { SlicedWork } from '../time/inSlices.ts';
 import type { ResponseObject } from './responseTree.ts';
 
 /** A compiled flatten path. */
@@ -96,29 +97,39 @@ function isOfType(value: unknown, types: ReadonlySet<string>): boolean {
 
 /** Every place at which each target stands: one object may stand at several, since equal entities share it.
  *  Only errors need this, so it is not collected on the way. */
-export function collectTargetPaths(
+export function* collectTargetPaths(
   root: ResponseObject,
   path: FlattenPath,
-): Map<object, (readonly (string | number)[])[]> {
+): SlicedWork<Map<object, (readonly (string | number)[])[]>> {
   const places = new Map<object, (readonly (string | number)[])[]>();
-  visit(root, 0, []);
+  let untilPause = placesPerPause;
+  yield* visit(root, 0, []);
   return places;
 
-  function visit(value: unknown, depth: number, at: readonly (string | number)[]): void {
+  function* visit(value: unknown, depth: number, at: readonly (string | number)[]): SlicedWork {
     if (typeof value !== 'object' || value === null) return;
-    const segment = path[depth];
-    if (Array.isArray(value) !== (segment?.kind === 'list')) return;
     if (Array.isArray(value)) {
-      for (let i = 0; i < value.length; i++) visit(value[i], depth + 1, [...at, i]);
-    } else if (segment === undefined) {
+      const next = path[depth]?.kind === 'list' ? depth + 1 : depth;
+      for (let i = 0; i < value.length; i++) yield* visit(value[i], next, [...at, i]);
+      return;
+    }
+    const segment = path[depth];
+    if (segment === undefined) {
       const known = places.get(value);
       if (known === undefined) places.set(value, [at]);
       else known.push(at);
-    } else if (segment.kind === 'key') {
-      visit((value as ResponseObject)[segment.name], depth + 1, [...at, segment.name]);
+      if (--untilPause > 0) return;
+      untilPause = placesPerPause;
+      yield;
+      return;
     }
+    if (segment.kind === 'list') yield* visit(value, depth + 1, at);
+    else yield* visit((value as ResponseObject)[segment.name], depth + 1, [...at, segment.name]);
   }
 }
+
+/** Long lists pause after so many places. */
+const placesPerPause = 500;
 
 /** The part of a path that leads to exactly one place: up to the first list. */
 export function sharedPrefix(path: FlattenPath): string[] {

@@ -101,13 +101,17 @@ class HttpSubgraphClient implements SubgraphClient {
       return this.#inflight.refuse(receiver, new GatewayError('INTERNAL_SERVER_ERROR', message, options));
     }
     return this.#inflight.send({
-      key: this.#shareInFlight && request.kind === 'query' ? sharingKey(request, endpoint.url) : undefined,
+      key: this.#isSharable(request) ? sharingKey(request, endpoint.url) : undefined,
       subgraph: request.subgraph,
       attemptTimeoutMs: endpoint.attemptTimeoutMs,
       deadline: request.deadline,
       receiver,
       createCall: () => this.#createCall(request, endpoint, target),
     });
+  }
+
+  #isSharable({ kind, body }: SubgraphRequest): boolean {
+    return this.#shareInFlight && kind === 'query' && body.length <= longestSharedBody;
   }
 
   close(): Promise<void> {
@@ -150,6 +154,9 @@ class HttpSubgraphClient implements SubgraphClient {
     };
   }
 }
+
+/** To find equals of a longer body takes longer than it is worth: all of it has to be read. */
+const longestSharedBody = 1024 * 1024;
 
 /** Everything that may change the answer. Lengths keep the parts apart whatever they hold. */
 function sharingKey({ subgraph, headers, body }: SubgraphRequest, url: string): string {

@@ -5,6 +5,7 @@ import { Preparer } from '../../gateway/operation/prepare.ts';
 import type { IncrementalFormat } from '../../gateway/operation/request.ts';
 import { Pipeline } from '../../gateway/pipeline.ts';
 import type { Planner } from '../../gateway/planning/planner.ts';
+import { type SingleOutcome, textOf } from '../../gateway/response/outcome.ts';
 import type { SubgraphClient } from '../../gateway/subgraph-client/subgraphClient.ts';
 import type { Supergraph } from '../../gateway/supergraph/supergraph.ts';
 import { mergePayloads } from './frames.ts';
@@ -48,10 +49,15 @@ export function localPipeline({ planner, sdl, apiSchema, subgraphs }: LocalPipel
   const calls: { subgraph: string; query: string }[] = [];
   const client = localClient(subgraphs, calls);
   const pipeline = new Pipeline({
-    preparer: new Preparer({ cacheSize: 100, maxSelections: 10_000 }),
+    preparer: new Preparer({
+      cacheSize: 100,
+      maxSelections: 10_000,
+      variables: { variableValues: 10_000, depth: 100 },
+    }),
     client,
     entityRequests: new EntityRequests(client, { acrossRequests: false, maxBatchSize: 100 }),
     errorPolicy: { exposeSubgraphErrors: true, exposeSubgraphs: true },
+    answerSize: Number.POSITIVE_INFINITY,
     onInternalError: (cause) => {
       throw cause;
     },
@@ -109,13 +115,8 @@ export function localPipeline({ planner, sdl, apiSchema, subgraphs }: LocalPipel
   };
 }
 
-interface ReadableOutcome {
-  readonly data: { takeWithin(before: string, after: string): string | Buffer } | undefined;
-  readonly errors: readonly unknown[] | undefined;
-}
-
-function read({ data, errors }: ReadableOutcome): LocalAnswer {
-  const text = data?.takeWithin('{"data":', '}').toString() ?? '{}';
+function read({ data, errors }: SingleOutcome): LocalAnswer {
+  const text = data === undefined ? '{}' : textOf(data.takeWithin('{"data":', '}'));
   return { ...(JSON.parse(text) as object), ...(errors === undefined ? {} : { errors }) };
 }
 

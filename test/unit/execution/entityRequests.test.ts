@@ -76,8 +76,9 @@ describe('entity fetches of several clients in one turn', () => {
   test('get objects of their own, which nobody else writes into', async () => {
     const { client, requests } = started();
     const one = callFor(['1'], {
-      settle: (result) => {
+      settle: (result, done) => {
         if (result.kind === 'answered') (result.data as { nested: { more?: number } }[])[0]!.nested.more = 1;
+        done();
       },
     });
     const other = callFor(['1']);

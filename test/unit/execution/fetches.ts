@@ -68,7 +68,10 @@ export function callFor(
     isBelowRoot: false,
     representations: ids.map(product),
     contextVariables: undefined,
-    settle: (result) => results.push(result),
+    settle: (result, done) => {
+      results.push(result);
+      done();
+    },
     results,
     ...options,
   };
