@@ -1,0 +1,27 @@
+import { expect, test } from '@jest/globals';
+import { GatewayError } from '../../../gateway/errors.ts';
+import { startScripted } from './scriptedServer.ts';
+
+test.each(['application/json', 'multipart/mixed;deferSpec=20220824, application/json'])(
+  'an operation that finds no room says so, and when to come again, to a client that accepts %s',
+  async (accept) => {
+    await using server = await startScripted(() => {
+      throw new GatewayError('OVERLOADED', 'Too many operations wait to be planned. Try again in a moment.');
+    });
+    const response = await fetch(server.url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept },
+      body: JSON.stringify({ query: '{ greeting }' }),
+    });
+    expect(response.status).toBe(503);
+    expect(response.headers.get('retry-after')).toBe('1');
+    expect(await response.json()).toEqual({
+      errors: [
+        {
+          message: 'Too many operations wait to be planned. Try again in a moment.',
+          extensions: { code: 'OVERLOADED' },
+        },
+      ],
+    });
+  },
+);
