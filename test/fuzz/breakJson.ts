@@ -1,5 +1,5 @@
 import type { Random } from '../../subgraphs/shared/random.ts';
-import { oddJson as oddJsonOf, oddNames } from './oddities.ts';
+import { oddJson, oddNames } from './oddities.ts';
 
 /** JSON text in a tree, for what no JavaScript value is written as: 1e400, a name twice, nesting without end. */
 class Raw {
@@ -16,26 +16,30 @@ interface Place {
   readonly key: string;
 }
 
-/** Lists that nest deeper than the stack is high are a matter of their own. */
-const levels = 500;
-const oddJson = (random: Random): string => oddJsonOf(random, 2, levels);
-
 /** A right answer's text with one to three things wrong in it. */
 export function breakJson(random: Random, right: string): string {
   const root: Container = { answer: JSON.parse(right) };
+  const fixed = new Set(entityLists(root.answer));
+  let isWhole = true;
   for (let left = random.integer(1, 3); left > 0; left--) {
     if (random.chance(0.2)) breakErrors(random, root.answer);
-    else if (random.chance(0.15)) breakEntities(random, root.answer);
-    else breakPlace(random, random.pick([{ container: root, key: 'answer' }, ...placesIn(root.answer)]));
+    else if (random.chance(0.15)) {
+      // Two changes of its length could be another order.
+      if (isWhole) breakEntities(random, root.answer);
+      isWhole = false;
+    } else
+      breakPlace(random, random.pick([{ container: root, key: 'answer' }, ...placesIn(root.answer)]), fixed);
   }
   return write(root.answer);
 }
 
-function breakPlace(random: Random, { container, key }: Place): void {
+/** `fixed`: lists that keep their length. */
+function breakPlace(random: Random, { container, key }: Place, fixed: ReadonlySet<unknown>): void {
   const value = container[key];
   switch (random.integer(0, 7)) {
     case 0:
-      if (Array.isArray(container)) container.splice(Number(key), 1);
+      if (fixed.has(container)) set(container, key, null);
+      else if (Array.isArray(container)) container.splice(Number(key), 1);
       else delete container[key];
       return;
     case 1:
@@ -48,8 +52,8 @@ function breakPlace(random: Random, { container, key }: Place): void {
       set(container, key, Array.isArray(value) ? value[0] : { [random.pick(oddNames)]: value });
       return;
     case 4:
-      if (Array.isArray(value)) value.push(new Raw(oddJson(random)));
-      else if (typeof value === 'object' && value !== null) {
+      if (Array.isArray(value) && !fixed.has(value)) value.push(new Raw(oddJson(random)));
+      else if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
         set(value as Container, random.pick(oddNames), new Raw(oddJson(random)));
       } else set(container, key, String(value));
       return;
@@ -65,13 +69,11 @@ function breakPlace(random: Random, { container, key }: Place): void {
 
 /** `_entities` of another length or kind. Never in another order: no gateway could see that. */
 function breakEntities(random: Random, answer: unknown): void {
-  const data = (answer as { data?: unknown } | null)?.data;
-  if (typeof data !== 'object' || data === null) return;
-  const keys = Object.keys(data).filter((key) => key.startsWith('_e'));
-  if (keys.length === 0) return;
-  const key = random.pick(keys);
-  const list = (data as Container)[key];
-  if (!Array.isArray(list)) return;
+  const lists = entityLists(answer);
+  if (lists.length === 0) return;
+  const list = random.pick(lists);
+  const data = (answer as { data: Container }).data;
+  const key = Object.keys(data).find((name) => data[name] === list) as string;
   const wrong = [
     list.slice(1),
     [...list, null],
@@ -83,7 +85,14 @@ function breakEntities(random: Random, answer: unknown): void {
     [list],
     list.map(() => null),
   ];
-  (data as Container)[key] = random.pick(wrong);
+  data[key] = random.pick(wrong);
+}
+
+function entityLists(answer: unknown): unknown[][] {
+  const data = (answer as { data?: unknown } | null)?.data;
+  return Object.entries(data ?? {}).flatMap(([key, value]) =>
+    key.startsWith('_e') && Array.isArray(value) ? [value] : [],
+  );
 }
 
 function breakErrors(random: Random, answer: unknown): void {

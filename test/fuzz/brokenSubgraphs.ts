@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import { exchange as exchangeOnce } from '../harness/frames.ts';
 import { type InlineGateway, type InlineSubgraph, startInlineGateway } from '../harness/inlineGateway.ts';
 import { type Exchange, type ScriptedSubgraph, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
 
@@ -163,8 +164,8 @@ export async function startBrokenSubgraphs(breakAnswer: AnswerBreaker): Promise<
   for (const [name, front] of fronts) {
     front.otherwise(async (exchange) => {
       const { body, headers } = exchange.request;
-      const right = await fetch(gateway.subgraph(name).url, { method: 'POST', body });
-      const call = { subgraph: name, caseName: headers.get('x-case') ?? '', right: await right.text() };
+      const right = await exchangeOnce(gateway.subgraph(name).url, { body });
+      const call = { subgraph: name, caseName: headers.get('x-case') ?? '', right: right.body };
       await breakAnswer(exchange, call);
     });
   }
