@@ -117,6 +117,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
     limits: config.limits,
     security: config.security,
     bufferSize: config.delivery.bufferSize,
+    readTimeout: config.delivery.readTimeout,
     rememberedCharacters: config.planning.textCacheSize,
     ...(config.security.graphiql ? { graphiqlDirectory: graphiqlDirectory() } : {}),
     plugins: parts.plugins ?? [],

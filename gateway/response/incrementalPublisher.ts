@@ -58,11 +58,14 @@ export class IncrementalPublisher {
     return this.#options.format.first(data, errors, pending, this.hasNext);
   }
 
-  /** Payloads of everything that can be sent now; empty where there is nothing. */
+  /** Payloads of everything that can be sent now, up to about `batchSize` characters; empty where there is nothing. */
   *takeReady(): SlicedWork<string[]> {
     const payloads: string[] = [];
-    for (let id = this.#nextReady(); id !== undefined; id = this.#nextReady()) {
-      payloads.push(yield* this.#publish(id));
+    let size = 0;
+    for (let id = this.#nextReady(); id !== undefined && size < batchSize; id = this.#nextReady()) {
+      const payload = yield* this.#publish(id);
+      size += payload.length;
+      payloads.push(payload);
     }
     return payloads;
   }
@@ -102,3 +105,6 @@ export class IncrementalPublisher {
     });
   }
 }
+
+/** What is sent together has to wait together for a client that reads slowly. */
+const batchSize = 1024 * 1024;

@@ -117,5 +117,10 @@ export const deliverySection = z
         'Most bytes that wait for one client that reads slowly. When they are reached, no further payload is made for it until it has read.',
       )
       .prefault('1MB'),
+    readTimeout: duration({ min: 1 })
+      .describe(
+        'Longest that bytes wait for a client without any of them being taken. Then its connection is closed, and what waited is freed.',
+      )
+      .prefault('30s'),
   })
-  .describe('How answers in several payloads travel.');
+  .describe('How answers travel.');

@@ -5,23 +5,33 @@ import type { SingleMediaType } from './negotiate.ts';
 
 export type AnswerHeaders = Record<string, string>;
 
-/** Writes an answer that is there as a whole, head and body in one go where it is in one piece. */
+/** Writes an answer that is there as a whole, head and body in one go where it is in one piece. A client that takes
+ *  none of it for `readTimeout` milliseconds loses its connection; 0 lets it wait. */
 export function writeAnswer(
   response: ServerResponse,
   status: number,
   headers: AnswerHeaders,
   content: AnswerContent,
+  readTimeout = 0,
 ): void {
   if (typeof content === 'string' || Buffer.isBuffer(content)) {
     headers['content-length'] = String(Buffer.byteLength(content));
     response.writeHead(status, headers);
     response.end(content);
+    closeIfUnread(response, readTimeout);
     return;
   }
   headers['content-length'] = String(content.reduce((size, part) => size + part.length, 0));
   response.writeHead(status, headers);
   for (const part of content) response.write(part);
   response.end();
+  closeIfUnread(response, readTimeout);
+}
+
+/** Closes the connection of a client that takes nothing of what waits for it for so many milliseconds. When all has
+ *  been taken, the server sets the socket's time anew. */
+function closeIfUnread(response: ServerResponse, readTimeout: number): void {
+  if (readTimeout > 0 && response.writableLength > 0) response.socket?.setTimeout(readTimeout);
 }
 
 /** Writes an answer that has errors only: the request was refused before anything was executed. */

@@ -47,6 +47,8 @@ export interface GraphQLRouteOptions {
   readonly batchedOperations: number;
   /** Bytes that may wait for a client that reads slowly. */
   readonly bufferSize: number;
+  /** Milliseconds after which a client that takes nothing of its answer loses its connection. */
+  readonly readTimeout: number;
   readonly csrf: boolean;
   readonly cors: CorsOptions | undefined;
   /** A page for browsers; `undefined` where there is none. */
@@ -250,6 +252,7 @@ class Exchange {
       format: this.#accepted.incremental as IncrementalFormat,
       headers: this.#headers(headers),
       bufferSize: this.#options.bufferSize,
+      readTimeout: this.#options.readTimeout,
       signal: this.#signal,
       formatFailure: (reason) =>
         formatFailure(reason, { requestId: this.#requestId, signal: this.#signal }, this.#options.log),
@@ -262,7 +265,7 @@ class Exchange {
     if (single === undefined && incremental !== undefined && status < 300) {
       writeSinglePart(this.#response, { format: incremental, headers }, textOf(content));
     } else {
-      writeAnswer(this.#response, status, headers, content);
+      writeAnswer(this.#response, status, headers, content, this.#options.readTimeout);
     }
   }
 

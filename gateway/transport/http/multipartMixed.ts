@@ -1,5 +1,7 @@
 import type { ServerResponse } from 'node:http';
+import { setImmediate } from 'node:timers/promises';
 import type { GraphQLFormattedError } from 'graphql';
+import { partsOf } from '../../json/stringifyInSlices.ts';
 import type { IncrementalFormat } from '../../operation/request.ts';
 import type { AnswerHeaders } from './answer.ts';
 import { ClientGone } from './refusal.ts';
@@ -9,6 +11,8 @@ export interface MultipartOptions {
   readonly headers: AnswerHeaders;
   /** Bytes that may wait for a client that reads slowly before the next payloads are asked for. */
   readonly bufferSize: number;
+  /** Milliseconds that they may wait without any of them being taken; then the connection is closed. */
+  readonly readTimeout: number;
   /** Ends the stream: silently when the reason is `ClientGone`, else with a last payload that tells why. */
   readonly signal: AbortSignal;
   /** The error that the client gets when the payloads throw, or when the signal ends them. */
@@ -54,9 +58,14 @@ export async function writeMultipart(
         body.write([JSON.stringify({ hasNext: false })]);
         return;
       }
-      body.write(step.value);
+      const chunk = body.chunkOf(step.value);
+      if (chunk.length > longChunk) await body.sendLong(chunk);
+      else body.send(chunk);
       if (!body.hasEnded && response.writableNeedDrain && response.writableLength > options.bufferSize) {
+        // A reader that takes nothing for that long is gone.
+        response.socket?.setTimeout(options.readTimeout);
         await Promise.race([drained(response), aborted.promise]);
+        response.socket?.setTimeout(0);
       }
     }
     endEarly(iterator);
@@ -89,9 +98,14 @@ class MultipartBody {
     this.#options = options;
   }
 
-  /** Clients take a part when they see the delimiter after it, so that goes into the same write. */
   write(payloads: readonly string[]): void {
-    if (this.hasEnded || payloads.length === 0) return;
+    this.send(this.chunkOf(payloads));
+  }
+
+  /** What these payloads are on the wire. Clients take a part when they see the delimiter after it, so that belongs
+   *  into the same write. */
+  chunkOf(payloads: readonly string[]): string {
+    if (this.hasEnded || payloads.length === 0) return '';
     let chunk = '';
     if (!this.hasBegun) {
       this.hasBegun = true;
@@ -105,10 +119,28 @@ class MultipartBody {
       chunk += `content-type: application/json; charset=utf-8\r\n\r\n${payload}\r\n---${this.hasEnded ? '--' : ''}\r\n`;
       if (this.hasEnded) break;
     }
+    return chunk;
+  }
+
+  send(chunk: string): void {
+    if (chunk === '') return;
     if (this.hasEnded) this.#response.end(chunk);
     else this.#response.write(chunk);
   }
+
+  /** The same in several writes, with others having their turn in between: to encode some megabytes takes a while. */
+  async sendLong(chunk: string): Promise<void> {
+    for (const part of partsOf(chunk)) {
+      if (this.#response.destroyed) return;
+      this.#response.write(part);
+      await setImmediate();
+    }
+    if (this.hasEnded) this.#response.end();
+  }
 }
+
+/** Characters of a chunk that is sent in several writes. */
+const longChunk = 1024 * 1024;
 
 /** Whether a payload says that more follow. Its text ends with that, if it was made here: the last
  *  `"hasNext":…}` can then belong to nothing but the payload itself. */

@@ -38,6 +38,7 @@ export interface HttpServerOptions {
   };
   /** Bytes that may wait for a client that reads slowly. */
   readonly bufferSize: number;
+  readonly readTimeout: number;
   /** Characters of operation texts that are remembered: as checked, as parsed, and as persisted, each. */
   readonly rememberedCharacters: number;
   /** Where `bundleGraphiql` put its files. With it, a browser's GET of the GraphQL route gets
@@ -98,6 +99,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     bodySize: limits.bodySize,
     batchedOperations: limits.batchedOperations,
     bufferSize: options.bufferSize,
+    readTimeout: options.readTimeout,
     csrf: security.csrf,
     cors: security.cors,
     page: options.graphiqlDirectory === undefined ? undefined : browserPage(options.graphiqlDirectory),

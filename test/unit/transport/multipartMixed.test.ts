@@ -33,6 +33,7 @@ const options = {
   format: 'deferSpec=20220824',
   headers: {},
   bufferSize: 100,
+  readTimeout: 1000,
   formatFailure: (reason: unknown) => ({ message: String(reason) }),
 } as const;
 

@@ -116,6 +116,7 @@ export async function startScripted(
     },
     explain: (operation) => Promise.resolve(`QueryPlan for ${operation}`),
     bufferSize: 1_000_000,
+    readTimeout: 1000,
     rememberedCharacters: 1_000_000,
     log: {
       error: (_, message) => logged.push(message),
@@ -132,7 +133,7 @@ export async function startScripted(
       directives: 100,
       deferredFragments: 50,
       recursiveSelections: 2_000,
-      fieldComparisons: 10_000,
+      fieldComparisons: 10_000_000,
       batchedOperations: 0,
       ...limits,
     },
