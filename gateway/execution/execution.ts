@@ -463,7 +463,7 @@ export class Execution {
     for (let index = open.pop(); index !== undefined; index = open.pop()) {
       if (seen.has(index)) continue;
       seen.add(index);
-      for (const key of (steps[index] as FetchStep).shape.keys) lost.add(key);
+      for (const key of (steps[index] as FetchStep).shape.keysAtAnyDepth) lost.add(key);
       open.push(...(this.#wiring.dependents[index] ?? []));
     }
     this.#wiring.lostBy[step.index] = lost;

@@ -34,6 +34,7 @@ export class FetchShape {
   readonly document: OperationDefinitionNode;
   readonly selection: SelectionSetNode;
   readonly #fragments: ReadonlyMap<string, FragmentDefinitionNode>;
+  #keysAtAnyDepth: ReadonlySet<string> | undefined;
 
   constructor(id: number, node: FetchNode) {
     this.id = id;
@@ -73,6 +74,22 @@ export class FetchShape {
       ]),
     ];
     this.merge = createMerge(this.keys);
+  }
+
+  /** Response names at every depth, after the output rewrites. */
+  get keysAtAnyDepth(): ReadonlySet<string> {
+    if (this.#keysAtAnyDepth === undefined) {
+      const keys = new Set(this.keys);
+      const gather = (set: SelectionSetNode): void => {
+        for (const [key, inner] of responseKeys(set)) {
+          keys.add(key);
+          inner.forEach(gather);
+        }
+      };
+      gather(this.selection);
+      this.#keysAtAnyDepth = keys;
+    }
+    return this.#keysAtAnyDepth;
   }
 
   /** A copy of an answer's object as the subgraph sent it, even if later fetches have merged into it. */

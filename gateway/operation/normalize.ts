@@ -331,7 +331,7 @@ function fieldWithout(
   if (field.set === undefined || same.set === undefined) return undefined;
   const around = visibleFields(same.set.selections, nothing);
   const left = subtract(field.set.selections, { all: around, before: around }, isOwn);
-  return left.length === 0 ? undefined : { ...field, set: new SelectionSet(left) };
+  return left.length === 0 ? undefined : { ...field, set: new SelectionSet(left), isSent: isOwn };
 }
 
 function isSameField(one: FieldSelection, other: FieldSelection): boolean {

@@ -62,6 +62,8 @@ export interface FieldSelection {
   /** The field's named type where it is composite, as the surrounding type condition declares it. */
   readonly compositeType: GraphQLCompositeType | undefined;
   readonly set: SelectionSet | undefined;
+  /** In a deferred fragment's own selection: the object is sent with what surrounds the fragment. */
+  readonly isSent?: boolean;
 }
 
 export interface FragmentSelection {
@@ -97,6 +99,8 @@ export interface CollectedField {
   readonly fieldName: string;
   readonly type: GraphQLOutputType;
   readonly set: SelectionSet | undefined;
+  /** The object was sent with an earlier payload. */
+  readonly isSent: boolean;
 }
 
 /** Whether a fragment with this type condition applies to objects of this type. */
@@ -129,6 +133,7 @@ function collectFields(
       fieldName: first.fieldName,
       type: fieldType,
       set: mergeSets(same),
+      isSent: same.every((field) => field.isSent === true),
     });
   }
   return { fields, deferred };

@@ -38,7 +38,7 @@ export class DataWriter {
       const position = write(tree, sink.json(before, 0), isEscapeFree);
       return sink.take(sink.json(after, position));
     } catch (error) {
-      if (error === notOrdinary) return undefined;
+      if (isNotOrdinary(error)) return undefined;
       if (error === sinkIsFull) return 'too large';
       throw error;
     }
@@ -53,8 +53,13 @@ export class DataWriter {
       yield* writer.flush();
       return true;
     } catch (error) {
-      if (error === notOrdinary) return false;
+      if (isNotOrdinary(error)) return false;
       throw error;
     }
   }
+}
+
+/** JSON.stringify, for values of custom scalars, recurses as deep as these are. */
+function isNotOrdinary(error: unknown): boolean {
+  return error === notOrdinary || error instanceof RangeError;
 }

@@ -13,6 +13,7 @@ import {
 import type { ResponsePath } from '../errors.ts';
 import type { ExecutionError } from '../execution/execution.ts';
 import { isPlainObject, type ResponseObject } from '../execution/responseTree.ts';
+import { isNestedDeeper } from '../json/isNestedDeeper.ts';
 import type { CollectedField, DeferredFragment, RuntimeType, SelectionSet } from '../operation/selection.ts';
 import type { SlicedWork } from '../time/inSlices.ts';
 import { answerTooLarge } from './answerParts.ts';
@@ -77,6 +78,9 @@ export function* shapeData(
 /** Two quotes, a colon, a value and a comma or bracket. */
 const shortestField = 5;
 
+/** Most lists and objects within each other in a value of a custom scalar: what writes it recurses. */
+const deepestScalar = 1000;
+
 /** Stands for a null where none is allowed, on its way up. */
 const violation = Symbol('null where the type is non-null');
 
@@ -139,16 +143,18 @@ class Shaper {
 
   *#field(field: CollectedField, type: RuntimeType, object: ResponseObject): SlicedWork<Shaped<unknown>> {
     if (field.fieldName === '__typename') return type.name;
-    if (this.#sentNulls?.has(object, field.internalName)) return null;
+    if (this.#sentNulls?.has(object, field.internalName, this.#path)) return null;
     const given = object[field.internalName];
     const cause = given === undefined ? this.#causeOf?.(this.#path, field.internalName) : undefined;
     if (cause !== undefined) {
       this.errors.push({ kind: 'missing', cause, path: [...this.#path] });
       if (isNonNullType(field.type)) return violation;
     }
-    const value = yield* this.#value(field.type, field.set, given);
+    const value = yield* this.#value(field.type, field.set, given, field.isSent);
+    // An object that the client has already cannot become null any more: the whole fragment fails.
+    if (value === violation && field.isSent) return violation;
     if ((value === null || value === violation) && !isNonNullType(field.type)) {
-      if (field.set !== undefined) this.#sentNulls?.add(object, field.internalName);
+      if (field.set !== undefined) this.#sentNulls?.add(object, field.internalName, this.#path);
       return null;
     }
     if (value === null && isNonNullType(field.type))
@@ -161,10 +167,11 @@ class Shaper {
     type: GraphQLOutputType,
     set: SelectionSet | undefined,
     value: unknown,
+    isSent: boolean,
   ): SlicedWork<Shaped<unknown>> {
     const nullable = isNonNullType(type) ? type.ofType : type;
     if (value === undefined || value === null) return null;
-    if (isListType(nullable)) return yield* this.#list(nullable.ofType, set, value);
+    if (isListType(nullable)) return yield* this.#list(nullable.ofType, set, value, isSent);
     if (isLeafType(nullable)) return this.#leaf(nullable, value);
     return yield* this.#composite(nullable, set, value);
   }
@@ -173,6 +180,7 @@ class Shaper {
     elementType: GraphQLOutputType,
     set: SelectionSet | undefined,
     value: unknown,
+    isSent: boolean,
   ): SlicedWork<Shaped<unknown>> {
     if (!Array.isArray(value)) return this.#invalid('a list');
     const list: unknown[] = [];
@@ -184,19 +192,21 @@ class Shaper {
         this.#untilPause = valuesPerPause;
         yield;
       }
-      let element = this.#sentNulls?.has(value, i) ? null : yield* this.#value(elementType, set, value[i]);
+      const wasNull = this.#sentNulls?.has(value, i, this.#path);
+      let element = wasNull ? null : yield* this.#value(elementType, set, value[i], isSent);
       if (element === null && isNonNullType(elementType))
         element = this.#forbiddenNull('an element of the list');
-      this.#path.pop();
       if (element === violation) {
-        if (isNonNullType(elementType)) {
+        if (isSent || isNonNullType(elementType)) {
+          this.#path.pop();
           // The elements before this one go as well.
           this.deferred.length = mark;
           return violation;
         }
         element = null;
       }
-      if (element === null && set !== undefined) this.#sentNulls?.add(value, i);
+      if (element === null && set !== undefined) this.#sentNulls?.add(value, i, this.#path);
+      this.#path.pop();
       list.push(element);
     }
     return list;
@@ -221,7 +231,11 @@ class Shaper {
     if (isEnumType(type)) {
       return typeof value === 'string' && type.getValue(value) !== undefined ? value : null;
     }
-    if (!isSpecifiedScalarType(type)) return value;
+    if (!isSpecifiedScalarType(type)) {
+      return isNestedDeeper(value, deepestScalar)
+        ? this.#invalid(`a less deeply nested ${type.name}`)
+        : value;
+    }
     try {
       return type.serialize(value);
     } catch {

@@ -65,7 +65,7 @@ const subgraphs = [
     sdl: `
       type Query { weather: String }
       type Product @key(fields: "id") { id: ID! score: Int! note: String related: [Product!] }
-      type Person @key(fields: "id") { id: ID! nick: String }
+      type Person @key(fields: "id") { id: ID! nick: String friend: Product }
     `,
     resolvers: {
       Query: { weather: () => 'fine' },
@@ -385,6 +385,36 @@ describe('a deferred fragment that fails', () => {
     expect(payloads[0]).toEqual({ data: { product: { note: null } }, errors: [masked], hasNext: true });
     expect(mergePayloads(payloads).data).toEqual({
       product: { note: null, reviews: [{ body: 'review of 1' }], again: null },
+    });
+  });
+
+  test('tells the same trouble of one entity at each of its places', async () => {
+    gateway.subgraph('slow').answerWith(() => ({
+      kind: 'json',
+      body: { data: { _entities: [{ friend: { __typename: 'Product', id: '2', score: null } }] } },
+    }));
+    await using answer = await gateway.defer(
+      '{ topReviews { author { id } ... @defer { author { friend { score } } } } }',
+    );
+    const place = (index: number): unknown => ({
+      data: { author: { friend: null } },
+      path: ['topReviews', index],
+      errors: [expect.objectContaining({ path: ['topReviews', index, 'author', 'friend', 'score'] })],
+    });
+    expect((await answer.rest()).at(-1)).toEqual({ incremental: [place(0), place(1)], hasNext: false });
+  });
+
+  test('takes nothing back that the client has: the fragment fails instead', async () => {
+    gateway.subgraph('slow').answerWith(({ query }) => (query.includes('score') ? failed : undefined));
+    await using answer = await gateway.defer(
+      '{ product(id: "1") { related { id } ... @defer { related { score } } } }',
+      { format: 'incrementalSpec=v0.2' },
+    );
+    const payloads = await answer.rest();
+    expect(payloads[0]).toMatchObject({ data: { product: { related: [{ id: '2' }] } } });
+    expect(payloads.at(-1)).toEqual({
+      completed: [{ id: '0', errors: [{ ...masked, path: ['product', 'related', 0, 'score'] }] }],
+      hasNext: false,
     });
   });
 
