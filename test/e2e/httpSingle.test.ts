@@ -138,7 +138,7 @@ describe('the media type of an answer', () => {
 });
 
 describe('a request that cannot be executed', () => {
-  const rows: [string, object, number, unknown][] = [
+  const rows: [string, unknown, number, unknown][] = [
     [
       'a syntax error',
       { query: '{' },
@@ -174,6 +174,12 @@ describe('a request that cannot be executed', () => {
       400,
       [['`variables` in a POST body must be an object if provided.', 'BAD_REQUEST']],
     ],
+    ...[{}, 5, 'query', null].map((body): [string, unknown, number, unknown] => [
+      `${JSON.stringify(body)} as its body`,
+      body,
+      400,
+      [['The request body must be a JSON object with a `query`: {"query": "…"}.', 'BAD_REQUEST']],
+    ]),
     ['a query that is no text', { query: 5 }, 400, [['GraphQL queries must be strings.', 'BAD_REQUEST']]],
     [
       'no query',
@@ -350,12 +356,9 @@ describe('the request body', () => {
     ['{"query":}', 'The request body is not valid JSON: unexpected "}" at position 9 (line 1, column 10).'],
     [
       '{"query":\n"{ greeting }"',
-      'The request body is not valid JSON: unexpected the end of the text at position 24 (line 2, column 15).',
+      'The request body is not valid JSON: unexpected end of the text at position 24 (line 2, column 15).',
     ],
-    [
-      '',
-      'The request body is not valid JSON: unexpected the end of the text at position 0 (line 1, column 1).',
-    ],
+    ['', 'The request body is not valid JSON: unexpected end of the text at position 0 (line 1, column 1).'],
   ])('%j is refused with the place of the mistake', async (body, message) => {
     await using server = await startScripted();
     expect(essence(await exchange(server.url, { headers: json, body }))).toEqual({
@@ -791,7 +794,10 @@ describe('a JSON array of operations', () => {
     await using server = await startScripted();
     expect(essence(await exchange(server.url, { headers: json, body: batch(1) }))).toMatchObject({
       status: 400,
-      body: error('Operation batching disabled.', 'BAD_REQUEST'),
+      body: error(
+        'The request body is a JSON array, and several operations in one request are off (limits.batchedOperations). Send one JSON object.',
+        'BAD_REQUEST',
+      ),
     });
   });
 

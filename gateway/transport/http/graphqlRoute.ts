@@ -134,13 +134,29 @@ class Exchange {
       );
     }
     const body = method === 'POST' ? await this.#readBody() : undefined;
-    if (Array.isArray(body) && this.#accepted.single === undefined) {
+    // Without one, CSRF prevention has the word.
+    if (body !== undefined) this.#checkBody(body);
+    await this.#execute(method, body);
+  }
+
+  /** Throws a `Refusal` for JSON that holds no operation, or several where they are not taken. */
+  #checkBody(body: unknown): void {
+    if (!Array.isArray(body)) {
+      if (isObject(body) && Object.keys(body).length > 0) return;
+      throw new Refusal(400, 'The request body must be a JSON object with a `query`: {"query": "…"}.');
+    }
+    if (this.#options.batchedOperations === 0) {
+      throw new Refusal(
+        400,
+        'The request body is a JSON array, and several operations in one request are off (limits.batchedOperations). Send one JSON object.',
+      );
+    }
+    if (this.#accepted.single === undefined) {
       throw new Refusal(
         406,
         'A JSON array of operations is answered in one piece, which the accept header does not allow. Accept application/json.',
       );
     }
-    await this.#execute(method, body);
   }
 
   /** The answer to what `answer` threw; nothing for a client that is gone. */

@@ -85,6 +85,6 @@ function problemAt(text: string, position: number): JsonProblem {
     position,
     line: text.slice(0, position).split('\n').length,
     column: position - lineStart + 1,
-    found: codePoint === undefined ? 'the end of the text' : JSON.stringify(String.fromCodePoint(codePoint)),
+    found: codePoint === undefined ? 'end of the text' : JSON.stringify(String.fromCodePoint(codePoint)),
   };
 }

@@ -13,7 +13,7 @@ function isJson(text: string): boolean {
 
 describe('the place where a text stops being JSON', () => {
   test.each([
-    ['', 0, 1, 1, 'the end of the text'],
+    ['', 0, 1, 1, 'end of the text'],
     ['{"a":1,}', 7, 1, 8, '"}"'],
     ['{"a":1\n "b":2}', 8, 2, 2, '"\\""'],
     ['[1,\n2,\n]', 7, 3, 1, '"]"'],
