@@ -5,7 +5,7 @@ import { generateFunction, isPlainName } from '../generateFunction.ts';
 export type ResponseObject = Record<string, unknown>;
 
 /** Merges what a fetch brought into the object it was fetched for. Values are taken over by reference.
- *  What is there already is never replaced by null: two subgraphs may answer a shared field, one of them
+ *  What is there already is never replaced, null excepted: two subgraphs may answer a shared field, one of them
  *  with an error. */
 export type Merge = (target: ResponseObject, source: ResponseObject, isObjectType: IsObjectType) => void;
 
@@ -54,33 +54,23 @@ function mergePresent(
   if (key === '__typename') {
     // A subgraph with an @interfaceObject answers with the interface's name: that is no runtime type.
     if (typeof value === 'string' && isObjectType(value)) target[key] = value;
-  } else if (typeof value === 'object' && value !== null) {
-    if (value !== present) mergeValues(target, key, present, value, isObjectType);
-  } else if (value !== null && value !== undefined) {
-    setKey(target, key, value);
+  } else if (typeof value === 'object' && value !== null && value !== present) {
+    mergeValues(present, value, isObjectType);
   }
 }
 
-function mergeValues(
-  target: ResponseObject,
-  key: string,
-  present: unknown,
-  value: object,
-  isObjectType: IsObjectType,
-): void {
-  if (Array.isArray(present) && Array.isArray(value) && present.length === value.length) {
-    for (let i = 0; i < value.length; i++) {
-      const element = value[i];
-      const old = present[i];
-      if (isPlainObject(old) && isPlainObject(element)) {
-        if (old !== element) mergeKeys(old, element, Object.keys(element), isObjectType);
-      } else if (Array.isArray(old) && Array.isArray(element)) {
-        mergeValues(present as unknown as ResponseObject, String(i), old, element, isObjectType);
-      } else if (element !== null && element !== undefined) present[i] = element;
-    }
-  } else if (isPlainObject(present) && isPlainObject(value)) {
+/** Where the two do not agree (lists of different lengths, another kind of value), what was there first stays: it
+ *  may have been sent, and elements of two lists must not be mixed. */
+function mergeValues(present: unknown, value: unknown, isObjectType: IsObjectType): void {
+  if (present === value) return;
+  if (isPlainObject(present) && isPlainObject(value)) {
     mergeKeys(present, value, Object.keys(value), isObjectType);
-  } else setKey(target, key, value);
+  } else if (Array.isArray(present) && Array.isArray(value) && present.length === value.length) {
+    for (let i = 0; i < value.length; i++) {
+      if (present[i] === null) present[i] = value[i];
+      else mergeValues(present[i], value[i], isObjectType);
+    }
+  }
 }
 
 export function isPlainObject(value: unknown): value is ResponseObject {

@@ -62,10 +62,16 @@ export class AnswerErrors {
   *ofFetches(group: number): SlicedWork<GraphQLFormattedError[]> {
     yield* this.read();
     const formatted: GraphQLFormattedError[] = [];
+    // Two subgraphs may fail for one field that they share.
+    const known = new Set<string>();
     for (const [index, { error, path }] of this.#placed.entries()) {
       if (index % errorsPerPause === errorsPerPause - 1) yield;
       if (error.group !== group || this.#told.has(error)) continue;
-      formatted.push(formatExecutionError(error, path, this.#policy));
+      const one = formatExecutionError(error, path, this.#policy);
+      const text = JSON.stringify(one);
+      if (known.has(text)) continue;
+      known.add(text);
+      formatted.push(one);
     }
     return formatted;
   }

@@ -183,8 +183,8 @@ export class IncrementalResponse {
 /** Long lists pause after so many places of a fragment. */
 const placesPerPause = 200;
 
-/** Gives each error to the place that its path leads into, and to the first one where it leads into none. Only
- *  places that have errors are filled. */
+/** Gives each error to the place that its path leads into, or to the first one below its path. What is at none of
+ *  the places is of one that became null before. Only places that have errors are filled. */
 function* assign(
   errors: readonly GraphQLFormattedError[],
   instances: readonly DeferredInstance[],
@@ -195,7 +195,9 @@ function* assign(
   for (const { path } of instances) if (places.add(path) % placesPerPause === 0) yield;
   for (const [number, error] of errors.entries()) {
     if (number % errorsPerPause === errorsPerPause - 1) yield;
-    const index = places.firstOn(error.path ?? []) ?? 0;
+    const path = error.path ?? [];
+    const index = places.firstOn(path) ?? places.firstBelow(path);
+    if (index === undefined) continue;
     const ofPlace = byPlace[index];
     if (ofPlace === undefined) byPlace[index] = [error];
     else ofPlace.push(error);

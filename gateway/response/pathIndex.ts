@@ -2,17 +2,18 @@ import type { ResponsePath } from '../errors.ts';
 
 /** Paths in the order in which they were added, found by what they have in common with another one. */
 export class PathIndex {
-  readonly #root: Node = { first: undefined, below: undefined };
+  readonly #root: Node = { first: undefined, least: undefined, below: undefined };
   #count = 0;
 
   /** Returns how many there are now. */
   add(path: ResponsePath): number {
     let node = this.#root;
+    node.least ??= this.#count;
     for (const part of path) {
       node.below ??= new Map();
       let next = node.below.get(part);
       if (next === undefined) {
-        next = { first: undefined, below: undefined };
+        next = { first: undefined, least: this.#count, below: undefined };
         node.below.set(part, next);
       }
       node = next;
@@ -51,10 +52,19 @@ export class PathIndex {
     }
     return found;
   }
+
+  /** Number of the first one whose path begins with this one. */
+  firstBelow(path: ResponsePath): number | undefined {
+    let node: Node | undefined = this.#root;
+    for (const part of path) node = node?.below?.get(part);
+    return node?.least;
+  }
 }
 
 interface Node {
   /** Number of the first path that ends here. */
   first: number | undefined;
+  /** Number of the first path that leads through here. */
+  least: number | undefined;
   below: Map<string | number, Node> | undefined;
 }

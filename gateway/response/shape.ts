@@ -232,6 +232,8 @@ class Shaper {
       return typeof value === 'string' && type.getValue(value) !== undefined ? value : null;
     }
     if (!isSpecifiedScalarType(type)) {
+      // JSON.parse makes an infinity of a number that is too large.
+      if (typeof value === 'number' && !Number.isFinite(value)) return this.#invalid('a finite number');
       return isNestedDeeper(value, deepestScalar)
         ? this.#invalid(`a less deeply nested ${type.name}`)
         : value;

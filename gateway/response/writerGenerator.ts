@@ -156,7 +156,8 @@ ${makeRoom}
       return `if (${values}.has(${variable})) {\n${string}\n} ${otherwise}`;
     }
     if (!isSpecifiedScalarType(type)) {
-      return `if (${variable} !== null && ${variable} !== undefined) {
+      // JSON.parse makes an infinity of a number that is too large, and JSON.stringify null of that.
+      return `if (${variable} !== null && ${variable} !== undefined && (typeof ${variable} !== 'number' || ${variable} - ${variable} === 0)) {
 p = writeJson(${variable}, p);
 ${makeRoom}
 } ${otherwise}`;
