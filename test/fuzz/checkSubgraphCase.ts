@@ -11,7 +11,8 @@ export interface AnswerContext {
   readonly operation: string;
   /** Fields of fragments that failed are left out. */
   readonly isMerged: boolean;
-  /** Response names for which a subgraph has sent null, or a list with null in it. */
+  /** Response names for which a subgraph has sent null, or a list with null in it; `_entities` and its aliases stand
+   *  for all that an entity has. */
   readonly nullNames: ReadonlySet<string>;
   /** What a subgraph has left out, or sent under another type, is null without an error: where an answer was
    *  changed, nulls say nothing. */
@@ -35,6 +36,7 @@ export function findSubgraphCaseProblem(answer: MergedAnswer, context: AnswerCon
   if (checked.problem !== undefined) return checked.problem;
   if (context.mayBeSilent) return undefined;
   const paths = errors.map((error) => (error as { path?: Path }).path ?? []);
+  if ([...context.nullNames].some((name) => name.startsWith('_e'))) return undefined;
   const unexplained = checked.nulls.find((path) => {
     const name = path.findLast((part) => typeof part === 'string');
     return !(
