@@ -9,6 +9,7 @@ import { createGateway } from '../../gateway/gateway.ts';
 import { compose, federation } from '../fixtures/supergraphs/compose.ts';
 import { threadsNamed } from '../fixtures/supergraphs/threads.ts';
 import { MultipartReader, RawConnection } from '../harness/frames.ts';
+import { Gate } from '../harness/gate.ts';
 import { json, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
 
 const composed = await compose([
@@ -27,64 +28,30 @@ const composed = await compose([
   },
 ]);
 
-/** A client that asks without a pause: what is known, what has to be planned, what is deferred. */
-class BusyClient {
-  readonly #url: string;
-  #isOver = false;
-  readonly #asking: Promise<void>;
+async function ask(url: string, query: string, item: object): Promise<void> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query }),
+  });
+  expect(await response.json()).toEqual({ data: { item } });
+}
 
-  constructor(url: string) {
-    this.#url = url;
-    this.#asking = this.#askOnAndOn();
-    // Looked at when it is stopped.
-    this.#asking.catch(() => {});
+/** Resolves with the payloads, the last of which comes when the stock of `late` is answered. */
+async function defer(url: string): Promise<unknown[]> {
+  await using connection = await RawConnection.open(url);
+  connection.send({
+    headers: { 'content-type': 'application/json', accept: 'multipart/mixed;deferSpec=20220824' },
+    body: JSON.stringify({ query: '{ item { name ... @defer { late: stock } } }' }),
+  });
+  await connection.readHead();
+  const reader = new MultipartReader();
+  const payloads: unknown[] = [];
+  for (let chunk = await connection.readChunk(); chunk !== undefined; chunk = await connection.readChunk()) {
+    payloads.push(...reader.read(chunk));
   }
-
-  /** Rejects with what it found wrong. */
-  async stop(): Promise<void> {
-    this.#isOver = true;
-    await this.#asking;
-  }
-
-  async #askOnAndOn(): Promise<void> {
-    for (let round = 0; !this.#isOver; round++) {
-      await this.#ask('{ item { name stock } }', { name: 'Pan', stock: 5 });
-      await this.#ask(`{ item { s${round}: stock } }`, { [`s${round}`]: 5 });
-      await this.#defer();
-    }
-  }
-
-  async #ask(query: string, item: object): Promise<void> {
-    const response = await fetch(this.#url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ query }),
-    });
-    expect(await response.json()).toEqual({ data: { item } });
-  }
-
-  async #defer(): Promise<void> {
-    await using connection = await RawConnection.open(this.#url);
-    connection.send({
-      headers: { 'content-type': 'application/json', accept: 'multipart/mixed;deferSpec=20220824' },
-      body: JSON.stringify({ query: '{ item { name ... @defer { stock } } }' }),
-    });
-    await connection.readHead();
-    const reader = new MultipartReader();
-    const payloads: unknown[] = [];
-    for (
-      let chunk = await connection.readChunk();
-      chunk !== undefined;
-      chunk = await connection.readChunk()
-    ) {
-      payloads.push(...reader.read(chunk));
-    }
-    reader.assertClosed();
-    expect(payloads).toEqual([
-      { data: { item: { name: 'Pan' } }, hasNext: true },
-      { incremental: [{ path: ['item'], data: { stock: 5 } }], hasNext: false },
-    ]);
-  }
+  reader.assertClosed();
+  return payloads;
 }
 
 /** Threads as objects: each belongs to a planner, and that to a supergraph with all that was made from it. Collects
@@ -97,7 +64,9 @@ test('a hundred switches in a row fail no request and leave nothing behind', asy
   await using items = await startScriptedSubgraph();
   items.otherwise(json({ data: { item: { __typename: 'Item', id: '1', name: 'Pan' } } }));
   await using stock = await startScriptedSubgraph();
-  stock.otherwise(({ request, respond }) => {
+  let gate = new Gate();
+  stock.otherwise(async ({ request, respond }) => {
+    if (request.body.includes('late')) await gate.pass();
     // Entities under the names by which they were asked for, one representation each.
     const names = [...request.body.matchAll(/(\w+): ?_entities|_entities/g)].map(
       ([, name]) => name ?? '_entities',
@@ -135,21 +104,32 @@ test('a hundred switches in a row fail no request and leave nothing behind', asy
   process.on('warning', keepWarning);
   try {
     const { url } = await gateway.start();
-    const switchUnderLoad = async (from: number, to: number): Promise<number> => {
-      const client = new BusyClient(url);
-      for (let number = from; number <= to; number++) {
-        const switched = new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-        await writeFile(`${file}.next`, version(number));
-        await rename(`${file}.next`, file);
-        await switched;
+    /** While it happens: what is known, what has to be planned, and a deferred answer that began before. */
+    const switchTo = async (number: number): Promise<void> => {
+      gate = new Gate();
+      const deferred = defer(url);
+      await gate.arrived();
+      const switched = new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+      await writeFile(`${file}.next`, version(number));
+      await rename(`${file}.next`, file);
+      for (let round = 0; round < 3; round++) {
+        await ask(url, '{ item { name stock } }', { name: 'Pan', stock: 5 });
+        await ask(url, `{ item { s${number}_${round}: stock } }`, { [`s${number}_${round}`]: 5 });
       }
-      await client.stop();
-      return threadObjects();
+      await switched;
+      await ask(url, '{ item { name stock } }', { name: 'Pan', stock: 5 });
+      gate.open();
+      expect(await deferred).toEqual([
+        { data: { item: { name: 'Pan' } }, hasNext: true },
+        { incremental: [{ path: ['item'], data: { late: 5 } }], hasNext: false },
+      ]);
     };
-    const afterTen = await switchUnderLoad(1, 10);
-    expect(await switchUnderLoad(11, 100)).toBe(afterTen);
+    for (let number = 1; number <= 10; number++) await switchTo(number);
+    const afterTen = threadObjects();
+    for (let number = 11; number <= 100; number++) await switchTo(number);
+    expect(threadObjects()).toBe(afterTen);
     expect(await threadsNamed('tributary-plan')).toBe(1);
     expect(warnings).toEqual([]);
   } finally {
