@@ -53,8 +53,17 @@ export class GraphMonolith implements Monolith {
     return this.#ask(this.#nullable, trial);
   }
 
-  async #ask(schema: GraphQLSchema, { source, variables, headers }: Trial): Promise<Answer> {
-    const scope = this.#world.createScope(headers?.[faultsHeader]);
+  /** The data of which no part can come from entities of that subgraph; null goes up to no parent. */
+  async askWithoutSubgraph(trial: Trial, subgraph: string): Promise<Answer['data']> {
+    return (await this.#ask(this.#nullable, trial, subgraph)).data;
+  }
+
+  async #ask(
+    schema: GraphQLSchema,
+    { source, variables, headers }: Trial,
+    lostSubgraph?: string,
+  ): Promise<Answer> {
+    const scope = { ...this.#world.createScope(headers?.[faultsHeader]), lostSubgraph };
     const result = await execute({
       schema,
       document: parse(source),
@@ -92,6 +101,8 @@ export class GraphMonolith implements Monolith {
     args: Readonly<Record<string, unknown>>,
     scope: TrialScope,
   ): unknown {
+    const { lostSubgraph } = scope;
+    if (lostSubgraph !== undefined && this.#world.mayNeed(lostSubgraph, typeName, fieldName)) return null;
     const place = this.#world.placeFor(typeName, node.thing, fieldName);
     if (place === undefined) {
       // What the field requires is asked before it turns out that there is nobody to send it to.

@@ -17,6 +17,8 @@ export interface TrialScope {
   readonly state: unknown;
   /** Messages of what failed where no field of the operation stands: within what a `@requires` selects. */
   readonly hidden: Set<string>;
+  /** Whose entities are left out, with all that may need them. */
+  readonly lostSubgraph?: string | undefined;
 }
 
 type Read = (typeName: string, thing: Thing, field: FieldNode) => unknown;
@@ -175,6 +177,17 @@ export class World {
       .find(({ subgraph }) => !isUnknown(thing, subgraph));
   }
 
+  /** Whether the field may be asked of the subgraph's entities, or anything that it requires. */
+  mayNeed(subgraph: string, typeName: string, fieldName: string): boolean {
+    if (rootTypes.has(typeName)) return false;
+    return this.definitions
+      .answering(typeName, fieldName)
+      .some(
+        ({ subgraph: own, requires, fromContext }) =>
+          own === subgraph || requires !== undefined || fromContext.length > 0,
+      );
+  }
+
   /** A fault stands where null may stand, and where it does not keep others from being found. */
   #mayFail(typeName: string, fieldName: string): boolean {
     return (
@@ -191,6 +204,8 @@ export class World {
 }
 
 const missing = '(missing)';
+
+const rootTypes: ReadonlySet<string> = new Set(['Query', 'Mutation']);
 
 function readGiven(_: string, thing: Thing, node: FieldNode): unknown {
   const name = node.name.value;

@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { CannedAnswer } from '../harness/inlineGateway.ts';
+import { askGateway } from './askGateway.ts';
+import { findLossDifference } from './compareLosses.ts';
+import { graphs } from './graphs/all.ts';
+import { generateTrial } from './graphs/framework/generateTrial.ts';
+import { hash } from './graphs/framework/hash.ts';
+import { type RunningGraph, startGraph } from './graphs/framework/startGraph.ts';
+import { runTrials } from './trials.ts';
+
+// A subgraph that is asked for entities fails as a whole; as in graphs.test.ts, a graph, a first seed and a count
+// can be given to look for more.
+const only = process.env.DIFFERENTIAL_GRAPH;
+const firstSeed = Number(process.env.DIFFERENTIAL_SEED ?? 1);
+const count = Number(process.env.DIFFERENTIAL_COUNT ?? 6);
+const seeds = Array.from({ length: count }, (_, index) => firstSeed + index);
+
+const failures: readonly CannedAnswer[] = [
+  { kind: 'json', status: 500, body: 'Internal error' },
+  { kind: 'json', body: { errors: [{ message: 'All is lost' }] } },
+  { kind: 'json', body: { data: null, errors: [{ message: 'Nothing found', path: ['_entities'] }] } },
+  { kind: 'json', body: 'no answer at all' },
+  { kind: 'reset' },
+];
+
+const cases = graphs
+  .filter(({ name, createState }) => createState === undefined && (only === undefined || name === only))
+  .map((graph) => ({ name: graph.name, graph }));
+
+describe.each(cases)(`over the graph $name, from seed ${firstSeed} on`, ({ graph }) => {
+  let running: RunningGraph;
+  beforeAll(async () => {
+    running = await startGraph(graph);
+  });
+  afterAll(async () => await running[Symbol.asyncDispose]());
+
+  test.each(graph.subgraphs.map(({ name }) => name))(
+    'what %s would have said of entities is null with an error, and all else is as it was',
+    async (subgraph) => {
+      const { gateway, monolith } = running;
+      gateway
+        .subgraph(subgraph)
+        .answerWith(({ query, variables }) =>
+          isForEntities(variables) ? failures[hash(query) % failures.length] : undefined,
+        );
+      const problems = await runTrials(seeds, async (seed) => {
+        const trial = generateTrial(running, seed);
+        const [expected, certain, got] = await Promise.all([
+          monolith.ask(trial),
+          // With more subgraphs it depends on the plan through which of them an entity is reached.
+          graph.subgraphs.length > 2 ? undefined : monolith.askWithoutSubgraph(trial, subgraph),
+          askGateway(gateway.url, trial),
+        ]);
+        const problem = findLossDifference({ expected, certain, got });
+        return (
+          problem &&
+          `graph ${graph.name}, subgraph ${subgraph}, seed ${seed}\n${problem}\n${JSON.stringify(got.errors)}\n${trial.source}\nvariables ${JSON.stringify(trial.variables)}\n`
+        );
+      });
+      gateway.subgraph(subgraph).reset();
+      expect(problems).toEqual([]);
+    },
+    20_000 + 400 * count,
+  );
+});
+
+function isForEntities(variables: Readonly<Record<string, unknown>>): boolean {
+  return Object.keys(variables).some((name) => name.startsWith('representations'));
+}
