@@ -53,7 +53,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
   const preparer = new Preparer({
     cacheSize: config.planning.cacheSize,
     maxSelections: config.limits.recursiveSelections,
-    variables: config.limits,
+    maxVariableValues: config.limits.variableValues,
   });
 
   const supergraphs = createSupergraphHolder({

@@ -30,14 +30,15 @@ import {
 import type { PreparedOperation } from './preparedOperation.ts';
 import { deferMark, isAnsweredByGateway } from './printOperation.ts';
 import { relevantOverrides } from './relevantOverrides.ts';
-import { coerceVariables, conditionVariables, type VariableLimits } from './variables.ts';
+import { coerceVariables, conditionVariables } from './variables.ts';
 
 export interface PrepareOptions {
   /** Plans kept for all supergraphs together, and prepared operations as well. */
   readonly cacheSize: number;
   /** Most selections that an operation may have once its fragments are expanded. */
   readonly maxSelections: number;
-  readonly variables: VariableLimits;
+  /** Most values within the lists and objects of a request's variables. */
+  readonly maxVariableValues: number;
 }
 
 export interface PrepareRequest {
@@ -92,7 +93,7 @@ export class Preparer {
       supergraph.apiSchema,
       template.operation,
       request.variables,
-      this.#options.variables,
+      this.#options.maxVariableValues,
     );
     if (coerced.kind === 'refused') return coerced;
     const variables = coerced.values;

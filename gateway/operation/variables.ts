@@ -13,25 +13,18 @@ export type CoercedVariables =
   | { readonly kind: 'coerced'; readonly values: Readonly<Record<string, unknown>> }
   | { readonly kind: 'refused'; readonly errors: readonly GraphQLError[] };
 
-/** What the client's variables may have at most, all together. The names are those of the configuration's `limits`. */
-export interface VariableLimits {
-  /** Lists, objects and what they hold. */
-  readonly variableValues: number;
-  /** Lists and objects within each other. */
-  readonly depth: number;
-}
-
 /** Checks the client's variables against the operation's definitions and fills in defaults.
- *  Errors: `OPERATION_TOO_COMPLEX` past the limits. */
+ *  Errors: `OPERATION_TOO_COMPLEX` where their lists and objects hold more than `maxValues` values. They nest no
+ *  deeper than a limit that was checked before. */
 export function coerceVariables(
   schema: GraphQLSchema,
   operation: OperationDefinitionNode,
   given: Readonly<Record<string, unknown>>,
-  limits: VariableLimits,
+  maxValues: number,
 ): CoercedVariables {
   const definitions = operation.variableDefinitions ?? [];
   if (definitions.length === 0) return { kind: 'coerced', values: none };
-  checkSize(given, limits);
+  checkSize(given, maxValues);
   // Object.prototype's members are no variables: a copy without it keeps `toString` from being one.
   const own = Object.assign(Object.create(null) as Record<string, unknown>, given);
   const result = getVariableValues(schema, definitions, own, { maxErrors: 0 });
@@ -44,37 +37,23 @@ export function coerceVariables(
   };
 }
 
-function checkSize(variables: Readonly<Record<string, unknown>>, limits: VariableLimits): void {
+function checkSize(variables: Readonly<Record<string, unknown>>, allowed: number): void {
   let values = 0;
-  let level: unknown[] = Object.values(variables);
-  for (let depth = 1; level.length > 0; depth++) {
-    const below: unknown[] = [];
-    for (const value of level) {
-      if (typeof value !== 'object' || value === null) continue;
-      if (depth > limits.depth)
-        throw tooLarge('depth', depth, limits.depth, 'are nested {value} levels deep');
-      const held: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
-      values += held.length;
-      if (values > limits.variableValues) {
-        throw tooLarge('variableValues', values, limits.variableValues, 'hold at least {value} values');
-      }
-      for (const element of held) below.push(element);
+  const open: unknown[] = Object.values(variables);
+  while (open.length > 0) {
+    const value = open.pop();
+    if (typeof value !== 'object' || value === null) continue;
+    const held: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
+    values += held.length;
+    if (values > allowed) {
+      throw new GatewayError(
+        'OPERATION_TOO_COMPLEX',
+        `The variables hold at least ${values} values; at most ${allowed} are allowed (limits.variableValues).`,
+        { extensions: { limit: 'variableValues', value: values, allowed } },
+      );
     }
-    level = below;
+    for (const element of held) open.push(element);
   }
-}
-
-function tooLarge(
-  limit: keyof VariableLimits,
-  value: number,
-  allowed: number,
-  description: string,
-): GatewayError {
-  return new GatewayError(
-    'OPERATION_TOO_COMPLEX',
-    `The variables ${description.replace('{value}', String(value))}; at most ${allowed} are allowed (limits.${limit}).`,
-    { extensions: { limit, value, allowed } },
-  );
 }
 
 /** A copy in which no string is long. */

@@ -34,7 +34,7 @@ export function inSlices<Result>(
   job.step();
   // Most work ends here, without a look at the clock.
   if (!job.isEnded) {
-    if (waiting.length === 0) run(job);
+    if (waiting.length === 0 && !isTurnUsedUp()) run(job);
     if (!job.isEnded) waiting.push(job);
   }
   return () => {
@@ -67,20 +67,27 @@ const waiting: Job[] = [];
 let turnEndsAt = 0;
 let isTurnOpen = false;
 
-/** Goes on with a job as long as this turn has time. */
+/** Goes on with a job as long as this turn has time, and at least to its next pause. */
 function run(job: Job): void {
   if (!isTurnOpen) {
     isTurnOpen = true;
     turnEndsAt = performance.now() + turnMs;
     setImmediate(nextTurn);
   }
-  while (!job.isEnded && performance.now() < turnEndsAt) job.step();
+  do job.step();
+  while (!job.isEnded && performance.now() < turnEndsAt);
+}
+
+function isTurnUsedUp(): boolean {
+  return isTurnOpen && performance.now() >= turnEndsAt;
 }
 
 function nextTurn(): void {
   isTurnOpen = false;
-  while (waiting.length > 0 && !(isTurnOpen && performance.now() >= turnEndsAt)) {
+  while (waiting.length > 0 && !isTurnUsedUp()) {
     const job = waiting.shift() as Job;
+    // Ended from outside.
+    if (job.isEnded) continue;
     try {
       run(job);
     } finally {

@@ -52,7 +52,7 @@ export function localPipeline({ planner, sdl, apiSchema, subgraphs }: LocalPipel
     preparer: new Preparer({
       cacheSize: 100,
       maxSelections: 10_000,
-      variables: { variableValues: 10_000, depth: 100 },
+      maxVariableValues: 10_000,
     }),
     client,
     entityRequests: new EntityRequests(client, { acrossRequests: false, maxBatchSize: 100 }),

@@ -34,7 +34,7 @@ export function normalize(
   const [problem] = validate(schema, document);
   if (problem !== undefined) throw problem;
   const operation = getOperationAST(document) as OperationDefinitionNode;
-  const coerced = coerceVariables(schema, operation, variables, { variableValues: 1000, depth: 100 });
+  const coerced = coerceVariables(schema, operation, variables, 1000);
   if (coerced.kind === 'refused') throw coerced.errors[0];
   const names = new Set(
     Object.values(schema.getTypeMap()).flatMap((type) =>

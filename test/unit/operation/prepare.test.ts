@@ -32,8 +32,7 @@ async function load(priceLabel: string): Promise<{ supergraph: Supergraph; asked
   return { supergraph: { ...supergraph, planner: { ...supergraph.planner, plan } }, asked };
 }
 
-const newPreparer = () =>
-  new Preparer({ cacheSize: 100, maxSelections: 1_000, variables: { variableValues: 1000, depth: 100 } });
+const newPreparer = () => new Preparer({ cacheSize: 100, maxSelections: 1_000, maxVariableValues: 1000 });
 
 async function prepare(
   preparer: Preparer,

@@ -21,7 +21,7 @@ function supergraph(id: string, planner: PlannerDouble = oneSubgraphPlanner('onl
 
 const never = new AbortController().signal;
 const preparer = (cacheSize = 100) =>
-  new Preparer({ cacheSize, maxSelections: 1_000, variables: { variableValues: 1000, depth: 100 } });
+  new Preparer({ cacheSize, maxSelections: 1_000, maxVariableValues: 1000 });
 
 function request(text: string, incremental = false) {
   return {
