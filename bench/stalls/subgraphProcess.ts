@@ -35,8 +35,6 @@ const server = createServer((request, response) => {
         });
       }
       answer = Buffer.from(JSON.stringify(errors.length === 0 ? { data } : { data, errors }));
-    } else if (stallCase.warm !== undefined && body.includes('warm')) {
-      answer = Buffer.from('{"data":{"items":[]}}');
     }
     response.writeHead(200, { 'content-type': 'application/json', 'content-length': answer.length });
     response.end(answer);
