@@ -64,13 +64,14 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
 
   function planWithInputs(request: PlanRequest): QueryPlan {
     const plan = ordinary.plan(request);
-    if (separated === undefined || ordinary.inputs.findMissing(plan) === undefined) return plan;
+    if (separated === undefined && !request.defer) return plan;
+    const wrong = ordinary.inputs.findMissing(plan);
+    if (wrong === undefined) return plan;
+    if (separated === undefined) throw withoutInputs(wrong);
     const { plan: planCarefully, inputs } = careful(separated);
     const second = planCarefully(request);
     const missing = inputs.findMissing(second);
-    if (missing !== undefined) {
-      throw new Error(`The planner would ask for ${missing} without what its @requires needs.`);
-    }
+    if (missing !== undefined) throw withoutInputs(missing);
     return withRealNames(second, separated.realNames);
   }
 
@@ -81,6 +82,10 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
   function isObject(name: string): boolean {
     return original.schema.type(name)?.kind === 'ObjectType';
   }
+}
+
+function withoutInputs(coordinate: string): Error {
+  return new Error(`The planner would ask for ${coordinate} where it cannot be had, or without its inputs.`);
 }
 
 /** Plans as the package makes them. */
