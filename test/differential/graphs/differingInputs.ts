@@ -54,6 +54,7 @@ export const differingInputs: Graph = {
     'Car.mood': () => 'LOUD',
     'Car.payload': ({ id }, { any }) => ({ id, any: any ?? null }),
   },
+  hiddenWords: ['AGE', 'extra', 'own', 'other'],
   argumentValues: {
     any: [1, 'text', [1, [2]], { a: { b: null } }, true],
   },

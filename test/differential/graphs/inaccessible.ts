@@ -75,5 +75,6 @@ export const inaccessible: Graph = {
     'Worker.grade': ({ code }) => ({ label: `grade of ${code}` }),
     'Worker.lamp': ({ code }) => inaccessible.things.Lamp?.[Number(code.slice(1)) - 1],
   },
+  hiddenWords: ['code', 'salary', 'secrets', 'Secret', 'TOP', 'Hidden', 'grade', 'salt', 'hidden'],
   argumentValues: { limit: [0, 1, 2, 3], 'Worker.bonus(bands': [1, 2] },
 };

@@ -42,6 +42,8 @@ export interface Graph {
   readonly isUnknown?: (thing: Thing, subgraph: string) => boolean;
   /** Values for generated arguments, see `argumentValues.ts`. */
   readonly argumentValues?: Readonly<Record<string, readonly unknown[]>>;
+  /** Words that the type system which clients see must not have: what is inaccessible, or not in all subgraphs. */
+  readonly hiddenWords?: readonly string[];
   /** For graphs with mutations: fresh for every operation, and shared by its root fields. */
   readonly createState?: () => unknown;
 }

@@ -15,7 +15,7 @@ export interface RunningGraph extends AsyncDisposable {
 }
 
 /** The graph's subgraphs with a gateway before them, and its monolith. The type system of the monolith is the
- *  one that the gateway declares; a fixture has it to read. */
+ *  one that the gateway declares. */
 export async function startGraph(graph: Graph, config: Partial<GatewayOptions> = {}): Promise<RunningGraph> {
   const world = new World(graph);
   const gateway = await startInlineGateway({
