@@ -23,9 +23,9 @@ export function breakJson(random: Random, right: string): string {
   let isWhole = true;
   for (let left = random.integer(1, 3); left > 0; left--) {
     if (random.chance(0.2)) breakErrors(random, root.answer);
-    else if (random.chance(0.15)) {
-      // Two changes of its length could be another order.
-      if (isWhole) breakEntities(random, root.answer);
+    else if (isWhole && fixed.size > 0 && random.chance(0.4)) {
+      // Once: two changes of its length could be another order.
+      breakEntities(random, root.answer);
       isWhole = false;
     } else
       breakPlace(random, random.pick([{ container: root, key: 'answer' }, ...placesIn(root.answer)]), fixed);
@@ -74,18 +74,10 @@ function breakEntities(random: Random, answer: unknown): void {
   const list = random.pick(lists);
   const data = (answer as { data: Container }).data;
   const key = Object.keys(data).find((name) => data[name] === list) as string;
-  const wrong = [
-    list.slice(1),
-    [...list, null],
-    [...list, list[0]],
-    [],
-    {},
-    null,
-    'x',
-    [list],
-    list.map(() => null),
-  ];
-  data[key] = random.pick(wrong);
+  const wrong = [[...list, null], [...list, list[0]], [], {}, null, 'x', [list], list.map(() => null)];
+  // Those that a careless gateway would give to the wrong places, most of all.
+  const shifted = [list.slice(1), [list[0], ...list], [null, ...list]];
+  data[key] = random.pick(random.chance(0.5) ? shifted : wrong);
 }
 
 function entityLists(answer: unknown): unknown[][] {

@@ -52,6 +52,10 @@ export function clientBody(random: Random): Buffer {
 
 type Maker = (random: Random) => Draft;
 
+const brackets: readonly (readonly [string, string])[] = [
+  ['[', ']'],
+  ['{"inner":', '}'],
+];
 const gzipBomb = gzipSync(Buffer.alloc(40_000_000, 0x20));
 const brotliBomb = brotliCompressSync(Buffer.alloc(4_000_000, 0x20));
 
@@ -128,6 +132,16 @@ const operationMakers: readonly Maker[] = [
     const { query, variables } = random.pick(rightOperations);
     const text = `{"query":${JSON.stringify(query)},"variables":${oddVariables(random, variables)}}`;
     return post(random, 'wrong variables', text);
+  },
+  function deepVariables(random) {
+    const { query, variables } = random.pick(rightOperations);
+    const levels = random.pick([50, 99, 101, 3_000, 100_000]);
+    const [open, close] = random.pick(brackets);
+    const deep = `${open.repeat(levels)}null${close.repeat(levels)}`;
+    const parts = [...new Set([...Object.keys(variables), 'any', 'filter'])].map(
+      (name) => `"${name}":${deep}`,
+    );
+    return post(random, 'deep variables', `{"query":${JSON.stringify(query)},"variables":{${parts.join()}}}`);
   },
   function oddMembers(random) {
     const { query, variables } = random.pick(rightOperations);

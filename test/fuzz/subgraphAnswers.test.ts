@@ -8,13 +8,14 @@ import {
 } from 'graphql';
 import { runTrials } from '../differential/trials.ts';
 import { exchange, type MergedAnswer, MultipartReader, mergePayloads } from '../harness/frames.ts';
+import { Gate } from '../harness/gate.ts';
 import { sendBroken } from './breakBytes.ts';
 import { breakJson } from './breakJson.ts';
 import { type BrokenSubgraphs, operations, startBrokenSubgraphs } from './brokenSubgraphs.ts';
 import { findSubgraphCaseProblem } from './checkSubgraphCase.ts';
 import { chooseSeeds, randomOf } from './seeds.ts';
 
-const seeds = chooseSeeds(150);
+const seeds = chooseSeeds(300);
 
 /** What the subgraphs sent in a case, for the report and for what it explains. */
 interface CaseLog {
@@ -23,6 +24,8 @@ interface CaseLog {
   isJsonBroken: boolean;
   /** Bytes were changed: an id may have become another. */
   isDamaged: boolean;
+  /** The case's requests go on together, so that they share what they ask for next. */
+  readonly start: Gate;
 }
 const logs = new Map<string, CaseLog>();
 
@@ -36,6 +39,7 @@ beforeAll(async () => {
       return;
     }
     const { body } = call.request;
+    if (!body.includes('representations')) await log.start.pass();
     // By the body, since nobody knows in which order calls come.
     const random = randomOf(
       Number(caseName),
@@ -71,7 +75,14 @@ test(
       async (seed) => {
         const random = randomOf(seed);
         const operation = random.pick(operations);
-        const log: CaseLog = { calls: [], nullNames: new Set(), isJsonBroken: false, isDamaged: false };
+        const log: CaseLog = {
+          calls: [],
+          nullNames: new Set(),
+          isJsonBroken: false,
+          isDamaged: false,
+          start: new Gate(),
+        };
+        void log.start.arrived(3).then(() => log.start.open());
         logs.set(String(seed), log);
         // At one moment, with equal forwarded headers: these share calls and entities.
         const ids = ['x', 'y', 'z'].map((letter) => `${letter}~${seed}`);
