@@ -40,6 +40,34 @@ export type LossReason =
 /** Room for the objects of one plan at a time. */
 const maxYoungGenerationSizeMb = 48;
 
+/** V8 ends a thread at the limit of its heap only if it comes there by small steps. An allocation that is too large
+ *  for what is left (a `Map` that grows, say) ends the whole process. So V8's limit is this many times ours, and ours
+ *  is watched from outside; what may be garbage has half of the room between the two. */
+const headroom = 2;
+const watchIntervalMs = 25;
+
+/** Calls once when the thread's heap is larger. Returns what ends the watch. */
+function watchHeap(worker: Worker, maxBytes: number, onExceeded: () => void): () => void {
+  let isAsking = false;
+  const timer = setInterval(() => {
+    if (isAsking) return;
+    isAsking = true;
+    worker.getHeapStatistics().then(
+      (heap) => {
+        isAsking = false;
+        if (heap.used_heap_size + heap.external_memory <= maxBytes) return;
+        clearInterval(timer);
+        onExceeded();
+      },
+      // It is not there yet, or not any more.
+      () => {
+        isAsking = false;
+      },
+    );
+  }, watchIntervalMs).unref();
+  return () => clearInterval(timer);
+}
+
 /** Starts a thread that holds the planner of one supergraph; resolves when it is ready to plan.
  *  Errors: an `Error` with the loader's message; the signal's reason when it was aborted before. The thread
  *  is gone in both cases. While it has nothing to do it keeps no process alive. */
@@ -54,17 +82,24 @@ export function startPlannerThread(
       name: threadName,
       workerData: data satisfies PlannerThreadData,
       resourceLimits: {
-        maxOldGenerationSizeMb: Math.ceil(memoryBytes / 1024 ** 2),
+        maxOldGenerationSizeMb: Math.ceil((memoryBytes * headroom) / 1024 ** 2),
         // The process's own flag, meant for fifty requests at once, would give this thread as much again.
         maxYoungGenerationSizeMb,
       },
     });
+    const watch = (): (() => void) =>
+      watchHeap(worker, memoryBytes * (1 + headroom) * 0.5, () => {
+        lost ??= { kind: 'memory' };
+        void end();
+      });
+    const endLoadWatch = watch();
     let lost: LossReason | undefined;
     let crash: unknown;
     let finishPlan: ((outcome: PlanOutcome) => void) | undefined;
 
     const exited = new Promise<void>((gone) => {
       worker.once('exit', () => {
+        endLoadWatch();
         lost ??= crash === undefined ? { kind: 'ended' } : lossByCrash(crash);
         finishPlan?.({ kind: 'lost', reason: lost });
         signal?.removeEventListener('abort', abandon);
@@ -87,6 +122,7 @@ export function startPlannerThread(
     worker.on('message', (message: FromPlanner) => {
       switch (message.kind) {
         case 'ready':
+          endLoadWatch();
           signal?.removeEventListener('abort', abandon);
           worker.unref();
           resolve({
@@ -120,8 +156,10 @@ export function startPlannerThread(
           lost = { kind: 'time' };
           void end();
         }, timeoutMs);
+        const endWatch = watch();
         finishPlan = (outcome) => {
           clearTimeout(timer);
+          endWatch();
           finishPlan = undefined;
           worker.unref();
           settle(outcome);
