@@ -100,14 +100,14 @@ export class Pipeline {
     try {
       await complete.promise;
       const { errorPolicy, answerSize } = this.#options;
-      const outcome = await new Promise<ExecutionOutcome>((resolve, rejectOutcome) => {
-        reject = rejectOutcome;
-        stop = inSlices(
-          singleResponse(operation, execution, errorPolicy, answerSize),
-          resolve,
-          rejectOutcome,
-        );
-      });
+      const made = singleResponse(operation, execution, errorPolicy, answerSize);
+      const outcome =
+        'kind' in made
+          ? made
+          : await new Promise<ExecutionOutcome>((resolve, rejectOutcome) => {
+              reject = rejectOutcome;
+              stop = inSlices(made, resolve, rejectOutcome);
+            });
       execution.release();
       return outcome;
     } finally {

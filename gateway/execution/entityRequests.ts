@@ -297,6 +297,11 @@ class RepresentationBatch {
   }
 
   settle(fused: FusedShape, response: SubgraphResponse, done: () => void): void {
+    if (response.errors === undefined) {
+      const results = this.#resultsWith(fused, response, { general: [], byFetch: [] });
+      settleAll(this.#requests, (r, n) => results[r]?.[n] as FetchResult, done);
+      return;
+    }
     inSlices(
       this.#results(fused, response),
       (results) => settleAll(this.#requests, (r, n) => results[r]?.[n] as FetchResult, done),
@@ -307,10 +312,13 @@ class RepresentationBatch {
     );
   }
 
-  /** All results are made before the first is handed over: its receiver writes into the objects. */
   *#results(fused: FusedShape, response: SubgraphResponse): SlicedWork<readonly FetchResult[][]> {
+    return this.#resultsWith(fused, response, yield* groupErrors(fused, response.errors ?? []));
+  }
+
+  /** All results are made before the first is handed over: its receiver writes into the objects. */
+  #resultsWith(fused: FusedShape, response: SubgraphResponse, errors: GroupedErrors): FetchResult[][] {
     const data: ResponseObject = isPlainObject(response.data) ? response.data : {};
-    const errors = yield* groupErrors(fused, response.errors ?? []);
     const taken = new Set<unknown>();
     return this.#requests.map((request, r) =>
       request.calls.map((call, n) => {
@@ -332,8 +340,8 @@ class RepresentationBatch {
     taken: Set<unknown>,
   ): FetchResult {
     const { shape } = call;
-    const own = errors.byFetch[n] as readonly FetchError[];
-    const all = [...errors.general, ...own];
+    const own = errors.byFetch[n];
+    const all = own === undefined ? errors.general : [...errors.general, ...own];
     if (!Array.isArray(entities) || entities.length !== expected) {
       if (all.length === 0 || Array.isArray(entities)) {
         return toFailure(
@@ -378,6 +386,11 @@ function settleAll(
   resultOf: (request: number, call: number) => FetchResult,
   done: () => void,
 ): void {
+  const only = requests.length === 1 ? requests[0] : undefined;
+  if (only !== undefined && only.calls.length === 1 && !only.isCancelled) {
+    only.calls[0]?.settle(resultOf(0, 0), done);
+    return;
+  }
   const open = requests.map((request) => (request.isCancelled ? [] : request.calls));
   const doneOne = afterAll(
     open.reduce((count, calls) => count + calls.length, 0),

@@ -391,7 +391,19 @@ export class Execution {
     done: (result: Result | undefined) => void,
     fail: (fault: unknown) => void,
   ): void {
-    inSlices(this.#untilEnd(work), done, fail);
+    if (this.#isEnded) {
+      done(undefined);
+      return;
+    }
+    let first: IteratorResult<void, Result>;
+    try {
+      first = work.next();
+    } catch (fault) {
+      fail(fault);
+      return;
+    }
+    if (first.done === true) done(first.value);
+    else inSlices(this.#untilEnd(work), done, fail);
   }
 
   *#untilEnd<Result>(work: SlicedWork<Result>): SlicedWork<Result | undefined> {

@@ -14,19 +14,35 @@ import { shapeData } from './shape.ts';
 /** Of more errors than this, only so many are handed on as objects. */
 const mostErrors = 1000;
 
-/** The whole answer of an operation whose execution has ended. What would have more than `maxBytes` is no answer,
- *  but an error that says so. */
-export function* singleResponse(
+/** The whole answer of an operation whose execution has ended, or the work that makes it. What would have more than
+ *  `maxBytes` is no answer, but an error that says so. */
+export function singleResponse(
   operation: PreparedOperation,
   execution: Execution,
   policy: ErrorPolicy,
   maxBytes: number,
+): SingleOutcome | SlicedWork<SingleOutcome> {
+  const { errors, tree, isEscapeFree } = execution;
+  const bytes =
+    errors.length === 0 ? writerOf(operation).write(tree, isEscapeFree, beforeData, afterData) : undefined;
+  return Buffer.isBuffer(bytes)
+    ? ordinaryOutcome(bytes)
+    : slicedResponse(operation, execution, policy, maxBytes, bytes === 'too large');
+}
+
+function* slicedResponse(
+  operation: PreparedOperation,
+  execution: Execution,
+  policy: ErrorPolicy,
+  maxBytes: number,
+  isLarge: boolean,
 ): SlicedWork<SingleOutcome> {
   try {
-    if (execution.errors.length === 0) {
-      const written = yield* writeOrdinary(operation, execution, maxBytes);
-      if (written !== undefined) {
-        return { kind: 'single', data: written, errors: undefined, extensions: undefined };
+    if (isLarge) {
+      const parts = new AnswerParts(maxBytes);
+      const { tree, isEscapeFree } = execution;
+      if (yield* writerOf(operation).writeParts(tree, isEscapeFree, parts)) {
+        return ordinaryOutcome(parts.buffers);
       }
     }
     const { root, rootType, supergraph } = operation;
@@ -74,18 +90,8 @@ export function* shapedOutcome(
   };
 }
 
-/** Written by generated code; `undefined` where the answer is not ordinary. */
-function* writeOrdinary(
-  operation: PreparedOperation,
-  { tree, isEscapeFree }: Execution,
-  maxBytes: number,
-): SlicedWork<ResponseText | undefined> {
-  const writer = writerOf(operation);
-  const bytes = writer.write(tree, isEscapeFree, beforeData, afterData);
-  if (bytes !== 'too large') return bytes === undefined ? undefined : new ResponseText(bytes);
-  const parts = new AnswerParts(maxBytes);
-  const isWritten = yield* writer.writeParts(tree, isEscapeFree, parts);
-  return isWritten ? new ResponseText(parts.buffers) : undefined;
+function ordinaryOutcome(content: Buffer | readonly Buffer[]): SingleOutcome {
+  return { kind: 'single', data: new ResponseText(content), errors: undefined, extensions: undefined };
 }
 
 function* partsOf(

@@ -81,7 +81,7 @@ export class SubgraphAnswer {
     if (data !== undefined && data !== null && !isObject(data)) {
       return new AnswerProblem('`data` is neither an object nor null');
     }
-    const errors = yield* readErrors(json.errors);
+    const errors = json.errors === undefined ? undefined : yield* readErrors(json.errors);
     if (errors instanceof Error) return errors;
     if (data === undefined && errors === undefined) {
       return new AnswerProblem('the answer has neither `data` nor `errors`');
@@ -124,7 +124,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 function* readErrors(errors: unknown): SlicedWork<readonly SubgraphErrorEntry[] | undefined | Error> {
-  if (errors === undefined || errors === null) return undefined;
+  if (errors === null) return undefined;
   if (!Array.isArray(errors)) return new AnswerProblem('`errors` is no list');
   const entries: SubgraphErrorEntry[] = [];
   for (const error of errors) {

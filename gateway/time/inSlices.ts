@@ -15,6 +15,28 @@ export function inSlices<Result>(
   done: (result: Result) => void,
   fail: (fault: unknown) => void,
 ): () => void {
+  let first: IteratorResult<void, Result>;
+  try {
+    first = work.next();
+  } catch (fault) {
+    fail(fault);
+    return nothing;
+  }
+  // Mostly all ends here, without anything made and without a look at the clock.
+  if (first.done === true) {
+    done(first.value);
+    return nothing;
+  }
+  return goOn(work, done, fail);
+}
+
+function nothing(): void {}
+
+function goOn<Result>(
+  work: SlicedWork<Result>,
+  done: (result: Result) => void,
+  fail: (fault: unknown) => void,
+): () => void {
   const job: Job = {
     step() {
       let step: IteratorResult<void, Result>;
@@ -31,12 +53,8 @@ export function inSlices<Result>(
     },
     isEnded: false,
   };
-  job.step();
-  // Most work ends here, without a look at the clock.
-  if (!job.isEnded) {
-    if (waiting.length === 0 && !isTurnUsedUp()) run(job);
-    if (!job.isEnded) waiting.push(job);
-  }
+  if (waiting.length === 0 && !isTurnUsedUp()) run(job);
+  if (!job.isEnded) waiting.push(job);
   return () => {
     job.isEnded = true;
   };
