@@ -205,7 +205,9 @@ export class Execution {
     context: { readonly key: string; readonly variables: Record<string, unknown> } | undefined,
   ): SlicedWork<Promise<unknown> | undefined> {
     const { shape } = step;
-    const representation = step.representation as NonNullable<FetchStep['representation']>;
+    const representation = (step.representation as NonNullable<FetchStep['representation']>).after(
+      this.errors,
+    );
     const slots = this.#entities.slotsFor(
       shape,
       context === undefined ? representation.key : `${representation.key}${context.key}`,

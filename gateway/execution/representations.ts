@@ -13,6 +13,9 @@ export class RepresentationReader {
   readonly #conditions: TypeConditions;
   readonly #assumedType: string | undefined;
   readonly #byType = new Map<string, TypeRepresentation | undefined>();
+  /** Keys in the response tree. */
+  readonly #optional: readonly string[];
+  #strict: RepresentationReader | undefined;
 
   constructor(
     requires: readonly RequiresSelection[],
@@ -24,6 +27,21 @@ export class RepresentationReader {
     this.#inputRewrites = inputRewrites;
     this.#conditions = conditions;
     this.#assumedType = onlyType(requires, conditions);
+    this.#optional = optionalKeys(requires);
+  }
+
+  /** The reader for an answer with these failures: an input that failed is not one that an object does not have. */
+  after(failures: readonly { readonly missing: ReadonlySet<string> | undefined }[]): RepresentationReader {
+    const isAffected =
+      this.#optional.length > 0 &&
+      failures.some(({ missing }) => this.#optional.some((key) => missing?.has(key)));
+    if (!isAffected) return this;
+    this.#strict ??= new RepresentationReader(
+      withoutOptional(this.#requires),
+      this.#inputRewrites,
+      this.#conditions,
+    );
+    return this.#strict;
   }
 
   /** How objects of this object's type are represented; `undefined` where the fetch does not concern them. */
@@ -167,6 +185,7 @@ class NestedRepresentation implements TypeRepresentation {
       }
       const key = selection.alias ?? selection.name;
       const value = key === '__typename' ? (object.__typename ?? typename) : object[key];
+      if (value === undefined && selection.isOptional) continue;
       if (value === undefined) return false;
       const read = selection.selections === undefined ? value : this.#read(value, selection.selections);
       if (read === undefined) return false;
@@ -201,7 +220,7 @@ function flatFields(selections: readonly RequiresSelection[]): Map<string, strin
       continue;
     }
     const key = selection.alias ?? selection.name;
-    if (selection.selections !== undefined || !isPlainName(key)) return undefined;
+    if (selection.selections !== undefined || selection.isOptional || !isPlainName(key)) return undefined;
     if (key !== '__typename') names.set(key, selection.name);
   }
   return names;
@@ -214,4 +233,19 @@ function onlyType(requires: readonly RequiresSelection[], conditions: TypeCondit
   );
   const [only] = names;
   return names.size === 1 && only !== undefined && conditions.isObjectType(only) ? only : undefined;
+}
+
+function optionalKeys(requires: readonly RequiresSelection[]): string[] {
+  return requires.flatMap((selection) => {
+    if (selection.kind === 'InlineFragment') return optionalKeys(selection.selections);
+    return selection.isOptional ? [selection.alias ?? selection.name] : [];
+  });
+}
+
+function withoutOptional(requires: readonly RequiresSelection[]): RequiresSelection[] {
+  return requires.map((selection) =>
+    selection.kind === 'InlineFragment'
+      ? { ...selection, selections: withoutOptional(selection.selections) }
+      : { ...selection, isOptional: false },
+  );
 }

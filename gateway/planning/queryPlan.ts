@@ -43,6 +43,8 @@ export interface RequiresField {
   readonly name: string;
   /** The key in the response tree, where it is another one. */
   readonly alias?: string;
+  /** Left out of the representation of an object that does not have it; all others have to be there. */
+  readonly isOptional?: boolean;
   readonly selections?: readonly RequiresSelection[];
 }
 

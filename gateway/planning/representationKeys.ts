@@ -10,13 +10,19 @@ import {
   subgraphNamesOf,
 } from './supergraphDocument.ts';
 
-/** Sees to it that every representation has a key. With `@interfaceObject` the planner may ask for the key of one
- *  type and for an input of all of them (`... on Film { id } ... on Media { title }`): an object of another type would
- *  go out with the input alone, and come back as an error. The input moves to the types that have a key. */
+/** Sees to it that every representation has a key and no input is wanted in vain. With `@interfaceObject` the planner
+ *  mixes up which types need which inputs:
+ *
+ *  - It may ask for the key of one type and for an input of all of them (`... on Film { id } ... on Media { title }`):
+ *    an object of another type would go out with the input alone, and come back as an error. The input moves to the
+ *    types that have a key.
+ *  - It may ask for an input of all types that was only fetched for one of them (`... on Film { id }
+ *    ... on Media { id title }`): an object of another type would not be sent at all. The input becomes optional. */
 export class RepresentationKeys {
   readonly #types: ReadonlyMap<string, CompositeDefinition>;
   /** By `subgraph Type`. */
   readonly #keys = new Map<string, SelectionSetNode[]>();
+  readonly #interfaceObjects = new Set<string>();
 
   constructor(supergraph: DocumentNode) {
     this.#types = compositesOf(supergraph);
@@ -28,14 +34,16 @@ export class RepresentationKeys {
         if (key === undefined) continue;
         const place = `${names.get(argumentOf(directive, 'graph') ?? '')} ${typeName}`;
         this.#keys.set(place, [...(this.#keys.get(place) ?? []), key]);
+        if (argumentOf(directive, 'isInterfaceObject') === 'true') this.#interfaceObjects.add(place);
       }
     }
   }
 
   complete(plan: QueryPlan): QueryPlan {
     return mapFetches(plan, (fetch) => {
-      const requires = fetch.requires && this.#complete(fetch, fetch.requires);
-      return requires === undefined ? fetch : { ...fetch, requires };
+      if (fetch.requires === undefined || fetch.requires.length < 2) return fetch;
+      const requires = this.#complete(fetch, fetch.requires) ?? fetch.requires;
+      return { ...fetch, requires: this.#withOptional(fetch, requires) };
     });
   }
 
@@ -57,6 +65,27 @@ export class RepresentationKeys {
         .flatMap(({ selections }) => selections)
         .filter((field) => !(field.kind === 'Field' && field.name === '__typename'));
       return [{ ...selection, selections: [...selection.selections, ...added] }];
+    });
+  }
+
+  #withOptional({ serviceName }: FetchNode, requires: readonly RequiresSelection[]): RequiresSelection[] {
+    return requires.map((selection) => {
+      if (selection.kind !== 'InlineFragment' || selection.typeCondition === undefined) return selection;
+      const keys = this.#keys.get(`${serviceName} ${selection.typeCondition}`) ?? [];
+      const isMixed =
+        this.#interfaceObjects.has(`${serviceName} ${selection.typeCondition}`) &&
+        requires.some(
+          (other) =>
+            other !== selection && other.kind === 'InlineFragment' && this.#isWithin(other, selection),
+        );
+      if (!isMixed) return selection;
+      const keyFields = new Set(keys.flatMap((key) => [...fieldsOf([key]).keys(), '__typename']));
+      return {
+        ...selection,
+        selections: selection.selections.map((field) =>
+          field.kind === 'Field' && !keyFields.has(field.name) ? { ...field, isOptional: true } : field,
+        ),
+      };
     });
   }
 

@@ -104,18 +104,19 @@ describe('an input that is itself computed from inputs', () => {
   );
 });
 
-test('an entity of which only an input is wanted, and for another type, is not sent without its key', async () => {
+test('an input that is wanted of one type only neither goes out alone for others nor keeps them back', async () => {
   await using gateway = await startInlineGateway({
     subgraphs: [
       {
         name: 'media',
         sdl: `
-          type Query { media: [Media!]! }
+          type Query { media: [Media!]! medium: Media }
           interface Media @key(fields: "id") { id: ID! title: String }
           type Film implements Media @key(fields: "id") { id: ID! title: String }
           type Song implements Media @key(fields: "id") { id: ID! title: String }
         `,
         resolvers: {
+          Query: { medium: () => ({ __typename: 'Song', id: 's' }) },
           Media: {
             __resolveReference: ({ id }: Part) => ({ __typename: id === 'f' ? 'Film' : 'Song', id }),
             __resolveType: ({ __typename }: Part) => __typename,
@@ -132,11 +133,12 @@ test('an entity of which only an input is wanted, and for another type, is not s
             id: ID!
             title: String @external
             headline: String @requires(fields: "title")
+            stars: Int!
           }
         `,
         resolvers: {
           Query: { best: () => [{ id: 's' }, { id: 'f' }] },
-          Media: { ...reference, headline: from('title') },
+          Media: { ...reference, headline: from('title'), stars: () => 5 },
         },
       },
     ],
@@ -145,4 +147,7 @@ test('an entity of which only an input is wanted, and for another type, is not s
   expect(body).toEqual({ data: { best: [{}, { headline: '(title a film)' }] } });
   const sent = gateway.subgraph('ratings').calls.flatMap(({ variables }) => variables.representations ?? []);
   expect(sent).toEqual([{ __typename: 'Media', id: 'f', title: 'a film' }]);
+
+  const mixed = await gateway.ask('{ medium { stars ... on Film { headline } } }');
+  expect(mixed.body).toEqual({ data: { medium: { stars: 5 } } });
 });
