@@ -1,0 +1,62 @@
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { expect, test } from '@jest/globals';
+import { writeAnswer } from '../../../gateway/transport/http/answer.ts';
+import { writeMultipart } from '../../../gateway/transport/http/multipartMixed.ts';
+
+/** More than any socket takes by itself. */
+const size = 64 * 1024 * 1024;
+const readTimeout = 50;
+
+async function* payloads(): AsyncGenerator<readonly string[]> {
+  yield [`{"data":"${'x'.repeat(size)}","hasNext":true}`];
+  yield ['{"hasNext":false}'];
+}
+
+test.each([
+  [
+    'an answer in one piece',
+    (response: ServerResponse) => {
+      writeAnswer(response, 200, {}, Buffer.alloc(size), readTimeout);
+    },
+  ],
+  [
+    'an answer in parts',
+    (response: ServerResponse) => {
+      writeAnswer(response, 200, {}, [Buffer.alloc(size / 2), Buffer.alloc(size / 2)], readTimeout);
+    },
+  ],
+  [
+    'payloads',
+    (response: ServerResponse) => {
+      const controller = new AbortController();
+      response.once('close', () => controller.abort(new Error('closed')));
+      void writeMultipart(response, payloads(), {
+        format: 'deferSpec=20220824',
+        headers: {},
+        bufferSize: 1024,
+        readTimeout,
+        signal: controller.signal,
+        formatFailure: (reason) => ({ message: String(reason) }),
+      });
+    },
+  ],
+])('a client that reads nothing of %s loses its connection', async (_, write) => {
+  const server = createServer((_request, response) => write(response));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const responses = once(server, 'request') as Promise<[unknown, ServerResponse]>;
+  const client = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1' });
+  client.pause();
+  client.on('error', () => {});
+  try {
+    client.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
+    const [, response] = await responses;
+    if (!response.closed) await once(response, 'close');
+    expect(response.writableFinished).toBe(false);
+  } finally {
+    client.destroy();
+    server.close();
+  }
+});
