@@ -43,7 +43,8 @@ export class Pipeline {
   /** Errors: `GatewayError` where the operation cannot be prepared, or `REQUEST_ABORTED` when the client left. */
   async respond(request: OperationRequest, supergraph: Supergraph): Promise<ExecutionOutcome> {
     const scope = this.#options.scopeOf(request, supergraph);
-    const prepared = await this.#prepare(request, supergraph);
+    const preparing = this.#prepare(request, supergraph);
+    const prepared = 'then' in preparing ? await inTime(preparing, request, scope) : preparing;
     if (prepared.kind === 'refused') {
       return {
         kind: 'single',
@@ -177,4 +178,32 @@ export class Pipeline {
 
 function aborted(): GatewayError {
   return new GatewayError('REQUEST_ABORTED', 'The client ended the request.');
+}
+
+/** Planning may take its time and have others wait for the planner: who waits has a deadline and may leave. The plan
+ *  is made all the same, for the next request. */
+async function inTime<T>(
+  work: Promise<T>,
+  { signal }: OperationRequest,
+  { deadline }: RequestScope,
+): Promise<T> {
+  const ended = Promise.withResolvers<never>();
+  const abort = (): void => ended.reject(aborted());
+  signal.addEventListener('abort', abort, { once: true });
+  const timer = Number.isFinite(deadline)
+    ? setTimeout(() => ended.reject(notPlannedInTime()), deadline - performance.now())
+    : undefined;
+  try {
+    return await Promise.race([work, ended.promise]);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+function notPlannedInTime(): GatewayError {
+  return new GatewayError(
+    'DEADLINE_EXCEEDED',
+    'The time for this request was over before it was planned. Ask again: its plan is kept when it is made.',
+  );
 }

@@ -17,6 +17,7 @@ export function createRequestScopes(config: GatewayConfig): (request: OperationR
       requestId: request.requestId,
       traceparent: request.headers.get('traceparent'),
       variables: request.variables,
+      deadline: whole,
       deadlineFor: (subgraph) => Math.min(whole, startedAt + policyOf(subgraph).timeouts.deadline),
       headersFor: (subgraph) => {
         const { forward } = policyOf(subgraph).headers;

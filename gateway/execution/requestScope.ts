@@ -6,6 +6,8 @@ export interface RequestScope {
   readonly traceparent: string | undefined;
   /** Coerced enough to be sent on: the client's values of the operation's variables. */
   readonly variables: Readonly<Record<string, unknown>>;
+  /** When the whole request must be over, on the same clock. */
+  readonly deadline: number;
   /** When a call of this subgraph must be over: milliseconds on `performance.now()`'s clock. */
   deadlineFor(subgraph: string): number;
   headersFor(subgraph: string): ForwardedHeaders;

@@ -182,17 +182,18 @@ export function describeLoadError(error: unknown): string {
     : `${error.message} (line ${place.line}, column ${place.column})`;
 }
 
-const limitMessages = [
-  'Exceeded maximum recursive selections',
-  'Number of non-local selections exceeds limit',
-  'Too many options generated',
+const limitsByMessage: readonly (readonly [string, string])[] = [
+  ['Exceeded maximum recursive selections', 'its fragments expand to too many selections'],
+  ['Number of non-local selections exceeds limit', 'too many of its selections lead to other subgraphs'],
+  ['Too many options generated', 'there are too many ways to fetch it (planning.pathsLimit)'],
 ];
 
-/** Whether the planner gave up on an operation for its size, and not for a mistake of its own. */
-export function isPlanningLimit(error: unknown): boolean {
+/** What was too much where the planner gave up on an operation for its size; `undefined` for a mistake of its own. */
+export function exceededLimit(error: unknown): string | undefined {
   // The planner recurses along the operation: a stack that overflows means an operation too deep for it.
-  if (error instanceof RangeError) return true;
-  return error instanceof Error && limitMessages.some((start) => error.message.startsWith(start));
+  if (error instanceof RangeError) return 'it is nested too deep';
+  if (!(error instanceof Error)) return undefined;
+  return limitsByMessage.find(([start]) => error.message.startsWith(start))?.[1];
 }
 
 type ApolloQueryPlan = ReturnType<QueryPlanner['buildQueryPlan']>;

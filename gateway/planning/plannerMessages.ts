@@ -21,5 +21,5 @@ export type FromPlanner =
   | { readonly kind: 'refused'; readonly message: string }
   /** `plan` is JSON text: reading it costs the receiver half of what a structured clone does. */
   | { readonly kind: 'planned'; readonly plan: string }
-  /** The planner threw; `isTooComplex` where it did so at one of its own limits. */
-  | { readonly kind: 'failed'; readonly message: string; readonly isTooComplex: boolean };
+  /** The planner threw; `exceeded` says what was too much where it did so at a limit of its own. */
+  | { readonly kind: 'failed'; readonly message: string; readonly exceeded: string | undefined };

@@ -27,7 +27,7 @@ export interface PlannerThread {
 export type PlanOutcome =
   | { readonly kind: 'planned'; readonly plan: QueryPlan }
   /** The planner threw. The thread goes on. */
-  | { readonly kind: 'failed'; readonly message: string; readonly isTooComplex: boolean }
+  | { readonly kind: 'failed'; readonly message: string; readonly exceeded: string | undefined }
   /** The thread is gone. */
   | { readonly kind: 'lost'; readonly reason: LossReason };
 

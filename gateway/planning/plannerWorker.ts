@@ -5,7 +5,7 @@ import {
   type ApolloPlanner,
   createApolloPlanner,
   describeLoadError,
-  isPlanningLimit,
+  exceededLimit,
 } from './apolloPlanner.ts';
 import type { FromPlanner, PlannerThreadData, ToPlanner } from './plannerMessages.ts';
 
@@ -37,7 +37,7 @@ function answer(from: ApolloPlanner, request: ToPlanner): FromPlanner {
     return {
       kind: 'failed',
       message: error instanceof Error ? error.message : String(error),
-      isTooComplex: isPlanningLimit(error),
+      exceeded: exceededLimit(error),
     };
   }
 }

@@ -83,11 +83,13 @@ function keyOf({ document, defer, overrides = [] }: PlanRequest): string {
 function errorOf(outcome: Exclude<PoolOutcome, { kind: 'planned' }>, limits: PlanningLimits): GatewayError {
   switch (outcome.kind) {
     case 'failed':
-      return outcome.isTooComplex
-        ? new GatewayError('OPERATION_TOO_COMPLEX', 'The operation is too complex to be planned.', {
-            cause: new Error(outcome.message),
-          })
-        : planningFailed(new Error(outcome.message));
+      return outcome.exceeded === undefined
+        ? planningFailed(new Error(outcome.message))
+        : new GatewayError(
+            'OPERATION_TOO_COMPLEX',
+            `The operation is too complex to be planned: ${outcome.exceeded}.`,
+            { cause: new Error(outcome.message) },
+          );
     case 'lost':
       return lossError(outcome.reason, limits);
     case 'overloaded':

@@ -18,6 +18,8 @@ export interface LocalPipelineOptions {
   readonly apiSchema: GraphQLSchema;
   /** Executable schemas by subgraph. */
   readonly subgraphs: ReadonlyMap<string, GraphQLSchema>;
+  /** Of each request, in milliseconds; endless by default. */
+  readonly deadlineMs?: number;
 }
 
 export interface LocalAnswer {
@@ -37,7 +39,13 @@ export interface LocalPipeline {
 }
 
 /** Preparation, execution and response around a planner, with subgraphs in this process: no HTTP, no thread. */
-export function localPipeline({ planner, sdl, apiSchema, subgraphs }: LocalPipelineOptions): LocalPipeline {
+export function localPipeline({
+  planner,
+  sdl,
+  apiSchema,
+  subgraphs,
+  deadlineMs = Number.POSITIVE_INFINITY,
+}: LocalPipelineOptions): LocalPipeline {
   const supergraph: Supergraph = {
     id: 'local',
     sdl,
@@ -65,6 +73,7 @@ export function localPipeline({ planner, sdl, apiSchema, subgraphs }: LocalPipel
       requestId,
       traceparent: undefined,
       variables,
+      deadline: performance.now() + deadlineMs,
       deadlineFor: () => Number.POSITIVE_INFINITY,
       headersFor: () => ({ key: '', pairs: [] }),
     }),

@@ -47,6 +47,7 @@ export function scopeOf(options: Partial<RequestScope> & { readonly key?: string
     requestId: 'r',
     traceparent: undefined,
     variables: {},
+    deadline: Number.POSITIVE_INFINITY,
     deadlineFor: () => Number.POSITIVE_INFINITY,
     headersFor: () => ({ key, pairs: [] }),
     ...scope,

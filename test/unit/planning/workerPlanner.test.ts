@@ -272,7 +272,7 @@ describe('an operation that is too much for the planner', () => {
     const planner = await open();
     await expect(planner.plan(whole(hostileOperation(30)))).rejects.toMatchObject({
       code: 'OPERATION_TOO_COMPLEX',
-      message: 'The operation is too complex to be planned.',
+      message: 'The operation is too complex to be planned: its fragments expand to too many selections.',
       cause: { message: 'Exceeded maximum recursive selections in this operation' },
     });
   });
