@@ -4,14 +4,8 @@ import type { Execution, ExecutionError } from '../execution/execution.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { SlicedWork } from '../time/inSlices.ts';
 import { toClientPath } from './clientPath.ts';
-import {
-  type ErrorPolicy,
-  errorsPerPause,
-  formatExecutionError,
-  formatShapeErrors,
-  pathsOf,
-} from './formatErrors.ts';
-import type { PathIndex } from './pathIndex.ts';
+import { type ErrorPolicy, errorsPerPause, formatExecutionError, formatShapeErrors } from './formatErrors.ts';
+import { PathIndex } from './pathIndex.ts';
 import type { ShapeError } from './shape.ts';
 
 /** What the client learns of one execution's errors. A fetch that failed as a whole is told at each field that is
@@ -25,6 +19,8 @@ export class AnswerErrors {
   /** Fetches that failed as a whole, by the client's path of their objects. */
   readonly #failures = new Map<string, PlacedError[]>();
   readonly #told = new Set<ExecutionError>();
+  /** Of inputs that the client did not select: their paths end at the objects that they belong to. */
+  readonly #ofInputs = new WeakSet<GraphQLFormattedError>();
   #read = 0;
 
   constructor(operation: PreparedOperation, execution: Execution, policy: ErrorPolicy) {
@@ -49,7 +45,7 @@ export class AnswerErrors {
   *ofGroup(group: number, found: readonly ShapeError[]): SlicedWork<GraphQLFormattedError[]> {
     this.tell(found);
     const errors = yield* this.ofFetches(group);
-    for (const error of yield* this.format(found, yield* pathsOf(errors))) errors.push(error);
+    for (const error of yield* this.format(found, yield* this.placesOf(errors))) errors.push(error);
     return errors;
   }
 
@@ -71,9 +67,20 @@ export class AnswerErrors {
       const text = JSON.stringify(one);
       if (known.has(text)) continue;
       known.add(text);
+      if (path.length < error.path.length) this.#ofInputs.add(one);
       formatted.push(one);
     }
     return formatted;
+  }
+
+  /** Where errors of `ofFetches` explain a null. That an input could not be had explains what its object lacks, and
+   *  not what other objects further below lack. */
+  *placesOf(errors: readonly GraphQLFormattedError[]): SlicedWork<PathIndex> {
+    const places = new PathIndex();
+    for (const error of errors) {
+      if (places.add(error.path ?? [], this.#ofInputs.has(error)) % errorsPerPause === 0) yield;
+    }
+    return places;
   }
 
   format(found: readonly ShapeError[], explained: PathIndex): SlicedWork<GraphQLFormattedError[]> {

@@ -70,12 +70,5 @@ export function* formatShapeErrors(
   }
 }
 
-/** The places of errors. */
-export function* pathsOf(errors: readonly GraphQLFormattedError[]): SlicedWork<PathIndex> {
-  const paths = new PathIndex();
-  for (const { path } of errors) if (paths.add(path ?? []) % errorsPerPause === 0) yield;
-  return paths;
-}
-
 /** Long lists of errors pause after so many. */
 export const errorsPerPause = 200;

@@ -7,7 +7,7 @@ import type { IncrementalFormat } from '../operation/request.ts';
 import type { DeferredFragment, SelectionSet } from '../operation/selection.ts';
 import { resultInSlices, type SlicedWork } from '../time/inSlices.ts';
 import { AnswerErrors } from './answerErrors.ts';
-import { type ErrorPolicy, errorsPerPause, pathsOf } from './formatErrors.ts';
+import { type ErrorPolicy, errorsPerPause } from './formatErrors.ts';
 import { payloadFormat } from './incrementalFormats.ts';
 import { type DeferredResult, IncrementalPublisher } from './incrementalPublisher.ts';
 import type { IncrementalOutcome, SingleOutcome } from './outcome.ts';
@@ -157,7 +157,7 @@ export class IncrementalResponse {
       if (shaped.length % placesPerPause === 0) yield;
     }
     const all = yield* this.#errors.ofFetches(fragment.id + 1);
-    const explained = yield* pathsOf(all);
+    const explained = yield* this.#errors.placesOf(all);
     const byPlace = yield* assign(all, instances);
     const results: DeferredResult[] = [];
     for (const [index, { data, errors, deferred }] of shaped.entries()) {

@@ -2,23 +2,25 @@ import type { ResponsePath } from '../errors.ts';
 
 /** Paths in the order in which they were added, found by what they have in common with another one. */
 export class PathIndex {
-  readonly #root: Node = { first: undefined, least: undefined, below: undefined };
+  readonly #root: Node = { first: undefined, least: undefined, isDeep: false, below: undefined };
   #count = 0;
 
-  /** Returns how many there are now. */
-  add(path: ResponsePath): number {
+  /** Returns how many there are now. A shallow one has to do with its place and the fields there, and with nothing
+   *  further below. */
+  add(path: ResponsePath, isShallow = false): number {
     let node = this.#root;
     node.least ??= this.#count;
     for (const part of path) {
       node.below ??= new Map();
       let next = node.below.get(part);
       if (next === undefined) {
-        next = { first: undefined, least: this.#count, below: undefined };
+        next = { first: undefined, least: this.#count, isDeep: false, below: undefined };
         node.below.set(part, next);
       }
       node = next;
     }
     node.first ??= this.#count;
+    node.isDeep ||= !isShallow;
     return ++this.#count;
   }
 
@@ -32,8 +34,8 @@ export class PathIndex {
   isRelated(path: ResponsePath): boolean {
     if (this.#count === 0) return false;
     let node = this.#root;
-    for (const part of path) {
-      if (node.first !== undefined) return true;
+    for (const [depth, part] of path.entries()) {
+      if (node.isDeep || (node.first !== undefined && depth === path.length - 1)) return true;
       const next = node.below?.get(part);
       if (next === undefined) return false;
       node = next;
@@ -66,5 +68,7 @@ interface Node {
   first: number | undefined;
   /** Number of the first path that leads through here. */
   least: number | undefined;
+  /** Whether a path that is not shallow ends here. */
+  isDeep: boolean;
   below: Map<string | number, Node> | undefined;
 }

@@ -1,5 +1,7 @@
 import {
+  type DocumentNode,
   execute,
+  type FieldNode,
   GraphQLError,
   type GraphQLSchema,
   getNamedType,
@@ -7,8 +9,11 @@ import {
   isCompositeType,
   isEnumType,
   isObjectType,
+  Kind,
   parse,
+  type SelectionSetNode,
   valueFromASTUntyped,
+  visit,
 } from 'graphql';
 import { type Answer, readJson } from '../../answer.ts';
 import type { Trial } from '../../askGateway.ts';
@@ -30,6 +35,10 @@ class Node {
     this.typeName = typeName;
     this.above = above;
   }
+}
+
+interface OperationScope extends TrialScope {
+  readonly contextInputs: ReadonlyMap<string, readonly SelectionSetNode[]>;
 }
 
 /** The graph as one schema, by the same data and resolvers as its subgraphs. */
@@ -63,15 +72,32 @@ export class GraphMonolith implements Monolith {
     { source, variables, headers }: Trial,
     lostSubgraph?: string,
   ): Promise<Answer> {
-    const scope = { ...this.#world.createScope(headers?.[faultsHeader]), lostSubgraph };
+    const document = parse(source);
+    const contextInputs = this.#contextInputs(document);
+    const scope = { ...this.#world.createScope(headers?.[faultsHeader]), lostSubgraph, contextInputs };
     const result = await execute({
       schema,
-      document: parse(source),
+      document,
       variableValues: variables,
       contextValue: scope,
     });
     const { data, errors = [] } = readJson(JSON.stringify(result)) as Partial<Answer>;
     return { data, errors, hidden: scope.hidden };
+  }
+
+  /** What the operation's fields read from contexts, by the types that set these. A gateway asks every such object
+   *  for it before it knows whether there is anything below that needs it. */
+  #contextInputs(document: DocumentNode): Map<string, readonly SelectionSetNode[]> {
+    const names = new Set<string>();
+    visit(document, { [Kind.FIELD]: ({ name }: FieldNode) => void names.add(name.value) });
+    const inputs = new Map<string, readonly SelectionSetNode[]>();
+    for (const { node, fromContext } of this.#world.definitions.places) {
+      if (!names.has(node.name.value)) continue;
+      for (const [typeName, set] of fromContext.flatMap(({ selections }) => [...selections])) {
+        inputs.set(typeName, [...(inputs.get(typeName) ?? []), set]);
+      }
+    }
+    return inputs;
   }
 
   #withResolvers(schema: GraphQLSchema): GraphQLSchema {
@@ -82,8 +108,11 @@ export class GraphMonolith implements Monolith {
       for (const field of Object.values(type.getFields())) {
         const named = getNamedType(field.type);
         const isComposite = isCompositeType(named);
-        field.resolve = (parent: Node | undefined, args, scope: TrialScope) => {
+        field.resolve = (parent: Node | undefined, args, scope: OperationScope) => {
           const node = parent ?? new Node({}, type.name, undefined);
+          for (const inputs of scope.contextInputs.get(type.name) ?? []) {
+            this.#world.selectAnswers(node.thing, type.name, inputs, scope);
+          }
           const value = this.#answer(node, type.name, field.name, args, scope);
           if (isComposite) return mapItems(value, (thing) => wrap(schema, thing, named.name, node));
           if (!isEnumType(named)) return value;
