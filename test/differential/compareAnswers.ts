@@ -16,8 +16,13 @@ export async function findDifference({
   unpropagated,
 }: WholeComparison): Promise<string | undefined> {
   return (
-    (await findErrorDifference({ expected, got: got.errors, unpropagated, mayRepeat: false })) ??
-    findDataDifference(expected.data, got.data, true)
+    (await findErrorDifference({
+      expected,
+      got: got.errors,
+      gotData: got.data,
+      unpropagated,
+      mayRepeat: false,
+    })) ?? findDataDifference(expected.data, got.data, true)
   );
 }
 

@@ -17,7 +17,13 @@ export interface DeferredComparison {
  *  the fragment is missing where the whole surrounding object would have become null. */
 export async function findDeferredDifference(comparison: DeferredComparison): Promise<string | undefined> {
   const { expected, unpropagated, payloads, merged } = comparison;
-  const errors = await findErrorDifference({ expected, got: merged.errors, unpropagated, mayRepeat: true });
+  const errors = await findErrorDifference({
+    expected,
+    got: merged.errors,
+    gotData: merged.data,
+    unpropagated,
+    mayRepeat: true,
+  });
   if (errors !== undefined) return errors;
   const failed = failedPlaces(payloads);
   if (failed.length === 0) return findDataDifference(expected.data, merged.data, false);

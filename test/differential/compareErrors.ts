@@ -4,6 +4,8 @@ import type { Answer, Json, Path } from './answer.ts';
 export interface ErrorComparison {
   readonly expected: Answer;
   readonly got: readonly GraphQLFormattedError[];
+  /** The data that came with them. */
+  readonly gotData: Json | undefined;
   /** The expected answer as it was before any null went up to a parent. */
   readonly unpropagated: () => Promise<Answer>;
   /** Whether one error may be told at several places of the answer: fragments that overlap each tell. */
@@ -29,7 +31,7 @@ export async function findErrorDifference(comparison: ErrorComparison): Promise<
 const violation = 'Cannot return null for non-nullable field';
 
 async function findProblem(
-  { expected, got, unpropagated }: ErrorComparison,
+  { expected, got, gotData, unpropagated }: ErrorComparison,
   mayRepeat: boolean,
 ): Promise<string | undefined> {
   const told = new Set<string>();
@@ -61,7 +63,11 @@ async function findProblem(
     if (isHidden || leadsToNull(path, whole.data)) explained.add(place);
     else if (!error.message.startsWith(violation)) return `no null at ${errorLine(error)}`;
   }
-  for (const place of nulled) if (!explained.has(place)) return `nothing explains the null at ${place}`;
+  for (const place of nulled) {
+    // A fragment that failed may have left the place as an earlier payload sent it.
+    const isNull = leadsToNull(JSON.parse(place), gotData);
+    if (isNull && !explained.has(place)) return `nothing explains the null at ${place}`;
+  }
   return undefined;
 }
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse, printSchema } from 'graphql';
 import { createRandom } from '../../subgraphs/shared/random.ts';
 import { deferFormats } from './askGateway.ts';
-import { graphs, notYetRightDeferred } from './graphs/all.ts';
+import { graphs } from './graphs/all.ts';
 import { generateTrial } from './graphs/framework/generateTrial.ts';
 import { type RunningGraph, startGraph } from './graphs/framework/startGraph.ts';
 import { pickDefers } from './placeDefers.ts';
@@ -51,20 +51,11 @@ describe.each(graphs.filter(({ name }) => only === undefined || name === only))(
       });
     }
 
-    const isDeferredRight = !notYetRightDeferred.includes(graph);
     test.each([
       { title: 'are answered as a monolith does', run: whole, percent: 0 },
       { title: 'are answered as a monolith does where fields fail', run: whole, percent: faultPercent },
-      ...(isDeferredRight
-        ? [
-            { title: 'merge to the same with @defer', run: deferred, percent: 0 },
-            {
-              title: 'merge to the same with @defer where fields fail',
-              run: deferred,
-              percent: faultPercent,
-            },
-          ]
-        : []),
+      { title: 'merge to the same with @defer', run: deferred, percent: 0 },
+      { title: 'merge to the same with @defer where fields fail', run: deferred, percent: faultPercent },
     ])(
       '$title',
       async ({ run, percent }) => {

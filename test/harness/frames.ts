@@ -204,7 +204,8 @@ export interface MergedAnswer {
 
 /** Merges the payloads of either incremental format into what the operation without `@defer` would have
  *  answered. Strict: throws for every payload that a client could misread. A failed fragment leaves its
- *  fields out and its errors in `errors`. */
+ *  fields out and its errors in `errors`. In the 2022 format a null may take back an object that was sent, if an
+ *  error says why: each of its entries is a whole fragment, and a null ends within it. */
 export function mergePayloads(payloads: readonly unknown[]): MergedAnswer {
   const merge = new PayloadMerge();
   for (const payload of payloads) merge.add(payload as Json);
@@ -262,7 +263,16 @@ class PayloadMerge {
     this.#collect(increment);
     if (increment.data === null || increment.data === undefined) return;
     const path = this.#pathOf(increment);
-    mergeInto(this.#objectAt(path), increment.data as Json, path);
+    const mayTakeBack = 'id' in increment ? () => false : (place: Path) => this.#isExplained(place);
+    mergeInto(this.#objectAt(path), increment.data as Json, path, mayTakeBack);
+  }
+
+  /** Whether an error stands at the place or below it. */
+  #isExplained(place: Path): boolean {
+    return this.#errors.some((error) => {
+      const path = (error as { path?: Path }).path ?? [];
+      return place.every((part, index) => path[index] === part);
+    });
   }
 
   #pathOf(increment: Json): Path {
@@ -305,17 +315,23 @@ function list(value: unknown): Json[] {
   return Array.isArray(value) ? (value as Json[]) : [];
 }
 
-function mergeInto(target: Json, source: Json, path: Path): void {
+function mergeInto(target: Json, source: Json, path: Path, mayTakeBack: (place: Path) => boolean): void {
   for (const [key, value] of Object.entries(source)) {
     // `constructor` may be a response name: what an object inherits is not there.
     const present = Object.hasOwn(target, key) ? target[key] : undefined;
+    // Elements of a list have their index as a number in the paths of errors.
+    const place = [...path, Array.isArray(target) ? Number(key) : key];
     if (isContainer(present) && isContainer(value)) {
       if (Array.isArray(present) && Array.isArray(value) && present.length !== value.length) {
-        throw new Error(`Lists of different length at ${[...path, key].join('.')}.`);
+        throw new Error(`Lists of different length at ${place.join('.')}.`);
       }
-      mergeInto(present, value, [...path, key]);
-    } else if (present !== undefined && JSON.stringify(present) !== JSON.stringify(value)) {
-      throw new Error(`Two values at ${[...path, key].join('.')}.`);
+      mergeInto(present, value, place, mayTakeBack);
+    } else if (
+      present !== undefined &&
+      JSON.stringify(present) !== JSON.stringify(value) &&
+      !(isContainer(present) && value === null && mayTakeBack(place))
+    ) {
+      throw new Error(`Two values at ${place.join('.')}.`);
     } else {
       // Defined and not assigned, for `__proto__`.
       Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true });

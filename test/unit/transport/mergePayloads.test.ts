@@ -36,6 +36,16 @@ describe('payloads merged as a strict client would', () => {
     ).toEqual({ data: { a: { b: { c: { d: 1 } } } } });
   });
 
+  test('let a null of the 2022 format take back an object where an error explains it', () => {
+    const error = { message: 'failed', path: ['list', 0, 'b'] };
+    expect(
+      mergePayloads([
+        { data: { list: [{ a: 1 }, { a: 2 }] }, hasNext: true },
+        { incremental: [{ path: [], data: { list: [null, { b: 2 }] }, errors: [error] }], hasNext: false },
+      ]),
+    ).toEqual({ data: { list: [null, { a: 2, b: 2 }] }, errors: [error] });
+  });
+
   test('take names that every object inherits for names like others', () => {
     const merged = mergePayloads([
       { data: { a: JSON.parse('{ "__proto__": { "b": 1 } }') }, hasNext: true },
@@ -78,6 +88,29 @@ describe('payloads merged as a strict client would', () => {
       [
         { data: { a: 1 }, hasNext: true },
         { incremental: [{ path: [], data: { a: 2 } }], hasNext: false },
+      ],
+      'Two values at a',
+    ],
+    [
+      'with a null over an object that no error explains',
+      [
+        { data: { a: { b: 1 } }, hasNext: true },
+        {
+          incremental: [{ path: [], data: { a: null }, errors: [{ message: 'failed', path: ['c'] }] }],
+          hasNext: false,
+        },
+      ],
+      'Two values at a',
+    ],
+    [
+      'with a null over an object in the v0.2 format',
+      [
+        { data: { a: { b: 1 } }, pending: [{ id: '0', path: [] }], hasNext: true },
+        {
+          incremental: [{ id: '0', data: { a: null }, errors: [{ message: 'failed', path: ['a', 'b'] }] }],
+          completed: [{ id: '0' }],
+          hasNext: false,
+        },
       ],
       'Two values at a',
     ],
