@@ -12,7 +12,7 @@ import type { IncrementalFormat, OperationRequest } from './operation/request.ts
 import type { ErrorPolicy } from './response/formatErrors.ts';
 import { IncrementalResponse } from './response/incrementalResponse.ts';
 import type { ExecutionOutcome } from './response/outcome.ts';
-import { singleResponse } from './response/singleResponse.ts';
+import { failedOutcome, singleResponse } from './response/singleResponse.ts';
 import type { SubgraphClient } from './subgraph-client/subgraphClient.ts';
 import type { Supergraph } from './supergraph/supergraph.ts';
 import { inSlices, resultInSlices } from './time/inSlices.ts';
@@ -43,8 +43,15 @@ export class Pipeline {
   /** Errors: `GatewayError` where the operation cannot be prepared, or `REQUEST_ABORTED` when the client left. */
   async respond(request: OperationRequest, supergraph: Supergraph): Promise<ExecutionOutcome> {
     const scope = this.#options.scopeOf(request, supergraph);
-    const preparing = this.#prepare(request, supergraph);
-    const prepared = 'then' in preparing ? await inTime(preparing, request, scope) : preparing;
+    let prepared: Preparation;
+    try {
+      const preparing = this.#prepare(request, supergraph);
+      prepared = 'then' in preparing ? await inTime(preparing, request, scope) : preparing;
+    } catch (error) {
+      // The operation is valid: that it cannot be planned is an answer without data, and no fault of the server.
+      if (error instanceof GatewayError && error.code === 'PLANNING_FAILED') return failedOutcome(error);
+      throw error;
+    }
     if (prepared.kind === 'refused') {
       return {
         kind: 'single',

@@ -58,3 +58,33 @@ test('errors of objects without a known type are told at the object', async () =
     errors: [0, 1].map((index) => expect.objectContaining({ path: ['hits', index] })),
   });
 });
+
+test('an operation that has no plan is answered without data, and with an error that says so', async () => {
+  await using ghosts = await startInlineGateway({
+    subgraphs: [
+      {
+        name: 'house',
+        sdl: `
+          type Query { ghost: Ghost }
+          interface Ghost @key(fields: "id") { id: ID! }
+        `,
+      },
+      {
+        name: 'attic',
+        sdl: `
+          type Query { heard: Ghost }
+          type Ghost @key(fields: "id") @interfaceObject { id: ID! noise: String }
+        `,
+        resolvers: { Query: { heard: () => ({ id: 'g', noise: 'boo' }) } },
+      },
+    ],
+  });
+  const { status, body } = await ghosts.ask('{ ghost { noise } }');
+  expect([status, body]).toEqual([
+    200,
+    { data: null, errors: [expect.objectContaining({ extensions: { code: 'PLANNING_FAILED' } })] },
+  ]);
+  expect((await ghosts.ask('{ heard { id noise } }')).body).toEqual({
+    data: { heard: { id: 'g', noise: 'boo' } },
+  });
+});
