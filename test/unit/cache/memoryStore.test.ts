@@ -1,0 +1,83 @@
+import { expect, test } from '@jest/globals';
+import { MemoryStore } from '../../../gateway/cache/store/memoryStore.ts';
+import { describeStore, entryAt, TestClock } from './storeConformance.ts';
+
+describeStore('memory', async ({ now }) => {
+  const store = new MemoryStore({ maxSize: 64 * 1024 ** 2, now });
+  return { store, written: async () => {}, [Symbol.asyncDispose]: () => store.close() };
+});
+
+function open(maxSize: number) {
+  const clock = new TestClock();
+  const store = new MemoryStore({ maxSize, now: clock.now });
+  const write = (...options: Parameters<typeof entryAt>[1][]) =>
+    store.setMany(
+      options.map((each) => entryAt(clock, each)),
+      store.beginRead(),
+    );
+  return { clock, store, write };
+}
+
+test('what is in memory is there without a promise', () => {
+  const { store, write } = open(10_000);
+  write({});
+  expect(store.getMany(['key', 'other'])).toEqual([
+    expect.objectContaining({ value: '{"name":"Table"}' }),
+    undefined,
+  ]);
+});
+
+test('memory is bounded in bytes, and the least recently used leaves first', () => {
+  const { store, write } = open(50_000);
+  const value = 'x'.repeat(1_000);
+  write({ key: 'used', value }, { key: 'unused', value });
+  for (let index = 0; index < 100; index++) {
+    write({ key: `${index}`, value });
+    expect(store.getMany(['used'])).not.toEqual([undefined]);
+    expect(store.size).toBeLessThanOrEqual(50_000);
+  }
+  expect(store.getMany(['unused', '99'])).toEqual([undefined, expect.objectContaining({ value })]);
+  expect(store.entryCount).toBeLessThan(50);
+});
+
+test('keys, tags and characters of two bytes count', () => {
+  const sizeWith = (options: Parameters<typeof entryAt>[1]) => {
+    const { store, write } = open(1_000_000);
+    write(options);
+    return store.size;
+  };
+  const plain = sizeWith({ value: 'x'.repeat(1_000), tags: [] });
+  expect(sizeWith({ value: '漢'.repeat(1_000), tags: [] })).toBe(plain + 1_000);
+  expect(sizeWith({ value: 'x'.repeat(1_000), tags: [], key: 'k'.repeat(103) })).toBe(plain + 100);
+  expect(sizeWith({ value: 'x'.repeat(1_000), tags: ['t'.repeat(100)] })).toBeGreaterThan(plain + 100);
+});
+
+test('an entry that is larger than the whole memory is left out, and nothing else has to go', () => {
+  const { store, write } = open(10_000);
+  write({ key: 'small' });
+  write({ key: 'large', value: 'x'.repeat(10_000) });
+  expect(store.getMany(['small', 'large'])).toEqual([expect.anything(), undefined]);
+  expect(store.tagCount).toBe(2);
+});
+
+test('tags leave with the last entry that has them', async () => {
+  const { clock, store, write } = open(100_000);
+  write({ key: '1', tags: ['deleted'] });
+  write({ key: '2', tags: ['over'] });
+  write({ key: '3', tags: ['replaced'] });
+  write({ key: '3', tags: ['kept'] });
+  await store.deleteByTags(['deleted']);
+  expect(store.tagCount).toBe(2);
+  clock.time += 3_000;
+  store.getMany(['2', '3']);
+  expect([store.tagCount, store.entryCount, store.size]).toEqual([0, 0, 0]);
+});
+
+test('clearing it also keeps out what began to be read before', () => {
+  const { clock, store, write } = open(10_000);
+  const before = store.beginRead();
+  write({ key: '1' });
+  store.clear();
+  store.setMany([entryAt(clock, { key: '2' })], before);
+  expect(store.getMany(['1', '2'])).toEqual([undefined, undefined]);
+});
