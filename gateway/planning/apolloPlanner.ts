@@ -19,6 +19,7 @@ import type { QueryPlan } from './queryPlan.ts';
 import { RepresentationKeys } from './representationKeys.ts';
 import { toSubgraphPlan } from './subgraphPlan.ts';
 import { type LinkedFeature, refuseFeatures } from './supergraphFeatures.ts';
+import { leaveOutUnprintableDefaults, withNullableInputs } from './unprintableDefaults.ts';
 
 export interface ApolloPlannerOptions {
   readonly sdl: string;
@@ -43,7 +44,7 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
   // The planner finds out what is wrong with the subgraphs only in the supergraph that it gets.
   original.subgraphs();
   const document = parse(options.sdl, { noLocation: true });
-  const { document: changed, required } = toPlannerSupergraph(document);
+  const { document: changed, required } = toPlannerSupergraph(withNullableInputs(document));
   const ordinary = createRawPlanner(
     changed === document ? original : build(changed, { isChanged: true }),
     changed,
@@ -56,7 +57,7 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
   );
 
   return {
-    apiSchemaSdl: printSchema(original.apiSchema().toGraphQLJSSchema({ includeDefer: true })),
+    apiSchemaSdl: printApiSchema(original),
     subgraphs: [...original.subgraphsMetadata()].map(({ name, url }) => ({ name, url })),
     overrides: readOverrideLabels(options.sdl),
     plan: (request) => toSubgraphPlan(keys.complete(planWithInputs(request)), required, canOverlap),
@@ -82,6 +83,12 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
   function isObject(name: string): boolean {
     return original.schema.type(name)?.kind === 'ObjectType';
   }
+}
+
+function printApiSchema(supergraph: Supergraph): string {
+  const schema = supergraph.apiSchema().toGraphQLJSSchema({ includeDefer: true });
+  leaveOutUnprintableDefaults(schema);
+  return printSchema(schema);
 }
 
 function withoutInputs(coordinate: string): Error {
