@@ -44,7 +44,7 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
   // The planner finds out what is wrong with the subgraphs only in the supergraph that it gets.
   original.subgraphs();
   const document = parse(options.sdl, { noLocation: true });
-  const { document: changed, required } = toPlannerSupergraph(withNullableInputs(document));
+  const { document: changed, required, restore } = toPlannerSupergraph(withNullableInputs(document));
   const ordinary = createRawPlanner(
     changed === document ? original : build(changed, { isChanged: true }),
     changed,
@@ -60,7 +60,7 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
     apiSchemaSdl: printApiSchema(original),
     subgraphs: [...original.subgraphsMetadata()].map(({ name, url }) => ({ name, url })),
     overrides: readOverrideLabels(options.sdl),
-    plan: (request) => toSubgraphPlan(keys.complete(planWithInputs(request)), required, canOverlap),
+    plan: (request) => restore(toSubgraphPlan(keys.complete(planWithInputs(request)), required, canOverlap)),
   };
 
   function planWithInputs(request: PlanRequest): QueryPlan {

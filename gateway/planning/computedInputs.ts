@@ -13,10 +13,12 @@ import {
   type CompositeDefinition,
   compositesOf,
   isComposite,
+  joinDirective,
   namedTypeOf,
   parseFieldSet,
   rootTypesOf,
   subgraphNamesOf,
+  unusedGraphMark,
   withArgument,
 } from './supergraphDocument.ts';
 
@@ -74,7 +76,7 @@ function findComputedInputs(document: DocumentNode): ComputedInput[] {
       if (required.has(`${typeName}.${fieldName}`)) found.push({ graph, typeName, fieldName });
     }
   }
-  const mark = unusedMark(document);
+  const mark = unusedGraphMark(document, '__again');
   return found.map((input, index) => ({ ...input, ownGraph: `${input.graph}${mark}${index}` }));
 }
 
@@ -114,14 +116,6 @@ function mention(
       mention(selection.selectionSet, namedTypeOf(field), types, required);
     }
   }
-}
-
-/** No graph has a name with this in it. It is valid within operation names. */
-function unusedMark(document: DocumentNode): string {
-  let mark = '__again';
-  const names = [...subgraphNamesOf(document)].flat();
-  while (names.some((name) => name.includes(mark))) mark += '_';
-  return mark;
 }
 
 /** What the copy of a subgraph has: the computed field, what leads to it (keys, its inputs) and what can be selected
@@ -323,13 +317,9 @@ function explicitJoins(type: CompositeDefinition, copies: readonly CopiedSubgrap
   const graphs = (type.directives ?? [])
     .filter(({ name }) => name.value === 'join__type')
     .map((directive) => argumentOf(directive, 'graph') as string);
-  return [...new Set([...graphs, ...copies.map(({ input }) => input.ownGraph)])].map((value) => ({
-    kind: Kind.DIRECTIVE,
-    name: { kind: Kind.NAME, value: 'join__field' },
-    arguments: [
-      { kind: Kind.ARGUMENT, name: { kind: Kind.NAME, value: 'graph' }, value: { kind: Kind.ENUM, value } },
-    ],
-  }));
+  return [...new Set([...graphs, ...copies.map(({ input }) => input.ownGraph)])].map((graph) =>
+    joinDirective('join__field', { graph }),
+  );
 }
 
 function inGraph(directive: ConstDirectiveNode, value: string): ConstDirectiveNode {

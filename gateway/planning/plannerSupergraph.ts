@@ -1,4 +1,6 @@
 import { type ConstDirectiveNode, type DocumentNode, type FieldDefinitionNode, Kind } from 'graphql';
+import { concreteInterfaceObjects } from './interfaceObjects.ts';
+import type { QueryPlan } from './queryPlan.ts';
 import { type RequiredArguments, StandIns } from './requiredArguments.ts';
 import {
   argumentOf,
@@ -13,6 +15,8 @@ export interface PlannerSupergraph {
   /** The original itself where nothing had to be changed. */
   readonly document: DocumentNode;
   readonly required: RequiredArguments;
+  /** Makes a plan of the subgraphs that the document has one of the real ones. */
+  restore(plan: QueryPlan): QueryPlan;
 }
 
 /** The supergraph as the planner gets it: changed where the planner would make plans that bring wrong data.
@@ -20,17 +24,19 @@ export interface PlannerSupergraph {
  *
  *  - A key with `resolvable: false` is dropped where the same subgraph has a resolvable key for the type: after a
  *    `@requires` the planner would go back into the subgraph by the first one, and get nothing.
+ *  - What an `@interfaceObject` computes from inputs belongs to the implementations, see `concreteInterfaceObjects`.
  *  - A field with arguments inside a `@requires` becomes a field of its own, see `RequiredField`. */
 export function toPlannerSupergraph(original: DocumentNode): PlannerSupergraph {
-  const types = compositesOf(original);
+  const { document, restore } = concreteInterfaceObjects(original);
+  const types = compositesOf(document);
   for (const [name, type] of types) types.set(name, withoutDeadKeys(type));
   const standIns = new StandIns(types, unusedPrefix(types));
-  replaceRequires(types, standIns, subgraphNamesOf(original));
-  const definitions = original.definitions.map((definition) =>
+  replaceRequires(types, standIns, subgraphNamesOf(document));
+  const definitions = document.definitions.map((definition) =>
     isComposite(definition) ? (types.get(definition.name.value) as CompositeDefinition) : definition,
   );
   const isChanged = definitions.some((definition, index) => definition !== original.definitions[index]);
-  return { document: isChanged ? { ...original, definitions } : original, required: standIns };
+  return { document: isChanged ? { ...original, definitions } : original, required: standIns, restore };
 }
 
 function withoutDeadKeys(type: CompositeDefinition): CompositeDefinition {

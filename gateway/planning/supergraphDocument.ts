@@ -1,8 +1,8 @@
 import {
   type ConstDirectiveNode,
+  type ConstValueNode,
   type DefinitionNode,
   type DocumentNode,
-  type FieldDefinitionNode,
   type InterfaceTypeDefinitionNode,
   Kind,
   type ObjectTypeDefinitionNode,
@@ -10,6 +10,7 @@ import {
   parse,
   print,
   type SelectionSetNode,
+  type TypeNode,
 } from 'graphql';
 
 // What a supergraph's SDL says in its `@join__` directives.
@@ -62,6 +63,40 @@ export function argumentOf(directive: ConstDirectiveNode, name: string): string 
   return value.kind === Kind.STRING || value.kind === Kind.ENUM ? value.value : print(value);
 }
 
+/** An application of a `@join__` directive. */
+export function joinDirective(
+  name: string,
+  given: {
+    readonly graph: string;
+    readonly key?: string;
+    readonly requires?: string;
+    readonly external?: true;
+  },
+): ConstDirectiveNode {
+  const { graph, key, requires, external } = given;
+  const values: [string, ConstValueNode | undefined][] = [
+    ['graph', { kind: Kind.ENUM, value: graph }],
+    ['key', key === undefined ? undefined : { kind: Kind.STRING, value: key }],
+    ['requires', requires === undefined ? undefined : { kind: Kind.STRING, value: requires }],
+    ['external', external === undefined ? undefined : { kind: Kind.BOOLEAN, value: external }],
+  ];
+  return {
+    kind: Kind.DIRECTIVE,
+    name: { kind: Kind.NAME, value: name },
+    arguments: values.flatMap(([argument, value]) =>
+      value === undefined ? [] : [{ kind: Kind.ARGUMENT, name: { kind: Kind.NAME, value: argument }, value }],
+    ),
+  };
+}
+
+/** Text that no graph has in its names, for those of added ones. It is valid within operation names. */
+export function unusedGraphMark(document: DocumentNode, start: string): string {
+  const names = [...subgraphNamesOf(document)].flat();
+  let mark = start;
+  while (names.some((name) => name.includes(mark))) mark += '_';
+  return mark;
+}
+
 /** A directive with another value for one of its arguments. */
 export function withArgument(
   directive: ConstDirectiveNode,
@@ -86,7 +121,7 @@ export function parseFieldSet(fieldSet: string | undefined): SelectionSetNode | 
 }
 
 /** The name of a field's type without lists and non-nulls. */
-export function namedTypeOf({ type }: FieldDefinitionNode): string {
+export function namedTypeOf({ type }: { readonly type: TypeNode }): string {
   let current = type;
   while (current.kind !== Kind.NAMED_TYPE) current = current.type;
   return current.name.value;

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { deferFormats } from './askGateway.ts';
-import { graphs, notYetRight } from './graphs/all.ts';
+import { graphs } from './graphs/all.ts';
 import { type RunningGraph, startGraph } from './graphs/framework/startGraph.ts';
 import { readFoundOperations } from './readFoundOperations.ts';
 import { tryDeferred, tryWhole } from './trials.ts';
@@ -8,13 +8,10 @@ import { tryDeferred, tryWhole } from './trials.ts';
 // Operations that were once answered wrong. A new one: a file `<graph>.<what>.graphql` in
 // `test/fixtures/operations/found/` with a line that says what it is about, made as small as it gets.
 
-/** Known to come out wrong. A name leaves the list with what puts it right. */
-const notYetRightOperations: readonly string[] = ['interfaceObjectChain.requires-of-another'];
-
-const operations = readFoundOperations().filter(({ name }) => !notYetRightOperations.includes(name));
+const operations = readFoundOperations();
 
 describe.each([...new Set(operations.map(({ graph }) => graph))])('once wrong over the graph %s', (graph) => {
-  const definition = [...graphs, ...notYetRight].find(({ name }) => name === graph);
+  const definition = graphs.find(({ name }) => name === graph);
   let starting: Promise<RunningGraph> | undefined;
   const start = (): Promise<RunningGraph> => {
     if (definition === undefined) throw new Error(`There is no graph ${graph}`);
