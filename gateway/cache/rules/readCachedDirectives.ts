@@ -1,0 +1,94 @@
+import { type ConstDirectiveNode, type ConstValueNode, type DocumentNode, Kind, print } from 'graphql';
+import { isTag } from '../../config/cacheTag.ts';
+import { longestDurationMs, parseDuration } from '../../config/duration.ts';
+import { isComposite } from '../../planning/supergraphDocument.ts';
+import { cachedDirectiveNames } from './cachedDirectiveNames.ts';
+import { shortestWritten, uniteTags, type WrittenRule } from './cacheRule.ts';
+
+export interface CachedDirectives {
+  /** By `Type` or `Type.field`. */
+  readonly rules: ReadonlyMap<string, WrittenRule>;
+  /** Every use that cannot be read, with its coordinate and the value. */
+  readonly problems: readonly string[];
+}
+
+/** The uses of `@cached` in a supergraph. The composer does not say which subgraph one comes from: a rule holds for
+ *  the field in each subgraph that has it. */
+export function readCachedDirectives(document: DocumentNode): CachedDirectives {
+  const names = cachedDirectiveNames(document);
+  const rules = new Map<string, WrittenRule>();
+  const problems: string[] = [];
+  if (names.size === 0) return { rules, problems };
+
+  const read = (coordinate: string, directives: readonly ConstDirectiveNode[] | undefined): void => {
+    for (const directive of directives ?? []) {
+      if (!names.has(directive.name.value)) continue;
+      const written = readRule(directive, coordinate, problems);
+      if (written === undefined) continue;
+      const known = rules.get(coordinate);
+      // Several stand at one place where subgraphs define the directive as repeatable, or import it under several
+      // names.
+      rules.set(coordinate, known === undefined ? written : shortestWritten(known, written));
+    }
+  };
+  for (const definition of document.definitions) {
+    if (!isComposite(definition)) continue;
+    const type = definition.name.value;
+    read(type, definition.directives);
+    for (const field of definition.fields ?? []) read(`${type}.${field.name.value}`, field.directives);
+  }
+  return { rules, problems };
+}
+
+function readRule(
+  directive: ConstDirectiveNode,
+  coordinate: string,
+  problems: string[],
+): WrittenRule | undefined {
+  const before = problems.length;
+  const values = new Map(
+    directive.arguments?.map((argument) => [argument.name.value, argument.value] as const),
+  );
+  const complain = (name: string, value: ConstValueNode | undefined, expected: string): undefined => {
+    const found = value === undefined ? 'is missing' : `is ${print(value)}`;
+    problems.push(`${coordinate}: ${name} of @${directive.name.value} ${found}; expected ${expected}`);
+    return undefined;
+  };
+  const durationOf = (name: string): number | undefined => {
+    const value = given(values.get(name));
+    if (value === undefined && name !== 'maxAge') return 0;
+    const ms = value?.kind === Kind.STRING ? parseDuration(value.value) : undefined;
+    if (ms !== undefined && ms <= longestDurationMs) return ms;
+    return complain(name, value, 'a duration such as 250ms, 5s, 10m or 1h, at most 596h');
+  };
+  const scopeOf = (): WrittenRule['scope'] => {
+    const value = given(values.get('scope'));
+    if (value === undefined) return undefined;
+    // The composer prints a value of an enum as text where the directive comes from it.
+    const text = value.kind === Kind.ENUM || value.kind === Kind.STRING ? value.value : '';
+    return text === 'PUBLIC' || text === 'PRIVATE' ? text : complain('scope', value, 'PUBLIC or PRIVATE');
+  };
+  const tagsOf = (): readonly string[] => {
+    const value = given(values.get('tags'));
+    if (value === undefined) return [];
+    const elements = value.kind === Kind.LIST ? value.values : [value];
+    return elements.flatMap((element) =>
+      element.kind === Kind.STRING && isTag(element.value)
+        ? [element.value]
+        : (complain('tags', value, 'a list of texts that are neither blank nor hold a NUL') ?? []),
+    );
+  };
+
+  const rule = {
+    maxAgeMs: durationOf('maxAge') ?? 0,
+    staleWhileRevalidateMs: durationOf('staleWhileRevalidate') ?? 0,
+    staleIfErrorMs: durationOf('staleIfError') ?? 0,
+    scope: scopeOf(),
+    tags: uniteTags(tagsOf()),
+  };
+  return problems.length === before ? rule : undefined;
+}
+
+function given(value: ConstValueNode | undefined): ConstValueNode | undefined {
+  return value?.kind === Kind.NULL ? undefined : value;
+}

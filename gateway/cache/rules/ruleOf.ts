@@ -1,0 +1,78 @@
+import { type CacheRule, type CacheScope, strictestRule, strictestScope, uniteTags } from './cacheRule.ts';
+import type { CacheRules } from './cacheRules.ts';
+import type { FetchedShape } from './fetchedShape.ts';
+import { isUsable } from './lifetime.ts';
+import { type FieldOwner, type SelectedField, visitSelections } from './visitSelections.ts';
+
+/** Whether what a fetch brings may be kept. */
+export type FetchRule =
+  | { readonly isCached: true; readonly rule: CacheRule }
+  /** `reason`: for people, with a coordinate where there is one. */
+  | { readonly isCached: false; readonly reason: string };
+
+/** The rule of everything that a fetch of this shape brings: the strictest of all that it selects. A field without
+ *  a rule makes the whole fetch uncached, but for `__typename` and fields of keys, which tell which object it is,
+ *  and for fields of value types, which are parts of the field that holds them. It reads the whole operation: once
+ *  for each shape and supergraph is enough. */
+export function ruleOf(shape: FetchedShape, rules: CacheRules): FetchRule {
+  if (shape.kind !== 'query') return { isCached: false, reason: `a ${shape.kind} is never kept` };
+  const found = new Findings();
+  visitSelections<boolean>(
+    shape,
+    rules.graph,
+    (selected, isCovered) => {
+      if (selected.owners.length === 0) found.missing ??= `${selected.name} is not in the supergraph`;
+      const covers = selected.owners.map((owner) => addOwner(owner, selected, isCovered));
+      return covers.length > 0 && covers.every((covered) => covered);
+    },
+    false,
+  );
+  if (found.missing !== undefined) return { isCached: false, reason: found.missing };
+  if (found.rule === undefined) return { isCached: false, reason: 'nothing that it selects has a rule' };
+  if (!isUsable(found.rule.lifetime)) return { isCached: false, reason: 'the shortest rule is 0s' };
+  return {
+    isCached: true,
+    rule: {
+      lifetime: found.rule.lifetime,
+      scope: strictestScope(found.rule.scope, found.scope),
+      tags: uniteTags(found.rule.tags, found.tags),
+    },
+  };
+
+  /** Whether values of value types below are parts of something that has a rule. */
+  function addOwner(owner: FieldOwner, selected: SelectedField, isCovered: boolean): boolean {
+    const { type, isIdentity } = owner;
+    const { name } = selected;
+    const hasFieldRule = rules.hasFieldRule(type, name);
+    if (isIdentity && !hasFieldRule) {
+      // How long an object is what it is does not depend on how long its values are kept; for whom it is does.
+      // That an entity has the type it was asked for by tells nothing.
+      const isAskedFor = name === '__typename' && selected.isOfEntity;
+      if (!isAskedFor) found.restrict(rules.ofType(type, shape.subgraph));
+      return isCovered && type.isValueType;
+    }
+    if (isCovered && type.isValueType && !hasFieldRule && !rules.hasTypeRule(type)) return true;
+    const rule = rules.ofField(type, name, shape.subgraph);
+    if (rule === undefined) found.missing ??= `${type.name}.${name} has no rule`;
+    else found.add(rule);
+    return rule !== undefined;
+  }
+}
+
+class Findings {
+  rule: CacheRule | undefined;
+  scope: CacheScope = 'PUBLIC';
+  tags: readonly string[] = [];
+  missing: string | undefined;
+
+  add(rule: CacheRule): void {
+    this.rule = this.rule === undefined ? rule : strictestRule(this.rule, rule);
+  }
+
+  /** Whom it is for and what it is invalidated by, without how long. */
+  restrict(rule: CacheRule | undefined): void {
+    if (rule === undefined) return;
+    this.scope = strictestScope(this.scope, rule.scope);
+    this.tags = uniteTags(this.tags, rule.tags);
+  }
+}

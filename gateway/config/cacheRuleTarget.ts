@@ -1,0 +1,24 @@
+/** What a key of `cache.rules` is about. */
+export type CacheRuleTarget =
+  | { readonly kind: 'type'; readonly type: string }
+  | { readonly kind: 'field'; readonly type: string; readonly field: string }
+  | { readonly kind: 'subgraph'; readonly subgraph: string };
+
+const name = '[_A-Za-z][_0-9A-Za-z]*';
+
+/** As text, for the schema of the configuration. */
+export const cacheRuleTargetPattern = `^(subgraph:.*\\S.*|${name}(\\.${name})?)$`;
+
+const coordinate = new RegExp(`^(${name})(?:\\.(${name}))?$`);
+
+/** `Product`, `Product.stock` or `subgraph:inventory`; `undefined` for anything else. A name in GraphQL has no
+ *  colon, so that no type can be taken for a subgraph. */
+export function parseCacheRuleTarget(text: string): CacheRuleTarget | undefined {
+  if (text.startsWith('subgraph:')) {
+    const subgraph = text.slice('subgraph:'.length).trim();
+    return subgraph === '' ? undefined : { kind: 'subgraph', subgraph };
+  }
+  const [, type, field] = coordinate.exec(text) ?? [];
+  if (type === undefined) return undefined;
+  return field === undefined ? { kind: 'type', type } : { kind: 'field', type, field };
+}

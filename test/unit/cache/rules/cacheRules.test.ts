@@ -1,0 +1,259 @@
+import { expect, test } from '@jest/globals';
+import { parse } from 'graphql';
+import { readCacheRules } from '../../../../gateway/cache/rules/cacheRules.ts';
+import { readCachedDirectives } from '../../../../gateway/cache/rules/readCachedDirectives.ts';
+import { composed, configured, imports, rulesOf, withCached } from './composed.ts';
+
+const minute = 60_000;
+
+test.each(Object.entries(imports))('a %s import of @cached counts', async (_, way) => {
+  const { name } = way;
+  const document = await composed({
+    shop: withCached(
+      `type Query { top: Product @${name}(maxAge: "5s") }
+       type Product @key(fields: "id") @${name}(maxAge: "1m", staleWhileRevalidate: "30s", staleIfError: "1h", scope: PRIVATE, tags: ["b", "a", "b"]) { id: ID! }`,
+      way,
+    ),
+  });
+  expect(Object.fromEntries(readCachedDirectives(document).rules)).toEqual({
+    'Query.top': {
+      maxAgeMs: 5_000,
+      staleWhileRevalidateMs: 0,
+      staleIfErrorMs: 0,
+      scope: undefined,
+      tags: [],
+    },
+    Product: {
+      maxAgeMs: minute,
+      staleWhileRevalidateMs: 30_000,
+      staleIfErrorMs: 60 * minute,
+      scope: 'PRIVATE',
+      tags: ['a', 'b'],
+    },
+  });
+});
+
+test.each([
+  ['another specification', '@link(url: "https://example.test/spec/v1.0", import: ["@cached"])'],
+  ['another major version', '@link(url: "https://tributary.dev/spec/v2.0", import: ["@cached"])'],
+  ['a longer address', '@link(url: "https://tributary.dev/spec/more/v1.0", import: ["@cached"])'],
+  ['an import of something else', '@link(url: "https://tributary.dev/spec/v1.0", import: ["@enrichment"])'],
+  ['no link', ''],
+])('with %s, @cached is some other directive', (_, link) => {
+  const document = parse(
+    `schema ${link} @other { query: Query } type Query { a: Int @cached(maxAge: "5s") }`,
+  );
+  expect(readCachedDirectives(document)).toEqual({ rules: new Map(), problems: [] });
+});
+
+const linked = (sdl: string) =>
+  parse(`schema @link(url: "https://tributary.dev/spec/v1.0", import: ["@cached"]) { query: Query } ${sdl}`);
+
+test('several rules at one place: the earlier of each end, private if one is, all tags', () => {
+  const document = linked(`type Query {
+    a: Int
+      @cached(maxAge: "10s", staleWhileRevalidate: "5s", staleIfError: "10s", tags: ["b"])
+      @cached(maxAge: "4s", staleWhileRevalidate: "20s", scope: PRIVATE, tags: ["a"])
+  }`);
+  expect(readCachedDirectives(document).rules.get('Query.a')).toEqual({
+    maxAgeMs: 4_000,
+    staleWhileRevalidateMs: 11_000,
+    staleIfErrorMs: 0,
+    scope: 'PRIVATE',
+    tags: ['a', 'b'],
+  });
+});
+
+test.each([
+  ['maxAge: "5 sec"', 'maxAge of @cached is "5 sec"; expected a duration'],
+  ['maxAge: "-5s"', 'maxAge of @cached is "-5s"; expected a duration'],
+  ['maxAge: ""', 'maxAge of @cached is ""; expected a duration'],
+  ['maxAge: "1000h"', 'maxAge of @cached is "1000h"; expected a duration'],
+  ['maxAge: 5', 'maxAge of @cached is 5; expected a duration'],
+  ['maxAge: null', 'maxAge of @cached is missing; expected a duration'],
+  ['', 'maxAge of @cached is missing; expected a duration'],
+  ['maxAge: "1s", staleWhileRevalidate: "x"', 'staleWhileRevalidate of @cached is "x"; expected a duration'],
+  ['maxAge: "1s", staleIfError: "-1m"', 'staleIfError of @cached is "-1m"; expected a duration'],
+  ['maxAge: "1s", scope: SHARED', 'scope of @cached is SHARED; expected PUBLIC or PRIVATE'],
+  ['maxAge: "1s", tags: [" "]', 'tags of @cached is [" "]; expected a list of texts'],
+  ['maxAge: "1s", tags: ["a\\u0000b"]', 'tags of @cached is ["a\\u0000b"]; expected a list of texts'],
+])('@cached(%s) is told with its coordinate and the value', (given, message) => {
+  const use = given === '' ? '@cached' : `@cached(${given})`;
+  const { rules, problems } = readCachedDirectives(
+    linked(`type Query { a: Int } type Product ${use} { stock: Int ${use} }`),
+  );
+  expect(problems).toEqual([
+    expect.stringContaining(`Product: ${message}`),
+    expect.stringContaining(`Product.stock: ${message}`),
+  ]);
+  expect(rules).toEqual(new Map());
+});
+
+test('arguments that are null are as if left out', () => {
+  const { rules, problems } = readCachedDirectives(
+    linked('type Query { a: Int @cached(maxAge: "1s", staleIfError: null, scope: null, tags: null) }'),
+  );
+  expect(problems).toEqual([]);
+  expect(rules.get('Query.a')).toEqual({
+    maxAgeMs: 1_000,
+    staleWhileRevalidateMs: 0,
+    staleIfErrorMs: 0,
+    scope: undefined,
+    tags: [],
+  });
+});
+
+test('a supergraph that links to the specification is read without problems where nothing uses it', async () => {
+  const { problems, unknown } = await rulesOf({ shop: 'type Query { a: Int }' });
+  expect([problems, unknown]).toEqual([[], []]);
+});
+
+const shop = {
+  shop: `
+    type Query { top: Product, me: User }
+    interface Named { name: String @cached(maxAge: "7s") }
+    type Product implements Named @key(fields: "id") @cached(maxAge: "1m", tags: ["products"]) {
+      id: ID!
+      name: String
+      price: Int @cached(maxAge: "10s", staleIfError: "1m", tags: ["prices"])
+      text: String
+    }
+    type User @key(fields: "id") @cached(maxAge: "1m", scope: PRIVATE) {
+      id: ID!
+      nick: String @cached(maxAge: "5m")
+      badge: String @cached(maxAge: "5m", scope: PUBLIC)
+    }
+    type Plain @key(fields: "id") { id: ID! text: String }
+    union Thing = Product | Plain
+    extend type Query { things: [Thing], plain: Plain }`,
+};
+
+const cases = [
+  {
+    name: 'the rule of the type',
+    of: 'Product.text',
+    rules: {},
+    rule: { fresh: 60, revalidate: 60, fallback: 60, scope: 'PUBLIC', tags: ['products'] },
+  },
+  {
+    name: 'the rule of the field, even if it is longer, with the tags of the type',
+    of: 'Product.price',
+    rules: { Product: configured(1_000) },
+    rule: { fresh: 10, revalidate: 10, fallback: 70, scope: 'PUBLIC', tags: ['prices', 'products'] },
+  },
+  {
+    name: "the interface's rule of the field before that of the type",
+    of: 'Product.name',
+    rules: {},
+    rule: { fresh: 7, revalidate: 7, fallback: 7, scope: 'PUBLIC', tags: ['products'] },
+  },
+  {
+    name: 'a field that is kept longer than its type does not become public by that',
+    of: 'User.nick',
+    rules: {},
+    rule: { fresh: 300, revalidate: 300, fallback: 300, scope: 'PRIVATE', tags: [] },
+  },
+  {
+    name: 'a field that says it is public is',
+    of: 'User.badge',
+    rules: {},
+    rule: { fresh: 300, revalidate: 300, fallback: 300, scope: 'PUBLIC', tags: [] },
+  },
+  { name: 'no rule', of: 'Plain.text', rules: {}, rule: undefined },
+  {
+    name: 'the rule of the subgraph for what has none',
+    of: 'Plain.text',
+    rules: { 'subgraph:shop': configured(2_000, { staleWhileRevalidate: 3_000, tags: ['shop'] }) },
+    rule: { fresh: 2, revalidate: 5, fallback: 2, scope: 'PUBLIC', tags: ['shop'] },
+  },
+  {
+    name: 'the narrower rule, not that of the subgraph, whose scope and tags count all the same',
+    of: 'Product.text',
+    rules: { 'subgraph:shop': configured(2_000, { scope: 'PRIVATE', tags: ['shop'] }) },
+    rule: { fresh: 60, revalidate: 60, fallback: 60, scope: 'PRIVATE', tags: ['products', 'shop'] },
+  },
+  {
+    name: 'the configuration over the directive at the same place, which keeps its tags',
+    of: 'Product.price',
+    rules: { 'Product.price': configured(3_000) },
+    rule: { fresh: 3, revalidate: 3, fallback: 3, scope: 'PUBLIC', tags: ['prices', 'products'] },
+  },
+  {
+    name: 'tags of the configuration instead of those of the directive',
+    of: 'Product.text',
+    rules: { Product: configured(3_000, { tags: ['z'] }) },
+    rule: { fresh: 3, revalidate: 3, fallback: 3, scope: 'PUBLIC', tags: ['z'] },
+  },
+  {
+    name: 'a configuration that says nothing of the scope does not make a private type public',
+    of: 'User.id',
+    rules: { User: configured(3_000) },
+    rule: { fresh: 3, revalidate: 3, fallback: 3, scope: 'PRIVATE', tags: [] },
+  },
+  {
+    name: 'a configuration that says so does',
+    of: 'User.id',
+    rules: { User: configured(3_000, { scope: 'PUBLIC' }) },
+    rule: { fresh: 3, revalidate: 3, fallback: 3, scope: 'PUBLIC', tags: [] },
+  },
+  {
+    name: 'the rule of a union for members without one',
+    of: 'Plain.text',
+    rules: { Thing: configured(4_000) },
+    rule: { fresh: 4, revalidate: 4, fallback: 4, scope: 'PUBLIC', tags: [] },
+  },
+] as const;
+
+test.each(cases)('what holds for a field: $name', async ({ of, rules, rule }) => {
+  const read = (await rulesOf(shop, rules)).rules;
+  const [typeName = '', field = ''] = of.split('.');
+  const type = read.graph.types.get(typeName);
+  if (type === undefined) throw new Error(typeName);
+  const found = read.ofField(type, field, 'shop');
+  expect(
+    found && {
+      fresh: found.lifetime.freshMs / 1_000,
+      revalidate: found.lifetime.revalidateMs / 1_000,
+      fallback: found.lifetime.fallbackMs / 1_000,
+      scope: found.scope,
+      tags: found.tags,
+    },
+  ).toEqual(rule);
+});
+
+test('everything in the configuration that the supergraph does not have is listed', async () => {
+  const { unknown, rules } = await rulesOf(shop, {
+    Product: configured(1),
+    'Product.price': configured(1),
+    'subgraph:shop': configured(1),
+    Produkt: configured(1),
+    'Product.prize': configured(1),
+    'Thing.name': configured(1),
+    'subgraph:shopp': configured(1),
+    CacheScope: configured(1),
+    constructor: configured(1),
+    'a b': configured(1),
+  });
+  expect(unknown).toEqual([
+    'there is no object type, interface or union Produkt',
+    'Product has no field prize',
+    'Thing has no field name',
+    'there is no subgraph "shopp"',
+    'there is no object type, interface or union CacheScope',
+    'there is no object type, interface or union constructor',
+    '"a b" is no type, field or subgraph',
+  ]);
+  expect(rules.graph.subgraphs).toEqual(new Set(['shop']));
+});
+
+test('a supergraph of Federation 1 has the rules of the configuration', () => {
+  const document = parse(`
+    schema @core(feature: "https://specs.apollo.dev/core/v0.1") @core(feature: "https://specs.apollo.dev/join/v0.1") { query: Query }
+    enum join__Graph { A @join__graph(name: "a" url: "http://127.0.0.1/") }
+    type Query { top: Product @join__field(graph: A) }
+    type Product @join__owner(graph: A) @join__type(graph: A, key: "id") { id: ID! name: String }`);
+  const { problems, unknown, rules } = readCacheRules(document, { Product: configured(1_000) });
+  const product = rules.graph.types.get('Product');
+  expect([problems, unknown]).toEqual([[], []]);
+  expect(product && rules.ofField(product, 'name', 'a')?.lifetime.freshMs).toBe(1_000);
+});
