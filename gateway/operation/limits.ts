@@ -1,12 +1,15 @@
 import {
+  type ArgumentNode,
   type DirectiveNode,
   type DocumentNode,
+  type FieldNode,
   type FragmentDefinitionNode,
   Kind,
   Lexer,
   type SelectionSetNode,
   Source,
   TokenKind,
+  type ValueNode,
 } from 'graphql';
 
 /** What one operation may have at most, with fragment spreads expanded. The names are those of the
@@ -14,15 +17,19 @@ import {
 export interface OperationLimits {
   /** Lexical tokens of the whole text. */
   readonly tokens: number;
-  /** Nested selection sets; an inline fragment is a level too, a spread is not. Lists and objects within
-   *  arguments may nest as deep. */
+  /** Nested selection sets; an inline fragment is a level too, a spread is not. */
   readonly depth: number;
+  /** Lists and objects within each other in literals of arguments and defaults, and lists in types of variables:
+   *  the planner's time may double with each level. */
+  readonly literalDepth: number;
   readonly aliases: number;
   readonly rootFields: number;
   readonly directives: number;
   readonly deferredFragments: number;
   /** Fields and fragments. */
   readonly recursiveSelections: number;
+  /** Characters of names and literals: what is printed for the planner and the subgraphs. */
+  readonly expandedSize: number;
   /** Validation compares fields of one response name at one place each with each. */
   readonly fieldComparisons: number;
 }
@@ -42,20 +49,23 @@ export function findExceededTextLimit(text: string, limits: OperationLimits): Ex
   let tokens = 0;
   let selectionDepth = 0;
   let valueDepth = 0;
-  let isInParentheses = false;
+  // Directives of a variable definition have parentheses within parentheses.
+  let parentheses = 0;
   for (;;) {
     const kind = nextTokenKind(lexer);
     if (kind === undefined || kind === TokenKind.EOF) return undefined;
     tokens++;
     if (tokens > limits.tokens) return { limit: 'tokens', value: tokens, allowed: limits.tokens };
     if (kind === TokenKind.PAREN_L || kind === TokenKind.PAREN_R) {
-      isInParentheses = kind === TokenKind.PAREN_L;
+      parentheses += kind === TokenKind.PAREN_L ? 1 : -1;
       valueDepth = 0;
     } else if (kind === TokenKind.BRACE_L || kind === TokenKind.BRACKET_L) {
-      const depth = isInParentheses ? ++valueDepth : ++selectionDepth;
-      if (depth > limits.depth) return { limit: 'depth', value: depth, allowed: limits.depth };
+      const isValue = parentheses > 0;
+      const limit = isValue ? 'literalDepth' : 'depth';
+      const depth = isValue ? ++valueDepth : ++selectionDepth;
+      if (depth > limits[limit]) return { limit, value: depth, allowed: limits[limit] };
     } else if (kind === TokenKind.BRACE_R || kind === TokenKind.BRACKET_R) {
-      if (isInParentheses) valueDepth--;
+      if (parentheses > 0) valueDepth--;
       else selectionDepth--;
     }
   }
@@ -151,7 +161,7 @@ function fragmentsOf(document: DocumentNode): ReadonlyMap<string, FragmentDefini
   return fragments;
 }
 
-type MeasuredLimit = Exclude<keyof OperationLimits, 'tokens' | 'fieldComparisons'>;
+type MeasuredLimit = Exclude<keyof OperationLimits, 'tokens' | 'literalDepth' | 'fieldComparisons'>;
 type Size = Record<MeasuredLimit, number>;
 
 const measuredLimits: readonly MeasuredLimit[] = [
@@ -161,6 +171,7 @@ const measuredLimits: readonly MeasuredLimit[] = [
   'aliases',
   'directives',
   'deferredFragments',
+  'expandedSize',
 ];
 
 /** Measures selection sets, each fragment once however often it is spread: spreads that double at every
@@ -191,6 +202,7 @@ function createMeasure(document: DocumentNode): (selections: SelectionSetNode) =
       if (selection.kind === Kind.FIELD) {
         total.rootFields++;
         if (selection.alias !== undefined) total.aliases++;
+        total.expandedSize += charactersOfField(selection);
         if (selection.selectionSet === undefined) continue;
         const below = measureSelections(selection.selectionSet);
         if (below === undefined) return undefined;
@@ -218,6 +230,7 @@ function emptySize(): Size {
     aliases: 0,
     directives: 0,
     deferredFragments: 0,
+    expandedSize: 0,
   };
 }
 
@@ -228,6 +241,7 @@ function add(total: Size, part: Size): void {
   total.aliases += part.aliases;
   total.directives += part.directives;
   total.deferredFragments += part.deferredFragments;
+  total.expandedSize += part.expandedSize;
 }
 
 function addDirectives<S extends Size | undefined>(
@@ -236,6 +250,45 @@ function addDirectives<S extends Size | undefined>(
 ): S {
   if (size === undefined || directives === undefined) return size;
   size.directives += directives.length;
-  for (const directive of directives) if (directive.name.value === 'defer') size.deferredFragments++;
+  for (const directive of directives) {
+    if (directive.name.value === 'defer') size.deferredFragments++;
+    size.expandedSize += directive.name.value.length + charactersOfArguments(directive.arguments);
+  }
   return size;
+}
+
+function charactersOfField({ alias, name, arguments: args }: FieldNode): number {
+  return (alias?.value.length ?? 0) + name.value.length + charactersOfArguments(args);
+}
+
+function charactersOfArguments(args: readonly ArgumentNode[] | undefined): number {
+  let count = 0;
+  for (const { name, value } of args ?? []) count += name.value.length + charactersOfValue(value);
+  return count;
+}
+
+/** Values nest no deeper than a limit that was checked before. */
+function charactersOfValue(value: ValueNode): number {
+  switch (value.kind) {
+    case Kind.NULL:
+    case Kind.BOOLEAN:
+      return 4;
+    case Kind.STRING:
+      // A character may be written as up to six: `\u0001`.
+      return JSON.stringify(value.value).length;
+    case Kind.VARIABLE:
+      return value.name.value.length;
+    case Kind.LIST: {
+      let count = 0;
+      for (const element of value.values) count += charactersOfValue(element);
+      return count;
+    }
+    case Kind.OBJECT: {
+      let count = 0;
+      for (const field of value.fields) count += field.name.value.length + charactersOfValue(field.value);
+      return count;
+    }
+    default:
+      return value.value.length;
+  }
 }

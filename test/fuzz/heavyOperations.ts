@@ -3,9 +3,6 @@ import type { Random } from '../../subgraphs/shared/random.ts';
 const repeat = (count: number, each: (index: number) => string): string =>
   Array.from({ length: count }, (_, index) => each(index)).join(' ');
 
-/** The planner's time doubles with each level of a literal; beyond `limits.depth` it is not asked. */
-const plannable = (depth: number): number => (depth > 100 ? depth : Math.min(depth, 16));
-
 /** Operations that are short to write and long to work on: most of them beyond a limit, by a little or by a lot. */
 const kinds: Readonly<Record<string, (size: number, random: Random) => string>> = {
   aliases: (size) => `{ ${repeat(size, (i) => `a${i}: echo(id: "1") { id }`)} }`,
@@ -14,14 +11,10 @@ const kinds: Readonly<Record<string, (size: number, random: Random) => string>> 
   'equal objects': (size) => `{ echo(id: "1") { ${repeat(size, () => 'friends { id }')} } }`,
   depth: (size) => `{ echo(id: "1") { ${'self { '.repeat(size)} id ${' }'.repeat(size)} } }`,
   'depth of fragments': (size) => `{ echo(id: "1") { ${'... { '.repeat(size)} id ${' }'.repeat(size)} } }`,
-  'depth of lists': (size) => {
-    const depth = plannable(size);
-    return `{ find(any: ${'['.repeat(depth)}1${']'.repeat(depth)}) { __typename } }`;
-  },
-  'depth of objects': (size) => {
-    const depth = plannable(size);
-    return `{ find(any: ${'{a: '.repeat(depth)}1${'}'.repeat(depth)}) { __typename } }`;
-  },
+  'depth of lists': (size) => `{ find(any: ${'['.repeat(size)}1${']'.repeat(size)}) { __typename } }`,
+  'depth of objects': (size) => `{ find(any: ${'{a: '.repeat(size)}1${'}'.repeat(size)}) { __typename } }`,
+  'a long text in a fragment': (size) =>
+    `{ ${repeat(Math.min(size, 40), (i) => `a${i}: echo(id: "1") { ...F }`)} } fragment F on Echo { friends(first: 1) { ${'b'.repeat(size * 50)}: id } }`,
   'depth of types': (size) =>
     `query ($a: ${'['.repeat(size)}Int${']'.repeat(size)}) { find(any: $a) { __typename } }`,
   'fan-out of fragments': (size) => {

@@ -18,9 +18,14 @@ export const limitsSection = z
     tokens: integer({ min: 1 }).describe('Most lexical tokens in a document.').prefault(10_000),
     depth: integer({ min: 1 })
       .describe(
-        'Most selection sets within each other, fragment spreads expanded: every field with fields of its own is a level, and so is an inline fragment; a spread is not. Lists and objects within arguments and variables may nest as deep.',
+        'Most selection sets within each other, fragment spreads expanded: every field with fields of its own is a level, and so is an inline fragment; a spread is not. Lists and objects within variables may nest as deep.',
       )
       .prefault(100),
+    literalDepth: integer({ min: 1 })
+      .describe(
+        'Most lists and objects within each other in a literal of the operation: the planner may take twice as long for each level. What is deeper has to come in a variable.',
+      )
+      .prefault(16),
     aliases: integer().describe('Most aliased fields in an operation, fragments expanded.').prefault(200),
     rootFields: integer({ min: 1 }).describe('Most fields at the root of an operation.').prefault(50),
     directives: integer().describe('Most directives in an operation, fragments expanded.').prefault(100),
@@ -28,6 +33,11 @@ export const limitsSection = z
     recursiveSelections: integer({ min: 1 })
       .describe('Most selections that an operation may have once every fragment spread is expanded.')
       .prefault(10_000),
+    expandedSize: size()
+      .describe(
+        'Most characters of names and literals that an operation may have once every fragment spread is expanded. A long text belongs in a variable, which is not expanded.',
+      )
+      .prefault('2MB'),
     fieldComparisons: integer()
       .describe(
         'Most comparisons of fields that have one name at one place, as validation makes them: each with each, fragments expanded. Every selection counts as one more.',

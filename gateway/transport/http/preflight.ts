@@ -31,8 +31,8 @@ export function createPreflight(options: PreflightOptions): (text: string) => vo
   };
 }
 
-/** Makes the check of an operation's variables: throws a `Refusal` where lists and objects nest deeper than in an
- *  argument. Whatever reads them calls itself for each level, graphql-js first of all. */
+/** Makes the check of an operation's variables: throws a `Refusal` where lists and objects nest deeper than
+ *  selection sets may. Whatever reads them calls itself for each level, graphql-js first of all. */
 export function createVariablesCheck({
   depth,
 }: Pick<OperationLimits, 'depth'>): (variables: unknown) => void {
@@ -71,11 +71,13 @@ function findExceeded(text: string, limits: OperationLimits): ExceededLimit | un
 const descriptions: Readonly<Record<keyof OperationLimits, string>> = {
   tokens: 'has at least {value} tokens',
   depth: 'is nested at least {value} levels deep',
+  literalDepth: 'has a literal that is nested at least {value} levels deep',
   aliases: 'has {value} aliases',
   rootFields: 'has {value} root fields',
   directives: 'has {value} directives',
   deferredFragments: 'has {value} deferred fragments',
   recursiveSelections: 'has {value} selections with its fragments expanded',
+  expandedSize: 'has {value} characters in its names and literals with its fragments expanded',
   fieldComparisons:
     'selects the same fields so often at one place that they take at least {value} comparisons',
 };

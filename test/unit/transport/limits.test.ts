@@ -10,11 +10,13 @@ import {
 const unlimited: OperationLimits = {
   tokens: Number.POSITIVE_INFINITY,
   depth: Number.POSITIVE_INFINITY,
+  literalDepth: Number.POSITIVE_INFINITY,
   aliases: Number.POSITIVE_INFINITY,
   rootFields: Number.POSITIVE_INFINITY,
   directives: Number.POSITIVE_INFINITY,
   deferredFragments: Number.POSITIVE_INFINITY,
   recursiveSelections: Number.POSITIVE_INFINITY,
+  expandedSize: Number.POSITIVE_INFINITY,
   fieldComparisons: Number.POSITIVE_INFINITY,
 };
 
@@ -23,7 +25,11 @@ function measured(limit: keyof OperationLimits, text: string): number {
   return findExceededLimit(parse(text), { ...unlimited, [limit]: -1 })?.value ?? 0;
 }
 
-function inText(limit: 'tokens' | 'depth', allowed: number, text: string): ExceededLimit | undefined {
+function inText(
+  limit: 'tokens' | 'depth' | 'literalDepth',
+  allowed: number,
+  text: string,
+): ExceededLimit | undefined {
   return findExceededTextLimit(text, { ...unlimited, [limit]: allowed });
 }
 
@@ -39,6 +45,8 @@ describe('the size of an operation', () => {
     ['directives', 'query ($v: Int @x) @y { a @include(if: true) ... @skip(if: false) { b } }', 4],
     ['deferredFragments', '{ ... @defer { a } ...F @defer } fragment F on Query { ... @defer { b } }', 3],
     ['recursiveSelections', '{ a { b } ...F ...F } fragment F on Query { c d }', 8],
+    ['expandedSize', '{ x: ab(cd: "efg", h: [true, {ij: 1.5}]) { k } }', 1 + 2 + 2 + 5 + 1 + 4 + 2 + 3 + 1],
+    ['expandedSize', '{ ...F x: a { ...F } } fragment F on Query { bc(d: "\\u0001", e: $fg) @h(i: J) }', 36],
     ['depth', 'query A { a } query B { a { b } }', 1],
   ] as const)('counts %s of %s as %i', (limit, text, value) => {
     expect(measured(limit, text)).toBe(value);
@@ -123,14 +131,28 @@ describe('a text before it is parsed', () => {
   test.each([
     ['{ a { b { c } } }', true],
     ['{ a { b } c { d } }', false],
-    ['{ a(x: [[1]], y: {z: {}}) { b } }', false],
-    ['{ a(x: [[[1]]]) }', true],
-    ['{ a(x: {y: {z: {}}}) }', true],
-    ['query ($v: [[[Int]]]) { a }', true],
+    ['{ a(x: [[[1]]]) { b } }', false],
     ['{ a(x: "{{{{") # {{{{\n }', false],
-    ['{ a ( { { {', true],
+    ['{ a { { {', true],
     ['{ a "unterminated { { { {', false],
   ])('%s nests deeper than 2: %s', (text, isDeeper) => {
     expect(inText('depth', 2, text)).toEqual(isDeeper ? { limit: 'depth', value: 3, allowed: 2 } : undefined);
+  });
+
+  test.each([
+    ['{ a(x: [[1]], y: {z: {}}) { b { c { d } } } }', false],
+    ['{ a(x: [[[1]]]) }', true],
+    ['{ a(x: {y: {z: {}}}) }', true],
+    ['{ a(x: [{y: [1]}]) }', true],
+    ['{ a @b(x: [[[1]]]) }', true],
+    ['query ($v: [[[Int]]]) { a }', true],
+    ['query ($v: Any = [[[1]]]) { a }', true],
+    ['query ($v: Any @b(x: 1), $w: Any = [[[1]]]) { a }', true],
+    ['{ a ( { { {', true],
+    ['{ a(x: "[[[") b(x: [[1]]) c(x: [[1]]) }', false],
+  ])('%s has a literal that nests deeper than 2: %s', (text, isDeeper) => {
+    expect(inText('literalDepth', 2, text)).toEqual(
+      isDeeper ? { limit: 'literalDepth', value: 3, allowed: 2 } : undefined,
+    );
   });
 });
