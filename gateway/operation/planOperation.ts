@@ -66,13 +66,19 @@ export async function planOperation(planner: Planner, question: PlannerQuestion)
       const plan = await planInTurn(planner, { document, defer, overrides });
       return { plan, isSplitByPlanner: true, question };
     } catch (error) {
-      if (whole === undefined || !(error instanceof GatewayError) || error.code !== 'PLANNING_FAILED')
-        throw error;
+      if (whole === undefined || !hasGivenUp(error)) throw error;
     }
   }
   // Some uses of `@defer` are beyond the planner: a plan for the whole is divided by the executor.
   const plan = await planInTurn(planner, { document: whole, defer: false, overrides });
   return { plan, isSplitByPlanner: false, question };
+}
+
+/** Whether the planner has ended by itself: one that took too long, or too much memory, is not asked again. */
+function hasGivenUp(error: unknown): boolean {
+  if (!(error instanceof GatewayError)) return false;
+  const { code, extensions } = error;
+  return code === 'PLANNING_FAILED' || (code === 'OPERATION_TOO_COMPLEX' && extensions?.limit === undefined);
 }
 
 /** No planner splits a subscription: Apollo's throws on any `@defer` in one. */
