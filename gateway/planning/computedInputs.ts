@@ -2,12 +2,19 @@ import {
   type ConstDirectiveNode,
   type DefinitionNode,
   type DocumentNode,
-  type EnumValueDefinitionNode,
   type FieldDefinitionNode,
   Kind,
   type SelectionSetNode,
   type UnionTypeDefinitionNode,
 } from 'graphql';
+import {
+  copyDirectives,
+  type GraphCopy,
+  inGraph,
+  isLeafDefinition,
+  withCopies,
+  withLeafCopies,
+} from './graphCopies.ts';
 import {
   argumentOf,
   type CompositeDefinition,
@@ -19,17 +26,12 @@ import {
   rootTypesOf,
   subgraphNamesOf,
   unusedGraphMark,
-  withArgument,
 } from './supergraphDocument.ts';
 
 /** A field with a `@requires` of its own that another `@requires` needs. */
-interface ComputedInput {
-  /** Value of `join__Graph`. */
-  readonly graph: string;
+interface ComputedInput extends GraphCopy {
   readonly typeName: string;
   readonly fieldName: string;
-  /** The graph that has the field in the changed supergraph. */
-  readonly ownGraph: string;
 }
 
 export interface SeparatedSupergraph {
@@ -152,7 +154,7 @@ class CopiedSubgraph {
   }
 
   hasType(typeName: string): boolean {
-    return this.#fields.has(typeName) || !(this.#types.has(typeName) || this.#unions.has(typeName));
+    return this.#fields.has(typeName);
   }
 
   hasField(typeName: string, fieldName: string): boolean {
@@ -224,44 +226,14 @@ class Separation {
   }
 
   definition(definition: DefinitionNode): DefinitionNode {
-    if (definition.kind === Kind.ENUM_TYPE_DEFINITION && definition.name.value === 'join__Graph') {
-      return { ...definition, values: (definition.values ?? []).flatMap((value) => this.#graphs(value)) };
-    }
-    if (!('directives' in definition) || definition.kind === Kind.SCHEMA_DEFINITION) return definition;
-    const name = 'name' in definition ? (definition.name?.value ?? '') : '';
+    if (isLeafDefinition(definition)) return withLeafCopies(definition, inputsOf(this.#copies));
+    if (!isComposite(definition) && definition.kind !== Kind.UNION_TYPE_DEFINITION) return definition;
+    const name = definition.name.value;
     if (this.#rootTypes.has(name)) return definition;
-    const own = this.#copies.filter((copy) => copy.hasType(name));
-    const directives = copyDirectives((definition.directives ?? []) as readonly ConstDirectiveNode[], own);
-    const copied = { ...definition, directives } as DefinitionNode;
-    if (isComposite(definition)) {
-      return {
-        ...copied,
-        fields: definition.fields?.map((field) => this.#field(definition, field)),
-      } as DefinitionNode;
-    }
-    if (copied.kind === Kind.ENUM_TYPE_DEFINITION) {
-      return { ...copied, values: (copied.values ?? []).map((value) => withCopies(value, own)) };
-    }
-    if (copied.kind === Kind.INPUT_OBJECT_TYPE_DEFINITION) {
-      return { ...copied, fields: (copied.fields ?? []).map((field) => withCopies(field, own)) };
-    }
-    return copied;
-  }
-
-  /** A value of `join__Graph` with those of its copies. */
-  #graphs(value: EnumValueDefinitionNode): EnumValueDefinitionNode[] {
-    const copies = this.#copies
-      .filter(({ input }) => input.graph === value.name.value)
-      .map(
-        ({ input: { ownGraph } }): EnumValueDefinitionNode => ({
-          ...value,
-          name: { kind: Kind.NAME, value: ownGraph },
-          directives: (value.directives ?? []).map((directive) =>
-            withArgument(directive, 'name', { kind: Kind.STRING, value: ownGraph }),
-          ),
-        }),
-      );
-    return [value, ...copies];
+    const copied = withCopies(definition, inputsOf(this.#copies.filter((copy) => copy.hasType(name))));
+    if (!isComposite(definition)) return copied;
+    const fields = definition.fields?.map((field) => this.#field(definition, field)) ?? [];
+    return { ...copied, fields } as CompositeDefinition;
   }
 
   #field(type: CompositeDefinition, field: FieldDefinitionNode): FieldDefinitionNode {
@@ -286,30 +258,14 @@ class Separation {
       );
       // A computed input leaves its subgraph for its own.
       if (mover !== undefined && isComputed(directive)) return [inGraph(directive, mover.input.ownGraph)];
-      return isComputed(directive) ? [directive] : copyDirectives([directive], own);
+      return isComputed(directive) ? [directive] : copyDirectives([directive], inputsOf(own));
     });
     return { ...field, directives };
   }
 }
 
-function withCopies<N extends { readonly directives?: readonly ConstDirectiveNode[] | undefined }>(
-  node: N,
-  copies: readonly CopiedSubgraph[],
-): N {
-  return { ...node, directives: copyDirectives(node.directives ?? [], copies) };
-}
-
-/** The directives with those of the copies of their graphs. */
-function copyDirectives(
-  directives: readonly ConstDirectiveNode[],
-  copies: readonly CopiedSubgraph[],
-): ConstDirectiveNode[] {
-  return directives.flatMap((directive) => {
-    if (!directive.name.value.startsWith('join__')) return [directive];
-    const graph = argumentOf(directive, 'graph');
-    const own = copies.filter(({ input }) => input.graph === graph);
-    return [directive, ...own.map(({ input }) => inGraph(directive, input.ownGraph))];
-  });
+function inputsOf(copies: readonly CopiedSubgraph[]): ComputedInput[] {
+  return copies.map(({ input }) => input);
 }
 
 /** `@join__field`s of a field that has none, for the subgraphs of its type. */
@@ -320,8 +276,4 @@ function explicitJoins(type: CompositeDefinition, copies: readonly CopiedSubgrap
   return [...new Set([...graphs, ...copies.map(({ input }) => input.ownGraph)])].map((graph) =>
     joinDirective('join__field', { graph }),
   );
-}
-
-function inGraph(directive: ConstDirectiveNode, value: string): ConstDirectiveNode {
-  return withArgument(directive, 'graph', { kind: Kind.ENUM, value });
 }

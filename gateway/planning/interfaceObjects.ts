@@ -12,6 +12,7 @@ import {
   visit,
 } from 'graphql';
 import { fieldsOf } from './fieldSets.ts';
+import { type GraphCopy, isLeafDefinition, withCopies, withLeafCopies } from './graphCopies.ts';
 import { mapFetches } from './mapFetches.ts';
 import type { FetchNode, QueryPlan } from './queryPlan.ts';
 import {
@@ -24,7 +25,6 @@ import {
   parseFieldSet,
   subgraphNamesOf,
   unusedGraphMark,
-  withArgument,
 } from './supergraphDocument.ts';
 
 /** A field with a `@requires` that a subgraph adds to an interface, which it knows as an `@interfaceObject`. */
@@ -34,10 +34,7 @@ interface AddedField {
 }
 
 /** A copy of a subgraph that has the interface's implementations in the place of its `@interfaceObject`. */
-interface ConcreteCopy {
-  /** Values of `join__Graph`. */
-  readonly graph: string;
-  readonly ownGraph: string;
+interface ConcreteCopy extends GraphCopy {
   readonly interfaceName: string;
   readonly keys: readonly string[];
   readonly fields: readonly AddedField[];
@@ -64,7 +61,7 @@ export function concreteInterfaceObjects(document: DocumentNode): ConcreteSuperg
   return {
     document: {
       ...document,
-      definitions: document.definitions.map((definition) => withCopies(definition, copies)),
+      definitions: document.definitions.map((definition) => withConcrete(definition, copies)),
     },
     restore: (plan) =>
       mapFetches(plan, (fetch) => {
@@ -162,65 +159,9 @@ function reachedTypes(
   return reached;
 }
 
-function withCopies(definition: DefinitionNode, copies: readonly ConcreteCopy[]): DefinitionNode {
-  if (definition.kind === Kind.ENUM_TYPE_DEFINITION && definition.name.value === 'join__Graph') {
-    const values = (definition.values ?? []).flatMap((value) => [
-      value,
-      ...copies
-        .filter(({ graph }) => graph === value.name.value)
-        .map(({ ownGraph }) => ({
-          ...value,
-          name: { kind: Kind.NAME, value: ownGraph } as const,
-          directives: (value.directives ?? []).map((directive) =>
-            withArgument(directive, 'name', { kind: Kind.STRING, value: ownGraph }),
-          ),
-        })),
-    ]);
-    return { ...definition, values };
-  }
+function withConcrete(definition: DefinitionNode, copies: readonly ConcreteCopy[]): DefinitionNode {
   if (isComposite(definition)) return withCopiedType(definition, copies);
-  if (definition.kind === Kind.ENUM_TYPE_DEFINITION) {
-    return {
-      ...definition,
-      directives: copied(definition.directives, copies),
-      values:
-        definition.values?.map((value) => ({ ...value, directives: copied(value.directives, copies) })) ?? [],
-    };
-  }
-  return definition.kind === Kind.SCALAR_TYPE_DEFINITION ||
-    definition.kind === Kind.INPUT_OBJECT_TYPE_DEFINITION
-    ? copiedInput(definition, copies)
-    : definition;
-}
-
-function copiedInput(
-  definition: Extract<
-    DefinitionNode,
-    { kind: Kind.SCALAR_TYPE_DEFINITION | Kind.INPUT_OBJECT_TYPE_DEFINITION }
-  >,
-  copies: readonly ConcreteCopy[],
-): DefinitionNode {
-  const directives = copied(definition.directives, copies);
-  if (definition.kind === Kind.SCALAR_TYPE_DEFINITION) return { ...definition, directives };
-  const fields = definition.fields?.map((field) => ({
-    ...field,
-    directives: copied(field.directives, copies),
-  }));
-  return { ...definition, directives, ...(fields === undefined ? {} : { fields }) };
-}
-
-/** The directives with those for the copies of their graphs. */
-function copied(
-  directives: readonly ConstDirectiveNode[] | undefined,
-  copies: readonly ConcreteCopy[],
-): ConstDirectiveNode[] {
-  return (directives ?? []).flatMap((directive) => [
-    directive,
-    ...(directive.name.value.startsWith('join__')
-      ? copies.filter(({ graph }) => graph === argumentOf(directive, 'graph'))
-      : []
-    ).map(({ ownGraph }) => withArgument(directive, 'graph', { kind: Kind.ENUM, value: ownGraph })),
-  ]);
+  return isLeafDefinition(definition) ? withLeafCopies(definition, copies) : definition;
 }
 
 function withCopiedType(type: CompositeDefinition, copies: readonly ConcreteCopy[]): CompositeDefinition {
@@ -229,12 +170,8 @@ function withCopiedType(type: CompositeDefinition, copies: readonly ConcreteCopy
   if (ofInterface.length > 0) return withoutAdded(type, ofInterface);
   const reaching = copies.filter(({ reached }) => reached.has(name));
   if (reaching.length > 0) {
-    return {
-      ...type,
-      directives: copied(type.directives, reaching),
-      fields:
-        type.fields?.map((field) => ({ ...field, directives: copied(field.directives, reaching) })) ?? [],
-    };
+    const fields = type.fields?.map((field) => withCopies(field, reaching)) ?? [];
+    return { ...withCopies(type, reaching), fields };
   }
   const own =
     type.kind === Kind.OBJECT_TYPE_DEFINITION

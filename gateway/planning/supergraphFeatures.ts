@@ -32,6 +32,7 @@ export const featureSupport: readonly FeatureSupport[] = [
   { identity: `${specs}/join`, versions: ['v0.1', 'v0.2', 'v0.3', 'v0.4', 'v0.5'], kind: 'served' },
   { identity: `${specs}/inaccessible`, versions: ['v0.1', 'v0.2'], kind: 'served' },
   { identity: `${specs}/context`, versions: ['v0.1'], kind: 'served' },
+  { identity: 'https://tributary.dev/spec', versions: ['v1.0'], kind: 'served' },
   { identity: `${specs}/tag`, versions: ['v0.1', 'v0.2', 'v0.3'], kind: 'passed over' },
   { identity: `${specs}/cost`, versions: ['v0.1'], kind: 'passed over' },
   { identity: `${specs}/cacheTag`, versions: ['v0.1'], kind: 'passed over' },
