@@ -7,7 +7,4 @@ export const demoOperations: OperationOptions = {
   aliases: ['upc', 'code', 'slug', 'username', 'product', 'warehouse', 'price', 'averageRating', 'brand'],
   // Root fields without a bound on their size, and with it on that of the answer.
   rarity: { 'Query.warehouses': 0.3 },
-  // The planner merges fields by response name and takes no heed of arguments, so that `price` and `weight` with
-  // arguments of their own spoil what `shippingEstimate` requires: a known wrong case, with fixtures of its own.
-  apart: { field: 'shippingEstimate', others: ['price', 'weight'] },
 };

@@ -46,8 +46,6 @@ export interface OperationOptions {
   readonly aliases?: readonly string[];
   /** How often a field that is drawn is taken; by `Type.field`. */
   readonly rarity?: Readonly<Record<string, number>>;
-  /** An operation has either the one field or the others under their own names. */
-  readonly apart?: { readonly field: string; readonly others: readonly string[] };
 }
 
 /** A valid operation over the schema, the same for the same seed and options. */
@@ -103,8 +101,6 @@ class Generator {
   readonly #definitions: VariableDefinition[] = [];
   readonly #variables: Record<string, unknown> = {};
   readonly #fragments: { readonly name: string; readonly type: GraphQLCompositeType; text: string }[] = [];
-  /** Whether this operation may have the field that is kept apart from others. */
-  readonly #hasApart: boolean;
   /** Fields that may still be added. */
   #left: number;
 
@@ -113,7 +109,6 @@ class Generator {
     this.#random = random;
     this.#options = options;
     this.#aliases = [...nastyAliases, ...(options.aliases ?? [])];
-    this.#hasApart = random.chance(0.4);
     this.#left = random.integer(5, 45);
   }
 
@@ -179,9 +174,7 @@ class Generator {
   }
 
   #isWanted(type: GraphQLCompositeType, field: GraphQLField<unknown, unknown>, depth: number): boolean {
-    const { apart, rarity } = this.#options;
-    if (!this.#hasApart && field.name === apart?.field) return false;
-    const chance = rarity?.[`${type.name}.${field.name}`];
+    const chance = this.#options.rarity?.[`${type.name}.${field.name}`];
     if (chance !== undefined && !this.#random.chance(chance)) return false;
     return depth < 6 || !isCompositeType(getNamedType(field.type));
   }
@@ -193,12 +186,10 @@ class Generator {
     scope: Scope,
   ): string {
     const random = this.#random;
-    const mustAlias = this.#hasApart && (this.#options.apart?.others.includes(field.name) ?? false);
     const own = 'getFields' in type ? Object.keys(type.getFields()) : [];
-    const wanted = random.chance(0.3)
+    const name = random.chance(0.3)
       ? random.pick(random.chance(0.5) ? this.#aliases : [...own, `my_${field.name}`])
       : field.name;
-    const name = mustAlias && wanted === field.name ? `plain_${field.name}` : wanted;
     const taken = scope.get(name);
     return taken === undefined || taken.field === signature
       ? name

@@ -43,6 +43,7 @@ describe.each(graphs.filter(({ name }) => only === undefined || name === only))(
       return undefined;
     };
 
+    const kinds = graph.createState === undefined ? (['query'] as const) : (['query', 'mutation'] as const);
     const { hiddenWords } = graph;
     if (hiddenWords !== undefined) {
       test('show nothing that is hidden', () => {
@@ -59,11 +60,17 @@ describe.each(graphs.filter(({ name }) => only === undefined || name === only))(
     ])(
       '$title',
       async ({ run, percent }) => {
+        const { faultCounts } = running.world;
+        const counted = { ...faultCounts };
         const problems = await runTrials(seeds, async (seed) => {
           const problem = await run(seed, percent);
           return problem && `graph ${graph.name}, seed ${seed}\n${problem}`;
         });
         expect(problems).toEqual([]);
+        // One operation may have none.
+        if (percent > 0 && count >= 10) {
+          for (const kind of kinds) expect(faultCounts[kind]).toBeGreaterThan(counted[kind]);
+        }
       },
       timeout,
     );

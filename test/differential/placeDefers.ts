@@ -81,7 +81,8 @@ function transform(document: DocumentNode, choose: (kind: PlaceKind) => Defer | 
     ...document,
     definitions: document.definitions.map((definition) => {
       if (definition.kind === Kind.FRAGMENT_DEFINITION) {
-        return { ...definition, selectionSet: transformSet(definition.selectionSet, true) };
+        const mayDefer = definition.typeCondition.name.value !== 'Mutation';
+        return { ...definition, selectionSet: transformSet(definition.selectionSet, mayDefer) };
       }
       if (definition.kind !== Kind.OPERATION_DEFINITION) return definition;
       // The specification forbids `@defer` at the root of a mutation: its fields run in series.

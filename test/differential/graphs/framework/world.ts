@@ -17,6 +17,8 @@ export interface TrialScope {
   readonly state: unknown;
   /** Messages of what failed where no field of the operation stands: within what a `@requires` selects. */
   readonly hidden: Set<string>;
+  /** Called for each fault, where they are counted. */
+  readonly onFault?: (() => void) | undefined;
   /** Whose entities are left out, with all that may need them. */
   readonly lostSubgraph?: string | undefined;
 }
@@ -27,6 +29,8 @@ type Read = (typeName: string, thing: Thing, field: FieldNode) => unknown;
 export class World {
   readonly graph: Graph;
   readonly definitions: Definitions;
+  /** How often a field failed in a subgraph, by the kind of the operation. */
+  readonly faultCounts = { query: 0, mutation: 0 };
   readonly #scopes = new Map<string, TrialScope>();
 
   constructor(graph: Graph) {
@@ -38,10 +42,12 @@ export class World {
     return { faults: Faults.read(faults), state: this.graph.createState?.(), hidden: new Set() };
   }
 
-  /** The same for all requests of one operation, if that has a name. */
+  /** For a subgraph: the same for all requests of one operation, if that has a name, as mutations do. */
   scopeOf(trial: string, faults: string | undefined): TrialScope {
     const key = `${trial} ${faults}`;
-    const scope = this.#scopes.get(key) ?? this.createScope(faults);
+    const kind = trial === '' ? 'query' : 'mutation';
+    const onFault = (): void => void this.faultCounts[kind]++;
+    const scope = this.#scopes.get(key) ?? { ...this.createScope(faults), onFault };
     if (trial !== '') this.#scopes.set(key, scope);
     return scope;
   }
@@ -57,6 +63,7 @@ export class World {
   ): unknown {
     const runtime = thing.__typename ?? typeName;
     if (this.#mayFail(runtime, fieldName) && scope.faults.hits(`${labelOf(thing)}.${fieldName}`)) {
+      scope.onFault?.();
       throw new GraphQLError(`${fieldName} of ${labelOf(thing)} failed`);
     }
     const resolver = [runtime, ...this.definitions.supertypes(runtime)]
