@@ -1,0 +1,116 @@
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { type AllowedCaching, readCacheControl } from '../../../../gateway/cache/rules/cacheControl.ts';
+
+const read = (cacheControl?: string, age?: string) => readCacheControl({ cacheControl, age });
+
+const nothingSaid: AllowedCaching = {
+  kind: 'allowed',
+  maxAgeMs: undefined,
+  staleWhileRevalidateMs: undefined,
+  staleIfErrorMs: undefined,
+  isPrivate: false,
+  ageMs: 0,
+};
+
+const noStale = { staleWhileRevalidateMs: 0, staleIfErrorMs: 0 };
+
+test.each<[string | undefined, Partial<AllowedCaching>]>([
+  [undefined, {}],
+  ['', {}],
+  [' , ,', {}],
+  ['public', {}],
+  ['max-age=60', { maxAgeMs: 60_000 }],
+  ['max-age="60"', { maxAgeMs: 60_000 }],
+  ['max-age="\\6\\0"', { maxAgeMs: 60_000 }],
+  ['MAX-AGE=60', { maxAgeMs: 60_000 }],
+  ['max-age=007', { maxAgeMs: 7_000 }],
+  ['max-age=0', { maxAgeMs: 0 }],
+  ['  max-age=60\t,,public ', { maxAgeMs: 60_000 }],
+  ['max-age=60, max-age="60"', { maxAgeMs: 60_000 }],
+  ['max-age=99999999999999999999999999', { maxAgeMs: (2 ** 31 - 1) * 1_000 }],
+  ['private', { isPrivate: true }],
+  ['private="x-user, cookie", max-age=5', { isPrivate: true, maxAgeMs: 5_000 }],
+  ['max-age=60, s-maxage=5', { maxAgeMs: 5_000, ...noStale }],
+  ['s-maxage=600, max-age=5', { maxAgeMs: 600_000, ...noStale }],
+  [
+    's-maxage=5, stale-while-revalidate=9',
+    { maxAgeMs: 5_000, staleWhileRevalidateMs: 9_000, staleIfErrorMs: 0 },
+  ],
+  ['stale-while-revalidate=9, stale-if-error=8', { staleWhileRevalidateMs: 9_000, staleIfErrorMs: 8_000 }],
+  ['max-age=5, must-revalidate, stale-if-error=8', { maxAgeMs: 5_000, ...noStale }],
+  ['max-age=5, proxy-revalidate', { maxAgeMs: 5_000, ...noStale }],
+  ['immutable, x-mine="a, max-age=1", community=UCI, max-age=5', { maxAgeMs: 5_000 }],
+  ['x-mine="a \\" no-store", max-age=5', { maxAgeMs: 5_000 }],
+  ['constructor, __proto__=1', {}],
+])('Cache-Control: %s', (text, said) => {
+  expect(read(text)).toEqual({ ...nothingSaid, ...said });
+});
+
+test.each([
+  ['no-store', 'Cache-Control: no-store'],
+  ['max-age=60, No-Store', 'Cache-Control: no-store'],
+  ['no-store=1', 'Cache-Control: no-store'],
+  ['no-cache', 'Cache-Control: no-cache'],
+  ['no-cache="set-cookie", max-age=60', 'Cache-Control: no-cache'],
+  ['private, no-cache, no-store', 'Cache-Control: no-store'],
+])('Cache-Control: %s keeps nothing, which is no mistake', (text, reason) => {
+  expect(read(text)).toEqual({ kind: 'refused', reason, isMistake: false });
+});
+
+test.each([
+  ['max-age', 'Cache-Control: max-age is without a value, no number of seconds'],
+  ['max-age=', 'Cache-Control: "max-age=" cannot be read'],
+  ['max-age=""', 'Cache-Control: max-age is "", no number of seconds'],
+  ['max-age=-1', 'Cache-Control: max-age is "-1", no number of seconds'],
+  ['max-age=1.5', 'Cache-Control: max-age is "1.5", no number of seconds'],
+  ['max-age=1e3', 'Cache-Control: max-age is "1e3", no number of seconds'],
+  ['max-age=5m', 'Cache-Control: max-age is "5m", no number of seconds'],
+  ["max-age='5'", 'Cache-Control: max-age is "\'5\'", no number of seconds'],
+  ['max-age=5, max-age=6', 'Cache-Control has two values of max-age'],
+  ['stale-if-error=x', 'Cache-Control: stale-if-error is "x", no number of seconds'],
+  ['max-age: 60', 'Cache-Control: "max-age: 60" cannot be read'],
+  ['max-age = 60', 'Cache-Control: "max-age = 60" cannot be read'],
+  ['max-age=60; public', 'Cache-Control: "max-age=60; public" cannot be read'],
+  ['max-age=60 public', 'Cache-Control: "max-age=60 public" cannot be read'],
+  ['max-age="60', 'Cache-Control: "max-age=\\"60" cannot be read'],
+  ['=60', 'Cache-Control: "=60" cannot be read'],
+  ['é', 'Cache-Control: "é" cannot be read'],
+  ['@'.repeat(100), `Cache-Control: "${'@'.repeat(60)}…" cannot be read`],
+])('Cache-Control: %s keeps nothing and is a mistake', (text, reason) => {
+  expect(read(text)).toEqual({ kind: 'refused', reason, isMistake: true });
+});
+
+test.each([
+  ['0', 0],
+  ['30', 30_000],
+  [' 30 , 40', 30_000],
+  ['99999999999999', (2 ** 31 - 1) * 1_000],
+])('Age: %s', (age, ageMs) => {
+  expect(read('max-age=60', age)).toEqual({ ...nothingSaid, maxAgeMs: 60_000, ageMs });
+});
+
+test.each([['-1'], ['1.5'], ['old'], [''], [', 5']])(
+  'Age: "%s" keeps nothing: it could be any age',
+  (age) => {
+    expect(read('max-age=60', age)).toMatchObject({ kind: 'refused', isMistake: true });
+  },
+);
+
+test('whatever a subgraph sends is read, and nothing that is kept is negative or endless', () => {
+  const piece = fc.oneof(
+    fc.constantFrom('max-age', 's-maxage', 'no-store', 'stale-if-error', '=', ',', '"', '\\', ' ', '5', '-'),
+    fc.string({ unit: 'binary', maxLength: 3 }),
+  );
+  fc.assert(
+    fc.property(fc.array(piece), fc.array(piece), (header, age) => {
+      const found = read(header.join(''), age.join(''));
+      if (found.kind === 'refused') return;
+      const { maxAgeMs = 0, staleWhileRevalidateMs = 0, staleIfErrorMs = 0, ageMs } = found;
+      for (const ms of [maxAgeMs, staleWhileRevalidateMs, staleIfErrorMs, ageMs]) {
+        expect(ms).toBeGreaterThanOrEqual(0);
+        expect(ms).toBeLessThan(2 ** 31 * 1_000);
+      }
+    }),
+  );
+});
