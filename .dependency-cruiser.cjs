@@ -101,6 +101,7 @@ module.exports = {
     oneDoor('apollo-server', '@apollo/server', '^gateway/transport/'),
     oneDoor('fastify', 'fastify', '^gateway/transport/'),
     oneDoor('dataloader', 'dataloader', '^gateway/execution/'),
+    oneDoor('ioredis', 'ioredis', '^gateway/redis/'),
     oneDoor('pino', 'pino', '^gateway/telemetry/'),
     oneDoor('commander', 'commander', '^gateway/cli(/|\\.ts$)'),
   ],

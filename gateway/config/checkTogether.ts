@@ -3,6 +3,7 @@ import { formatDuration, parseDuration } from './duration.ts';
 import { isSection, sectionOf } from './isSection.ts';
 import { nearestName } from './nearestName.ts';
 import { listenerDefaults } from './sections/listen.ts';
+import { reconnectDefaults } from './sections/redis.ts';
 import { timeoutDefaults } from './sections/subgraphs.ts';
 
 type Section = Readonly<Record<string, unknown>>;
@@ -17,6 +18,7 @@ export function checkTogether(input: unknown): ConfigProblem[] {
     ...checkListeners(sectionOf(root.listen), sectionOf(root.admin)),
     ...checkSubgraphNames(sectionOf(root.supergraph), sectionOf(root.subgraphs)),
     ...checkTimeouts(sectionOf(root.subgraphs)),
+    ...checkRedis(sectionOf(root.redis)),
   ];
 }
 
@@ -131,6 +133,34 @@ function checkTimeouts(subgraphs: Section): ConfigProblem[] {
     }
     return problems;
   });
+}
+
+function checkRedis(redis: Section): ConfigProblem[] {
+  const hasNodes = (key: 'cluster' | 'sentinel') => {
+    const { nodes } = sectionOf(redis[key]);
+    return Array.isArray(nodes) && nodes.length > 0;
+  };
+  const servers = [
+    ...(typeof redis.url === 'string' && redis.url !== '' ? ['url'] : []),
+    ...(hasNodes('cluster') ? ['cluster.nodes'] : []),
+    ...(hasNodes('sentinel') ? ['sentinel.nodes'] : []),
+  ];
+  const problems: ConfigProblem[] = [];
+  if (servers.length > 1) {
+    const message = `names servers in ${servers.join(' and ')}`;
+    problems.push({ path: 'redis', message, expected: 'one of `url`, `cluster` and `sentinel`' });
+  }
+  if (servers.includes('cluster.nodes') && Number(redis.database) > 0) {
+    problems.push({ path: 'redis.database', message: `is ${redis.database}`, expected: '0 with `cluster`' });
+  }
+  const { minDelay, maxDelay } = sectionOf(redis.reconnect);
+  const [min, max] = [minDelay ?? reconnectDefaults.minDelay, maxDelay ?? reconnectDefaults.maxDelay];
+  if ((millisecondsOf(min) ?? 0) > (millisecondsOf(max) ?? Number.POSITIVE_INFINITY)) {
+    const path = `redis.reconnect.${maxDelay === undefined ? 'minDelay' : 'maxDelay'}`;
+    const message = `leaves no room: minDelay is ${min}, maxDelay ${max}`;
+    problems.push({ path, message, expected: 'a minDelay that is no longer than maxDelay' });
+  }
+  return problems;
 }
 
 function isEveryAddress(host: unknown): boolean {

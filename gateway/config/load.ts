@@ -59,9 +59,21 @@ function readDocument(path: string): unknown {
 
 /** A relative path in the file starts where the file lies, not where the command was given. */
 function anchorFiles(options: unknown, configPath: string | undefined): unknown {
-  const file = sectionOf(sectionOf(options).supergraph).file;
-  if (configPath === undefined || typeof file !== 'string' || file.trim() === '') return options;
-  return withKeys(options, 'supergraph', { file: resolve(dirname(configPath), file) });
+  if (configPath === undefined) return options;
+  const anchor = (section: unknown, keys: readonly string[]) =>
+    Object.fromEntries(
+      Object.entries(sectionOf(section)).flatMap(([key, file]) =>
+        keys.includes(key) && typeof file === 'string' && file.trim() !== ''
+          ? [[key, resolve(dirname(configPath), file)]]
+          : [],
+      ),
+    );
+  const { supergraph, redis } = sectionOf(options);
+  let result = options;
+  if (isSection(supergraph)) result = withKeys(result, 'supergraph', anchor(supergraph, ['file']));
+  const { tls } = sectionOf(redis);
+  if (!isSection(tls)) return result;
+  return withKeys(result, 'redis', { tls: { ...tls, ...anchor(tls, ['ca', 'certificate', 'key']) } });
 }
 
 function applyOverrides(options: unknown, { supergraph, host, port, workers }: ConfigOverrides): unknown {

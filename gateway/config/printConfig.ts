@@ -5,8 +5,8 @@ import { type ConfigJsonSchema, childSchema, configJsonSchema } from './jsonSche
 import type { GatewayConfig } from './schema.ts';
 import { formatSize } from './size.ts';
 
-/** The configuration as the YAML of a file that says the same, except that user names, passwords and
- *  query values in addresses are masked. */
+/** The configuration as the YAML of a file that says the same, except that secrets, and user names, passwords and
+ *  query values in addresses, are masked. */
 export function printConfig(config: GatewayConfig): string {
   return stringify(toOptions(config, configJsonSchema()));
 }
@@ -20,14 +20,18 @@ function toOptions(value: unknown, schema: ConfigJsonSchema | undefined): unknow
   }
   if (typeof value === 'number' && schema?.title === 'duration') return formatDuration(value);
   if (typeof value === 'number' && schema?.title === 'size') return formatSize(value);
-  return typeof value === 'string' && schema?.title === 'address' ? maskSecrets(value) : value;
+  if (typeof value !== 'string' || value === '') return value;
+  if (schema?.title === 'secret') return mask;
+  return schema?.title === 'address' ? maskSecrets(value) : value;
 }
+
+const mask = '***';
 
 function maskSecrets(address: string): string {
   const url = new URL(address);
   if (url.username === '' && url.password === '' && url.search === '') return address;
-  if (url.username !== '') url.username = '***';
-  if (url.password !== '') url.password = '***';
-  for (const name of [...url.searchParams.keys()]) url.searchParams.set(name, '***');
+  if (url.username !== '') url.username = mask;
+  if (url.password !== '') url.password = mask;
+  for (const name of [...url.searchParams.keys()]) url.searchParams.set(name, mask);
   return url.href;
 }

@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import { cacheSection } from './sections/cache.ts';
 import { adminSection, listenSection } from './sections/listen.ts';
 import { batchingSection, deliverySection, limitsSection, planningSection } from './sections/operations.ts';
 import { overrideSection } from './sections/override.ts';
+import { redisSection } from './sections/redis.ts';
 import { securitySection, telemetrySection } from './sections/security.ts';
 import { subgraphsSection } from './sections/subgraphs.ts';
 import { supergraphSection } from './sections/supergraph.ts';
@@ -14,6 +16,8 @@ export const gatewaySchema = z.strictObject({
   supergraph: supergraphSection,
   subgraphs: subgraphsSection.prefault({}),
   batching: batchingSection.prefault({}),
+  cache: cacheSection.prefault({}),
+  redis: redisSection.prefault({}),
   limits: limitsSection.prefault({}),
   planning: planningSection.prefault({}),
   override: overrideSection.prefault({}),

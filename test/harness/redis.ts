@@ -1,4 +1,4 @@
-import { execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
@@ -17,6 +17,18 @@ export interface RedisServer extends AsyncDisposable {
   readonly url: string;
 }
 
+/** A server that a test may stop as it likes. */
+export interface OwnRedisServer extends RedisServer {
+  readonly port: number;
+  /** Hangs until `resume`: the system takes connections and bytes, and nobody answers. */
+  pause(): void;
+  resume(): void;
+  /** Ends it as a crash would. */
+  kill(): Promise<void>;
+  /** Starts it again, empty, on the same port. */
+  restart(): Promise<void>;
+}
+
 interface RedisProgram {
   readonly binary: string;
   /** Where its shared libraries are, when they are not installed on the machine. */
@@ -31,44 +43,162 @@ export async function startRedis(): Promise<RedisServer> {
   if (given !== undefined && given !== '') {
     return { url: given, [Symbol.asyncDispose]: async () => {} };
   }
-  const program = onPath() ?? unpackedProgram() ?? (await unpackDebianPackages());
-  const port = await freePort();
-  const folder = await mkdtemp(join(tmpdir(), 'tributary-redis-'));
-  const { libraryPath } = program;
-  const env = { ...process.env, ...(libraryPath === undefined ? {} : { LD_LIBRARY_PATH: libraryPath }) };
-  const args = [
-    '--port',
-    `${port}`,
-    '--bind',
-    '127.0.0.1',
-    '--save',
-    '',
-    '--appendonly',
-    'no',
-    '--dir',
-    folder,
-  ];
-  const child = spawn(program.binary, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
-  const output: Buffer[] = [];
-  child.stderr.on('data', (chunk: Buffer) => output.push(chunk));
-  const exited = once(child, 'exit');
-  await new Promise<void>((resolve, reject) => {
-    child.stdout.on('data', (chunk: Buffer) => {
-      output.push(chunk);
-      if (Buffer.concat(output).includes('Ready to accept connections')) resolve();
-    });
-    child.once('error', reject);
-    child.once('exit', () => reject(new Error(`redis-server ended: ${Buffer.concat(output)}`)));
-  });
-  const url = `redis://127.0.0.1:${port}`;
-  return {
-    url,
-    [Symbol.asyncDispose]: async () => {
-      child.kill('SIGTERM');
-      await exited;
-      await rm(folder, { recursive: true, force: true });
-    },
+  return startOwnRedis();
+}
+
+/** The same, never the one of `REDIS_URL`. `options` as on the command line of `redis-server`. */
+export async function startOwnRedis(options: readonly string[] = []): Promise<OwnRedisServer> {
+  const server = new RedisProcess(await findProgram(), await freePort(), options);
+  await server.restart();
+  return server;
+}
+
+export interface RedisCluster extends AsyncDisposable {
+  /** Masters, each with an equal part of the slots in their order. */
+  readonly servers: readonly OwnRedisServer[];
+  /** `host:port` of each. */
+  readonly nodes: readonly string[];
+}
+
+/** A real Redis Cluster of three masters on loopback, without replicas. */
+export async function startRedisCluster(): Promise<RedisCluster> {
+  const program = await findProgram();
+  const servers: RedisProcess[] = [];
+  const dispose = async () => {
+    await Promise.all(servers.map((server) => server[Symbol.asyncDispose]()));
   };
+  try {
+    for (let master = 0; master < 3; master++) {
+      // The usual port of the bus, 10,000 above, may be none.
+      const bus = await freePort();
+      const options = [
+        '--cluster-enabled',
+        'yes',
+        '--cluster-port',
+        `${bus}`,
+        '--cluster-node-timeout',
+        '60000',
+      ];
+      const server = new RedisProcess(program, await freePort(), options, bus);
+      servers.push(server);
+      await server.restart();
+    }
+    const areReady = servers.map((server) => server.printed('Cluster state changed: ok'));
+    for (const [master, server] of servers.entries()) {
+      const redis = connectRedis(server.url);
+      const slotAt = (part: number) => Math.ceil((part * 16_384) / servers.length);
+      await redis.call('CLUSTER', 'ADDSLOTSRANGE', slotAt(master), slotAt(master + 1) - 1);
+      await redis.call('CLUSTER', 'SET-CONFIG-EPOCH', master + 1);
+      const [first] = servers;
+      if (first !== undefined && first !== server) {
+        await redis.call('CLUSTER', 'MEET', '127.0.0.1', first.port, first.bus ?? 0);
+      }
+      redis.disconnect();
+    }
+    await Promise.all(areReady);
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+  return {
+    servers,
+    nodes: servers.map(({ port }) => `127.0.0.1:${port}`),
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+class RedisProcess implements OwnRedisServer {
+  readonly port: number;
+  /** Where nodes of a Cluster talk with each other. */
+  readonly bus: number | undefined;
+  readonly #program: RedisProgram;
+  readonly #options: readonly string[];
+  readonly #watchers = new Set<() => void>();
+  #child: ChildProcess | undefined;
+  #output = '';
+  #folder: string | undefined;
+
+  constructor(program: RedisProgram, port: number, options: readonly string[], bus?: number) {
+    this.#program = program;
+    this.port = port;
+    this.#options = options;
+    this.bus = bus;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  /** Resolves when its log has had this text since the last start; rejects when it ends before. */
+  printed(text: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const watcher = () => {
+        const isThere = this.#output.includes(text);
+        if (!isThere && this.#child?.exitCode === null && this.#child.signalCode === null) return;
+        this.#watchers.delete(watcher);
+        if (isThere) resolve();
+        else reject(new Error(`redis-server ended: ${this.#output}`));
+      };
+      this.#watchers.add(watcher);
+      watcher();
+    });
+  }
+
+  pause(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#child?.kill('SIGCONT');
+  }
+
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  async restart(): Promise<void> {
+    await this.#end('SIGKILL');
+    this.#folder ??= await mkdtemp(join(tmpdir(), 'tributary-redis-'));
+    const { binary, libraryPath } = this.#program;
+    const env = { ...process.env, ...(libraryPath === undefined ? {} : { LD_LIBRARY_PATH: libraryPath }) };
+    const place = ['--port', `${this.port}`, '--bind', '127.0.0.1', '--dir', this.#folder];
+    const args = [...place, '--save', '', '--appendonly', 'no', ...this.#options];
+    this.#output = '';
+    const child = spawn(binary, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = child;
+    const look = () => {
+      for (const watcher of [...this.#watchers]) watcher();
+    };
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk: Buffer) => {
+        this.#output += chunk.toString();
+        look();
+      });
+    }
+    child.once('error', (error) => {
+      this.#output += String(error);
+      look();
+    });
+    child.once('exit', look);
+    await this.printed('Ready to accept connections');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#end('SIGKILL');
+    if (this.#folder !== undefined) await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, 'exit');
+    child.kill(signal);
+    await exited;
+  }
+}
+
+async function findProgram(): Promise<RedisProgram> {
+  return onPath() ?? unpackedProgram() ?? (await unpackDebianPackages());
 }
 
 /** A client that gives up at once instead of retrying, so that a failure shows in the test that caused it. */

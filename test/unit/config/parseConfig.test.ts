@@ -118,7 +118,7 @@ describe('a wrong configuration', () => {
         security: { csrf: 'no' },
         telemetry: { logLevel: 'verbose' },
         workers: 0,
-        cahce: {},
+        grafana: {},
       }),
     ).toEqual([
       { path: 'listen.port', message: 'is 65536', expected: 'a whole number from 0 to 65535' },
@@ -174,10 +174,10 @@ describe('a wrong configuration', () => {
       },
       { path: 'workers', message: 'is 0', expected: 'a whole number of at least 1, or auto' },
       {
-        path: 'cahce',
+        path: 'grafana',
         message: 'is not known',
         expected:
-          'one of listen, admin, supergraph, subgraphs, batching, limits, planning, override, delivery, security, telemetry, workers',
+          'one of listen, admin, supergraph, subgraphs, batching, cache, redis, limits, planning, override, delivery, security, telemetry, workers',
       },
     ]);
   });

@@ -1,0 +1,223 @@
+import type { RedisArgument, RedisScript } from '../../redis/redisClient.ts';
+import { RedisFailure } from '../../redis/redisFailure.ts';
+import type { CancelTimer, Timers } from '../../time/timers.ts';
+import type { InvalidationResult } from './cacheStore.ts';
+import type { StoredEntry } from './entryCodec.ts';
+import type { RedisKeys } from './redisKeys.ts';
+import { deleteTagged, nextNumber } from './redisScripts.ts';
+import type { StoreProblems } from './storeProblems.ts';
+
+export interface Invalidation {
+  readonly number: number;
+  readonly tags: readonly string[];
+}
+
+export interface RedisInvalidationsOptions {
+  readonly keys: RedisKeys;
+  readonly timers: Timers;
+  readonly problems: StoreProblems;
+  ask(command: string, args: readonly RedisArgument[]): Promise<unknown>;
+  run(script: RedisScript, keys: readonly string[], args: readonly RedisArgument[]): Promise<unknown>;
+  publish(invalidation: Invalidation): Promise<void>;
+}
+
+// Of one bucket, of the log, and in this process.
+const rememberedTags = 10_000;
+const tagsAtOnce = 500;
+const deletionsAtOnce = 1_000;
+const unfinishedTags = 100_000;
+const retryIntervalMs = 1_000;
+
+/** The numbers of invalidations, which say what overtook what. `docs/decisions/` has how they work. */
+export class RedisInvalidations {
+  readonly #options: RedisInvalidationsOptions;
+  /** Of the tags that were invalidated last, the numbers: for entries that were not found by their tags. */
+  readonly #stamps = new Map<string, number>();
+  /** Tags of invalidations that are under way. */
+  readonly #underWay = new Map<string, number>();
+  /** Tags of those that failed, to be tried again. */
+  readonly #unfinished = new Set<string>();
+  #known = 0;
+  #isRetrying = false;
+  #cancelRetry: CancelTimer | undefined;
+  #isClosed = false;
+
+  constructor(options: RedisInvalidationsOptions) {
+    this.#options = options;
+  }
+
+  /** The largest number that this process has seen. What begins to be read now, begins after that invalidation. */
+  get known(): number {
+    return this.#known;
+  }
+
+  learn(number: number): void {
+    if (number > this.#known) this.#known = number;
+  }
+
+  /** Another process has done this. */
+  note({ number, tags }: Invalidation): void {
+    this.learn(number);
+    for (const tag of tags) {
+      if ((this.#stamps.get(tag) ?? 0) >= number) continue;
+      // To the end, so that the oldest leaves first.
+      this.#stamps.delete(tag);
+      this.#stamps.set(tag, number);
+    }
+    for (const oldest of this.#stamps.keys()) {
+      if (this.#stamps.size <= rememberedTags) break;
+      this.#stamps.delete(oldest);
+    }
+  }
+
+  /** Whether an entry that Redis still has must not be served. */
+  isOvertaken({ tags, readAt }: StoredEntry): boolean {
+    if (this.#stamps.size + this.#underWay.size + this.#unfinished.size === 0) return false;
+    return tags.some(
+      (tag) => (this.#stamps.get(tag) ?? 0) > readAt || this.#underWay.has(tag) || this.#unfinished.has(tag),
+    );
+  }
+
+  /** Resolves when it is done, or `deadline` milliseconds are over; then it goes on by itself. */
+  delete(tags: readonly string[], deadline: number): Promise<InvalidationResult> {
+    const unique = [...new Set(tags)];
+    if (unique.length === 0) return Promise.resolve({ deleted: 0, isPending: false });
+    return new Promise((resolve) => {
+      const progress = { deleted: 0 };
+      const cancelTimer = this.#options.timers.after(deadline, () => {
+        resolve({ deleted: progress.deleted, isPending: true });
+      });
+      void this.#deleteAll(unique, progress).then((isDone) => {
+        cancelTimer();
+        resolve({ deleted: progress.deleted, isPending: !isDone });
+      });
+    });
+  }
+
+  /** Makes every bucket able to take writes, learns the number to begin with, and does what had to wait. False
+   *  where Redis does not let it. */
+  async prepare(): Promise<boolean> {
+    const { keys, ask } = this.#options;
+    const buckets = Array.from({ length: keys.buckets }, (_, bucket) => bucket);
+    const states = await Promise.all(
+      buckets.map((bucket) => ask('hmget', [keys.state(bucket), 'floor', 'latest'])),
+    );
+    const lost = buckets.filter((bucket) => {
+      const state = states[bucket];
+      return Array.isArray(state) && state.includes(null);
+    });
+    if (states.some((state) => !Array.isArray(state))) return false;
+    const last = lost.length === 0 ? await ask('get', [keys.number]) : null;
+    if (last instanceof RedisFailure) return false;
+    const number = last === null ? await this.#next([]) : Number(String(last));
+    if (number === undefined) return false;
+    // Nothing may be stored that began to be read before: which invalidations there were is not known.
+    const begun = await Promise.all(
+      lost.flatMap((bucket) =>
+        ['latest', 'floor'].map((field) => ask('hsetnx', [keys.state(bucket), field, number])),
+      ),
+    );
+    if (begun.some((reply) => reply instanceof RedisFailure)) return false;
+    this.learn(number);
+    await this.#retry();
+    return true;
+  }
+
+  /** Learns what was invalidated while nobody listened. */
+  async readLog(): Promise<void> {
+    const { keys, ask } = this.#options;
+    const reply = await ask('zrange', [keys.log, 0, -1, 'WITHSCORES']);
+    if (!Array.isArray(reply)) return;
+    // Pairs, or one after the other: by the version of the protocol.
+    const flat = reply.flat();
+    for (let index = 0; index + 1 < flat.length; index += 2) {
+      this.note({ number: Number(flat[index + 1]), tags: [String(flat[index])] });
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#cancelRetry?.();
+    if (this.#unfinished.size > 0) this.#options.problems.report('invalidation lost');
+  }
+
+  async #deleteAll(tags: readonly string[], progress: { deleted: number }): Promise<boolean> {
+    for (const tag of tags) this.#underWay.set(tag, (this.#underWay.get(tag) ?? 0) + 1);
+    let isDone = true;
+    for (let from = 0; from < tags.length; from += tagsAtOnce) {
+      const some = tags.slice(from, from + tagsAtOnce);
+      if (await this.#deleteSome(some, progress)) continue;
+      isDone = false;
+      this.#keepForLater(some);
+    }
+    for (const tag of tags) {
+      const times = (this.#underWay.get(tag) ?? 1) - 1;
+      if (times === 0) this.#underWay.delete(tag);
+      else this.#underWay.set(tag, times);
+    }
+    return isDone;
+  }
+
+  async #deleteSome(tags: readonly string[], progress: { deleted: number }): Promise<boolean> {
+    const { keys, publish } = this.#options;
+    const number = await this.#next(tags);
+    if (number === undefined) return false;
+    const buckets = Array.from({ length: keys.buckets }, (_, bucket) => bucket);
+    const done = await Promise.all(
+      buckets.map((bucket) => this.#deleteInBucket(bucket, number, tags, progress)),
+    );
+    this.note({ number, tags });
+    await publish({ number, tags });
+    return !done.includes(false);
+  }
+
+  async #deleteInBucket(
+    bucket: number,
+    number: number,
+    tags: readonly string[],
+    progress: { deleted: number },
+  ): Promise<boolean> {
+    const { keys, run } = this.#options;
+    const names = [keys.state(bucket), ...tags.map((tag) => keys.tag(bucket, tag))];
+    for (;;) {
+      const reply = await run(deleteTagged, names, [number, rememberedTags, deletionsAtOnce, ...tags]);
+      if (!Array.isArray(reply)) return false;
+      progress.deleted += Number(reply[0]);
+      if (Number(reply[1]) === 0) return true;
+    }
+  }
+
+  async #next(tags: readonly string[]): Promise<number | undefined> {
+    const { keys, run } = this.#options;
+    const reply = await run(nextNumber, [keys.number, keys.log], [rememberedTags, ...tags]);
+    if (!Buffer.isBuffer(reply)) return undefined;
+    const number = Number(String(reply));
+    this.learn(number);
+    return number;
+  }
+
+  #keepForLater(tags: readonly string[]): void {
+    for (const tag of tags) {
+      if (this.#unfinished.size < unfinishedTags) this.#unfinished.add(tag);
+      else this.#options.problems.report('invalidation lost');
+    }
+    this.#retryLater();
+  }
+
+  #retryLater(): void {
+    if (this.#isClosed || this.#cancelRetry !== undefined) return;
+    this.#cancelRetry = this.#options.timers.after(retryIntervalMs, () => {
+      this.#cancelRetry = undefined;
+      void this.#retry();
+    });
+  }
+
+  async #retry(): Promise<void> {
+    if (this.#isRetrying || this.#isClosed || this.#unfinished.size === 0) return;
+    this.#isRetrying = true;
+    const tags = [...this.#unfinished];
+    this.#unfinished.clear();
+    await this.#deleteAll(tags, { deleted: 0 });
+    this.#isRetrying = false;
+  }
+}

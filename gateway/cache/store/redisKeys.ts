@@ -1,0 +1,90 @@
+/** Names of everything that the cache keeps in Redis. A part in braces decides on the slot of a key in a Cluster:
+ *  what belongs to one bucket is in one slot. */
+export class RedisKeys {
+  readonly #prefix: string;
+  readonly #slotNames: readonly string[];
+  readonly #entryPrefixes: readonly string[];
+
+  constructor(prefix: string, buckets: number) {
+    this.#prefix = prefix;
+    this.#slotNames = slotNames(buckets);
+    this.#entryPrefixes = this.#slotNames.map((_, bucket) => this.#in(bucket, 'entry:'));
+  }
+
+  get buckets(): number {
+    return this.#slotNames.length;
+  }
+
+  bucketOf(key: string): number {
+    return hash(key) % this.#slotNames.length;
+  }
+
+  entry(bucket: number, key: string): string {
+    return this.#entryPrefixes[bucket] + key;
+  }
+
+  /** The other way round. */
+  keyOf(bucket: number, entry: string): string {
+    return entry.slice(this.#entryPrefixes[bucket]?.length);
+  }
+
+  tag(bucket: number, tag: string): string {
+    return this.#in(bucket, `tag:${tag}`);
+  }
+
+  state(bucket: number): string {
+    return this.#in(bucket, 'state');
+  }
+
+  /** Of all buckets together; these are kept in the first one. */
+  get number(): string {
+    return this.#in(0, 'number');
+  }
+
+  get log(): string {
+    return this.#in(0, 'log');
+  }
+
+  get channel(): string {
+    return `${this.#prefix}cache:invalidations`;
+  }
+
+  #in(bucket: number, name: string): string {
+    return `${this.#prefix}{${this.#slotNames[bucket]}}cache:${name}`;
+  }
+}
+
+const slots = 16_384;
+
+/** As many names, the first of each in one of as many equal parts of a Cluster's slots. */
+export function slotNames(count: number): string[] {
+  const names = new Array<string>(count);
+  for (let candidate = 0, found = 0; found < count; candidate++) {
+    const name = candidate.toString(36);
+    const part = Math.floor((slotOf(name) * count) / slots);
+    if (names[part] !== undefined) continue;
+    names[part] = name;
+    found += 1;
+  }
+  return names;
+}
+
+/** CRC-16/XMODEM, as the Cluster specification has it. */
+export function slotOf(name: string): number {
+  let crc = 0;
+  for (const byte of Buffer.from(name)) {
+    crc ^= byte << 8;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1;
+    crc &= 0xffff;
+  }
+  return crc % slots;
+}
+
+// FNV-1a, over UTF-16.
+function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) {
+    value = Math.imul(value ^ text.charCodeAt(index), 0x01000193);
+  }
+  return value >>> 0;
+}

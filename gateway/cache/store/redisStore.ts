@@ -1,0 +1,351 @@
+import { randomUUID } from 'node:crypto';
+import { type RedisArgument, RedisClient, type RedisScript } from '../../redis/redisClient.ts';
+import { RedisFailure } from '../../redis/redisFailure.ts';
+import type { RedisConfig } from '../../redis/redisOptions.ts';
+import { RedisSubscriber } from '../../redis/redisSubscriber.ts';
+import { systemTimers, type Timers } from '../../time/timers.ts';
+import {
+  type CacheAnswers,
+  type CacheDescription,
+  type CacheEntry,
+  type CacheStore,
+  type CacheWrite,
+  type InvalidationResult,
+  type ReadStart,
+  usableUntil,
+} from './cacheStore.ts';
+import { decodeEntry, encodeEntry, type StoredEntry } from './entryCodec.ts';
+import { ReadBreaker } from './readBreaker.ts';
+import { type Invalidation, RedisInvalidations } from './redisInvalidations.ts';
+import { RedisKeys } from './redisKeys.ts';
+import { writeEntries } from './redisScripts.ts';
+import type { StoreProblems } from './storeProblems.ts';
+
+export interface RedisStoreOptions {
+  readonly config: RedisConfig;
+  readonly problems: StoreProblems;
+  /** Milliseconds since 1970. */
+  now(): number;
+  readonly timers?: Timers;
+  /** Entries can be stored and read, for the first time or again. */
+  onReady?(): void;
+  /** Another process has invalidated these. */
+  onInvalidated?(tags: readonly string[]): void;
+  /** Invalidations of other processes may have gone unheard until now; from here on they are heard. */
+  onInvalidationsHeard?(): void;
+}
+
+// A tag that more entries have than this holds up Redis for too long when it is invalidated, and takes memory of
+// which a small part is entries.
+const entriesOfOneTag = 1_000_000;
+
+// What waits to be sent to a Redis that does not read.
+const mostBytesInFlight = 32 * 1024 ** 2;
+
+/** Entries in Redis, one or a Cluster, that several processes share. What Redis does not answer within
+ *  `redis.timeouts.read` is a miss. */
+export class RedisStore implements CacheStore {
+  readonly #options: RedisStoreOptions;
+  readonly #timers: Timers;
+  readonly #keys: RedisKeys;
+  readonly #client: RedisClient;
+  readonly #subscriber: RedisSubscriber;
+  readonly #invalidations: RedisInvalidations;
+  readonly #breakers: readonly ReadBreaker[];
+  readonly #id = randomUUID();
+  readonly #idle: (() => void)[] = [];
+  #commandsInFlight = 0;
+  #bytesInFlight = 0;
+  #writes = 0;
+  #isPreparing = false;
+  #isClosed = false;
+
+  constructor(options: RedisStoreOptions) {
+    const { config, problems } = options;
+    this.#options = options;
+    this.#timers = options.timers ?? systemTimers;
+    this.#keys = new RedisKeys(
+      config.keyPrefix,
+      config.cluster.nodes.length === 0 ? 1 : config.cluster.buckets,
+    );
+    const onFailure = ({ kind, cause }: RedisFailure): void => problems.report(kind, { err: cause });
+    this.#client = new RedisClient({ config, onReady: () => this.#onConnected(), onFailure });
+    this.#invalidations = new RedisInvalidations({
+      keys: this.#keys,
+      timers: this.#timers,
+      problems,
+      ask: (command, args) => this.#ask(command, args),
+      run: (script, keys, args) => this.#run(script, keys, args),
+      publish: (invalidation) => this.#publish(invalidation),
+    });
+    this.#subscriber = new RedisSubscriber({
+      config,
+      channel: this.#keys.channel,
+      onMessage: (message) => this.#onMessage(message),
+      onSubscribed: () => {
+        void this.#invalidations.readLog();
+        options.onInvalidationsHeard?.();
+      },
+      onFailure,
+      timers: this.#timers,
+    });
+    this.#breakers = Array.from(
+      { length: this.#keys.buckets },
+      (_, bucket) =>
+        new ReadBreaker({
+          timers: this.#timers,
+          probeInterval: config.timeouts.socket,
+          probe: () => this.#probe(bucket),
+        }),
+    );
+  }
+
+  beginRead(): ReadStart {
+    return { inProcess: 0, shared: this.#invalidations.known };
+  }
+
+  getMany(keys: readonly string[]): CacheAnswers | Promise<CacheAnswers> {
+    const answers = new Array<CacheEntry | undefined>(keys.length).fill(undefined);
+    if (keys.length === 0) return answers;
+    if (!this.#client.isReady) {
+      this.#options.problems.report('unreachable');
+      return answers;
+    }
+    const places = this.#placesByBucket(keys);
+    if (places.size === 0) return answers;
+    return this.#read(keys, places, answers);
+  }
+
+  setMany(entries: readonly CacheWrite[], since: ReadStart): void {
+    if (!this.#client.isReady) return;
+    const now = this.#options.now();
+    const byBucket = new Map<number, BucketWrite>();
+    for (const { key, ...entry } of entries) {
+      const ttl = Math.ceil(usableUntil(entry) - now);
+      if (ttl <= 0) continue;
+      const bucket = this.#keys.bucketOf(key);
+      let write = byBucket.get(bucket);
+      if (write === undefined) {
+        write = { keys: [this.#keys.state(bucket)], args: [], count: 0, size: 0 };
+        byBucket.set(bucket, write);
+      }
+      const bytes = encodeEntry(key, { ...entry, readAt: since.shared });
+      const tags = [...new Set(entry.tags)];
+      write.keys.push(this.#keys.entry(bucket, key), ...tags.map((tag) => this.#keys.tag(bucket, tag)));
+      write.args.push(bytes, ttl, entry.storedAt, tags.length, ...tags);
+      write.count += 1;
+      write.size += bytes.length;
+    }
+    for (const write of byBucket.values()) void this.#write(write, since);
+  }
+
+  deleteByTags(tags: readonly string[]): Promise<InvalidationResult> {
+    return this.#invalidations.delete(tags, this.#options.config.timeouts.invalidation);
+  }
+
+  async describe(key: string): Promise<CacheDescription | undefined> {
+    const [entry] = await this.getMany([key]);
+    if (entry === undefined) return undefined;
+    return { entry, from: 'redis', bytes: encodeEntry(key, { ...entry, readAt: 0 }).length };
+  }
+
+  async keysWithTag(tag: string, limit: number): Promise<string[]> {
+    const found: string[] = [];
+    for (let bucket = 0; bucket < this.#keys.buckets && found.length < limit; bucket++) {
+      const args = [this.#keys.tag(bucket, tag), 0, limit - found.length - 1];
+      const entries = await this.#inTime(this.#ask('zrange', args));
+      if (!Array.isArray(entries)) continue;
+      found.push(...entries.map((entry) => this.#keys.keyOf(bucket, String(entry))));
+    }
+    // A set also names what is gone, or has other tags by now.
+    const answers = await this.getMany(found);
+    return found.filter((_, index) => answers[index]?.tags.includes(tag));
+  }
+
+  /** Resolves when Redis has answered to every write so far. */
+  written(): Promise<void> {
+    return this.#writes === 0 ? Promise.resolve() : new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  close(): Promise<void> {
+    this.#isClosed = true;
+    for (const breaker of this.#breakers) breaker.close();
+    this.#invalidations.close();
+    this.#subscriber.close();
+    this.#client.close();
+    return Promise.resolve();
+  }
+
+  /** Of each bucket that may be asked, the places of its keys. */
+  #placesByBucket(keys: readonly string[]): Map<number, number[]> {
+    const places = new Map<number, number[]>();
+    for (const [place, key] of keys.entries()) {
+      const bucket = this.#keys.bucketOf(key);
+      const there = places.get(bucket);
+      if (there !== undefined) there.push(place);
+      else if (this.#breakers[bucket]?.isOpen !== true) places.set(bucket, [place]);
+    }
+    if (this.#commandsInFlight + places.size <= this.#options.config.maxInFlight) return places;
+    this.#options.problems.report('too many in flight');
+    return new Map();
+  }
+
+  #read(
+    keys: readonly string[],
+    places: ReadonlyMap<number, readonly number[]>,
+    answers: (CacheEntry | undefined)[],
+  ): Promise<CacheAnswers> {
+    return new Promise((resolve) => {
+      const waiting = new Set(places.keys());
+      const end = (): void => {
+        cancelTimer();
+        resolve(answers);
+      };
+      const cancelTimer = this.#timers.after(this.#options.config.timeouts.read, () => {
+        this.#options.problems.report('timeout');
+        for (const bucket of waiting) this.#breakers[bucket]?.strike();
+        waiting.clear();
+        end();
+      });
+      for (const [bucket, ofBucket] of places) {
+        const args = ofBucket.map((place) => this.#keys.entry(bucket, keys[place] ?? ''));
+        void this.#ask('mget', args).then((reply) => {
+          // Answered after the deadline: nobody waits for it any more.
+          if (!waiting.delete(bucket)) return;
+          if (Array.isArray(reply)) {
+            this.#breakers[bucket]?.succeed();
+            for (const [index, place] of ofBucket.entries()) {
+              answers[place] = this.#usable(bucket, keys[place] ?? '', reply[index]);
+            }
+          }
+          if (waiting.size === 0) end();
+        });
+      }
+    });
+  }
+
+  #usable(bucket: number, key: string, bytes: unknown): CacheEntry | undefined {
+    if (!Buffer.isBuffer(bytes)) return undefined;
+    const entry = decodeEntry(key, bytes);
+    if (entry === undefined) {
+      this.#options.problems.report('unreadable entry');
+      // Otherwise it might look newer than what should take its place.
+      void this.#ask('unlink', [this.#keys.entry(bucket, key)]);
+      return undefined;
+    }
+    return this.#isOver(entry) || this.#invalidations.isOvertaken(entry) ? undefined : entry;
+  }
+
+  #isOver(entry: StoredEntry): boolean {
+    return usableUntil(entry) <= this.#options.now();
+  }
+
+  async #write(write: BucketWrite, since: ReadStart): Promise<void> {
+    const { config, problems } = this.#options;
+    if (
+      this.#commandsInFlight >= config.maxInFlight ||
+      this.#bytesInFlight + write.size > mostBytesInFlight
+    ) {
+      problems.report('too many in flight');
+      return;
+    }
+    this.#writes += 1;
+    this.#bytesInFlight += write.size;
+    const args = [since.shared, entriesOfOneTag, write.count, ...write.args];
+    const reply = await this.#run(writeEntries, write.keys, args);
+    this.#writes -= 1;
+    this.#bytesInFlight -= write.size;
+    if (Array.isArray(reply)) {
+      const [latest, full] = [String(reply[0]), Number(reply[1])];
+      if (full > 0) problems.report('too many entries of a tag');
+      // The bucket has been emptied, with all it knew of invalidations.
+      if (latest === '') void this.#prepare();
+      else this.#invalidations.learn(Number(latest));
+    }
+    if (this.#writes === 0) for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  #onConnected(): void {
+    for (const breaker of this.#breakers) breaker.close();
+    void this.#prepare();
+  }
+
+  async #prepare(): Promise<void> {
+    if (this.#isPreparing || this.#isClosed) return;
+    this.#isPreparing = true;
+    const isReady = await this.#invalidations.prepare();
+    this.#isPreparing = false;
+    if (isReady && !this.#isClosed) this.#options.onReady?.();
+  }
+
+  #onMessage(message: string): void {
+    const invalidation = readMessage(message);
+    if (invalidation === undefined) {
+      this.#options.problems.report('unreadable entry');
+      return;
+    }
+    if (invalidation.from === this.#id) return;
+    this.#invalidations.note(invalidation);
+    this.#options.onInvalidated?.(invalidation.tags);
+  }
+
+  async #publish({ number, tags }: Invalidation): Promise<void> {
+    await this.#ask('publish', [this.#keys.channel, JSON.stringify({ from: this.#id, number, tags })]);
+  }
+
+  async #probe(bucket: number): Promise<boolean> {
+    const reply = await this.#inTime(this.#ask('hget', [this.#keys.state(bucket), 'floor']));
+    return reply !== undefined && !(reply instanceof RedisFailure);
+  }
+
+  /** What is there within the deadline of a read, else `undefined`. */
+  #inTime(reply: Promise<unknown>): Promise<unknown> {
+    return new Promise((resolve) => {
+      const cancelTimer = this.#timers.after(this.#options.config.timeouts.read, () => resolve(undefined));
+      void reply.then((value) => {
+        cancelTimer();
+        resolve(value);
+      });
+    });
+  }
+
+  #ask(command: string, args: readonly RedisArgument[]): Promise<unknown> {
+    return this.#counted(this.#client.ask(command, args));
+  }
+
+  #run(script: RedisScript, keys: readonly string[], args: readonly RedisArgument[]) {
+    return this.#counted(this.#client.run(script, keys, args));
+  }
+
+  async #counted(asked: Promise<unknown>): Promise<unknown> {
+    this.#commandsInFlight += 1;
+    const reply = await asked;
+    this.#commandsInFlight -= 1;
+    if (reply instanceof RedisFailure && !this.#isClosed) {
+      this.#options.problems.report(reply.kind, { err: reply.cause });
+    }
+    return reply;
+  }
+}
+
+interface BucketWrite {
+  readonly keys: string[];
+  readonly args: (string | number | Buffer)[];
+  count: number;
+  size: number;
+}
+
+interface Message extends Invalidation {
+  readonly from: string;
+}
+
+function readMessage(text: string): Message | undefined {
+  try {
+    const { from, number, tags } = JSON.parse(text);
+    const isRight =
+      typeof number === 'number' && Array.isArray(tags) && tags.every((tag) => typeof tag === 'string');
+    return isRight ? { from, number, tags } : undefined;
+  } catch {
+    return undefined;
+  }
+}

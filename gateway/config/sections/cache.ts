@@ -1,0 +1,19 @@
+import { z } from 'zod';
+import { size } from '../scalars.ts';
+
+/** The part of the section `cache` that says where entries are kept. */
+export const cacheStoreOptions = {
+  memory: z
+    .strictObject({
+      maxSize: size()
+        .describe(
+          'Memory of each process for entries, with their keys and tags. The least recently used leave first.',
+        )
+        .prefault('64MB'),
+    })
+    .prefault({}),
+};
+
+export const cacheSection = z
+  .strictObject({ ...cacheStoreOptions })
+  .describe('Answers of subgraphs that are kept to be served again.');

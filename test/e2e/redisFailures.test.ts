@@ -1,0 +1,343 @@
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import process from 'node:process';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { CacheStore } from '../../gateway/cache/store/cacheStore.ts';
+import { RedisKeys } from '../../gateway/cache/store/redisKeys.ts';
+import { RedisStore } from '../../gateway/cache/store/redisStore.ts';
+import type { StoreProblemKind } from '../../gateway/cache/store/storeProblems.ts';
+import { connectRedis, type OwnRedisServer, startOwnRedis } from '../harness/redis.ts';
+import {
+  openRedisStore,
+  type RedisStoreParts,
+  redisConfig,
+  redisStoreParts,
+} from '../harness/storeUnderTest.ts';
+import { entryAt, TestClock } from '../unit/cache/storeConformance.ts';
+
+// The first run on a machine may have to download the program.
+const downloadTimeoutMs = 300_000;
+
+let server: OwnRedisServer;
+beforeAll(async () => {
+  server = await startOwnRedis();
+}, downloadTimeoutMs);
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+});
+
+const clock = new TestClock();
+const entry = (options: Parameters<typeof entryAt>[1] = {}) => entryAt(clock, options);
+
+async function open(config: Parameters<typeof redisConfig>[0] = {}) {
+  const keyPrefix = randomUUID();
+  const opened = await openRedisStore(redisConfig({ url: server.url, keyPrefix, ...config }), clock.now);
+  return { ...opened, keyPrefix, keys: new RedisKeys(keyPrefix, 1) };
+}
+
+async function valuesOf(store: CacheStore, ...keys: string[]) {
+  return (await store.getMany(keys)).map((found) => found?.value);
+}
+
+async function reported({ problems, problem }: RedisStoreParts, kind: StoreProblemKind): Promise<void> {
+  while (!problems.counts.has(kind)) await problem.next();
+}
+
+/** Commands of an operator. */
+async function operate(...command: [string, ...string[]]): Promise<void> {
+  const redis = connectRedis(server.url);
+  await redis.call(...command);
+  redis.disconnect();
+}
+
+describe('a Redis that hangs', () => {
+  test('a read is a miss when its deadline is over, and later reads do not wait until it answers again', async () => {
+    await using opened = await open();
+    const { store, deadlines, ready } = opened;
+    store.setMany([entry({ value: '1' })], store.beginRead());
+    await store.written();
+    server.pause();
+    try {
+      for (let strike = 0; strike < 3; strike++) {
+        const answers = store.getMany(['key', 'other']);
+        expect(answers).toBeInstanceOf(Promise);
+        deadlines.fire(20);
+        expect(await answers).toEqual([undefined, undefined]);
+      }
+      expect(opened.problems.counts.get('timeout')).toBe(3);
+      expect(store.getMany(['key'])).toEqual([undefined]);
+      // The connection is given up.
+      await reported(opened, 'unreachable');
+      expect(store.getMany(['key'])).toEqual([undefined]);
+    } finally {
+      server.resume();
+    }
+    await ready.next();
+    expect(await valuesOf(store, 'key')).toEqual(['1']);
+  });
+
+  test('an invalidation goes on when it can, and until then this process serves nothing that it concerns', async () => {
+    await using opened = await open();
+    const { store, deadlines, keyPrefix } = opened;
+    await using other = await openRedisStore(redisConfig({ url: server.url, keyPrefix }), clock.now);
+    store.setMany(
+      [entry({ key: '1', tags: ['a'] }), entry({ key: '2', value: '2', tags: ['b'] })],
+      store.beginRead(),
+    );
+    await store.written();
+    server.pause();
+    const result = store.deleteByTags(['a']);
+    deadlines.fire(2_000);
+    expect(await result).toEqual({ deleted: 0, isPending: true });
+    await reported(opened, 'unreachable');
+    server.resume();
+    await opened.ready.next();
+    expect(await valuesOf(store, '1', '2')).toEqual([undefined, '2']);
+    expect(await valuesOf(other.store, '1', '2')).toEqual([undefined, '2']);
+  });
+
+  test('a write that is carried out late does not bring back what was invalidated meanwhile', async () => {
+    await using opened = await open();
+    await using other = await openRedisStore(
+      redisConfig({ url: server.url, keyPrefix: opened.keyPrefix }),
+      clock.now,
+    );
+    const since = opened.store.beginRead();
+    server.pause();
+    opened.store.setMany([entry({ tags: ['a'] }), entry({ key: '2', value: '2', tags: ['b'] })], since);
+    const result = other.store.deleteByTags(['a']);
+    server.resume();
+    await Promise.all([result, opened.store.written()]);
+    expect(await valuesOf(other.store, 'key')).toEqual([undefined]);
+  });
+});
+
+test('a Redis that is killed costs misses, and is used again when it is back', async () => {
+  await using opened = await open();
+  const { store, ready } = opened;
+  store.setMany([entry()], store.beginRead());
+  await store.written();
+  await server.kill();
+  await reported(opened, 'unreachable');
+  expect(store.getMany(['key'])).toEqual([undefined]);
+  store.setMany([entry()], store.beginRead());
+  expect(await store.deleteByTags(['type:Product'])).toEqual({ deleted: 0, isPending: true });
+  const isReady = ready.next();
+  await server.restart();
+  await isReady;
+  expect(await valuesOf(store, 'key')).toEqual([undefined]);
+  store.setMany([entry({ value: '2' })], store.beginRead());
+  await store.written();
+  expect(await valuesOf(store, 'key')).toEqual(['2']);
+});
+
+test('a Redis that is not there at the start is used when it comes', async () => {
+  await using late = await startOwnRedis();
+  await late.kill();
+  const parts = redisStoreParts(redisConfig({ url: late.url }), clock.now);
+  const store = new RedisStore(parts.options);
+  await reported(parts, 'unreachable');
+  expect(store.getMany(['key'])).toEqual([undefined]);
+  const since = store.beginRead();
+  await late.restart();
+  await parts.ready.reached(1);
+  store.setMany([entry()], since);
+  await store.written();
+  // Which invalidations there were before it was connected, nobody knows.
+  expect(await valuesOf(store, 'key')).toEqual([undefined]);
+  store.setMany([entry({ value: '2' })], store.beginRead());
+  await store.written();
+  expect(await valuesOf(store, 'key')).toEqual(['2']);
+  await store.close();
+});
+
+test('a wrong password costs misses and one line in the log, until it is right', async () => {
+  await using closed = await startOwnRedis(['--requirepass', 'right']);
+  const parts = redisStoreParts(redisConfig({ url: closed.url, password: 'wrong' }), clock.now);
+  const store = new RedisStore(parts.options);
+  while ((parts.problems.counts.get('authentication') ?? 0) < 5) await parts.problem.next();
+  expect(store.getMany(['key'])).toEqual([undefined]);
+  expect(parts.lines.filter(({ problem }) => problem === 'authentication')).toHaveLength(1);
+  const operator = connectRedis(closed.url.replace('//', '//:right@'));
+  await operator.call('CONFIG', 'SET', 'requirepass', 'wrong');
+  operator.disconnect();
+  await parts.ready.reached(1);
+  store.setMany([entry({ value: '2' })], store.beginRead());
+  await store.written();
+  expect(await valuesOf(store, 'key')).toEqual(['2']);
+  await store.close();
+});
+
+test('with its memory full nothing is stored, and what is there can be read and invalidated', async () => {
+  await using opened = await open();
+  const { store, problems } = opened;
+  store.setMany([entry({ key: '1', value: '1' })], store.beginRead());
+  await store.written();
+  await operate('CONFIG', 'SET', 'maxmemory', '1');
+  try {
+    store.setMany([entry({ key: '2', value: '2' })], store.beginRead());
+    await store.written();
+    expect(problems.counts.get('out of memory')).toBe(1);
+    expect(await valuesOf(store, '1', '2')).toEqual(['1', undefined]);
+    expect(await store.deleteByTags(['type:Product'])).toEqual({ deleted: 1, isPending: false });
+    expect(await valuesOf(store, '1')).toEqual([undefined]);
+  } finally {
+    await operate('CONFIG', 'SET', 'maxmemory', '0');
+  }
+  store.setMany([entry({ key: '2', value: '2' })], store.beginRead());
+  await store.written();
+  expect(await valuesOf(store, '2')).toEqual(['2']);
+});
+
+test('FLUSHALL does not let in what was invalidated before', async () => {
+  await using opened = await open();
+  const { store, ready } = opened;
+  const before = store.beginRead();
+  store.setMany([entry({ key: '1' })], before);
+  await store.deleteByTags(['type:Product']);
+  const begun = store.beginRead();
+  await operate('FLUSHALL');
+  expect(await valuesOf(store, '1')).toEqual([undefined]);
+  const isReady = ready.next();
+  store.setMany([entry({ key: '2' })], before);
+  await isReady;
+  store.setMany([entry({ key: '2' })], before);
+  // It knew of that invalidation, but not whether there were others since.
+  store.setMany([entry({ key: '3' })], begun);
+  store.setMany([entry({ key: '4', value: '4' })], store.beginRead());
+  await store.written();
+  expect(await valuesOf(store, '2', '3', '4')).toEqual([undefined, undefined, '4']);
+});
+
+test('a master that has become a replica costs writes, and is connected to anew', async () => {
+  await using opened = await open();
+  const { store, ready } = opened;
+  await operate('REPLICAOF', '127.0.0.1', '1');
+  try {
+    store.setMany([entry()], store.beginRead());
+    await store.written();
+    expect(opened.problems.counts.get('read only')).toBe(1);
+    await ready.next();
+  } finally {
+    await operate('REPLICAOF', 'NO', 'ONE');
+  }
+  store.setMany([entry({ value: '2' })], store.beginRead());
+  await store.written();
+  expect(await valuesOf(store, 'key')).toEqual(['2']);
+});
+
+describe('an entry that is not one of ours', () => {
+  const cases: Record<
+    string,
+    (redis: ReturnType<typeof connectRedis>, key: string, other: string) => unknown
+  > = {
+    'other text': (redis, key) => redis.set(key, '{"name":"Table"}'),
+    'nothing at all': (redis, key) => redis.set(key, ''),
+    'an older format': (redis, key) => redis.setrange(key, 2, '\0'),
+    'half of it': async (redis, key) => redis.set(key, (await redis.getBuffer(key))?.subarray(0, 70) ?? ''),
+    'a changed byte': (redis, key) => redis.setrange(key, 80, '!'),
+    'a number of the far future': (redis, key) => redis.setrange(key, 4, '\x7f\x7f'),
+    'the entry of another key': async (redis, key, other) =>
+      redis.set(key, (await redis.getBuffer(other)) ?? ''),
+  };
+  for (const [name, spoil] of Object.entries(cases)) {
+    test(`${name}: a miss, counted, and the next answer takes its place`, async () => {
+      await using opened = await open();
+      const { store, keys, problems } = opened;
+      store.setMany([entry(), entry({ key: 'other' })], store.beginRead());
+      await store.written();
+      const redis = connectRedis(server.url);
+      await spoil(redis, keys.entry(0, 'key'), keys.entry(0, 'other'));
+      redis.disconnect();
+      expect(await valuesOf(store, 'key', 'other')).toEqual([undefined, '{"name":"Table"}']);
+      expect(Object.fromEntries(problems.counts)).toEqual({ 'unreadable entry': 1 });
+      store.setMany([entry({ value: '2' })], store.beginRead());
+      await store.written();
+      expect(await valuesOf(store, 'key')).toEqual(['2']);
+    });
+  }
+
+  test('another kind of value: a miss, and the next answer takes its place', async () => {
+    await using opened = await open();
+    const redis = connectRedis(server.url);
+    await redis.rpush(opened.keys.entry(0, 'key'), '1');
+    redis.disconnect();
+    expect(await valuesOf(opened.store, 'key')).toEqual([undefined]);
+    opened.store.setMany([entry({ value: '2' })], opened.store.beginRead());
+    await opened.store.written();
+    expect(await valuesOf(opened.store, 'key')).toEqual(['2']);
+  });
+
+  test('a message that is none of ours is counted', async () => {
+    await using opened = await open();
+    for (const message of ['{', 'null', '{"from":"x","number":"1","tags":[]}', '{"number":1,"tags":[1]}']) {
+      const counted = opened.problem.next();
+      await operate('PUBLISH', opened.keys.channel, message);
+      await counted;
+    }
+    expect(Object.fromEntries(opened.problems.counts)).toEqual({ 'unreadable entry': 4 });
+  });
+});
+
+test('everything in Redis expires', async () => {
+  await using opened = await open();
+  const { store, keys } = opened;
+  store.setMany([entry({ tags: ['a'] })], store.beginRead());
+  store.setMany([entry({ key: 'short', tags: ['a'], storedAt: clock.time - 2_000 })], store.beginRead());
+  await store.written();
+  const redis = connectRedis(server.url);
+  const [whole, tag] = [await redis.pttl(keys.entry(0, 'key')), await redis.pttl(keys.tag(0, 'a'))];
+  redis.disconnect();
+  expect(whole).toBeGreaterThan(1_000);
+  expect(whole).toBeLessThanOrEqual(3_000);
+  expect(tag).toBeGreaterThanOrEqual(whole);
+  expect(tag).toBeLessThanOrEqual(3_000);
+});
+
+test('more reads than may be in flight are misses at once', async () => {
+  await using opened = await open({ maxInFlight: 2 });
+  const { store } = opened;
+  store.setMany([entry({ value: '1' })], store.beginRead());
+  await store.written();
+  const reads = [store.getMany(['key']), store.getMany(['key'])];
+  expect(store.getMany(['key'])).toEqual([undefined]);
+  store.setMany([entry({ value: '2' })], store.beginRead());
+  expect(opened.problems.counts.get('too many in flight')).toBe(2);
+  for (const read of reads) expect((await read).map((found) => found?.value)).toEqual(['1']);
+});
+
+test('a closed store keeps no process alive, whatever state Redis is in', async () => {
+  const script = `
+    import { pino } from 'pino';
+    import { RedisStore } from './gateway/cache/store/redisStore.ts';
+    import { StoreProblems } from './gateway/cache/store/storeProblems.ts';
+    import { parseConfig } from './gateway/config/parseConfig.ts';
+    process.on('unhandledRejection', (error) => { console.log('unhandled', error); process.exit(1); });
+    const [url, waitsForReady] = process.argv.slice(1);
+    const config = parseConfig({ supergraph: { file: 'a' }, redis: { url } }).redis;
+    const problems = new StoreProblems({ log: pino({ level: 'silent' }), now: Date.now });
+    const isReady = Promise.withResolvers();
+    const store = new RedisStore({ config, problems, now: Date.now, onReady: isReady.resolve });
+    if (waitsForReady === 'yes') await isReady.promise;
+    await store.getMany(['key']);
+    store.setMany([{ key: 'key', value: '1', storedAt: 0, freshUntil: 1e15, staleWhileRevalidateUntil: 0,
+      staleIfErrorUntil: 0, tags: [] }], store.beginRead());
+    void store.deleteByTags(['a']);
+    await store.close();
+  `;
+  const run = async (url: string, waitsForReady: 'yes' | 'no') => {
+    const args = ['--input-type=module', '-e', script, url, waitsForReady];
+    const { stdout } = await promisify(execFile)(process.execPath, args, {
+      cwd: join(import.meta.dirname, '../..'),
+    });
+    expect(stdout).toBe('');
+  };
+  await using hung = await startOwnRedis();
+  await using dead = await startOwnRedis();
+  await dead.kill();
+  hung.pause();
+  await Promise.all([run(server.url, 'yes'), run(hung.url, 'no'), run(dead.url, 'no')]);
+  hung.resume();
+});

@@ -1,0 +1,89 @@
+import { pino } from 'pino';
+import { RedisStore, type RedisStoreOptions } from '../../gateway/cache/store/redisStore.ts';
+import { StoreProblems } from '../../gateway/cache/store/storeProblems.ts';
+import { parseConfig } from '../../gateway/config/parseConfig.ts';
+import type { GatewayOptions } from '../../gateway/config/schema.ts';
+import { systemTimers, type Timers } from '../../gateway/time/timers.ts';
+import { createManualTimers, type ManualTimers } from '../fixtures/supergraphs/manualTimers.ts';
+
+export function redisConfig(redis: GatewayOptions['redis']) {
+  return parseConfig({ supergraph: { file: 'unused' }, redis }).redis;
+}
+
+export type TestRedisConfig = ReturnType<typeof redisConfig>;
+
+/** How often something has happened, for those who wait for the next time. */
+export class Happenings {
+  #count = 0;
+  readonly #waiting: (() => void)[] = [];
+
+  readonly happen = (): void => {
+    this.#count += 1;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  };
+
+  get count(): number {
+    return this.#count;
+  }
+
+  next(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  async reached(count: number): Promise<void> {
+    while (this.#count < count) await this.next();
+  }
+}
+
+export interface RedisStoreParts {
+  readonly options: RedisStoreOptions;
+  readonly problems: StoreProblems;
+  readonly lines: readonly Record<string, unknown>[];
+  readonly ready: Happenings;
+  readonly heard: Happenings;
+  readonly problem: Happenings;
+  /** Fires what a store waits for at most: deadlines of reads (`config.timeouts.read`) and of invalidations. Other
+   *  waits take their real time. */
+  readonly deadlines: ManualTimers;
+}
+
+/** What a store on Redis is made of, with its deadlines in the hands of the test. */
+export function redisStoreParts(config: TestRedisConfig, now: () => number): RedisStoreParts {
+  const lines: Record<string, unknown>[] = [];
+  const log = pino({ level: 'trace', base: null }, { write: (line: string) => lines.push(JSON.parse(line)) });
+  const [ready, heard, problem] = [new Happenings(), new Happenings(), new Happenings()];
+  const deadlines = createManualTimers();
+  const problems = new StoreProblems({ log, now });
+  const report = problems.report.bind(problems);
+  problems.report = (...args) => {
+    report(...args);
+    problem.happen();
+  };
+  const { read, invalidation } = config.timeouts;
+  const timers: Timers = {
+    after: (ms, run) =>
+      ms === read || ms === invalidation ? deadlines.after(ms, run) : systemTimers.after(ms, run),
+  };
+  const options: RedisStoreOptions = {
+    config,
+    problems,
+    now,
+    timers,
+    onReady: ready.happen,
+    onInvalidationsHeard: heard.happen,
+  };
+  return { options, problems, lines, ready, heard, problem, deadlines };
+}
+
+/** A store that is ready to take entries, and hears of invalidations. */
+export async function openRedisStore(config: TestRedisConfig, now: () => number) {
+  const parts = redisStoreParts(config, now);
+  const store = new RedisStore(parts.options);
+  await Promise.all([parts.ready.reached(1), parts.heard.reached(1)]);
+  return {
+    ...parts,
+    store,
+    written: () => store.written(),
+    [Symbol.asyncDispose]: () => store.close(),
+  };
+}

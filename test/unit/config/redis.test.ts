@@ -1,0 +1,132 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from '@jest/globals';
+import { parse } from 'yaml';
+import { loadConfig } from '../../../gateway/config/load.ts';
+import { listProblems, parseConfig } from '../../../gateway/config/parseConfig.ts';
+import { printConfig } from '../../../gateway/config/printConfig.ts';
+import type { GatewayOptions } from '../../../gateway/config/schema.ts';
+import { connectionOptions, serverOptions, usesRedis } from '../../../gateway/redis/redisOptions.ts';
+
+const supergraph = { file: 'supergraph.graphql' };
+
+function redisOf(redis: GatewayOptions['redis']) {
+  return parseConfig({ supergraph, redis }).redis;
+}
+
+test('without a word about Redis everything is in process', () => {
+  expect(usesRedis(redisOf({}))).toBe(false);
+  expect(usesRedis(redisOf({ url: '' }))).toBe(false);
+  expect(usesRedis(redisOf({ url: 'redis://localhost' }))).toBe(true);
+  expect(usesRedis(redisOf({ cluster: { nodes: ['a:1'] } }))).toBe(true);
+  expect(usesRedis(redisOf({ sentinel: { nodes: ['a:1'] } }))).toBe(true);
+  expect(parseConfig({ supergraph }).cache.memory).toEqual({ maxSize: 64 * 1024 ** 2 });
+});
+
+test('an address may hold user, password and database', () => {
+  expect(serverOptions(redisOf({ url: 'redis://me:p%40ss@redis.internal:6380/3' }))).toEqual({
+    host: 'redis.internal',
+    port: 6380,
+    username: 'me',
+    password: 'p@ss',
+    db: 3,
+  });
+  expect(serverOptions(redisOf({ url: 'redis://[::1]' }))).toEqual({ host: '::1', port: 6379 });
+});
+
+test('the master may be asked for at Sentinels', () => {
+  const sentinel = { nodes: ['a:1', '[::1]:2'], name: 'cache', password: 'secret' };
+  expect(serverOptions(redisOf({ sentinel }))).toMatchObject({
+    sentinels: [
+      { host: 'a', port: 1 },
+      { host: '::1', port: 2 },
+    ],
+    name: 'cache',
+    sentinelPassword: 'secret',
+  });
+});
+
+test('connections fail fast, and nothing is sent twice', () => {
+  expect(connectionOptions(redisOf({ url: 'redis://localhost' }))).toMatchObject({
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    connectTimeout: 1_000,
+    socketTimeout: 500,
+  });
+});
+
+test('TLS is switched on by the address or by itself, with certificates from files', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tributary-redis-'));
+  try {
+    writeFileSync(join(folder, 'ca.pem'), 'CA');
+    writeFileSync(
+      join(folder, 'gateway.yaml'),
+      'supergraph: { file: a }\nredis: { url: rediss://localhost, tls: { ca: ca.pem, serverName: redis } }\n',
+    );
+    const { redis } = loadConfig({ file: join(folder, 'gateway.yaml'), env: {} });
+    expect(connectionOptions(redis).tls).toEqual({ ca: Buffer.from('CA'), servername: 'redis' });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+  expect(connectionOptions(redisOf({ url: 'rediss://localhost' })).tls).toEqual({});
+  expect(connectionOptions(redisOf({ url: 'redis://localhost' })).tls).toBeUndefined();
+  expect(connectionOptions(redisOf({ url: 'redis://localhost', tls: { enabled: true } })).tls).toEqual({});
+  expect(() => connectionOptions(redisOf({ tls: { enabled: true, key: '/none.pem' } }))).toThrow(
+    'redis.tls.key /none.pem cannot be read (ENOENT)',
+  );
+});
+
+test('what is wrong is told with its path and what would be right', () => {
+  expect(
+    listProblems({
+      supergraph,
+      redis: {
+        url: 'http://localhost',
+        cluster: { nodes: ['redis-1'], buckets: 0 },
+        sentinel: { name: ' ' },
+        keyPrefix: '{a}',
+        timeouts: { read: 0 },
+        database: -1,
+      },
+      cache: { memory: { maxSize: 'much' } },
+    }).map(({ path, expected }) => `${path}: ${expected}`),
+  ).toEqual([
+    'cache.memory.maxSize: a size such as 64KB, 1MB or 2GB, at least 1B',
+    'redis.url: a redis:// or rediss:// address such as redis://localhost:6379/0, or nothing',
+    'redis.cluster.nodes[0]: a host and a port, such as redis-1.internal:6379',
+    'redis.cluster.buckets: a whole number from 1 to 1024',
+    "redis.sentinel.name: the master's name",
+    'redis.database: a whole number of at least 0',
+    'redis.keyPrefix: text without { and }, which decide on the place of a key in a Cluster',
+    'redis.timeouts.read: a duration such as 250ms, 2s, 5m or 1h, at least 1ms',
+    'redis: one of `url`, `cluster` and `sentinel`',
+  ]);
+  expect(
+    listProblems({
+      supergraph,
+      redis: { cluster: { nodes: ['a:1'] }, database: 2, reconnect: { minDelay: '5s' } },
+    }),
+  ).toEqual([
+    { path: 'redis.database', message: 'is 2', expected: '0 with `cluster`' },
+    {
+      path: 'redis.reconnect.minDelay',
+      message: 'leaves no room: minDelay is 5s, maxDelay 2s',
+      expected: 'a minDelay that is no longer than maxDelay',
+    },
+  ]);
+});
+
+test('a printed configuration hides passwords, and an empty one stays empty', () => {
+  const url = 'redis://me:secret@localhost:6379/1';
+  const printed = parse(
+    printConfig(parseConfig({ supergraph, redis: { url, sentinel: { password: 's' } } })),
+  );
+  expect(printed.redis).toMatchObject({
+    url: 'redis://***:***@localhost:6379/1',
+    password: '',
+    sentinel: { password: '***' },
+  });
+  expect(parse(printConfig(parseConfig({ supergraph }))).redis.url).toBe('');
+});
