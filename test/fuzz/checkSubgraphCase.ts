@@ -1,6 +1,7 @@
 import { type GraphQLSchema, parse } from 'graphql';
 import type { MergedAnswer } from '../harness/frames.ts';
 import { checkData, type Path } from './checkData.ts';
+import type { LeftOut } from './leftOut.ts';
 
 /** Codes of what a subgraph can do wrong. */
 const codes = new Set(['SUBGRAPH_ERROR', 'SUBGRAPH_UNREACHABLE', 'SUBGRAPH_INVALID_RESPONSE']);
@@ -12,11 +13,9 @@ export interface AnswerContext {
   /** Fields of fragments that failed are left out. */
   readonly isMerged: boolean;
   /** Response names for which a subgraph has sent null, or a list with null in it; `_entities` and its aliases stand
-   *  for all that an entity has. */
+   *  for all that an entity has, and `data` for everything. */
   readonly nullNames: ReadonlySet<string>;
-  /** What a subgraph has left out, or sent under another type, is null without an error: where an answer was
-   *  changed, nulls say nothing. */
-  readonly mayBeSilent: boolean;
+  readonly leftOut: Readonly<LeftOut>;
 }
 
 /** Why an answer is not what a client may get of subgraphs that answer anything; `undefined` where it is. */
@@ -31,16 +30,15 @@ export function findSubgraphCaseProblem(answer: MergedAnswer, context: AnswerCon
   }
   const document = parse(context.operation);
   const checked = checkData(context.schema, document, data, context.isMerged && errors.length > 0);
-  // JSON has no infinity: 1e400 in a custom scalar comes out as null.
-  if (checked.problem?.endsWith('null for Any!') && context.mayBeSilent) return undefined;
   if (checked.problem !== undefined) return checked.problem;
-  if (context.mayBeSilent) return undefined;
+  const { nullNames, leftOut } = context;
+  if (leftOut.isAnything) return undefined;
   const paths = errors.map((error) => (error as { path?: Path }).path ?? []);
-  if ([...context.nullNames].some((name) => name.startsWith('_e'))) return undefined;
+  if ([...nullNames].some((name) => name.startsWith('_e') || name === 'data')) return undefined;
   const unexplained = checked.nulls.find((path) => {
     const name = path.findLast((part) => typeof part === 'string');
     return !(
-      (name !== undefined && context.nullNames.has(name)) ||
+      (name !== undefined && (nullNames.has(name) || leftOut.names.has(name))) ||
       paths.some((other) => isRelated(other, path))
     );
   });
