@@ -1,0 +1,118 @@
+import { readFileSync } from 'node:fs';
+import type { Answer } from './answer.ts';
+import {
+  type ApolloAnswer,
+  type ApolloPeer,
+  startApolloFederation,
+  startApolloPeer,
+} from './apolloFederation.ts';
+import { askGateway, type Trial } from './askGateway.ts';
+import { DemoMonolith } from './askMonolith.ts';
+import { classifyApolloDifference, type DifferenceKind, toPlainTrial } from './classifyApolloDifference.ts';
+import { findDifference } from './compareAnswers.ts';
+import { startGatewayUnderTest } from './gatewayUnderTest.ts';
+import type { RunningGraph } from './graphs/framework/startGraph.ts';
+import { recordCalls } from './recordCalls.ts';
+import type { Monolith } from './trials.ts';
+
+/** An answer with the number of HTTP requests that subgraphs got for it. */
+export interface Counted<T extends Answer> {
+  readonly answer: T;
+  readonly calls: number;
+}
+
+/** The gateway and `@apollo/gateway` before the same subgraphs, and a monolith that decides. One operation at a
+ *  time: requests are counted. */
+export interface Contest extends AsyncDisposable {
+  readonly name: string;
+  readonly monolith: Monolith;
+  readonly peer: ApolloPeer;
+  askUs(trial: Trial): Promise<Counted<Answer>>;
+  askApollo(trial: Trial): Promise<Counted<ApolloAnswer>>;
+}
+
+/** Closing it leaves the graph running. */
+export async function startGraphContest({ graph, gateway, monolith }: RunningGraph): Promise<Contest> {
+  const peer = await startApolloPeer({ supergraphSdl: readFileSync(gateway.supergraphFile, 'utf8') });
+  const subgraphs = graph.subgraphs.map(({ name }) => gateway.subgraph(name));
+  async function count<T extends Answer>(ask: () => Promise<T>): Promise<Counted<T>> {
+    for (const subgraph of subgraphs) subgraph.reset();
+    const answer = await ask();
+    return { answer, calls: subgraphs.reduce((sum, { calls }) => sum + calls.length, 0) };
+  }
+  return {
+    name: graph.name,
+    monolith,
+    peer,
+    askUs: (trial) => count(() => askGateway(gateway.url, trial)),
+    askApollo: (trial) => count(() => peer.ask(trial)),
+    [Symbol.asyncDispose]: () => peer[Symbol.asyncDispose](),
+  };
+}
+
+/** Each with demo subgraphs of its own. */
+export async function startDemoContest(): Promise<Contest> {
+  const [gateway, apollo] = await Promise.all([startGatewayUnderTest(), startApolloFederation()]);
+  async function count<T extends Answer>(
+    { subgraphs }: Pick<typeof apollo, 'subgraphs'>,
+    ask: () => Promise<T>,
+  ): Promise<Counted<T>> {
+    let answer: T | undefined;
+    const calls = await recordCalls(subgraphs, async () => {
+      answer = await ask();
+    });
+    return { answer: answer as T, calls: calls.length };
+  }
+  return {
+    name: 'demo',
+    monolith: new DemoMonolith(),
+    peer: apollo,
+    askUs: (trial) => count(gateway, () => askGateway(gateway.url, trial)),
+    askApollo: (trial) => count(apollo, () => apollo.ask(trial)),
+    async [Symbol.asyncDispose]() {
+      await Promise.all([gateway.close(), apollo[Symbol.asyncDispose]()]);
+    },
+  };
+}
+
+export interface Verdict {
+  /** What is wrong with the gateway, or a difference that the table does not know: as text. */
+  readonly problem?: string;
+  /** Why `@apollo/gateway` is wrong. */
+  readonly kind?: DifferenceKind;
+}
+
+/** `createTrial` gives the operation anew, in a state of its own. */
+export async function judge(contest: Contest, createTrial: () => Trial): Promise<Verdict> {
+  const trial = createTrial();
+  const { monolith, peer } = contest;
+  const expected = await monolith.ask(trial);
+  const differs = (got: Answer): Promise<string | undefined> =>
+    findDifference({ expected, got, unpropagated: () => monolith.askWithoutPropagation(trial) });
+  const us = await contest.askUs(trial);
+  const ours = await differs(us.answer);
+  if (ours !== undefined) return { problem: `The gateway is wrong: ${ours}` };
+  const apollo = await contest.askApollo(createTrial());
+  const theirs = await differs(apollo.answer);
+  if (theirs !== undefined) {
+    const difference = { graph: contest.name, createTrial, expected, apollo: apollo.answer };
+    const kind = await classifyApolloDifference(difference, monolith, peer);
+    return kind === undefined
+      ? { problem: `Apollo Gateway is wrong in a way that the table does not have: ${theirs}` }
+      : { kind };
+  }
+  if (trial.source.startsWith('mutation') || !isTooMany(us, apollo)) return {};
+  // Where it takes an alias for a key, it may be right without having asked.
+  const plain = (): Trial => toPlainTrial(createTrial());
+  const [usPlainly, apolloPlainly] = [await contest.askUs(plain()), await contest.askApollo(plain())];
+  return isTooMany(usPlainly, apolloPlainly)
+    ? {
+        problem: `${usPlainly.calls} requests, of Apollo Gateway ${apolloPlainly.calls}, and ${apolloPlainly.answer.avoidable} of these for fetches that were ready at once`,
+      }
+    : {};
+}
+
+/** The gateway may send as many as Apollo Gateway would if it put together what is ready at once. */
+export function isTooMany(us: Counted<Answer>, apollo: Counted<ApolloAnswer>): boolean {
+  return us.calls > apollo.calls - apollo.answer.avoidable;
+}

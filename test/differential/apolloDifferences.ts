@@ -1,0 +1,204 @@
+import type { Json } from './answer.ts';
+
+/** One operation that `@apollo/gateway` answers otherwise than a monolith does. What the gateway has to answer is
+ *  what the monolith answers. */
+export interface ApolloDifference {
+  readonly name: string;
+  readonly graph: string;
+  /** Whether it may happen in any graph: it is told from others by the operation. */
+  readonly isAnywhere?: true;
+  /** Others where the same is known to come up, in operations that have nothing else in them. */
+  readonly alsoIn?: readonly string[];
+  readonly source: string;
+  readonly apollo: { readonly data?: Json; readonly errors?: readonly string[] };
+  readonly right: { readonly data: Json; readonly errors?: readonly string[] };
+  readonly why: string;
+}
+
+/** Made by hand, as small as they get. Errors are as `errorLine` tells them. */
+export const apolloDifferences: readonly ApolloDifference[] = [
+  {
+    name: 'an alias that meets a key field',
+    graph: 'keys',
+    isAnywhere: true,
+    source: '{ user(id: "u1") { login: id tags { name } } }',
+    apollo: { data: { user: null } },
+    right: { data: { user: { login: 'u1', tags: [{ name: 'x' }, { name: 'y' }] } } },
+    why: 'An alias names a value for the client; the key that a representation needs is another value.',
+  },
+  {
+    name: 'an alias that is called __typename',
+    graph: 'keys',
+    isAnywhere: true,
+    source: '{ user(id: "u1") { __typename: login fullName } }',
+    apollo: { data: { user: null } },
+    right: { data: { user: { __typename: 'ann', fullName: 'User u1.fullName({"upper":false})' } } },
+    why: 'It is an alias like any other, and what stands under it is not the type.',
+  },
+  {
+    name: 'a condition on the first field of an object whose type is needed',
+    graph: 'inaccessible',
+    isAnywhere: true,
+    source: '{ staff { bonus @skip(if: true) id } }',
+    apollo: { data: { staff: [{ id: null }, { id: null }, { id: null }] } },
+    right: { data: { staff: [{ id: 'worker w1.id' }, { id: 'worker w2.id' }, { id: 'worker w3.id' }] } },
+    why: 'What is skipped takes nothing along: the planner hangs the __typename that it needs on the first field.',
+  },
+  {
+    name: 'the same field with other arguments in a @requires and in the operation',
+    graph: 'requiresArguments',
+    source: '{ room(id: "r1") { area(unit: INCH) rent } }',
+    apollo: { data: { room: { area: 792914.5, rent: 'Room r1.rent<{"area":792914.5}>' } } },
+    right: { data: { room: { area: 792914.5, rent: 'Room r1.rent<{"area":49501.5}>' } } },
+    why: 'rent is said to require the area in feet, whatever the client asks for.',
+  },
+  {
+    name: 'the same field with other arguments in two @requires',
+    graph: 'requiresArguments',
+    source: '{ room(id: "r1") { rent sale } }',
+    apollo: {
+      data: { room: { rent: 'Room r1.rent<{"area":512350.5}>', sale: 'Room r1.sale<{"area":512350.5}>' } },
+    },
+    right: {
+      data: { room: { rent: 'Room r1.rent<{"area":49501.5}>', sale: 'Room r1.sale<{"area":512350.5}>' } },
+    },
+    why: 'One requires feet and the other metres: no one value is right for both.',
+  },
+  {
+    name: 'a computed input without its inputs',
+    graph: 'requiresCircular',
+    source: '{ part(id: "a") { cost } }',
+    apollo: { data: { part: { cost: 712856.5 } } },
+    right: { data: { part: { cost: 215038.5 } } },
+    why: 'cost requires a tariff, which requires an origin, which requires a maker: origin is asked without one.',
+  },
+  {
+    name: 'a key with resolvable: false after a @requires',
+    graph: 'unresolvableKeys',
+    source: '{ job(slug: "slug-j1") { plan } }',
+    apollo: {
+      data: { job: { plan: null } },
+      errors: ['job._entities: No key of jobs in {"__typename":"Job","load":348832,"id":"j1"}'],
+    },
+    right: { data: { job: { plan: 'Job j1.plan<{"load":348832}>' } } },
+    why: 'The subgraph says that it cannot be entered by id, and has another key by which it can.',
+  },
+  {
+    name: 'the path of an error among the entities of a list',
+    graph: 'unresolvableKeys',
+    isAnywhere: true,
+    source: '{ jobs { plan } }',
+    apollo: {
+      data: { jobs: [{ plan: null }, { plan: null }, { plan: null }] },
+      errors: ['jobs.@._entities: No key of jobs in {"__typename":"Job","load":348832,"id":"j1"}'],
+    },
+    right: {
+      data: {
+        jobs: [
+          { plan: 'Job j1.plan<{"load":348832}>' },
+          { plan: 'Job j2.plan<{"load":568690}>' },
+          { plan: 'Job j3.plan<{"load":640453}>' },
+        ],
+      },
+    },
+    why: 'A path consists of response names and list indices; @ and _entities are neither.',
+  },
+  {
+    name: 'the type of an object that went through an @interfaceObject',
+    graph: 'interfaceObjects',
+    source: '{ book { stars __typename } }',
+    apollo: { data: { book: null } },
+    right: { data: { book: { stars: 79806.5, __typename: 'Book' } } },
+    why: 'For that subgraph the book is a Media, which is no object type for anybody else.',
+  },
+  {
+    name: 'what an @interfaceObject requires, of an object of another type',
+    graph: 'interfaceObjectRequires',
+    source: '{ best { ... on Film { headline } } }',
+    apollo: {
+      data: { best: {} },
+      errors: ['best._entities: No key of ratings in {"__typename":"Media","title":"S1"}'],
+    },
+    right: { data: { best: {} } },
+    why: 'Nothing is selected of a song: it is not to be sent to a subgraph, least of all without a key.',
+  },
+  {
+    name: 'what one @interfaceObject requires of another',
+    graph: 'interfaceObjectChain',
+    source: '{ book { offer } }',
+    apollo: {
+      errors: [
+        'undefined: Cannot add selection of field "Media.__typename" to selection set of parent type "Media" that is potentially an interface object type at runtime (INVALID_GRAPHQL)',
+      ],
+    },
+    right: {
+      data: {
+        book: { offer: 'Book b2.offer<{"headline":"Book b2.headline<{\\"title\\":\\"B2\\"}>"}>' },
+      },
+    },
+    why: 'Each of the subgraphs can be asked in turn; the planner throws on its own intermediate result.',
+  },
+  {
+    name: 'objects in lists of lists, of which two subgraphs have a part each',
+    graph: 'values',
+    alsoIn: ['nonNull'],
+    source: '{ trip(id: "t3") { legs { stops { name wait } } } }',
+    apollo: { data: { trip: { legs: [{ stops: [[null, null], []] }] } } },
+    right: {
+      data: { trip: { legs: [{ stops: [[{ name: 'stop 2 of t3.name', wait: 557723 }, null], []] }] } },
+    },
+    why: 'Both subgraphs answered; the parts belong together at each place, however deep the list.',
+  },
+  {
+    name: 'an error for a forbidden null',
+    graph: 'nonNull',
+    isAnywhere: true,
+    source: '{ cell(id: "c4") { sum } }',
+    apollo: { data: { cell: null } },
+    right: {
+      data: { cell: null },
+      errors: ['cell.sum: Cannot return null for non-nullable field Cell.sum.'],
+    },
+    why: 'The specification wants a field error; Apollo tells it in extensions.valueCompletion.',
+  },
+  {
+    name: 'the order of keys where a fragment stands between two uses of a field',
+    graph: 'provides',
+    isAnywhere: true,
+    source: '{ shows { ... on Show { hall { id } ... on Concert { hall { name } } hall { seats } } } }',
+    apollo: {
+      data: {
+        shows: [
+          { hall: { id: 'h1', seats: 808167, name: 'Hall h1.name' } },
+          { hall: { id: 'h2', seats: 310484 } },
+          { hall: { id: 'h1', seats: 808167, name: 'Hall h1.name' } },
+        ],
+      },
+    },
+    right: {
+      data: {
+        shows: [
+          { hall: { id: 'h1', name: 'Hall h1.name', seats: 808167 } },
+          { hall: { id: 'h2', seats: 310484 } },
+          { hall: { id: 'h1', name: 'Hall h1.name', seats: 808167 } },
+        ],
+      },
+    },
+    why: 'The specification orders fields as CollectFields meets them, fragments in their place.',
+  },
+  {
+    name: 'an operation with @defer',
+    graph: 'keys',
+    isAnywhere: true,
+    source: '{ user(id: "u1") { id ... @defer { fullName } } }',
+    apollo: { errors: ['undefined: Unknown directive "@defer". (GRAPHQL_VALIDATION_FAILED)'] },
+    right: { data: { user: { id: 'u1', fullName: 'User u1.fullName({"upper":false})' } } },
+    why: 'Its schema has no @defer, though its planner can divide operations.',
+  },
+];
+
+/** A graph that `@apollo/gateway` does not load, and what it says to it. */
+export const refusedByApollo = {
+  graph: 'contexts',
+  message: 'https://specs.apollo.dev/context/v0.1 is for: SECURITY but is unsupported',
+} as const;
