@@ -38,7 +38,7 @@ class Node {
 }
 
 interface OperationScope extends TrialScope {
-  readonly contextInputs: ReadonlyMap<string, readonly SelectionSetNode[]>;
+  readonly earlyInputs: ReadonlyMap<string, readonly SelectionSetNode[]>;
 }
 
 /** The graph as one schema, by the same data and resolvers as its subgraphs. */
@@ -73,8 +73,8 @@ export class GraphMonolith implements Monolith {
     lostSubgraph?: string,
   ): Promise<Answer> {
     const document = parse(source);
-    const contextInputs = this.#contextInputs(document);
-    const scope = { ...this.#world.createScope(headers?.[faultsHeader]), lostSubgraph, contextInputs };
+    const earlyInputs = this.#earlyInputs(document);
+    const scope = { ...this.#world.createScope(headers?.[faultsHeader]), lostSubgraph, earlyInputs };
     const result = await execute({
       schema,
       document,
@@ -85,17 +85,19 @@ export class GraphMonolith implements Monolith {
     return { data, errors, hidden: scope.hidden };
   }
 
-  /** What the operation's fields read from contexts, by the types that set these. A gateway asks every such object
-   *  for it before it knows whether there is anything below that needs it. */
-  #contextInputs(document: DocumentNode): Map<string, readonly SelectionSetNode[]> {
+  /** What a gateway asks objects for before it knows whether anything needs it, by their types: what the operation's
+   *  fields read from contexts, and what they require where a subgraph knows no type but the interface. */
+  #earlyInputs(document: DocumentNode): Map<string, readonly SelectionSetNode[]> {
     const names = new Set<string>();
     visit(document, { [Kind.FIELD]: ({ name }: FieldNode) => void names.add(name.value) });
     const inputs = new Map<string, readonly SelectionSetNode[]>();
-    for (const { node, fromContext } of this.#world.definitions.places) {
+    const add = (typeName: string, set: SelectionSetNode): void =>
+      void inputs.set(typeName, [...(inputs.get(typeName) ?? []), set]);
+    const { definitions } = this.#world;
+    for (const { node, typeName, fromContext, requires } of definitions.places) {
       if (!names.has(node.name.value)) continue;
-      for (const [typeName, set] of fromContext.flatMap(({ selections }) => [...selections])) {
-        inputs.set(typeName, [...(inputs.get(typeName) ?? []), set]);
-      }
+      for (const { selections } of fromContext) for (const [type, set] of selections) add(type, set);
+      if (requires !== undefined) for (const type of definitions.subtypes(typeName)) add(type, requires);
     }
     return inputs;
   }
@@ -110,7 +112,7 @@ export class GraphMonolith implements Monolith {
         const isComposite = isCompositeType(named);
         field.resolve = (parent: Node | undefined, args, scope: OperationScope) => {
           const node = parent ?? new Node({}, type.name, undefined);
-          for (const inputs of scope.contextInputs.get(type.name) ?? []) {
+          for (const inputs of scope.earlyInputs.get(type.name) ?? []) {
             this.#world.selectAnswers(node.thing, type.name, inputs, scope);
           }
           const value = this.#answer(node, type.name, field.name, args, scope);
