@@ -757,6 +757,41 @@ describe('limits', () => {
     ).toBe(200);
   });
 
+  test('stop literals that are nested too deep and texts that spreads make long, and no variables', async () => {
+    await using server = await startScripted(undefined, { limits: { literalDepth: 2, expandedSize: 100 } });
+    const long = 'x'.repeat(40);
+    const rows: [string, string, object][] = [
+      [
+        '{ greeting(name: [[["a"]]]) }',
+        'has a literal that is nested at least 3 levels deep; at most 2 are allowed (limits.literalDepth).',
+        { limit: 'literalDepth', value: 3, allowed: 2 },
+      ],
+      [
+        `{ ...F ...F } fragment F on Query { greeting(name: "${long}") }`,
+        'has 108 characters in its names and literals with its fragments expanded; at most 100 are allowed (limits.expandedSize).',
+        { limit: 'expandedSize', value: 108, allowed: 100 },
+      ],
+    ];
+    for (const [query, message, extensions] of rows) {
+      const answered = await exchange(server.url, { headers: json, body: JSON.stringify({ query }) });
+      expect([answered.status, JSON.parse(answered.body)]).toEqual([
+        400,
+        {
+          errors: [
+            {
+              message: `The operation ${message}`,
+              extensions: { ...extensions, code: 'OPERATION_TOO_COMPLEX' },
+            },
+          ],
+        },
+      ]);
+    }
+    expect(server.seen).toEqual([]);
+    const query = 'query ($name: String) { ...F ...F } fragment F on Query { greeting(name: $name) }';
+    const body = JSON.stringify({ query, variables: { name: long.repeat(10), rest: [[[1]]] } });
+    expect((await exchange(server.url, { headers: json, body })).status).toBe(200);
+  });
+
   test('stop texts whose fields take too long to be compared', async () => {
     await using server = await startScripted();
     const query = `{ node { ${'id '.repeat(1_500)} } }`;
