@@ -48,9 +48,11 @@ function listRows(section: ConfigJsonSchema, prefix: string): string[] {
   const rows = properties.flatMap(([key, schema]) => {
     if (schema.properties !== undefined) return listRows(schema, `${prefix}${key}.`);
     const row = printRow(`${prefix}${key}`, schema);
-    return schema.items?.properties === undefined
-      ? [row]
-      : [row, ...listRows(schema.items, `${prefix}${key}[].`)];
+    const { items, additionalProperties: named } = schema;
+    if (typeof named === 'object' && named.properties !== undefined) {
+      return [row, ...listRows(named, `${prefix}${key}.<name>.`)];
+    }
+    return items?.properties === undefined ? [row] : [row, ...listRows(items, `${prefix}${key}[].`)];
   });
   return typeof section.additionalProperties === 'object'
     ? [...rows, ...listNamedRows(section.additionalProperties, section.properties?.all)]

@@ -22,6 +22,15 @@ function readIssue(issue: z.core.$ZodIssue, input: unknown): ConfigProblem[] {
       };
     });
   }
+  if (issue.code === 'invalid_key') {
+    return [
+      {
+        path: formatConfigPath(issue.path),
+        message: 'has no right name',
+        expected: issue.issues.map(({ message }) => message).join(', '),
+      },
+    ];
+  }
   return [
     {
       path: formatConfigPath(issue.path),

@@ -28,6 +28,7 @@ export type Storage =
       readonly lifetime: Lifetime;
       /** How old it is now. */
       readonly ageMs: number;
+      /** Of the value, and so of its key: an answer may be private by a rule that is not. */
       readonly scope: CacheScope;
       readonly tags: readonly string[];
     }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { size } from '../scalars.ts';
+import { cacheRuleOptions } from './cacheRules.ts';
 
 /** The part of the section `cache` that says where entries are kept. */
 export const cacheStoreOptions = {
@@ -15,5 +16,5 @@ export const cacheStoreOptions = {
 };
 
 export const cacheSection = z
-  .strictObject({ ...cacheStoreOptions })
+  .strictObject({ ...cacheRuleOptions, ...cacheStoreOptions })
   .describe('Answers of subgraphs that are kept to be served again.');

@@ -1,12 +1,12 @@
-import { expect, test } from "@jest/globals";
-import fc from "fast-check";
-import { type CacheKeyParts, type CacheKeyTarget, cacheKeysOf } from "../../../gateway/cache/cacheKey.ts";
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { type CacheKeyParts, type CacheKeyTarget, cacheKeysOf } from '../../../gateway/cache/cacheKey.ts';
 
 /** Any text, with the characters that separators are made of, and lone surrogates. */
 const text = fc.oneof(
-  fc.string({ unit: "binary" }),
+  fc.string({ unit: 'binary' }),
   fc.string({
-    unit: fc.constantFrom('"', ",", ":", ";", "[", "]", "{", "}", "\\", "\0", "1", "a", "\ud800", "\udc01"),
+    unit: fc.constantFrom('"', ',', ':', ';', '[', ']', '{', '}', '\\', '\0', '1', 'a', '\ud800', '\udc01'),
   }),
 );
 
@@ -23,8 +23,8 @@ const arbitraries: { readonly [Part in keyof CacheKeyParts]-?: fc.Arbitrary<Cach
 const partNames = Object.keys(arbitraries) as (keyof CacheKeyParts)[];
 const anyParts = fc.record(arbitraries) as fc.Arbitrary<CacheKeyParts>;
 const anyTarget: fc.Arbitrary<CacheKeyTarget> = fc.oneof(
-  fc.record({ kind: fc.constant("entity" as const), representation: text }),
-  fc.record({ kind: fc.constant("root" as const), field: text }),
+  fc.record({ kind: fc.constant('entity' as const), representation: text }),
+  fc.record({ kind: fc.constant('root' as const), field: text }),
 );
 
 const keyOf = (parts: CacheKeyParts, target: CacheKeyTarget): string => cacheKeysOf(parts)(target);
@@ -32,7 +32,7 @@ const keyOf = (parts: CacheKeyParts, target: CacheKeyTarget): string => cacheKey
 /** Undefined is kept apart from everything else. */
 const write = (value: unknown): string => JSON.stringify([value === undefined ? { none: true } : value]);
 
-test.each(partNames)("another %s is another key", (part) => {
+test.each(partNames)('another %s is another key', (part) => {
   fc.assert(
     fc.property(anyParts, arbitraries[part], anyTarget, (parts, other, target) => {
       fc.pre(write(parts[part]) !== write(other));
@@ -41,7 +41,7 @@ test.each(partNames)("another %s is another key", (part) => {
   );
 });
 
-test("another target is another key", () => {
+test('another target is another key', () => {
   fc.assert(
     fc.property(anyParts, anyTarget, anyTarget, (parts, one, other) => {
       fc.pre(write(one) !== write(other));
@@ -50,7 +50,7 @@ test("another target is another key", () => {
   );
 });
 
-test("equal parts are equal keys, in whatever order they were put together", () => {
+test('equal parts are equal keys, in whatever order they were put together', () => {
   fc.assert(
     fc.property(anyParts, anyTarget, (parts, target) => {
       const reversed = Object.fromEntries(Object.entries(parts).reverse()) as unknown as CacheKeyParts;
@@ -59,8 +59,8 @@ test("equal parts are equal keys, in whatever order they were put together", () 
   );
 });
 
-test("what moves from the end of one part to the beginning of another makes another key", () => {
-  const texts = partNames.filter((part) => part !== "headers");
+test('what moves from the end of one part to the beginning of another makes another key', () => {
+  const texts = partNames.filter((part) => part !== 'headers');
   const neighbours = texts.flatMap((one) =>
     texts.filter((other) => other !== one).map((other) => [one, other] as const),
   );
@@ -68,11 +68,11 @@ test("what moves from the end of one part to the beginning of another makes anot
     fc.property(
       anyParts,
       fc.constantFrom(...neighbours),
-      text.filter((moved) => moved !== ""),
+      text.filter((moved) => moved !== ''),
       anyTarget,
       (parts, [one, other], moved, target) => {
-        const before = { ...parts, [one]: `${parts[one] ?? ""}${moved}`, [other]: parts[other] ?? "" };
-        const after = { ...parts, [one]: parts[one] ?? "", [other]: `${moved}${parts[other] ?? ""}` };
+        const before = { ...parts, [one]: `${parts[one] ?? ''}${moved}`, [other]: parts[other] ?? '' };
+        const after = { ...parts, [one]: parts[one] ?? '', [other]: `${moved}${parts[other] ?? ''}` };
         expect(keyOf(before, target)).not.toBe(keyOf(after, target));
       },
     ),
@@ -80,31 +80,31 @@ test("what moves from the end of one part to the beginning of another makes anot
 });
 
 const parts: CacheKeyParts = {
-  subgraph: "inventory",
-  shape: "{ stock }",
-  variables: "{}",
-  schema: "s",
+  subgraph: 'inventory',
+  shape: '{ stock }',
+  variables: '{}',
+  schema: 's',
   headers: [],
   identity: undefined,
 };
 
 test.each<[string, Partial<CacheKeyParts>, Partial<CacheKeyParts>]>([
-  ["nobody and somebody without a name", { identity: undefined }, { identity: "" }],
-  ["nobody and somebody called so", { identity: undefined }, { identity: "null" }],
-  ["a header and its value, and one header with both", { headers: ["a", "b"] }, { headers: ["a,b"] }],
-  ["no header and an empty one", { headers: [] }, { headers: [""] }],
-  ["two halves of different characters", { identity: "\ud800" }, { identity: "\ud801" }],
-])("%s are kept apart", (_, one, other) => {
-  const target = { kind: "root", field: "*" } as const;
+  ['nobody and somebody without a name', { identity: undefined }, { identity: '' }],
+  ['nobody and somebody called so', { identity: undefined }, { identity: 'null' }],
+  ['a header and its value, and one header with both', { headers: ['a', 'b'] }, { headers: ['a,b'] }],
+  ['no header and an empty one', { headers: [] }, { headers: [''] }],
+  ['two halves of different characters', { identity: '\ud800' }, { identity: '\ud801' }],
+])('%s are kept apart', (_, one, other) => {
+  const target = { kind: 'root', field: '*' } as const;
   expect(keyOf({ ...parts, ...one }, target)).not.toBe(keyOf({ ...parts, ...other }, target));
 });
 
-test("a key has the format in front and no character that stores treat in a special way", () => {
-  expect(keyOf(parts, { kind: "entity", representation: '{"id":"1"}' })).toMatch(/^1:[\w-]{43}$/);
+test('a key has the format in front and no character that stores treat in a special way', () => {
+  expect(keyOf(parts, { kind: 'entity', representation: '{"id":"1"}' })).toMatch(/^1:[\w-]{43}$/);
 });
 
-test("keys are the same in every process and version of one format", () => {
+test('keys are the same in every process and version of one format', () => {
   expect(
-    keyOf(parts, { kind: "entity", representation: '{"__typename":"Product","id":"1"}' }),
+    keyOf(parts, { kind: 'entity', representation: '{"__typename":"Product","id":"1"}' }),
   ).toMatchInlineSnapshot(`"1:GsNA_vVNjBR3u2KVeHRD1XLfFLKvDd8i0pqR3vpluEI"`);
 });

@@ -100,7 +100,7 @@ test.each([['-1'], ['1.5'], ['old'], [''], [', 5']])(
 test('whatever a subgraph sends is read, and nothing that is kept is negative or endless', () => {
   const piece = fc.oneof(
     fc.constantFrom('max-age', 's-maxage', 'no-store', 'stale-if-error', '=', ',', '"', '\\', ' ', '5', '-'),
-    fc.string({ unit: 'binary', maxLength: 3 }),
+    fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)),
   );
   fc.assert(
     fc.property(fc.array(piece), fc.array(piece), (header, age) => {

@@ -1,0 +1,115 @@
+import { expect, test } from '@jest/globals';
+import { listProblems, parseConfig } from '../../../gateway/config/parseConfig.ts';
+
+const supergraph = { file: 'supergraph.graphql' };
+
+test('nothing is cached without rules, and private values without an identity are not', () => {
+  expect(parseConfig({ supergraph }).cache).toMatchObject({
+    enabled: true,
+    rules: {},
+    nullMaxAge: 5_000,
+    ignoreHeaders: [],
+    answerTags: { count: 100, length: 256 },
+  });
+  expect(parseConfig({ supergraph }).cache.identity).toBeUndefined();
+});
+
+test('rules are for types, fields and subgraphs', () => {
+  const rules = {
+    Product: { maxAge: '1m' },
+    'Product.stock': { maxAge: '5s', staleWhileRevalidate: '30s', staleIfError: '10m' },
+    'subgraph:inventory': { maxAge: '2s', scope: 'PRIVATE', tags: ['inventory'] },
+    'subgraph:my shop': { maxAge: 0 },
+  } as const;
+  expect(parseConfig({ supergraph, cache: { rules } }).cache.rules).toEqual({
+    Product: { maxAge: 60_000, staleWhileRevalidate: 0, staleIfError: 0 },
+    'Product.stock': { maxAge: 5_000, staleWhileRevalidate: 30_000, staleIfError: 600_000 },
+    'subgraph:inventory': {
+      maxAge: 2_000,
+      staleWhileRevalidate: 0,
+      staleIfError: 0,
+      scope: 'PRIVATE',
+      tags: ['inventory'],
+    },
+    'subgraph:my shop': { maxAge: 0, staleWhileRevalidate: 0, staleIfError: 0 },
+  });
+});
+
+test('a configuration that was read can be read again', () => {
+  const config = parseConfig({ supergraph, cache: { rules: { Product: { maxAge: '1m' } } } });
+  expect(parseConfig(config)).toEqual(config);
+});
+
+test.each([
+  '',
+  'Product.',
+  '.stock',
+  'Product.stock.more',
+  'Product stock',
+  '1 st',
+  'subgraph:',
+  'subgraph: ',
+  'Query.a()',
+])('a rule for "%s" is refused with its path', (name) => {
+  expect(listProblems({ supergraph, cache: { rules: { [name]: { maxAge: '1s' } } } })).toEqual([
+    {
+      path: `cache.rules[${JSON.stringify(name)}]`,
+      message: 'has no right name',
+      expected:
+        'a type such as `Product`, a field such as `Product.stock` or a subgraph such as `subgraph:inventory`',
+    },
+  ]);
+});
+
+test('what is wrong in a rule is told with its path', () => {
+  const rules = {
+    'Product.stock': { maxAge: '-5s', staleIfErorr: '1m', scope: 'SHARED', tags: [' '] },
+    Product: { staleIfError: '5 s' },
+  };
+  expect(listProblems({ supergraph, cache: { rules } })).toEqual([
+    {
+      path: 'cache.rules["Product.stock"].maxAge',
+      message: 'is "-5s"',
+      expected: 'a duration such as 250ms, 2s, 5m or 1h',
+    },
+    {
+      path: 'cache.rules["Product.stock"].scope',
+      message: 'is "SHARED"',
+      expected: 'one of PUBLIC, PRIVATE',
+    },
+    {
+      path: 'cache.rules["Product.stock"].tags[0]',
+      message: 'is " "',
+      expected: 'text that is neither blank nor holds a NUL',
+    },
+    {
+      path: 'cache.rules["Product.stock"].staleIfErorr',
+      message: 'is not known; did you mean `staleIfError`?',
+      expected: '',
+    },
+    {
+      path: 'cache.rules.Product.maxAge',
+      message: 'is missing',
+      expected: 'a duration such as 250ms, 2s, 5m or 1h',
+    },
+    {
+      path: 'cache.rules.Product.staleIfError',
+      message: 'is "5 s"',
+      expected: 'a duration such as 250ms, 2s, 5m or 1h',
+    },
+  ]);
+});
+
+test('an identity is a header or a claim', () => {
+  expect(parseConfig({ supergraph, cache: { identity: { header: 'X-User-Id' } } }).cache.identity).toEqual({
+    header: 'x-user-id',
+  });
+  expect(parseConfig({ supergraph, cache: { identity: { jwtClaim: 'sub' } } }).cache.identity).toEqual({
+    jwtClaim: 'sub',
+  });
+  for (const identity of [{}, { header: 'x-user-id', jwtClaim: 'sub' }]) {
+    expect(listProblems({ supergraph, cache: { identity } })).toEqual([
+      { path: 'cache.identity', message: 'is a section', expected: 'either `header` or `jwtClaim`' },
+    ]);
+  }
+});
