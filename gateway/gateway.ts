@@ -15,6 +15,7 @@ import { createFileSource } from './supergraph/sources/fileSource.ts';
 import { createIntrospectionSource } from './supergraph/sources/introspectionSource.ts';
 import type { SupergraphSource } from './supergraph/sources/supergraphSource.ts';
 import { createSupergraphHolder } from './supergraph/supergraphHolder.ts';
+import { mayHaveRules, readSupergraphRules } from './supergraphRules.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
 import { graphiqlDirectory } from './transport/graphiql/graphiqlFiles.ts';
 import type { ApolloServerPlugin } from './transport/http/apolloServer.ts';
@@ -56,14 +57,33 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
     maxVariableValues: config.limits.variableValues,
   });
 
+  const checkCacheRules = (sdl: string): void => {
+    const { enabled, rules: configured } = config.cache;
+    if (!enabled || !mayHaveRules(sdl, configured)) return;
+    readSupergraphRules({
+      sdl,
+      configured,
+      isFirst: supergraphs.current() === undefined,
+      onUnknown: (unknown) =>
+        logger.warn({ unknown }, 'The configuration has cache rules for what the supergraph does not have'),
+    });
+  };
   const supergraphs = createSupergraphHolder({
-    load: (sdl, signal) =>
-      loadSupergraph({
+    load: async (sdl, signal) => {
+      const supergraph = await loadSupergraph({
         sdl,
         signal,
         urls: configuredUrls(config),
         planning: planningLimits(config.planning),
-      }),
+      });
+      try {
+        checkCacheRules(sdl);
+      } catch (error) {
+        await supergraph.planner.close();
+        throw error;
+      }
+      return supergraph;
+    },
     warm: (next, previous, signal) => preparer.warm(next, previous, config.planning.warmOperations, signal),
     warmTimeoutMs: config.planning.warmTimeout,
     onRetired: (supergraph) => preparer.forget(supergraph),

@@ -1,0 +1,29 @@
+import { parse } from 'graphql';
+import { type CacheRules, type ConfiguredRules, readCacheRules } from './cache/rules/cacheRules.ts';
+import { SupergraphRefusedError } from './supergraph/supergraphRefusedError.ts';
+
+export interface SupergraphRulesOptions {
+  readonly sdl: string;
+  /** `cache.rules` of the configuration. */
+  readonly configured: ConfiguredRules;
+  /** No supergraph is in use yet: what the configuration names and this one does not have is a mistake of who starts
+   *  the gateway. Later it may be the supergraph that has changed, which must not be held back by it. */
+  readonly isFirst: boolean;
+  /** Takes what a later supergraph does not have. */
+  readonly onUnknown: (unknown: readonly string[]) => void;
+}
+
+/** The cache rules that hold with a supergraph. Errors: `SupergraphRefusedError` with the whole list. */
+export function readSupergraphRules(options: SupergraphRulesOptions): CacheRules {
+  const { sdl, configured, isFirst, onUnknown } = options;
+  const { rules, problems, unknown } = readCacheRules(parse(sdl, { noLocation: true }), configured);
+  const reasons = [...problems, ...(isFirst ? unknown.map((one) => `cache.rules: ${one}`) : [])];
+  if (reasons.length > 0) throw new SupergraphRefusedError(reasons.join('\n'));
+  if (unknown.length > 0) onUnknown(unknown);
+  return rules;
+}
+
+/** Whether there can be any rule, without reading the supergraph. */
+export function mayHaveRules(sdl: string, configured: ConfiguredRules): boolean {
+  return Object.keys(configured).length > 0 || sdl.includes('://tributary.dev/spec/');
+}

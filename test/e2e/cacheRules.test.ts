@@ -1,0 +1,129 @@
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { pino } from 'pino';
+import { createGateway, type Gateway, type GatewayOptions } from '../../gateway/gateway.ts';
+import { startInlineGateway } from '../harness/inlineGateway.ts';
+import { compose, imports, withCached } from '../unit/cache/rules/composed.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tributary-cache-rules-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const shop = (field: string): Promise<string> =>
+  compose({
+    shop: withCached(`type Query { top: Product } type Product @key(fields: "id") { id: ID! ${field} }`),
+  });
+
+interface WatchingGateway extends AsyncDisposable {
+  readonly gateway: Gateway;
+  /** What `GET /supergraph` says. */
+  supergraph(): Promise<{ supergraph: unknown; lastRefusal: unknown }>;
+  /** Puts another supergraph into the file; resolves with the next warning or the next refusal. */
+  switchTo(sdl: string): Promise<Record<string, unknown>>;
+}
+
+async function startWith(sdl: string, cache: GatewayOptions['cache']): Promise<WatchingGateway> {
+  const file = join(await mkdtemp(join(folder, 'watched-')), 'supergraph.graphql');
+  await writeFile(file, sdl);
+  let take = (_line: Record<string, unknown>): void => {};
+  const gateway = await createGateway(
+    {
+      listen: { port: 0 },
+      admin: { port: 0 },
+      supergraph: { file, watch: true },
+      ...(cache === undefined ? {} : { cache }),
+    },
+    { logger: pino({ level: 'warn' }, { write: (line) => take(JSON.parse(line)) }) },
+  );
+  const { adminUrl } = await gateway.start();
+  return {
+    gateway,
+    supergraph: async () => {
+      const response = await fetch(new URL('/supergraph', adminUrl));
+      return (await response.json()) as { supergraph: unknown; lastRefusal: unknown };
+    },
+    switchTo: async (next) => {
+      const said = new Promise<Record<string, unknown>>((resolve) => {
+        take = resolve;
+      });
+      await writeFile(`${file}.next`, next);
+      await rename(`${file}.next`, file);
+      return said;
+    },
+    [Symbol.asyncDispose]: () => gateway.close(),
+  };
+}
+
+test.each(Object.entries(imports))('a supergraph with a %s @cached is served', async (_, way) => {
+  await using gateway = await startInlineGateway({
+    subgraphs: [
+      {
+        name: 'shop',
+        link: '',
+        sdl: withCached(
+          `type Query { top: Product @${way.name}(maxAge: "5s") }
+           type Product @key(fields: "id") @${way.name}(maxAge: "1m", scope: PRIVATE) { id: ID! name: String }`,
+          way,
+        ),
+        resolvers: { Query: { top: () => ({ id: '1', name: 'Pan' }) } },
+      },
+    ],
+  });
+  expect((await gateway.ask('{ top { id name } }')).body).toEqual({
+    data: { top: { id: '1', name: 'Pan' } },
+  });
+});
+
+test('a duration that cannot be read refuses the supergraph, with the coordinate and the value', async () => {
+  const wrong = await shop('stock: Int @cached(maxAge: "5 sec") price: Int @cached(maxAge: "-1s")');
+  const reason = [
+    'Product.stock: maxAge of @cached is "5 sec"; expected a duration such as 250ms, 5s, 10m or 1h, at most 596h',
+    'Product.price: maxAge of @cached is "-1s"; expected a duration such as 250ms, 5s, 10m or 1h, at most 596h',
+  ].join('\n');
+
+  await using unready = await startWith(wrong, undefined);
+  expect(await unready.supergraph()).toEqual({ supergraph: null, lastRefusal: reason });
+
+  await using running = await startWith(await shop('stock: Int @cached(maxAge: "5s")'), undefined);
+  const before = await running.supergraph();
+  expect(await running.switchTo(wrong)).toMatchObject({ reason });
+  expect(await running.supergraph()).toEqual({ supergraph: before.supergraph, lastRefusal: reason });
+});
+
+const rules = {
+  'Product.stock': { maxAge: '5s' },
+  'Product.prize': { maxAge: '5s' },
+  'subgraph:inventory': { maxAge: '5s' },
+} as const;
+
+test('rules for what the first supergraph does not have are refused with the whole list', async () => {
+  await using gateway = await startWith(await shop('stock: Int'), { rules });
+  expect(await gateway.supergraph()).toEqual({
+    supergraph: null,
+    lastRefusal: 'cache.rules: Product has no field prize\ncache.rules: there is no subgraph "inventory"',
+  });
+});
+
+test('a supergraph that comes later is used, with a warning', async () => {
+  await using gateway = await startWith(await shop('stock: Int'), {
+    rules: { 'Product.stock': { maxAge: '5s' } },
+  });
+  const before = await gateway.supergraph();
+  expect(await gateway.switchTo(await shop('price: Int'))).toMatchObject({
+    unknown: ['Product has no field stock'],
+    msg: 'The configuration has cache rules for what the supergraph does not have',
+  });
+  expect((await gateway.supergraph()).lastRefusal).toBe(before.lastRefusal);
+});
+
+test('without the cache no rule refuses a supergraph', async () => {
+  await using gateway = await startWith(await shop('stock: Int @cached(maxAge: "soon")'), {
+    enabled: false,
+    rules,
+  });
+  expect((await gateway.supergraph()).lastRefusal).toBeNull();
+});
