@@ -25,7 +25,12 @@ export async function startGraph(graph: Graph, config: Partial<GatewayOptions> =
       limits: { aliases: 5_000, directives: 5_000, deferredFragments: 1_000, recursiveSelections: 20_000 },
       // What is slow on a busy machine is not wrong.
       planning: { timeout: '30s' },
-      subgraphs: { all: { headers: { forward: [faultsHeader, trialHeader] } } },
+      subgraphs: {
+        all: {
+          headers: { forward: [faultsHeader, trialHeader] },
+          timeouts: { attempt: '30s', deadline: '60s' },
+        },
+      },
       ...config,
     },
   });
