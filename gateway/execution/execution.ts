@@ -305,15 +305,19 @@ export class Execution {
         this.#merge(owner, slot, object);
       });
     }
-    if (result.errors.length > 0 || odd.size > 0) yield* this.#settleErrors(step, slots, result.errors, odd);
+    if (result.errors.length === 0 && odd.size === 0) return;
+    const isLost = !Array.isArray(result.data);
+    yield* this.#settleErrors(step, slots, result.errors, odd, isLost);
   }
 
-  /** `ofSlot`: what was found to be wrong with entities besides. */
+  /** `ofSlot`: what was found to be wrong with entities besides. `isLost`: one error, perhaps of one entity, took the
+   *  data of all along. */
   *#settleErrors(
     step: FetchStep,
     slots: readonly Slot[],
     errors: readonly FetchError[],
     ofSlot: Map<Slot, EntityProblem[]>,
+    isLost: boolean,
   ): SlicedWork {
     const ofFetch: EntityProblem[] = [];
     for (const [index, { entry, entity, path }] of errors.entries()) {
@@ -327,6 +331,10 @@ export class Execution {
         if (same === undefined) ofSlot.set(slot, [problem]);
         else same.push(problem);
       }
+    }
+    const [first] = errors;
+    if (isLost && ofFetch.length === 0 && first !== undefined) {
+      for (const slot of slots) if (!ofSlot.has(slot)) ofSlot.set(slot, [{ reason: first.entry, path: [] }]);
     }
     yield* this.#failSlots(slots, ofFetch, ofSlot);
   }

@@ -102,6 +102,18 @@ test('an entity that does not exist is no failure, and takes no blame from one t
   });
 });
 
+test('an error of one entity that takes the others along is told at all of them', async () => {
+  gateway.subgraph('stock').answerWith(() => ({
+    kind: 'json',
+    body: { data: null, errors: [{ message: 'no', path: ['_entities', 0, 'stock'] }] },
+  }));
+  const { body } = await gateway.ask('{ product { id stock weight } other { id stock } }');
+  expect(body).toEqual({
+    data: { product: { id: '1', stock: null, weight: null }, other: { id: '2', stock: null } },
+    errors: [at('product', 'stock'), at('other', 'stock')],
+  });
+});
+
 test('an error without a path beside complete data is told once, where the objects are', async () => {
   gateway.subgraph('stock').answerWith(() => ({
     kind: 'json',
