@@ -11,6 +11,7 @@ import { generateTrial } from './graphs/framework/generateTrial.ts';
 import { type RunningGraph, startGraph } from './graphs/framework/startGraph.ts';
 import { buildMonolith } from './monolith.ts';
 import { readDemoOperations } from './readDemoOperations.ts';
+import { requestCounts } from './requestCounts.ts';
 
 // `@apollo/gateway` answers the same operations before the same subgraphs. Where the two differ, a monolith decides;
 // where both are right, the gateway may not send more requests. To look for more: DIFFERENTIAL_GRAPH=keys
@@ -66,6 +67,16 @@ describe.each(
       expect(await findProblems(contest, (seed) => generateTrial(running, seed))).toEqual([]);
     },
     timeout,
+  );
+
+  test.each(requestCounts.filter((counted) => counted.graph === graph.name))(
+    '$source takes $requests.gateway requests, of Apollo Gateway $requests.apollo',
+    async ({ source, requests }) => {
+      const trial = { source, variables: {} };
+      expect(await judge(contest, () => trial)).toEqual({});
+      const [us, apollo] = [await contest.askUs(trial), await contest.askApollo(trial)];
+      expect({ gateway: us.calls, apollo: apollo.calls }).toEqual(requests);
+    },
   );
 
   const differences = apolloDifferences.filter((difference) => difference.graph === graph.name);

@@ -101,7 +101,10 @@ export async function judge(contest: Contest, createTrial: () => Trial): Promise
       ? { problem: `Apollo Gateway is wrong in a way that the table does not have: ${theirs}` }
       : { kind };
   }
+  // Of several mutations Apollo Gateway reads what others have changed meanwhile, and is right by luck.
   if (trial.source.startsWith('mutation') || !isTooMany(us, apollo)) return {};
+  // Known: of an object of which nothing is selected the gateway asks the type, which an @interfaceObject has not.
+  if (JSON.stringify(expected.data).includes('{}')) return {};
   // Where it takes an alias for a key, it may be right without having asked.
   const plain = (): Trial => toPlainTrial(createTrial());
   const [usPlainly, apolloPlainly] = [await contest.askUs(plain()), await contest.askApollo(plain())];

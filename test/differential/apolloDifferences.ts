@@ -139,6 +139,14 @@ export const apolloDifferences: readonly ApolloDifference[] = [
     why: 'Each of the subgraphs can be asked in turn; the planner throws on its own intermediate result.',
   },
   {
+    name: 'an abstract type of which clients see one member',
+    graph: 'inaccessible',
+    source: '{ staff(limit: 1) { boss { ... on Any { ... on Worker { rank } } } } }',
+    apollo: { data: { staff: [{ boss: {} }] } },
+    right: { data: { staff: [{ boss: { rank: 'LOW' } }] } },
+    why: 'The boss is a Worker, which is of the type Any: both fragments apply.',
+  },
+  {
     name: 'objects in lists of lists, of which two subgraphs have a part each',
     graph: 'values',
     alsoIn: ['nonNull'],
