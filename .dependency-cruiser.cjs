@@ -74,7 +74,8 @@ module.exports = {
     mayImportOnly('subgraph-client', []),
     mayImportOnly('resilience', ['subgraph-client']),
     // What may be cached is read from the supergraph's document, and `planning` knows how to read that.
-    mayImportOnly('cache', ['planning']),
+    mayImportOnly('redis', []),
+    mayImportOnly('cache', ['planning', 'redis']),
     mayImportOnly('entities', ['cache', 'subgraph-client', 'planning', 'operation', 'supergraph']),
     mayImportOnly('response', ['execution', 'operation', 'planning', 'supergraph']),
     mayImportOnly('execution', [

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll } from '@jest/globals';
 import { type RedisCluster, type RedisServer, startRedis, startRedisCluster } from '../harness/redis.ts';
-import { openRedisStore, redisConfig } from '../harness/storeUnderTest.ts';
+import { openRedisStore, openTieredStore, redisConfig } from '../harness/storeUnderTest.ts';
 import { describeStore } from '../unit/cache/storeConformance.ts';
 
 // The first run on a machine may have to download the program.
@@ -24,5 +24,12 @@ describeStore('Redis', ({ now }) =>
 );
 
 describeStore('a Redis Cluster', ({ now }) =>
-  openRedisStore(redisConfig({ cluster: { nodes: cluster.nodes }, keyPrefix: randomUUID() }), now),
+  openRedisStore(
+    redisConfig({ cluster: { nodes: cluster.nodes, buckets: 12 }, keyPrefix: randomUUID() }),
+    now,
+  ),
+);
+
+describeStore('memory in front of Redis', ({ now }) =>
+  openTieredStore(redisConfig({ url: server.url, keyPrefix: randomUUID() }), now),
 );

@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import { RedisStore, type RedisStoreOptions } from '../../gateway/cache/store/redisStore.ts';
-import { StoreProblems } from '../../gateway/cache/store/storeProblems.ts';
+import { type StoreProblemKind, StoreProblems } from '../../gateway/cache/store/storeProblems.ts';
+import { TieredStore } from '../../gateway/cache/store/tieredStore.ts';
 import { parseConfig } from '../../gateway/config/parseConfig.ts';
 import type { GatewayOptions } from '../../gateway/config/schema.ts';
 import { systemTimers, type Timers } from '../../gateway/time/timers.ts';
@@ -41,6 +42,7 @@ export interface RedisStoreParts {
   readonly lines: readonly Record<string, unknown>[];
   readonly ready: Happenings;
   readonly heard: Happenings;
+  readonly invalidated: Happenings;
   readonly problem: Happenings;
   /** Fires what a store waits for at most: deadlines of reads (`config.timeouts.read`) and of invalidations. Other
    *  waits take their real time. */
@@ -51,7 +53,8 @@ export interface RedisStoreParts {
 export function redisStoreParts(config: TestRedisConfig, now: () => number): RedisStoreParts {
   const lines: Record<string, unknown>[] = [];
   const log = pino({ level: 'trace', base: null }, { write: (line: string) => lines.push(JSON.parse(line)) });
-  const [ready, heard, problem] = [new Happenings(), new Happenings(), new Happenings()];
+  const [ready, heard, invalidated] = [new Happenings(), new Happenings(), new Happenings()];
+  const problem = new Happenings();
   const deadlines = createManualTimers();
   const problems = new StoreProblems({ log, now });
   const report = problems.report.bind(problems);
@@ -70,15 +73,25 @@ export function redisStoreParts(config: TestRedisConfig, now: () => number): Red
     now,
     timers,
     onReady: ready.happen,
+    onInvalidated: invalidated.happen,
     onInvalidationsHeard: heard.happen,
   };
-  return { options, problems, lines, ready, heard, problem, deadlines };
+  return { options, problems, lines, ready, heard, invalidated, problem, deadlines };
 }
 
 /** A store that is ready to take entries, and hears of invalidations. */
 export async function openRedisStore(config: TestRedisConfig, now: () => number) {
   const parts = redisStoreParts(config, now);
-  const store = new RedisStore(parts.options);
+  return opened(parts, new RedisStore(parts.options));
+}
+
+/** The same with memory in front. */
+export async function openTieredStore(config: TestRedisConfig, now: () => number) {
+  const parts = redisStoreParts(config, now);
+  return opened(parts, new TieredStore({ ...parts.options, maxSize: 64 * 1024 ** 2 }));
+}
+
+async function opened<Store extends RedisStore | TieredStore>(parts: RedisStoreParts, store: Store) {
   await Promise.all([parts.ready.reached(1), parts.heard.reached(1)]);
   return {
     ...parts,
@@ -86,4 +99,12 @@ export async function openRedisStore(config: TestRedisConfig, now: () => number)
     written: () => store.written(),
     [Symbol.asyncDispose]: () => store.close(),
   };
+}
+
+/** Resolves when a problem of this kind has been counted. */
+export async function reported(
+  { problems, problem }: RedisStoreParts,
+  kind: StoreProblemKind,
+): Promise<void> {
+  while (!problems.counts.has(kind)) await problem.next();
 }

@@ -122,8 +122,8 @@ export class MemoryStore implements CacheStore {
 }
 
 function isNewer(there: Kept, write: CacheEntry, since: ReadStart): boolean {
-  if (there.readAt !== since.inProcess) return there.readAt > since.inProcess;
-  return there.storedAt > write.storedAt;
+  if (there.storedAt !== write.storedAt) return there.storedAt > write.storedAt;
+  return there.readAt > since.inProcess;
 }
 
 function sizeOf(entry: CacheEntry, key: string): number {

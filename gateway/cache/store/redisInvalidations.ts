@@ -18,7 +18,8 @@ export interface RedisInvalidationsOptions {
   readonly problems: StoreProblems;
   ask(command: string, args: readonly RedisArgument[]): Promise<unknown>;
   run(script: RedisScript, keys: readonly string[], args: readonly RedisArgument[]): Promise<unknown>;
-  publish(invalidation: Invalidation): Promise<void>;
+  /** Tells other processes; false where that failed. */
+  publish(invalidation: Invalidation): Promise<boolean>;
 }
 
 // Of one bucket, of the log, and in this process.
@@ -163,11 +164,12 @@ export class RedisInvalidations {
     const number = await this.#next(tags);
     if (number === undefined) return false;
     const buckets = Array.from({ length: keys.buckets }, (_, bucket) => bucket);
-    const done = await Promise.all(
-      buckets.map((bucket) => this.#deleteInBucket(bucket, number, tags, progress)),
-    );
     this.note({ number, tags });
-    await publish({ number, tags });
+    // Others need not wait for the deletions: they know by the number what they must not serve.
+    const done = await Promise.all([
+      publish({ number, tags }),
+      ...buckets.map((bucket) => this.#deleteInBucket(bucket, number, tags, progress)),
+    ]);
     return !done.includes(false);
   }
 

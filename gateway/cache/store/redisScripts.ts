@@ -47,7 +47,7 @@ for _ = 1, tonumber(ARGV[3]) do
     local there = redis.pcall('GETRANGE', entry, 0, 19)
     if type(there) == 'string' and #there == 20 and string.sub(there, 1, 3) == 'TC\\1' then
       local readAt, at = struct.unpack('>dd', there, 5)
-      if readAt > since or (readAt == since and at > storedAt) then isKept = false end
+      if at > storedAt or (at == storedAt and readAt > since) then isKept = false end
     end
   end
   if isKept then

@@ -58,6 +58,7 @@ export class RedisStore implements CacheStore {
   #bytesInFlight = 0;
   #writes = 0;
   #isPreparing = false;
+  #isSubscribed = false;
   #isClosed = false;
 
   constructor(options: RedisStoreOptions) {
@@ -83,8 +84,8 @@ export class RedisStore implements CacheStore {
       channel: this.#keys.channel,
       onMessage: (message) => this.#onMessage(message),
       onSubscribed: () => {
-        void this.#invalidations.readLog();
-        options.onInvalidationsHeard?.();
+        this.#isSubscribed = true;
+        void this.#hear();
       },
       onFailure,
       timers: this.#timers,
@@ -267,7 +268,15 @@ export class RedisStore implements CacheStore {
 
   #onConnected(): void {
     for (const breaker of this.#breakers) breaker.close();
+    void this.#hear();
     void this.#prepare();
+  }
+
+  /** Messages come, but those of before may be missed. */
+  async #hear(): Promise<void> {
+    if (!this.#isSubscribed) return;
+    if (this.#client.isReady) await this.#invalidations.readLog();
+    this.#options.onInvalidationsHeard?.();
   }
 
   async #prepare(): Promise<void> {
@@ -289,8 +298,9 @@ export class RedisStore implements CacheStore {
     this.#options.onInvalidated?.(invalidation.tags);
   }
 
-  async #publish({ number, tags }: Invalidation): Promise<void> {
-    await this.#ask('publish', [this.#keys.channel, JSON.stringify({ from: this.#id, number, tags })]);
+  async #publish({ number, tags }: Invalidation): Promise<boolean> {
+    const message = JSON.stringify({ from: this.#id, number, tags });
+    return !((await this.#ask('publish', [this.#keys.channel, message])) instanceof RedisFailure);
   }
 
   async #probe(bucket: number): Promise<boolean> {

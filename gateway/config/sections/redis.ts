@@ -99,7 +99,7 @@ export const redisSection = z
           .prefault('2s'),
         heartbeat: duration({ min: 1 })
           .describe('Time between two looks whether invalidations of other processes can still be heard.')
-          .prefault('500ms'),
+          .prefault('250ms'),
       })
       .prefault({}),
     reconnect: z

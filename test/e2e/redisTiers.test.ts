@@ -1,0 +1,206 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import type { CacheStore } from '../../gateway/cache/store/cacheStore.ts';
+import { RedisKeys } from '../../gateway/cache/store/redisKeys.ts';
+import { TieredStore } from '../../gateway/cache/store/tieredStore.ts';
+import { connectRedis, type OwnRedisServer, startOwnRedis } from '../harness/redis.ts';
+import { openTieredStore, redisConfig, redisStoreParts, reported } from '../harness/storeUnderTest.ts';
+import { entryAt, TestClock } from '../unit/cache/storeConformance.ts';
+
+// The first run on a machine may have to download the program.
+const downloadTimeoutMs = 300_000;
+
+let server: OwnRedisServer;
+beforeAll(async () => {
+  server = await startOwnRedis();
+}, downloadTimeoutMs);
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+});
+
+const clock = new TestClock();
+const entry = (options: Parameters<typeof entryAt>[1] = {}) => entryAt(clock, options);
+
+/** Two replicas that share a Redis. */
+async function openTwo() {
+  const keyPrefix = randomUUID();
+  const config = redisConfig({ url: server.url, keyPrefix });
+  const [here, there] = await Promise.all([
+    openTieredStore(config, clock.now),
+    openTieredStore(config, clock.now),
+  ]);
+  return {
+    here,
+    there,
+    keys: new RedisKeys(keyPrefix, 1),
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all([here.store.close(), there.store.close()]);
+    },
+  };
+}
+
+async function write(
+  { store, written }: Awaited<ReturnType<typeof openTieredStore>>,
+  options: Parameters<typeof entryAt>[1] = {},
+): Promise<void> {
+  store.setMany([entry(options)], store.beginRead());
+  await written();
+}
+
+async function valuesOf(store: CacheStore, ...keys: string[]) {
+  return (await store.getMany(keys)).map((found) => found?.value);
+}
+
+async function operate(...command: [string, ...string[]]): Promise<void> {
+  const redis = connectRedis(server.url);
+  await redis.call(...command);
+  redis.disconnect();
+}
+
+test('what one replica has stored another one reads once, then it has a copy', async () => {
+  await using two = await openTwo();
+  const { here, there, keys } = two;
+  await write(here, { value: '1' });
+  expect(here.store.getMany(['key'])).not.toBeInstanceOf(Promise);
+  expect(there.store.getMany(['key'])).toBeInstanceOf(Promise);
+  expect(await valuesOf(there.store, 'key')).toEqual(['1']);
+  await operate('UNLINK', keys.entry(0, 'key'));
+  expect(there.store.getMany(['key'])).toEqual([expect.objectContaining({ value: '1' })]);
+});
+
+test('an invalidation drops the copies of other replicas', async () => {
+  await using two = await openTwo();
+  const { here, there } = two;
+  await write(here, { key: '1', value: '1', tags: ['a'] });
+  await write(here, { key: '2', value: '2', tags: ['b'] });
+  expect(await valuesOf(there.store, '1', '2')).toEqual(['1', '2']);
+  const begun = there.store.beginRead();
+  const isDropped = there.invalidated.next();
+  expect(await here.store.deleteByTags(['a'])).toEqual({ deleted: 1, isPending: false });
+  await isDropped;
+  expect(await valuesOf(there.store, '1', '2')).toEqual([undefined, '2']);
+  // Read from the subgraph before the other replica's invalidation.
+  there.store.setMany([entry({ key: '1', tags: ['a'] })], begun);
+  await there.written();
+  expect(await valuesOf(there.store, '1')).toEqual([undefined]);
+  expect(await valuesOf(here.store, '1')).toEqual([undefined]);
+});
+
+test('copies are dropped when invalidations may have gone unheard', async () => {
+  await using two = await openTwo();
+  const { here, keys } = two;
+  await write(here);
+  // Whether a copy is there shows when Redis has none.
+  await operate('UNLINK', keys.entry(0, 'key'));
+  expect(await valuesOf(here.store, 'key')).toEqual(['{"name":"Table"}']);
+  const isHeard = here.heard.next();
+  await operate('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  await isHeard;
+  expect(await valuesOf(here.store, 'key')).toEqual([undefined]);
+});
+
+test('so are they when nobody would have known, since the connection hangs', async () => {
+  await using two = await openTwo();
+  const { here, keys } = two;
+  await write(here);
+  await operate('UNLINK', keys.entry(0, 'key'));
+  const isHeard = here.heard.next();
+  server.pause();
+  // Nothing is asked meanwhile.
+  await reported(here, 'unreachable');
+  server.resume();
+  await isHeard;
+  expect(await valuesOf(here.store, 'key')).toEqual([undefined]);
+});
+
+test('what was invalidated while nobody listened is known afterwards, even if Redis lost what has the tag', async () => {
+  await using two = await openTwo();
+  const { here, there, keys } = two;
+  await write(there, { tags: ['a'] });
+  // As an eviction does.
+  await operate('UNLINK', keys.tag(0, 'a'));
+  expect(await here.store.deleteByTags(['a'])).toEqual({ deleted: 0, isPending: false });
+  const config = here.options.config;
+  await using late = await openTieredStore(config, clock.now);
+  expect(await valuesOf(late.store, 'key')).toEqual([undefined]);
+  expect(await valuesOf(here.store, 'key')).toEqual([undefined]);
+});
+
+test('a stale copy gives way to what another replica has stored since', async () => {
+  await using two = await openTwo();
+  const { here, there } = two;
+  await write(here, { value: '1' });
+  clock.time += 1_000;
+  expect(await valuesOf(here.store, 'key')).toEqual(['1']);
+  await write(there, { value: '2' });
+  expect(await valuesOf(here.store, 'key')).toEqual(['2']);
+  expect(here.store.getMany(['key'])).toEqual([expect.objectContaining({ value: '2' })]);
+});
+
+test('without Redis the memory works alone, and invalidations reach Redis when it comes', async () => {
+  await using late = await startOwnRedis();
+  await late.kill();
+  const parts = redisStoreParts(redisConfig({ url: late.url }), clock.now);
+  const store = new TieredStore({ ...parts.options, maxSize: 1_000_000 });
+  store.setMany([entry({ key: '1', tags: ['a'] }), entry({ key: '2', value: '2' })], store.beginRead());
+  expect(await store.deleteByTags(['a'])).toEqual({ deleted: 1, isPending: true });
+  expect(store.getMany(['1', '2'])).toEqual([undefined, expect.objectContaining({ value: '2' })]);
+  await late.restart();
+  await parts.ready.reached(1);
+  const redis = connectRedis(late.url);
+  expect(await redis.hexists(new RedisKeys('tributary:', 1).state(0), 'tag:a')).toBe(1);
+  redis.disconnect();
+  await store.close();
+});
+
+test('two replicas never give what is older than an invalidation that they know of', async () => {
+  await using two = await openTwo();
+  const replicas = [two.here, two.there] as const;
+  const replica = fc.constantFrom(0 as const, 1 as const);
+  const step = fc.oneof(
+    fc.record({ kind: fc.constant('begin' as const), replica }),
+    fc.record({ kind: fc.constant('end' as const), replica, which: fc.nat(5) }),
+    fc.record({ kind: fc.constant('mutate' as const), replica }),
+    fc.record({ kind: fc.constant('read' as const), replica }),
+    fc.record({ kind: fc.constant('readMeanwhile' as const), replica }),
+  );
+  let round = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 30 }), async (steps) => {
+      round += 1;
+      const [key, tag] = [`key ${round}`, `tag ${round}`];
+      let data = 0;
+      const begun: { replica: 0 | 1; value: number; since: ReturnType<CacheStore['beginRead']> }[] = [];
+      const reads: Promise<unknown>[] = [];
+      for (const now of steps) {
+        clock.time += 1;
+        const { store } = replicas[now.replica];
+        if (now.kind === 'begin') {
+          begun.push({ replica: now.replica, value: data, since: store.beginRead() });
+        } else if (now.kind === 'end') {
+          const [ended] = begun.splice(now.which, 1);
+          if (ended === undefined) continue;
+          const { value, since } = ended;
+          replicas[ended.replica].store.setMany([entry({ key, value: `${value}`, tags: [tag] })], since);
+        } else if (now.kind === 'mutate') {
+          data += 1;
+          const isHeard = replicas[now.replica === 0 ? 1 : 0].invalidated.next();
+          await Promise.all([store.deleteByTags([tag]), isHeard]);
+        } else if (now.kind === 'readMeanwhile') {
+          // Under way while other things happen; it may be as old as its beginning.
+          const oldest = data;
+          reads.push(
+            valuesOf(store, key).then(([value]) =>
+              expect(Number(value ?? oldest)).toBeGreaterThanOrEqual(oldest),
+            ),
+          );
+        } else {
+          expect([undefined, `${data}`]).toContain((await valuesOf(store, key))[0]);
+        }
+      }
+      await Promise.all(reads);
+    }),
+    { numRuns: 60 },
+  );
+});
