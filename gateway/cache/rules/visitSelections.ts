@@ -81,11 +81,9 @@ export function visitSelections<Above>(
     return objects.length === 0 ? [type] : objects;
   }
 
-  /** A subgraph may know a field's type more closely than the supergraph: then a condition can be none of it. */
   function narrow(types: readonly GraphType[] | undefined, condition: string): readonly GraphType[] {
     const all = objectTypesOf(condition);
-    const both = all.filter((type) => types === undefined || types.includes(type));
-    return both.length === 0 ? all : both;
+    return types === undefined ? all : all.filter((type) => types.includes(type));
   }
 }
 

@@ -14,6 +14,7 @@ const products = `
     off: Int @cached(maxAge: "0s")
     staleOnly: Int @cached(maxAge: "0s", staleIfError: "1m")
     nothing: Empty @cached(maxAge: "9s")
+    spot: Spot @cached(maxAge: "9s")
   }
   type Mutation { change: Int @cached(maxAge: "1m") }
   type Subscription { changed: Int @cached(maxAge: "1m") }
@@ -42,6 +43,11 @@ const products = `
     badge: String @cached(maxAge: "1m", scope: PUBLIC)
   }
   interface Empty { a: Int }
+  interface Spot { place: Place }
+  type Shop implements Spot @key(fields: "place { code area { zip } }") { place: Place }
+  type Depot implements Spot @key(fields: "id") @cached(maxAge: "8s") { id: ID! place: Place }
+  type Place { code: ID! label: String area: Area }
+  type Area { zip: String }
 `;
 
 const inventory = `
@@ -83,6 +89,26 @@ const cases: readonly {
     name: 'what is not of a key in an object of a key needs a rule',
     shape: entityShape('products', '... on Product { vendor { code rating } }'),
     expected: 'Vendor.rating has no rule',
+  },
+  {
+    name: 'a value type within a key needs no rule for what is of the key',
+    shape: rootShape('products', '{ spot { ... on Shop { place { code area { zip } } } } }'),
+    expected: seconds(9),
+  },
+  {
+    name: 'and one for the rest of it',
+    shape: rootShape('products', '{ spot { ... on Shop { place { code label } } } }'),
+    expected: 'Place.label has no rule',
+  },
+  {
+    name: 'what is covered in one type, and in another is not, needs a rule',
+    shape: rootShape('products', '{ spot { place { label } } }'),
+    expected: 'Place.label has no rule',
+  },
+  {
+    name: 'what is of the key of one type, and not of another, needs a rule',
+    shape: rootShape('products', '{ spot { place { code } } }'),
+    expected: 'Place.code has no rule',
   },
   {
     name: 'keys alone have no rule',
@@ -266,6 +292,8 @@ test('a subgraph that knows the type of a field more closely than the supergraph
   const inClose = ruleOf(rootShape('close', '{ pick { title } }'), rules);
   const inWide = ruleOf(rootShape('wide', '{ pick { title } }'), rules);
   expect(inClose.isCached && inClose.rule.lifetime.freshMs).toBe(5_000);
+  const conditional = ruleOf(rootShape('close', '{ pick { ... on Media { title } } }'), rules);
+  expect(conditional.isCached && conditional.rule.lifetime.freshMs).toBe(5_000);
   expect(inWide.isCached && inWide.rule.lifetime.freshMs).toBe(1_000);
 });
 
