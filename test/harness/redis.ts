@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -48,7 +48,7 @@ export async function startRedis(): Promise<RedisServer> {
 
 /** The same, never the one of `REDIS_URL`. `options` as on the command line of `redis-server`. */
 export async function startOwnRedis(options: readonly string[] = []): Promise<OwnRedisServer> {
-  const server = new RedisProcess(await findProgram(), await freePort(), options);
+  const server = new RedisProcess({ program: await findProgram(), port: await freePort(), options });
   await server.restart();
   return server;
 }
@@ -79,7 +79,7 @@ export async function startRedisCluster(): Promise<RedisCluster> {
         '--cluster-node-timeout',
         '60000',
       ];
-      const server = new RedisProcess(program, await freePort(), options, bus);
+      const server = new RedisProcess({ program, port: await freePort(), options, bus });
       servers.push(server);
       await server.restart();
     }
@@ -107,22 +107,38 @@ export async function startRedisCluster(): Promise<RedisCluster> {
   };
 }
 
+/** A real Sentinel that watches a server, which it calls `cache`. */
+export async function startSentinel(watched: OwnRedisServer): Promise<OwnRedisServer> {
+  const port = await freePort();
+  const sentinel = new RedisProcess({ program: await findProgram(), port, options: [], watched });
+  await sentinel.restart();
+  return sentinel;
+}
+
+interface RedisProcessOptions {
+  readonly program: RedisProgram;
+  readonly port: number;
+  /** As on the command line. */
+  readonly options: readonly string[];
+  /** Port at which nodes of a Cluster talk with each other. */
+  readonly bus?: number;
+  /** It is a Sentinel, and watches this server. */
+  readonly watched?: OwnRedisServer;
+}
+
 class RedisProcess implements OwnRedisServer {
   readonly port: number;
-  /** Where nodes of a Cluster talk with each other. */
   readonly bus: number | undefined;
-  readonly #program: RedisProgram;
-  readonly #options: readonly string[];
+  readonly #options: RedisProcessOptions;
   readonly #watchers = new Set<() => void>();
   #child: ChildProcess | undefined;
   #output = '';
   #folder: string | undefined;
 
-  constructor(program: RedisProgram, port: number, options: readonly string[], bus?: number) {
-    this.#program = program;
-    this.port = port;
+  constructor(options: RedisProcessOptions) {
     this.#options = options;
-    this.bus = bus;
+    this.port = options.port;
+    this.bus = options.bus;
   }
 
   get url(): string {
@@ -159,10 +175,16 @@ class RedisProcess implements OwnRedisServer {
   async restart(): Promise<void> {
     await this.#end('SIGKILL');
     this.#folder ??= await mkdtemp(join(tmpdir(), 'tributary-redis-'));
-    const { binary, libraryPath } = this.#program;
+    const { program, options, watched } = this.#options;
+    const { binary, libraryPath } = program;
     const env = { ...process.env, ...(libraryPath === undefined ? {} : { LD_LIBRARY_PATH: libraryPath }) };
     const place = ['--port', `${this.port}`, '--bind', '127.0.0.1', '--dir', this.#folder];
-    const args = [...place, '--save', '', '--appendonly', 'no', ...this.#options];
+    const args = [...place, '--save', '', '--appendonly', 'no', ...options];
+    if (watched !== undefined) {
+      const file = join(this.#folder, 'sentinel.conf');
+      await writeFile(file, `sentinel monitor cache 127.0.0.1 ${watched.port} 1\n`);
+      args.splice(0, args.length, file, '--sentinel', ...place);
+    }
     this.#output = '';
     const child = spawn(binary, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
@@ -180,7 +202,7 @@ class RedisProcess implements OwnRedisServer {
       look();
     });
     child.once('exit', look);
-    await this.printed('Ready to accept connections');
+    await this.printed(watched === undefined ? 'Ready to accept connections' : '+monitor master cache');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

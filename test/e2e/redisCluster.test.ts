@@ -1,0 +1,156 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { CacheStore } from '../../gateway/cache/store/cacheStore.ts';
+import { RedisKeys, slotNames, slotOf } from '../../gateway/cache/store/redisKeys.ts';
+import { connectRedis, type RedisCluster, startRedisCluster } from '../harness/redis.ts';
+import { openRedisStore, openTieredStore, redisConfig } from '../harness/storeUnderTest.ts';
+import { entryAt, TestClock } from '../unit/cache/storeConformance.ts';
+
+// The first run on a machine may have to download the program.
+const downloadTimeoutMs = 300_000;
+const buckets = 6;
+
+let cluster: RedisCluster;
+beforeAll(async () => {
+  cluster = await startRedisCluster();
+}, downloadTimeoutMs);
+afterAll(async () => {
+  await cluster[Symbol.asyncDispose]();
+});
+
+const clock = new TestClock();
+const entry = (options: Parameters<typeof entryAt>[1] = {}) => entryAt(clock, options);
+
+// A master that hangs does so until the test lets it go on.
+function configOf() {
+  const timeouts = { socket: '1m', heartbeat: '1m' };
+  return redisConfig({ cluster: { nodes: cluster.nodes, buckets }, keyPrefix: randomUUID(), timeouts });
+}
+
+/** A key in each bucket; two buckets after each other are on one master. */
+function keysOf(config: ReturnType<typeof configOf>): string[] {
+  const keys = new RedisKeys(config.keyPrefix, buckets);
+  return Array.from({ length: buckets }, (_, bucket) => {
+    let number = 0;
+    while (keys.bucketOf(`key ${number}`) !== bucket) number += 1;
+    return `key ${number}`;
+  });
+}
+
+async function valuesOf(store: CacheStore, keys: readonly string[]) {
+  return (await store.getMany(keys)).map((found) => found?.value);
+}
+
+test('a master that hangs costs the entries that it has, and no others', async () => {
+  const config = configOf();
+  await using opened = await openRedisStore(config, clock.now);
+  const { store, deadlines } = opened;
+  const keys = keysOf(config);
+  store.setMany(
+    keys.map((key, index) => entry({ key, value: `${index}` })),
+    store.beginRead(),
+  );
+  await store.written();
+  const [, , last] = cluster.servers;
+  last?.pause();
+  try {
+    const answers = store.getMany(keys);
+    // The others answer while this one is asked for.
+    expect(await valuesOf(store, keys.slice(0, 4))).toEqual(['0', '1', '2', '3']);
+    deadlines.fire(20);
+    expect((await answers).map((found) => found?.value)).toEqual(['0', '1', '2', '3', undefined, undefined]);
+  } finally {
+    last?.resume();
+  }
+});
+
+test('an invalidation is heard at once, even if a master hangs that has to delete something', async () => {
+  const config = configOf();
+  await using here = await openTieredStore(config, clock.now);
+  await using there = await openTieredStore(config, clock.now);
+  const [first = '', , , , , last = ''] = keysOf(config);
+  there.store.setMany(
+    [entry({ key: first, tags: ['a'] }), entry({ key: last, tags: ['a'] })],
+    there.store.beginRead(),
+  );
+  await there.written();
+  const hanging = cluster.servers[2];
+  hanging?.pause();
+  let result: Promise<unknown>;
+  try {
+    const answers = here.store.getMany([first, last]);
+    const isHeard = here.invalidated.next();
+    result = there.store.deleteByTags(['a']);
+    await isHeard;
+    here.deadlines.fire(20);
+    await answers;
+    // What was read before is not kept as a copy.
+    const again = here.store.getMany([first]);
+    expect((await again)[0]).toBeUndefined();
+  } finally {
+    hanging?.resume();
+  }
+  await result;
+  expect(await valuesOf(here.store, [first, last])).toEqual([undefined, undefined]);
+  expect(await valuesOf(there.store, [first, last])).toEqual([undefined, undefined]);
+});
+
+test('a slot that moves to another master takes its entries along', async () => {
+  const config = configOf();
+  await using opened = await openRedisStore(config, clock.now);
+  const { store } = opened;
+  const keys = keysOf(config);
+  store.setMany(
+    keys.map((key, index) => entry({ key, value: `${index}` })),
+    store.beginRead(),
+  );
+  await store.written();
+  await moveSlot(slotOf(slotNames(buckets)[0] ?? ''), 0, 1);
+  expect(await valuesOf(store, keys)).toEqual(['0', '1', '2', '3', '4', '5']);
+  store.setMany([entry({ key: keys[0] ?? '', value: 'new', storedAt: clock.time + 1 })], store.beginRead());
+  await store.written();
+  expect(await valuesOf(store, keys.slice(0, 1))).toEqual(['new']);
+  expect(await store.deleteByTags(['type:Product'])).toEqual({ deleted: 6, isPending: false });
+});
+
+test('a master that restarts empty takes entries again', async () => {
+  const config = configOf();
+  await using opened = await openRedisStore(config, clock.now);
+  const { store, problem, ready } = opened;
+  const keys = keysOf(config);
+  const [last = ''] = keys.slice(-1);
+  store.setMany([entry({ key: last })], store.beginRead());
+  await store.written();
+  const server = cluster.servers[2];
+  await server?.kill();
+  const isCounted = problem.next();
+  store.setMany([entry({ key: last })], store.beginRead());
+  await store.written();
+  await isCounted;
+  await server?.restart();
+  const readies = ready.count;
+  // The first write that gets there finds it without the numbers of invalidations, and has them set.
+  while (ready.count === readies) {
+    store.setMany([entry({ key: last })], store.beginRead());
+    await Promise.all([store.written(), new Promise((resolve) => setImmediate(resolve))]);
+  }
+  store.setMany([entry({ key: last, value: '2' })], store.beginRead());
+  await store.written();
+  expect(await valuesOf(store, [last])).toEqual(['2']);
+});
+
+async function moveSlot(slot: number, from: number, to: number): Promise<void> {
+  const clients = cluster.servers.map(({ url }) => connectRedis(url));
+  const [source, target] = [clients[from], clients[to]];
+  if (source === undefined || target === undefined) throw new Error('no such master');
+  const ids = await Promise.all(clients.map((client) => client.call('CLUSTER', 'MYID')));
+  const [sourceId, targetId] = [String(ids[from]), String(ids[to])];
+  await target.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', sourceId);
+  await source.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', targetId);
+  const names = (await source.call('CLUSTER', 'GETKEYSINSLOT', slot, 1_000)) as string[];
+  const port = cluster.servers[to]?.port ?? 0;
+  await source.call('MIGRATE', '127.0.0.1', port, '', 0, 5_000, 'KEYS', ...names);
+  for (const client of [target, source, ...clients])
+    await client.call('CLUSTER', 'SETSLOT', slot, 'NODE', targetId);
+  for (const client of clients) client.disconnect();
+}

@@ -1,0 +1,81 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { createServer } from 'node:tls';
+import { expect, test } from '@jest/globals';
+import type { CacheStore } from '../../gateway/cache/store/cacheStore.ts';
+import { RedisStore } from '../../gateway/cache/store/redisStore.ts';
+import { connectRedis, startOwnRedis, startSentinel } from '../harness/redis.ts';
+import { openRedisStore, redisConfig, redisStoreParts, reported } from '../harness/storeUnderTest.ts';
+import { entryAt, TestClock } from '../unit/cache/storeConformance.ts';
+
+// The first run on a machine may have to download the program.
+const downloadTimeoutMs = 300_000;
+
+const clock = new TestClock();
+
+async function roundTrip({ store, written }: { store: CacheStore; written(): Promise<void> }, value: string) {
+  const key = `key ${value}`;
+  store.setMany([entryAt(clock, { key, value })], store.beginRead());
+  await written();
+  const [found] = await store.getMany([key]);
+  return found?.value;
+}
+
+test(
+  'when a master is gone, Sentinels lead to the one that they know instead',
+  async () => {
+    await using master = await startOwnRedis();
+    await using promoted = await startOwnRedis();
+    await using sentinel = await startSentinel(master);
+    const nodes = [`127.0.0.1:${sentinel.port}`];
+    await using opened = await openRedisStore(redisConfig({ sentinel: { nodes, name: 'cache' } }), clock.now);
+    expect(await roundTrip(opened, '1')).toBe('1');
+    const [isReady, isHeard] = [opened.ready.next(), opened.heard.next()];
+    // What the end of a failover is for clients, without the time that Sentinels take to agree on it.
+    const operator = connectRedis(sentinel.url);
+    await operator.call('SENTINEL', 'REMOVE', 'cache');
+    await operator.call('SENTINEL', 'MONITOR', 'cache', '127.0.0.1', promoted.port, 1);
+    operator.disconnect();
+    await master.kill();
+    await Promise.all([isReady, isHeard]);
+    expect(await roundTrip(opened, '2')).toBe('2');
+    const redis = connectRedis(promoted.url);
+    expect(await redis.dbsize()).toBeGreaterThan(0);
+    redis.disconnect();
+  },
+  downloadTimeoutMs,
+);
+
+test('TLS is spoken where it is configured, with a server whose certificate is right', async () => {
+  await using server = await startOwnRedis();
+  const folder = join(import.meta.dirname, '../fixtures/tls');
+  const sockets = new Set<Socket>();
+  const [key, cert] = ['key.pem', 'certificate.pem'].map((file) => readFileSync(join(folder, file)));
+  const terminator = createServer({ key, cert }, (socket) => {
+    const inner = connect(server.port, '127.0.0.1');
+    for (const side of [socket, inner]) {
+      sockets.add(side);
+      side.on('error', () => {});
+    }
+    socket.pipe(inner).pipe(socket);
+  }).listen(0, '127.0.0.1');
+  await once(terminator, 'listening');
+  const address = terminator.address();
+  const url = `rediss://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
+  try {
+    const tls = { ca: join(folder, 'certificate.pem'), serverName: 'redis.test' };
+    await using trusted = await openRedisStore(redisConfig({ url, tls }), clock.now);
+    expect(await roundTrip(trusted, '1')).toBe('1');
+    const parts = redisStoreParts(redisConfig({ url, tls: { serverName: 'redis.test' } }), clock.now);
+    const untrusted = new RedisStore(parts.options);
+    await reported(parts, 'unreachable');
+    expect(parts.lines[0]).toMatchObject({ message: expect.stringContaining('self-signed certificate') });
+    expect(untrusted.getMany(['key 1'])).toEqual([undefined]);
+    await untrusted.close();
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    terminator.close();
+  }
+});
