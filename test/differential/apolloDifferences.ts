@@ -106,6 +106,7 @@ export const apolloDifferences: readonly ApolloDifference[] = [
   {
     name: 'the type of an object that went through an @interfaceObject',
     graph: 'interfaceObjects',
+    alsoIn: ['demo'],
     source: '{ book { stars __typename } }',
     apollo: { data: { book: null } },
     right: { data: { book: { stars: 79806.5, __typename: 'Book' } } },
@@ -145,6 +146,15 @@ export const apolloDifferences: readonly ApolloDifference[] = [
     apollo: { data: { staff: [{ boss: {} }] } },
     right: { data: { staff: [{ boss: { rank: 'LOW' } }] } },
     why: 'The boss is a Worker, which is of the type Any: both fragments apply.',
+  },
+  {
+    name: 'the order in which mutations run where a named fragment has some of them',
+    graph: 'mutations',
+    source:
+      'mutation { refund(account: "a2") { id } ...Payment } fragment Payment on Mutation { pay(account: "a2") { number } }',
+    apollo: { data: { refund: { id: 'a2' }, pay: { number: 1 } } },
+    right: { data: { refund: { id: 'a2' }, pay: { number: 2 } } },
+    why: 'They run as they stand in the operation, one after the other; the payment is the second.',
   },
   {
     name: 'objects in lists of lists, of which two subgraphs have a part each',
