@@ -14,12 +14,12 @@ export interface Invalidation {
 
 export interface RedisInvalidationsOptions {
   readonly keys: RedisKeys;
+  /** Name of this process, by which it knows its own messages. */
+  readonly sender: string;
   readonly timers: Timers;
   readonly problems: StoreProblems;
   ask(command: string, args: readonly RedisArgument[]): Promise<unknown>;
   run(script: RedisScript, keys: readonly string[], args: readonly RedisArgument[]): Promise<unknown>;
-  /** Tells other processes; false where that failed. */
-  publish(invalidation: Invalidation): Promise<boolean>;
 }
 
 // Of one bucket, of the log, and in this process.
@@ -107,21 +107,28 @@ export class RedisInvalidations {
       const state = states[bucket];
       return Array.isArray(state) && state.includes(null);
     });
-    if (states.some((state) => !Array.isArray(state))) return false;
-    const last = lost.length === 0 ? await ask('get', [keys.number]) : null;
+    if (lost.length > 0 && !(await this.#begin(lost))) return false;
+    // Another process may have been faster, and have a larger number.
+    const last = await ask('get', [keys.number]);
     if (last instanceof RedisFailure) return false;
-    const number = last === null ? await this.#next([]) : Number(String(last));
+    if (last !== null) this.learn(Number(String(last)));
+    else if ((await this.#next([])) === undefined) return false;
+    await this.#retry();
+    return states.every(Array.isArray);
+  }
+
+  /** Lets buckets take writes that knew nothing any more. Nothing may be stored that began to be read before: which
+   *  invalidations there were is not known. */
+  async #begin(buckets: readonly number[]): Promise<boolean> {
+    const { keys, ask } = this.#options;
+    const number = await this.#next([]);
     if (number === undefined) return false;
-    // Nothing may be stored that began to be read before: which invalidations there were is not known.
-    const begun = await Promise.all(
-      lost.flatMap((bucket) =>
+    const replies = await Promise.all(
+      buckets.flatMap((bucket) =>
         ['latest', 'floor'].map((field) => ask('hsetnx', [keys.state(bucket), field, number])),
       ),
     );
-    if (begun.some((reply) => reply instanceof RedisFailure)) return false;
-    this.learn(number);
-    await this.#retry();
-    return true;
+    return !replies.some((reply) => reply instanceof RedisFailure);
   }
 
   /** Learns what was invalidated while nobody listened. */
@@ -160,16 +167,14 @@ export class RedisInvalidations {
   }
 
   async #deleteSome(tags: readonly string[], progress: { deleted: number }): Promise<boolean> {
-    const { keys, publish } = this.#options;
+    const { keys } = this.#options;
     const number = await this.#next(tags);
     if (number === undefined) return false;
     const buckets = Array.from({ length: keys.buckets }, (_, bucket) => bucket);
     this.note({ number, tags });
-    // Others need not wait for the deletions: they know by the number what they must not serve.
-    const done = await Promise.all([
-      publish({ number, tags }),
-      ...buckets.map((bucket) => this.#deleteInBucket(bucket, number, tags, progress)),
-    ]);
+    const done = await Promise.all(
+      buckets.map((bucket) => this.#deleteInBucket(bucket, number, tags, progress)),
+    );
     return !done.includes(false);
   }
 
@@ -189,9 +194,13 @@ export class RedisInvalidations {
     }
   }
 
+  /** With tags, others hear of it at once: they know by the number what they must not serve, whether or not it has
+   *  been deleted. */
   async #next(tags: readonly string[]): Promise<number | undefined> {
-    const { keys, run } = this.#options;
-    const reply = await run(nextNumber, [keys.number, keys.log], [rememberedTags, ...tags]);
+    const { keys, run, sender } = this.#options;
+    const message = `${JSON.stringify({ from: sender, tags }).slice(0, -1)},"number":`;
+    const args = [rememberedTags, keys.channel, message, ...tags];
+    const reply = await run(nextNumber, [keys.number, keys.log], args);
     if (!Buffer.isBuffer(reply)) return undefined;
     const number = Number(String(reply));
     this.learn(number);

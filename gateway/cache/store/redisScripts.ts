@@ -4,9 +4,10 @@ import { redisScript } from '../../redis/redisClient.ts';
 // bucket is a hash: `floor`, `latest`, and `tag:…` with the number of the last invalidation of each tag. Numbers
 // travel as text: Lua would round them.
 
-/** Gives the next number of an invalidation and writes its tags down for those who come later. By the clock, so that
- *  the numbers go on where they were when everything was lost.
- *  KEYS: last number, log of tags. ARGV: most tags in the log, tags. */
+/** Gives the next number of an invalidation, tells those who listen, and writes its tags down for those who come
+ *  later. By the clock, so that the numbers go on where they were when everything was lost. It publishes by itself:
+ *  as a command of its own, PUBLISH goes to any node of a Cluster, and that one may hang.
+ *  KEYS: last number, log of tags. ARGV: most tags in the log, channel, message up to the number, tags. */
 export const nextNumber = redisScript(`
 redis.call('PERSIST', KEYS[1])
 local time = redis.call('TIME')
@@ -15,7 +16,8 @@ local last = redis.call('GET', KEYS[1])
 if last and tonumber(last) >= number then number = tonumber(last) + 1 end
 local text = string.format('%.0f', number)
 redis.call('SET', KEYS[1], text)
-for i = 2, #ARGV do redis.call('ZADD', KEYS[2], text, ARGV[i]) end
+for i = 4, #ARGV do redis.call('ZADD', KEYS[2], text, ARGV[i]) end
+if #ARGV >= 4 then redis.call('PUBLISH', ARGV[2], ARGV[3] .. text .. '}') end
 redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -1 - ARGV[1])
 return text
 `);

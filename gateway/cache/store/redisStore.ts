@@ -73,11 +73,11 @@ export class RedisStore implements CacheStore {
     this.#client = new RedisClient({ config, onReady: () => this.#onConnected(), onFailure });
     this.#invalidations = new RedisInvalidations({
       keys: this.#keys,
+      sender: this.#id,
       timers: this.#timers,
       problems,
       ask: (command, args) => this.#ask(command, args),
       run: (script, keys, args) => this.#run(script, keys, args),
-      publish: (invalidation) => this.#publish(invalidation),
     });
     this.#subscriber = new RedisSubscriber({
       config,
@@ -296,11 +296,6 @@ export class RedisStore implements CacheStore {
     if (invalidation.from === this.#id) return;
     this.#invalidations.note(invalidation);
     this.#options.onInvalidated?.(invalidation.tags);
-  }
-
-  async #publish({ number, tags }: Invalidation): Promise<boolean> {
-    const message = JSON.stringify({ from: this.#id, number, tags });
-    return !((await this.#ask('publish', [this.#keys.channel, message])) instanceof RedisFailure);
   }
 
   async #probe(bucket: number): Promise<boolean> {
