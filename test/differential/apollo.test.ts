@@ -25,8 +25,8 @@ const timeout = 30_000 + 1_000 * count;
 
 const generatedAre = `${count} generated operations from seed ${firstSeed} on are answered right, with no more requests than Apollo Gateway's and fewer where fetches to one subgraph are ready at once`;
 
-/** Both plan with Apollo Gateway's own bound: with less, a plan may be a worse one. */
-const planning = { timeout: '30s', maxEvaluatedPlans: 10_000 } as const;
+/** A busy machine takes its time. */
+const planning = { timeout: '30s' } as const;
 
 async function findProblems(contest: Contest, createTrial: (seed: number) => Trial): Promise<string[]> {
   const problems: string[] = [];

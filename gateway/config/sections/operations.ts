@@ -69,7 +69,7 @@ export const planningSection = z
       .prefault('512MB'),
     maxEvaluatedPlans: integer({ min: 1 })
       .describe('Most alternative plans that are compared for one operation.')
-      .prefault(1_000),
+      .prefault(10_000),
     pathsLimit: integer({ min: 1 })
       .describe('Most paths that are followed for one operation.')
       .prefault(10_000),
