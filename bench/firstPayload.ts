@@ -57,7 +57,9 @@ export async function runFirstPayload(job: FirstPayloadJob): Promise<FirstPayloa
     for (let index = 0; index < count; index++) {
       const wait = startedAt + (index * 1000) / job.requestsPerSecond - performance.now();
       if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+      // A target closes connections that were idle for a while.
       let client = idle.pop();
+      while (client?.isOpen === false) client = idle.pop();
       if (!client) {
         client = new Client(job);
         all.push(client);
@@ -100,6 +102,7 @@ function summary(exchanges: readonly Exchange[]): FirstPayloadResult {
 }
 
 class Client {
+  isOpen = true;
   readonly #job: FirstPayloadJob;
   readonly #connection: HttpConnection;
   #parts: MultipartReader | undefined;
@@ -117,7 +120,10 @@ class Client {
       },
       onBody: (chunk) => this.#receive(chunk),
       onEnd: () => this.#finish(),
-      onFailure: (error) => this.#current?.reject(error),
+      onFailure: (error) => {
+        this.isOpen = false;
+        this.#current?.reject(error);
+      },
     });
   }
 
