@@ -9,7 +9,7 @@ import {
 } from '@apollo/federation-internals';
 import { type PlanNode as ApolloPlanNode, QueryPlanner } from '@apollo/query-planner';
 import { type DocumentNode, GraphQLError, parse, printSchema } from 'graphql';
-import { type SeparatedSupergraph, separateComputedInputs } from './computedInputs.ts';
+import { separateComputedInputs } from './computedInputs.ts';
 import { mapFetches } from './mapFetches.ts';
 import { InputCheck } from './missingInputs.ts';
 import { type OverrideLabels, readOverrideLabels } from './overrideLabels.ts';
@@ -41,6 +41,8 @@ export interface ApolloPlanner {
 /** Loads a supergraph and makes its planner. Errors: whatever the loader objects to, in its words. */
 export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanner {
   const original = build(options.sdl, { isChanged: false });
+  const refusal = refuseFeatures(listFeatures(original.schema));
+  if (refusal !== undefined) throw new Error(refusal);
   // The planner finds out what is wrong with the subgraphs only in the supergraph that it gets.
   original.subgraphs();
   const document = parse(options.sdl, { noLocation: true });
@@ -52,9 +54,7 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
   );
   const keys = new RepresentationKeys(changed);
   const separated = separateComputedInputs(changed);
-  const careful = memoize(({ document: own }: SeparatedSupergraph) =>
-    createRawPlanner(build(own, { isChanged: true }), own, options),
-  );
+  let careful: RawPlanner | undefined;
 
   return {
     apiSchemaSdl: printApiSchema(original),
@@ -69,9 +69,10 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
     const wrong = ordinary.inputs.findMissing(plan);
     if (wrong === undefined) return plan;
     if (separated === undefined) throw withoutInputs(wrong);
-    const { plan: planCarefully, inputs } = careful(separated);
-    const second = planCarefully(request);
-    const missing = inputs.findMissing(second);
+    // Few operations need it, and it is as large as the first.
+    careful ??= createRawPlanner(build(separated.document, { isChanged: true }), separated.document, options);
+    const second = careful.plan(request);
+    const missing = careful.inputs.findMissing(second);
     if (missing !== undefined) throw withoutInputs(missing);
     return withRealNames(second, separated.realNames);
   }
@@ -125,15 +126,6 @@ function createRawPlanner(
   };
 }
 
-/** Few operations need the second planner, and it is as large as the first. */
-function memoize<A, R>(create: (argument: A) => R): (argument: A) => R {
-  let made: R | undefined;
-  return (argument) => {
-    made ??= create(argument);
-    return made;
-  };
-}
-
 /** The plan with the real subgraphs in place of those that were added. */
 function withRealNames(plan: QueryPlan, realNames: ReadonlyMap<string, string>): QueryPlan {
   return mapFetches(plan, (fetch) => {
@@ -146,10 +138,7 @@ function withRealNames(plan: QueryPlan, realNames: ReadonlyMap<string, string>):
 function build(sdl: string | DocumentNode, { isChanged }: { readonly isChanged: boolean }): Supergraph {
   // What may be served is for us to say: the loader's list knows neither our rewrites for `@fromContext` nor
   // that we pass over `@cacheTag`, and a security feature that is not marked as one gets past it.
-  const supergraph = Supergraph.build(sdl, { supportedFeatures: null, validateSupergraph: !isChanged });
-  const refusal = refuseFeatures(listFeatures(supergraph.schema));
-  if (refusal !== undefined) throw new Error(refusal);
-  return supergraph;
+  return Supergraph.build(sdl, { supportedFeatures: null, validateSupergraph: !isChanged });
 }
 
 /** `@join__directive(name: "federation__cacheTag")` stands for a directive that is not merged into one. */
