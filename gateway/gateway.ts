@@ -1,6 +1,6 @@
 import { parseConfig } from './config/parseConfig.ts';
 import type { GatewayConfig, GatewayOptions } from './config/schema.ts';
-import { EntityRequests } from './execution/entityRequests.ts';
+import { SubgraphFetches } from './execution/subgraphFetches.ts';
 import { explainOperation } from './explain.ts';
 import { createOverrideDecisions } from './operation/overrideDecision.ts';
 import { Preparer } from './operation/prepare.ts';
@@ -113,8 +113,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
   });
   const pipeline = new Pipeline({
     preparer,
-    client,
-    entityRequests: new EntityRequests(client, config.batching),
+    fetches: new SubgraphFetches(client, config.batching),
     errorPolicy: config.security,
     answerSize: config.limits.answerSize,
     onInternalError: (err, requestId) => logger.error({ err, requestId }, 'A fetch failed unexpectedly'),

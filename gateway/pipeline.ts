@@ -1,7 +1,7 @@
 import { GatewayError } from './errors.ts';
-import type { EntityRequests } from './execution/entityRequests.ts';
 import { Execution } from './execution/execution.ts';
 import { FetchScheduler } from './execution/fetchScheduler.ts';
+import type { FetchSender } from './execution/fetchSender.ts';
 import { type RequestScope, unshared } from './execution/requestScope.ts';
 import { TypeConditions } from './execution/typeConditions.ts';
 import { answerIntrospection } from './operation/introspection.ts';
@@ -13,14 +13,12 @@ import type { ErrorPolicy } from './response/formatErrors.ts';
 import { IncrementalResponse } from './response/incrementalResponse.ts';
 import type { ExecutionOutcome } from './response/outcome.ts';
 import { failedOutcome, singleResponse } from './response/singleResponse.ts';
-import type { SubgraphClient } from './subgraph-client/subgraphClient.ts';
 import type { Supergraph } from './supergraph/supergraph.ts';
 import { inSlices, resultInSlices } from './time/inSlices.ts';
 
 export interface PipelineOptions {
   readonly preparer: Preparer;
-  readonly client: SubgraphClient;
-  readonly entityRequests: EntityRequests;
+  readonly fetches: FetchSender;
   readonly errorPolicy: ErrorPolicy;
   /** Most bytes of an answer, or of one of its payloads. */
   readonly answerSize: number;
@@ -162,11 +160,10 @@ export class Pipeline {
     onGroupComplete: (group: number) => void,
   ): Execution {
     const scope = operation.kind === 'mutation' ? unshared(ownScope) : ownScope;
-    const { client, entityRequests } = this.#options;
     const execution = new Execution({
       program: operation.program,
       scope,
-      scheduler: new FetchScheduler(client, scope, entityRequests),
+      scheduler: new FetchScheduler(this.#options.fetches, scope),
       conditions: TypeConditions.of(operation.supergraph),
       onGroupComplete,
       onInternalError: (cause) => this.#options.onInternalError(cause, request.requestId),

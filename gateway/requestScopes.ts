@@ -1,3 +1,4 @@
+import { identityOf } from './cache/rules/identity.ts';
 import type { GatewayConfig } from './config/schema.ts';
 import type { RequestScope } from './execution/requestScope.ts';
 import type { OperationRequest } from './operation/request.ts';
@@ -17,6 +18,8 @@ export function createRequestScopes(config: GatewayConfig): (request: OperationR
       requestId: request.requestId,
       traceparent: request.headers.get('traceparent'),
       variables: request.variables,
+      identity: identityOf(config.cache.identity, request.headers),
+      isMutation: false,
       deadline: whole,
       deadlineFor: (subgraph) => Math.min(whole, startedAt + policyOf(subgraph).timeouts.deadline),
       headersFor: (subgraph) => {

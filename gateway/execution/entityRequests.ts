@@ -8,18 +8,13 @@ import type {
   SubgraphResponse,
 } from '../subgraph-client/subgraphClient.ts';
 import { inSlices, type SlicedWork } from '../time/inSlices.ts';
+import { afterAll } from './afterAll.ts';
 import { type FetchCall, type FetchError, type FetchResult, variablesText } from './fetchCall.ts';
+import { answeredWith, toFailure } from './fetchResults.ts';
+import type { EntityRequest } from './fetchSender.ts';
 import { FusedShape } from './fetchShape.ts';
 import type { RequestScope } from './requestScope.ts';
 import { isPlainObject, type ResponseObject } from './responseTree.ts';
-
-/** Entity fetches of one operation, of one subgraph and delivery group, that were ready at the same moment. */
-export interface EntityRequest {
-  readonly calls: readonly FetchCall[];
-  readonly scope: RequestScope;
-  /** Called after every call was settled; not called any more once the request was cancelled. */
-  done(): void;
-}
 
 export interface EntityRequestsOptions {
   /** Whether fetches of the same shape and the same forwarded headers travel together for several clients. */
@@ -355,10 +350,10 @@ class RepresentationBatch {
           ),
         );
       }
-      return { kind: 'answered', data: undefined, errors: all, isEscapeFree: response.isEscapeFree };
+      return answeredWith(response, undefined, all);
     }
     if (places === undefined) {
-      return { kind: 'answered', data: entities, errors: all, isEscapeFree: response.isEscapeFree };
+      return answeredWith(response, entities, all);
     }
     const mine = places.map((place) => {
       const entity: unknown = entities[place];
@@ -376,7 +371,7 @@ class RepresentationBatch {
       const index = placeOf.get(error.entity);
       return index === undefined ? [] : [{ ...error, entity: index }];
     });
-    return { kind: 'answered', data: mine, errors: mineErrors, isEscapeFree: response.isEscapeFree };
+    return answeredWith(response, mine, mineErrors);
   }
 }
 
@@ -405,16 +400,6 @@ function settleAll(
   });
 }
 
-/** To be called `count` times; the last one calls `done`. */
-export function afterAll(count: number, done: () => void): () => void {
-  let left = count;
-  if (left === 0) done();
-  return () => {
-    left -= 1;
-    if (left === 0) done();
-  };
-}
-
 /** Long lists of errors pause after so many. */
 const errorsPerPause = 500;
 
@@ -435,8 +420,4 @@ function* groupErrors(fused: FusedShape, entries: readonly SubgraphErrorEntry[])
     else byFetch[n]?.push({ entry, entity: undefined, path: [] });
   }
   return { general, byFetch };
-}
-
-export function toFailure(error: GatewayError): FetchResult {
-  return { kind: 'failed', error };
 }

@@ -1,5 +1,6 @@
 import type { GatewayError, ResponsePath } from '../errors.ts';
 import type { SubgraphErrorEntry } from '../subgraph-client/subgraphClient.ts';
+import type { Staleness } from './fetchCall.ts';
 import type { FetchShape } from './fetchShape.ts';
 import type { FetchStep } from './program.ts';
 import type { TypeRepresentation } from './representations.ts';
@@ -42,6 +43,9 @@ export interface EntityProblem {
   readonly path: ResponsePath | undefined;
 }
 
+/** What is to be told at every place of an entity. */
+export type EntityNote = EntityProblem | { readonly staleness: Staleness };
+
 /** One entity in one fetch shape. */
 export class Slot {
   /** The first object that the entity was asked for: others are compared with it. */
@@ -51,7 +55,7 @@ export class Slot {
   entity: ResponseObject | undefined;
   isSettled = false;
   /** Told at every place that wants the entity, also at those that come later. */
-  problems: readonly EntityProblem[] = noProblems;
+  problems: readonly EntityNote[] = noProblems;
   /** Resolves when the fetch of the entity has ended. */
   settled: Promise<unknown> | undefined;
   /** Another entity with the same look-up key. */
@@ -98,7 +102,7 @@ export class Slot {
 }
 
 const released: ResponseObject = Object.freeze(Object.create(null));
-const noProblems: readonly EntityProblem[] = [];
+const noProblems: readonly EntityNote[] = [];
 
 export class EntitySlots {
   readonly #byType = new Map<string, TypeSlots>();

@@ -1,14 +1,16 @@
+import type { Contribution } from '../cache/rules/responseCaching.ts';
 import { GatewayError, type ResponsePath } from '../errors.ts';
 import type { SubgraphErrorEntry } from '../subgraph-client/subgraphClient.ts';
 import { inSlices, type SlicedWork } from '../time/inSlices.ts';
-import { type EntityProblem, EntityTable, type Slot, type TypeSlots } from './entityTable.ts';
-import type { FetchCall, FetchError, FetchResult } from './fetchCall.ts';
+import { type EntityNote, EntityTable, type Slot, type TypeSlots } from './entityTable.ts';
+import type { FetchCall, FetchError, FetchResult, Staleness } from './fetchCall.ts';
 import type { FetchScheduler } from './fetchScheduler.ts';
 import { collectTargetPaths, sharedPrefix } from './flattenPath.ts';
 import type { FetchStep, Program } from './program.ts';
 import type { RequestScope } from './requestScope.ts';
 import { isPlainObject, type ResponseObject } from './responseTree.ts';
 import { applyRewrites, rewritePath } from './rewrites.ts';
+import type { StaleValue } from './staleValue.ts';
 import type { TypeConditions } from './typeConditions.ts';
 
 /** An error of one fetch. Paths are in internal names; shaping turns them into the client's. */
@@ -40,6 +42,10 @@ export interface ExecutionOptions {
 export class Execution {
   readonly tree: ResponseObject = {};
   readonly errors: ExecutionError[] = [];
+  /** Fields whose values are older than they should be. */
+  readonly stale: StaleValue[] = [];
+  /** Per delivery group: the parts that were fetched, and whether they may be kept. */
+  readonly parts: Contribution[][] = [];
   /** No answer so far holds a string with an escape sequence. */
   isEscapeFree = true;
   readonly #options: ExecutionOptions;
@@ -131,12 +137,14 @@ export class Execution {
   }
 
   *#settleRoot(step: FetchStep, result: FetchResult): SlicedWork {
+    this.#notePart(step, result);
     if (result.kind === 'failed') {
       this.#addFailure(step, result.error);
       return;
     }
     this.isEscapeFree &&= result.isEscapeFree;
     yield* this.#addRootErrors(step, result.errors);
+    if (result.stale !== undefined) yield* this.#addStaleFields(step, result.stale);
     if (isPlainObject(result.data)) {
       const { data } = result;
       applyRewrites(step.shape.outputRewrites, data, undefined, this.#options.conditions);
@@ -162,6 +170,17 @@ export class Execution {
       for (const place of places) {
         if (path.length === 0) this.#addFailure(step, entry, place);
         else this.#addError(step, entry, [...place, ...renamed]);
+      }
+    }
+  }
+
+  *#addStaleFields(step: FetchStep, stale: ReadonlyMap<number | string, Staleness>): SlicedWork {
+    const places = [...(yield* collectTargetPaths(this.tree, step.path)).values()].flat();
+    for (const [name, staleness] of stale) {
+      const [renamed] = rewritePath(step.shape.outputRewrites, [name]);
+      if (renamed === undefined) continue;
+      for (const place of places) {
+        this.stale.push({ ...staleness, path: [...place, renamed], group: step.group });
       }
     }
   }
@@ -272,15 +291,16 @@ export class Execution {
   }
 
   *#settleEntities(step: FetchStep, slots: readonly Slot[], result: FetchResult): SlicedWork {
+    this.#notePart(step, result);
     if (result.kind === 'failed') {
       yield* this.#failSlots(slots, [{ reason: result.error, path: undefined }]);
       return;
     }
     this.isEscapeFree &&= result.isEscapeFree;
     const entities = Array.isArray(result.data) ? result.data : [];
-    const odd = new Map<Slot, EntityProblem[]>();
+    const odd = new Map<Slot, EntityNote[]>();
     // Who meets an entity that has errors still to be told has to wait for them.
-    const isClean = result.errors.length === 0;
+    const isClean = result.errors.length === 0 && result.stale === undefined;
     let untilPause = targetsPerPause;
     for (let i = 0; i < slots.length; i++) {
       if (untilPause <= 0) {
@@ -305,6 +325,10 @@ export class Execution {
         this.#merge(owner, slot, object);
       });
     }
+    for (const [index, staleness] of result.stale ?? []) {
+      const slot = slots[Number(index)];
+      if (slot !== undefined) odd.set(slot, [...(odd.get(slot) ?? []), { staleness }]);
+    }
     if (result.errors.length === 0 && odd.size === 0) return;
     const isLost = !Array.isArray(result.data);
     yield* this.#settleErrors(step, slots, result.errors, odd, isLost);
@@ -316,10 +340,10 @@ export class Execution {
     step: FetchStep,
     slots: readonly Slot[],
     errors: readonly FetchError[],
-    ofSlot: Map<Slot, EntityProblem[]>,
+    ofSlot: Map<Slot, EntityNote[]>,
     isLost: boolean,
   ): SlicedWork {
-    const ofFetch: EntityProblem[] = [];
+    const ofFetch: EntityNote[] = [];
     for (const [index, { entry, entity, path }] of errors.entries()) {
       if (index % errorsPerPause === errorsPerPause - 1) yield;
       const slot = entity === undefined ? undefined : slots[entity];
@@ -342,8 +366,8 @@ export class Execution {
   /** Keeps the problems and tells each step that waits. */
   *#failSlots(
     slots: readonly Slot[],
-    ofFetch: readonly EntityProblem[],
-    ofSlot: ReadonlyMap<Slot, readonly EntityProblem[]> = new Map(),
+    ofFetch: readonly EntityNote[],
+    ofSlot: ReadonlyMap<Slot, readonly EntityNote[]> = new Map(),
   ): SlicedWork {
     const byStep = new Map<FetchStep, TroubledEntity[]>();
     for (const [index, slot] of slots.entries()) {
@@ -439,7 +463,12 @@ export class Execution {
       }
       const isNew = !told.has(object);
       told.add(object);
-      for (const { reason, path } of problems) {
+      for (const problem of problems) {
+        if ('staleness' in problem) {
+          if (isNew) this.#addStaleEntity(step, places.get(object) ?? [], problem.staleness);
+          continue;
+        }
+        const { reason, path } = problem;
         if (path === undefined) {
           if (!told.has(reason)) this.#addFailure(step, reason, prefix);
           told.add(reason);
@@ -451,6 +480,23 @@ export class Execution {
         }
       }
     }
+  }
+
+  #addStaleEntity(step: FetchStep, places: readonly ResponsePath[], staleness: Staleness): void {
+    for (const place of places) {
+      for (const key of step.shape.keys) {
+        if (key === '__typename') continue;
+        this.stale.push({ ...staleness, path: [...place, key], group: step.group });
+      }
+    }
+  }
+
+  /** What the step's fetch brought goes into the answer, and so into how long the answer may be kept. */
+  #notePart(step: FetchStep, result: FetchResult): void {
+    const part = (result.kind === 'answered' ? result.caching : undefined) ?? uncached;
+    const ofGroup = this.parts[step.group];
+    if (ofGroup === undefined) this.parts[step.group] = [part];
+    else ofGroup.push(part);
   }
 
   #addError(step: FetchStep, reason: ExecutionError['reason'], path: ResponsePath): void {
@@ -514,6 +560,8 @@ function invalidAnswer(step: FetchStep, cause: string): GatewayError {
   });
 }
 
+const uncached: Contribution = { kind: 'uncached' };
+
 /** Long lists pause after so many objects, or errors. */
 const targetsPerPause = 500;
 const errorsPerPause = 200;
@@ -555,5 +603,5 @@ function wiringOf(program: Program): Wiring {
 
 interface TroubledEntity {
   readonly object: ResponseObject;
-  readonly problems: readonly EntityProblem[];
+  readonly problems: readonly EntityNote[];
 }

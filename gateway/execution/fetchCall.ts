@@ -1,3 +1,4 @@
+import type { CachedPart } from '../cache/rules/responseCaching.ts';
 import type { GatewayError } from '../errors.ts';
 import { clientVariableName } from '../operation/variableNames.ts';
 import type { SubgraphErrorEntry } from '../subgraph-client/subgraphClient.ts';
@@ -30,7 +31,27 @@ export type FetchResult =
       readonly data: unknown;
       readonly errors: readonly FetchError[];
       readonly isEscapeFree: boolean;
+      /** What the subgraph said about keeping the answer; `undefined` for what no subgraph was asked for. */
+      readonly answer: AnswerNotes | undefined;
+      /** How long the client may keep it; `undefined` for not at all. */
+      readonly caching: CachedPart | undefined;
+      /** Per representation, or by response name for a root fetch: what is older than it should be. */
+      readonly stale: ReadonlyMap<number | string, Staleness> | undefined;
     };
+
+/** What of a subgraph's answer says how long it may be kept. */
+export interface AnswerNotes {
+  readonly cacheControl: string | undefined;
+  readonly age: string | undefined;
+  readonly extensions: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** Why a value is served although its time is over, and how old it is. */
+export interface Staleness {
+  readonly ageMs: number;
+  /** `revalidating`: it is being asked for anew. `error`: the subgraph failed. */
+  readonly reason: 'revalidating' | 'error';
+}
 
 export interface FetchError {
   readonly entry: SubgraphErrorEntry;

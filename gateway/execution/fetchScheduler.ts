@@ -1,24 +1,22 @@
 import DataLoader from 'dataloader';
-import type { SubgraphClient, SubgraphResponse } from '../subgraph-client/subgraphClient.ts';
-import { afterAll, type EntityRequest, type EntityRequests, toFailure } from './entityRequests.ts';
-import { type FetchCall, type FetchResult, variablesText } from './fetchCall.ts';
+import { afterAll } from './afterAll.ts';
+import { type FetchCall, type FetchResult, type Staleness, variablesText } from './fetchCall.ts';
+import type { EntityRequest, FetchSender } from './fetchSender.ts';
 import type { RequestScope } from './requestScope.ts';
 
 /** Collects the fetches of one operation that are ready at the same moment: entity fetches of one subgraph
  *  leave as one HTTP request, equal root fetches once. A DataLoader per subgraph and delivery group does the
  *  collecting; results are handed over by calls, so that no promise holds an answer. */
 export class FetchScheduler {
-  readonly #client: SubgraphClient;
+  readonly #sender: FetchSender;
   readonly #scope: RequestScope;
-  readonly #entityRequests: EntityRequests;
   readonly #loaders = new Map<string, DataLoader<FetchCall, undefined, unknown>>();
   readonly #cancels = new Set<() => void>();
   #isCancelled = false;
 
-  constructor(client: SubgraphClient, scope: RequestScope, entityRequests: EntityRequests) {
-    this.#client = client;
+  constructor(sender: FetchSender, scope: RequestScope) {
+    this.#sender = sender;
     this.#scope = scope;
-    this.#entityRequests = entityRequests;
   }
 
   /** Resolves once the call is settled, or an equal one in its place. Never rejects. */
@@ -62,7 +60,7 @@ export class FetchScheduler {
           resolve(calls.map(() => undefined));
         },
       };
-      const cancel = this.#entityRequests.send(request);
+      const cancel = this.#sender.sendEntities(request);
       this.#cancels.add(cancel);
     });
   }
@@ -73,28 +71,14 @@ export class FetchScheduler {
 
   #sendRootCall(call: FetchCall): Promise<undefined> {
     if (this.#isCancelled) return Promise.resolve(undefined);
-    const { shape } = call;
     return new Promise((resolve) => {
-      const finish = (result: FetchResult): void => {
-        this.#cancels.delete(cancel);
-        call.settle(result, () => resolve(undefined));
-      };
-      const cancel = this.#client.send(
-        {
-          subgraph: shape.subgraph,
-          body: `${shape.bodyPrefix}${variablesText(call, itself)}}}`,
-          kind: shape.kind === 'mutation' ? 'mutation' : 'query',
-          headers: this.#scope.headersFor(shape.subgraph),
-          isDeferred: call.group > 0,
-          requestId: this.#scope.requestId,
-          traceparent: this.#scope.traceparent,
-          deadline: this.#scope.deadlineFor(shape.subgraph),
+      const cancel = this.#sender.sendRoot({
+        call,
+        done: () => {
+          this.#cancels.delete(cancel);
+          resolve(undefined);
         },
-        {
-          onResponse: (response) => finish(rootResult(response)),
-          onError: (error) => finish(toFailure(error)),
-        },
-      );
+      });
       this.#cancels.add(cancel);
     });
   }
@@ -109,15 +93,6 @@ function rootKey(call: FetchCall): unknown {
 
 function itself<T>(value: T): T {
   return value;
-}
-
-function rootResult(response: SubgraphResponse): FetchResult {
-  return {
-    kind: 'answered',
-    data: response.data,
-    errors: (response.errors ?? []).map((entry) => ({ entry, entity: undefined, path: entry.path ?? [] })),
-    isEscapeFree: response.isEscapeFree,
-  };
 }
 
 /** Calls of one shape, made for different paths, become one with all their representations: these are different,
@@ -167,5 +142,12 @@ function partOf(
       if (error.entity === undefined) return isFirst || !Array.isArray(result.data) ? [error] : [];
       return error.entity >= start && error.entity < end ? [{ ...error, entity: error.entity - start }] : [];
     }),
+    stale:
+      result.stale &&
+      new Map(
+        Array.from({ length: end - start }, (_, index) => [index, result.stale?.get(start + index)]).filter(
+          (entry): entry is [number, Staleness] => entry[1] !== undefined,
+        ),
+      ),
   };
 }

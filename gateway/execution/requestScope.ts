@@ -6,6 +6,10 @@ export interface RequestScope {
   readonly traceparent: string | undefined;
   /** Coerced enough to be sent on: the client's values of the operation's variables. */
   readonly variables: Readonly<Record<string, unknown>>;
+  /** Whose private values it may see; `undefined` for nobody's. */
+  readonly identity: string | undefined;
+  /** A mutation, or a part of its answer: what it reads must be as new as itself. */
+  readonly isMutation: boolean;
   /** When the whole request must be over, on the same clock. */
   readonly deadline: number;
   /** When a call of this subgraph must be over: milliseconds on `performance.now()`'s clock. */
@@ -19,6 +23,7 @@ export function unshared(scope: RequestScope): RequestScope {
   const own = `unshared ${++unsharedScopes}`;
   return {
     ...scope,
+    isMutation: true,
     headersFor: (subgraph) => {
       const { key, pairs } = scope.headersFor(subgraph);
       return { key: `${own} ${key}`, pairs };

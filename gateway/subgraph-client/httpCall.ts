@@ -45,6 +45,8 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
   #hasAnswerBegun = false;
   #contentType: string | undefined;
   #contentCoding: string | undefined;
+  #cacheControl: string | undefined;
+  #age: string | undefined;
   #firstChunk: Buffer | undefined;
   #furtherChunks: Buffer[] | undefined;
 
@@ -103,6 +105,8 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
     if (status < 200) return;
     this.status = status;
     this.#contentType = headerText(headers['content-type']);
+    this.#cacheControl = headerText(headers['cache-control']);
+    this.#age = headerText(headers.age);
     const coding = headerText(headers['content-encoding'])?.trim().toLowerCase();
     this.#contentCoding = coding === 'identity' || coding === '' ? undefined : coding;
     if (Number(headers['content-length']) > this.#maxBytes) this.#refuseSize(status);
@@ -187,10 +191,16 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
 
   #finish(body: Buffer | Error): void {
     const listener = this.#listener;
-    const contentType = this.#contentType;
     this.#release();
     listener?.onAnswer(
-      new SubgraphAnswer({ subgraph: this.#subgraph, status: this.status ?? 0, contentType, body }),
+      new SubgraphAnswer({
+        subgraph: this.#subgraph,
+        status: this.status ?? 0,
+        contentType: this.#contentType,
+        cacheControl: this.#cacheControl,
+        age: this.#age,
+        body,
+      }),
     );
   }
 

@@ -22,6 +22,8 @@ export interface ReceivedAnswer {
   readonly subgraph: string;
   readonly status: number;
   readonly contentType: string | undefined;
+  readonly cacheControl: string | undefined;
+  readonly age: string | undefined;
   /** After decompression; or why there is none. */
   readonly body: Buffer | Error;
 }
@@ -31,13 +33,17 @@ export class SubgraphAnswer {
   readonly #subgraph: string;
   readonly #status: number;
   readonly #isGraphqlMediaType: boolean;
+  readonly #cacheControl: string | undefined;
+  readonly #age: string | undefined;
   /** The body, as text where it is small; or what is wrong with it. */
   readonly #content: string | Buffer | Error;
   readonly #isEscapeFree: boolean;
 
-  constructor({ subgraph, status, contentType, body }: ReceivedAnswer) {
+  constructor({ subgraph, status, contentType, cacheControl, age, body }: ReceivedAnswer) {
     this.#subgraph = subgraph;
     this.#status = status;
+    this.#cacheControl = cacheControl;
+    this.#age = age;
     this.#isGraphqlMediaType = isGraphqlMediaType(contentType);
     this.#content = Buffer.isBuffer(body) ? decode(body) : body;
     this.#isEscapeFree = Buffer.isBuffer(body) && body.indexOf(backslash) === -1;
@@ -95,6 +101,8 @@ export class SubgraphAnswer {
       data,
       errors,
       extensions: isObject(json.extensions) ? json.extensions : undefined,
+      cacheControl: this.#cacheControl,
+      age: this.#age,
       isEscapeFree: this.#isEscapeFree,
     };
   }

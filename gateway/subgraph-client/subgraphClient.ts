@@ -30,6 +30,9 @@ export interface SubgraphResponse {
   readonly data: Record<string, unknown> | null | undefined;
   readonly errors: readonly SubgraphErrorEntry[] | undefined;
   readonly extensions: Record<string, unknown> | undefined;
+  /** Values of the headers of that name. */
+  readonly cacheControl: string | undefined;
+  readonly age: string | undefined;
   /** No string in the whole body contains a backslash escape: its strings may be written to JSON as they are. */
   readonly isEscapeFree: boolean;
 }

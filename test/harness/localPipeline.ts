@@ -1,5 +1,5 @@
 import { execute, type GraphQLSchema, parse, validate } from 'graphql';
-import { EntityRequests } from '../../gateway/execution/entityRequests.ts';
+import { SubgraphFetches } from '../../gateway/execution/subgraphFetches.ts';
 import { nothingOverridden } from '../../gateway/operation/overrideDecision.ts';
 import { Preparer } from '../../gateway/operation/prepare.ts';
 import type { IncrementalFormat } from '../../gateway/operation/request.ts';
@@ -62,8 +62,7 @@ export function localPipeline({
       maxSelections: 10_000,
       maxVariableValues: 10_000,
     }),
-    client,
-    entityRequests: new EntityRequests(client, { acrossRequests: false, maxBatchSize: 100 }),
+    fetches: new SubgraphFetches(client, { acrossRequests: false, maxBatchSize: 100 }),
     errorPolicy: { exposeSubgraphErrors: true, exposeSubgraphs: true },
     answerSize: Number.POSITIVE_INFINITY,
     onInternalError: (cause) => {
@@ -73,6 +72,8 @@ export function localPipeline({
       requestId,
       traceparent: undefined,
       variables,
+      identity: undefined,
+      isMutation: false,
       deadline: performance.now() + deadlineMs,
       deadlineFor: () => Number.POSITIVE_INFINITY,
       headersFor: () => ({ key: '', pairs: [] }),
@@ -158,6 +159,8 @@ function localClient(
           data: copy.data,
           errors: copy.errors,
           extensions: undefined,
+          cacheControl: undefined,
+          age: undefined,
           isEscapeFree: false,
         });
       });

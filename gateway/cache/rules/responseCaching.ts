@@ -3,17 +3,18 @@ import type { CacheScope } from './cacheRule.ts';
 /** Something that went into an answer of the gateway. */
 export type Contribution =
   /** It may not be kept, or failed. */
-  | { readonly kind: 'uncached' }
-  | {
-      readonly kind: 'cached';
-      readonly scope: CacheScope;
-      /** Since the subgraph made it. */
-      readonly ageMs: number;
-      /** How much longer it is fresh; 0 or less for a stale value. */
-      readonly leftMs: number;
-      /** Names of the client's headers that it may depend on, in lower case. */
-      readonly headers: readonly string[];
-    };
+  { readonly kind: 'uncached' } | CachedPart;
+
+export interface CachedPart {
+  readonly kind: 'cached';
+  readonly scope: CacheScope;
+  /** Since the subgraph made it. */
+  readonly ageMs: number;
+  /** How much longer it is fresh; 0 or less for a stale value. */
+  readonly leftMs: number;
+  /** Names of the client's headers that it may depend on, in lower case. */
+  readonly headers: readonly string[];
+}
 
 /** Headers of the gateway's own answer; `undefined` for one that is not there. */
 export interface ResponseCaching {

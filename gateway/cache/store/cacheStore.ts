@@ -61,6 +61,18 @@ export interface CacheStore {
    *  read from a subgraph before it was called. */
   deleteByTags(tags: readonly string[]): Promise<InvalidationResult>;
 
+  /** Asks for the right to be the one process that fetches what belongs under these keys, for `ttlMs` at most. In the
+   *  order of the keys: whether this process has it. Where nobody can say in time, it has. Without a promise where
+   *  there is one process only: within it, whoever asks sees to that. */
+  claim(keys: readonly string[], ttlMs: number): readonly boolean[] | Promise<readonly boolean[]>;
+
+  /** Gives claims of this process back, at once or so many milliseconds from now. */
+  release(keys: readonly string[], afterMs: number): void;
+
+  /** Waits until the process that has the claim of a key has stored an entry, which is the result, or has given the
+   *  claim back; at most `maxMs`. Rejects never; an aborted wait ends with `undefined`. */
+  awaitOther(key: string, maxMs: number, signal: AbortSignal): Promise<CacheEntry | undefined>;
+
   /** What is stored, for people to look at. */
   describe(key: string): Promise<CacheDescription | undefined>;
 

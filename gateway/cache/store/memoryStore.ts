@@ -97,6 +97,16 @@ export class MemoryStore implements CacheStore {
     this.#entries.clear();
   }
 
+  claim(keys: readonly string[], _ttlMs: number): readonly boolean[] {
+    return keys.map(() => true);
+  }
+
+  release(_keys: readonly string[], _afterMs: number): void {}
+
+  awaitOther(_key: string, _maxMs: number, _signal: AbortSignal): Promise<CacheEntry | undefined> {
+    return Promise.resolve(undefined);
+  }
+
   describe(key: string): Promise<CacheDescription | undefined> {
     const entry = this.#usable(key, this.#now(), false);
     return Promise.resolve(

@@ -144,6 +144,16 @@ export class RedisStore implements CacheStore {
     return this.#invalidations.delete(tags, this.#options.config.timeouts.invalidation);
   }
 
+  claim(keys: readonly string[], _ttlMs: number): readonly boolean[] {
+    return keys.map(() => true);
+  }
+
+  release(_keys: readonly string[], _afterMs: number): void {}
+
+  awaitOther(_key: string, _maxMs: number, _signal: AbortSignal): Promise<CacheEntry | undefined> {
+    return Promise.resolve(undefined);
+  }
+
   async describe(key: string): Promise<CacheDescription | undefined> {
     const [entry] = await this.getMany([key]);
     if (entry === undefined) return undefined;

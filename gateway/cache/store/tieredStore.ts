@@ -72,6 +72,16 @@ export class TieredStore implements CacheStore {
     return { deleted: Math.max(here.deleted, there.deleted), isPending: there.isPending };
   }
 
+  claim(keys: readonly string[], _ttlMs: number): readonly boolean[] {
+    return keys.map(() => true);
+  }
+
+  release(_keys: readonly string[], _afterMs: number): void {}
+
+  awaitOther(_key: string, _maxMs: number, _signal: AbortSignal): Promise<CacheEntry | undefined> {
+    return Promise.resolve(undefined);
+  }
+
   async describe(key: string): Promise<CacheDescription | undefined> {
     return (await this.#memory.describe(key)) ?? this.#redis.describe(key);
   }

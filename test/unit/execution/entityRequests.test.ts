@@ -35,6 +35,9 @@ const answered = (data: unknown, errors: unknown[] = []): unknown => ({
   data,
   errors,
   isEscapeFree: true,
+  answer: { cacheControl: undefined, age: undefined, extensions: undefined },
+  caching: undefined,
+  stale: undefined,
 });
 
 describe('entity fetches of several clients in one turn', () => {

@@ -30,6 +30,8 @@ export class FakeClient implements SubgraphClient {
           data: undefined,
           errors: undefined,
           extensions: undefined,
+          cacheControl: undefined,
+          age: undefined,
           isEscapeFree: true,
           ...response,
         }),

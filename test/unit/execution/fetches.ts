@@ -47,6 +47,8 @@ export function scopeOf(options: Partial<RequestScope> & { readonly key?: string
     requestId: 'r',
     traceparent: undefined,
     variables: {},
+    identity: undefined,
+    isMutation: false,
     deadline: Number.POSITIVE_INFINITY,
     deadlineFor: () => Number.POSITIVE_INFINITY,
     headersFor: () => ({ key, pairs: [] }),

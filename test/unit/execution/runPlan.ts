@@ -1,10 +1,10 @@
 import { compileProgram } from '../../../gateway/execution/compileProgram.ts';
 import { deferByData } from '../../../gateway/execution/deferByData.ts';
-import { EntityRequests } from '../../../gateway/execution/entityRequests.ts';
 import { Execution } from '../../../gateway/execution/execution.ts';
 import { FetchScheduler } from '../../../gateway/execution/fetchScheduler.ts';
 import { FetchShapes } from '../../../gateway/execution/fetchShape.ts';
 import type { RequestScope } from '../../../gateway/execution/requestScope.ts';
+import { SubgraphFetches } from '../../../gateway/execution/subgraphFetches.ts';
 import { TypeConditions } from '../../../gateway/execution/typeConditions.ts';
 import type { DeferredPlace } from '../../../gateway/operation/normalize.ts';
 import type { SelectionSet } from '../../../gateway/operation/selection.ts';
@@ -54,9 +54,8 @@ export function runPlan(node: PlanNode, options: RunPlanOptions = {}): RunningPl
     program: root === undefined ? compileProgram(compile) : deferByData({ ...compile, root }),
     scope,
     scheduler: new FetchScheduler(
-      client,
+      new SubgraphFetches(client, { acrossRequests: false, maxBatchSize: 100 }),
       scope,
-      new EntityRequests(client, { acrossRequests: false, maxBatchSize: 100 }),
     ),
     conditions,
     onGroupComplete: (group) => complete.push(group),

@@ -15,7 +15,14 @@ import {
 import { attemptTimeoutMs, clientOf, deadlineMs, failureOf } from './clientUnderTest.ts';
 
 const ok = { data: { ok: true } };
-const okResponse = { data: { ok: true }, errors: undefined, extensions: undefined, isEscapeFree: true };
+const okResponse = {
+  data: { ok: true },
+  errors: undefined,
+  extensions: undefined,
+  cacheControl: undefined,
+  age: undefined,
+  isEscapeFree: true,
+};
 
 let subgraph: ScriptedSubgraph;
 

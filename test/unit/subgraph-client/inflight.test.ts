@@ -37,6 +37,8 @@ const responseFor = (key: string): SubgraphResponse => ({
   data: { key },
   errors: undefined,
   extensions: undefined,
+  cacheControl: undefined,
+  age: undefined,
   isEscapeFree: true,
 });
 

@@ -1,0 +1,25 @@
+import type { FetchCall } from './fetchCall.ts';
+import type { RequestScope } from './requestScope.ts';
+
+/** Entity fetches of one operation, of one subgraph and delivery group, that were ready at the same moment. */
+export interface EntityRequest {
+  readonly calls: readonly FetchCall[];
+  readonly scope: RequestScope;
+  /** Called after every call was settled; not called any more once the request was cancelled. */
+  done(): void;
+}
+
+export interface RootRequest {
+  readonly call: FetchCall;
+  /** As with entities. */
+  done(): void;
+}
+
+/** Stops waiting; idempotent. */
+export type CancelFetch = () => void;
+
+/** Gets what fetches ask for: from subgraphs, or from where it was kept. */
+export interface FetchSender {
+  sendEntities(request: EntityRequest): CancelFetch;
+  sendRoot(request: RootRequest): CancelFetch;
+}

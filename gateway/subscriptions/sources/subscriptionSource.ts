@@ -1,0 +1,68 @@
+import type { GatewayError } from '../../errors.ts';
+import type { ForwardedHeaders, SubgraphErrorEntry } from '../../subgraph-client/subgraphClient.ts';
+
+/** A subscription at a subgraph. */
+export interface SourceRequest {
+  readonly subgraph: string;
+  /** The operation's text for this subgraph. */
+  readonly query: string;
+  readonly variables: Readonly<Record<string, unknown>>;
+  /** The client's headers that travel to the subgraph. Over a WebSocket they go with the handshake, and into the
+   *  payload of `connection_init`. */
+  readonly headers: ForwardedHeaders;
+  /** Allow-listed values of the client's own connection parameters, for `connection_init`; empty for none. */
+  readonly connectionParams: Readonly<Record<string, unknown>>;
+  readonly requestId: string;
+  readonly traceparent: string | undefined;
+}
+
+/** One event, parsed for this receiver alone. */
+export interface SourceEvent {
+  readonly data: Record<string, unknown> | null | undefined;
+  readonly errors: readonly SubgraphErrorEntry[] | undefined;
+  readonly extensions: Readonly<Record<string, unknown>> | undefined;
+  /** Bytes of the event as it came, about: what is bounded while it waits. */
+  readonly size: number;
+}
+
+/** Nothing is called before `subscribe` has returned, nor after an end, nor after a cancel. */
+export interface SourceReceiver {
+  onEvent(event: SourceEvent): void;
+  /** The connection was lost and is being made again: events may be missing from here on. */
+  onInterrupted(cause: GatewayError): void;
+  /** Subscribed again after `onInterrupted`. */
+  onResumed(): void;
+  /** The subgraph has no more events. */
+  onComplete(): void;
+  /** It is over: refused, failed, or not to be had again. */
+  onError(error: GatewayError): void;
+}
+
+/** Ends the subscription at the subgraph, if it is still there. Idempotent. */
+export type CancelSource = () => void;
+
+/** Subscribes at subgraphs, by one protocol. */
+export interface SubscriptionSource {
+  subscribe(request: SourceRequest, receiver: SourceReceiver): CancelSource;
+  /** Ends everything; receivers are told nothing more. */
+  close(): Promise<void>;
+}
+
+/** What is known of how to subscribe at a subgraph. */
+export interface SourceEndpoint {
+  /** Absolute; `http:`, `https:`. WebSockets take the same host with `ws:` or `wss:`. The path of subscriptions is in
+   *  it already. */
+  readonly url: string;
+  /** Longest that connecting, and the first answer, may take; milliseconds. */
+  readonly connectTimeoutMs: number;
+  /** Largest event, in bytes after decompression. */
+  readonly maxEventBytes: number;
+  /** Milliseconds between signs of life that are sent or expected; 0 for none. */
+  readonly heartbeatMs: number;
+  readonly reconnect: {
+    /** Attempts in a row after a lost connection; 0 for none. */
+    readonly attempts: number;
+    readonly minDelayMs: number;
+    readonly maxDelayMs: number;
+  };
+}
