@@ -59,7 +59,8 @@ module.exports = {
       to: { path: '^subgraphs/' },
     },
     mayImportOnly('config', []),
-    mayImportOnly('telemetry', []),
+    // The types of what it counts, which import nothing themselves.
+    mayImportOnly('telemetry', ['cache/cacheObserver']),
     mayImportOnly('supergraph', ['planning', 'contracts']),
     mayImportOnly('planning', []),
     // Preparation ends by compiling the plan, so it knows execution's compiler; the reverse is ruled out below.
@@ -77,7 +78,8 @@ module.exports = {
     mayImportOnly('redis', []),
     mayImportOnly('cache', ['planning', 'redis']),
     mayImportOnly('entities', ['cache', 'subgraph-client', 'planning', 'operation', 'supergraph']),
-    mayImportOnly('response', ['execution', 'operation', 'planning', 'supergraph']),
+    // How long an answer may be kept is said by rules of `cache`.
+    mayImportOnly('response', ['cache', 'execution', 'operation', 'planning', 'supergraph']),
     mayImportOnly('execution', [
       'operation',
       'planning',
@@ -104,6 +106,7 @@ module.exports = {
     oneDoor('dataloader', 'dataloader', '^gateway/execution/'),
     oneDoor('ioredis', 'ioredis', '^gateway/redis/'),
     oneDoor('pino', 'pino', '^gateway/telemetry/'),
+    oneDoor('prom-client', 'prom-client', '^gateway/telemetry/'),
     oneDoor('commander', 'commander', '^gateway/cli(/|\\.ts$)'),
   ],
   options: {

@@ -18,7 +18,8 @@ import { inSlices, resultInSlices } from './time/inSlices.ts';
 
 export interface PipelineOptions {
   readonly preparer: Preparer;
-  readonly fetches: FetchSender;
+  /** What operations on a supergraph get their data from. */
+  fetchesOf(supergraph: Supergraph): FetchSender;
   readonly errorPolicy: ErrorPolicy;
   /** Most bytes of an answer, or of one of its payloads. */
   readonly answerSize: number;
@@ -59,6 +60,7 @@ export class Pipeline {
           extensions: { ...error.extensions, code: 'BAD_USER_INPUT' },
         })),
         extensions: undefined,
+        caching: undefined,
       };
     }
     if (request.signal.aborted) throw aborted();
@@ -163,7 +165,7 @@ export class Pipeline {
     const execution = new Execution({
       program: operation.program,
       scope,
-      scheduler: new FetchScheduler(this.#options.fetches, scope),
+      scheduler: new FetchScheduler(this.#options.fetchesOf(operation.supergraph), scope),
       conditions: TypeConditions.of(operation.supergraph),
       onGroupComplete,
       onInternalError: (cause) => this.#options.onInternalError(cause, request.requestId),

@@ -4,6 +4,7 @@ import { textInSlices } from '../json/stringifyInSlices.ts';
 import type { IncrementalFormat } from '../operation/request.ts';
 import type { DeferredFragment, SelectionSet } from '../operation/selection.ts';
 import type { SlicedWork } from '../time/inSlices.ts';
+import type { StaleExtension } from './staleExtension.ts';
 
 /** The data of one deferred fragment at one place, with the number that it is known by. */
 export interface DeliveredFragment {
@@ -25,18 +26,24 @@ export interface AnnouncedFragment {
 export interface PayloadFormat {
   /** What of a fragment a payload carries. */
   selectionOf(fragment: DeferredFragment): SelectionSet;
-  /** `data` is JSON text. */
-  first(
-    data: string,
-    errors: readonly GraphQLFormattedError[],
-    pending: readonly AnnouncedFragment[],
-    hasNext: boolean,
-  ): SlicedWork<string>;
-  next(
-    delivered: readonly DeliveredFragment[],
-    pending: readonly AnnouncedFragment[],
-    hasNext: boolean,
-  ): SlicedWork<string>;
+  first(payload: FirstPayload): SlicedWork<string>;
+  next(payload: NextPayload): SlicedWork<string>;
+}
+
+interface AnyPayload {
+  readonly pending: readonly AnnouncedFragment[];
+  readonly extensions: StaleExtension | undefined;
+  readonly hasNext: boolean;
+}
+
+export interface FirstPayload extends AnyPayload {
+  /** JSON text. */
+  readonly data: string;
+  readonly errors: readonly GraphQLFormattedError[];
+}
+
+export interface NextPayload extends AnyPayload {
+  readonly delivered: readonly DeliveredFragment[];
 }
 
 export function payloadFormat(format: IncrementalFormat): PayloadFormat {
@@ -46,10 +53,10 @@ export function payloadFormat(format: IncrementalFormat): PayloadFormat {
 /** `deferSpec=20220824`: every entry tells its path and label and holds the whole fragment. */
 const format20220824: PayloadFormat = {
   selectionOf: (fragment) => fragment.full,
-  *first(data, errors, _pending, hasNext) {
-    return `{${yield* errorsText(errors)}"data":${data},"hasNext":${hasNext}}`;
+  *first({ data, errors, extensions, hasNext }) {
+    return `{${yield* errorsText(errors)}"data":${data}${extensionsText(extensions)},"hasNext":${hasNext}}`;
   },
-  next: (delivered, _pending, hasNext) =>
+  next: ({ delivered, extensions, hasNext }) =>
     textInSlices({
       incremental: delivered.map(({ label, path, data, errors }) => ({
         data,
@@ -57,6 +64,7 @@ const format20220824: PayloadFormat = {
         ...(label === undefined ? {} : { label }),
         ...(errors.length === 0 ? {} : { errors }),
       })),
+      ...(extensions === undefined ? {} : { extensions }),
       hasNext,
     }),
 };
@@ -65,11 +73,11 @@ const format20220824: PayloadFormat = {
  *  before is left out. */
 const formatV02: PayloadFormat = {
   selectionOf: (fragment) => fragment.own,
-  *first(data, errors, pending, hasNext) {
+  *first({ data, errors, pending, extensions, hasNext }) {
     const pendingText = yield* textInSlices(pending.map(announced));
-    return `{${yield* errorsText(errors)}"data":${data},"pending":${pendingText},"hasNext":${hasNext}}`;
+    return `{${yield* errorsText(errors)}"data":${data},"pending":${pendingText}${extensionsText(extensions)},"hasNext":${hasNext}}`;
   },
-  next: (delivered, pending, hasNext) => {
+  next: ({ delivered, pending, extensions, hasNext }) => {
     const incremental = delivered.flatMap(({ id, data, errors }) =>
       data === null ? [] : [{ id: String(id), data, ...(errors.length === 0 ? {} : { errors }) }],
     );
@@ -80,6 +88,7 @@ const formatV02: PayloadFormat = {
         id: String(id),
         ...(data === null ? { errors } : {}),
       })),
+      ...(extensions === undefined ? {} : { extensions }),
       hasNext,
     });
   },
@@ -91,4 +100,9 @@ function announced({ id, label, path }: AnnouncedFragment): Record<string, unkno
 
 function* errorsText(errors: readonly GraphQLFormattedError[]): SlicedWork<string> {
   return errors.length === 0 ? '' : `"errors":${yield* textInSlices(errors)},`;
+}
+
+/** Short at any time, unlike errors. */
+function extensionsText(extensions: StaleExtension | undefined): string {
+  return extensions === undefined ? '' : `,"extensions":${JSON.stringify(extensions)}`;
 }

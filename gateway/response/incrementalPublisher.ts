@@ -2,8 +2,14 @@ import type { GraphQLFormattedError } from 'graphql';
 import type { ResponsePath } from '../errors.ts';
 import type { DeferredFragment } from '../operation/selection.ts';
 import type { SlicedWork } from '../time/inSlices.ts';
-import type { AnnouncedFragment, DeliveredFragment, PayloadFormat } from './incrementalFormats.ts';
+import type {
+  AnnouncedFragment,
+  DeliveredFragment,
+  FirstPayload,
+  PayloadFormat,
+} from './incrementalFormats.ts';
 import type { DeferredInstance } from './shape.ts';
+import type { StaleExtension } from './staleExtension.ts';
 
 /** A deferred fragment's data at one place, made when its turn has come. */
 export interface DeferredResult {
@@ -13,13 +19,16 @@ export interface DeferredResult {
   readonly deferred: readonly DeferredInstance[];
 }
 
+/** A deferred fragment at all its places. */
+export interface DeferredResults {
+  /** In the order of the places. */
+  readonly results: readonly DeferredResult[];
+  readonly extensions: StaleExtension | undefined;
+}
+
 export interface IncrementalPublisherOptions {
   readonly format: PayloadFormat;
-  /** Makes the results of all places of one fragment, in their order. */
-  shape(
-    fragment: DeferredFragment,
-    instances: readonly DeferredInstance[],
-  ): SlicedWork<readonly DeferredResult[]>;
+  shape(fragment: DeferredFragment, instances: readonly DeferredInstance[]): SlicedWork<DeferredResults>;
 }
 
 interface AnnouncedInstance extends DeferredInstance {
@@ -48,14 +57,12 @@ export class IncrementalPublisher {
     this.#complete.add(fragment);
   }
 
-  /** The first payload. `data` is JSON text. */
   first(
-    data: string,
-    errors: readonly GraphQLFormattedError[],
+    primary: Pick<FirstPayload, 'data' | 'errors' | 'extensions'>,
     deferred: readonly DeferredInstance[],
   ): SlicedWork<string> {
     const pending = this.#announce(deferred);
-    return this.#options.format.first(data, errors, pending, this.hasNext);
+    return this.#options.format.first({ ...primary, pending, hasNext: this.hasNext });
   }
 
   /** Payloads of everything that can be sent now, up to about `batchSize` characters; empty where there is nothing. */
@@ -83,13 +90,13 @@ export class IncrementalPublisher {
     const instances = this.#open.get(fragmentId) ?? [];
     this.#open.delete(fragmentId);
     const fragment = (instances[0] as AnnouncedInstance).fragment;
-    const results = yield* this.#options.shape(fragment, instances);
+    const { results, extensions } = yield* this.#options.shape(fragment, instances);
     const delivered = instances.map((instance, index): DeliveredFragment => {
       const { data, errors } = results[index] as DeferredResult;
       return { id: instance.id, label: fragment.label, path: instance.path, data, errors };
     });
     const pending = this.#announce(results.flatMap((result) => result.deferred));
-    return yield* this.#options.format.next(delivered, pending, this.hasNext);
+    return yield* this.#options.format.next({ delivered, pending, extensions, hasNext: this.hasNext });
   }
 
   #announce(deferred: readonly DeferredInstance[]): AnnouncedFragment[] {

@@ -6,15 +6,17 @@ import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { IncrementalFormat } from '../operation/request.ts';
 import type { DeferredFragment, SelectionSet } from '../operation/selection.ts';
 import { resultInSlices, type SlicedWork } from '../time/inSlices.ts';
+import { answerCaching } from './answerCaching.ts';
 import { AnswerErrors } from './answerErrors.ts';
 import { type ErrorPolicy, errorsPerPause } from './formatErrors.ts';
 import { payloadFormat } from './incrementalFormats.ts';
-import { type DeferredResult, IncrementalPublisher } from './incrementalPublisher.ts';
+import { type DeferredResult, type DeferredResults, IncrementalPublisher } from './incrementalPublisher.ts';
 import type { IncrementalOutcome, SingleOutcome } from './outcome.ts';
 import { PathIndex } from './pathIndex.ts';
 import { SentNulls } from './sentNulls.ts';
 import { type DeferredInstance, type ShapedData, type ShapeOptions, shapeData } from './shape.ts';
 import { failedOutcome, shapedOutcome } from './singleResponse.ts';
+import { StaleFields } from './staleExtension.ts';
 
 export interface IncrementalResponseOptions {
   readonly operation: PreparedOperation;
@@ -33,6 +35,7 @@ export class IncrementalResponse {
   readonly #options: IncrementalResponseOptions;
   readonly #publisher: IncrementalPublisher;
   readonly #errors: AnswerErrors;
+  readonly #stale: StaleFields;
   readonly #shaping: ShapeOptions;
   #wake: (() => void) | undefined;
   #isEnded = false;
@@ -41,6 +44,7 @@ export class IncrementalResponse {
   constructor(options: IncrementalResponseOptions) {
     this.#options = options;
     this.#errors = new AnswerErrors(options.operation, options.execution, options.policy);
+    this.#stale = new StaleFields(options.operation, options.execution);
     this.#shaping = {
       sentNulls: new SentNulls(),
       causeOf: this.#errors.causeOf,
@@ -74,15 +78,15 @@ export class IncrementalResponse {
       const { apiSchema } = supergraph;
       const shaped = yield* shapeData(apiSchema, root, rootType, execution.tree, [], this.#shaping);
       const errors = yield* this.#errors.ofGroup(0, shaped.errors);
-      if (shaped.deferred.length === 0) {
-        this.#end();
-        return yield* shapedOutcome(shaped.data, errors, maxBytes);
+      const extensions = yield* this.#stale.ofGroup(0, [{ path: [], data: shaped.data }]);
+      if (shaped.deferred.length > 0) {
+        const data = yield* textInSlices(shaped.data);
+        const first = yield* this.#publisher.first({ data, errors, extensions }, shaped.deferred);
+        if (this.#publisher.hasNext) return { kind: 'incremental', payloads: this.#payloads(first) };
       }
-      const data = yield* textInSlices(shaped.data);
-      const first = yield* this.#publisher.first(data, errors, shaped.deferred);
-      if (this.#publisher.hasNext) return { kind: 'incremental', payloads: this.#payloads(first) };
       this.#end();
-      return yield* shapedOutcome(shaped.data, errors, maxBytes);
+      const caching = answerCaching(operation, execution);
+      return yield* shapedOutcome({ data: shaped.data, errors, extensions, caching }, maxBytes);
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
       this.#end();
@@ -143,7 +147,7 @@ export class IncrementalResponse {
     fragment: DeferredFragment,
     set: SelectionSet,
     instances: readonly DeferredInstance[],
-  ): SlicedWork<readonly DeferredResult[]> {
+  ): SlicedWork<DeferredResults> {
     const { apiSchema } = this.#options.operation.supergraph;
     yield* this.#errors.read();
     const shaped: ShapedData[] = [];
@@ -176,7 +180,11 @@ export class IncrementalResponse {
       results.push({ data, errors: told, deferred });
       if (results.length % placesPerPause === 0) yield;
     }
-    return results;
+    const delivered = instances.map(({ path }, index) => ({
+      path,
+      data: (results[index] as DeferredResult).data,
+    }));
+    return { results, extensions: yield* this.#stale.ofGroup(fragment.id + 1, delivered) };
   }
 }
 

@@ -1,4 +1,5 @@
 import type { GraphQLFormattedError } from 'graphql';
+import type { ResponseCaching } from '../cache/rules/responseCaching.ts';
 
 /** A whole answer: text, or bytes that may be in parts. */
 export type AnswerContent = string | Buffer | readonly Buffer[];
@@ -57,6 +58,8 @@ export interface SingleOutcome {
    *  the first ones. */
   readonly errors: readonly GraphQLFormattedError[] | undefined;
   readonly extensions: Readonly<Record<string, unknown>> | undefined;
+  /** How long the client may keep it; `undefined` for not at all, as with every answer that has errors. */
+  readonly caching: ResponseCaching | undefined;
 }
 
 export interface IncrementalOutcome {

@@ -1,15 +1,18 @@
 import type { GraphQLFormattedError } from 'graphql';
+import type { ResponseCaching } from '../cache/rules/responseCaching.ts';
 import { GatewayError } from '../errors.ts';
 import type { Execution } from '../execution/execution.ts';
 import { isLight, stringifyInSlices } from '../json/stringifyInSlices.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { SlicedWork } from '../time/inSlices.ts';
+import { answerCaching } from './answerCaching.ts';
 import { AnswerErrors } from './answerErrors.ts';
 import { AnswerParts } from './answerParts.ts';
 import { DataWriter } from './dataWriter.ts';
 import type { ErrorPolicy } from './formatErrors.ts';
 import { afterData, beforeData, ResponseText, type SingleOutcome } from './outcome.ts';
 import { shapeData } from './shape.ts';
+import { type StaleExtension, StaleFields } from './staleExtension.ts';
 
 /** Of more errors than this, only so many are handed on as objects. */
 const mostErrors = 1000;
@@ -22,12 +25,12 @@ export function singleResponse(
   policy: ErrorPolicy,
   maxBytes: number,
 ): SingleOutcome | SlicedWork<SingleOutcome> {
-  const { errors, tree, isEscapeFree } = execution;
+  const { errors, stale, tree, isEscapeFree } = execution;
   const bytes =
     errors.length === 0 ? writerOf(operation).write(tree, isEscapeFree, beforeData, afterData) : undefined;
-  return Buffer.isBuffer(bytes)
-    ? ordinaryOutcome(bytes)
-    : slicedResponse(operation, execution, policy, maxBytes, bytes === 'too large');
+  return Buffer.isBuffer(bytes) && stale.length === 0
+    ? ordinaryOutcome(bytes, undefined, operation, execution)
+    : slicedResponse(operation, execution, policy, maxBytes, bytes);
 }
 
 function* slicedResponse(
@@ -35,15 +38,13 @@ function* slicedResponse(
   execution: Execution,
   policy: ErrorPolicy,
   maxBytes: number,
-  isLarge: boolean,
+  written: Buffer | 'too large' | undefined,
 ): SlicedWork<SingleOutcome> {
   try {
-    if (isLarge) {
-      const parts = new AnswerParts(maxBytes);
-      const { tree, isEscapeFree } = execution;
-      if (yield* writerOf(operation).writeParts(tree, isEscapeFree, parts)) {
-        return ordinaryOutcome(parts.buffers);
-      }
+    const stale = new StaleFields(operation, execution);
+    const content = written === 'too large' ? yield* writeLarge(operation, execution, maxBytes) : written;
+    if (content !== undefined) {
+      return ordinaryOutcome(content, yield* stale.ofGroup(0, undefined), operation, execution);
     }
     const { root, rootType, supergraph } = operation;
     const answerErrors = new AnswerErrors(operation, execution, policy);
@@ -53,7 +54,9 @@ function* slicedResponse(
       maxBytes,
     });
     const errors = yield* answerErrors.ofGroup(0, shaped.errors);
-    return yield* shapedOutcome(shaped.data, errors, maxBytes);
+    const extensions = yield* stale.ofGroup(0, [{ path: [], data: shaped.data }]);
+    const caching = answerCaching(operation, execution);
+    return yield* shapedOutcome({ data: shaped.data, errors, extensions, caching }, maxBytes);
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error;
     return failedOutcome(error);
@@ -67,13 +70,20 @@ export function failedOutcome(error: GatewayError): SingleOutcome {
     data: new ResponseText('null'),
     errors: [error.toFormatted()],
     extensions: undefined,
+    caching: undefined,
   };
 }
 
-/** The answer with this data and these errors. */
+export interface ShapedAnswer {
+  readonly data: unknown;
+  readonly errors: readonly GraphQLFormattedError[];
+  readonly extensions: StaleExtension | undefined;
+  /** Of its data; with errors it is not kept. */
+  readonly caching: ResponseCaching | undefined;
+}
+
 export function* shapedOutcome(
-  data: unknown,
-  errors: readonly GraphQLFormattedError[],
+  { data, errors, extensions, caching }: ShapedAnswer,
   maxBytes: number,
 ): SlicedWork<SingleOutcome> {
   const hasMany = errors.length > mostErrors;
@@ -86,12 +96,34 @@ export function* shapedOutcome(
             hasErrors: hasMany,
           }),
     errors: errors.length === 0 ? undefined : hasMany ? errors.slice(0, mostErrors) : errors,
-    extensions: undefined,
+    extensions,
+    caching: errors.length === 0 ? caching : undefined,
   };
 }
 
-function ordinaryOutcome(content: Buffer | readonly Buffer[]): SingleOutcome {
-  return { kind: 'single', data: new ResponseText(content), errors: undefined, extensions: undefined };
+function ordinaryOutcome(
+  content: Buffer | readonly Buffer[],
+  extensions: StaleExtension | undefined,
+  operation: PreparedOperation,
+  execution: Execution,
+): SingleOutcome {
+  return {
+    kind: 'single',
+    data: new ResponseText(content),
+    errors: undefined,
+    extensions,
+    caching: answerCaching(operation, execution),
+  };
+}
+
+/** The bytes of the data in parts, or `undefined` where the answer is not ordinary. */
+function* writeLarge(
+  operation: PreparedOperation,
+  { tree, isEscapeFree }: Execution,
+  maxBytes: number,
+): SlicedWork<readonly Buffer[] | undefined> {
+  const parts = new AnswerParts(maxBytes);
+  return (yield* writerOf(operation).writeParts(tree, isEscapeFree, parts)) ? parts.buffers : undefined;
 }
 
 function* partsOf(

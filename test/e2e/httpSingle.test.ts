@@ -303,6 +303,7 @@ describe('a request that cannot be executed', () => {
       data: undefined,
       errors,
       extensions: undefined,
+      caching: undefined,
     }));
     await using thrown = await startScripted(() => {
       throw new GatewayError(code, 'why');

@@ -1,11 +1,12 @@
 import { execute, type GraphQLSchema, parse, validate } from 'graphql';
+import type { FetchSender } from '../../gateway/execution/fetchSender.ts';
 import { SubgraphFetches } from '../../gateway/execution/subgraphFetches.ts';
 import { nothingOverridden } from '../../gateway/operation/overrideDecision.ts';
 import { Preparer } from '../../gateway/operation/prepare.ts';
 import type { IncrementalFormat } from '../../gateway/operation/request.ts';
 import { Pipeline } from '../../gateway/pipeline.ts';
 import type { Planner } from '../../gateway/planning/planner.ts';
-import { type SingleOutcome, textOf } from '../../gateway/response/outcome.ts';
+import { type ExecutionOutcome, type SingleOutcome, textOf } from '../../gateway/response/outcome.ts';
 import type { SubgraphClient } from '../../gateway/subgraph-client/subgraphClient.ts';
 import type { Supergraph } from '../../gateway/supergraph/supergraph.ts';
 import { mergePayloads } from './frames.ts';
@@ -20,19 +21,29 @@ export interface LocalPipelineOptions {
   readonly subgraphs: ReadonlyMap<string, GraphQLSchema>;
   /** Of each request, in milliseconds; endless by default. */
   readonly deadlineMs?: number;
+  /** Something between the pipeline and the subgraphs. */
+  readonly fetches?: (subgraphs: FetchSender) => FetchSender;
 }
 
 export interface LocalAnswer {
   readonly data?: unknown;
   readonly errors?: readonly unknown[];
+  readonly extensions?: Readonly<Record<string, unknown>>;
 }
 
 export interface LocalPipeline {
+  /** What transports get. */
+  respond(
+    query: string,
+    variables?: Readonly<Record<string, unknown>>,
+    incremental?: IncrementalFormat,
+  ): Promise<ExecutionOutcome>;
   ask(query: string, variables?: Readonly<Record<string, unknown>>): Promise<LocalAnswer>;
   /** The payloads of a client that takes deferred parts, and what they amount to. */
   defer(
     query: string,
     variables?: Readonly<Record<string, unknown>>,
+    format?: IncrementalFormat,
   ): Promise<{ readonly payloads: readonly unknown[]; readonly merged: unknown }>;
   /** Subgraph operations that were executed, in order. */
   readonly calls: readonly { readonly subgraph: string; readonly query: string }[];
@@ -45,6 +56,7 @@ export function localPipeline({
   apiSchema,
   subgraphs,
   deadlineMs = Number.POSITIVE_INFINITY,
+  fetches = (subgraphFetches) => subgraphFetches,
 }: LocalPipelineOptions): LocalPipeline {
   const supergraph: Supergraph = {
     id: 'local',
@@ -56,13 +68,14 @@ export function localPipeline({
   };
   const calls: { subgraph: string; query: string }[] = [];
   const client = localClient(subgraphs, calls);
+  const fetches = new SubgraphFetches(client, { acrossRequests: false, maxBatchSize: 100 });
   const pipeline = new Pipeline({
     preparer: new Preparer({
       cacheSize: 100,
       maxSelections: 10_000,
       maxVariableValues: 10_000,
     }),
-    fetches: new SubgraphFetches(client, { acrossRequests: false, maxBatchSize: 100 }),
+    fetches: fetches(new SubgraphFetches(client, { acrossRequests: false, maxBatchSize: 100 })),
     errorPolicy: { exposeSubgraphErrors: true, exposeSubgraphs: true },
     answerSize: Number.POSITIVE_INFINITY,
     onInternalError: (cause) => {
@@ -83,8 +96,8 @@ export function localPipeline({
 
   const respond = (
     query: string,
-    variables: Readonly<Record<string, unknown>>,
-    incremental: IncrementalFormat | undefined,
+    variables: Readonly<Record<string, unknown>> = {},
+    incremental?: IncrementalFormat,
   ) => {
     const document = parse(query);
     const [problem] = validate(apiSchema, document);
@@ -105,13 +118,14 @@ export function localPipeline({
 
   return {
     calls,
+    respond,
     ask: async (query, variables = {}) => {
-      const outcome = await respond(query, variables, undefined);
+      const outcome = await respond(query, variables);
       if (outcome.kind !== 'single') throw new Error('An answer in one piece was asked for.');
       return read(outcome);
     },
-    defer: async (query, variables = {}) => {
-      const outcome = await respond(query, variables, 'deferSpec=20220824');
+    defer: async (query, variables = {}, format = 'deferSpec=20220824') => {
+      const outcome = await respond(query, variables, format);
       if (outcome.kind === 'single') {
         const answer = read(outcome);
         return { payloads: [answer], merged: answer };
@@ -125,9 +139,13 @@ export function localPipeline({
   };
 }
 
-function read({ data, errors }: SingleOutcome): LocalAnswer {
+function read({ data, errors, extensions }: SingleOutcome): LocalAnswer {
   const text = data === undefined ? '{}' : textOf(data.takeWithin('{"data":', '}'));
-  return { ...(JSON.parse(text) as object), ...(errors === undefined ? {} : { errors }) };
+  return {
+    ...(JSON.parse(text) as object),
+    ...(errors === undefined ? {} : { errors }),
+    ...(extensions === undefined ? {} : { extensions }),
+  };
 }
 
 function localClient(

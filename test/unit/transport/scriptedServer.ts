@@ -157,7 +157,14 @@ export function answer(
   data: string,
   more: Partial<Extract<ExecutionOutcome, { kind: 'single' }>> = {},
 ): ExecutionOutcome {
-  return { kind: 'single', data: new ResponseText(data), errors: undefined, extensions: undefined, ...more };
+  return {
+    kind: 'single',
+    data: new ResponseText(data),
+    errors: undefined,
+    extensions: undefined,
+    caching: undefined,
+    ...more,
+  };
 }
 
 /** An incremental outcome whose batches the test hands in. */

@@ -1,0 +1,143 @@
+import type { ResponsePath } from '../errors.ts';
+import type { Execution } from '../execution/execution.ts';
+import type { Staleness } from '../execution/fetchCall.ts';
+import type { PreparedOperation } from '../operation/preparedOperation.ts';
+import type { SlicedWork } from '../time/inSlices.ts';
+import { toClientPath } from './clientPath.ts';
+import { PathIndex } from './pathIndex.ts';
+
+/** What is told of a field whose value is older than it should be. */
+export interface StaleEntry extends Staleness {
+  /** The client's. */
+  readonly path: ResponsePath;
+}
+
+/** `extensions` of an answer, or of a payload, that has stale values. */
+export type StaleExtension = {
+  readonly tributary: {
+    readonly stale: readonly StaleEntry[];
+    /** How many more there are. */
+    readonly staleOmitted?: number;
+  };
+};
+
+/** Data of a payload, and the place of the answer that it belongs to. */
+export interface DeliveredData {
+  readonly path: ResponsePath;
+  readonly data: Readonly<Record<string, unknown>> | null;
+}
+
+/** Tells the client which fields have stale values, each in the first payload that has the field. Only what the
+ *  client gets is told: no keys and inputs that it did not select, and nothing where a null took its place. */
+export class StaleFields {
+  readonly #operation: PreparedOperation;
+  readonly #execution: Execution;
+  readonly #deliveredGroups = new Set<number>();
+  #read = 0;
+  /** Not told so far. */
+  #open: OpenField[] = [];
+
+  constructor(operation: PreparedOperation, execution: Execution) {
+    this.#operation = operation;
+    this.#execution = execution;
+  }
+
+  /** What the payload that delivers a group has to say, in the order in which the values came. Without `delivered`,
+   *  it has the whole response tree, with no null but those of the tree. */
+  *ofGroup(
+    group: number,
+    delivered: readonly DeliveredData[] | undefined,
+  ): SlicedWork<StaleExtension | undefined> {
+    this.#deliveredGroups.add(group);
+    yield* this.#readNew();
+    if (this.#open.length === 0) return undefined;
+    const payload = delivered === undefined ? undefined : yield* payloadOf(delivered);
+    const byPath = new Map<string, StaleEntry>();
+    const open: OpenField[] = [];
+    for (const [index, field] of this.#open.entries()) {
+      if (index % fieldsPerPause === fieldsPerPause - 1) yield;
+      if (!this.#deliveredGroups.has(field.group) || !this.#isIn(payload, field)) {
+        // A part of the graph that cannot be asked for by itself comes with an earlier group than its fragment.
+        open.push(field);
+        continue;
+      }
+      // Two subgraphs may bring parts of one object: it is as old as its oldest part.
+      const key = field.entry.path.join('.');
+      const known = byPath.get(key);
+      if (known === undefined || known.ageMs < field.entry.ageMs) byPath.set(key, field.entry);
+    }
+    this.#open = open;
+    return extensionOf([...byPath.values()]);
+  }
+
+  *#readNew(): SlicedWork {
+    const { stale, tree } = this.#execution;
+    const { root, rootType, supergraph } = this.#operation;
+    while (this.#read < stale.length) {
+      const { path, group, ageMs, reason } = stale[this.#read++] as Execution['stale'][number];
+      if (this.#read % fieldsPerPause === 0) yield;
+      const clientPath = toClientPath(supergraph.apiSchema, root, rootType, tree, path);
+      if (clientPath === undefined || clientPath.length < path.length) continue;
+      this.#open.push({
+        internalPath: path,
+        group,
+        entry: { path: clientPath, ageMs: Math.round(ageMs), reason },
+      });
+    }
+  }
+
+  #isIn(payload: Payload | undefined, { internalPath, entry: { path } }: OpenField): boolean {
+    const fetched = valueAt(this.#execution.tree, internalPath);
+    if (fetched === undefined) return false;
+    if (payload === undefined) return true;
+    const { places, delivered } = payload;
+    const above = places.firstOn(path);
+    // The payload may have no more than something within the field's object.
+    if (above === undefined) return places.firstBelow(path) !== undefined;
+    const { path: start, data } = delivered[above] as DeliveredData;
+    const sent = valueAt(data, path.slice(start.length));
+    return sent !== undefined && (sent !== null || fetched === null);
+  }
+}
+
+interface OpenField {
+  readonly internalPath: ResponsePath;
+  readonly group: number;
+  readonly entry: StaleEntry;
+}
+
+interface Payload {
+  readonly delivered: readonly DeliveredData[];
+  readonly places: PathIndex;
+}
+
+function* payloadOf(all: readonly DeliveredData[]): SlicedWork<Payload> {
+  const places = new PathIndex();
+  const delivered = all.filter(({ data }) => data !== null);
+  for (const { path } of delivered) if (places.add(path) % fieldsPerPause === 0) yield;
+  return { delivered, places };
+}
+
+function extensionOf(entries: readonly StaleEntry[]): StaleExtension | undefined {
+  if (entries.length === 0) return undefined;
+  const omitted = entries.length - mostEntries;
+  if (omitted <= 0) return { tributary: { stale: entries } };
+  return { tributary: { stale: entries.slice(0, mostEntries), staleOmitted: omitted } };
+}
+
+/** `undefined` where there is nothing. */
+function valueAt(root: unknown, path: ResponsePath): unknown {
+  let value = root;
+  for (const part of path) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined;
+    value = (value as Record<string | number, unknown>)[part];
+  }
+  return value;
+}
+
+/** A list may have thousands of stale fields, and to name each would make the answer several times as large. A page
+ *  that marks what is old shows fewer; for whoever only wants to know that something is, the first says it. */
+const mostEntries = 100;
+
+/** Long lists pause after so many. */
+const fieldsPerPause = 100;

@@ -1,0 +1,22 @@
+import type { FetchCall, FetchResult } from '../../gateway/execution/fetchCall.ts';
+import type { EntityRequest, FetchSender, RootRequest } from '../../gateway/execution/fetchSender.ts';
+
+type Answered = Extract<FetchResult, { kind: 'answered' }>;
+
+/** What a cache would say of an answer. */
+export type CacheNotes = Partial<Pick<Answered, 'caching' | 'stale'>>;
+
+/** Hands fetches on, and their answers back with notes as if they came from a cache. */
+export function notedFetches(sender: FetchSender, notesOf: (call: FetchCall) => CacheNotes): FetchSender {
+  const noted = (call: FetchCall): FetchCall => ({
+    ...call,
+    settle: (result, done) =>
+      call.settle(result.kind === 'failed' ? result : { ...result, ...notesOf(call) }, done),
+  });
+  return {
+    sendEntities: (request: EntityRequest) =>
+      sender.sendEntities({ ...request, calls: request.calls.map(noted), done: () => request.done() }),
+    sendRoot: (request: RootRequest) =>
+      sender.sendRoot({ call: noted(request.call), done: () => request.done() }),
+  };
+}
