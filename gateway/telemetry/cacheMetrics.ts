@@ -1,0 +1,246 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { CacheLookup, CacheObserver } from '../cache/cacheObserver.ts';
+
+export interface CacheMetricsOptions {
+  readonly registry: Registry;
+  /** How often each kind of problem has been seen with the stores; read when Prometheus asks. */
+  readonly problems: () => ReadonlyMap<string, number>;
+  /** What the cache takes in the memory of this process; read when Prometheus asks. */
+  readonly memory: () => { readonly bytes: number; readonly entries: number };
+}
+
+type Observed<Event extends keyof CacheObserver> = Parameters<CacheObserver[Event]>[0];
+
+const seconds = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1];
+const bytes = [256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304];
+
+/** Metrics of the cache. The labels `subgraph` and `type` are names out of supergraphs, and those of the others are
+ *  from fixed lists: clients cannot make new ones.
+ *
+ *  Counts are plain numbers, given to the registry when Prometheus asks: a count costs a look into two maps. */
+export class CacheMetrics implements CacheObserver {
+  readonly #bySubgraph = new Map<string, SubgraphCounts>();
+  readonly #invalidated = new Map<string, number>();
+  readonly #readSeconds: Histogram<'subgraph'>;
+  readonly #entryBytes: Histogram<'subgraph' | 'type'>;
+
+  constructor(options: CacheMetricsOptions) {
+    const { registry } = options;
+    const registers = [registry];
+    this.#readSeconds = new Histogram({
+      name: 'tributary_cache_read_seconds',
+      help: 'How long look-ups waited for Redis. Those that memory answered are not in it.',
+      labelNames: ['subgraph'],
+      buckets: seconds,
+      registers,
+    });
+    this.#entryBytes = new Histogram({
+      name: 'tributary_cache_entry_bytes',
+      help: 'Sizes of stored entries.',
+      labelNames: ['subgraph', 'type'],
+      buckets: bytes,
+      registers,
+    });
+    this.#registerCounts(registry);
+    registerStoreMetrics(options);
+  }
+
+  onLookup({ subgraph, type, hits, stale, misses, durationMs }: CacheLookup): void {
+    const ofSubgraph = this.#subgraph(subgraph);
+    const counts = ofSubgraph.of(type);
+    counts.hits += hits;
+    counts.stale += stale;
+    counts.misses += misses;
+    if (durationMs > 0) ofSubgraph.readSeconds.observe(durationMs / 1_000);
+  }
+
+  onStored({ subgraph, type, bytes: size }: Observed<'onStored'>): void {
+    this.#counts(subgraph, type).entryBytes.observe(size);
+  }
+
+  onNotStored({ subgraph, type, reason, count }: Observed<'onNotStored'>): void {
+    add(this.#counts(subgraph, type).notStored, reason, count);
+  }
+
+  onRefresh({ subgraph, type, outcome }: Observed<'onRefresh'>): void {
+    add(this.#counts(subgraph, type).refreshes, outcome, 1);
+  }
+
+  onStaleIfError({ subgraph, type, count }: Observed<'onStaleIfError'>): void {
+    this.#counts(subgraph, type).staleIfError += count;
+  }
+
+  onInvalidated({ by, deleted }: Observed<'onInvalidated'>): void {
+    add(this.#invalidated, by, deleted);
+  }
+
+  #subgraph(name: string): SubgraphCounts {
+    let counts = this.#bySubgraph.get(name);
+    if (counts === undefined) {
+      counts = new SubgraphCounts(name, this.#readSeconds, this.#entryBytes);
+      this.#bySubgraph.set(name, counts);
+    }
+    return counts;
+  }
+
+  #counts(subgraph: string, type: string): TypeCounts {
+    return this.#subgraph(subgraph).of(type);
+  }
+
+  *#all(): Generator<readonly [{ subgraph: string; type: string }, TypeCounts]> {
+    for (const [subgraph, { byType }] of this.#bySubgraph) {
+      for (const [type, counts] of byType) yield [{ subgraph, type }, counts];
+    }
+  }
+
+  #registerCounts(registry: Registry): void {
+    registerCounter(registry, {
+      name: 'tributary_cache_lookups_total',
+      help: 'Entities and root fields that were looked up: served fresh (hit), served while a refresh runs (stale), or asked for (miss).',
+      labelNames: ['subgraph', 'type', 'outcome'],
+      read: (set) => {
+        for (const [labels, { hits, stale, misses }] of this.#all()) {
+          set({ ...labels, outcome: 'hit' }, hits);
+          set({ ...labels, outcome: 'stale' }, stale);
+          set({ ...labels, outcome: 'miss' }, misses);
+        }
+      },
+    });
+    registerCounter(registry, {
+      name: 'tributary_cache_not_stored_total',
+      help: 'Answers with a rule that were not stored.',
+      labelNames: ['subgraph', 'type', 'reason'],
+      read: (set) => {
+        for (const [labels, { notStored }] of this.#all()) {
+          for (const [reason, count] of notStored) set({ ...labels, reason: labelValue(reason) }, count);
+        }
+      },
+    });
+    registerCounter(registry, {
+      name: 'tributary_cache_refreshes_total',
+      help: 'Stale values that were asked for anew, by what came of it.',
+      labelNames: ['subgraph', 'type', 'outcome'],
+      read: (set) => {
+        for (const [labels, { refreshes }] of this.#all()) {
+          for (const [outcome, count] of refreshes) set({ ...labels, outcome: labelValue(outcome) }, count);
+        }
+      },
+    });
+    registerCounter(registry, {
+      name: 'tributary_cache_stale_if_error_total',
+      help: 'Stale values that answered in the place of a subgraph that failed.',
+      labelNames: ['subgraph', 'type'],
+      read: (set) => {
+        for (const [labels, { staleIfError }] of this.#all()) set(labels, staleIfError);
+      },
+    });
+    registerCounter(registry, {
+      name: 'tributary_cache_invalidated_entries_total',
+      help: 'Entries that invalidations deleted.',
+      labelNames: ['by'],
+      read: (set) => {
+        for (const [by, count] of this.#invalidated) set({ by: labelValue(by) }, count);
+      },
+    });
+  }
+}
+
+class SubgraphCounts {
+  readonly byType = new Map<string, TypeCounts>();
+  readonly readSeconds: Histogram.Internal<'subgraph'>;
+  readonly #name: string;
+  readonly #entryBytes: Histogram<'subgraph' | 'type'>;
+
+  constructor(name: string, readSeconds: Histogram<'subgraph'>, entryBytes: Histogram<'subgraph' | 'type'>) {
+    this.#name = name;
+    this.readSeconds = readSeconds.labels({ subgraph: name });
+    this.#entryBytes = entryBytes;
+  }
+
+  of(type: string): TypeCounts {
+    let counts = this.byType.get(type);
+    if (counts === undefined) {
+      counts = {
+        hits: 0,
+        stale: 0,
+        misses: 0,
+        staleIfError: 0,
+        notStored: new Map(),
+        refreshes: new Map(),
+        entryBytes: this.#entryBytes.labels({ subgraph: this.#name, type }),
+      };
+      this.byType.set(type, counts);
+    }
+    return counts;
+  }
+}
+
+interface TypeCounts {
+  hits: number;
+  stale: number;
+  misses: number;
+  staleIfError: number;
+  readonly notStored: Map<string, number>;
+  readonly refreshes: Map<string, number>;
+  readonly entryBytes: Histogram.Internal<'subgraph' | 'type'>;
+}
+
+interface CountsToRead<Label extends string> {
+  readonly name: string;
+  readonly help: string;
+  readonly labelNames: readonly Label[];
+  readonly read: (set: (labels: Readonly<Record<Label, string>>, count: number) => void) => void;
+}
+
+/** A counter whose counts are kept elsewhere. */
+function registerCounter<Label extends string>(
+  registry: Registry,
+  { name, help, labelNames, read }: CountsToRead<Label>,
+): void {
+  new Counter({
+    name,
+    help,
+    labelNames: [...labelNames],
+    registers: [registry],
+    collect() {
+      this.reset();
+      read((labels, count) => this.inc(labels, count));
+    },
+  });
+}
+
+function registerStoreMetrics({ registry, problems, memory }: CacheMetricsOptions): void {
+  registerCounter(registry, {
+    name: 'tributary_cache_store_problems_total',
+    help: 'What went wrong with Redis or with what is stored.',
+    labelNames: ['kind'],
+    read: (set) => {
+      for (const [kind, count] of problems()) set({ kind: labelValue(kind) }, count);
+    },
+  });
+  new Gauge({
+    name: 'tributary_cache_memory_bytes',
+    help: 'What the cache takes in the memory of this process.',
+    registers: [registry],
+    collect() {
+      this.set(memory().bytes);
+    },
+  });
+  new Gauge({
+    name: 'tributary_cache_memory_entries',
+    help: 'Entries in the memory of this process.',
+    registers: [registry],
+    collect() {
+      this.set(memory().entries);
+    },
+  });
+}
+
+function add(counts: Map<string, number>, name: string, count: number): void {
+  counts.set(name, (counts.get(name) ?? 0) + count);
+}
+
+/** Queries are easier to write without spaces. */
+function labelValue(name: string): string {
+  return name.replaceAll(' ', '_');
+}
