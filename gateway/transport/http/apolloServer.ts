@@ -200,9 +200,9 @@ function toExecutionResult(
   if (outcome.kind === 'incremental') {
     // Left before any plugin can fail, so that whoever answers finds payloads that want to be ended.
     client?.leaveAnswer(outcome);
-    return { data: asData(new ExecutedData(undefined, client)) };
+    return { data: asData(new ExecutedData(undefined, undefined, client)) };
   }
-  const { data, errors, extensions } = outcome;
+  const { data, errors, extensions, caching } = outcome;
   return {
     ...(errors === undefined
       ? {}
@@ -211,7 +211,7 @@ function toExecutionResult(
             data === undefined ? failure(error) : new ReadyError(error, undefined),
           ),
         }),
-    ...(data === undefined ? {} : { data: asData(new ExecutedData(data, client)) }),
+    ...(data === undefined ? {} : { data: asData(new ExecutedData(data, caching, client)) }),
     ...(extensions === undefined ? {} : { extensions }),
   };
 }

@@ -1,5 +1,6 @@
+import type { ResponseCaching } from '../../cache/rules/responseCaching.ts';
 import type { IncrementalFormat } from '../../operation/request.ts';
-import { type IncrementalOutcome, ResponseText, textOf } from '../../response/outcome.ts';
+import { beforeData, type IncrementalOutcome, ResponseText, textOf } from '../../response/outcome.ts';
 import type { SupergraphLease } from '../../supergraph/supergraphHolder.ts';
 import type { SupergraphView } from '../supergraphView.ts';
 
@@ -17,6 +18,15 @@ export interface ClientRequestOptions {
   readonly signal: AbortSignal;
 }
 
+/** An answer in one piece, with all that stands around its data. */
+export interface CompleteAnswer {
+  readonly kind: 'complete';
+  readonly text: ResponseText;
+  readonly caching: ResponseCaching | undefined;
+}
+
+export type LeftAnswer = CompleteAnswer | IncrementalOutcome;
+
 /** One HTTP request on its way through Apollo Server, and the answer on its way back around it: Apollo
  *  Server knows no streams of ours, and promises of its own that would keep a long text alive. */
 export class ClientRequest {
@@ -24,7 +34,7 @@ export class ClientRequest {
   readonly incremental: IncrementalFormat | undefined;
   readonly requestId: string;
   readonly signal: AbortSignal;
-  #answer: ResponseText | IncrementalOutcome | undefined;
+  #answer: LeftAnswer | undefined;
   #lease: SupergraphLease | undefined;
 
   constructor(options: ClientRequestOptions) {
@@ -47,12 +57,12 @@ export class ClientRequest {
     this.#lease?.release();
   }
 
-  leaveAnswer(answer: ResponseText | IncrementalOutcome): void {
+  leaveAnswer(answer: LeftAnswer): void {
     this.#answer = answer;
   }
 
   /** The answer that was left here, once. */
-  takeAnswer(): ResponseText | IncrementalOutcome | undefined {
+  takeAnswer(): LeftAnswer | undefined {
     const answer = this.#answer;
     this.#answer = undefined;
     return answer;
@@ -62,12 +72,18 @@ export class ClientRequest {
 /** Stands as `data` in the result that Apollo Server sees. */
 export class ExecutedData {
   readonly #data: ResponseText | undefined;
+  readonly #caching: ResponseCaching | undefined;
   readonly #client: ClientRequest | undefined;
 
   /** `data` is `undefined` for an incremental answer, which waits in the client already. With `client` the
-   *  text is left there; without, as for the items of a batch, it is returned. */
-  constructor(data: ResponseText | undefined, client: ClientRequest | undefined) {
+   *  text is left there; without, as for the items of a batch, it is returned, and how long it may be kept is lost. */
+  constructor(
+    data: ResponseText | undefined,
+    caching: ResponseCaching | undefined,
+    client: ClientRequest | undefined,
+  ) {
     this.#data = data;
+    this.#caching = caching;
     this.#client = client;
   }
 
@@ -76,7 +92,12 @@ export class ExecutedData {
     if (this.#data === undefined) return '';
     const answer = this.#data.takeWithin(before, after);
     if (this.#client === undefined) return textOf(answer);
-    this.#client.leaveAnswer(new ResponseText(answer));
+    this.#client.leaveAnswer({
+      kind: 'complete',
+      text: new ResponseText(answer),
+      // A plugin may have added errors.
+      caching: before === beforeData ? this.#caching : undefined,
+    });
     return '';
   }
 }

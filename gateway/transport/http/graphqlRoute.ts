@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ResponseCaching } from '../../cache/rules/responseCaching.ts';
 import { GatewayError } from '../../errors.ts';
 import type { IncrementalFormat } from '../../operation/request.ts';
 import {
@@ -7,7 +8,6 @@ import {
   beforeData,
   type ExecutionOutcome,
   type IncrementalOutcome,
-  ResponseText,
   textOf,
 } from '../../response/outcome.ts';
 import type { BrowserPage } from '../graphiql/graphiqlFiles.ts';
@@ -20,6 +20,7 @@ import {
   HeaderMap,
   type Respond,
 } from './apolloServer.ts';
+import { addCachingHeaders } from './cachingHeaders.ts';
 import { ClientRequest } from './clientRequest.ts';
 import { type CorsOptions, corsHeaders, preflightHeaders } from './cors.ts';
 import type { InFlightRequest, InFlightRequests } from './inFlight.ts';
@@ -217,16 +218,15 @@ class Exchange {
     const left = client.takeAnswer();
     const text = result.body.kind === 'complete' ? result.body.string : '';
 
-    if (left !== undefined && !(left instanceof ResponseText)) {
+    if (left?.kind === 'incremental') {
       if (text === '') return this.#writeIncremental(left, Object.fromEntries(result.headers));
       // A plugin failed after execution: its error is the answer, and the payloads are nobody's.
       await left.payloads[Symbol.asyncIterator]().return?.();
     }
-    this.#writeComplete(
-      result.status ?? 200,
-      result.headers,
-      left instanceof ResponseText && text === '' ? left.take() : text,
-    );
+    const status = result.status ?? 200;
+    if (left?.kind === 'complete' && text === '') {
+      this.#writeComplete(status, result.headers, left.text.take(), left.caching);
+    } else this.#writeComplete(status, result.headers, text, undefined);
   }
 
   /** Answers an operation that Apollo Server has seen before. False where nothing has been executed: then
@@ -251,7 +251,7 @@ class Exchange {
       return true;
     }
     if (outcome.data === undefined) return false;
-    const { errors, extensions } = outcome;
+    const { errors, extensions, caching } = outcome;
     const before = errors === undefined ? beforeData : `{"errors":${JSON.stringify(errors)},"data":`;
     const after = extensions === undefined ? afterData : `,"extensions":${JSON.stringify(extensions)}}`;
     const contentType = `${this.#accepted.single ?? 'application/json'}; charset=utf-8`;
@@ -259,6 +259,7 @@ class Exchange {
       200,
       new Map([['content-type', contentType]]),
       outcome.data.takeWithin(before, after),
+      caching,
     );
     return true;
   }
@@ -275,8 +276,17 @@ class Exchange {
     });
   }
 
-  #writeComplete(status: number, apolloHeaders: ReadonlyMap<string, string>, content: AnswerContent): void {
+  #writeComplete(
+    status: number,
+    apolloHeaders: ReadonlyMap<string, string>,
+    content: AnswerContent,
+    caching: ResponseCaching | undefined,
+  ): void {
     const headers = this.#headers(Object.fromEntries(apolloHeaders));
+    if (caching !== undefined && status === 200) {
+      const { vary } = corsHeaders(this.#request.headers.origin, this.#options.cors);
+      addCachingHeaders(headers, caching, apolloHeaders.has('cache-control'), [vary, headers.vary]);
+    }
     const { single, incremental } = this.#accepted;
     if (single === undefined && incremental !== undefined && status < 300) {
       writeSinglePart(this.#response, { format: incremental, headers }, textOf(content));

@@ -1,0 +1,198 @@
+import { describe, expect, test } from '@jest/globals';
+import type { ResponseCaching } from '../../gateway/cache/rules/responseCaching.ts';
+import { exchange, type RawAnswer, type RawRequest } from '../harness/frames.ts';
+import {
+  answer,
+  ScriptedPayloads,
+  type ScriptedServer,
+  startScripted,
+} from '../unit/transport/scriptedServer.ts';
+
+const json = { 'content-type': 'application/json' };
+const hello = JSON.stringify({ query: '{ greeting }' });
+const data = '{"greeting":"hello"}';
+const fresh: ResponseCaching = { cacheControl: 'public, max-age=15', age: '5', vary: undefined };
+const stale = { tributary: { stale: [{ path: ['greeting'], ageMs: 20, reason: 'error' }] } };
+const kept = { 'cache-control': 'public, max-age=15', age: '5', vary: 'accept' };
+const notKept = { 'cache-control': 'no-store' };
+
+const asPost: RawRequest = { headers: json, body: hello };
+const asGet: RawRequest = {
+  method: 'GET',
+  path: `/graphql?query=${encodeURIComponent('{ greeting }')}`,
+  headers: json,
+};
+
+type Overrides = Parameters<typeof startScripted>[1];
+
+function serving(caching: ResponseCaching | undefined, overrides?: Overrides): Promise<ScriptedServer> {
+  return startScripted(() => answer(data, { caching, extensions: stale }), overrides);
+}
+
+/** The headers that say whether the answer may be kept. */
+function keeping({ headers }: RawAnswer): Record<string, string> {
+  return Object.fromEntries(
+    ['cache-control', 'age', 'vary'].flatMap((name) => {
+      const value = headers.get(name);
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}
+
+/** Sends headers of its own with every answer. */
+function pluginWith(own: Readonly<Record<string, string>>): Overrides {
+  return {
+    plugins: [
+      {
+        requestDidStart: () =>
+          Promise.resolve({
+            willSendResponse: ({ response }) => {
+              for (const [name, value] of Object.entries(own)) response.http.headers.set(name, value);
+              return Promise.resolve();
+            },
+          }),
+      },
+    ],
+  };
+}
+
+describe('an answer that may be kept', () => {
+  test('says so, with its stale values, the first time and when its operation is known', async () => {
+    await using server = await serving(fresh);
+    for (let round = 0; round < 2; round++) {
+      const answered = await exchange(server.url, asPost);
+      expect(keeping(answered)).toEqual(kept);
+      expect(answered.body).toBe(`{"data":${data},"extensions":${JSON.stringify(stale)}}`);
+    }
+  });
+
+  test('says the same over GET, every time', async () => {
+    await using server = await serving(fresh);
+    for (let round = 0; round < 2; round++) {
+      const answered = await exchange(server.url, asGet);
+      expect([answered.status, keeping(answered)]).toEqual([200, kept]);
+      expect(answered.body).toBe(`{"data":${data},"extensions":${JSON.stringify(stale)}}`);
+    }
+  });
+
+  test('says the same to a client that takes multipart only', async () => {
+    await using server = await serving(fresh);
+    const answered = await exchange(server.url, {
+      ...asPost,
+      headers: { ...json, accept: 'multipart/mixed' },
+    });
+    expect(keeping(answered)).toEqual(kept);
+    expect(answered.body).toContain(`{"data":${data},"extensions":${JSON.stringify(stale)},"hasNext":false}`);
+  });
+
+  test('has no age where none is known', async () => {
+    await using server = await serving({ ...fresh, age: undefined });
+    expect(keeping(await exchange(server.url, asPost))).toEqual({
+      'cache-control': 'public, max-age=15',
+      vary: 'accept',
+    });
+  });
+
+  test.each([
+    ['all', ['*'], 'accept, authorization, x-user'],
+    ['some', ['https://shop.example'], 'origin, accept, authorization, x-user'],
+  ])('varies by all that it depends on where pages of %s origins may read it', async (_, origins, vary) => {
+    await using server = await serving(
+      { ...fresh, vary: 'authorization, x-user' },
+      { security: { cors: { origins } } },
+    );
+    for (const request of [asPost, asPost, asGet]) {
+      const answered = await exchange(server.url, {
+        ...request,
+        headers: { ...json, origin: 'https://shop.example' },
+      });
+      expect(keeping(answered)).toEqual({ ...kept, vary });
+    }
+  });
+});
+
+describe('an answer that may not be kept', () => {
+  test('has the headers that it always had, by every way out', async () => {
+    await using server = await serving(undefined, {
+      security: { cors: { origins: ['https://shop.example'] } },
+    });
+    for (const request of [asPost, asPost, asGet]) {
+      expect(keeping(await exchange(server.url, request))).toEqual({ ...notKept, vary: 'origin' });
+    }
+  });
+
+  test('is one to several operations at once, with the stale values of each', async () => {
+    await using server = await serving(fresh, { limits: { batchedOperations: 2 } });
+    const answered = await exchange(server.url, { headers: json, body: `[${hello},${hello}]` });
+    expect(keeping(answered)).toEqual(notKept);
+    const one = { data: JSON.parse(data) as unknown, extensions: stale };
+    expect(JSON.parse(answered.body)).toEqual([one, one]);
+  });
+
+  test('is one in several payloads', async () => {
+    const payloads = new ScriptedPayloads();
+    payloads.push([{ data: {}, hasNext: true }, { hasNext: false }]);
+    await using server = await startScripted(() => payloads.outcome);
+    const answered = await exchange(server.url, {
+      ...asPost,
+      headers: { ...json, accept: 'multipart/mixed' },
+    });
+    expect(keeping(answered)).toEqual(notKept);
+  });
+
+  test('is one to which a plugin added an error', async () => {
+    await using server = await serving(fresh, {
+      plugins: [
+        {
+          requestDidStart: () =>
+            Promise.resolve({
+              willSendResponse: ({ response: { body } }) => {
+                if (body.kind === 'single') body.singleResult.errors = [{ message: 'no' }];
+                return Promise.resolve();
+              },
+            }),
+        },
+      ],
+    });
+    const answered = await exchange(server.url, asPost);
+    expect(JSON.parse(answered.body)).toMatchObject({ errors: [{ message: 'no' }], extensions: stale });
+    expect(keeping(answered)).toEqual(notKept);
+  });
+
+  test('is one to which a plugin gave another status', async () => {
+    await using server = await serving(fresh, {
+      plugins: [
+        {
+          requestDidStart: () =>
+            Promise.resolve({
+              willSendResponse: ({ response }) => {
+                response.http.status = 402;
+                return Promise.resolve();
+              },
+            }),
+        },
+      ],
+    });
+    const answered = await exchange(server.url, asPost);
+    expect([answered.status, keeping(answered)]).toEqual([402, notKept]);
+  });
+});
+
+describe('what a plugin says', () => {
+  test('of keeping the answer stands, and whom it is for is added', async () => {
+    const own = { 'cache-control': 'private, max-age=1' };
+    await using server = await serving({ ...fresh, vary: 'x-user' }, pluginWith(own));
+    expect(keeping(await exchange(server.url, asPost))).toEqual({ ...own, vary: 'accept, x-user' });
+  });
+
+  test.each([
+    ['X-Shop, Accept', 'origin, x-shop, accept, x-user'],
+    ['*', '*'],
+  ])('of whom it is for is joined with the rest: %s', async (vary, joined) => {
+    await using server = await serving(
+      { ...fresh, vary: 'x-user' },
+      { ...pluginWith({ vary }), security: { cors: { origins: ['https://shop.example'] } } },
+    );
+    expect(keeping(await exchange(server.url, asPost))).toEqual({ ...kept, vary: joined });
+  });
+});
