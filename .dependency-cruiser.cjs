@@ -107,7 +107,6 @@ module.exports = {
     oneDoor('ioredis', 'ioredis', '^gateway/redis/'),
     oneDoor('pino', 'pino', '^gateway/telemetry/'),
     oneDoor('prom-client', 'prom-client', '^gateway/telemetry/'),
-    oneDoor('prom-client', 'prom-client', '^gateway/telemetry/'),
     oneDoor('commander', 'commander', '^gateway/cli(/|\\.ts$)'),
   ],
   options: {
