@@ -77,6 +77,7 @@ module.exports = {
     // What may be cached is read from the supergraph's document, and `planning` knows how to read that.
     mayImportOnly('redis', []),
     mayImportOnly('cache', ['planning', 'redis']),
+    mayImportOnly('cached-fetches', ['execution', 'cache', 'subgraph-client']),
     mayImportOnly('entities', ['cache', 'subgraph-client', 'planning', 'operation', 'supergraph']),
     // How long an answer may be kept is said by rules of `cache`.
     mayImportOnly('response', ['cache', 'execution', 'operation', 'planning', 'supergraph']),

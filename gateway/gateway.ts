@@ -1,3 +1,5 @@
+import { silentObserver } from './cache/silentObserver.ts';
+import { Caching } from './caching.ts';
 import { parseConfig } from './config/parseConfig.ts';
 import type { GatewayConfig, GatewayOptions } from './config/schema.ts';
 import { SubgraphFetches } from './execution/subgraphFetches.ts';
@@ -15,7 +17,6 @@ import { createFileSource } from './supergraph/sources/fileSource.ts';
 import { createIntrospectionSource } from './supergraph/sources/introspectionSource.ts';
 import type { SupergraphSource } from './supergraph/sources/supergraphSource.ts';
 import { createSupergraphHolder } from './supergraph/supergraphHolder.ts';
-import { mayHaveRules, readSupergraphRules } from './supergraphRules.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
 import { graphiqlDirectory } from './transport/graphiql/graphiqlFiles.ts';
 import type { ApolloServerPlugin } from './transport/http/apolloServer.ts';
@@ -57,17 +58,6 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
     maxVariableValues: config.limits.variableValues,
   });
 
-  const checkCacheRules = (sdl: string): void => {
-    const { enabled, rules: configured } = config.cache;
-    if (!enabled || !mayHaveRules(sdl, configured)) return;
-    readSupergraphRules({
-      sdl,
-      configured,
-      isFirst: supergraphs.current() === undefined,
-      onUnknown: (unknown) =>
-        logger.warn({ unknown }, 'The configuration has cache rules for what the supergraph does not have'),
-    });
-  };
   const supergraphs = createSupergraphHolder({
     load: async (sdl, signal) => {
       const supergraph = await loadSupergraph({
@@ -77,7 +67,8 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
         planning: planningLimits(config.planning),
       });
       try {
-        checkCacheRules(sdl);
+        const rules = caching.readRules(sdl, supergraphs.current() === undefined);
+        if (rules !== undefined) caching.use(supergraph, rules);
       } catch (error) {
         await supergraph.planner.close();
         throw error;
@@ -111,9 +102,11 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
     shareInFlight: config.batching.acrossRequests,
     onReceiverFault: (err) => logger.error({ err }, 'An answer could not be taken'),
   });
+  const fetches = new SubgraphFetches(client, config.batching);
+  const caching = new Caching({ config, log: logger, observer: silentObserver, fetches });
   const pipeline = new Pipeline({
     preparer,
-    fetches: new SubgraphFetches(client, config.batching),
+    fetchesOf: (supergraph) => caching.fetchesOf(supergraph),
     errorPolicy: config.security,
     answerSize: config.limits.answerSize,
     onInternalError: (err, requestId) => logger.error({ err, requestId }, 'A fetch failed unexpectedly'),
@@ -154,6 +147,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
       await server.close();
       await supergraphs.close();
       await client.close();
+      await caching.close();
     },
   };
 }

@@ -54,7 +54,8 @@ export interface Staleness {
 }
 
 export interface FetchError {
-  readonly entry: SubgraphErrorEntry;
+  /** The subgraph's own error, or one of the gateway about a part of the fetch. */
+  readonly entry: SubgraphErrorEntry | GatewayError;
   /** Index of the representation; `undefined` for an error of the fetch as a whole. */
   readonly entity: number | undefined;
   /** Within the entity, or from the root of a root fetch. */

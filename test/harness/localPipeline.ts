@@ -68,14 +68,14 @@ export function localPipeline({
   };
   const calls: { subgraph: string; query: string }[] = [];
   const client = localClient(subgraphs, calls);
-  const fetches = new SubgraphFetches(client, { acrossRequests: false, maxBatchSize: 100 });
+  const used = fetches(new SubgraphFetches(client, { acrossRequests: false, maxBatchSize: 100 }));
   const pipeline = new Pipeline({
     preparer: new Preparer({
       cacheSize: 100,
       maxSelections: 10_000,
       maxVariableValues: 10_000,
     }),
-    fetches: fetches(new SubgraphFetches(client, { acrossRequests: false, maxBatchSize: 100 })),
+    fetchesOf: () => used,
     errorPolicy: { exposeSubgraphErrors: true, exposeSubgraphs: true },
     answerSize: Number.POSITIVE_INFINITY,
     onInternalError: (cause) => {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { cacheRuleTargetPattern } from '../cacheRuleTarget.ts';
 import { isTag } from '../cacheTag.ts';
-import { choice, duration, flag, integer, nonBlankText, text } from '../scalars.ts';
+import { choice, duration, flag, integer, nonBlankText, size, text } from '../scalars.ts';
 import { headerName } from './headerName.ts';
 
 const rule = z.strictObject({
@@ -68,6 +68,12 @@ export const cacheRuleOptions = {
       'Longest that a null is kept where an entity or a root field was expected; it is never served stale. `0s`: not at all.',
     )
     .prefault('5s'),
+  maxEntrySize: size()
+    .describe('Largest value that is kept, as JSON text. A larger one is asked for each time.')
+    .prefault('512KB'),
+  refreshPause: duration()
+    .describe('Time for which a stale value is not asked for anew after an attempt has failed.')
+    .prefault('1s'),
   identity: identity.optional(),
   ignoreHeaders: z
     .array(headerName)

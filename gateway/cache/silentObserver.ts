@@ -1,0 +1,13 @@
+import type { CacheObserver } from './cacheObserver.ts';
+
+function ignore(): void {}
+
+/** Nobody counts. */
+export const silentObserver: CacheObserver = {
+  onLookup: ignore,
+  onStored: ignore,
+  onNotStored: ignore,
+  onRefresh: ignore,
+  onStaleIfError: ignore,
+  onInvalidated: ignore,
+};
