@@ -11,6 +11,7 @@ import {
 } from 'graphql';
 import {
   argumentOf,
+  type CompositeDefinition,
   compositesOf,
   namedTypeOf,
   parseFieldSet,
@@ -40,6 +41,16 @@ export interface GraphType {
   readonly isValueType: boolean;
   readonly fields: ReadonlyMap<string, GraphField>;
   readonly keyFields: KeyFields;
+  /** What tells which of its objects one is: the keys of all subgraphs, resolvable or not, and those of its
+   *  interfaces. Each once, whatever the order of its fields. */
+  readonly keys: readonly EntityKey[];
+}
+
+export interface EntityKey {
+  /** `{ code vendor { id } }`, fields in the order of their names. */
+  readonly text: string;
+  /** In the same order. */
+  readonly fields: KeyFields;
 }
 
 export interface GraphField {
@@ -49,6 +60,7 @@ export interface GraphField {
   readonly type: TypeNode;
   /** Arguments with their types and defaults, as text. */
   readonly arguments: string;
+  readonly argumentNames: readonly string[];
   readonly argumentTypes: readonly string[];
 }
 
@@ -82,10 +94,11 @@ export function readCacheGraph(document: DocumentNode): CacheGraph {
 
   const roots = rootTypesOf(document);
   const rootNames = [...roots.values()];
+  const keySets = new Map([...composites].map(([name, composite]) => [name, keySetsOf(composite)]));
   const types = new Map<string, GraphType>();
-  for (const { kind, name, interfaces = [], fields = [], directives = [] } of composites.values()) {
-    const joins = directives.filter((directive) => directive.name.value === 'join__type');
-    const keys = joins.flatMap((join) => parseFieldSet(argumentOf(join, 'key')) ?? []);
+  for (const { kind, name, interfaces = [], fields = [] } of composites.values()) {
+    const keys = keySets.get(name.value) ?? [];
+    const keysAbove = interfaces.flatMap((one) => keySets.get(one.name.value) ?? []);
     const isAbstract = kind === Kind.INTERFACE_TYPE_DEFINITION;
     types.set(name.value, {
       name: name.value,
@@ -98,6 +111,7 @@ export function readCacheGraph(document: DocumentNode): CacheGraph {
       isValueType: keys.length === 0 && !rootNames.includes(name.value),
       fields: new Map(fields.map((field) => [field.name.value, readField(field, subgraphNames)])),
       keyFields: keyFieldsOf(keys),
+      keys: entityKeysOf([...keys, ...keysAbove]),
     });
   }
   for (const [name, objectTypes] of unions) {
@@ -109,6 +123,7 @@ export function readCacheGraph(document: DocumentNode): CacheGraph {
       isValueType: true,
       fields: new Map(),
       keyFields: noKeyFields,
+      keys: [],
     });
   }
   return {
@@ -132,6 +147,7 @@ function readField(field: FieldDefinitionNode, subgraphNames: ReadonlyMap<string
     typeIn,
     type: field.type,
     arguments: (field.arguments ?? []).map(printInput).join(', '),
+    argumentNames: (field.arguments ?? []).map((argument) => argument.name.value),
     argumentTypes: (field.arguments ?? []).map(namedTypeOf),
   };
 }
@@ -145,6 +161,36 @@ type InputValue = NonNullable<FieldDefinitionNode['arguments']>[number];
 
 function printInput({ name, type, defaultValue }: InputValue): string {
   return `${name.value}: ${print(type)}${defaultValue === undefined ? '' : ` = ${print(defaultValue)}`}`;
+}
+
+function keySetsOf({ directives = [] }: CompositeDefinition): SelectionSetNode[] {
+  const joins = directives.filter((directive) => directive.name.value === 'join__type');
+  return joins.flatMap((join) => parseFieldSet(argumentOf(join, 'key')) ?? []);
+}
+
+function entityKeysOf(sets: readonly SelectionSetNode[]): EntityKey[] {
+  const keys = new Map<string, EntityKey>();
+  for (const set of sets) {
+    const fields = inOrder(keyFieldsOf([set]));
+    const text = printKey(fields);
+    keys.set(text, { text, fields });
+  }
+  return [...keys.values()];
+}
+
+/** Fields in the order of their names at every depth. `__typename` tells no two objects of a type apart. */
+function inOrder(fields: KeyFields): KeyFields {
+  return new Map(
+    [...fields]
+      .filter(([name]) => name !== '__typename')
+      .sort(([one], [other]) => (one < other ? -1 : 1))
+      .map(([name, below]) => [name, inOrder(below)]),
+  );
+}
+
+function printKey(fields: KeyFields): string {
+  const parts = [...fields].map(([name, below]) => (below.size === 0 ? name : `${name} ${printKey(below)}`));
+  return `{ ${parts.join(' ')} }`;
 }
 
 function keyFieldsOf(sets: readonly SelectionSetNode[]): KeyFields {
