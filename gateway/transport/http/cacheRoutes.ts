@@ -1,0 +1,111 @@
+import type { IncomingMessage } from 'node:http';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { CacheEntryView } from '../../cache/describeEntry.ts';
+import { readEntityQuery } from './entityQuery.ts';
+import { isJsonContentType, readJsonBody } from './readBody.ts';
+import { Refusal } from './refusal.ts';
+
+/** What operators may do with the cache. */
+export interface CacheAdmin {
+  /** Deletes what a request's body names. */
+  invalidate(body: unknown): Promise<
+    | {
+        readonly kind: 'done';
+        readonly deleted: number;
+        /** Not everything could be reached yet. What is left is not served any more, and deleted when it can be. */
+        readonly isPending: boolean;
+      }
+    | CacheMistakes
+    | CacheUnavailable
+  >;
+  /** What is stored for an entity: an object of `__typename` and the fields of a key. At most `limit` entries. */
+  entriesOf(
+    entity: unknown,
+    limit: number,
+  ): Promise<
+    | { readonly kind: 'entries'; readonly entries: readonly CacheEntryView[]; readonly isComplete: boolean }
+    | CacheMistakes
+    | CacheUnavailable
+  >;
+}
+
+/** All that is wrong with what was asked for; nothing was done. */
+export interface CacheMistakes {
+  readonly kind: 'mistakes';
+  readonly reasons: readonly string[];
+}
+
+export interface CacheUnavailable {
+  readonly kind: 'unavailable';
+  readonly reason: string;
+}
+
+export interface CacheRoutesOptions {
+  /** `undefined` where the cache is off. */
+  readonly cache: CacheAdmin | undefined;
+  /** Bytes that a request's body may have. */
+  readonly bodySize: number;
+}
+
+/** `POST /cache/invalidate` and `GET /cache/entry` of the admin listener. */
+export function addCacheRoutes(server: FastifyInstance, { cache, bodySize }: CacheRoutesOptions): void {
+  // In a scope of their own: they read their bodies themselves.
+  server.register(async (routes) => {
+    routes.removeAllContentTypeParsers();
+    routes.addContentTypeParser('*', (_request, _payload, done) => done(null, undefined));
+    routes.addHook('onRequest', async (_, reply) => {
+      reply.header('cache-control', 'no-store');
+    });
+    routes.setErrorHandler(async (error, _, reply) => {
+      if (isUnreadableContentType(error)) return sendProblem(reply, 415, howToInvalidate);
+      if (!(error instanceof Refusal)) throw error;
+      return sendProblem(reply.headers(error.headers), error.status, error.message);
+    });
+
+    routes.post('/cache/invalidate', async (request, reply) => {
+      if (cache === undefined) return sendProblem(reply, 404, cacheIsOff);
+      const result = await cache.invalidate(await readInvalidation(request.raw, bodySize));
+      if (result.kind !== 'done') return sendRefused(reply, result);
+      return { deleted: result.deleted, pending: result.isPending };
+    });
+
+    routes.get('/cache/entry', async (request, reply) => {
+      if (cache === undefined) return sendProblem(reply, 404, cacheIsOff);
+      const query = readEntityQuery(request.query as Readonly<Record<string, unknown>>);
+      if (query.kind === 'mistakes') return sendRefused(reply, query);
+      const { entity, limit } = query;
+      const result = await cache.entriesOf(entity, limit);
+      if (result.kind !== 'entries') return sendRefused(reply, result);
+      if (result.entries.length === 0) {
+        return sendProblem(reply, 404, `Nothing is stored for ${JSON.stringify(entity)}.`);
+      }
+      return { entity, entries: result.entries, complete: result.isComplete };
+    });
+  });
+}
+
+const cacheIsOff = 'The cache is off. cache.enabled: true in the configuration turns it on.';
+const howToInvalidate =
+  'Send a JSON object with any of types, entities, tags and subgraphs, such as {"types":["Product"]}, and the header content-type: application/json.';
+
+async function readInvalidation(request: IncomingMessage, bodySize: number): Promise<unknown> {
+  const contentType = request.headers['content-type'];
+  // Also for safety: a page of another site can make a browser send a form or a text, but no JSON.
+  if (!isJsonContentType(contentType)) throw new Refusal(415, howToInvalidate);
+  return readJsonBody(request, bodySize);
+}
+
+/** Fastify refuses these before a parser sees them. */
+function isUnreadableContentType(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE';
+}
+
+function sendRefused(reply: FastifyReply, refused: CacheMistakes | CacheUnavailable): FastifyReply {
+  if (refused.kind === 'unavailable') return sendProblem(reply, 503, refused.reason);
+  const { reasons } = refused;
+  return reply.code(400).send({ error: reasons.join('; '), reasons });
+}
+
+function sendProblem(reply: FastifyReply, status: number, error: string): FastifyReply {
+  return reply.code(status).send({ error });
+}

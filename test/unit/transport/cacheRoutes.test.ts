@@ -1,0 +1,224 @@
+import { describe, expect, test } from '@jest/globals';
+import type { CacheEntryView } from '../../../gateway/cache/describeEntry.ts';
+import { addCacheRoutes, type CacheAdmin } from '../../../gateway/transport/http/cacheRoutes.ts';
+import { startScripted } from './scriptedServer.ts';
+
+const nothingStored: CacheAdmin = {
+  invalidate: async () => ({ kind: 'done', deleted: 0, isPending: false }),
+  entriesOf: async () => ({ kind: 'entries', entries: [], isComplete: true }),
+};
+
+async function start(cache: Partial<CacheAdmin> | undefined) {
+  const server = await startScripted(undefined, {
+    addAdminRoutes: (routes) =>
+      addCacheRoutes(routes, {
+        cache: cache === undefined ? undefined : { ...nothingStored, ...cache },
+        bodySize: 200,
+      }),
+  });
+  const ask = async (path: string, init: RequestInit = {}) => {
+    const response = await fetch(`${server.adminUrl}${path}`, init);
+    return { status: response.status, headers: response.headers, body: await response.json() };
+  };
+  return {
+    ask,
+    invalidate: (body: BodyInit, contentType = 'application/json') =>
+      ask('/cache/invalidate', { method: 'POST', headers: { 'content-type': contentType }, body }),
+    entry: (parameters: Record<string, string>) => ask(`/cache/entry?${new URLSearchParams(parameters)}`),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
+describe('POST /cache/invalidate', () => {
+  test('hands the body over and tells how much is deleted', async () => {
+    const bodies: unknown[] = [];
+    await using server = await start({
+      invalidate: async (body) => {
+        bodies.push(body);
+        return { kind: 'done', deleted: 3, isPending: true };
+      },
+    });
+    const { status, headers, body } = await server.invalidate('{"tags":["é"]}');
+    expect([status, body]).toEqual([200, { deleted: 3, pending: true }]);
+    expect(headers.get('cache-control')).toBe('no-store');
+    expect(bodies).toEqual([{ tags: ['é'] }]);
+  });
+
+  test('tells all mistakes in the body', async () => {
+    await using server = await start({
+      invalidate: async () => ({
+        kind: 'mistakes',
+        reasons: ['tags: expected a list', '"typ" is not known'],
+      }),
+    });
+    const { status, body } = await server.invalidate('{"tags":1,"typ":2}');
+    expect([status, body]).toEqual([
+      400,
+      {
+        error: 'tags: expected a list; "typ" is not known',
+        reasons: ['tags: expected a list', '"typ" is not known'],
+      },
+    ]);
+  });
+
+  test('says why it cannot be done now', async () => {
+    await using server = await start({
+      invalidate: async () => ({ kind: 'unavailable', reason: 'No supergraph is loaded yet.' }),
+    });
+    const { status, body } = await server.invalidate('{}');
+    expect([status, body]).toEqual([503, { error: 'No supergraph is loaded yet.' }]);
+  });
+
+  test.each([
+    [
+      'text that is no JSON',
+      '{"tags": [}',
+      'application/json',
+      400,
+      /not valid JSON: unexpected "}" at position 10/,
+    ],
+    ['nothing', '', 'application/json', 400, /unexpected end of the text/],
+    ['a body that is too large', `"${'x'.repeat(199)}"`, 'application/json', 413, /larger than 200 bytes/],
+    ['bytes that are no UTF-8', Buffer.from([0x22, 0xff, 0x22]), 'application/json', 400, /not valid UTF-8/],
+    ['a text', '{"tags":["a"]}', 'text/plain', 415, /Send a JSON object .*application\/json/],
+    ['a form', 'tags=a', 'application/x-www-form-urlencoded', 415, /Send a JSON object/],
+    ['what has no readable content-type', '{"tags":["a"]}', 'json', 415, /Send a JSON object/],
+  ])('refuses %s, and deletes nothing', async (_, body, contentType, status, error) => {
+    const bodies: unknown[] = [];
+    await using server = await start({
+      invalidate: async (given) => {
+        bodies.push(given);
+        return { kind: 'done', deleted: 1, isPending: false };
+      },
+    });
+    const answer = await server.invalidate(body, contentType);
+    expect([answer.status, answer.body]).toEqual([status, { error: expect.stringMatching(error) }]);
+    expect(bodies).toEqual([]);
+  });
+
+  test('needs a body', async () => {
+    await using server = await start({});
+    const { status, body } = await server.ask('/cache/invalidate', { method: 'POST' });
+    expect([status, body]).toEqual([415, { error: expect.stringContaining('Send a JSON object') }]);
+  });
+
+  test('says which compressions it knows', async () => {
+    await using server = await start({});
+    const { status, body } = await server.ask('/cache/invalidate', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json; charset=utf-8', 'content-encoding': 'compress' },
+      body: '{}',
+    });
+    expect([status, body]).toEqual([415, { error: expect.stringContaining('gzip, br or deflate') }]);
+  });
+});
+
+describe('GET /cache/entry', () => {
+  const stored: CacheEntryView = {
+    key: '1:abc',
+    from: 'memory',
+    subgraphs: ['products'],
+    types: ['Product'],
+    tags: ['sale'],
+    storedAt: '2026-01-01T00:00:00.000Z',
+    ageMs: 1,
+    freshForMs: 2,
+    staleWhileRevalidateForMs: 3,
+    staleIfErrorForMs: 4,
+    bytes: 5,
+    value: { name: 'Table' },
+  };
+
+  async function startWithEntries() {
+    const asked: unknown[] = [];
+    const server = await start({
+      entriesOf: async (entity, limit) => {
+        asked.push([entity, limit]);
+        return { kind: 'entries', entries: [stored], isComplete: false };
+      },
+    });
+    return { ...server, asked, [Symbol.asyncDispose]: server[Symbol.asyncDispose] };
+  }
+
+  test.each([
+    [{ type: 'Product', id: '1' }, { __typename: 'Product', id: '1' }, 100],
+    [
+      { type: 'Product', sku: 'a b&c', brand: 'é', limit: '7' },
+      { __typename: 'Product', sku: 'a b&c', brand: 'é' },
+      7,
+    ],
+    [{ entity: '{"__typename":"Product","id":1}', limit: '1000' }, { __typename: 'Product', id: 1 }, 1_000],
+    [{ entity: '{"__typename":"A","b":{"c":"1"}}' }, { __typename: 'A', b: { c: '1' } }, 100],
+  ])('finds the entity in %j', async (parameters, entity, limit) => {
+    await using server = await startWithEntries();
+    const { status, headers, body } = await server.entry(parameters as Record<string, string>);
+    expect([status, body]).toEqual([200, { entity, entries: [stored], complete: false }]);
+    expect(headers.get('cache-control')).toBe('no-store');
+    expect(server.asked).toEqual([[entity, limit]]);
+  });
+
+  test.each<[string, unknown[]]>([
+    ['', [expect.stringContaining('name the entity: ?type=Product&id=1')]],
+    ['?type=Product', [expect.stringContaining('the key of Product is missing;')]],
+    ['?id=1', [expect.stringContaining('name the entity')]],
+    ['?type=Product&__typename=User&id=1', ['__typename is not needed; type says it']],
+    ['?type=Product&id=1&id=2', ['id is given more than once']],
+    ['?entity={', [expect.stringContaining('entity is not valid JSON;')]],
+    [
+      '?entity={}&type=Product&id=1',
+      ['entity is the whole representation; leave out type, id, or put them into it'],
+    ],
+    ['?type=Product&id=1&limit=0', ['limit is "0"; expected 1 to 1000']],
+    ['?type=Product&id=1&limit=1001', ['limit is "1001"; expected 1 to 1000']],
+    ['?limit=ten', ['limit is "ten"; expected 1 to 1000', expect.stringContaining('name the entity')]],
+  ])('tells what is wrong with %j', async (search, reasons) => {
+    await using server = await startWithEntries();
+    const { status, body } = await server.ask(`/cache/entry${search}`);
+    expect([status, body]).toEqual([400, { error: expect.any(String), reasons }]);
+    expect(server.asked).toEqual([]);
+  });
+
+  test('tells what the cache says against an entity', async () => {
+    await using server = await start({
+      entriesOf: async () => ({ kind: 'mistakes', reasons: ['Prodct is no type of the supergraph.'] }),
+    });
+    const { status, body } = await server.entry({ type: 'Prodct', id: '1' });
+    expect([status, body]).toEqual([
+      400,
+      { error: 'Prodct is no type of the supergraph.', reasons: ['Prodct is no type of the supergraph.'] },
+    ]);
+  });
+
+  test('says that nothing is stored', async () => {
+    await using server = await start({});
+    const { status, body } = await server.entry({ type: 'Product', id: '1' });
+    expect([status, body]).toEqual([
+      404,
+      { error: 'Nothing is stored for {"__typename":"Product","id":"1"}.' },
+    ]);
+  });
+
+  test('says why it cannot be done now', async () => {
+    await using server = await start({
+      entriesOf: async () => ({ kind: 'unavailable', reason: 'No supergraph is loaded yet.' }),
+    });
+    const { status, body } = await server.entry({ type: 'Product', id: '1' });
+    expect([status, body]).toEqual([503, { error: 'No supergraph is loaded yet.' }]);
+  });
+});
+
+test('a cache that is off says how it is turned on', async () => {
+  await using server = await start(undefined);
+  const answers = [await server.invalidate('{}'), await server.entry({ type: 'Product', id: '1' })];
+  const off = { error: 'The cache is off. cache.enabled: true in the configuration turns it on.' };
+  expect(answers.map(({ status, body }) => [status, body])).toEqual([
+    [404, off],
+    [404, off],
+  ]);
+});
+
+test('other routes of the admin listener keep their own ways', async () => {
+  await using server = await start({});
+  const { status, headers } = await server.ask('/plan');
+  expect([status, headers.get('cache-control')]).toEqual([400, null]);
+});
