@@ -1,0 +1,30 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from '@jest/globals';
+import { CacheMetrics } from '../../../gateway/telemetry/cacheMetrics.ts';
+import { createMetrics } from '../../../gateway/telemetry/metrics.ts';
+
+const page = await readFile(join(import.meta.dirname, '../../../docs/observability.md'), 'utf8');
+
+test('every metric is in the table, with its type, and no other', async () => {
+  const { registry } = createMetrics();
+  new CacheMetrics({
+    registry,
+    problems: () => new Map(),
+    memory: () => ({ bytes: 0, entries: 0 }),
+  });
+  const registered = (await registry.getMetricsAsJSON()).map(({ name, type }) => `${name} ${type}`);
+  const rows = page.matchAll(/^\| (`tributary_.+?) \| (\w+) \|/gm);
+  const listed = Array.from(rows, ([, names = '', type]) =>
+    Array.from(names.matchAll(/`(\w+)`/g), ([, name]) => `${name} ${type}`),
+  ).flat();
+  expect(listed.sort()).toEqual(registered.sort());
+});
+
+test('queries ask for metrics that are there', () => {
+  const queries = Array.from(page.matchAll(/^```promql\n([\s\S]*?)^```$/gm), ([, query = '']) => query);
+  const asked = queries.flatMap((query) => query.match(/tributary_\w+/g) ?? []);
+  const listed = new Set(page.matchAll(/`(tributary_\w+)`/g).map(([, name]) => name));
+  expect(asked.length).toBeGreaterThan(0);
+  expect(asked.filter((name) => !listed.has(name.replace(/_(bucket|sum|count)$/, '')))).toEqual([]);
+});
