@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { type RedisArgument, RedisClient, type RedisScript } from '../../redis/redisClient.ts';
-import { RedisFailure } from '../../redis/redisFailure.ts';
+import { RedisClient } from '../../redis/redisClient.ts';
+import type { RedisFailure } from '../../redis/redisFailure.ts';
 import type { RedisConfig } from '../../redis/redisOptions.ts';
 import { RedisSubscriber } from '../../redis/redisSubscriber.ts';
 import { systemTimers, type Timers } from '../../time/timers.ts';
@@ -15,7 +15,7 @@ import {
   usableUntil,
 } from './cacheStore.ts';
 import { decodeEntry, encodeEntry, type StoredEntry } from './entryCodec.ts';
-import { ReadBreaker } from './readBreaker.ts';
+import { RedisBuckets } from './redisBuckets.ts';
 import { type Invalidation, RedisInvalidations } from './redisInvalidations.ts';
 import { RedisKeys } from './redisKeys.ts';
 import { writeEntries } from './redisScripts.ts';
@@ -46,15 +46,13 @@ const mostBytesInFlight = 32 * 1024 ** 2;
  *  `redis.timeouts.read` is a miss. */
 export class RedisStore implements CacheStore {
   readonly #options: RedisStoreOptions;
-  readonly #timers: Timers;
   readonly #keys: RedisKeys;
   readonly #client: RedisClient;
+  readonly #buckets: RedisBuckets;
   readonly #subscriber: RedisSubscriber;
   readonly #invalidations: RedisInvalidations;
-  readonly #breakers: readonly ReadBreaker[];
   readonly #id = randomUUID();
   readonly #idle: (() => void)[] = [];
-  #commandsInFlight = 0;
   #bytesInFlight = 0;
   #writes = 0;
   #isPreparing = false;
@@ -62,22 +60,22 @@ export class RedisStore implements CacheStore {
   #isClosed = false;
 
   constructor(options: RedisStoreOptions) {
-    const { config, problems } = options;
+    const { config, problems, timers = systemTimers } = options;
     this.#options = options;
-    this.#timers = options.timers ?? systemTimers;
     this.#keys = new RedisKeys(
       config.keyPrefix,
       config.cluster.nodes.length === 0 ? 1 : config.cluster.buckets,
     );
     const onFailure = ({ kind, cause }: RedisFailure): void => problems.report(kind, { err: cause });
     this.#client = new RedisClient({ config, onReady: () => this.#onConnected(), onFailure });
+    this.#buckets = new RedisBuckets({ config, client: this.#client, keys: this.#keys, timers, problems });
     this.#invalidations = new RedisInvalidations({
       keys: this.#keys,
       sender: this.#id,
-      timers: this.#timers,
+      timers,
       problems,
-      ask: (command, args) => this.#ask(command, args),
-      run: (script, keys, args) => this.#run(script, keys, args),
+      ask: (command, args) => this.#buckets.ask(command, args),
+      run: (script, keys, args) => this.#buckets.run(script, keys, args),
     });
     this.#subscriber = new RedisSubscriber({
       config,
@@ -88,17 +86,8 @@ export class RedisStore implements CacheStore {
         void this.#hear();
       },
       onFailure,
-      timers: this.#timers,
+      timers,
     });
-    this.#breakers = Array.from(
-      { length: this.#keys.buckets },
-      (_, bucket) =>
-        new ReadBreaker({
-          timers: this.#timers,
-          probeInterval: config.timeouts.socket,
-          probe: () => this.#probe(bucket),
-        }),
-    );
   }
 
   beginRead(): ReadStart {
@@ -107,18 +96,26 @@ export class RedisStore implements CacheStore {
 
   getMany(keys: readonly string[]): CacheAnswers | Promise<CacheAnswers> {
     const answers = new Array<CacheEntry | undefined>(keys.length).fill(undefined);
-    if (keys.length === 0) return answers;
-    if (!this.#client.isReady) {
-      this.#options.problems.report('unreachable');
-      return answers;
-    }
-    const places = this.#placesByBucket(keys);
+    const places = this.#buckets.placesOf(keys);
     if (places.size === 0) return answers;
-    return this.#read(keys, places, answers);
+    return this.#buckets
+      .askEach(
+        places,
+        (bucket, ofBucket) => {
+          const names = ofBucket.map((place) => this.#keys.entry(bucket, keys[place] ?? ''));
+          return this.#buckets.ask('mget', names);
+        },
+        (bucket, ofBucket, reply) => {
+          for (const [index, place] of ofBucket.entries()) {
+            answers[place] = this.#usable(bucket, keys[place] ?? '', reply[index]);
+          }
+        },
+      )
+      .then(() => answers);
   }
 
   setMany(entries: readonly CacheWrite[], since: ReadStart): void {
-    if (!this.#client.isReady) return;
+    if (!this.#buckets.isReady) return;
     const now = this.#options.now();
     const byBucket = new Map<number, BucketWrite>();
     for (const { key, ...entry } of entries) {
@@ -164,7 +161,7 @@ export class RedisStore implements CacheStore {
     const found: string[] = [];
     for (let bucket = 0; bucket < this.#keys.buckets && found.length < limit; bucket++) {
       const args = [this.#keys.tag(bucket, tag), 0, limit - found.length - 1];
-      const entries = await this.#inTime(this.#ask('zrange', args));
+      const entries = await this.#buckets.inTime(this.#buckets.ask('zrange', args));
       if (!Array.isArray(entries)) continue;
       found.push(...entries.map((entry) => this.#keys.keyOf(bucket, String(entry))));
     }
@@ -180,68 +177,20 @@ export class RedisStore implements CacheStore {
 
   close(): Promise<void> {
     this.#isClosed = true;
-    for (const breaker of this.#breakers) breaker.close();
+    this.#buckets.close();
     this.#invalidations.close();
     this.#subscriber.close();
     this.#client.close();
     return Promise.resolve();
   }
 
-  /** Of each bucket that may be asked, the places of its keys. */
-  #placesByBucket(keys: readonly string[]): Map<number, number[]> {
-    const places = new Map<number, number[]>();
-    for (const [place, key] of keys.entries()) {
-      const bucket = this.#keys.bucketOf(key);
-      const there = places.get(bucket);
-      if (there !== undefined) there.push(place);
-      else if (this.#breakers[bucket]?.isOpen !== true) places.set(bucket, [place]);
-    }
-    if (this.#commandsInFlight + places.size <= this.#options.config.maxInFlight) return places;
-    this.#options.problems.report('too many in flight');
-    return new Map();
-  }
-
-  #read(
-    keys: readonly string[],
-    places: ReadonlyMap<number, readonly number[]>,
-    answers: (CacheEntry | undefined)[],
-  ): Promise<CacheAnswers> {
-    return new Promise((resolve) => {
-      const waiting = new Set(places.keys());
-      const end = (): void => {
-        cancelTimer();
-        resolve(answers);
-      };
-      const cancelTimer = this.#timers.after(this.#options.config.timeouts.read, () => {
-        this.#options.problems.report('timeout');
-        for (const bucket of waiting) this.#breakers[bucket]?.strike();
-        waiting.clear();
-        end();
-      });
-      for (const [bucket, ofBucket] of places) {
-        const args = ofBucket.map((place) => this.#keys.entry(bucket, keys[place] ?? ''));
-        void this.#ask('mget', args).then((reply) => {
-          // Answered after the deadline: nobody waits for it any more.
-          if (!waiting.delete(bucket)) return;
-          if (Array.isArray(reply)) {
-            this.#breakers[bucket]?.succeed();
-            for (const [index, place] of ofBucket.entries()) {
-              answers[place] = this.#usable(bucket, keys[place] ?? '', reply[index]);
-            }
-          }
-          if (waiting.size === 0) end();
-        });
-      }
-    });
-  }
-
-  #usable(bucket: number, key: string, bytes: unknown): CacheEntry | undefined {
+  #usable(bucket: number, key: string, bytes: unknown): StoredEntry | undefined {
     if (!Buffer.isBuffer(bytes)) return undefined;
     const entry = decodeEntry(key, bytes);
     if (entry === undefined) {
       this.#options.problems.report('unreadable entry');
       // Otherwise it might look newer than what should take its place.
-      void this.#ask('unlink', [this.#keys.entry(bucket, key)]);
+      void this.#buckets.ask('unlink', [this.#keys.entry(bucket, key)]);
       return undefined;
     }
     return this.#isOver(entry) || this.#invalidations.isOvertaken(entry) ? undefined : entry;
@@ -252,18 +201,15 @@ export class RedisStore implements CacheStore {
   }
 
   async #write(write: BucketWrite, since: ReadStart): Promise<void> {
-    const { config, problems } = this.#options;
-    if (
-      this.#commandsInFlight >= config.maxInFlight ||
-      this.#bytesInFlight + write.size > mostBytesInFlight
-    ) {
+    const { problems } = this.#options;
+    if (!this.#buckets.hasRoom || this.#bytesInFlight + write.size > mostBytesInFlight) {
       problems.report('too many in flight');
       return;
     }
     this.#writes += 1;
     this.#bytesInFlight += write.size;
     const args = [since.shared, entriesOfOneTag, write.count, ...write.args];
-    const reply = await this.#run(writeEntries, write.keys, args);
+    const reply = await this.#buckets.run(writeEntries, write.keys, args);
     this.#writes -= 1;
     this.#bytesInFlight -= write.size;
     if (Array.isArray(reply)) {
@@ -277,7 +223,7 @@ export class RedisStore implements CacheStore {
   }
 
   #onConnected(): void {
-    for (const breaker of this.#breakers) breaker.close();
+    this.#buckets.startAnew();
     void this.#hear();
     void this.#prepare();
   }
@@ -285,7 +231,7 @@ export class RedisStore implements CacheStore {
   /** Messages come, but those of before may be missed. */
   async #hear(): Promise<void> {
     if (!this.#isSubscribed) return;
-    if (this.#client.isReady) await this.#invalidations.readLog();
+    if (this.#buckets.isReady) await this.#invalidations.readLog();
     this.#options.onInvalidationsHeard?.();
   }
 
@@ -306,40 +252,6 @@ export class RedisStore implements CacheStore {
     if (invalidation.from === this.#id) return;
     this.#invalidations.note(invalidation);
     this.#options.onInvalidated?.(invalidation.tags);
-  }
-
-  async #probe(bucket: number): Promise<boolean> {
-    const reply = await this.#inTime(this.#ask('hget', [this.#keys.state(bucket), 'floor']));
-    return reply !== undefined && !(reply instanceof RedisFailure);
-  }
-
-  /** What is there within the deadline of a read, else `undefined`. */
-  #inTime(reply: Promise<unknown>): Promise<unknown> {
-    return new Promise((resolve) => {
-      const cancelTimer = this.#timers.after(this.#options.config.timeouts.read, () => resolve(undefined));
-      void reply.then((value) => {
-        cancelTimer();
-        resolve(value);
-      });
-    });
-  }
-
-  #ask(command: string, args: readonly RedisArgument[]): Promise<unknown> {
-    return this.#counted(this.#client.ask(command, args));
-  }
-
-  #run(script: RedisScript, keys: readonly string[], args: readonly RedisArgument[]) {
-    return this.#counted(this.#client.run(script, keys, args));
-  }
-
-  async #counted(asked: Promise<unknown>): Promise<unknown> {
-    this.#commandsInFlight += 1;
-    const reply = await asked;
-    this.#commandsInFlight -= 1;
-    if (reply instanceof RedisFailure && !this.#isClosed) {
-      this.#options.problems.report(reply.kind, { err: reply.cause });
-    }
-    return reply;
   }
 }
 
