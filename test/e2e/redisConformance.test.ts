@@ -1,8 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll } from '@jest/globals';
 import { type RedisCluster, type RedisServer, startRedis, startRedisCluster } from '../harness/redis.ts';
-import { openRedisStore, openTieredStore, redisConfig } from '../harness/storeUnderTest.ts';
-import { describeStore } from '../unit/cache/storeConformance.ts';
+import {
+  openRedisStore,
+  openTieredStore,
+  redisConfig,
+  type TestRedisConfig,
+} from '../harness/storeUnderTest.ts';
+import { describeStore, type StoreOpeners } from '../unit/cache/storeConformance.ts';
 
 // The first run on a machine may have to download the program.
 const downloadTimeoutMs = 300_000;
@@ -19,17 +24,23 @@ afterAll(async () => {
   await cluster[Symbol.asyncDispose]();
 });
 
-describeStore('Redis', ({ now }) =>
-  openRedisStore(redisConfig({ url: server.url, keyPrefix: randomUUID() }), now),
-);
+const ofServer = () => redisConfig({ url: server.url, keyPrefix: randomUUID() });
+const ofCluster = () =>
+  redisConfig({ cluster: { nodes: cluster.nodes, buckets: 12 }, keyPrefix: randomUUID() });
 
-describeStore('a Redis Cluster', ({ now }) =>
-  openRedisStore(
-    redisConfig({ cluster: { nodes: cluster.nodes, buckets: 12 }, keyPrefix: randomUUID() }),
-    now,
-  ),
-);
+function openers(
+  openStore: typeof openRedisStore | typeof openTieredStore,
+  newConfig: () => TestRedisConfig,
+): StoreOpeners {
+  return {
+    open: ({ now }) => openStore(newConfig(), now),
+    openTwo: ({ now }) => {
+      const config = newConfig();
+      return Promise.all([openStore(config, now), openStore(config, now)]);
+    },
+  };
+}
 
-describeStore('memory in front of Redis', ({ now }) =>
-  openTieredStore(redisConfig({ url: server.url, keyPrefix: randomUUID() }), now),
-);
+describeStore('Redis', openers(openRedisStore, ofServer));
+describeStore('a Redis Cluster', openers(openRedisStore, ofCluster));
+describeStore('memory in front of Redis', openers(openTieredStore, ofServer));

@@ -28,6 +28,11 @@ export class RedisKeys {
     return entry.slice(this.#entryPrefixes[bucket]?.length);
   }
 
+  /** Of the process that fetches what belongs under a key. */
+  claim(bucket: number, key: string): string {
+    return this.#in(bucket, `claim:${key}`);
+  }
+
   tag(bucket: number, tag: string): string {
     return this.#in(bucket, `tag:${tag}`);
   }

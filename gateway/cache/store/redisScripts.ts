@@ -107,3 +107,22 @@ for i = 2, #KEYS do
 end
 return {deleted, more}
 `);
+
+/** Sets those claims that nobody has.
+ *  KEYS: claims. ARGV: token, milliseconds to live. Returns 1 for each that was set, and 0 for the others. */
+export const claimFree = redisScript(`
+local claimed = {}
+for i = 1, #KEYS do
+  claimed[i] = redis.call('SET', KEYS[i], ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0
+end
+return claimed
+`);
+
+/** Lets those claims expire that have the token: at once, where there is no time left.
+ *  KEYS: claims. ARGV: token, milliseconds. */
+export const releaseOwn = redisScript(`
+for i = 1, #KEYS do
+  if redis.call('GET', KEYS[i]) == ARGV[1] then redis.call('PEXPIRE', KEYS[i], ARGV[2]) end
+end
+return 1
+`);

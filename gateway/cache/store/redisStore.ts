@@ -16,6 +16,7 @@ import {
 } from './cacheStore.ts';
 import { decodeEntry, encodeEntry, type StoredEntry } from './entryCodec.ts';
 import { RedisBuckets } from './redisBuckets.ts';
+import { RedisClaims } from './redisClaims.ts';
 import { type Invalidation, RedisInvalidations } from './redisInvalidations.ts';
 import { RedisKeys } from './redisKeys.ts';
 import { writeEntries } from './redisScripts.ts';
@@ -51,6 +52,7 @@ export class RedisStore implements CacheStore {
   readonly #buckets: RedisBuckets;
   readonly #subscriber: RedisSubscriber;
   readonly #invalidations: RedisInvalidations;
+  readonly #claims: RedisClaims;
   readonly #id = randomUUID();
   readonly #idle: (() => void)[] = [];
   #bytesInFlight = 0;
@@ -60,7 +62,7 @@ export class RedisStore implements CacheStore {
   #isClosed = false;
 
   constructor(options: RedisStoreOptions) {
-    const { config, problems, timers = systemTimers } = options;
+    const { config, problems, now, timers = systemTimers } = options;
     this.#options = options;
     this.#keys = new RedisKeys(
       config.keyPrefix,
@@ -76,6 +78,13 @@ export class RedisStore implements CacheStore {
       problems,
       ask: (command, args) => this.#buckets.ask(command, args),
       run: (script, keys, args) => this.#buckets.run(script, keys, args),
+    });
+    this.#claims = new RedisClaims({
+      buckets: this.#buckets,
+      keys: this.#keys,
+      timers,
+      now,
+      usable: (bucket, key, bytes) => this.#usable(bucket, key, bytes),
     });
     this.#subscriber = new RedisSubscriber({
       config,
@@ -141,14 +150,22 @@ export class RedisStore implements CacheStore {
     return this.#invalidations.delete(tags, this.#options.config.timeouts.invalidation);
   }
 
-  claim(keys: readonly string[], _ttlMs: number): readonly boolean[] {
-    return keys.map(() => true);
+  claim(keys: readonly string[], ttlMs: number): readonly boolean[] | Promise<readonly boolean[]> {
+    return this.#claims.claim(keys, ttlMs);
   }
 
-  release(_keys: readonly string[], _afterMs: number): void {}
+  release(keys: readonly string[], afterMs: number): void {
+    this.#claims.release(keys, afterMs);
+  }
 
-  awaitOther(_key: string, _maxMs: number, _signal: AbortSignal): Promise<CacheEntry | undefined> {
-    return Promise.resolve(undefined);
+  /** `onAsk` is called each time before Redis is asked. */
+  awaitOther(
+    key: string,
+    maxMs: number,
+    signal: AbortSignal,
+    onAsk?: () => void,
+  ): Promise<CacheEntry | undefined> {
+    return this.#claims.wait({ key, maxMs, signal, ...(onAsk === undefined ? {} : { onAsk }) });
   }
 
   async describe(key: string): Promise<CacheDescription | undefined> {

@@ -39,6 +39,16 @@ export class TieredStore implements CacheStore {
     });
   }
 
+  /** Bytes in use in memory, of at most `maxSize`. */
+  get size(): number {
+    return this.#memory.size;
+  }
+
+  /** In memory. */
+  get entryCount(): number {
+    return this.#memory.entryCount;
+  }
+
   beginRead(): ReadStart {
     return {
       inProcess: this.#memory.beginRead().inProcess,
@@ -72,14 +82,21 @@ export class TieredStore implements CacheStore {
     return { deleted: Math.max(here.deleted, there.deleted), isPending: there.isPending };
   }
 
-  claim(keys: readonly string[], _ttlMs: number): readonly boolean[] {
-    return keys.map(() => true);
+  claim(keys: readonly string[], ttlMs: number): readonly boolean[] | Promise<readonly boolean[]> {
+    return this.#redis.claim(keys, ttlMs);
   }
 
-  release(_keys: readonly string[], _afterMs: number): void {}
+  release(keys: readonly string[], afterMs: number): void {
+    this.#redis.release(keys, afterMs);
+  }
 
-  awaitOther(_key: string, _maxMs: number, _signal: AbortSignal): Promise<CacheEntry | undefined> {
-    return Promise.resolve(undefined);
+  async awaitOther(key: string, maxMs: number, signal: AbortSignal): Promise<CacheEntry | undefined> {
+    let since = this.beginRead();
+    const entry = await this.#redis.awaitOther(key, maxMs, signal, () => {
+      since = this.beginRead();
+    });
+    if (entry !== undefined) this.#memory.setMany([{ ...entry, key }], since);
+    return entry;
   }
 
   async describe(key: string): Promise<CacheDescription | undefined> {

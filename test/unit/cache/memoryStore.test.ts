@@ -2,9 +2,11 @@ import { expect, test } from '@jest/globals';
 import { MemoryStore } from '../../../gateway/cache/store/memoryStore.ts';
 import { describeStore, entryAt, TestClock } from './storeConformance.ts';
 
-describeStore('memory', async ({ now }) => {
-  const store = new MemoryStore({ maxSize: 64 * 1024 ** 2, now });
-  return { store, written: async () => {}, [Symbol.asyncDispose]: () => store.close() };
+describeStore('memory', {
+  open: async ({ now }) => {
+    const store = new MemoryStore({ maxSize: 64 * 1024 ** 2, now });
+    return { store, written: async () => {}, [Symbol.asyncDispose]: () => store.close() };
+  },
 });
 
 function open(maxSize: number) {

@@ -8,6 +8,9 @@ export interface StoreUnderTest extends AsyncDisposable {
   written(): Promise<void>;
 }
 
+// Longer than any test takes: what a wait ends by is something else.
+const longMs = 600_000;
+
 /** Milliseconds since 1970, turned by hand. */
 export class TestClock {
   time = 1_900_000_000_000;
@@ -33,8 +36,16 @@ export function entryAt(clock: TestClock, options: WriteOptions = {}): CacheWrit
   };
 }
 
-/** What holds for every store. `open` gives one with nothing in it that reads this clock. */
-export function describeStore(name: string, open: (clock: TestClock) => Promise<StoreUnderTest>): void {
+export interface StoreOpeners {
+  /** Gives a store with nothing in it that reads this clock. */
+  open(clock: TestClock): Promise<StoreUnderTest>;
+  /** The same of two processes that share what is stored; absent where there is one process only. */
+  openTwo?(clock: TestClock): Promise<readonly [StoreUnderTest, StoreUnderTest]>;
+}
+
+/** What holds for every store. */
+export function describeStore(name: string, { open, openTwo }: StoreOpeners): void {
+  if (openTwo !== undefined) describeClaims(name, openTwo);
   describe(`a cache in ${name}`, () => {
     let clock: TestClock;
     let under: StoreUnderTest;
@@ -191,6 +202,28 @@ export function describeStore(name: string, open: (clock: TestClock) => Promise<
       expect(await store.keysWithTag('unknown', 10)).toEqual([]);
     });
 
+    if (openTwo === undefined) {
+      test('grants every claim at once, and waits for nobody, since there is one process only', async () => {
+        expect(store.claim(['key'], longMs)).toEqual([true]);
+        expect(store.claim(['key', 'other'], longMs)).toEqual([true, true]);
+        expect(await store.awaitOther('key', longMs, new AbortController().signal)).toBeUndefined();
+      });
+    }
+
+    test('grants claims on what nobody else has claimed, in the order of the keys', async () => {
+      expect(await store.claim([], longMs)).toEqual([]);
+      expect(await store.claim(['1', '2', '1'], longMs)).toEqual([true, true, true]);
+      store.release(['1', '2'], 0);
+      expect(await store.claim(['2', '1'], longMs)).toEqual([true, true]);
+    });
+
+    test('nobody waits for what nobody has claimed, or no longer wants', async () => {
+      const { signal } = new AbortController();
+      expect(await store.awaitOther('key', longMs, signal)).toBeUndefined();
+      await store.claim(['key'], longMs);
+      expect(await store.awaitOther('key', longMs, AbortSignal.abort())).toBeUndefined();
+    });
+
     test('never gives what is older than an invalidation, whatever comes in between', async () => {
       // The data of a tag is a number that grows with each mutation, which invalidates the tag. A subgraph answers
       // a read with the number at its beginning.
@@ -235,6 +268,133 @@ export function describeStore(name: string, open: (clock: TestClock) => Promise<
         }),
         { numRuns: 40 },
       );
+    });
+  });
+}
+
+/** What holds for every store that several processes share. */
+function describeClaims(name: string, openTwo: NonNullable<StoreOpeners['openTwo']>): void {
+  describe(`claims of two processes in ${name}`, () => {
+    let clock: TestClock;
+    let both: readonly [StoreUnderTest, StoreUnderTest];
+    let here: CacheStore;
+    let there: CacheStore;
+    const { signal } = new AbortController();
+
+    beforeEach(async () => {
+      clock = new TestClock();
+      both = await openTwo(clock);
+      [here, there] = [both[0].store, both[1].store];
+    });
+    afterEach(async () => {
+      for (const under of both) await under[Symbol.asyncDispose]();
+    });
+
+    test('only one of them has it', async () => {
+      expect(await here.claim(['1', '2'], longMs)).toEqual([true, true]);
+      expect(await there.claim(['3', '2', '4', '1'], longMs)).toEqual([true, false, true, false]);
+      // Whoever claims twice has asked for the same thing already.
+      expect(await here.claim(['1', '4', '5'], longMs)).toEqual([false, false, true]);
+    });
+
+    test('of those that ask at the same time, too', async () => {
+      const keys = Array.from({ length: 200 }, (_, index) => `${index}`);
+      const [one, other] = await Promise.all([here.claim(keys, longMs), there.claim(keys, longMs)]);
+      expect(one.map((isOurs, place) => isOurs !== other[place])).toEqual(keys.map(() => true));
+    });
+
+    test('keys of all kinds have claims of their own', async () => {
+      const keys = ['__proto__', 'constructor', '', '{1}', '}{', 'a b\r\n', 'ключ', '*', 'state', 'entry:'];
+      for (const key of keys) {
+        expect([key, await here.claim([key], longMs)]).toEqual([key, [true]]);
+        expect([key, await there.claim([key], longMs)]).toEqual([key, [false]]);
+      }
+    });
+
+    test('the one that is given back, the other can have', async () => {
+      await here.claim(['1', '2'], longMs);
+      here.release(['1', 'unknown'], 0);
+      expect(await there.awaitOther('1', longMs, signal)).toBeUndefined();
+      expect(await there.claim(['1', '2'], longMs)).toEqual([true, false]);
+    });
+
+    test("nobody gives back the other's", async () => {
+      await here.claim(['key'], longMs);
+      there.release(['key'], 0);
+      expect(await there.claim(['key'], longMs)).toEqual([false]);
+    });
+
+    test('one that is given back for later expires then, also before its own time', async () => {
+      await here.claim(['key'], longMs);
+      here.release(['key'], 20);
+      expect(await there.awaitOther('key', longMs, signal)).toBeUndefined();
+      expect(await there.claim(['key'], longMs)).toEqual([true]);
+    });
+
+    test('one whose process has died expires', async () => {
+      await here.claim(['key'], 20);
+      expect(await there.awaitOther('key', longMs, signal)).toBeUndefined();
+      expect(await there.claim(['key'], longMs)).toEqual([true]);
+    });
+
+    test('who waits gets what the other stores, with all it was stored with', async () => {
+      await here.claim(['key'], longMs);
+      expect(await there.claim(['key'], longMs)).toEqual([false]);
+      const found = there.awaitOther('key', longMs, signal);
+      const { key, ...stored } = entryAt(clock, { value: '"new"' });
+      here.setMany([{ key, ...stored }], here.beginRead());
+      expect(await found).toMatchObject(stored);
+    });
+
+    test('also when the claim has been given back by then', async () => {
+      await here.claim(['key'], longMs);
+      here.setMany([entryAt(clock)], here.beginRead());
+      here.release(['key'], 0);
+      await both[0].written();
+      expect(await there.awaitOther('key', longMs, signal)).toMatchObject({ value: '{"name":"Table"}' });
+    });
+
+    test('who waits for what the other gives up, gets nothing', async () => {
+      await here.claim(['key'], longMs);
+      const found = there.awaitOther('key', longMs, signal);
+      here.release(['key'], 0);
+      expect(await found).toBeUndefined();
+    });
+
+    test('a stale entry is waited away, and not what one waits for', async () => {
+      here.setMany([entryAt(clock, { value: '"old"' })], here.beginRead());
+      await both[0].written();
+      clock.time += 1_500;
+      await here.claim(['key'], longMs);
+      const given = there.awaitOther('key', longMs, signal);
+      here.setMany([entryAt(clock, { value: '"new"' })], here.beginRead());
+      expect(await given).toMatchObject({ value: '"new"' });
+
+      clock.time += 1_500;
+      const nothing = there.awaitOther('key', longMs, signal);
+      here.release(['key'], 0);
+      expect(await nothing).toBeUndefined();
+    });
+
+    test('what an invalidation has overtaken is not what one waits for', async () => {
+      const since = here.beginRead();
+      await here.claim(['key'], longMs);
+      const found = there.awaitOther('key', longMs, signal);
+      await there.deleteByTags(['type:Product']);
+      here.setMany([entryAt(clock)], since);
+      await both[0].written();
+      here.release(['key'], 0);
+      expect(await found).toBeUndefined();
+    });
+
+    test('a wait ends when it has taken long enough, and when it is no longer wanted', async () => {
+      await here.claim(['key'], longMs);
+      expect(await there.awaitOther('key', 10, signal)).toBeUndefined();
+      const client = new AbortController();
+      const found = there.awaitOther('key', longMs, client.signal);
+      client.abort();
+      expect(await found).toBeUndefined();
+      expect(await there.claim(['key'], longMs)).toEqual([false]);
     });
   });
 }

@@ -1,0 +1,319 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { RedisKeys } from '../../gateway/cache/store/redisKeys.ts';
+import { RedisStore } from '../../gateway/cache/store/redisStore.ts';
+import { TieredStore } from '../../gateway/cache/store/tieredStore.ts';
+import { systemTimers, type Timers } from '../../gateway/time/timers.ts';
+import { createManualTimers } from '../fixtures/supergraphs/manualTimers.ts';
+import {
+  connectRedis,
+  type OwnRedisServer,
+  type RedisCluster,
+  startOwnRedis,
+  startRedisCluster,
+} from '../harness/redis.ts';
+import {
+  openRedisStore,
+  redisConfig,
+  redisStoreParts,
+  reported,
+  type TestRedisConfig,
+} from '../harness/storeUnderTest.ts';
+import { entryAt, TestClock } from '../unit/cache/storeConformance.ts';
+
+// The first run on a machine may have to download the program.
+const downloadTimeoutMs = 300_000;
+
+let server: OwnRedisServer;
+beforeAll(async () => {
+  server = await startOwnRedis();
+  await teachScripts(sharedConfig(), ['key']);
+}, downloadTimeoutMs);
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+});
+
+const clock = new TestClock();
+const entry = (options: Parameters<typeof entryAt>[1] = {}) => entryAt(clock, options);
+const { signal } = new AbortController();
+const longMs = 600_000;
+
+/** Of one Redis, the configuration that two processes share. A connection that hangs does so until the test lets it
+ *  go on. */
+function sharedConfig(config: Parameters<typeof redisConfig>[0] = {}) {
+  const timeouts = { socket: '1m', heartbeat: '1m' };
+  return redisConfig({ url: server.url, keyPrefix: randomUUID(), timeouts, ...config });
+}
+
+/** Lets Redis know the scripts of claims: those it does not know are sent again, after what was asked since. */
+async function teachScripts(config: TestRedisConfig, keys: readonly string[]): Promise<void> {
+  await using opened = await openRedisStore(config, clock.now);
+  await opened.store.claim(keys, longMs);
+  opened.store.release(keys, 0);
+  for (const key of keys) await opened.store.awaitOther(key, longMs, signal);
+}
+
+async function askRedis(...command: [string, ...(string | number)[]]): Promise<unknown> {
+  const redis = connectRedis(server.url);
+  const reply = await redis.call(...command);
+  redis.disconnect();
+  return reply;
+}
+
+const claimName = ({ keyPrefix }: TestRedisConfig, key = 'key') => new RedisKeys(keyPrefix, 1).claim(0, key);
+
+const pauses = [4, 8, 16, 32, 50];
+const longestMs = 7_777;
+
+/** A store whose waits for others are in the hands of the test. */
+async function openWaiting(config: TestRedisConfig) {
+  const parts = redisStoreParts(config, clock.now);
+  const waits = createManualTimers();
+  const { timers: others = systemTimers } = parts.options;
+  const timers: Timers = {
+    after: (ms, run) => (pauses.includes(ms) || ms === longestMs ? waits : others).after(ms, run),
+  };
+  const store = new TieredStore({ ...parts.options, timers, maxSize: 1_000_000 });
+  await Promise.all([parts.ready.reached(1), parts.heard.reached(1)]);
+  return { ...parts, store, waits, [Symbol.asyncDispose]: () => store.close() };
+}
+
+describe('who waits for another process', () => {
+  test('looks at once, then less and less often, and no more when it has what it waits for', async () => {
+    const config = sharedConfig();
+    await using here = await openRedisStore(config, clock.now);
+    await using there = await openWaiting(config);
+    await here.store.claim(['key'], longMs);
+    const found = there.store.awaitOther('key', longestMs, signal);
+    for (const pause of [...pauses, 50]) {
+      await there.waits.started(pause);
+      expect(there.waits.waiting()).toEqual([longestMs, pause]);
+      there.waits.fire(pause);
+    }
+    await there.waits.started(50);
+    here.store.setMany([entry()], here.store.beginRead());
+    await here.written();
+    there.waits.fire(50);
+    expect(await found).toMatchObject({ value: '{"name":"Table"}' });
+    expect(there.waits.waiting()).toEqual([]);
+  });
+
+  test.each([
+    ['no longer wants it', (_waits: unknown, client: AbortController) => client.abort()],
+    ['has waited long enough', ({ fire }: { fire(ms: number): void }) => fire(longestMs)],
+  ])('leaves nothing behind when it %s', async (_, end) => {
+    const config = sharedConfig();
+    await using here = await openRedisStore(config, clock.now);
+    await using there = await openWaiting(config);
+    await here.store.claim(['key'], longMs);
+    const client = new AbortController();
+    const duringPause = there.store.awaitOther('key', longestMs, client.signal);
+    await there.waits.started(4);
+    end(there.waits, client);
+    expect(await duringPause).toBeUndefined();
+    expect(there.waits.waiting()).toEqual([]);
+
+    const next = new AbortController();
+    const duringLook = there.store.awaitOther('key', longestMs, next.signal);
+    end(there.waits, next);
+    expect(await duringLook).toBeUndefined();
+    // The reply to that look has come before this one.
+    await there.store.getMany(['other']);
+    expect(there.waits.waiting()).toEqual([]);
+  });
+
+  test('takes what is stale as soon as it is stored, if it is newer than what was there', async () => {
+    const config = sharedConfig();
+    await using here = await openRedisStore(config, clock.now);
+    await using there = await openWaiting(config);
+    const staleEntry = (value: string) => entry({ value, freshUntil: 0 });
+    here.store.setMany([staleEntry('1')], here.store.beginRead());
+    await here.written();
+    await here.store.claim(['key'], longMs);
+    const found = there.store.awaitOther('key', longestMs, signal);
+    await there.waits.started(4);
+    clock.time += 1;
+    here.store.setMany([staleEntry('2')], here.store.beginRead());
+    await here.written();
+    there.waits.fire(4);
+    expect(await found).toMatchObject({ value: '2' });
+  });
+
+  test('has a copy then, also of what was invalidated while it waited', async () => {
+    const config = sharedConfig();
+    await using here = await openRedisStore(config, clock.now);
+    await using there = await openWaiting(config);
+    await here.store.claim(['key'], longMs);
+    const found = there.store.awaitOther('key', longestMs, signal);
+    await there.waits.started(4);
+    const isHeard = there.invalidated.next();
+    await here.store.deleteByTags(['type:Product']);
+    await isHeard;
+    const { key, ...stored } = entry();
+    here.store.setMany([{ key, ...stored }], here.store.beginRead());
+    await here.written();
+    there.waits.fire(4);
+    expect(await found).toMatchObject(stored);
+    expect(there.store.getMany(['key'])).toEqual([expect.objectContaining(stored)]);
+    expect(there.store.entryCount).toBe(1);
+    expect(there.store.size).toBeGreaterThan(0);
+  });
+});
+
+test('claims expire, and those given back for later do so then', async () => {
+  const config = sharedConfig();
+  await using opened = await openRedisStore(config, clock.now);
+  const { store } = opened;
+  await store.claim(['key', 'other'], 600_000.5);
+  const [claimed, other] = [claimName(config), claimName(config, 'other')];
+  expect(await askRedis('PTTL', claimed)).toBeGreaterThan(500_000);
+  store.release(['key'], 60_000.5);
+  await store.getMany(['key']);
+  expect(await askRedis('PTTL', claimed)).toBeLessThanOrEqual(60_001);
+  expect(await askRedis('PTTL', claimed)).toBeGreaterThan(0);
+  expect(await askRedis('PTTL', other)).toBeGreaterThan(500_000);
+});
+
+describe('when Redis cannot say who has a claim', () => {
+  test('it is granted within the deadline, and is given back when Redis has set it later', async () => {
+    const config = sharedConfig();
+    await using opened = await openRedisStore(config, clock.now);
+    const { store, deadlines, problems } = opened;
+    server.pause();
+    try {
+      const granted = store.claim(['key', 'kept'], longMs);
+      expect(granted).toBeInstanceOf(Promise);
+      deadlines.fire(20);
+      expect(await granted).toEqual([true, true]);
+      store.release(['key'], 0);
+    } finally {
+      server.resume();
+    }
+    await store.getMany(['key']);
+    expect(problems.counts.get('timeout')).toBe(1);
+    expect(await askRedis('EXISTS', claimName(config))).toBe(0);
+    expect(await askRedis('EXISTS', claimName(config, 'kept'))).toBe(1);
+  });
+
+  test('nobody waits for it, once it has been late three times', async () => {
+    const config = sharedConfig();
+    await using here = await openRedisStore(config, clock.now);
+    await using there = await openRedisStore(config, clock.now);
+    const { store, deadlines } = there;
+    await here.store.claim(['key'], longMs);
+    const begun = store.awaitOther('key', longMs, signal);
+    server.pause();
+    try {
+      const late = [store.claim(['key'], longMs), store.claim(['key'], longMs), store.getMany(['key'])];
+      while (deadlines.waiting().includes(20)) deadlines.fire(20);
+      expect(await Promise.all(late)).toEqual([[true], [true], [undefined]]);
+      expect(store.claim(['key', 'other'], longMs)).toEqual([true, true]);
+      expect(await begun).toBeUndefined();
+      expect(await store.awaitOther('key', longMs, signal)).toBeUndefined();
+    } finally {
+      server.resume();
+    }
+  });
+
+  test('a look that is late ends the wait', async () => {
+    const config = sharedConfig();
+    await using here = await openRedisStore(config, clock.now);
+    await using there = await openWaiting(config);
+    await here.store.claim(['key'], longMs);
+    const found = there.store.awaitOther('key', longestMs, signal);
+    await there.waits.started(4);
+    server.pause();
+    try {
+      there.waits.fire(4);
+      there.deadlines.fire(20);
+      expect(await found).toBeUndefined();
+      expect(there.waits.waiting()).toEqual([]);
+    } finally {
+      server.resume();
+    }
+  });
+
+  test('without a connection it is granted at once', async () => {
+    await using gone = await startOwnRedis();
+    await gone.kill();
+    const parts = redisStoreParts(redisConfig({ url: gone.url }), clock.now);
+    const store = new RedisStore(parts.options);
+    await reported(parts, 'unreachable');
+    expect(store.claim(['key', 'other'], longMs)).toEqual([true, true]);
+    expect(await store.awaitOther('key', longMs, signal)).toBeUndefined();
+    store.release(['key'], 0);
+    await store.close();
+  });
+
+  test('with too much in flight it is granted at once', async () => {
+    const config = sharedConfig({ maxInFlight: 1 });
+    await using opened = await openRedisStore(config, clock.now);
+    const { store, problems } = opened;
+    const read = store.getMany(['key']);
+    expect(store.claim(['key'], longMs)).toEqual([true]);
+    expect(await store.awaitOther('key', longMs, signal)).toBeUndefined();
+    expect(problems.counts.get('too many in flight')).toBe(2);
+    await read;
+    expect(await askRedis('EXISTS', claimName(config))).toBe(0);
+  });
+
+  test('with its memory full it is granted, and claims can be given back', async () => {
+    const config = sharedConfig();
+    await using opened = await openRedisStore(config, clock.now);
+    const { store, problems } = opened;
+    await store.claim(['key'], longMs);
+    await askRedis('CONFIG', 'SET', 'maxmemory', '1');
+    try {
+      expect(await store.claim(['key', 'other'], longMs)).toEqual([true, true]);
+      expect(problems.counts.get('out of memory')).toBe(1);
+      store.release(['key'], 0);
+      await store.getMany(['key']);
+      expect(await askRedis('EXISTS', claimName(config))).toBe(0);
+    } finally {
+      await askRedis('CONFIG', 'SET', 'maxmemory', '0');
+    }
+  });
+});
+
+describe('in a Cluster', () => {
+  const buckets = 6;
+  let cluster: RedisCluster;
+  beforeAll(async () => {
+    cluster = await startRedisCluster();
+  }, downloadTimeoutMs);
+  afterAll(async () => {
+    await cluster[Symbol.asyncDispose]();
+  });
+
+  test('a master that hangs grants its claims, and no others', async () => {
+    const config = sharedConfig({ url: '', cluster: { nodes: cluster.nodes, buckets } });
+    const names = new RedisKeys(config.keyPrefix, buckets);
+    // A key in each bucket; two buckets after each other are on one master.
+    const keys = Array.from({ length: buckets }, (_, bucket) => {
+      let number = 0;
+      while (names.bucketOf(`key ${number}`) !== bucket) number += 1;
+      return `key ${number}`;
+    });
+    await teachScripts(config, keys);
+    await using here = await openRedisStore(config, clock.now);
+    await using there = await openRedisStore(config, clock.now);
+    await here.store.claim(keys, longMs);
+    expect(await there.store.claim(keys, longMs)).toEqual(keys.map(() => false));
+    const [, , hanging] = cluster.servers;
+    hanging?.pause();
+    try {
+      const claims = there.store.claim(keys, longMs);
+      // The others answer while this one is asked for.
+      expect(await there.store.claim(keys.slice(0, 4), longMs)).toEqual([false, false, false, false]);
+      there.deadlines.fire(20);
+      expect(await claims).toEqual([false, false, false, false, true, true]);
+    } finally {
+      hanging?.resume();
+    }
+    // What the hanging one was asked for has been done before claims are given back, and that before it is looked at.
+    await there.store.getMany(keys);
+    here.store.release(keys, 0);
+    await here.store.getMany(keys);
+    expect(await there.store.claim(keys, longMs)).toEqual(keys.map(() => true));
+  });
+});
