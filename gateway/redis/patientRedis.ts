@@ -1,0 +1,94 @@
+import { type CancelTimer, systemTimers, type Timers } from '../time/timers.ts';
+import { reconnectDelay } from './reconnectDelay.ts';
+import { type RedisArgument, RedisClient, type RedisScript } from './redisClient.ts';
+import { RedisFailure } from './redisFailure.ts';
+import type { RedisConfig } from './redisOptions.ts';
+
+export interface PatientRedisOptions {
+  readonly config: RedisConfig;
+  onFailure(failure: RedisFailure): void;
+  readonly timers?: Timers;
+}
+
+/** A connection for what may take as long as it takes: it asks again, at growing intervals, until Redis has done what
+ *  it was asked for. Only for what may be done twice. */
+export class PatientRedis {
+  readonly #options: PatientRedisOptions;
+  readonly #timers: Timers;
+  readonly #client: RedisClient;
+  readonly #waiting = new Set<() => void>();
+  #isClosed = false;
+
+  constructor(options: PatientRedisOptions) {
+    this.#options = options;
+    this.#timers = options.timers ?? systemTimers;
+    this.#client = new RedisClient({
+      config: options.config,
+      onReady: () => this.#wakeAll(),
+      onFailure: (failure) => this.#report(failure),
+    });
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Resolves with the reply, texts as buffers, or with `undefined` once this is closed; never rejects. */
+  ask(command: string, args: readonly RedisArgument[]): Promise<unknown> {
+    return this.#repeat(() => this.#client.ask(command, args));
+  }
+
+  run(script: RedisScript, keys: readonly string[], args: readonly RedisArgument[]): Promise<unknown> {
+    return this.#repeat(() => this.#client.run(script, keys, args));
+  }
+
+  /** Resolves after the delay that comes before this attempt, counted from 1, or once this is closed. */
+  pause(attempt: number): Promise<void> {
+    const { reconnect } = this.#options.config;
+    return this.#wait((wake) => this.#timers.after(reconnectDelay(attempt, reconnect), wake));
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#client.close();
+    this.#wakeAll();
+  }
+
+  async #repeat(ask: () => Promise<unknown>): Promise<unknown> {
+    for (let attempt = 1; !this.#isClosed; ) {
+      if (!this.#client.isReady) {
+        await this.#wait(() => () => {});
+        continue;
+      }
+      const reply = await ask();
+      if (this.#isClosed) break;
+      if (!(reply instanceof RedisFailure)) return reply;
+      this.#report(reply);
+      await this.pause(attempt);
+      attempt += 1;
+    }
+    return undefined;
+  }
+
+  /** Resolves with the next connection, when this is closed, or when `begin` says so. */
+  #wait(begin: (wake: () => void) => CancelTimer): Promise<void> {
+    if (this.#isClosed) return Promise.resolve();
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        this.#waiting.delete(wake);
+        cancel();
+        resolve();
+      };
+      this.#waiting.add(wake);
+      const cancel = begin(wake);
+    });
+  }
+
+  #wakeAll(): void {
+    for (const wake of [...this.#waiting]) wake();
+  }
+
+  #report(failure: RedisFailure): void {
+    if (!this.#isClosed) this.#options.onFailure(failure);
+  }
+}

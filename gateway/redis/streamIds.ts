@@ -1,0 +1,29 @@
+/** The id of an entry of a stream: two whole numbers below 2^64, the first one milliseconds by default. */
+const pattern = /^(0|[1-9]\d{0,19})-(0|[1-9]\d{0,19})$/;
+
+/** Before every entry. */
+export const firstStreamId = '0-0';
+
+export function isStreamId(text: string): boolean {
+  return pattern.test(text);
+}
+
+/** Whether an entry comes after another one in its stream. */
+export function isLaterId(id: string, other: string): boolean {
+  const [[time, number], [otherTime, otherNumber]] = [partsOf(id), partsOf(other)];
+  return time === otherTime ? number > otherNumber : time > otherTime;
+}
+
+/** The smallest id after this one: Redis 5 knows no range that leaves its beginning out. */
+export function nextId(id: string): string {
+  const [time, number] = partsOf(id);
+  return number === largest ? `${time + 1n}-0` : `${time}-${number + 1n}`;
+}
+
+const largest = 2n ** 64n - 1n;
+
+// Larger than what a number holds exactly, where ids are not by the clock.
+function partsOf(id: string): readonly [bigint, bigint] {
+  const [time = '', number = ''] = id.split('-');
+  return [BigInt(time), BigInt(number)];
+}

@@ -1,0 +1,350 @@
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import process from 'node:process';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Redis } from 'ioredis';
+import { RedisStreamReader } from '../../gateway/redis/redisStream.ts';
+import { Gate } from '../harness/gate.ts';
+import {
+  connectRedis,
+  type OwnRedisServer,
+  startOwnRedis,
+  startRedisCluster,
+  startSentinel,
+} from '../harness/redis.ts';
+import { redisConfig } from '../harness/storeUnderTest.ts';
+import { openStreamReader } from '../harness/streams.ts';
+
+// The first run on a machine may have to download the program.
+const downloadTimeoutMs = 300_000;
+
+let server: OwnRedisServer;
+let redis: Redis;
+beforeAll(async () => {
+  server = await startOwnRedis(['--appendonly', 'yes']);
+  redis = connectRedis(server.url);
+}, downloadTimeoutMs);
+afterAll(async () => {
+  redis.disconnect();
+  await server[Symbol.asyncDispose]();
+});
+
+/** Adds entries with these ids. */
+async function add(stream: string, ...ids: string[]): Promise<void> {
+  for (const id of ids) await redis.xadd(stream, id, 'n', id);
+}
+
+const open = (
+  options: Partial<Parameters<typeof openStreamReader>[0]> & { readonly stream: string },
+  handle?: Parameters<typeof openStreamReader>[1],
+) => openStreamReader({ config: redisConfig({ url: server.url }), ...options }, handle);
+
+test('entries come in their order, with their fields, those that are there and those that are added', async () => {
+  const stream = randomUUID();
+  await redis.xadd(stream, '1-1', 'a', 'é', 'b', '');
+  const fields: unknown[] = [];
+  const done = Promise.withResolvers<void>();
+  const reader = new RedisStreamReader({
+    config: redisConfig({ url: server.url }),
+    stream,
+    after: '0-0',
+    onEntries: async (entries) => {
+      for (const entry of entries) fields.push([entry.id, [...entry.fields]]);
+      if (fields.length === 1) await redis.xadd(stream, '1-2', 'a', '2');
+      else done.resolve();
+    },
+    onGap: async () => done.reject(new Error('gap')),
+    onFailure: ({ cause }) => done.reject(cause),
+  });
+  await done.promise;
+  reader.close();
+  expect(fields).toEqual([
+    [
+      '1-1',
+      [
+        ['a', 'é'],
+        ['b', ''],
+      ],
+    ],
+    ['1-2', [['a', '2']]],
+  ]);
+});
+
+test('without an id, reading begins behind what is there', async () => {
+  const stream = randomUUID();
+  await add(stream, '1-0', '2-0');
+  await using opened = open({ stream });
+  await opened.until(() => opened.started.length === 1);
+  await add(stream, '3-0');
+  await opened.until(() => opened.seen.length === 1);
+  expect([opened.started, opened.seen, opened.gaps]).toEqual([['2-0'], ['3-0'], []]);
+});
+
+test('a stream need not be there yet', async () => {
+  const stream = randomUUID();
+  await using opened = open({ stream });
+  await opened.until(() => opened.started.length === 1);
+  await add(stream, '3-0');
+  await opened.until(() => opened.seen.length === 1);
+  expect([opened.started, opened.seen, opened.gaps]).toEqual([['0-0'], ['3-0'], []]);
+});
+
+test('nothing is read while the handler is busy, and then no more than a batch', async () => {
+  const stream = randomUUID();
+  const gate = new Gate();
+  await add(stream, '1-0', '2-0', '3-0');
+  await using opened = open({ stream, after: '0-0', batchSize: 2 }, () => gate.pass());
+  await gate.arrived();
+  await add(stream, '4-0', '5-0');
+  // A second reader gets all of it meanwhile.
+  await using other = open({ stream, after: '0-0' });
+  await other.until(() => other.seen.length === 5);
+  expect(opened.batches).toEqual([['1-0', '2-0']]);
+  gate.open();
+  await opened.until(() => opened.seen.length === 5);
+  expect(opened.batches).toEqual([['1-0', '2-0'], ['3-0', '4-0'], ['5-0']]);
+});
+
+test('what the handler has refused comes again', async () => {
+  const stream = randomUUID();
+  let refusals = 2;
+  await add(stream, '1-0');
+  await using opened = open({ stream, after: '0-0' }, async () => {
+    if (refusals-- > 0) throw new Error('not now');
+  });
+  await opened.until(() => opened.seen.length === 1);
+  expect(opened.batches).toEqual([['1-0'], ['1-0'], ['1-0']]);
+});
+
+describe('a lost connection', () => {
+  test('a Redis that is killed and restarted: reading goes on after the last entry that was handled', async () => {
+    const stream = randomUUID();
+    await using opened = open({ stream, after: '0-0' });
+    await add(stream, '1-0', '2-0');
+    await opened.until(() => opened.seen.length === 2);
+    await server.kill();
+    redis.disconnect();
+    await opened.until(() => opened.failures.some(({ kind }) => kind === 'unreachable'));
+    await server.restart();
+    redis = connectRedis(server.url);
+    await add(stream, '3-0');
+    await opened.until(() => opened.seen.length === 3);
+    expect([opened.seen, opened.gaps]).toEqual([['1-0', '2-0', '3-0'], []]);
+  });
+
+  test('a Redis that hangs is found out and survived', async () => {
+    const stream = randomUUID();
+    await using opened = open({ stream, after: '0-0' });
+    await add(stream, '1-0');
+    await opened.until(() => opened.seen.length === 1);
+    server.pause();
+    const added = redis.xadd(stream, '2-0', 'n', '2');
+    try {
+      await opened.until(() => opened.failures.some(({ kind }) => kind === 'unreachable'));
+    } finally {
+      server.resume();
+    }
+    await added;
+    await opened.until(() => opened.seen.length === 2);
+    expect([opened.seen, opened.gaps]).toEqual([['1-0', '2-0'], []]);
+  });
+
+  test('a connection that is lost while the handler is busy repeats nothing', async () => {
+    const stream = randomUUID();
+    const gate = new Gate();
+    await using opened = open({ stream, after: '0-0' }, () => gate.pass());
+    await add(stream, '1-0');
+    await gate.arrived();
+    await redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await add(stream, '2-0');
+    gate.open();
+    await opened.until(() => opened.seen.length === 2);
+    expect(opened.batches).toEqual([['1-0'], ['2-0']]);
+  });
+});
+
+describe('entries that are gone before they were read', () => {
+  test('trimmed: told before the next ones are read', async () => {
+    const stream = randomUUID();
+    const gate = new Gate();
+    await using opened = open({ stream, after: '0-0', batchSize: 1 }, () => gate.pass());
+    await add(stream, '1-0');
+    await gate.arrived();
+    await add(stream, '2-0', '3-0', '4-0');
+    await redis.xtrim(stream, 'MAXLEN', 1);
+    gate.open();
+    await opened.until(() => opened.seen.length === 2);
+    expect([opened.seen, opened.gaps]).toEqual([['1-0', '4-0'], ['1-0 to 1-0']]);
+  });
+
+  test('all of them: told once, and reading goes on at the end', async () => {
+    const stream = randomUUID();
+    const gate = new Gate();
+    await using opened = open({ stream, after: '0-0' }, () => gate.pass());
+    await add(stream, '1-0');
+    await gate.arrived();
+    await add(stream, '2-0', '3-0');
+    await redis.xtrim(stream, 'MAXLEN', 0);
+    gate.open();
+    await opened.until(() => opened.gaps.length === 1);
+    await add(stream, '4-0');
+    await opened.until(() => opened.seen.length === 2);
+    await add(stream, '5-0');
+    await opened.until(() => opened.seen.length === 3);
+    expect([opened.seen, opened.gaps]).toEqual([['1-0', '4-0', '5-0'], ['1-0 to 3-0']]);
+  });
+
+  test('trimmed after they were read: not told', async () => {
+    const stream = randomUUID();
+    await using opened = open({ stream, after: '0-0', batchSize: 1 });
+    for (const [index, id] of ['1-0', '2-0', '3-0', '4-0'].entries()) {
+      await redis.xadd(stream, 'MAXLEN', 1, id, 'n', '1');
+      await opened.until(() => opened.seen.length === index + 1);
+    }
+    await redis.xtrim(stream, 'MAXLEN', 0);
+    await add(stream, '5-0');
+    await opened.until(() => opened.seen.length === 5);
+    expect(opened.gaps).toEqual([]);
+  });
+
+  test('deleted one by one: told once', async () => {
+    const stream = randomUUID();
+    await add(stream, '1-0', '2-0', '3-0');
+    await redis.xdel(stream, '2-0');
+    await using opened = open({ stream, after: '1-0', batchSize: 1 });
+    await opened.until(() => opened.seen.length === 1);
+    await redis.xdel(stream, '1-0');
+    await add(stream, '4-0');
+    await opened.until(() => opened.seen.length === 2);
+    expect([opened.seen, opened.gaps]).toEqual([['3-0', '4-0'], ['1-0 to 1-0']]);
+  });
+
+  test('the whole stream: told, and another one is read from its beginning', async () => {
+    const stream = randomUUID();
+    await using opened = open({ stream, after: '0-0' });
+    await add(stream, '5-0');
+    await opened.until(() => opened.seen.length === 1);
+    await redis.del(stream);
+    await opened.until(() => opened.gaps.length === 1);
+    await add(stream, '1-0');
+    await opened.until(() => opened.seen.length === 2);
+    expect([opened.seen, opened.gaps]).toEqual([['5-0', '1-0'], ['5-0 to 0-0']]);
+  });
+});
+
+describe('a Redis that refuses', () => {
+  test('another kind of value under the key: told, and tried until it is a stream', async () => {
+    const stream = randomUUID();
+    await redis.set(stream, 'text');
+    await using opened = open({ stream, after: '0-0' });
+    await opened.until(() => opened.failures.length >= 2);
+    expect(opened.failures[0]?.kind).toBe('refused');
+    expect(opened.failures[0]?.cause.message).toContain('WRONGTYPE');
+    await redis.del(stream);
+    await add(stream, '1-0');
+    await opened.until(() => opened.seen.length === 1);
+  });
+
+  test('a wrong password: told, and tried until it is right', async () => {
+    await using closed = await startOwnRedis(['--requirepass', 'right']);
+    const config = redisConfig({ url: closed.url, password: 'wrong' });
+    await using opened = open({ config, stream: 'events', after: '0-0' });
+    await opened.until(() => opened.failures.filter(({ kind }) => kind === 'authentication').length >= 2);
+    const operator = connectRedis(closed.url.replace('//', '//:right@'));
+    await operator.xadd('events', '1-0', 'n', '1');
+    await operator.call('CONFIG', 'SET', 'requirepass', 'wrong');
+    operator.disconnect();
+    await opened.until(() => opened.seen.length === 1);
+  });
+
+  test('one that is busy with a script: told, and tried until it answers', async () => {
+    await using busy = await startOwnRedis(['--busy-reply-threshold', '10']);
+    const [operator, script] = [connectRedis(busy.url), connectRedis(busy.url)];
+    await using opened = open({ config: redisConfig({ url: busy.url }), stream: 'events', after: '0-0' });
+    await opened.until(() => opened.started.length === 1);
+    const running = script.eval('while true do end', 0).catch(() => {});
+    await opened.until(() => opened.failures.some(({ kind }) => kind === 'loading'));
+    await operator.call('SCRIPT', 'KILL');
+    await running;
+    await operator.xadd('events', '1-0', 'n', '1');
+    await opened.until(() => opened.seen.length === 1);
+    for (const client of [operator, script]) client.disconnect();
+  });
+});
+
+test(
+  'in a Cluster, the master that has the stream is asked, one that has restarted too',
+  async () => {
+    await using cluster = await startRedisCluster();
+    const config = redisConfig({ cluster: { nodes: cluster.nodes } });
+    // Slots in the third, the second and the first part.
+    for (const [stream, master] of [
+      ['foo', 2],
+      ['hello', 0],
+      ['bar', 0],
+    ] as const) {
+      const { url } = cluster.servers[master]!;
+      const operator = connectRedis(url);
+      await using opened = open({ config, stream, after: '0-0' });
+      await operator.xadd(stream, '1-0', 'n', '1');
+      await opened.until(() => opened.seen.length === 1);
+      await cluster.servers[master]!.kill();
+      operator.disconnect();
+      await opened.until(() => opened.failures.length > 0);
+      await cluster.servers[master]!.restart();
+      await opened.until(() => opened.gaps.length === 1);
+      const again = connectRedis(url);
+      await again.xadd(stream, '2-0', 'n', '1');
+      again.disconnect();
+      await opened.until(() => opened.seen.length === 2);
+    }
+  },
+  downloadTimeoutMs,
+);
+
+test('Sentinels lead to the stream', async () => {
+  await using sentinel = await startSentinel(server);
+  const config = redisConfig({ sentinel: { nodes: [`127.0.0.1:${sentinel.port}`], name: 'cache' } });
+  const stream = randomUUID();
+  await add(stream, '1-0');
+  await using opened = open({ config, stream, after: '0-0' });
+  await opened.until(() => opened.seen.length === 1);
+});
+
+test('text that is no id is refused', () => {
+  expect(() => open({ stream: 'events', after: '$' })).toThrow(
+    new RangeError("$ is not the id of a stream's entry"),
+  );
+});
+
+test('a closed reader keeps no process alive, whatever state Redis is in', async () => {
+  const script = `
+    import { parseConfig } from './gateway/config/parseConfig.ts';
+    import { RedisStreamReader } from './gateway/redis/redisStream.ts';
+    process.on('unhandledRejection', (error) => { console.log('unhandled', error); process.exit(1); });
+    const [url, waits] = process.argv.slice(1);
+    const config = parseConfig({ supergraph: { file: 'a' }, redis: { url, timeouts: { socket: '10m' } } }).redis;
+    const isStarted = Promise.withResolvers();
+    const reader = new RedisStreamReader({ config, stream: 'none', onStart: isStarted.resolve,
+      onEntries: async () => {}, onGap: async () => {}, onFailure: () => {} });
+    if (waits === 'yes') {
+      await isStarted.promise;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    reader.close();
+  `;
+  const run = async (url: string, waits: 'yes' | 'no') => {
+    const args = ['--input-type=module', '-e', script, url, waits];
+    const cwd = join(import.meta.dirname, '../..');
+    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd });
+    expect(stdout).toBe('');
+  };
+  await using hung = await startOwnRedis();
+  await using dead = await startOwnRedis();
+  await dead.kill();
+  hung.pause();
+  await Promise.all([run(server.url, 'yes'), run(hung.url, 'no'), run(dead.url, 'no')]);
+  hung.resume();
+});

@@ -1,0 +1,25 @@
+import { expect, test } from '@jest/globals';
+import { isLaterId, isStreamId, nextId } from '../../../gateway/redis/streamIds.ts';
+
+test('ids are compared as numbers, however large', () => {
+  expect(isLaterId('2-0', '10-0')).toBe(false);
+  expect(isLaterId('10-0', '2-5')).toBe(true);
+  expect(isLaterId('5-10', '5-9')).toBe(true);
+  expect(isLaterId('5-9', '5-9')).toBe(false);
+  expect(
+    isLaterId('18446744073709551615-18446744073709551615', '18446744073709551615-18446744073709551614'),
+  ).toBe(true);
+});
+
+test('the next id follows without a gap', () => {
+  expect(nextId('0-0')).toBe('0-1');
+  expect(nextId('5-9007199254740993')).toBe('5-9007199254740994');
+  expect(nextId('5-18446744073709551615')).toBe('6-0');
+});
+
+test('what is no id is told apart', () => {
+  expect(['0-0', '1795559401045-12'].filter(isStreamId)).toHaveLength(2);
+  expect(
+    ['', '5', '$', '-', '1-', '01-1', '1-01', '1-1-1', '-1-1', '1-1\n', 'x-1'].filter(isStreamId),
+  ).toEqual([]);
+});
