@@ -19,6 +19,7 @@ export function checkTogether(input: unknown): ConfigProblem[] {
     ...checkSubgraphNames(sectionOf(root.supergraph), sectionOf(root.subgraphs)),
     ...checkTimeouts(sectionOf(root.subgraphs)),
     ...checkRedis(sectionOf(root.redis)),
+    ...checkCacheEvents(sectionOf(sectionOf(root.cache).events), sectionOf(root.redis)),
   ];
 }
 
@@ -136,15 +137,7 @@ function checkTimeouts(subgraphs: Section): ConfigProblem[] {
 }
 
 function checkRedis(redis: Section): ConfigProblem[] {
-  const hasNodes = (key: 'cluster' | 'sentinel') => {
-    const { nodes } = sectionOf(redis[key]);
-    return Array.isArray(nodes) && nodes.length > 0;
-  };
-  const servers = [
-    ...(typeof redis.url === 'string' && redis.url !== '' ? ['url'] : []),
-    ...(hasNodes('cluster') ? ['cluster.nodes'] : []),
-    ...(hasNodes('sentinel') ? ['sentinel.nodes'] : []),
-  ];
+  const servers = redisServers(redis);
   const problems: ConfigProblem[] = [];
   if (servers.length > 1) {
     const message = `names servers in ${servers.join(' and ')}`;
@@ -161,6 +154,30 @@ function checkRedis(redis: Section): ConfigProblem[] {
     problems.push({ path, message, expected: 'a minDelay that is no longer than maxDelay' });
   }
   return problems;
+}
+
+/** The keys that say where Redis is. */
+function redisServers(redis: Section): string[] {
+  const hasNodes = (key: 'cluster' | 'sentinel') => {
+    const { nodes } = sectionOf(redis[key]);
+    return Array.isArray(nodes) && nodes.length > 0;
+  };
+  return [
+    ...(typeof redis.url === 'string' && redis.url !== '' ? ['url'] : []),
+    ...(hasNodes('cluster') ? ['cluster.nodes'] : []),
+    ...(hasNodes('sentinel') ? ['sentinel.nodes'] : []),
+  ];
+}
+
+function checkCacheEvents({ stream }: Section, redis: Section): ConfigProblem[] {
+  if (typeof stream !== 'string' || stream === '' || redisServers(redis).length > 0) return [];
+  return [
+    {
+      path: 'cache.events.stream',
+      message: `is ${JSON.stringify(stream)}, and no Redis is configured`,
+      expected: 'one of `redis.url`, `redis.cluster` and `redis.sentinel` as well',
+    },
+  ];
 }
 
 function isEveryAddress(host: unknown): boolean {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { size } from '../scalars.ts';
+import { cacheEventOptions } from './cacheEvents.ts';
 import { cacheRuleOptions } from './cacheRules.ts';
 
 /** The part of the section `cache` that says where entries are kept. */
@@ -16,5 +17,5 @@ export const cacheStoreOptions = {
 };
 
 export const cacheSection = z
-  .strictObject({ ...cacheRuleOptions, ...cacheStoreOptions })
+  .strictObject({ ...cacheRuleOptions, ...cacheStoreOptions, ...cacheEventOptions })
   .describe('Answers of subgraphs that are kept to be served again.');

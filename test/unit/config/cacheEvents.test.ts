@@ -1,0 +1,27 @@
+import { expect, test } from '@jest/globals';
+import { listProblems, parseConfig } from '../../../gateway/config/parseConfig.ts';
+
+const supergraph = { file: 'supergraph.graphql' };
+const events = { stream: 'shop:events' };
+
+test('no events are read unless a stream is named', () => {
+  expect(parseConfig({ supergraph }).cache.events).toEqual({ stream: '' });
+});
+
+test('a stream needs a Redis, in whatever form', () => {
+  expect(listProblems({ supergraph, cache: { events } })).toEqual([
+    {
+      path: 'cache.events.stream',
+      message: 'is "shop:events", and no Redis is configured',
+      expected: 'one of `redis.url`, `redis.cluster` and `redis.sentinel` as well',
+    },
+  ]);
+  for (const redis of [
+    { url: 'redis://localhost' },
+    { cluster: { nodes: ['a:1'] } },
+    { sentinel: { nodes: ['a:1'] } },
+  ]) {
+    expect(listProblems({ supergraph, redis, cache: { events } })).toEqual([]);
+  }
+  expect(listProblems({ supergraph, cache: { events: { stream: '' } } })).toEqual([]);
+});
