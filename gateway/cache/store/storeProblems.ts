@@ -7,7 +7,9 @@ export type StoreProblemKind =
   | 'too many in flight'
   | 'unreadable entry'
   | 'too many entries of a tag'
-  | 'invalidation lost';
+  | 'invalidation lost'
+  | 'unreadable event'
+  | 'events missed';
 
 export interface StoreProblemsOptions {
   readonly log: Logger;

@@ -1,0 +1,376 @@
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import process from 'node:process';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Redis } from 'ioredis';
+import { EventInvalidations, type ReadEvent } from '../../gateway/cache/invalidation/eventInvalidations.ts';
+import { EventPosition } from '../../gateway/cache/invalidation/eventPosition.ts';
+import type { InvalidationResult } from '../../gateway/cache/store/cacheStore.ts';
+import { Gate } from '../harness/gate.ts';
+import { connectRedis, type OwnRedisServer, startOwnRedis, startRedisCluster } from '../harness/redis.ts';
+import { Happenings, openTieredStore, redisConfig, redisStoreParts } from '../harness/storeUnderTest.ts';
+import { entryAt, TestClock } from '../unit/cache/storeConformance.ts';
+
+// The first run on a machine may have to download the program.
+const downloadTimeoutMs = 300_000;
+
+let server: OwnRedisServer;
+let redis: Redis;
+beforeAll(async () => {
+  server = await startOwnRedis();
+  redis = connectRedis(server.url);
+}, downloadTimeoutMs);
+afterAll(async () => {
+  redis.disconnect();
+  await server[Symbol.asyncDispose]();
+});
+
+const done: InvalidationResult = { deleted: 0, isPending: false };
+
+/** An event without tags is a mistake. */
+async function readTags(body: unknown): Promise<ReadEvent> {
+  const { tags } = body as { readonly tags?: readonly string[] };
+  if (tags === undefined) return { kind: 'mistakes', reasons: ['tags: expected a list'] };
+  return { kind: 'tags', tags };
+}
+
+interface Place {
+  readonly stream: string;
+  readonly keyPrefix: string;
+}
+
+const place = (): Place => ({ stream: randomUUID(), keyPrefix: `${randomUUID()}:` });
+
+interface OpenOptions {
+  readonly config?: ReturnType<typeof redisConfig>;
+  read?(body: unknown): ReadEvent | Promise<ReadEvent>;
+  invalidate?(tags: readonly string[]): Promise<InvalidationResult>;
+}
+
+/** Reads events and writes down what is done about them. */
+function open({ stream, keyPrefix }: Place, options: OpenOptions = {}) {
+  const config = options.config ?? redisConfig({ url: server.url, keyPrefix });
+  const parts = redisStoreParts(config, clock.now);
+  const happened = new Happenings();
+  const invalidated: string[][] = [];
+  let gaps = 0;
+  const events = new EventInvalidations({
+    config,
+    stream,
+    problems: parts.problems,
+    read: options.read ?? readTags,
+    invalidate: async (tags) => {
+      invalidated.push([...tags]);
+      happened.happen();
+      return (await options.invalidate?.(tags)) ?? done;
+    },
+    onGap: async () => {
+      gaps += 1;
+      happened.happen();
+      return done;
+    },
+  });
+  return {
+    ...parts,
+    events,
+    invalidated,
+    gaps: () => gaps,
+    async until(isTrue: () => boolean): Promise<void> {
+      while (!isTrue()) await Promise.race([happened.next(), parts.problem.next()]);
+    },
+    [Symbol.asyncDispose]: async () => events.close(),
+  };
+}
+
+const clock = new TestClock();
+
+const event = (...tags: string[]): string => JSON.stringify({ tags });
+
+async function add(stream: string, ...events: string[]): Promise<string> {
+  let id = '';
+  for (const text of events) id = String(await redis.xadd(stream, '*', 'invalidate', text));
+  return id;
+}
+
+/** Resolves when this is the event that is known as the last one handled. */
+async function saved({ stream, keyPrefix }: Place, id?: string): Promise<string> {
+  for (;;) {
+    const there = await redis.get(`${keyPrefix}events:${stream}`);
+    if (there !== null && (id === undefined || there === id)) return there;
+  }
+}
+
+/** Resolves when so many connections wait for an entry. */
+async function blockedReaders(count: number): Promise<void> {
+  while (!(await redis.info('clients')).includes(`blocked_clients:${count}\r`));
+}
+
+test('events invalidate, in their order, from the first start on', async () => {
+  const here = place();
+  const before = await add(here.stream, event('before'));
+  await using opened = open(here);
+  await saved(here, before);
+  const last = await add(here.stream, event('a', 'b'), event('c'));
+  await saved(here, last);
+  expect(opened.invalidated.flat()).toEqual(['a', 'b', 'c']);
+  expect([opened.gaps(), ...opened.problems.counts]).toEqual([0]);
+});
+
+test('events that nobody read while all were down are read at the next start', async () => {
+  const here = place();
+  {
+    await using first = open(here);
+    await saved(here);
+    await saved(here, await add(here.stream, event('a')));
+    expect(first.invalidated).toEqual([['a']]);
+  }
+  const last = await add(here.stream, event('b'), event('c'));
+  await using second = open(here);
+  await saved(here, last);
+  expect([second.invalidated, second.gaps()]).toEqual([[['b', 'c']], 0]);
+});
+
+test('events that were trimmed meanwhile count as if they had named everything', async () => {
+  const here = place();
+  {
+    await using _ = open(here);
+    await saved(here);
+    await saved(here, await add(here.stream, event('a')));
+  }
+  const last = await add(here.stream, event('b'), event('c'));
+  await redis.xtrim(here.stream, 'MAXLEN', 0);
+  await using opened = open(here);
+  await saved(here, last);
+  expect([opened.gaps(), opened.invalidated]).toEqual([1, []]);
+  expect(opened.lines).toEqual([
+    expect.objectContaining({
+      problem: 'events missed',
+      message: expect.stringContaining(`events of ${here.stream} after `),
+    }),
+  ]);
+  // It is handled with that: not told again at the next start.
+  opened.events.close();
+  await blockedReaders(0);
+  await using next = open(here);
+  await blockedReaders(1);
+  await saved(here, await add(here.stream, event('d')));
+  expect([next.gaps(), next.invalidated]).toEqual([0, [['d']]]);
+});
+
+test('every process handles every event, and copies of all are gone', async () => {
+  const here = place();
+  const config = redisConfig({ url: server.url, keyPrefix: here.keyPrefix });
+  await using one = await openTieredStore(config, clock.now);
+  await using two = await openTieredStore(config, clock.now);
+  one.store.setMany([entryAt(clock, { tags: ['a'] })], one.store.beginRead());
+  await one.written();
+  expect((await two.store.getMany(['key']))[0]).toBeDefined();
+  await using first = open(here, { invalidate: (tags) => one.store.deleteByTags(tags) });
+  // The second one begins where the first one did.
+  await saved(here);
+  await using second = open(here, { invalidate: (tags) => two.store.deleteByTags(tags) });
+  await add(here.stream, event('a'));
+  await Promise.all([first, second].map((opened) => opened.until(() => opened.invalidated.length === 1)));
+  await saved(here);
+  expect([first.invalidated, second.invalidated]).toEqual([[['a']], [['a']]]);
+  expect(await one.store.getMany(['key'])).toEqual([undefined]);
+  expect(await two.store.getMany(['key'])).toEqual([undefined]);
+});
+
+test('an event that cannot be read is counted, told once and skipped', async () => {
+  const here = place();
+  await using opened = open(here, {
+    read: (body) => {
+      if (body === 0) throw new Error('broken');
+      return readTags(body);
+    },
+  });
+  await saved(here);
+  const first = await redis.xadd(here.stream, '*', 'other', '1');
+  await add(here.stream, '{', '{}', 'null', '0', '');
+  await saved(here, await add(here.stream, event('a')));
+  expect(opened.invalidated.flat()).toEqual(['a']);
+  expect(Object.fromEntries(opened.problems.counts)).toEqual({ 'unreadable event': 6 });
+  expect(opened.lines.map(({ message }) => message)).toEqual([
+    `event ${first} of ${here.stream}: has no field \`invalidate\``,
+  ]);
+});
+
+test('what is wrong with an event is told', async () => {
+  const here = place();
+  await using opened = open(here);
+  await saved(here);
+  const id = await add(here.stream, '{}');
+  await saved(here, id);
+  expect(opened.lines).toEqual([
+    expect.objectContaining({
+      problem: 'unreadable event',
+      message: `event ${id} of ${here.stream}: tags: expected a list`,
+    }),
+  ]);
+});
+
+test('events wait until they can be read, and are not lost if that never comes', async () => {
+  const here = place();
+  const gate = new Gate();
+  const read = async (body: unknown) => {
+    await gate.pass();
+    return readTags(body);
+  };
+  const waiting = open(here, { read });
+  const start = await saved(here);
+  const last = await add(here.stream, event('a'));
+  await gate.arrived();
+  waiting.events.close();
+  gate.open();
+  await using opened = open(here);
+  await saved(here, last);
+  expect([waiting.invalidated, opened.invalidated]).toEqual([[], [['a']]]);
+  expect(start).not.toBe(last);
+});
+
+test('an event counts as handled when everything that it concerns is gone', async () => {
+  const here = place();
+  const results = [{ deleted: 0, isPending: true }];
+  await using opened = open(here, { invalidate: async () => results.shift() ?? done });
+  const start = await saved(here);
+  await add(here.stream, event('a'));
+  await opened.until(() => opened.invalidated.length === 1);
+  const last = await add(here.stream, event('b'));
+  await opened.until(() => opened.invalidated.length === 2);
+  await saved(here, last);
+  expect(opened.invalidated).toEqual([['a'], ['a', 'b']]);
+  expect(start).not.toBe(last);
+});
+
+test('a position that is no id is replaced after everything that is there has been read', async () => {
+  const here = place();
+  const last = await add(here.stream, event('a'));
+  await redis.set(`${here.keyPrefix}events:${here.stream}`, 'text');
+  await using opened = open(here);
+  await saved(here, last);
+  expect(opened.invalidated).toEqual([['a']]);
+});
+
+test('the position never moves backwards', async () => {
+  const here = place();
+  const config = redisConfig({ url: server.url, keyPrefix: here.keyPrefix });
+  const failures: unknown[] = [];
+  const positions = Array.from(
+    { length: 2 },
+    () => new EventPosition({ config, stream: here.stream, onFailure: (failure) => failures.push(failure) }),
+  );
+  const [one, two] = positions;
+  for (const [id, expected] of [
+    ['10-5', '10-5'],
+    ['9-9', '10-5'],
+    ['10-10', '10-10'],
+    ['10-9', '10-10'],
+    ['9007199254740993-0', '9007199254740993-0'],
+    ['9007199254740992-0', '9007199254740993-0'],
+    ['9007199254740993-1', '9007199254740993-1'],
+  ] as const) {
+    const position = new EventPosition({
+      config,
+      stream: here.stream,
+      onFailure: (failure) => failures.push(failure),
+    });
+    positions.push(position);
+    position.save(id);
+    // Behind the one that saves, on the same connection.
+    await position.load();
+    await position.load();
+    expect(await one?.load()).toBe(expected);
+  }
+  expect([await two?.load(), failures]).toEqual(['9007199254740993-1', []]);
+  for (const position of positions) position.close();
+});
+
+test('a Redis that takes no writes is told, and the position is saved when it does', async () => {
+  await using replica = await startOwnRedis();
+  const operator = connectRedis(replica.url);
+  const here = place();
+  const config = redisConfig({ url: replica.url, keyPrefix: here.keyPrefix });
+  const gate = new Gate();
+  const invalidate = async () => {
+    await gate.pass();
+    return done;
+  };
+  await using opened = open(here, { config, invalidate });
+  const key = `${here.keyPrefix}events:${here.stream}`;
+  while ((await operator.get(key)) === null);
+  await operator.xadd(here.stream, '5-0', 'invalidate', event('a'));
+  await gate.arrived();
+  await operator.call('REPLICAOF', '127.0.0.1', '1');
+  gate.open();
+  await opened.until(() => (opened.problems.counts.get('read only') ?? 0) >= 2);
+  await operator.call('REPLICAOF', 'NO', 'ONE');
+  while ((await operator.get(key)) !== '5-0');
+  operator.disconnect();
+});
+
+test(
+  'in a Cluster, stream and position are wherever their slots are',
+  async () => {
+    await using cluster = await startRedisCluster();
+    const { keyPrefix } = place();
+    const config = redisConfig({ cluster: { nodes: cluster.nodes }, keyPrefix });
+    const clients = cluster.servers.map(({ url }) => connectRedis(url));
+    // Slots in the third and the first part; the names of the positions are spread by the prefix.
+    for (const [stream, master] of [
+      ['foo', 2],
+      ['bar', 0],
+    ] as const) {
+      await using opened = open({ stream, keyPrefix }, { config });
+      const isSaved = async (id: string) => {
+        for (;;) {
+          const found = await Promise.all(
+            clients.map((client) => client.get(`${keyPrefix}events:${stream}`).catch(() => undefined)),
+          );
+          if (found.includes(id)) return;
+        }
+      };
+      await isSaved('0-0');
+      await clients[master]?.xadd(stream, '5-0', 'invalidate', event('a'));
+      await isSaved('5-0');
+      expect([opened.invalidated, opened.gaps()]).toEqual([[['a']], 0]);
+    }
+    for (const client of clients) client.disconnect();
+  },
+  downloadTimeoutMs,
+);
+
+test('closed, it keeps no process alive, whatever state Redis is in', async () => {
+  const script = `
+    import { pino } from 'pino';
+    import { EventInvalidations } from './gateway/cache/invalidation/eventInvalidations.ts';
+    import { StoreProblems } from './gateway/cache/store/storeProblems.ts';
+    import { parseConfig } from './gateway/config/parseConfig.ts';
+    process.on('unhandledRejection', (error) => { console.log('unhandled', error); process.exit(1); });
+    const [url, waits] = process.argv.slice(1);
+    const config = parseConfig({ supergraph: { file: 'a' }, redis: { url } }).redis;
+    const problems = new StoreProblems({ log: pino({ level: 'silent' }), now: Date.now });
+    const isRead = Promise.withResolvers();
+    const events = new EventInvalidations({ config, stream: 'stream', problems,
+      read: () => { isRead.resolve(); return new Promise(() => {}); },
+      invalidate: () => new Promise(() => {}), onGap: () => new Promise(() => {}) });
+    if (waits === 'yes') await isRead.promise;
+    events.close();
+  `;
+  const run = async (url: string, waits: 'yes' | 'no') => {
+    const args = ['--input-type=module', '-e', script, url, waits];
+    const cwd = join(import.meta.dirname, '../..');
+    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd });
+    expect(stdout).toBe('');
+  };
+  await redis.set('tributary:events:stream', '0-0');
+  await add('stream', event('a'));
+  await using hung = await startOwnRedis();
+  await using dead = await startOwnRedis();
+  await dead.kill();
+  hung.pause();
+  await Promise.all([run(server.url, 'yes'), run(hung.url, 'no'), run(dead.url, 'no')]);
+  hung.resume();
+});
