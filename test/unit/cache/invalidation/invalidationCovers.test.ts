@@ -1,0 +1,133 @@
+import { expect, test } from '@jest/globals';
+import { readInvalidation } from '../../../../gateway/cache/invalidation/readInvalidation.ts';
+import { readCacheGraph } from '../../../../gateway/cache/rules/cacheGraph.ts';
+import { createValueTagger } from '../../../../gateway/cache/tags/valueTags.ts';
+import type { FetchShape } from '../../../../gateway/execution/fetchShape.ts';
+import { atOnce } from '../../../../gateway/time/inSlices.ts';
+import { composed, entityShape, rootShape, withCached } from '../rules/composed.ts';
+
+const graph = readCacheGraph(
+  await composed({
+    products: withCached(`
+      type Query { top: [Product!] media: Media search: [Result] }
+      type Product @key(fields: "id") @key(fields: "upc") @key(fields: "sku vendor { code }") {
+        id: ID! upc: ID sku: String name: String vendor: Vendor
+      }
+      type Vendor @key(fields: "code") { code: ID! name: String }
+      interface Media @key(fields: "id") { id: ID! title: String }
+      type Book implements Media @key(fields: "id") @key(fields: "isbn") { id: ID! title: String isbn: ID }
+      type Film implements Media @key(fields: "id") { id: ID! title: String }
+      union Result = Product | Vendor
+      type Wide @key(fields: "a") @key(fields: "b") @key(fields: "c") @key(fields: "d")
+                @key(fields: "e") @key(fields: "f") @key(fields: "g") @key(fields: "h") {
+        a: ID b: ID c: ID d: ID e: ID f: ID g: ID h: ID name: String
+      }
+    `),
+    reviews: withCached(`
+      type Media @interfaceObject @key(fields: "id") { id: ID! rating: Int }
+    `),
+  }),
+);
+
+const named = (typename: string, more: Record<string, unknown>) => ({ __typename: typename, ...more });
+
+function asked(
+  typename: string,
+  key: Record<string, unknown>,
+  selected = 'name',
+  value: unknown = {},
+): string[] {
+  const shape = entityShape('products', `... on ${typename} { ${selected} }`);
+  return tagsOf(shape, named(typename, key), value);
+}
+
+function tagsOf(shape: FetchShape, representation: Record<string, unknown>, value: unknown): string[] {
+  return [...atOnce(createValueTagger(shape, graph).ofEntity(representation, value))];
+}
+
+function root(operation: string, data: unknown): string[] {
+  return [...atOnce(createValueTagger(rootShape('products', operation), graph).ofRoot(data))];
+}
+
+const rated = (id: string) =>
+  tagsOf(entityShape('reviews', '... on Media { rating }'), named('Media', { id }), {});
+
+const byUpc = asked('Product', { upc: 'u1' });
+const byAll = asked('Product', { id: '1' }, 'upc sku vendor { code }', {
+  upc: 'u1',
+  sku: 's1',
+  vendor: { code: 'v' },
+});
+const byId = asked('Product', { id: 1 });
+const nameless = root('{ top { name } }', { top: [{ name: 'a' }] });
+const book = root('{ media { __typename id } }', { media: { __typename: 'Book', id: '1' } });
+const film = root('{ media { __typename id } }', { media: { __typename: 'Film', id: '1' } });
+const someMedia = root('{ media { id } }', { media: { id: '1' } });
+
+const entries: Readonly<Record<string, readonly string[]>> = {
+  byUpc,
+  byAll,
+  byId,
+  nameless,
+  book,
+  film,
+  someMedia,
+  rated: rated('1'),
+  ratedOther: rated('2'),
+  isbn: asked('Book', { isbn: 'i' }, 'title'),
+  wide: asked('Wide', { a: '1' }),
+  wideOther: asked('Wide', { b: '1', a: '2', c: '', d: '', e: '', f: '', g: '', h: '' }),
+  vendor: asked('Vendor', { code: 'v' }),
+};
+
+test.each<[string, unknown, readonly string[]]>([
+  ['an entity', [named('Product', { id: '1' })], ['byUpc', 'byAll', 'byId', 'nameless']],
+  ['another entity', [named('Product', { id: '2' })], ['byUpc', 'nameless']],
+  ['an entity by a number', [named('Product', { id: 1 })], ['byUpc', 'byAll', 'byId', 'nameless']],
+  ['an entity by two keys', [named('Product', { id: '1', upc: 'u2' })], ['byAll', 'byId', 'nameless']],
+  [
+    'another entity by all keys',
+    [named('Product', { id: '2', upc: 'u2', sku: 's', vendor: { code: 'v' } })],
+    ['nameless'],
+  ],
+  [
+    'an entity by a key within another object',
+    [named('Product', { vendor: { code: 'v' }, sku: 's1' })],
+    ['byUpc', 'byAll', 'byId', 'nameless'],
+  ],
+  [
+    'an entity by a key with another value within',
+    [named('Product', { vendor: { code: 'w' }, sku: 's1' })],
+    ['byUpc', 'byId', 'nameless'],
+  ],
+  [
+    'an object type by its interface’s key',
+    [named('Book', { id: '1' })],
+    ['book', 'someMedia', 'rated', 'isbn'],
+  ],
+  [
+    'an object type by its own key',
+    [named('Book', { isbn: 'i' })],
+    ['book', 'someMedia', 'rated', 'ratedOther', 'isbn'],
+  ],
+  ['an interface', [named('Media', { id: '1' })], ['book', 'film', 'someMedia', 'rated', 'isbn']],
+  ['another object of an interface', [named('Media', { id: '3' })], ['isbn']],
+  ['an entity of a type with many keys takes the type', [named('Wide', { a: '1' })], ['wide', 'wideOther']],
+])('%s', (_, entities, expected) => {
+  const read = readInvalidation({ entities }, graph);
+  if (read.kind === 'mistakes') throw new Error(read.reasons.join('\n'));
+  const hit = Object.entries(entries).filter(([, tags]) => tags.some((tag) => read.tags.includes(tag)));
+  expect(hit.map(([name]) => name)).toEqual(expected);
+});
+
+test.each<[string, unknown, readonly string[]]>([
+  ['an object type', ['Book'], ['book', 'someMedia', 'rated', 'ratedOther', 'isbn']],
+  ['an interface', ['Media'], ['book', 'film', 'someMedia', 'rated', 'ratedOther', 'isbn']],
+  ['a union', ['Result'], ['byUpc', 'byAll', 'byId', 'nameless', 'vendor']],
+  ['the root type', ['Query'], ['nameless', 'book', 'film', 'someMedia']],
+])('the type: %s', (_, types, expected) => {
+  const read = readInvalidation({ types }, graph);
+  if (read.kind === 'mistakes') throw new Error(read.reasons.join('\n'));
+  const hit = Object.entries(entries).filter(([, tags]) => tags.some((tag) => read.tags.includes(tag)));
+  expect(hit.map(([name]) => name)).toEqual(expected);
+});
