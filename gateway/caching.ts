@@ -1,21 +1,25 @@
 import type { CacheObserver } from './cache/cacheObserver.ts';
-import type { CacheScope } from './cache/rules/cacheRule.ts';
-import type { CacheRules } from './cache/rules/cacheRules.ts';
-import type { CacheStore } from './cache/store/cacheStore.ts';
+import { EventInvalidations } from './cache/invalidation/eventInvalidations.ts';
+import { readInvalidation } from './cache/invalidation/readInvalidation.ts';
+import type { InvalidationResult } from './cache/store/cacheStore.ts';
 import { MemoryStore } from './cache/store/memoryStore.ts';
 import { StoreProblems } from './cache/store/storeProblems.ts';
 import { TieredStore } from './cache/store/tieredStore.ts';
+import { subgraphTag } from './cache/tags/tagNames.ts';
+import { createCacheAdministration } from './cacheAdministration.ts';
 import { CachedFetches } from './cached-fetches/cachedFetches.ts';
 import { CachePlans } from './cached-fetches/cachePlans.ts';
 import { FetchCache } from './cached-fetches/fetchCache.ts';
+import { InvalidatingFetches } from './cached-fetches/invalidatingFetches.ts';
 import type { GatewayConfig } from './config/schema.ts';
 import type { FetchSender } from './execution/fetchSender.ts';
+import { createFetchCacheOptions } from './fetchCacheOptions.ts';
 import { usesRedis } from './redis/redisOptions.ts';
-import { memoizePolicies } from './subgraphEndpoints.ts';
 import type { Supergraph } from './supergraph/supergraph.ts';
-import { mayHaveRules, readSupergraphRules } from './supergraphRules.ts';
+import { mayHaveRules, readSupergraphRules, type SupergraphRules } from './supergraphRules.ts';
 import type { Logger } from './telemetry/logger.ts';
 import { systemTimers } from './time/timers.ts';
+import type { CacheAdmin } from './transport/http/cacheRoutes.ts';
 
 export interface CachingOptions {
   readonly config: GatewayConfig;
@@ -23,112 +27,137 @@ export interface CachingOptions {
   readonly observer: CacheObserver;
   /** Asks the subgraphs. */
   readonly fetches: FetchSender;
+  /** Milliseconds since 1970. */
+  now(): number;
 }
 
-/** What the parts of the cache make together: the store, the rules of each supergraph, and the fetches that are
- *  answered from the one by the other. */
+/** What the parts of the cache make together: the store, the rules of each supergraph, the fetches that are answered
+ *  from the one by the other, and what invalidates. */
 export class Caching {
-  readonly store: CacheStore;
+  readonly store: MemoryStore | TieredStore;
   readonly problems: StoreProblems;
   readonly #options: CachingOptions;
   readonly #cache: FetchCache;
-  readonly #ofSupergraph = new WeakMap<Supergraph, FetchSender>();
+  readonly #events: EventInvalidations | undefined;
+  readonly #fetches = new WeakMap<Supergraph, FetchSender>();
+  readonly #rules = new WeakMap<Supergraph, SupergraphRules>();
+  readonly #firstRules = Promise.withResolvers<void>();
+  #current: SupergraphRules | undefined;
 
   constructor(options: CachingOptions) {
     this.#options = options;
-    const { config, log, observer } = options;
-    this.problems = new StoreProblems({ log, now: Date.now });
-    this.store = createStore(config, this.problems);
-    const policyOf = memoizePolicies(config);
-    const warned = new Set<string>();
-    const ignored = new Set(config.cache.ignoreHeaders);
-    this.#cache = new FetchCache({
-      store: this.store,
-      observer,
-      nullMaxAgeMs: config.cache.nullMaxAge,
-      tagLimits: config.cache.answerTags,
-      maxEntrySize: config.cache.maxEntrySize,
-      ignoredHeaders: ignored,
-      headerNames: memoizeHeaderNames(config, ignored),
-      refreshDeadlineMs: (subgraph) => policyOf(subgraph).timeouts.deadline,
-      refreshPauseMs: config.cache.refreshPause,
-      onMistake: (subgraph, reason) => {
-        const mistake = `${subgraph} ${reason}`;
-        if (warned.has(mistake) || warned.size >= mostWarnings) return;
-        warned.add(mistake);
-        log.warn(
-          { subgraph, reason },
-          'A subgraph says how long to keep an answer in a way that makes no sense',
-        );
-      },
-      onFault: (err) => log.error({ err }, 'An answer could not be kept'),
-      now: Date.now,
-      timers: systemTimers,
-    });
+    const { config, log, observer, now } = options;
+    this.problems = new StoreProblems({ log, now });
+    this.store = createStore(config, this.problems, now);
+    this.#cache = new FetchCache(createFetchCacheOptions({ config, store: this.store, observer, log, now }));
+    this.#events = this.#createEvents();
   }
 
   /** The rules of a supergraph that is being loaded; `undefined` where nothing may be kept. Errors:
    *  `SupergraphRefusedError`. */
-  readRules(sdl: string, isFirst: boolean): CacheRules | undefined {
+  readRules(sdl: string, isFirst: boolean): SupergraphRules | undefined {
     const { config, log } = this.#options;
-    const { enabled, rules: configured } = config.cache;
+    const { enabled, rules: configured, mutations } = config.cache;
     if (!enabled || !mayHaveRules(sdl, configured)) return undefined;
     return readSupergraphRules({
       sdl,
       configured,
+      mutations,
       isFirst,
       onUnknown: (unknown) =>
-        log.warn({ unknown }, 'The configuration has cache rules for what the supergraph does not have'),
+        log.warn({ unknown }, 'The configuration of the cache names what the supergraph does not have'),
     });
   }
 
   /** Connects a supergraph with its rules, before its first operation. */
-  use(supergraph: Supergraph, rules: CacheRules): void {
-    const plans = new CachePlans(rules);
-    this.#ofSupergraph.set(
+  prepare(supergraph: Supergraph, rules: SupergraphRules): void {
+    const { config, observer, fetches, log } = this.#options;
+    const cached = new CachedFetches({
+      next: fetches,
+      plans: new CachePlans(rules.rules),
+      cache: this.#cache,
+    });
+    this.#rules.set(supergraph, rules);
+    this.#fetches.set(
       supergraph,
-      new CachedFetches({ next: this.#options.fetches, plans, cache: this.#cache }),
+      new InvalidatingFetches({
+        next: cached,
+        invalidations: rules.mutations,
+        store: this.store,
+        observer,
+        waitMs: config.redis.timeouts.read,
+        onSkipped: (field, reason) =>
+          log.warn({ field, reason }, 'A mutation has not invalidated all it should'),
+        onFault: (err) => log.error({ err }, 'A mutation has not invalidated what it should'),
+        timers: systemTimers,
+      }),
     );
   }
 
+  /** From now on invalidations are in the words of this supergraph. */
+  use(supergraph: Supergraph): void {
+    this.#current = this.#rules.get(supergraph);
+    if (this.#current !== undefined) this.#firstRules.resolve();
+  }
+
   fetchesOf(supergraph: Supergraph): FetchSender {
-    return this.#ofSupergraph.get(supergraph) ?? this.#options.fetches;
+    return this.#fetches.get(supergraph) ?? this.#options.fetches;
+  }
+
+  /** `undefined` where the cache is off. */
+  get administration(): CacheAdmin | undefined {
+    const { config, observer, now } = this.#options;
+    if (!config.cache.enabled) return undefined;
+    return createCacheAdministration({
+      store: this.store,
+      observer,
+      rules: () => this.#current?.rules,
+      now,
+    });
   }
 
   close(): Promise<void> {
+    this.#events?.close();
     return this.store.close();
+  }
+
+  #createEvents(): EventInvalidations | undefined {
+    const { config } = this.#options;
+    const { stream } = config.cache.events;
+    if (!config.cache.enabled || stream === '') return undefined;
+    return new EventInvalidations({
+      config: config.redis,
+      stream,
+      problems: this.problems,
+      read: async (body) => {
+        await this.#firstRules.promise;
+        const current = this.#current;
+        if (current !== undefined) return readInvalidation(body, current.rules.graph);
+        // The supergraph has lost its rules meanwhile: nothing is kept that could be old.
+        return { kind: 'tags', tags: [] };
+      },
+      invalidate: (tags) => this.#invalidate(tags),
+      onGap: async () => {
+        await this.#firstRules.promise;
+        return this.#invalidate([...(this.#current?.rules.graph.subgraphs ?? [])].map(subgraphTag));
+      },
+    });
+  }
+
+  async #invalidate(tags: readonly string[]): Promise<InvalidationResult> {
+    const result = await this.store.deleteByTags(tags);
+    this.#options.observer.onInvalidated({ by: 'event', deleted: result.deleted });
+    return result;
   }
 }
 
-/** So many mistakes of subgraphs are told; more differ only in what the subgraph puts into them. */
-const mostWarnings = 1_000;
-
-/** Names of forwarded headers that values may depend on, each list made once: equal lists are identical. */
-function memoizeHeaderNames(
+function createStore(
   config: GatewayConfig,
-  ignored: ReadonlySet<string>,
-): (subgraph: string, scope: CacheScope) => readonly string[] {
-  const policyOf = memoizePolicies(config);
-  const lists = new Map<string, readonly string[]>();
-  const { header } = config.cache.identity ?? {};
-  return (subgraph, scope) => {
-    const key = `${scope} ${subgraph}`;
-    let names = lists.get(key);
-    if (names === undefined) {
-      const forwarded = policyOf(subgraph).headers.forward.map((name) => name.toLowerCase());
-      names =
-        scope === 'PRIVATE'
-          ? [...forwarded, ...(header === undefined ? ['authorization'] : [header])]
-          : forwarded.filter((name) => !ignored.has(name));
-      lists.set(key, names);
-    }
-    return names;
-  };
-}
-
-function createStore(config: GatewayConfig, problems: StoreProblems): CacheStore {
+  problems: StoreProblems,
+  now: () => number,
+): MemoryStore | TieredStore {
   const { maxSize } = config.cache.memory;
   return config.cache.enabled && usesRedis(config.redis)
-    ? new TieredStore({ config: config.redis, maxSize, problems, now: Date.now })
-    : new MemoryStore({ maxSize, now: Date.now });
+    ? new TieredStore({ config: config.redis, maxSize, problems, now })
+    : new MemoryStore({ maxSize, now });
 }

@@ -1,4 +1,3 @@
-import { silentObserver } from './cache/silentObserver.ts';
 import { Caching } from './caching.ts';
 import { parseConfig } from './config/parseConfig.ts';
 import type { GatewayConfig, GatewayOptions } from './config/schema.ts';
@@ -17,10 +16,14 @@ import { createFileSource } from './supergraph/sources/fileSource.ts';
 import { createIntrospectionSource } from './supergraph/sources/introspectionSource.ts';
 import type { SupergraphSource } from './supergraph/sources/supergraphSource.ts';
 import { createSupergraphHolder } from './supergraph/supergraphHolder.ts';
+import { CacheMetrics } from './telemetry/cacheMetrics.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
+import { createMetrics } from './telemetry/metrics.ts';
 import { graphiqlDirectory } from './transport/graphiql/graphiqlFiles.ts';
 import type { ApolloServerPlugin } from './transport/http/apolloServer.ts';
+import { addCacheRoutes } from './transport/http/cacheRoutes.ts';
 import type { GatewayContext } from './transport/http/clientRequest.ts';
+import { addMetricsRoute } from './transport/http/metricsRoute.ts';
 import { createHttpServer } from './transport/http/server.ts';
 
 export type { ApolloServerPlugin, GatewayConfig, GatewayContext, GatewayOptions };
@@ -45,6 +48,8 @@ export interface GatewayParts {
   readonly logger?: Logger;
   /** Decides on progressive `@override`s for requests without an identity: numbers from 0 up to 1, evenly. */
   readonly random?: () => number;
+  /** The clock by which the cache counts, in milliseconds since 1970; the system's where left out. */
+  readonly now?: () => number;
 }
 
 /** A gateway in this process. `options` has the shape of the configuration file.
@@ -68,7 +73,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
       });
       try {
         const rules = caching.readRules(sdl, supergraphs.current() === undefined);
-        if (rules !== undefined) caching.use(supergraph, rules);
+        if (rules !== undefined) caching.prepare(supergraph, rules);
       } catch (error) {
         await supergraph.planner.close();
         throw error;
@@ -81,6 +86,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
   });
   supergraphs.onProblem((reason) => logger.error({ reason }, 'No new supergraph is used'));
   supergraphs.onChange((supergraph) => {
+    caching.use(supergraph);
     const subgraphs = [...supergraph.subgraphs.keys()];
     logger.info({ supergraph: supergraph.id, subgraphs }, 'A supergraph is in use');
     const absent = absentSubgraphs(config, supergraph);
@@ -103,7 +109,18 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
     onReceiverFault: (err) => logger.error({ err }, 'An answer could not be taken'),
   });
   const fetches = new SubgraphFetches(client, config.batching);
-  const caching = new Caching({ config, log: logger, observer: silentObserver, fetches });
+  const metrics = createMetrics();
+  const caching: Caching = new Caching({
+    config,
+    log: logger,
+    observer: new CacheMetrics({
+      registry: metrics.registry,
+      problems: () => caching.problems.counts,
+      memory: () => ({ bytes: caching.store.size, entries: caching.store.entryCount }),
+    }),
+    fetches,
+    now: parts.now ?? Date.now,
+  });
   const pipeline = new Pipeline({
     preparer,
     fetchesOf: (supergraph) => caching.fetchesOf(supergraph),
@@ -132,6 +149,10 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
     readTimeout: config.delivery.readTimeout,
     rememberedCharacters: config.planning.textCacheSize,
     ...(config.security.graphiql ? { graphiqlDirectory: graphiqlDirectory() } : {}),
+    addAdminRoutes: (routes) => {
+      addMetricsRoute(routes, metrics);
+      addCacheRoutes(routes, { cache: caching.administration, bodySize: config.limits.bodySize });
+    },
     plugins: parts.plugins ?? [],
     log: logger,
   });

@@ -41,7 +41,12 @@ export interface SubgraphCall {
 
 /** What a subgraph answers instead of what its resolvers say. */
 export type CannedAnswer =
-  | { readonly kind: 'json'; readonly body: unknown; readonly status?: number }
+  | {
+      readonly kind: 'json';
+      readonly body: unknown;
+      readonly status?: number;
+      readonly headers?: Readonly<Record<string, string>>;
+    }
   | { readonly kind: 'hang' }
   | { readonly kind: 'reset' };
 
@@ -58,6 +63,8 @@ export interface RunningInlineSubgraph {
   readonly openConnections: number;
   /** No gates, no overrides, no calls. */
   reset(): void;
+  /** Nobody can connect any more. */
+  close(): Promise<void>;
 }
 
 export interface Answer {
@@ -313,6 +320,7 @@ class InlineServer implements RunningInlineSubgraph {
     response.writeHead(canned?.status ?? 200, {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(json),
+      ...canned?.headers,
     });
     response.end(json);
   }

@@ -1,0 +1,189 @@
+import { GraphQLError } from 'graphql';
+import type { GatewayOptions, GatewayParts } from '../../gateway/gateway.ts';
+import {
+  type AskOptions,
+  type InlineGateway,
+  type InlineSubgraph,
+  type RunningInlineSubgraph,
+  startInlineGateway,
+} from './inlineGateway.ts';
+
+/** A clock that stands still until the test moves it. */
+export class ShopClock {
+  #time = Date.now();
+  readonly now = (): number => this.#time;
+
+  pass(seconds: number): void {
+    this.#time += seconds * 1_000;
+  }
+}
+
+/** What the subgraphs answer with, until the test changes it. */
+export interface ShopData {
+  /** Of every product. */
+  stock: number;
+  greeting: string;
+  /** Of a product's `name`. */
+  prefix: string;
+}
+
+export interface ShopAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: {
+    readonly data?: unknown;
+    readonly errors?: readonly { readonly extensions?: { readonly code?: string } }[];
+    readonly extensions?: unknown;
+  };
+}
+
+export interface CachedShop extends AsyncDisposable {
+  readonly gateway: InlineGateway;
+  readonly clock: ShopClock;
+  readonly data: ShopData;
+  /** Knows which products there are. */
+  readonly catalog: RunningInlineSubgraph;
+  /** Knows how many there are of each, and where. */
+  readonly stock: RunningInlineSubgraph;
+  /** Knows people. */
+  readonly people: RunningInlineSubgraph;
+  ask(query: string, options?: AskOptions): Promise<ShopAnswer>;
+  /** Asks until nothing of the answer is stale. */
+  askUntilFresh(query: string, options?: AskOptions): Promise<ShopAnswer>;
+  /** Ids of the products that each call asked the subgraph of stocks about. */
+  stockAsked(): readonly (readonly string[])[];
+}
+
+export interface CachedShopOptions {
+  readonly cache?: GatewayOptions['cache'];
+  readonly config?: Partial<GatewayOptions>;
+  readonly parts?: GatewayParts;
+}
+
+/** A gateway with a cache before subgraphs of its own, and a clock that the test moves. */
+export async function startCachedShop({ cache, config, parts }: CachedShopOptions): Promise<CachedShop> {
+  const clock = new ShopClock();
+  const data: ShopData = { stock: 3, greeting: 'hello', prefix: 'Product' };
+  const gateway = await startInlineGateway({
+    subgraphs: shopSubgraphs(data),
+    config: { ...(cache === undefined ? {} : { cache }), ...config },
+    parts: { now: clock.now, ...parts },
+  });
+  const stock = gateway.subgraph('stock');
+  const shop: CachedShop = {
+    gateway,
+    clock,
+    data,
+    catalog: gateway.subgraph('catalog'),
+    stock,
+    people: gateway.subgraph('people'),
+    ask: (query, options) => askShop(gateway.url, query, options),
+    async askUntilFresh(query, options) {
+      for (;;) {
+        const answer = await shop.ask(query, options);
+        if (answer.body.extensions === undefined) return answer;
+      }
+    },
+    stockAsked: () =>
+      stock.calls.flatMap(({ variables }) => {
+        const { representations } = variables as { representations?: readonly { id: string }[] };
+        return representations === undefined ? [] : [representations.map(({ id }) => id)];
+      }),
+    [Symbol.asyncDispose]: () => gateway.close(),
+  };
+  return shop;
+}
+
+export async function askShop(url: string, query: string, options: AskOptions = {}): Promise<ShopAnswer> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'application/json', ...options.headers },
+    body: JSON.stringify({ query, variables: options.variables }),
+    signal: options.signal ?? null,
+  });
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: (await response.json()) as ShopAnswer['body'],
+  };
+}
+
+/** An answer in place of the resolvers': these headers and extensions, with the value of every field of this stock. */
+export function stockAnswer(
+  representations: readonly unknown[],
+  stock: number,
+  { headers = {}, extensions }: { headers?: Readonly<Record<string, string>>; extensions?: unknown } = {},
+) {
+  const entities = representations.map(() => ({ __typename: 'Product', stock }));
+  return { kind: 'json' as const, headers, body: { data: { _entities: entities }, extensions } };
+}
+
+function shopSubgraphs(data: ShopData): readonly InlineSubgraph[] {
+  const product = (id: string) => ({ id });
+  const owner = (headers: Readonly<Record<string, unknown>>): string =>
+    String(headers['x-user-id'] ?? headers.authorization ?? 'nobody');
+  return [
+    {
+      name: 'catalog',
+      sdl: `
+        type Query { top: Product products(ids: [ID!]!): [Product]! product(id: ID!): Product greeting: String }
+        type Mutation { rename(id: ID!, prefix: String!): Product }
+        type Product @key(fields: "id") { id: ID! name: String maker: Maker }
+        type Maker @key(fields: "id") { id: ID! }
+      `,
+      resolvers: {
+        Query: {
+          top: () => product('1'),
+          products: (_: never, { ids }: { ids: readonly string[] }) => ids.map(product),
+          product: (_: never, { id }: { id: string }) => product(id),
+          greeting: () => data.greeting,
+        },
+        Mutation: {
+          rename: (_: never, { id, prefix }: { id: string; prefix: string }) => {
+            data.prefix = prefix;
+            return product(id);
+          },
+        },
+        Product: {
+          name: ({ id }: { id: string }) => `${data.prefix} ${id}`,
+          maker: ({ id }: { id: string }) => ({ id: `m${id}` }),
+        },
+      } as InlineSubgraph['resolvers'] & {},
+    },
+    {
+      name: 'stock',
+      sdl: `
+        type Query { low: [Product!]! }
+        type Product @key(fields: "id") { id: ID! stock: Int place: Place reserved: Int! }
+        type Maker @key(fields: "id") { id: ID! open: Int }
+        type Place { aisle: Int shelf: String }
+      `,
+      resolvers: {
+        Query: { low: () => [product('1'), product('2')] },
+        Product: {
+          __resolveReference: ({ id }: { id: string }) => {
+            if (id === 'none') return null;
+            if (id === 'broken') throw new GraphQLError('The shelf has fallen.');
+            return product(id);
+          },
+          stock: () => data.stock,
+          place: ({ id }: { id: string }) => ({ aisle: Number(id), shelf: `s${data.stock}` }),
+          reserved: ({ id }: { id: string }) => (id === 'odd' ? null : 1),
+        },
+        Maker: { open: () => data.stock },
+      } as InlineSubgraph['resolvers'] & {},
+    },
+    {
+      name: 'people',
+      sdl: `
+        type Query { me: User }
+        type User @key(fields: "id") { id: ID! email: String }
+        type Product @key(fields: "id") { id: ID! wished: String }
+      `,
+      resolvers: {
+        Query: { me: (_: never, __: never, { headers }) => ({ id: owner(headers), email: owner(headers) }) },
+        Product: { wished: (_: never, __: never, { headers }) => owner(headers) },
+      } as InlineSubgraph['resolvers'] & {},
+    },
+  ];
+}
