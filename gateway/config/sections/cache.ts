@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { size } from '../scalars.ts';
 import { cacheEventOptions } from './cacheEvents.ts';
+import { cacheMutationOptions } from './cacheMutations.ts';
 import { cacheRuleOptions } from './cacheRules.ts';
 
 /** The part of the section `cache` that says where entries are kept. */
@@ -17,5 +18,5 @@ export const cacheStoreOptions = {
 };
 
 export const cacheSection = z
-  .strictObject({ ...cacheRuleOptions, ...cacheStoreOptions, ...cacheEventOptions })
+  .strictObject({ ...cacheRuleOptions, ...cacheStoreOptions, ...cacheMutationOptions, ...cacheEventOptions })
   .describe('Answers of subgraphs that are kept to be served again.');
