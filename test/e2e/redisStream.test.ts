@@ -282,7 +282,7 @@ test(
     // Slots in the third, the second and the first part.
     for (const [stream, master] of [
       ['foo', 2],
-      ['hello', 0],
+      ['c', 1],
       ['bar', 0],
     ] as const) {
       const { url } = cluster.servers[master]!;
@@ -300,6 +300,28 @@ test(
       again.disconnect();
       await opened.until(() => opened.seen.length === 2);
     }
+  },
+  downloadTimeoutMs,
+);
+
+test(
+  'in a Cluster, a master that hangs is found out and survived',
+  async () => {
+    await using cluster = await startRedisCluster();
+    const config = redisConfig({ cluster: { nodes: cluster.nodes } });
+    const server = cluster.servers[1]!;
+    const operator = connectRedis(server.url);
+    await using opened = open({ config, stream: 'c', after: '0-0' });
+    await operator.xadd('c', '1-0', 'n', '1');
+    await opened.until(() => opened.seen.length === 1);
+    server.pause();
+    const added = operator.xadd('c', '2-0', 'n', '2');
+    await opened.until(() => opened.failures.some(({ kind }) => kind === 'unreachable'));
+    server.resume();
+    await added;
+    await opened.until(() => opened.seen.length === 2);
+    operator.disconnect();
+    expect([opened.seen, opened.gaps]).toEqual([['1-0', '2-0'], []]);
   },
   downloadTimeoutMs,
 );
