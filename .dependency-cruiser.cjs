@@ -77,7 +77,7 @@ module.exports = {
     // What may be cached is read from the supergraph's document, and `planning` knows how to read that.
     mayImportOnly('redis', []),
     mayImportOnly('cache', ['planning', 'redis']),
-    mayImportOnly('cached-fetches', ['execution', 'cache', 'subgraph-client']),
+    mayImportOnly('cached-fetches', ['execution', 'cache', 'operation', 'subgraph-client']),
     mayImportOnly('entities', ['cache', 'subgraph-client', 'planning', 'operation', 'supergraph']),
     // How long an answer may be kept is said by rules of `cache`.
     mayImportOnly('response', ['cache', 'execution', 'operation', 'planning', 'supergraph']),
@@ -89,6 +89,15 @@ module.exports = {
       'cache',
       'subgraph-client',
       'enrichment',
+    ]),
+    mayImportOnly('subscriptions', [
+      'subgraph-client',
+      'redis',
+      'execution',
+      'planning',
+      'operation',
+      'supergraph',
+      'response',
     ]),
     {
       name: 'transport-stays-on-top',
@@ -106,6 +115,8 @@ module.exports = {
     oneDoor('fastify', 'fastify', '^gateway/transport/'),
     oneDoor('dataloader', 'dataloader', '^gateway/execution/'),
     oneDoor('ioredis', 'ioredis', '^gateway/redis/'),
+    // One half each: the subgraphs' servers, and the gateway's own clients.
+    oneDoor('websockets', 'ws|graphql-ws', '^gateway/(subscriptions/sources|transport/websocket)/'),
     oneDoor('pino', 'pino', '^gateway/telemetry/'),
     oneDoor('prom-client', 'prom-client', '^gateway/telemetry/'),
     oneDoor('commander', 'commander', '^gateway/cli(/|\\.ts$)'),

@@ -1,4 +1,9 @@
 import { parse } from 'graphql';
+import {
+  type ConfiguredMutations,
+  compileMutationInvalidations,
+  type MutationInvalidations,
+} from './cache/invalidation/mutationInvalidation.ts';
 import { type CacheRules, type ConfiguredRules, readCacheRules } from './cache/rules/cacheRules.ts';
 import { SupergraphRefusedError } from './supergraph/supergraphRefusedError.ts';
 
@@ -6,6 +11,8 @@ export interface SupergraphRulesOptions {
   readonly sdl: string;
   /** `cache.rules` of the configuration. */
   readonly configured: ConfiguredRules;
+  /** `cache.mutations` of the configuration. */
+  readonly mutations: ConfiguredMutations;
   /** No supergraph is in use yet: what the configuration names and this one does not have is a mistake of who starts
    *  the gateway. Later it may be the supergraph that has changed, which must not be held back by it. */
   readonly isFirst: boolean;
@@ -13,14 +20,25 @@ export interface SupergraphRulesOptions {
   readonly onUnknown: (unknown: readonly string[]) => void;
 }
 
+/** What holds with a supergraph. */
+export interface SupergraphRules {
+  readonly rules: CacheRules;
+  readonly mutations: MutationInvalidations;
+}
+
 /** The cache rules that hold with a supergraph. Errors: `SupergraphRefusedError` with the whole list. */
-export function readSupergraphRules(options: SupergraphRulesOptions): CacheRules {
+export function readSupergraphRules(options: SupergraphRulesOptions): SupergraphRules {
   const { sdl, configured, isFirst, onUnknown } = options;
   const { rules, problems, unknown } = readCacheRules(parse(sdl, { noLocation: true }), configured);
-  const reasons = [...problems, ...(isFirst ? unknown.map((one) => `cache.rules: ${one}`) : [])];
+  const mutations = compileMutationInvalidations(options.mutations, rules.graph);
+  const absent = [
+    ...unknown.map((one) => `cache.rules: ${one}`),
+    ...mutations.unknown.map((one) => `cache.mutations: ${one}`),
+  ];
+  const reasons = [...problems, ...(isFirst ? absent : [])];
   if (reasons.length > 0) throw new SupergraphRefusedError(reasons.join('\n'));
-  if (unknown.length > 0) onUnknown(unknown);
-  return rules;
+  if (absent.length > 0) onUnknown(absent);
+  return { rules, mutations: mutations.invalidations };
 }
 
 /** Whether there can be any rule, without reading the supergraph. */

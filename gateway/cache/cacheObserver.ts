@@ -7,7 +7,7 @@ export interface CacheObserver {
   onNotStored(left: {
     readonly subgraph: string;
     readonly type: string;
-    readonly reason: 'errors' | 'refused' | 'mistake' | 'private' | 'over' | 'too large';
+    readonly reason: 'errors' | 'refused' | 'mistake' | 'too large';
     readonly count: number;
   }): void;
   /** A stale value is asked for anew. */

@@ -154,19 +154,24 @@ export class CachedRequest {
       this.#send(own);
       return;
     }
-    const ttl = this.#cache.options.refreshDeadlineMs(this.#subgraph);
-    const claims = this.#cache.store.claim(
-      claimed.map(({ unit }) => unit.key),
-      ttl,
-    );
+    // A failed refresh of ours has left a claim, for others to keep away.
+    const free = claimed.filter(({ unit }) => !this.#cache.held.isHeld(unit.key));
+    const held = claimed.filter((one) => !free.includes(one));
+    const claims =
+      free.length === 0
+        ? []
+        : this.#cache.store.claim(
+            free.map(({ unit }) => unit.key),
+            this.#cache.options.refreshDeadlineMs(this.#subgraph),
+          );
     if (!(claims instanceof Promise)) {
       this.#send([...own, ...claimed]);
       return;
     }
     void claims.then((granted) => {
       if (this.#isCancelled && !this.#isAwaited()) return;
-      this.#send([...own, ...claimed.filter((_, index) => granted[index] === true)]);
-      for (const [index, one] of claimed.entries()) {
+      this.#send([...own, ...held, ...free.filter((_, index) => granted[index] === true)]);
+      for (const [index, one] of free.entries()) {
         if (granted[index] !== true) this.#awaitOther(one, one.unit);
       }
     });

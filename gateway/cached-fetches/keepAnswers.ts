@@ -58,7 +58,7 @@ export function* keepAnswers(
       staleIfErrorUntil: now + lifetime.fallbackMs,
       tags: [subgraphTag(subgraph), ...ofValue, ...tags.map(ownTag)],
     });
-    options.observer.onStored({ subgraph, type: unit.type, bytes: value.length });
+    options.observer.onStored({ subgraph, type: unit.type, bytes: Buffer.byteLength(value) });
     parts.push({
       kind: 'cached',
       scope,

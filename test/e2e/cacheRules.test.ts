@@ -114,8 +114,8 @@ test('a supergraph that comes later is used, with a warning', async () => {
   });
   const before = await gateway.supergraph();
   expect(await gateway.switchTo(await shop('price: Int'))).toMatchObject({
-    unknown: ['Product has no field stock'],
-    msg: 'The configuration has cache rules for what the supergraph does not have',
+    unknown: ['cache.rules: Product has no field stock'],
+    msg: 'The configuration of the cache names what the supergraph does not have',
   });
   expect((await gateway.supergraph()).lastRefusal).toBe(before.lastRefusal);
 });

@@ -21,3 +21,8 @@ export function readTag(tag: string): NamedTag | undefined {
     return undefined;
   }
 }
+
+/** Whether it is of one entity, by one of its keys. */
+export function isEntityTag(tag: string): boolean {
+  return tag.startsWith('entity:') || tag.startsWith('entity-hash:');
+}

@@ -1,5 +1,4 @@
 import type { CacheRules } from '../../../gateway/cache/rules/cacheRules.ts';
-import { silentObserver } from '../../../gateway/cache/silentObserver.ts';
 import type { CacheStore } from '../../../gateway/cache/store/cacheStore.ts';
 import { MemoryStore } from '../../../gateway/cache/store/memoryStore.ts';
 import { CachedFetches } from '../../../gateway/cached-fetches/cachedFetches.ts';
@@ -13,6 +12,7 @@ import type { FetchShape } from '../../../gateway/execution/fetchShape.ts';
 import type { RequestScope } from '../../../gateway/execution/requestScope.ts';
 import { systemTimers } from '../../../gateway/time/timers.ts';
 import { scopeOf } from '../execution/fetches.ts';
+import { silentObserver } from './silentObserver.ts';
 
 interface Headers {
   readonly cacheControl?: string;

@@ -1,4 +1,4 @@
-import type { CacheObserver } from './cacheObserver.ts';
+import type { CacheObserver } from '../../../gateway/cache/cacheObserver.ts';
 
 function ignore(): void {}
 

@@ -1,0 +1,74 @@
+import type { CacheObserver } from './cache/cacheObserver.ts';
+import type { CacheScope } from './cache/rules/cacheRule.ts';
+import type { CacheStore } from './cache/store/cacheStore.ts';
+import type { FetchCacheOptions } from './cached-fetches/fetchCache.ts';
+import type { GatewayConfig } from './config/schema.ts';
+import { memoizePolicies } from './subgraphEndpoints.ts';
+import type { Logger } from './telemetry/logger.ts';
+import { systemTimers } from './time/timers.ts';
+
+/** So many mistakes of subgraphs are told; more differ only in what the subgraph puts into them. */
+const mostWarnings = 1_000;
+
+/** What the configuration says about fetches that may be answered from the cache. */
+export function createFetchCacheOptions({
+  config,
+  store,
+  observer,
+  log,
+  now,
+}: {
+  readonly config: GatewayConfig;
+  readonly store: CacheStore;
+  readonly observer: CacheObserver;
+  readonly log: Logger;
+  readonly now: () => number;
+}): FetchCacheOptions {
+  const policyOf = memoizePolicies(config);
+  const ignoredHeaders = new Set(config.cache.ignoreHeaders);
+  const warned = new Set<string>();
+  return {
+    store,
+    observer,
+    nullMaxAgeMs: config.cache.nullMaxAge,
+    tagLimits: config.cache.answerTags,
+    maxEntrySize: config.cache.maxEntrySize,
+    ignoredHeaders,
+    headerNames: memoizeHeaderNames(config, ignoredHeaders),
+    refreshDeadlineMs: (subgraph) => policyOf(subgraph).timeouts.deadline,
+    refreshPauseMs: config.cache.refreshPause,
+    onMistake: (subgraph, reason) => {
+      const mistake = `${subgraph} ${reason}`;
+      if (warned.has(mistake) || warned.size >= mostWarnings) return;
+      warned.add(mistake);
+      log.warn(
+        { subgraph, reason },
+        'A subgraph says how long to keep an answer in a way that makes no sense',
+      );
+    },
+    onFault: (err) => log.error({ err }, 'An answer could not be kept'),
+    now,
+    timers: systemTimers,
+  };
+}
+
+/** Names of the client's headers that values may depend on, each list made once: equal lists are identical. */
+function memoizeHeaderNames(
+  config: GatewayConfig,
+  ignored: ReadonlySet<string>,
+): (subgraph: string, scope: CacheScope) => readonly string[] {
+  const policyOf = memoizePolicies(config);
+  const lists = new Map<string, readonly string[]>();
+  const identityHeader = config.cache.identity?.header ?? 'authorization';
+  return (subgraph, scope) => {
+    const key = `${scope} ${subgraph}`;
+    let names = lists.get(key);
+    if (names === undefined) {
+      const forwarded = policyOf(subgraph).headers.forward.map((name) => name.toLowerCase());
+      names =
+        scope === 'PRIVATE' ? [...forwarded, identityHeader] : forwarded.filter((name) => !ignored.has(name));
+      lists.set(key, names);
+    }
+    return names;
+  };
+}
