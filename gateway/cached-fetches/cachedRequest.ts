@@ -2,7 +2,7 @@ import type { CacheAnswers, CacheEntry, ReadStart } from '../cache/store/cacheSt
 import { GatewayError } from '../errors.ts';
 import { afterAll } from '../execution/afterAll.ts';
 import type { FetchCall, FetchResult } from '../execution/fetchCall.ts';
-import type { FetchSender } from '../execution/fetchSender.ts';
+import type { CancelFetch, FetchSender } from '../execution/fetchSender.ts';
 import type { RequestScope } from '../execution/requestScope.ts';
 import { deadlineExceeded } from '../subgraph-client/callFailure.ts';
 import { inSlices, type SlicedWork } from '../time/inSlices.ts';
@@ -43,7 +43,7 @@ export class CachedRequest {
   readonly #calls: readonly CachedCall[];
   #plain: readonly FetchCall[];
   readonly #done: () => void;
-  readonly #cancels = new Set<() => void>();
+  readonly #cancels = new Set<CancelFetch>();
   /** Keys that others of this process may wait for. */
   readonly #led = new Set<string>();
   readonly #leaves = new Set<() => void>();
@@ -299,9 +299,14 @@ export class CachedRequest {
     for (const call of calls) this.#sendOne((done) => this.#next.sendRoot({ call, done }));
   }
 
-  #sendOne(send: (done: () => void) => () => void): void {
-    const cancel = send(() => this.#cancels.delete(cancel));
-    this.#cancels.add(cancel);
+  #sendOne(send: (done: () => void) => CancelFetch): void {
+    let isDone = false;
+    let cancel: CancelFetch | undefined;
+    cancel = send(() => {
+      isDone = true;
+      if (cancel !== undefined) this.#cancels.delete(cancel);
+    });
+    if (!isDone) this.#cancels.add(cancel);
   }
 
   #settle(

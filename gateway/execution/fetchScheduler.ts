@@ -1,7 +1,7 @@
 import DataLoader from 'dataloader';
 import { afterAll } from './afterAll.ts';
 import { type FetchCall, type FetchResult, type Staleness, variablesText } from './fetchCall.ts';
-import type { EntityRequest, FetchSender } from './fetchSender.ts';
+import type { CancelFetch, FetchSender } from './fetchSender.ts';
 import type { RequestScope } from './requestScope.ts';
 
 /** Collects the fetches of one operation that are ready at the same moment: entity fetches of one subgraph
@@ -51,18 +51,11 @@ export class FetchScheduler {
 
   #sendEntityCalls(calls: readonly FetchCall[]): Promise<undefined[]> {
     if (this.#isCancelled) return Promise.resolve(calls.map(() => undefined));
-    return new Promise((resolve) => {
-      const request: EntityRequest = {
-        calls: joinEqualShapes(calls),
-        scope: this.#scope,
-        done: () => {
-          this.#cancels.delete(cancel);
-          resolve(calls.map(() => undefined));
-        },
-      };
-      const cancel = this.#sender.sendEntities(request);
-      this.#cancels.add(cancel);
-    });
+    const joined = joinEqualShapes(calls);
+    return this.#send(
+      calls.map(() => undefined),
+      (done) => this.#sender.sendEntities({ calls: joined, scope: this.#scope, done }),
+    );
   }
 
   #sendRootCalls(calls: readonly FetchCall[]): Promise<undefined[]> {
@@ -71,15 +64,20 @@ export class FetchScheduler {
 
   #sendRootCall(call: FetchCall): Promise<undefined> {
     if (this.#isCancelled) return Promise.resolve(undefined);
+    return this.#send(undefined, (done) => this.#sender.sendRoot({ call, done }));
+  }
+
+  #send<Value>(value: Value, start: (done: () => void) => CancelFetch): Promise<Value> {
     return new Promise((resolve) => {
-      const cancel = this.#sender.sendRoot({
-        call,
-        done: () => {
-          this.#cancels.delete(cancel);
-          resolve(undefined);
-        },
+      let isDone = false;
+      let cancel: CancelFetch | undefined;
+      cancel = start(() => {
+        isDone = true;
+        if (cancel !== undefined) this.#cancels.delete(cancel);
+        resolve(value);
       });
-      this.#cancels.add(cancel);
+      // What was kept answers before there is anything to cancel.
+      if (!isDone) this.#cancels.add(cancel);
     });
   }
 }

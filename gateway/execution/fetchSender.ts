@@ -5,7 +5,8 @@ import type { RequestScope } from './requestScope.ts';
 export interface EntityRequest {
   readonly calls: readonly FetchCall[];
   readonly scope: RequestScope;
-  /** Called after every call was settled; not called any more once the request was cancelled. */
+  /** Called after every call was settled, perhaps before the request has been taken; not called any more once it was
+   *  cancelled. */
   done(): void;
 }
 

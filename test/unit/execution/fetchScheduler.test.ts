@@ -1,0 +1,42 @@
+import { describe, expect, test } from '@jest/globals';
+import type { FetchCall } from '../../../gateway/execution/fetchCall.ts';
+import { answeredWith } from '../../../gateway/execution/fetchResults.ts';
+import { FetchScheduler } from '../../../gateway/execution/fetchScheduler.ts';
+import type { FetchSender } from '../../../gateway/execution/fetchSender.ts';
+import { callFor, rootFetch, scopeOf, shapeOf } from './fetches.ts';
+
+const response = {
+  data: undefined,
+  errors: undefined,
+  cacheControl: undefined,
+  age: undefined,
+  extensions: undefined,
+  isEscapeFree: true,
+};
+
+/** Has every answer at hand: all is over before the request has been taken. */
+function senderAtHand(cancelled: string[]): FetchSender {
+  const answer = (calls: readonly FetchCall[], done: () => void): (() => void) => {
+    for (const call of calls) call.settle(answeredWith(response, null, []), () => {});
+    done();
+    return () => cancelled.push('cancelled');
+  };
+  return {
+    sendEntities: ({ calls, done }) => answer(calls, done),
+    sendRoot: ({ call, done }) => answer([call], done),
+  };
+}
+
+describe('an answer that is at hand', () => {
+  test.each([
+    ['entities', callFor(['1'])],
+    ['root fields', callFor([], { shape: shapeOf(rootFetch('top { id }')) })],
+  ])('ends the call for %s at once, and nothing is left to be cancelled', async (_, call) => {
+    const cancelled: string[] = [];
+    const scheduler = new FetchScheduler(senderAtHand(cancelled), scopeOf());
+    await scheduler.load(call);
+    expect(call.results).toHaveLength(1);
+    scheduler.cancel();
+    expect(cancelled).toEqual([]);
+  });
+});
