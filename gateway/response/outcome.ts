@@ -48,7 +48,7 @@ export const beforeData = '{"data":';
 export const afterData = '}';
 
 /** What the pipeline answers. */
-export type ExecutionOutcome = SingleOutcome | IncrementalOutcome;
+export type ExecutionOutcome = SingleOutcome | IncrementalOutcome | SubscriptionOutcome;
 
 export interface SingleOutcome {
   readonly kind: 'single';
@@ -67,4 +67,17 @@ export interface IncrementalOutcome {
   /** Batches of complete payloads (JSON texts) in the client's format, the first payload first. The payloads
    *  of one batch belong into one write. `return()` ends all work that nobody else needs. */
   readonly payloads: AsyncIterable<readonly string[]>;
+}
+
+export interface SubscriptionOutcome {
+  readonly kind: 'subscription';
+  /** In order, and made as they are asked for. The end of them is the end of the subscription; what they throw is its
+   *  error. `return()`, also while a `next()` is pending, ends all work that nobody else needs. */
+  readonly events: AsyncIterable<SubscriptionPayload>;
+}
+
+/** What a client gets for an event, or for a deferred part of one. */
+export interface SubscriptionPayload {
+  /** JSON text of a complete execution result, on one line: `data` at least, or `errors`. */
+  readonly text: string;
 }

@@ -130,6 +130,7 @@ export function localPipeline({
         const answer = read(outcome);
         return { payloads: [answer], merged: answer };
       }
+      if (outcome.kind === 'subscription') throw new Error('A subscription has no last payload.');
       const payloads: Record<string, unknown>[] = [];
       for await (const batch of outcome.payloads) {
         payloads.push(...batch.map((text) => JSON.parse(text) as Record<string, unknown>));

@@ -171,8 +171,12 @@ function createExecutor(
     // Apollo Server's type promises an operation, but it calls with none where the name leads to none.
     if ((context.operation as unknown) === undefined) return { errors: [unknownOperation(context)] };
     if (supergraph === undefined) throw new Error('The schema belongs to no supergraph.');
-    known?.remember(context.source, context.document, supergraph);
     const isBatched = context.requestIsBatched === true;
+    const { operation: kind } = context.operation;
+    if (!client.takes(kind) || (kind === 'subscription' && isBatched)) {
+      return { errors: [failure((kind === 'mutation' ? mutationByGet : unstreamed).toFormatted())] };
+    }
+    known?.remember(context.source, context.document, supergraph);
     try {
       const outcome = await respond(
         {
@@ -193,11 +197,21 @@ function createExecutor(
   };
 }
 
+const unstreamed = new GatewayError(
+  'BAD_REQUEST',
+  'A subscription has no single answer. Accept text/event-stream or multipart/mixed;subscriptionSpec=1.0, for one operation in a request, or connect a WebSocket (graphql-transport-ws).',
+);
+
+const mutationByGet = new GatewayError(
+  'BAD_REQUEST',
+  'GET requests only support query operations, not mutation operations',
+);
+
 function toExecutionResult(
   outcome: ExecutionOutcome,
   client: ClientRequest | undefined,
 ): GatewayExecutionResult {
-  if (outcome.kind === 'incremental') {
+  if (outcome.kind !== 'single') {
     // Left before any plugin can fail, so that whoever answers finds payloads that want to be ended.
     client?.leaveAnswer(outcome);
     return { data: asData(new ExecutedData(undefined, undefined, client)) };

@@ -1,6 +1,13 @@
+import type { OperationTypeNode } from 'graphql';
 import type { ResponseCaching } from '../../cache/rules/responseCaching.ts';
 import type { IncrementalFormat } from '../../operation/request.ts';
-import { beforeData, type IncrementalOutcome, ResponseText, textOf } from '../../response/outcome.ts';
+import {
+  beforeData,
+  type IncrementalOutcome,
+  ResponseText,
+  type SubscriptionOutcome,
+  textOf,
+} from '../../response/outcome.ts';
 import type { SupergraphLease } from '../../supergraph/supergraphHolder.ts';
 import type { SupergraphView } from '../supergraphView.ts';
 
@@ -14,6 +21,10 @@ export interface ClientRequestOptions {
   /** Names in lower case. */
   readonly headers: ReadonlyMap<string, string>;
   readonly incremental: IncrementalFormat | undefined;
+  /** Whether the client takes events for as long as they come. */
+  readonly takesSubscriptions: boolean;
+  /** Whether it may change nothing, as with GET. */
+  readonly isReadOnly: boolean;
   readonly requestId: string;
   readonly signal: AbortSignal;
 }
@@ -25,23 +36,33 @@ export interface CompleteAnswer {
   readonly caching: ResponseCaching | undefined;
 }
 
-export type LeftAnswer = CompleteAnswer | IncrementalOutcome;
+export type LeftAnswer = CompleteAnswer | IncrementalOutcome | SubscriptionOutcome;
 
-/** One HTTP request on its way through Apollo Server, and the answer on its way back around it: Apollo
+/** One request on its way through Apollo Server, and the answer on its way back around it: Apollo
  *  Server knows no streams of ours, and promises of its own that would keep a long text alive. */
 export class ClientRequest {
   readonly headers: ReadonlyMap<string, string>;
   readonly incremental: IncrementalFormat | undefined;
   readonly requestId: string;
   readonly signal: AbortSignal;
+  readonly #takesSubscriptions: boolean;
+  readonly #isReadOnly: boolean;
   #answer: LeftAnswer | undefined;
   #lease: SupergraphLease | undefined;
 
   constructor(options: ClientRequestOptions) {
     this.headers = options.headers;
     this.incremental = options.incremental;
+    this.#takesSubscriptions = options.takesSubscriptions;
+    this.#isReadOnly = options.isReadOnly;
     this.requestId = options.requestId;
     this.signal = options.signal;
+  }
+
+  /** Whether this transport has a way to ask for such an operation and to answer it. */
+  takes(kind: OperationTypeNode): boolean {
+    if (kind === 'subscription') return this.#takesSubscriptions;
+    return kind === 'query' || !this.#isReadOnly;
   }
 
   /** Takes a lease on the current supergraph, in the place of an earlier one: the operations of a batch begin
@@ -75,7 +96,7 @@ export class ExecutedData {
   readonly #caching: ResponseCaching | undefined;
   readonly #client: ClientRequest | undefined;
 
-  /** `data` is `undefined` for an incremental answer, which waits in the client already. With `client` the
+  /** `data` is `undefined` for an answer in several payloads, which waits in the client already. With `client` the
    *  text is left there; without, as for the items of a batch, it is returned, and how long it may be kept is lost. */
   constructor(
     data: ResponseText | undefined,

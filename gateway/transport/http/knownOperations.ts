@@ -1,4 +1,4 @@
-import { type DocumentNode, getOperationAST } from 'graphql';
+import { type DocumentNode, getOperationAST, type OperationTypeNode } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 
@@ -7,6 +7,7 @@ export interface KnownOperation {
   readonly document: DocumentNode;
   readonly operationName: string | undefined;
   readonly variables: Readonly<Record<string, unknown>>;
+  readonly kind: OperationTypeNode;
 }
 
 /** Operation texts that Apollo Server has parsed and found valid, for one supergraph each. A plain request for
@@ -41,11 +42,13 @@ export class KnownOperations {
     if (!isAbsent(variables) && !isObject(variables)) return undefined;
     // Persisted queries are Apollo Server's; other extensions mean nothing to it.
     if (!isAbsent(extensions) && (!isObject(extensions) || 'persistedQuery' in extensions)) return undefined;
-    if (getOperationAST(known.document, operationName) == null) return undefined;
+    const operation = getOperationAST(known.document, operationName);
+    if (operation == null) return undefined;
     return {
       document: known.document,
       operationName: operationName ?? undefined,
       variables: variables ?? {},
+      kind: operation.operation,
     };
   }
 }

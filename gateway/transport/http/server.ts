@@ -3,6 +3,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import { GatewayError } from '../../errors.ts';
 import type { OperationLimits } from '../../operation/limits.ts';
+import { Admission } from '../admission/admission.ts';
 import { addGraphiqlRoutes, browserPage, hasGraphiql } from '../graphiql/graphiqlFiles.ts';
 import type { SupergraphView } from '../supergraphView.ts';
 import { addAdminRoutes } from './adminRoutes.ts';
@@ -89,15 +90,18 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     rememberedCharacters: options.rememberedCharacters,
     log,
   });
-  const answerGraphQL = createGraphQLRoute({
+  const admission = new Admission({
     supergraphs,
     apollo,
     known,
     respond: options.respond,
     checkText: createPreflight({ limits, rememberedCharacters: options.rememberedCharacters }),
     checkVariables: createVariablesCheck(limits),
-    bodySize: limits.bodySize,
     batchedOperations: limits.batchedOperations,
+  });
+  const answerGraphQL = createGraphQLRoute({
+    admission,
+    bodySize: limits.bodySize,
     bufferSize: options.bufferSize,
     readTimeout: options.readTimeout,
     csrf: security.csrf,

@@ -21,6 +21,7 @@ describe('an operation that was found valid before', () => {
       document,
       operationName: 'A',
       variables: { x: 1 },
+      kind: 'query',
     });
   });
 
@@ -30,7 +31,12 @@ describe('an operation that was found valid before', () => {
       operationName: 'B',
       extensions: { clientLibrary: { name: '@apollo/client' } },
     };
-    expect(knowing().find(body, supergraph)).toEqual({ document, operationName: 'B', variables: {} });
+    expect(knowing().find(body, supergraph)).toEqual({
+      document,
+      operationName: 'B',
+      variables: {},
+      kind: 'query',
+    });
   });
 
   test('is not known any more when another supergraph takes over, so that it keeps nothing of the old one', () => {
