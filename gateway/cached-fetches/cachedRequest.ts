@@ -282,10 +282,14 @@ export class CachedRequest {
     }
     const since = this.#cache.store.beginRead();
     const scope = readScope(this.#scope, since);
-    const calls = [...byCall].map(([call, of]) => ({
-      ...call.units.callFor(of, (result, done) => this.#settle(call, of, result, since, done)),
-      scope,
-    }));
+    const calls = [...byCall].map(([call, unsorted]) => {
+      // An answer to all of them is handed on as it is: they must be asked for in the order of the call.
+      const of = unsorted.sort((one, other) => one - other);
+      return {
+        ...call.units.callFor(of, (result, done) => this.#settle(call, of, result, since, done)),
+        scope,
+      };
+    });
     const plain = this.#plain;
     this.#plain = [];
     this.#sendCalls([...calls, ...plain], scope);
