@@ -9,10 +9,14 @@ import type { OverrideDecision } from './operation/overrideDecision.ts';
 import type { Preparation, Preparer } from './operation/prepare.ts';
 import type { PreparedOperation } from './operation/preparedOperation.ts';
 import type { IncrementalFormat, OperationRequest } from './operation/request.ts';
+import { answerText } from './response/answerText.ts';
 import type { ErrorPolicy } from './response/formatErrors.ts';
 import { IncrementalResponse } from './response/incrementalResponse.ts';
 import type { ExecutionOutcome } from './response/outcome.ts';
 import { failedOutcome, singleResponse } from './response/singleResponse.ts';
+import { EventFetches } from './subscriptions/eventFetches.ts';
+import type { SourceEvent } from './subscriptions/sources/subscriptionSource.ts';
+import type { Subscriptions } from './subscriptions/subscriptions.ts';
 import type { Supergraph } from './supergraph/supergraph.ts';
 import { inSlices, resultInSlices } from './time/inSlices.ts';
 
@@ -23,6 +27,8 @@ export interface PipelineOptions {
   readonly errorPolicy: ErrorPolicy;
   /** Most bytes of an answer, or of one of its payloads. */
   readonly answerSize: number;
+  /** `undefined` where subscriptions are not served. */
+  readonly subscriptions?: Subscriptions;
   /** A fault of the gateway's own, which failed one fetch. */
   onInternalError(cause: unknown, requestId: string): void;
   /** What the request brings along to each subgraph, from its headers and its start. */
@@ -65,15 +71,49 @@ export class Pipeline {
     }
     if (request.signal.aborted) throw aborted();
     const { operation } = prepared;
-    if (operation.kind === 'subscription') {
+    if (operation.kind === 'subscription') return this.#subscribe(operation, request, scope);
+    return this.#execute(operation, request, scope, this.#options.fetchesOf(operation.supergraph));
+  }
+
+  #execute(
+    operation: PreparedOperation,
+    request: OperationRequest,
+    scope: RequestScope,
+    fetches: FetchSender,
+  ): Promise<ExecutionOutcome> {
+    return request.incremental === undefined || operation.deferred.length === 0
+      ? this.#respondOnce(operation, request, scope, fetches)
+      : this.#respondIncrementally(operation, request, scope, fetches, request.incremental);
+  }
+
+  #subscribe(operation: PreparedOperation, request: OperationRequest, scope: RequestScope): ExecutionOutcome {
+    const { subscriptions } = this.#options;
+    if (subscriptions === undefined) {
       throw new GatewayError(
         'BAD_REQUEST',
-        'Subscriptions are not served: this gateway answers queries and mutations. Ask for the state with a query.',
+        'Subscriptions are not served here. Ask for the state with a query.',
       );
     }
-    return request.incremental === undefined || operation.deferred.length === 0
-      ? this.#respondOnce(operation, request, scope)
-      : this.#respondIncrementally(operation, request, scope, request.incremental);
+    return subscriptions.respond({
+      operation,
+      request,
+      scope,
+      complete: (event, signal) => this.#complete(event, operation, { ...request, signal }),
+    });
+  }
+
+  /** The payloads of one event: what other subgraphs have to say about it is asked for as for a query, with a
+   *  deadline of its own. */
+  async *#complete(
+    event: SourceEvent,
+    operation: PreparedOperation,
+    request: OperationRequest,
+  ): AsyncGenerator<string> {
+    const scope = this.#options.scopeOf(request, operation.supergraph);
+    const fetches = new EventFetches(event, this.#options.fetchesOf(operation.supergraph));
+    const outcome = await this.#execute(operation, request, scope, fetches);
+    if (outcome.kind === 'single') yield answerText(outcome);
+    else if (outcome.kind === 'incremental') for await (const batch of outcome.payloads) yield* batch;
   }
 
   #prepare(request: OperationRequest, supergraph: Supergraph): Preparation | Promise<Preparation> {
@@ -93,11 +133,12 @@ export class Pipeline {
     operation: PreparedOperation,
     request: OperationRequest,
     scope: RequestScope,
+    fetches: FetchSender,
   ): Promise<ExecutionOutcome> {
     const complete = Promise.withResolvers<void>();
     let reject = complete.reject;
     let stop = (): void => {};
-    const execution = this.#createExecution(operation, request, scope, () => complete.resolve());
+    const execution = this.#createExecution(operation, request, scope, fetches, () => complete.resolve());
     const abort = (): void => {
       execution.cancel();
       stop();
@@ -127,10 +168,11 @@ export class Pipeline {
     operation: PreparedOperation,
     request: OperationRequest,
     scope: RequestScope,
+    fetches: FetchSender,
     format: IncrementalFormat,
   ): Promise<ExecutionOutcome> {
     const primary = Promise.withResolvers<void>();
-    const execution: Execution = this.#createExecution(operation, request, scope, (group) => {
+    const execution: Execution = this.#createExecution(operation, request, scope, fetches, (group) => {
       response.completeGroup(group);
       if (group === 0) primary.resolve();
     });
@@ -159,13 +201,14 @@ export class Pipeline {
     operation: PreparedOperation,
     request: OperationRequest,
     ownScope: RequestScope,
+    fetches: FetchSender,
     onGroupComplete: (group: number) => void,
   ): Execution {
     const scope = operation.kind === 'mutation' ? unshared(ownScope) : ownScope;
     const execution = new Execution({
       program: operation.program,
       scope,
-      scheduler: new FetchScheduler(this.#options.fetchesOf(operation.supergraph), scope),
+      scheduler: new FetchScheduler(fetches, scope),
       conditions: TypeConditions.of(operation.supergraph),
       onGroupComplete,
       onInternalError: (cause) => this.#options.onInternalError(cause, request.requestId),

@@ -1,5 +1,12 @@
 import type { DeferredPlace } from '../operation/normalize.ts';
-import type { ConditionNode, DeferNode, FetchNode, PlanNode, QueryPlan } from '../planning/queryPlan.ts';
+import type {
+  ConditionNode,
+  DeferNode,
+  FetchNode,
+  PlanNode,
+  QueryPlan,
+  SubscriptionNode,
+} from '../planning/queryPlan.ts';
 import type { FetchShapes } from './fetchShape.ts';
 import { createCollect, type FlattenPath, parseFlattenPath } from './flattenPath.ts';
 import type { DeliveryGroup, FetchStep, Program } from './program.ts';
@@ -25,7 +32,7 @@ export function compileProgram(options: CompileOptions): Program {
   const stepsById = new Map<string, number[]>();
 
   const node = plan.node;
-  if (node !== undefined && node.kind !== 'Subscription') compile(node, [], [], 0);
+  if (node !== undefined) compile(node.kind === 'Subscription' ? asSequence(node) : node, [], [], 0);
   const groups = stepsOfGroup.map(
     (indices, group): DeliveryGroup => ({
       parent: group === 0 ? undefined : (options.deferred[group - 1]?.parent ?? -1) + 1,
@@ -113,6 +120,11 @@ function stepParts(
         ? undefined
         : new ContextReader(fetch.contextRewrites),
   };
+}
+
+/** An event answers the first step, and everything else waits for it. */
+function asSequence({ primary, rest }: SubscriptionNode): PlanNode {
+  return rest === undefined ? primary : { kind: 'Sequence', nodes: [primary, rest] };
 }
 
 function choose(node: ConditionNode, booleans: Readonly<Record<string, unknown>>): PlanNode | undefined {

@@ -39,8 +39,10 @@ export type FetchResult =
       readonly stale: ReadonlyMap<number | string, Staleness> | undefined;
     };
 
-/** What of a subgraph's answer says how long it may be kept. */
+/** What of a subgraph's answer says how long it may be kept, and what its errors mean. */
 export interface AnswerNotes {
+  /** Of HTTP, where it is none of success. */
+  readonly failureStatus?: number | undefined;
   readonly cacheControl: string | undefined;
   readonly age: string | undefined;
   readonly extensions: Readonly<Record<string, unknown>> | undefined;
@@ -63,7 +65,10 @@ export interface FetchError {
 }
 
 /** `"name":value,…` of the variables that a call needs, without the representations. */
-export function variablesText(call: FetchCall, rename: (name: string) => string): string {
+export function variablesText(
+  call: Pick<FetchCall, 'shape' | 'scope' | 'contextVariables'>,
+  rename: (name: string) => string,
+): string {
   let text = '';
   const { variables } = call.scope;
   for (const name of call.shape.variables) {

@@ -1,4 +1,4 @@
-import type { FetchNode, FlattenNode, PlanNode, QueryPlan } from './queryPlan.ts';
+import type { FetchNode, FlattenNode, PlanNode, QueryPlan, SubscriptionNode } from './queryPlan.ts';
 
 /** The plan with each fetch node exchanged, and the parts of the paths of its flatten nodes. */
 export function mapFetches(
@@ -9,7 +9,7 @@ export function mapFetches(
   const { node } = plan;
   if (node === undefined) return plan;
   if (node.kind !== 'Subscription') return { ...plan, node: mapNode(node) };
-  return { ...plan, node: node.rest === undefined ? node : { ...node, rest: mapNode(node.rest) } };
+  return { ...plan, node: mapSubscription(node) };
 
   function mapNode(current: PlanNode): PlanNode {
     switch (current.kind) {
@@ -35,6 +35,17 @@ export function mapFetches(
           deferred: current.deferred.map(mapBlock),
         };
     }
+  }
+
+  /** What has become several fetches begins with the one that subscribes. */
+  function mapSubscription({ primary, rest, ...node }: SubscriptionNode): SubscriptionNode {
+    const mapped = change(primary);
+    const [first, ...more] = mapped.kind === 'Sequence' ? mapped.nodes : [mapped];
+    if (first?.kind !== 'Fetch') throw new Error('A subscription has become something else than a fetch.');
+    const nodes = rest === undefined ? more : [...more, mapNode(rest)];
+    const [only] = nodes;
+    if (only === undefined) return { ...node, primary: first };
+    return { ...node, primary: first, rest: nodes.length === 1 ? only : { kind: 'Sequence', nodes } };
   }
 
   function mapPath(path: FlattenNode['path']): FlattenNode['path'] {

@@ -8,6 +8,7 @@ import { Pipeline } from '../../gateway/pipeline.ts';
 import type { Planner } from '../../gateway/planning/planner.ts';
 import { type ExecutionOutcome, type SingleOutcome, textOf } from '../../gateway/response/outcome.ts';
 import type { SubgraphClient } from '../../gateway/subgraph-client/subgraphClient.ts';
+import type { Subscriptions } from '../../gateway/subscriptions/subscriptions.ts';
 import type { Supergraph } from '../../gateway/supergraph/supergraph.ts';
 import { mergePayloads } from './frames.ts';
 
@@ -23,6 +24,7 @@ export interface LocalPipelineOptions {
   readonly deadlineMs?: number;
   /** Something between the pipeline and the subgraphs. */
   readonly fetches?: (subgraphs: FetchSender) => FetchSender;
+  readonly subscriptions?: Subscriptions;
 }
 
 export interface LocalAnswer {
@@ -57,6 +59,7 @@ export function localPipeline({
   subgraphs,
   deadlineMs = Number.POSITIVE_INFINITY,
   fetches = (subgraphFetches) => subgraphFetches,
+  subscriptions,
 }: LocalPipelineOptions): LocalPipeline {
   const supergraph: Supergraph = {
     id: 'local',
@@ -76,6 +79,7 @@ export function localPipeline({
       maxVariableValues: 10_000,
     }),
     fetchesOf: () => used,
+    ...(subscriptions === undefined ? {} : { subscriptions }),
     errorPolicy: { exposeSubgraphErrors: true, exposeSubgraphs: true },
     answerSize: Number.POSITIVE_INFINITY,
     onInternalError: (cause) => {

@@ -1,0 +1,138 @@
+import { GatewayError } from '../errors.ts';
+import { EventQueue, type EventQueueOptions } from './eventQueue.ts';
+import type { SourceEvent, SourceReceiver } from './sources/subscriptionSource.ts';
+
+/** Whoever gets what comes of a subscription. Nothing is called after an end, nor after it left. */
+export interface Subscriber {
+  /** JSON text of one payload. */
+  onPayload(text: string): void;
+  onComplete(): void;
+  onError(error: GatewayError): void;
+}
+
+export interface SubscriptionRunOptions {
+  readonly queue: EventQueueOptions;
+  /** Whether clients are told that events may be missing. */
+  readonly tellsInterruptions: boolean;
+  /** Subscribes at the subgraph; returns what ends it there. */
+  subscribe(receiver: SourceReceiver): () => void;
+  /** Completes an event: JSON texts of its payloads. */
+  complete(event: SourceEvent, signal: AbortSignal): AsyncIterable<string>;
+  /** Nobody listens any more, or there is nothing more to listen to. Called once. */
+  onEnd(): void;
+}
+
+/** One subscription at a subgraph, and those who listen to it. Its events are completed one after the other, and each
+ *  is sent to all. */
+export class SubscriptionRun {
+  readonly #options: SubscriptionRunOptions;
+  readonly #subscribers = new Set<Subscriber>();
+  readonly #queue: EventQueue<SourceEvent>;
+  readonly #stop = new AbortController();
+  #cancel: (() => void) | undefined;
+  #isBusy = false;
+  #isEnded = false;
+  /** How it ends once the events that wait have been sent. */
+  #last: ((subscriber: Subscriber) => void) | undefined;
+
+  constructor(options: SubscriptionRunOptions) {
+    this.#options = options;
+    this.#queue = new EventQueue(options.queue);
+  }
+
+  start(): void {
+    this.#cancel = this.#options.subscribe({
+      onEvent: (event) => this.#take(event),
+      onInterrupted: (cause) => {
+        if (this.#options.tellsInterruptions) this.#send(interruptedText(cause));
+      },
+      onResumed: () => {},
+      onComplete: () => this.#endAfterEvents((subscriber) => subscriber.onComplete()),
+      onError: (error) => this.#endAfterEvents((subscriber) => subscriber.onError(error)),
+    });
+    // Told of an end before the way to cancel was known.
+    if (this.#isEnded) this.#cancel();
+  }
+
+  get size(): number {
+    return this.#subscribers.size;
+  }
+
+  /** Returns what ends it for this subscriber; the last one ends it for the subgraph, at once. */
+  join(subscriber: Subscriber): () => void {
+    this.#subscribers.add(subscriber);
+    return () => {
+      if (this.#subscribers.delete(subscriber) && this.#subscribers.size === 0) this.#end();
+    };
+  }
+
+  /** Ends it for everybody. */
+  fail(error: GatewayError): void {
+    this.#finish((subscriber) => subscriber.onError(error));
+  }
+
+  #take(event: SourceEvent): void {
+    if (this.#isEnded) return;
+    if (!this.#queue.push(event)) {
+      this.fail(tooSlow());
+      return;
+    }
+    if (!this.#isBusy) void this.#work();
+  }
+
+  async #work(): Promise<void> {
+    this.#isBusy = true;
+    for (let event = this.#queue.shift(); event !== undefined; event = this.#queue.shift()) {
+      try {
+        for await (const text of this.#options.complete(event, this.#stop.signal)) this.#send(text);
+      } catch (error) {
+        if (this.#isEnded) return;
+        const failure =
+          error instanceof GatewayError
+            ? error
+            : new GatewayError('INTERNAL_SERVER_ERROR', 'Internal server error', { cause: error });
+        this.#send(JSON.stringify({ data: null, errors: [failure.toFormatted()] }));
+      }
+      if (this.#isEnded) return;
+    }
+    this.#isBusy = false;
+    if (this.#last !== undefined) this.#finish(this.#last);
+  }
+
+  #send(text: string): void {
+    for (const subscriber of [...this.#subscribers]) subscriber.onPayload(text);
+  }
+
+  #endAfterEvents(last: (subscriber: Subscriber) => void): void {
+    this.#last ??= last;
+    if (!this.#isBusy) this.#finish(this.#last);
+  }
+
+  #finish(last: (subscriber: Subscriber) => void): void {
+    if (this.#isEnded) return;
+    const subscribers = [...this.#subscribers];
+    this.#subscribers.clear();
+    this.#end();
+    for (const subscriber of subscribers) last(subscriber);
+  }
+
+  #end(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#queue.clear();
+    this.#stop.abort(new GatewayError('REQUEST_ABORTED', 'Nobody listens to this subscription any more.'));
+    this.#cancel?.();
+    this.#options.onEnd();
+  }
+}
+
+function interruptedText(cause: GatewayError): string {
+  return JSON.stringify({ errors: [cause.toFormatted()] });
+}
+
+function tooSlow(): GatewayError {
+  return new GatewayError(
+    'OVERLOADED',
+    'Events come faster than they can be completed. Subscribe again, or select fields that take less time.',
+  );
+}

@@ -1,0 +1,145 @@
+import { GatewayError } from '../errors.ts';
+import { variablesText } from '../execution/fetchCall.ts';
+import type { FetchStep } from '../execution/program.ts';
+import type { RequestScope } from '../execution/requestScope.ts';
+import type { PreparedOperation } from '../operation/preparedOperation.ts';
+import type { OperationRequest } from '../operation/request.ts';
+import type { SubscriptionOutcome } from '../response/outcome.ts';
+import type { EventQueueOptions } from './eventQueue.ts';
+import type { SourceEvent, SourceRequest, SubscriptionSource } from './sources/subscriptionSource.ts';
+import { SubscriberQueue } from './subscriberQueue.ts';
+import { SubscriptionRun } from './subscriptionRun.ts';
+import { SubscriptionRuns } from './subscriptionRuns.ts';
+
+export interface SubscriptionsOptions {
+  readonly source: SubscriptionSource;
+  readonly queue: EventQueueOptions;
+  readonly tellsInterruptions: boolean;
+  /** Most clients that subscribe at a time. */
+  readonly total: number;
+}
+
+/** One client's subscription, prepared. */
+export interface SubscriptionRequest {
+  readonly operation: PreparedOperation;
+  readonly request: OperationRequest;
+  readonly scope: RequestScope;
+  /** Completes an event: JSON texts of its payloads. */
+  complete(event: SourceEvent, signal: AbortSignal): AsyncIterable<string>;
+}
+
+/** Serves subscriptions: those that are equal share one at the subgraph, and everything that comes of it. */
+export class Subscriptions {
+  readonly #options: SubscriptionsOptions;
+  readonly #runs = new SubscriptionRuns();
+  #clients = 0;
+
+  constructor(options: SubscriptionsOptions) {
+    this.#options = options;
+  }
+
+  /** Errors: `GatewayError` `OVERLOADED`. */
+  respond(subscription: SubscriptionRequest): SubscriptionOutcome {
+    const { queue, total } = this.#options;
+    if (this.#clients >= total) throw tooMany(total);
+    this.#clients += 1;
+    const { signal } = subscription.request;
+    let leave: (() => void) | undefined;
+    let isOver = false;
+    const end = (): void => {
+      if (isOver) return;
+      isOver = true;
+      this.#clients -= 1;
+      signal.removeEventListener('abort', abort);
+      leave?.();
+    };
+    const subscriber = new SubscriberQueue(queue, end);
+    const abort = (): void => subscriber.leave();
+    signal.addEventListener('abort', abort, { once: true });
+    leave = this.#runs.join(
+      keyOf(subscription),
+      {
+        onPayload: (text) => subscriber.onPayload(text),
+        onComplete: () => {
+          subscriber.onComplete();
+          end();
+        },
+        onError: (error) => {
+          subscriber.onError(error);
+          end();
+        },
+      },
+      (onEnd) => this.#createRun(subscription, onEnd),
+    );
+    if (isOver) leave();
+    return { kind: 'subscription', events: subscriber.events() };
+  }
+
+  /** Ends all of them. */
+  async close(): Promise<void> {
+    for (const run of this.#runs.all()) run.fail(goingAway());
+    await this.#options.source.close();
+  }
+
+  #createRun(subscription: SubscriptionRequest, onEnd: () => void): SubscriptionRun {
+    const { source, queue, tellsInterruptions } = this.#options;
+    return new SubscriptionRun({
+      queue,
+      tellsInterruptions,
+      subscribe: (receiver) => source.subscribe(sourceRequest(subscription), receiver),
+      complete: (event, signal) => subscription.complete(event, signal),
+      onEnd,
+    });
+  }
+}
+
+function sourceRequest({ operation, scope }: SubscriptionRequest): SourceRequest {
+  const { shape } = firstStep(operation);
+  const variables = variablesText({ shape, scope, contextVariables: undefined }, (name) => name);
+  return {
+    subgraph: shape.subgraph,
+    query: shape.text,
+    variables: JSON.parse(`{${variables}}`),
+    headers: scope.headersFor(shape.subgraph),
+    connectionParams: {},
+    requestId: scope.requestId,
+    traceparent: scope.traceparent,
+  };
+}
+
+/** Everything that may change what a client gets. */
+function keyOf({ operation, request, scope }: SubscriptionRequest): string | undefined {
+  const text = request.document.loc?.source.body;
+  if (text === undefined) return undefined;
+  const shapes = operation.program.steps.map(({ shape }) => shape);
+  const subgraphs = [...new Set(shapes.map(({ subgraph }) => subgraph))].sort();
+  return JSON.stringify([
+    operation.supergraph.id,
+    text,
+    request.operationName ?? null,
+    // By labels of `@override` one text may have several plans.
+    shapes.map(({ id }) => id),
+    request.incremental ?? null,
+    scope.variables,
+    scope.identity ?? null,
+    subgraphs.map((subgraph) => [subgraph, scope.headersFor(subgraph).key]),
+  ]);
+}
+
+function firstStep({ program }: PreparedOperation): FetchStep {
+  const [first] = program.steps;
+  if (first?.shape.kind !== 'subscription')
+    throw new Error('The plan of a subscription begins with something else.');
+  return first;
+}
+
+function tooMany(total: number): GatewayError {
+  return new GatewayError(
+    'OVERLOADED',
+    `There are ${total} subscriptions already, the most that this gateway serves (subscriptions.total). Try again later.`,
+  );
+}
+
+function goingAway(): GatewayError {
+  return new GatewayError('REQUEST_ABORTED', 'The gateway is shutting down. Subscribe again.');
+}

@@ -1,0 +1,46 @@
+import type {
+  SourceEvent,
+  SourceReceiver,
+  SourceRequest,
+  SubscriptionSource,
+} from '../../../gateway/subscriptions/sources/subscriptionSource.ts';
+
+/** One subscription at a subgraph that a test plays. */
+export class PlayedSubscription {
+  readonly request: SourceRequest;
+  readonly receiver: SourceReceiver;
+  isCancelled = false;
+
+  constructor(request: SourceRequest, receiver: SourceReceiver) {
+    this.request = request;
+    this.receiver = receiver;
+  }
+
+  send(data: SourceEvent['data'], errors?: SourceEvent['errors']): void {
+    this.receiver.onEvent({ data, errors, extensions: undefined, size: 100 });
+  }
+}
+
+export class FakeSource implements SubscriptionSource {
+  readonly subscriptions: PlayedSubscription[] = [];
+  isClosed = false;
+
+  subscribe(request: SourceRequest, receiver: SourceReceiver): () => void {
+    const subscription = new PlayedSubscription(request, receiver);
+    this.subscriptions.push(subscription);
+    return () => {
+      subscription.isCancelled = true;
+    };
+  }
+
+  close(): Promise<void> {
+    this.isClosed = true;
+    return Promise.resolve();
+  }
+
+  at(place: number): PlayedSubscription {
+    const subscription = this.subscriptions[place];
+    if (subscription === undefined) throw new Error(`There are ${this.subscriptions.length} subscriptions.`);
+    return subscription;
+  }
+}

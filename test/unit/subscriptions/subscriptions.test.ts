@@ -1,0 +1,223 @@
+import { buildSubgraphSchema } from '@apollo/subgraph';
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { type GraphQLSchema, parse } from 'graphql';
+import { GatewayError } from '../../../gateway/errors.ts';
+import type { SubscriptionOutcome } from '../../../gateway/response/outcome.ts';
+import { Subscriptions, type SubscriptionsOptions } from '../../../gateway/subscriptions/subscriptions.ts';
+import { composeSupergraph } from '../../../gateway/supergraph/composeSupergraph.ts';
+import { loadSupergraph } from '../../../gateway/supergraph/loadSupergraph.ts';
+import { turns } from '../../harness/clock.ts';
+import { localPipeline } from '../../harness/localPipeline.ts';
+import { testPlanning } from '../../harness/planningLimits.ts';
+import { FakeSource } from './fakeSource.ts';
+
+const federation = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])';
+const stock = `${federation}
+  type Query { ping: Int }
+  type Subscription { stockChanged(warehouse: ID): Product }
+  type Product @key(fields: "id") { id: ID! stock: Int! }
+`;
+const products = `${federation}
+  type Query { product(id: ID!): Product }
+  type Product @key(fields: "id") { id: ID! name: String }
+`;
+
+const composed = await composeSupergraph([
+  { name: 'stock', url: 'http://stock.test', sdl: stock },
+  { name: 'products', url: 'http://products.test', sdl: products },
+]);
+if ('errors' in composed) throw new Error(JSON.stringify(composed.errors));
+const supergraph = await loadSupergraph({ sdl: composed.sdl, planning: testPlanning });
+afterAll(() => supergraph.planner.close());
+
+/** Names wait until the test lets them go. */
+const names = { gate: Promise.resolve() };
+const subgraphs = new Map<string, GraphQLSchema>([
+  [
+    'products',
+    buildSubgraphSchema({
+      typeDefs: parse(products),
+      resolvers: {
+        Product: {
+          __resolveReference: async ({ id }: { id: string }) => {
+            await names.gate;
+            if (id === 'lost') throw new Error('no such product');
+            return { id, name: `name of ${id}` };
+          },
+        },
+      },
+    }),
+  ],
+]);
+
+const queue = { maxEvents: 3, maxBytes: 100_000, policy: 'close' } as const;
+
+function start(options: Partial<SubscriptionsOptions> = {}) {
+  const source = new FakeSource();
+  const subscriptions = new Subscriptions({ source, queue, tellsInterruptions: true, total: 10, ...options });
+  const pipeline = localPipeline({ ...supergraph, subgraphs, subscriptions });
+  return {
+    source,
+    subscriptions,
+    calls: pipeline.calls,
+    async subscribe(...[query, variables, incremental]: Parameters<typeof pipeline.respond>) {
+      const outcome = await pipeline.respond(query, variables, incremental);
+      const iterator = (outcome as SubscriptionOutcome).events[Symbol.asyncIterator]();
+      return {
+        next: async (): Promise<unknown> => {
+          const { done, value } = await iterator.next();
+          return done === true ? 'done' : JSON.parse(value.text);
+        },
+        leave: async () => iterator.return?.(),
+      };
+    },
+  };
+}
+
+const whole = 'subscription Watch($w: ID) { stockChanged(warehouse: $w) { id stock name } }';
+const changed = (id: string, amount: number) => ({
+  stockChanged: { __typename: 'Product', id, stock: amount },
+});
+const complete = (id: string, amount: number) => ({
+  data: { stockChanged: { id, stock: amount, name: `name of ${id}` } },
+});
+
+describe('events', () => {
+  test('come with what other subgraphs have to say', async () => {
+    const { source, subscribe } = start();
+    const client = await subscribe(whole, { w: 'north' });
+    expect(source.at(0).request).toMatchObject({ subgraph: 'stock', variables: { w: 'north' } });
+    source.at(0).send(changed('1', 5));
+    expect(await client.next()).toEqual(complete('1', 5));
+    source.at(0).receiver.onComplete();
+    expect(await client.next()).toBe('done');
+  });
+
+  test('keep their order, also where the first takes longer', async () => {
+    const { source, subscribe } = start();
+    const client = await subscribe(whole);
+    const gate = Promise.withResolvers<void>();
+    names.gate = gate.promise;
+    source.at(0).send(changed('1', 1));
+    await turns(2);
+    names.gate = Promise.resolve();
+    source.at(0).send(changed('2', 2));
+    gate.resolve();
+    expect([await client.next(), await client.next()]).toEqual([complete('1', 1), complete('2', 2)]);
+  });
+
+  test('carry the errors of their own and of what they lack', async () => {
+    const { source, subscribe } = start();
+    const client = await subscribe(whole);
+    source.at(0).send({ stockChanged: null }, [{ message: 'broken', path: ['stockChanged'] }]);
+    expect(await client.next()).toMatchObject({
+      data: { stockChanged: null },
+      errors: [{ path: ['stockChanged'] }],
+    });
+    source.at(0).send(changed('lost', 3));
+    expect(await client.next()).toMatchObject({
+      data: { stockChanged: { id: 'lost', stock: 3, name: null } },
+      errors: [{ path: ['stockChanged', 'name'] }],
+    });
+    source.at(0).send(changed('1', 5));
+    expect(await client.next()).toEqual(complete('1', 5));
+  });
+
+  test('come in parts to a client that takes them', async () => {
+    const { source, subscribe } = start();
+    const query = 'subscription { stockChanged { id stock ... @defer { name } } }';
+    const client = await subscribe(query, {}, 'deferSpec=20220824');
+    const gate = Promise.withResolvers<void>();
+    names.gate = gate.promise;
+    source.at(0).send(changed('1', 5));
+    expect(await client.next()).toEqual({ data: { stockChanged: { id: '1', stock: 5 } }, hasNext: true });
+    gate.resolve();
+    expect(await client.next()).toEqual({
+      incremental: [{ data: { name: 'name of 1' }, path: ['stockChanged'] }],
+      hasNext: false,
+    });
+    const other = await subscribe(query);
+    source.at(1).send(changed('2', 5));
+    expect(await other.next()).toEqual(complete('2', 5));
+  });
+});
+
+describe('equal subscriptions', () => {
+  test('share one at the subgraph, and what comes of it', async () => {
+    const { source, subscribe, calls } = start();
+    const clients = await Promise.all([subscribe(whole), subscribe(whole), subscribe(whole, { w: 'north' })]);
+    expect(source.subscriptions).toHaveLength(2);
+    source.at(0).send(changed('1', 5));
+    expect([await clients[0].next(), await clients[1].next()]).toEqual([complete('1', 5), complete('1', 5)]);
+    expect(calls).toHaveLength(1);
+  });
+
+  test('end at the subgraph with the last of them, at once', async () => {
+    const { source, subscribe } = start();
+    const [one, other] = await Promise.all([subscribe(whole), subscribe(whole)]);
+    await one.leave();
+    expect(source.at(0).isCancelled).toBe(false);
+    await other.leave();
+    expect(source.at(0).isCancelled).toBe(true);
+    expect(await other.next()).toBe('done');
+    await subscribe(whole);
+    expect(source.subscriptions).toHaveLength(2);
+  });
+});
+
+describe('what goes wrong', () => {
+  test('a refusal is the error of the subscription', async () => {
+    const { source, subscribe } = start();
+    const client = await subscribe(whole);
+    source.at(0).receiver.onError(new GatewayError('SUBGRAPH_ERROR', 'refused'));
+    await expect(client.next()).rejects.toThrow('refused');
+  });
+
+  test('an interruption is told, or not', async () => {
+    const told = start();
+    const client = await told.subscribe(whole);
+    told.source.at(0).receiver.onInterrupted(new GatewayError('SUBGRAPH_UNREACHABLE', 'lost'));
+    expect(await client.next()).toMatchObject({ errors: [{ extensions: { code: 'SUBGRAPH_UNREACHABLE' } }] });
+    const silent = start({ tellsInterruptions: false });
+    const other = await silent.subscribe(whole);
+    silent.source.at(0).receiver.onInterrupted(new GatewayError('SUBGRAPH_UNREACHABLE', 'lost'));
+    silent.source.at(0).send(changed('1', 5));
+    expect(await other.next()).toEqual(complete('1', 5));
+  });
+
+  test('events that pile up end the subscription', async () => {
+    const { source, subscribe } = start();
+    const client = await subscribe(whole);
+    names.gate = Promise.withResolvers<void>().promise;
+    for (let amount = 0; amount < 6; amount++) source.at(0).send(changed('1', amount));
+    names.gate = Promise.resolve();
+    await expect(client.next()).rejects.toMatchObject({ code: 'OVERLOADED' });
+    expect(source.at(0).isCancelled).toBe(true);
+  });
+
+  test('or the oldest of them are lost', async () => {
+    const { source, subscribe } = start({ queue: { ...queue, policy: 'drop-oldest' } });
+    const client = await subscribe('subscription { stockChanged { stock } }');
+    for (let amount = 0; amount < 6; amount++) source.at(0).send(changed('1', amount));
+    await turns(5);
+    const seen = [await client.next(), await client.next(), await client.next()];
+    expect(seen).toEqual([3, 4, 5].map((amount) => ({ data: { stockChanged: { stock: amount } } })));
+  });
+
+  test('there are no more clients than may be', async () => {
+    const { subscribe } = start({ total: 1 });
+    const client = await subscribe(whole);
+    await expect(subscribe(whole)).rejects.toMatchObject({ code: 'OVERLOADED' });
+    await client.leave();
+    await subscribe(whole);
+  });
+
+  test('closing ends all of them', async () => {
+    const { source, subscriptions, subscribe } = start();
+    const client = await subscribe(whole);
+    await subscriptions.close();
+    await expect(client.next()).rejects.toThrow('shutting down');
+    expect(source.isClosed).toBe(true);
+    expect(source.at(0).isCancelled).toBe(true);
+  });
+});
