@@ -1,7 +1,7 @@
 import type { CacheAnswers, CacheEntry, ReadStart } from '../cache/store/cacheStore.ts';
 import { GatewayError } from '../errors.ts';
 import { afterAll } from '../execution/afterAll.ts';
-import type { FetchCall, FetchResult } from '../execution/fetchCall.ts';
+import type { FetchCall, FetchError, FetchResult } from '../execution/fetchCall.ts';
 import type { CancelFetch, FetchSender } from '../execution/fetchSender.ts';
 import type { RequestScope } from '../execution/requestScope.ts';
 import { deadlineExceeded } from '../subgraph-client/callFailure.ts';
@@ -355,14 +355,15 @@ export class CachedRequest {
     this.#release(kept.map(({ unit }) => unit.key));
     for (const { unit } of kept) this.#endFlight(unit.key, { kind: 'landed' });
     if (this.#isCancelled) return;
-    const isGeneralFailure = general.some(({ entry }) => isSubgraphFailure(entry));
+    const isFailure = ({ entry }: FetchError): boolean =>
+      isSubgraphFailure(entry, result.answer?.failureStatus);
+    const isGeneralFailure = general.some(isFailure);
     let replaced = 0;
     let isAnyEmpty = false;
     for (const [index, place] of places.entries()) {
       const answer = answers[index] as UnitAnswer;
       const isEmpty = answer.value === null || answer.value === undefined;
-      const isFailed =
-        answer.errors.some(({ entry }) => isSubgraphFailure(entry)) || (isGeneralFailure && isEmpty);
+      const isFailed = answer.errors.some(isFailure) || (isGeneralFailure && isEmpty);
       if (isFailed && this.#fallBack({ call, place })) {
         replaced += 1;
         continue;

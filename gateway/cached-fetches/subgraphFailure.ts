@@ -1,5 +1,6 @@
 import { GatewayError } from '../errors.ts';
 import type { FetchError } from '../execution/fetchCall.ts';
+import type { FlightEnd } from './flights.ts';
 
 /** Codes by which a subgraph says that it is well, and that the request is not. */
 const refusals: ReadonlySet<unknown> = new Set([
@@ -16,14 +17,32 @@ const refusals: ReadonlySet<unknown> = new Set([
 ]);
 
 /** Whether something went wrong at the subgraph, so that what it said earlier is the better answer. What it refuses is
- *  refused: nobody may see by a cache what he has just been denied. */
-export function isSubgraphFailure(reason: FetchError['entry']): boolean {
-  if (!(reason instanceof GatewayError)) return !refusals.has(reason.extensions?.code);
+ *  refused: nobody may see by a cache what he has just been denied. `failureStatus`: of the answer that has the
+ *  subgraph's own error. */
+export function isSubgraphFailure(reason: FetchError['entry'], failureStatus?: number): boolean {
+  if (!(reason instanceof GatewayError)) {
+    return !refusals.has(reason.extensions?.code) && !isRefusal(failureStatus);
+  }
   if (reason.code === 'SUBGRAPH_ERROR') {
     const { http } = reason.extensions;
     const status = typeof http === 'object' && http !== null && 'status' in http ? http.status : undefined;
-    // Too many requests, or one that took too long: it would have answered another time.
-    return status === 429 || status === 408;
+    return isRetriable(status);
   }
   return reason.code !== 'BAD_REQUEST' && reason.code !== 'REQUEST_ABORTED';
+}
+
+function isRefusal(status: number | undefined): boolean {
+  return status !== undefined && status >= 400 && status < 500 && !isRetriable(status);
+}
+
+/** Too many requests, or one that took too long: it would have answered another time. */
+function isRetriable(status: unknown): boolean {
+  return status === 429 || status === 408;
+}
+
+/** What a failed fetch is for those who waited for it. */
+export function flightEndOf(error: GatewayError): FlightEnd<GatewayError> {
+  if (error.code === 'DEADLINE_EXCEEDED' || error.code === 'REQUEST_ABORTED') return { kind: 'given up' };
+  // Who was refused is not everybody: the others ask for themselves.
+  return isSubgraphFailure(error) ? { kind: 'failed', failure: error } : { kind: 'landed' };
 }

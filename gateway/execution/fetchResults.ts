@@ -4,7 +4,7 @@ import type { FetchError, FetchResult } from './fetchCall.ts';
 
 /** What a call gets of an answer. */
 export function answeredWith(
-  { isEscapeFree, cacheControl, age, extensions }: SubgraphResponse,
+  { isEscapeFree, failureStatus, cacheControl, age, extensions }: SubgraphResponse,
   data: unknown,
   errors: readonly FetchError[],
 ): FetchResult {
@@ -13,7 +13,7 @@ export function answeredWith(
     data,
     errors,
     isEscapeFree,
-    answer: { cacheControl, age, extensions },
+    answer: { failureStatus, cacheControl, age, extensions },
     caching: undefined,
     stale: undefined,
   };

@@ -82,30 +82,45 @@ export class SubgraphAnswer {
     } catch (error) {
       return error instanceof Error ? error : new AnswerProblem('invalid JSON');
     }
-    if (!isObject(json)) return new AnswerProblem('the answer is no JSON object');
-    const data = json.data;
-    if (data !== undefined && data !== null && !isObject(data)) {
-      return new AnswerProblem('`data` is neither an object nor null');
-    }
-    const errors = json.errors === undefined ? undefined : yield* readErrors(json.errors);
-    if (errors instanceof Error) return errors;
-    if (data === undefined && errors === undefined) {
-      return new AnswerProblem('the answer has neither `data` nor `errors`');
-    }
+    const result = yield* readResult(json);
+    if (result instanceof Error) return result;
     // A proxy on the way may answer a failure with JSON of its own. It is taken for the subgraph's only if
     // it says so or looks like it.
-    if (!this.#isSuccess && !this.#isGraphqlMediaType && !hasReadableError(json.errors) && !isObject(data)) {
+    if (!this.#isSuccess && !this.#isGraphqlMediaType && !isRecognizable(json, result)) {
       return new AnswerProblem('the answer is no GraphQL answer');
     }
     return {
-      data,
-      errors,
-      extensions: isObject(json.extensions) ? json.extensions : undefined,
+      data: result.data,
+      errors: result.errors,
+      extensions: result.extensions,
+      ...(this.#isSuccess ? {} : { failureStatus: this.#status }),
       cacheControl: this.#cacheControl,
       age: this.#age,
       isEscapeFree: this.#isEscapeFree,
     };
   }
+}
+
+/** A GraphQL result as a subgraph sends it, alone or as one of many. */
+export type SubgraphResult = Pick<SubgraphResponse, 'data' | 'errors' | 'extensions'>;
+
+/** Takes parsed JSON for a GraphQL result, or says why it is none. */
+export function* readResult(json: unknown): SlicedWork<SubgraphResult | Error> {
+  if (!isObject(json)) return new AnswerProblem('the answer is no JSON object');
+  const data = json.data;
+  if (data !== undefined && data !== null && !isObject(data)) {
+    return new AnswerProblem('`data` is neither an object nor null');
+  }
+  const errors = json.errors === undefined ? undefined : yield* readErrors(json.errors);
+  if (errors instanceof Error) return errors;
+  if (data === undefined && errors === undefined) {
+    return new AnswerProblem('the answer has neither `data` nor `errors`');
+  }
+  return { data, errors, extensions: isObject(json.extensions) ? json.extensions : undefined };
+}
+
+function isRecognizable(json: unknown, { data }: SubgraphResult): boolean {
+  return isObject(data) || (isObject(json) && hasReadableError(json.errors));
 }
 
 function isGraphqlMediaType(contentType: string | undefined): boolean {

@@ -30,6 +30,8 @@ export interface SubgraphResponse {
   readonly data: Record<string, unknown> | null | undefined;
   readonly errors: readonly SubgraphErrorEntry[] | undefined;
   readonly extensions: Record<string, unknown> | undefined;
+  /** Of HTTP, where it is none of success. */
+  readonly failureStatus?: number;
   /** Values of the headers of that name. */
   readonly cacheControl: string | undefined;
   readonly age: string | undefined;

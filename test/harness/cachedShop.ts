@@ -58,16 +58,20 @@ export interface CachedShopOptions {
   readonly cache?: GatewayOptions['cache'];
   readonly config?: Partial<GatewayOptions>;
   readonly parts?: GatewayParts;
+  /** Whether a change of the supergraph's file is taken up. */
+  readonly isWatching?: boolean;
 }
 
 /** A gateway with a cache before subgraphs of its own, and a clock that the test moves. */
-export async function startCachedShop({ cache, config, parts }: CachedShopOptions): Promise<CachedShop> {
+export async function startCachedShop(options: CachedShopOptions): Promise<CachedShop> {
+  const { cache, config, parts, isWatching = false } = options;
   const clock = new ShopClock();
   const data: ShopData = { stock: 3, greeting: 'hello', prefix: 'Product' };
   const gateway = await startInlineGateway({
     subgraphs: shopSubgraphs(data),
     config: { ...(cache === undefined ? {} : { cache }), ...config },
     parts: { now: clock.now, ...parts },
+    isWatching,
   });
   const stock = gateway.subgraph('stock');
   const shop: CachedShop = {
@@ -162,11 +166,12 @@ function shopSubgraphs(data: ShopData): readonly InlineSubgraph[] {
         Query: { low: () => [product('1'), product('2')] },
         Product: {
           __resolveReference: ({ id }: { id: string }) => {
-            if (id === 'none') return null;
-            if (id === 'broken') throw new GraphQLError('The shelf has fallen.');
-            return product(id);
+            return id === 'none' ? null : product(id);
           },
-          stock: () => data.stock,
+          stock: ({ id }: { id: string }) => {
+            if (id === 'broken') throw new GraphQLError('The shelf has fallen.');
+            return data.stock;
+          },
           place: ({ id }: { id: string }) => ({ aisle: Number(id), shelf: `s${data.stock}` }),
           reserved: ({ id }: { id: string }) => (id === 'odd' ? null : 1),
         },

@@ -101,11 +101,13 @@ export interface StartInlineGatewayOptions {
   readonly parts?: GatewayParts;
   /** Changes the composed supergraph, to one that the composer would not make. */
   readonly change?: (sdl: string) => string;
+  /** Whether a change of the supergraph's file is taken up. */
+  readonly isWatching?: boolean;
 }
 
 /** Subgraphs of a test's own, each a real HTTP server, and a gateway before them in this process. */
 export async function startInlineGateway(options: StartInlineGatewayOptions): Promise<InlineGateway> {
-  const { config = {}, parts, change = (sdl) => sdl } = options;
+  const { config = {}, parts, change = (sdl) => sdl, isWatching = false } = options;
   const cleanups: (() => Promise<unknown>)[] = [];
   const close = async (): Promise<void> => {
     for (const cleanup of cleanups.reverse()) await cleanup();
@@ -136,7 +138,7 @@ export async function startInlineGateway(options: StartInlineGatewayOptions): Pr
       {
         listen: { port: 0, drainTimeout: 100 },
         admin: { port: 0 },
-        supergraph: { file, watch: false },
+        supergraph: { file, watch: isWatching },
         telemetry: { logLevel: 'silent' },
         ...config,
       },

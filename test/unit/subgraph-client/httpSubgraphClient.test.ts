@@ -193,11 +193,16 @@ describe('an answer', () => {
       answering(400, '{"errors":[{"message":"no"}]}', {
         'content-type': 'application/graphql-response+json; charset=utf-8',
       }),
+      { failureStatus: 400 },
     ],
-    ['500 with readable GraphQL errors in plain JSON', answering(500, '{"errors":[{"message":"no"}]}')],
-    ['200 with another content type', text('{"errors":[{"message":"no"}]}', 'text/plain')],
-    ['200 with a byte order mark', text('\ufeff{"errors":[{"message":"no"}]}')],
-  ])('is taken as GraphQL: %s', async (_name, script) => {
+    [
+      '500 with readable GraphQL errors in plain JSON',
+      answering(500, '{"errors":[{"message":"no"}]}'),
+      { failureStatus: 500 },
+    ],
+    ['200 with another content type', text('{"errors":[{"message":"no"}]}', 'text/plain'), {}],
+    ['200 with a byte order mark', text('\ufeff{"errors":[{"message":"no"}]}'), {}],
+  ])('is taken as GraphQL: %s', async (_name, script, told) => {
     await using under = clientOf(subgraph.url);
     subgraph.script(script);
 
@@ -205,6 +210,7 @@ describe('an answer', () => {
       ...okResponse,
       data: undefined,
       errors: [{ message: 'no' }],
+      ...told,
     });
   });
 

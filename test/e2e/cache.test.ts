@@ -1,0 +1,166 @@
+import { describe, expect, test } from '@jest/globals';
+import { readDemoOperations } from '../differential/readDemoOperations.ts';
+import { askShop, startCachedShop } from '../harness/cachedShop.ts';
+import { startTestGateway } from '../harness/gateway.ts';
+
+const minute = { maxAge: '1m' } as const;
+
+const ids = (first: number, last: number): string[] =>
+  Array.from({ length: last - first + 1 }, (_, index) => `${first + index}`);
+
+describe('entities', () => {
+  const listed = 'query ($ids: [ID!]!) { products(ids: $ids) { id stock } }';
+
+  test('a list of 50 of which 47 are kept asks for 3, and has all in their order', async () => {
+    await using shop = await startCachedShop({ cache: { rules: { 'subgraph:stock': minute } } });
+    await shop.ask(listed, { variables: { ids: ids(2, 48) } });
+    shop.data.stock = 8;
+    const all = ['50', ...ids(1, 49)];
+    const { body } = await shop.ask(listed, { variables: { ids: all } });
+    expect(shop.stockAsked()).toEqual([ids(2, 48), ['50', '1', '49']]);
+    const isNew = (id: string) => ['50', '1', '49'].includes(id);
+    expect(body).toEqual({ data: { products: all.map((id) => ({ id, stock: isNew(id) ? 8 : 3 })) } });
+  });
+
+  test('are kept whichever operation asked for them', async () => {
+    await using shop = await startCachedShop({
+      cache: { rules: { 'subgraph:stock': minute, 'subgraph:catalog': minute } },
+    });
+    await shop.ask('query First { products(ids: ["1", "2"]) { stock } }');
+    const { body } = await shop.ask('query Other { it: product(id: "2") { id stock } }');
+    expect(body).toEqual({ data: { it: { id: '2', stock: 3 } } });
+    await shop.ask('{ again: products(ids: ["2", "1"]) { stock } }');
+    expect(shop.stockAsked()).toEqual([['1', '2']]);
+  });
+
+  test('are asked for again when their time is over', async () => {
+    await using shop = await startCachedShop({ cache: { rules: { 'subgraph:stock': minute } } });
+    await shop.ask('{ top { stock } }');
+    shop.data.stock = 8;
+    shop.clock.pass(59);
+    expect((await shop.ask('{ top { stock } }')).body).toEqual({ data: { top: { stock: 3 } } });
+    shop.clock.pass(1);
+    expect((await shop.ask('{ top { stock } }')).body).toEqual({ data: { top: { stock: 8 } } });
+  });
+
+  test('with errors are asked for each time, those beside them are kept', async () => {
+    await using shop = await startCachedShop({ cache: { rules: { 'subgraph:stock': minute } } });
+    const query = '{ products(ids: ["1", "broken", "odd", "2"]) { id stock reserved } }';
+    const first = await shop.ask(query);
+    expect(first.body.errors).toHaveLength(2);
+    expect(first.body.data).toEqual({
+      products: [
+        { id: '1', stock: 3, reserved: 1 },
+        { id: 'broken', stock: null, reserved: 1 },
+        null,
+        { id: '2', stock: 3, reserved: 1 },
+      ],
+    });
+    expect((await shop.ask(query)).body).toEqual(first.body);
+    expect(shop.stockAsked()).toEqual([
+      ['1', 'broken', 'odd', '2'],
+      ['broken', 'odd'],
+    ]);
+  });
+
+  test('that do not exist are kept for `nullMaxAge`', async () => {
+    await using shop = await startCachedShop({
+      cache: { rules: { 'subgraph:stock': minute }, nullMaxAge: '2s' },
+    });
+    const query = '{ products(ids: ["none", "1"]) { id stock } }';
+    const first = await shop.ask(query);
+    expect((await shop.ask(query)).body).toEqual(first.body);
+    shop.clock.pass(2);
+    expect((await shop.ask(query)).body).toEqual(first.body);
+    expect(shop.stockAsked()).toEqual([['none', '1'], ['none']]);
+  });
+});
+
+describe('root fields', () => {
+  test('are kept each by itself', async () => {
+    await using shop = await startCachedShop({
+      cache: { rules: { 'Query.greeting': minute, 'subgraph:catalog': { maxAge: '5s' } } },
+    });
+    const first = await shop.ask('{ greeting top { id } }');
+    shop.data.greeting = 'good morning';
+    shop.clock.pass(5);
+    expect((await shop.ask('{ greeting top { id } }')).body).toEqual(first.body);
+    expect(shop.catalog.calls.at(-1)?.query).not.toContain('greeting');
+  });
+
+  test('are kept apart by arguments', async () => {
+    await using shop = await startCachedShop({ cache: { rules: { 'subgraph:catalog': minute } } });
+    const query = 'query ($id: ID!) { product(id: $id) { name } }';
+    for (const id of ['1', '2', '1', '2']) {
+      expect((await shop.ask(query, { variables: { id } })).body).toEqual({
+        data: { product: { name: `Product ${id}` } },
+      });
+    }
+    expect(shop.catalog.calls).toHaveLength(2);
+  });
+});
+
+describe('mutations', () => {
+  const mutation = 'mutation { rename(id: "1", prefix: "Thing") { name stock } }';
+
+  test('are sent each time, and what they read is neither looked up nor kept', async () => {
+    await using shop = await startCachedShop({
+      cache: { rules: { 'subgraph:catalog': minute, 'subgraph:stock': minute } },
+    });
+    await shop.ask('{ product(id: "1") { stock } }');
+    shop.data.stock = 8;
+    for (let time = 1; time <= 2; time++) {
+      const { body, headers } = await shop.ask(mutation);
+      expect(body).toEqual({ data: { rename: { name: 'Thing 1', stock: 8 } } });
+      expect(headers.get('cache-control')).toBe('no-store');
+    }
+    expect(shop.stockAsked()).toEqual([['1'], ['1'], ['1']]);
+    // Neither has it been kept.
+    expect((await shop.ask('{ product(id: "1") { stock } }')).body).toEqual({
+      data: { product: { stock: 3 } },
+    });
+  });
+});
+
+describe('the whole of an answer', () => {
+  const everything = Object.fromEntries(
+    ['accounts', 'products', 'inventory', 'reviews', 'recommendations'].map((name) => [
+      `subgraph:${name}`,
+      { maxAge: '1h' },
+    ]),
+  );
+
+  test('is the same without a cache, with an empty one and with a full one, errors too', async () => {
+    await using plain = await startTestGateway({ config: { cache: { enabled: false } } });
+    await using cached = await startTestGateway({ config: { cache: { rules: everything } } });
+    const queries = readDemoOperations().filter(({ kind }) => kind === 'query');
+    const saved: string[] = [];
+    for (const { name, source, variables } of queries) {
+      const expected = (await askShop(plain.url, source, { variables })).body;
+      const counted = () =>
+        cached.subgraphs.all.reduce((sum, { requests }) => sum + requests.counts.total, 0);
+      const before = counted();
+      const cold = (await askShop(cached.url, source, { variables })).body;
+      const between = counted();
+      const warm = (await askShop(cached.url, source, { variables })).body;
+      expect({ name, ...cold }).toEqual({ name, ...expected });
+      expect({ name, ...warm }).toEqual({ name, ...expected });
+      if (counted() - between < between - before) saved.push(name);
+    }
+    expect(saved.length).toBeGreaterThan(queries.length / 2);
+  });
+});
+
+describe('`cache.enabled: false`', () => {
+  test('asks each time', async () => {
+    await using shop = await startCachedShop({
+      cache: { enabled: false, rules: { 'subgraph:stock': minute, 'subgraph:catalog': minute } },
+    });
+    for (const stock of [3, 8]) {
+      shop.data.stock = stock;
+      const { body, headers } = await shop.ask('{ top { stock } }');
+      expect(body).toEqual({ data: { top: { stock } } });
+      expect(headers.get('cache-control')).toBe('no-store');
+    }
+  });
+});
