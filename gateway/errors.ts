@@ -13,6 +13,7 @@ export const errorCodes = {
   PLANNING_FAILED: { status: 500 },
   OVERLOADED: { status: 503 },
   SUPERGRAPH_UNAVAILABLE: { status: 503 },
+  SUPERGRAPH_CHANGED: { status: 503 },
   BAD_USER_INPUT: { status: 400 },
   BAD_REQUEST: { status: 400 },
   INTERNAL_SERVER_ERROR: { status: 500 },

@@ -1,3 +1,4 @@
+import { type DocumentNode, validate } from 'graphql';
 import { GatewayError } from './errors.ts';
 import { Execution } from './execution/execution.ts';
 import { FetchScheduler } from './execution/fetchScheduler.ts';
@@ -98,7 +99,21 @@ export class Pipeline {
       operation,
       request,
       scope,
-      complete: (event, signal) => this.#complete(event, operation, { ...request, signal }),
+      complete: (event, current, signal) => this.#complete(event, current, { ...request, signal }),
+    });
+  }
+
+  /** Subscriptions that are under way go on with another supergraph, as far as their operations are valid there. */
+  async replanSubscriptions(supergraph: Supergraph): Promise<void> {
+    const areValid = new Map<DocumentNode, boolean>();
+    await this.#options.subscriptions?.replan(async (request) => {
+      const { document } = request;
+      if (!areValid.has(document)) {
+        areValid.set(document, validate(supergraph.apiSchema, document).length === 0);
+      }
+      if (areValid.get(document) !== true) return undefined;
+      const prepared = await this.#prepare(request, supergraph);
+      return prepared.kind === 'prepared' ? prepared.operation : undefined;
     });
   }
 

@@ -50,8 +50,13 @@ export class SubscriptionRun {
       onComplete: () => this.#endAfterEvents((subscriber) => subscriber.onComplete()),
       onError: (error) => this.#endAfterEvents((subscriber) => subscriber.onError(error)),
     });
-    // Told of an end before the way to cancel was known.
-    if (this.#isEnded) this.#cancel();
+  }
+
+  /** Subscribes at the subgraph anew; events that wait are still completed. */
+  resubscribe(): void {
+    if (this.#isEnded || this.#last !== undefined) return;
+    this.#cancel?.();
+    this.start();
   }
 
   get size(): number {

@@ -1,9 +1,10 @@
 import type { Subscriber, SubscriptionRun } from './subscriptionRun.ts';
 
 /** The subscriptions under way, by what makes two of them equal: equal ones are one. */
-export class SubscriptionRuns {
-  readonly #byKey = new Map<string, SubscriptionRun>();
-  readonly #all = new Set<SubscriptionRun>();
+export class SubscriptionRuns<Live extends { readonly run: SubscriptionRun }> {
+  readonly #byKey = new Map<string, Live>();
+  /** With their keys. */
+  readonly #all = new Map<Live, string | undefined>();
 
   get size(): number {
     return this.#all.size;
@@ -11,25 +12,32 @@ export class SubscriptionRuns {
 
   /** `key`: everything that may change what a client gets; `undefined` for what is equal to nothing. `create` is
    *  told what to call when the run ends. Returns what ends it for this subscriber. */
-  join(
-    key: string | undefined,
-    subscriber: Subscriber,
-    create: (onEnd: () => void) => SubscriptionRun,
-  ): () => void {
+  join(key: string | undefined, subscriber: Subscriber, create: (onEnd: () => void) => Live): () => void {
     const known = key === undefined ? undefined : this.#byKey.get(key);
-    if (known !== undefined) return known.join(subscriber);
-    const run = create(() => {
-      this.#all.delete(run);
-      if (key !== undefined && this.#byKey.get(key) === run) this.#byKey.delete(key);
-    });
-    this.#all.add(run);
-    if (key !== undefined) this.#byKey.set(key, run);
-    const leave = run.join(subscriber);
-    run.start();
+    if (known !== undefined) return known.run.join(subscriber);
+    const live = create(() => this.#forget(live));
+    this.#all.set(live, key);
+    if (key !== undefined) this.#byKey.set(key, live);
+    const leave = live.run.join(subscriber);
+    live.run.start();
     return leave;
   }
 
-  all(): readonly SubscriptionRun[] {
-    return [...this.#all];
+  /** It is equal to others now. Two that have become equal stay two. */
+  rename(live: Live, key: string | undefined): void {
+    if (!this.#all.has(live)) return;
+    this.#forget(live);
+    this.#all.set(live, key);
+    if (key !== undefined && !this.#byKey.has(key)) this.#byKey.set(key, live);
+  }
+
+  all(): readonly Live[] {
+    return [...this.#all.keys()];
+  }
+
+  #forget(live: Live): void {
+    const key = this.#all.get(live);
+    this.#all.delete(live);
+    if (key !== undefined && this.#byKey.get(key) === live) this.#byKey.delete(key);
   }
 }

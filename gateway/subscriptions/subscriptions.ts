@@ -24,14 +24,20 @@ export interface SubscriptionRequest {
   readonly operation: PreparedOperation;
   readonly request: OperationRequest;
   readonly scope: RequestScope;
-  /** Completes an event: JSON texts of its payloads. */
-  complete(event: SourceEvent, signal: AbortSignal): AsyncIterable<string>;
+  /** Completes an event by the operation that it is for then: JSON texts of its payloads. */
+  complete(event: SourceEvent, operation: PreparedOperation, signal: AbortSignal): AsyncIterable<string>;
+}
+
+/** A subscription under way; another supergraph brings another operation. */
+interface Live {
+  readonly run: SubscriptionRun;
+  subscription: SubscriptionRequest;
 }
 
 /** Serves subscriptions: those that are equal share one at the subgraph, and everything that comes of it. */
 export class Subscriptions {
   readonly #options: SubscriptionsOptions;
-  readonly #runs = new SubscriptionRuns();
+  readonly #runs = new SubscriptionRuns<Live>();
   #clients = 0;
 
   constructor(options: SubscriptionsOptions) {
@@ -75,21 +81,50 @@ export class Subscriptions {
     return { kind: 'subscription', events: subscriber.events() };
   }
 
+  /** Goes on with another supergraph. `prepare` gives the operation for it, or `undefined` where it is not valid any
+   *  more: that subscription ends. One that the subgraph must be asked otherwise for is subscribed anew. */
+  async replan(
+    prepare: (request: OperationRequest) => Promise<PreparedOperation | undefined>,
+  ): Promise<void> {
+    for (const live of this.#runs.all()) {
+      const before = live.subscription;
+      let operation: PreparedOperation | undefined;
+      try {
+        operation = await prepare(before.request);
+      } catch {
+        operation = undefined;
+      }
+      if (live.run.size === 0) continue;
+      if (operation === undefined) {
+        live.run.fail(supergraphChanged());
+        continue;
+      }
+      live.subscription = { ...before, operation };
+      this.#runs.rename(live, keyOf(live.subscription));
+      const [old, next] = [sourceRequest(before), sourceRequest(live.subscription)];
+      if (old.subgraph !== next.subgraph || old.query !== next.query) live.run.resubscribe();
+    }
+  }
+
   /** Ends all of them. */
   async close(): Promise<void> {
-    for (const run of this.#runs.all()) run.fail(goingAway());
+    for (const { run } of this.#runs.all()) run.fail(goingAway());
     await this.#options.source.close();
   }
 
-  #createRun(subscription: SubscriptionRequest, onEnd: () => void): SubscriptionRun {
+  #createRun(subscription: SubscriptionRequest, onEnd: () => void): Live {
     const { source, queue, tellsInterruptions } = this.#options;
-    return new SubscriptionRun({
-      queue,
-      tellsInterruptions,
-      subscribe: (receiver) => source.subscribe(sourceRequest(subscription), receiver),
-      complete: (event, signal) => subscription.complete(event, signal),
-      onEnd,
-    });
+    const live: Live = {
+      subscription,
+      run: new SubscriptionRun({
+        queue,
+        tellsInterruptions,
+        subscribe: (receiver) => source.subscribe(sourceRequest(live.subscription), receiver),
+        complete: (event, signal) => live.subscription.complete(event, live.subscription.operation, signal),
+        onEnd,
+      }),
+    };
+    return live;
   }
 }
 
@@ -137,6 +172,13 @@ function tooMany(total: number): GatewayError {
   return new GatewayError(
     'OVERLOADED',
     `There are ${total} subscriptions already, the most that this gateway serves (subscriptions.total). Try again later.`,
+  );
+}
+
+function supergraphChanged(): GatewayError {
+  return new GatewayError(
+    'SUPERGRAPH_CHANGED',
+    'The schema has changed, and this subscription is not valid any more. Subscribe with an operation for the new one.',
   );
 }
 

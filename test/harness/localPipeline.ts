@@ -34,6 +34,8 @@ export interface LocalAnswer {
 }
 
 export interface LocalPipeline {
+  /** Another supergraph takes over for the subscriptions that are under way. */
+  replan(next: Supergraph): Promise<void>;
   /** What transports get. */
   respond(
     query: string,
@@ -123,6 +125,7 @@ export function localPipeline({
   return {
     calls,
     respond,
+    replan: (next) => pipeline.replanSubscriptions(next),
     ask: async (query, variables = {}) => {
       const outcome = await respond(query, variables);
       if (outcome.kind !== 'single') throw new Error('An answer in one piece was asked for.');

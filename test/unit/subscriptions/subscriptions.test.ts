@@ -60,6 +60,7 @@ function start(options: Partial<SubscriptionsOptions> = {}) {
     source,
     subscriptions,
     calls: pipeline.calls,
+    replan: pipeline.replan,
     async subscribe(...[query, variables, incremental]: Parameters<typeof pipeline.respond>) {
       const outcome = await pipeline.respond(query, variables, incremental);
       const iterator = (outcome as SubscriptionOutcome).events[Symbol.asyncIterator]();
@@ -72,6 +73,13 @@ function start(options: Partial<SubscriptionsOptions> = {}) {
       };
     },
   };
+}
+
+type Started = ReturnType<typeof start>;
+
+async function loadDisposable(sdl: string) {
+  const loaded = await loadSupergraph({ sdl, planning: testPlanning });
+  return { supergraph: loaded, [Symbol.asyncDispose]: () => loaded.planner.close() };
 }
 
 const whole = 'subscription Watch($w: ID) { stockChanged(warehouse: $w) { id stock name } }';
@@ -162,6 +170,55 @@ describe('equal subscriptions', () => {
     expect(await other.next()).toBe('done');
     await subscribe(whole);
     expect(source.subscriptions).toHaveLength(2);
+  });
+});
+
+describe('another supergraph', () => {
+  const replan = async (sdls: { readonly stock: string; readonly products: string }, pipeline: Started) => {
+    const result = await composeSupergraph(
+      Object.entries(sdls).map(([name, sdl]) => ({ name, url: `http://${name}.test`, sdl })),
+    );
+    if ('errors' in result) throw new Error(JSON.stringify(result.errors));
+    await using next = await loadDisposable(result.sdl);
+    await pipeline.replan(next.supergraph);
+  };
+
+  test('does not end what is valid with it', async () => {
+    const started = start();
+    const client = await started.subscribe(whole);
+    await replan({ stock, products: products.replace('name: String', 'name: String weight: Int') }, started);
+    expect(started.source.subscriptions).toHaveLength(1);
+    started.source.at(0).send(changed('1', 5));
+    expect(await client.next()).toEqual(complete('1', 5));
+  });
+
+  test('subscribes anew where the subgraph is to be asked otherwise', async () => {
+    const started = start();
+    const client = await started.subscribe(whole);
+    // The name comes from the subgraph of the event now.
+    await replan(
+      {
+        stock: stock.replace('stock: Int!', 'stock: Int! name: String'),
+        products: products.replace('name: String', 'weight: Int'),
+      },
+      started,
+    );
+    expect(started.source.at(0).isCancelled).toBe(true);
+    expect(started.source.at(1).request.query).toContain('name');
+    started.source.at(1).send({ stockChanged: { id: '1', stock: 5, name: 'own' } });
+    expect(await client.next()).toEqual({ data: { stockChanged: { id: '1', stock: 5, name: 'own' } } });
+  });
+
+  test('ends what is not valid with it', async () => {
+    const started = start();
+    const [client, other] = await Promise.all([
+      started.subscribe(whole),
+      started.subscribe('subscription { stockChanged { stock } }'),
+    ]);
+    await replan({ stock, products: products.replace('name: String', 'title: String') }, started);
+    await expect(client.next()).rejects.toMatchObject({ code: 'SUPERGRAPH_CHANGED' });
+    started.source.at(1).send(changed('1', 5));
+    expect(await other.next()).toEqual({ data: { stockChanged: { stock: 5 } } });
   });
 });
 
