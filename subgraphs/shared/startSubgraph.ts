@@ -34,7 +34,7 @@ export interface RunningSubgraph<Store = unknown> {
   readonly store: Store;
   readonly faults: FaultInjector;
   readonly requests: RequestLog;
-  /** Ends everything that is under way, hangs included, and frees the port. */
+  /** Ends everything that is under way, hangs included, and frees the port. Again: nothing more. */
   close(): Promise<void>;
 }
 
@@ -151,6 +151,17 @@ export async function startSubgraph<Store>(
   const listening = (server.address() as AddressInfo).port;
   const origin = `${host.includes(':') ? `[${host}]` : host}:${listening}`;
 
+  let closed: Promise<void> | undefined;
+  async function close(): Promise<void> {
+    const ended = new Promise<void>((resolve) => {
+      server.close(() => resolve());
+    });
+    for (const abort of underWay) abort.abort();
+    await subscriptions.dispose();
+    server.closeAllConnections();
+    await ended;
+  }
+
   return {
     name: definition.name,
     url: `http://${origin}/graphql`,
@@ -159,14 +170,9 @@ export async function startSubgraph<Store>(
     store,
     faults,
     requests: recorder.log,
-    async close() {
-      const closed = new Promise<void>((resolve) => {
-        server.close(() => resolve());
-      });
-      for (const abort of underWay) abort.abort();
-      await subscriptions.dispose();
-      server.closeAllConnections();
-      await closed;
+    close: () => {
+      closed ??= close();
+      return closed;
     },
   };
 }

@@ -1,0 +1,63 @@
+import { expect, test } from '@jest/globals';
+import type { GatewayOptions } from '../../gateway/gateway.ts';
+import { readDemoOperations } from '../differential/readDemoOperations.ts';
+import { askShop, ShopClock } from '../harness/cachedShop.ts';
+import { startTestGateway } from '../harness/gateway.ts';
+
+const rule = { maxAge: '5s', staleIfError: '10m' } as const;
+const rulesOf = (...subgraphs: string[]): NonNullable<GatewayOptions['cache']>['rules'] =>
+  Object.fromEntries(subgraphs.map((name) => [`subgraph:${name}`, rule]));
+
+const queries = readDemoOperations().filter(({ kind }) => kind === 'query');
+
+test.each([
+  ['of inventory alone', rulesOf('inventory')],
+  ['of all subgraphs', rulesOf('accounts', 'products', 'inventory', 'reviews', 'recommendations')],
+])('with rules %s, no operation misses inventory within `staleIfError`', async (_, rules) => {
+  const clock = new ShopClock();
+  await using gateway = await startTestGateway({
+    // Some ask for what is not there: that it is not is known as long as the rest.
+    config: { cache: { rules, nullMaxAge: '10m' } },
+    parts: { now: clock.now },
+  });
+  const { inventory } = gateway.subgraphs;
+  const before: { operation: (typeof queries)[number]; data: unknown; errors: unknown }[] = [];
+  for (const operation of queries) {
+    const asked = inventory.requests.counts.total;
+    const { body } = await askShop(gateway.url, operation.source, operation);
+    // What an earlier operation had asked for may be all that this one needs.
+    const { data, errors } = body;
+    if (inventory.requests.counts.total > asked || touchesInventory(operation.source)) {
+      before.push({ operation, data, errors });
+    }
+  }
+  expect(before.map(({ operation }) => operation.name)).toEqual(
+    expect.arrayContaining(['accountPage', 'compositeKeys', 'productPage', 'shopFront', 'warehouses']),
+  );
+  expect(before.length).toBeGreaterThan(10);
+
+  await inventory.close();
+  clock.pass(6);
+  for (const { operation, data, errors } of before) {
+    const { name } = operation;
+    const { body } = await askShop(gateway.url, operation.source, operation);
+    expect({ name, data: body.data, errors: body.errors }).toEqual({ name, data, errors });
+    expect({ name, extensions: body.extensions }).toEqual({
+      name,
+      extensions: {
+        tributary: expect.objectContaining({
+          stale: expect.arrayContaining([expect.objectContaining({ ageMs: 6_000, reason: 'error' })]),
+        }),
+      },
+    });
+  }
+
+  clock.pass(600);
+  const { operation } = before.find(({ operation: { name } }) => name === 'productPage') ?? {};
+  const { body } = await askShop(gateway.url, operation?.source ?? '', operation ?? {});
+  expect(body.errors?.map(({ extensions }) => extensions?.code)).toContain('SUBGRAPH_UNREACHABLE');
+});
+
+function touchesInventory(source: string): boolean {
+  return /\b(inStock|stock|shippingEstimate|box|warehouses?|lowStock)\b/.test(source);
+}
