@@ -147,6 +147,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
     security: config.security,
     bufferSize: config.delivery.bufferSize,
     readTimeout: config.delivery.readTimeout,
+    heartbeat: config.delivery.heartbeat,
     rememberedCharacters: config.planning.textCacheSize,
     ...(config.security.graphiql ? { graphiqlDirectory: graphiqlDirectory() } : {}),
     addAdminRoutes: (routes) => {

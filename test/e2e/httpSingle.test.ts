@@ -129,7 +129,7 @@ describe('the media type of an answer', () => {
       status: 406,
       type: 'application/json; charset=utf-8',
       body: error(
-        'The accept header allows no answer of this gateway. Accept application/graphql-response+json, application/json, or multipart/mixed.',
+        'The accept header allows no answer of this gateway. Accept application/graphql-response+json, application/json, multipart/mixed, or text/event-stream.',
         'BAD_REQUEST',
       ),
     });

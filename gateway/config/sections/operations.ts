@@ -132,5 +132,10 @@ export const deliverySection = z
         'Longest that bytes wait for a client without any of them being taken. Then its connection is closed, and what waited is freed.',
       )
       .prefault('30s'),
+    heartbeat: duration({ min: 1 })
+      .describe(
+        'How long a stream of events may be quiet before it shows that it lives: a comment in server-sent events, an empty part in multipart subscriptions.',
+      )
+      .prefault('12s'),
   })
   .describe('How answers travel.');

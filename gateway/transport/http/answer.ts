@@ -30,7 +30,7 @@ export function writeAnswer(
 
 /** Closes the connection of a client that takes nothing of what waits for it for so many milliseconds. When all has
  *  been taken, the server sets the socket's time anew. */
-function closeIfUnread(response: ServerResponse, readTimeout: number): void {
+export function closeIfUnread(response: ServerResponse, readTimeout: number): void {
   if (readTimeout > 0 && response.writableLength > 0) response.socket?.setTimeout(readTimeout);
 }
 

@@ -1,16 +1,23 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { GraphQLFormattedError } from 'graphql';
 import type { IncrementalFormat } from '../../operation/request.ts';
-import { type IncrementalOutcome, textOf } from '../../response/outcome.ts';
-import type { Admission, CompleteAdmission } from '../admission/admission.ts';
+import { type SubscriptionPayload, textOf } from '../../response/outcome.ts';
+import type { Timers } from '../../time/timers.ts';
+import type { Admission, CompleteAdmission, StreamAdmission } from '../admission/admission.ts';
 import type { BrowserPage } from '../graphiql/graphiqlFiles.ts';
 import { type AnswerHeaders, writeAnswer, writeErrors } from './answer.ts';
 import { formatFailure, HeaderMap } from './apolloServer.ts';
 import { addCachingHeaders } from './cachingHeaders.ts';
 import { ClientRequest } from './clientRequest.ts';
 import { type CorsOptions, corsHeaders, preflightHeaders } from './cors.ts';
+import { incrementalEvents, subscriptionEvents, writeSingleEvent } from './eventStream.ts';
+import { readGetParameters } from './getParameters.ts';
 import type { InFlightRequest, InFlightRequests } from './inFlight.ts';
-import { NoPayload, writeMultipart, writeSinglePart } from './multipartMixed.ts';
+import { incrementalParts, writeSinglePart } from './multipartMixed.ts';
+import { subscriptionParts, writeSinglePayload } from './multipartSubscription.ts';
 import { type AcceptedAnswers, negotiate } from './negotiate.ts';
+import type { PayloadEncoding } from './payloadEncoding.ts';
+import { NoPayload, writePayloads } from './payloadStream.ts';
 import { isJsonContentType, readJsonBody } from './readBody.ts';
 import { ClientGone, Refusal } from './refusal.ts';
 import { chooseRequestId } from './requestId.ts';
@@ -23,6 +30,9 @@ export interface GraphQLRouteOptions {
   readonly bufferSize: number;
   /** Milliseconds after which a client that takes nothing of its answer loses its connection. */
   readonly readTimeout: number;
+  /** Milliseconds after which a quiet stream shows that it lives. */
+  readonly heartbeat: number;
+  readonly timers: Timers;
   readonly csrf: boolean;
   readonly cors: CorsOptions | undefined;
   /** A page for browsers; `undefined` where there is none. */
@@ -62,6 +72,7 @@ class Exchange {
   readonly #response: ServerResponse;
   readonly #accepted: AcceptedAnswers;
   readonly #requestId: string;
+  readonly #inFlight: InFlightRequest;
   readonly #signal: AbortSignal;
   #client: ClientRequest | undefined;
 
@@ -74,6 +85,7 @@ class Exchange {
     this.#options = options;
     this.#request = request;
     this.#response = response;
+    this.#inFlight = inFlight;
     this.#signal = inFlight.signal;
     this.#accepted = negotiate(request.headers.accept);
     this.#requestId = chooseRequestId(request.headers['x-request-id']);
@@ -94,10 +106,11 @@ class Exchange {
         page.html,
       );
     }
-    if (this.#accepted.single === undefined && this.#accepted.incremental === undefined) {
+    const { single, incremental, subscription } = this.#accepted;
+    if (single === undefined && incremental === undefined && subscription === undefined) {
       throw new Refusal(
         406,
-        'The accept header allows no answer of this gateway. Accept application/graphql-response+json, application/json, or multipart/mixed.',
+        'The accept header allows no answer of this gateway. Accept application/graphql-response+json, application/json, multipart/mixed, or text/event-stream.',
       );
     }
     admission.checkReady();
@@ -115,17 +128,30 @@ class Exchange {
       return;
     }
     if (error instanceof Refusal) {
-      const headers = this.#headers(error.headers);
-      writeErrors(this.#response, error.status, this.#accepted.single, headers, [error.toFormatted()]);
+      const { status } = error;
+      this.#writeErrors(status, error.headers, [error.toFormatted()], notAboutTheOperation.has(status));
       return;
     }
     const cause = error instanceof NoPayload ? error.cause : error;
-    const formatted = formatFailure(
-      cause,
-      { requestId: this.#requestId, signal: this.#signal },
-      this.#options.log,
-    );
-    writeErrors(this.#response, 500, this.#accepted.single, this.#headers({}), [formatted]);
+    this.#writeErrors(500, {}, [this.#formatFailure(cause)], false);
+  }
+
+  #writeErrors(
+    status: number,
+    ownHeaders: Readonly<Record<string, string>>,
+    errors: readonly GraphQLFormattedError[],
+    isAboutHttp: boolean,
+  ): void {
+    const headers = this.#headers(ownHeaders);
+    if (this.#accepted.prefersEvents && !isAboutHttp) {
+      writeSingleEvent(this.#response, headers, JSON.stringify({ errors }));
+    } else {
+      writeErrors(this.#response, status, this.#accepted.single, headers, errors);
+    }
+  }
+
+  #formatFailure(reason: unknown): GraphQLFormattedError {
+    return formatFailure(reason, { requestId: this.#requestId, signal: this.#signal }, this.#options.log);
   }
 
   /** After the answer, whatever came of it: gives back what the request held. */
@@ -139,56 +165,90 @@ class Exchange {
       return readJsonBody(this.#request, this.#options.bodySize);
     }
     this.#request.resume();
-    // These a page may send anywhere without asking first; Apollo Server's CSRF prevention answers.
-    if (this.#options.csrf && isSimpleContentType(headers['content-type']) && !isPreflighted(headers))
-      return undefined;
+    // Apollo Server's CSRF prevention answers.
+    if (this.#isUnasked()) return undefined;
     throw new Refusal(415, 'The request body must be application/json in UTF-8.');
   }
 
+  /** Whether it must be refused as one that a page may send anywhere without asking first. */
+  #isUnasked(): boolean {
+    const { headers } = this.#request;
+    return this.#options.csrf && isSimpleContentType(headers['content-type']) && !isPreflighted(headers);
+  }
+
   async #execute(method: string, body: unknown): Promise<void> {
-    const { single, incremental } = this.#accepted;
+    const { single, incremental, prefersEvents, subscription } = this.#accepted;
     const headers = this.#clientHeaders();
     const client = new ClientRequest({
       headers,
       incremental,
-      takesSubscriptions: false,
+      takesSubscriptions: subscription !== undefined,
       isReadOnly: method === 'GET',
       requestId: this.#requestId,
       signal: this.#signal,
     });
     this.#client = client;
     const search = searchOf(this.#request.url ?? '');
+    const takesArrays = single !== undefined;
+    // Apollo Server lets nothing but queries come by GET; events are read by GET in browsers.
+    const isReadByGet = prefersEvents && method === 'GET' && !this.#isUnasked();
+    const parameters = isReadByGet ? readGetParameters(search) : undefined;
     const answer = await this.#options.admission.admit(
-      { method, search, body, headers, takesArrays: single !== undefined },
+      parameters === undefined
+        ? { method, search, body, headers, takesArrays }
+        : { method: 'POST', search: '', body: parameters, headers, takesArrays },
       client,
     );
-    if (answer.kind === 'complete') return this.#writeComplete(answer);
-    await this.#writeIncremental(answer.outcome as IncrementalOutcome, Object.fromEntries(answer.headers));
+    if (answer.kind === 'stream') return this.#writeStream(answer);
+    this.#writeComplete(answer, prefersEvents && !Array.isArray(body));
   }
 
-  #writeIncremental(outcome: IncrementalOutcome, headers: Readonly<Record<string, string>>): Promise<void> {
-    return writeMultipart(this.#response, outcome.payloads, {
-      format: this.#accepted.incremental as IncrementalFormat,
-      headers: this.#headers(headers),
-      bufferSize: this.#options.bufferSize,
-      readTimeout: this.#options.readTimeout,
+  async #writeStream({ outcome, headers }: StreamAdmission): Promise<void> {
+    const { bufferSize, readTimeout, heartbeat, timers, isDraining } = this.#options;
+    const { incremental, prefersEvents, subscription } = this.#accepted;
+    let payloads: AsyncIterator<readonly string[]>;
+    let encoding: PayloadEncoding;
+    if (outcome.kind === 'incremental') {
+      payloads = outcome.payloads[Symbol.asyncIterator]();
+      encoding = prefersEvents ? incrementalEvents : incrementalParts(incremental as IncrementalFormat);
+    } else {
+      const events = outcome.events[Symbol.asyncIterator]();
+      if (isDraining()) {
+        await events.return?.();
+        throw new Refusal(503, 'The gateway is shutting down. Subscribe again.', { code: 'REQUEST_ABORTED' });
+      }
+      this.#inFlight.isEndless = true;
+      payloads = new OneByOne(events);
+      encoding = subscription === 'text/event-stream' ? subscriptionEvents : subscriptionParts;
+    }
+    await writePayloads(this.#response, payloads, encoding, {
+      headers: this.#headers(Object.fromEntries(headers)),
+      bufferSize,
+      readTimeout,
+      heartbeat,
+      timers,
       signal: this.#signal,
-      formatFailure: (reason) =>
-        formatFailure(reason, { requestId: this.#requestId, signal: this.#signal }, this.#options.log),
+      formatFailure: (reason) => this.#formatFailure(reason),
     });
   }
 
-  #writeComplete({ status, headers: apolloHeaders, content, caching }: CompleteAdmission): void {
+  #writeComplete(answer: CompleteAdmission, asEvent: boolean): void {
+    const { status, headers: apolloHeaders, content, caching } = answer;
     const headers = this.#headers(Object.fromEntries(apolloHeaders));
     if (caching !== undefined && status === 200) {
       const { vary } = corsHeaders(this.#request.headers.origin, this.#options.cors);
       addCachingHeaders(headers, caching, apolloHeaders.has('cache-control'), [vary, headers.vary]);
     }
     const { single, incremental } = this.#accepted;
-    if (single === undefined && incremental !== undefined && status < 300) {
-      writeSinglePart(this.#response, { format: incremental, headers }, textOf(content));
+    const { readTimeout } = this.#options;
+    if (asEvent) {
+      writeSingleEvent(this.#response, headers, content, readTimeout);
+    } else if (single !== undefined || (incremental !== undefined && status >= 300)) {
+      writeAnswer(this.#response, status, headers, content, readTimeout);
+    } else if (incremental !== undefined) {
+      writeSinglePart(this.#response, incremental, headers, textOf(content));
     } else {
-      writeAnswer(this.#response, status, headers, content, this.#options.readTimeout);
+      writeSinglePayload(this.#response, headers, textOf(content));
     }
   }
 
@@ -226,6 +286,29 @@ class Exchange {
       'x-request-id': this.#requestId,
       ...(this.#options.isDraining() ? { connection: 'close' } : {}),
     };
+  }
+}
+
+/** Statuses that tell something about the request itself: a client of events gets them, too. The rest it gets as an
+ *  event, since it would take any status for a failure of the network and try again. */
+const notAboutTheOperation = new Set([405, 406, 415, 503]);
+
+/** Events as batches of one. */
+class OneByOne implements AsyncIterator<readonly string[]> {
+  readonly #events: AsyncIterator<SubscriptionPayload>;
+
+  constructor(events: AsyncIterator<SubscriptionPayload>) {
+    this.#events = events;
+  }
+
+  async next(): Promise<IteratorResult<readonly string[]>> {
+    const step = await this.#events.next();
+    return step.done === true ? { done: true, value: undefined } : { done: false, value: [step.value.text] };
+  }
+
+  async return(): Promise<IteratorResult<readonly string[]>> {
+    await this.#events.return?.();
+    return { done: true, value: undefined };
   }
 }
 

@@ -43,6 +43,11 @@ export class InFlightRequests {
     await Promise.all(Array.from(this.#open, (request) => request.ended()));
   }
 
+  /** Ends those that would not end by themselves. */
+  abortEndless(reason: Error): void {
+    for (const request of this.#open) if (request.isEndless) request.abort(reason);
+  }
+
   abortAll(reason: Error): void {
     for (const request of this.#open) request.abort(reason);
   }
@@ -50,6 +55,8 @@ export class InFlightRequests {
 
 export class InFlightRequest {
   readonly response: ServerResponse;
+  /** Whether its answer goes on for as long as there are events. */
+  isEndless = false;
   readonly #controller = new AbortController();
   readonly #onEnd: () => void;
   #hasEnded = false;

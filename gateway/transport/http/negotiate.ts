@@ -4,12 +4,19 @@ import { type MediaRange, parseMediaRanges } from './mediaType.ts';
 
 export type SingleMediaType = 'application/json' | 'application/graphql-response+json';
 
+export type SubscriptionForm = 'text/event-stream' | 'multipart/mixed;subscriptionSpec=1.0';
+
 /** What a client's `Accept` header lets us answer. */
 export interface AcceptedAnswers {
   /** For an answer in one piece; `undefined` when the client takes no JSON. */
   readonly single: SingleMediaType | undefined;
-  /** For an answer in several payloads; `undefined` when the client takes one complete answer only. */
+  /** For an answer in several payloads, as parts or as events; `undefined` when the client takes one complete answer
+   *  only. */
   readonly incremental: IncrementalFormat | undefined;
+  /** Whether all answers are server-sent events. */
+  readonly prefersEvents: boolean;
+  /** For the events of a subscription; `undefined` when the client takes none. */
+  readonly subscription: SubscriptionForm | undefined;
   /** Whether the client is a browser that would rather have a page. */
   readonly prefersHtml: boolean;
 }
@@ -18,7 +25,7 @@ export interface AcceptedAnswers {
 const parsedHeaders = new LRUCache<string, AcceptedAnswers>({ max: 100 });
 
 /** Chooses the forms of an answer by quality, then by how exactly a type is named, then by order. Without
- *  the header, and for a wildcard, it is `application/json`: only a client that names multipart gets it. */
+ *  the header, and for a wildcard, it is `application/json`: only a client that names multipart or events gets them. */
 export function negotiate(accept: string | undefined): AcceptedAnswers {
   const header = accept ?? '';
   let answers = parsedHeaders.get(header);
@@ -34,9 +41,16 @@ function chooseAnswers(header: string): AcceptedAnswers {
   const html = matchType(ranges, 'text', 'html');
   const json = matchType(ranges, 'application', 'json');
   const graphqlResponse = matchType(ranges, 'application', 'graphql-response+json');
+  const multipart = chooseIncremental(ranges);
+  const events = matchEvents(ranges);
+  // In the list of a client that takes all of them, the first of equals is the one for what can be answered in it.
+  const prefersEvents =
+    events !== undefined && [json, graphqlResponse, multipart].every((other) => isBetter(events, other));
   return {
     single: chooseSingle(json, graphqlResponse),
-    incremental: chooseIncremental(ranges),
+    incremental: prefersEvents ? (events.format ?? multipart?.format ?? defaultFormat) : multipart?.format,
+    prefersEvents,
+    subscription: chooseSubscription(ranges, events),
     prefersHtml: html !== undefined && [json, graphqlResponse].every((other) => isBetter(html, other)),
   };
 }
@@ -88,38 +102,73 @@ function takesUtf8(range: MediaRange): boolean {
   return charset === undefined || charset === '*' || charset === 'utf-8' || charset === 'utf8';
 }
 
-interface IncrementalMatch {
-  readonly format: IncrementalFormat;
-  readonly quality: number;
-  readonly namesFormat: boolean;
+/** A range that names what it is for, or leaves that to us. */
+interface StreamMatch extends Match {
+  readonly format: IncrementalFormat | undefined;
 }
 
-function chooseIncremental(ranges: readonly MediaRange[]): IncrementalFormat | undefined {
-  let best: IncrementalMatch | undefined;
-  for (const range of ranges) {
-    const match = matchIncremental(range);
-    if (match === undefined) continue;
+// A client that names no format is urql, which drops the errors of completed fragments in the newer one.
+const defaultFormat: IncrementalFormat = 'deferSpec=20220824';
+
+function chooseIncremental(
+  ranges: readonly MediaRange[],
+): (StreamMatch & { readonly format: IncrementalFormat }) | undefined {
+  let best: StreamMatch | undefined;
+  for (const [order, range] of ranges.entries()) {
+    const match = matchStream(range, order, 'multipart', 'mixed');
+    if (match === undefined || (match.format === undefined && namesSpecification(range))) continue;
     if (
       best === undefined ||
       match.quality > best.quality ||
-      (match.quality === best.quality && match.namesFormat && !best.namesFormat)
+      (match.quality === best.quality && match.format !== undefined && best.format === undefined)
     ) {
       best = match;
     }
   }
-  return best?.format;
+  return best && { ...best, format: best.format ?? defaultFormat };
 }
 
-function matchIncremental(range: MediaRange): IncrementalMatch | undefined {
-  const { type, subtype, parameters, quality } = range;
-  if (type !== 'multipart' || (subtype !== 'mixed' && subtype !== '*') || quality === 0) return undefined;
-  const specifications = ['deferSpec', 'incrementalSpec', 'subscriptionSpec'] as const;
-  const named = specifications.filter((name) => parameters.has(name.toLowerCase()));
-  // A client that names no format is urql, which drops the errors of completed fragments in the newer one.
-  if (named.length === 0) return { format: 'deferSpec=20220824', quality, namesFormat: false };
-  const values = new Set(named.map((name) => `${name}=${parameters.get(name.toLowerCase())}`));
-  if (values.has('incrementalSpec=v0.2'))
-    return { format: 'incrementalSpec=v0.2', quality, namesFormat: true };
-  if (values.has('deferSpec=20220824')) return { format: 'deferSpec=20220824', quality, namesFormat: true };
-  return undefined;
+function matchEvents(ranges: readonly MediaRange[]): StreamMatch | undefined {
+  let best: StreamMatch | undefined;
+  for (const [order, range] of ranges.entries()) {
+    const match = matchStream(range, order, 'text', 'event-stream');
+    if (match !== undefined && range.subtype !== '*' && isBetter(match, best)) best = match;
+  }
+  return best;
+}
+
+/** Apollo's protocol only where it is named: its heartbeats would be misread by others. Events before it where the
+ *  client has no preference. */
+function chooseSubscription(
+  ranges: readonly MediaRange[],
+  events: Match | undefined,
+): SubscriptionForm | undefined {
+  let best: Match | undefined;
+  for (const [order, range] of ranges.entries()) {
+    const match = matchStream(range, order, 'multipart', 'mixed');
+    const isNamed = range.parameters.get('subscriptionspec') === '1.0';
+    if (match !== undefined && isNamed && isBetter(match, best)) best = match;
+  }
+  if (events !== undefined && isBetter(events, best)) return 'text/event-stream';
+  return best === undefined ? undefined : 'multipart/mixed;subscriptionSpec=1.0';
+}
+
+function matchStream(
+  range: MediaRange,
+  order: number,
+  type: string,
+  subtype: string,
+): StreamMatch | undefined {
+  const exactness = coverage(range, type, subtype);
+  if (exactness === undefined || exactness === 0 || range.quality === 0) return undefined;
+  return { quality: range.quality, exactness, order, format: namedFormat(range) };
+}
+
+function namedFormat({ parameters }: MediaRange): IncrementalFormat | undefined {
+  if (parameters.get('incrementalspec') === 'v0.2') return 'incrementalSpec=v0.2';
+  return parameters.get('deferspec') === '20220824' ? 'deferSpec=20220824' : undefined;
+}
+
+function namesSpecification({ parameters }: MediaRange): boolean {
+  return ['deferspec', 'incrementalspec', 'subscriptionspec'].some((name) => parameters.has(name));
 }

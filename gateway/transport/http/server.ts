@@ -1,9 +1,10 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
-import { GatewayError } from '../../errors.ts';
 import type { OperationLimits } from '../../operation/limits.ts';
+import { systemTimers, type Timers } from '../../time/timers.ts';
 import { Admission } from '../admission/admission.ts';
+import { GoingAway } from '../goingAway.ts';
 import { addGraphiqlRoutes, browserPage, hasGraphiql } from '../graphiql/graphiqlFiles.ts';
 import type { SupergraphView } from '../supergraphView.ts';
 import { addAdminRoutes } from './adminRoutes.ts';
@@ -40,6 +41,10 @@ export interface HttpServerOptions {
   /** Bytes that may wait for a client that reads slowly. */
   readonly bufferSize: number;
   readonly readTimeout: number;
+  /** Milliseconds after which a quiet stream shows that it lives. */
+  readonly heartbeat: number;
+  /** Real time when omitted. */
+  readonly timers?: Timers;
   /** Characters of operation texts that are remembered: as checked, as parsed, and as persisted, each. */
   readonly rememberedCharacters: number;
   /** Where `bundleGraphiql` put its files. With it, a browser's GET of the GraphQL route gets
@@ -104,6 +109,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     bodySize: limits.bodySize,
     bufferSize: options.bufferSize,
     readTimeout: options.readTimeout,
+    heartbeat: options.heartbeat,
+    timers: options.timers ?? systemTimers,
     csrf: security.csrf,
     cors: security.cors,
     page: options.graphiqlDirectory === undefined ? undefined : browserPage(options.graphiqlDirectory),
@@ -156,6 +163,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
 
   const close = async (): Promise<void> => {
     isDraining = true;
+    inFlight.abortEndless(new GoingAway());
     // Still accepting: a balancer must be able to see that this process is not ready any more.
     const drained = inFlight.ended().then(async () => {
       const closed = closeServer(front.server);
@@ -167,7 +175,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     await Promise.race([drained, timer.promise]);
     clearTimeout(timeout);
     if (inFlight.size > 0) {
-      inFlight.abortAll(new GatewayError('REQUEST_ABORTED', 'The gateway is shutting down.'));
+      inFlight.abortAll(new GoingAway());
       // A turn for what the abort makes: streams end with their closing delimiter, the rest with an error.
       await new Promise((resolve) => setImmediate(resolve));
     }

@@ -49,7 +49,7 @@ describe('what a client accepts', () => {
     [`${json};q=high`, json, undefined],
   ];
   test.each(rows)('by %s is %s and %s', (accept, single, incremental) => {
-    expect(negotiate(accept)).toEqual({ single, incremental, prefersHtml: false });
+    expect(negotiate(accept)).toMatchObject({ single, incremental, prefersHtml: false });
   });
 
   test('is a page for a browser, and only where it ranks before JSON', () => {
@@ -60,4 +60,40 @@ describe('what a client accepts', () => {
       ),
     ).toEqual([true, false, false, false]);
   });
+
+  const events = 'text/event-stream';
+  const apollo = 'multipart/mixed;subscriptionSpec=1.0';
+  const urql = `${graphqlResponse}, application/graphql+json, ${json}, ${events}, multipart/mixed`;
+  const streams: [string, boolean, AcceptedAnswers['subscription'], AcceptedAnswers['incremental']][] = [
+    [events, true, events, legacy],
+    [`${events};incrementalSpec=v0.2`, true, events, current],
+    [`${events}, multipart/mixed;incrementalSpec=v0.2`, true, events, current],
+    [`${events}, multipart/mixed`, true, events, legacy],
+    [urql, false, events, legacy],
+    [`${events}, ${json}`, true, events, legacy],
+    [`${json}, ${events}`, false, events, undefined],
+    [`${json};q=0.9, ${events}`, true, events, legacy],
+    [`${events};q=0.5, multipart/mixed;deferSpec=20220824`, false, events, legacy],
+    [`${events};q=0`, false, undefined, undefined],
+    ['text/*', false, undefined, undefined],
+    ['*/*', false, undefined, undefined],
+    ['multipart/mixed', false, undefined, legacy],
+    [
+      `multipart/mixed;boundary=graphql;subscriptionSpec=1.0,${graphqlResponse},${json};q=0.9`,
+      false,
+      apollo,
+      undefined,
+    ],
+    ['multipart/mixed; SUBSCRIPTIONSPEC="1.0"', false, apollo, undefined],
+    ['multipart/mixed;subscriptionSpec=2.0', false, undefined, undefined],
+    [`${apollo}, ${events}`, true, apollo, legacy],
+    [`${apollo};q=0.9, ${events}`, true, events, legacy],
+  ];
+  test.each(streams)(
+    'by %s is events: %s, subscriptions as %s, deferred parts as %s',
+    (accept, ...expected) => {
+      const { prefersEvents, subscription, incremental } = negotiate(accept);
+      expect([prefersEvents, subscription, incremental]).toEqual(expected);
+    },
+  );
 });

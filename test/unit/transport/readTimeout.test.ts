@@ -2,8 +2,10 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { expect, test } from '@jest/globals';
+import { systemTimers } from '../../../gateway/time/timers.ts';
 import { writeAnswer } from '../../../gateway/transport/http/answer.ts';
-import { writeMultipart } from '../../../gateway/transport/http/multipartMixed.ts';
+import { incrementalParts } from '../../../gateway/transport/http/multipartMixed.ts';
+import { writePayloads } from '../../../gateway/transport/http/payloadStream.ts';
 
 /** More than any socket takes by itself. */
 const size = 64 * 1024 * 1024;
@@ -32,11 +34,12 @@ test.each([
     (response: ServerResponse) => {
       const controller = new AbortController();
       response.once('close', () => controller.abort(new Error('closed')));
-      void writeMultipart(response, payloads(), {
-        format: 'deferSpec=20220824',
+      void writePayloads(response, payloads(), incrementalParts('deferSpec=20220824'), {
         headers: {},
         bufferSize: 1024,
         readTimeout,
+        heartbeat: 60_000,
+        timers: systemTimers,
         signal: controller.signal,
         formatFailure: (reason) => ({ message: String(reason) }),
       });

@@ -117,6 +117,7 @@ export async function startScripted(
     explain: (operation) => Promise.resolve(`QueryPlan for ${operation}`),
     bufferSize: 1_000_000,
     readTimeout: 1000,
+    heartbeat: 60_000,
     rememberedCharacters: 1_000_000,
     log: {
       error: (_, message) => logged.push(message),
@@ -165,6 +166,44 @@ export function answer(
     caching: undefined,
     ...more,
   };
+}
+
+/** A subscription's outcome whose events the test hands in. */
+export class ScriptedEvents {
+  readonly #payloads = new ScriptedPayloads();
+
+  /** Resolves when the transport ends the subscription. */
+  get returned(): Promise<void> {
+    return this.#payloads.returned;
+  }
+
+  /** How often the transport asked for an event. */
+  get pulls(): number {
+    return this.#payloads.pulls;
+  }
+
+  get outcome(): ExecutionOutcome {
+    const iterator = this.#payloads[Symbol.asyncIterator]();
+    return {
+      kind: 'subscription',
+      events: {
+        [Symbol.asyncIterator]: () => ({
+          next: async () => {
+            const { done, value } = await iterator.next();
+            return done === true ? { done, value } : { done: false, value: { text: value[0] as string } };
+          },
+          return: async () => {
+            await iterator.return?.();
+            return { done: true, value: undefined };
+          },
+        }),
+      },
+    };
+  }
+
+  push(event: object | Error | 'end'): void {
+    this.#payloads.push(event instanceof Error || event === 'end' ? event : [event]);
+  }
 }
 
 /** An incremental outcome whose batches the test hands in. */

@@ -1,7 +1,9 @@
 import { EventEmitter } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { describe, expect, test } from '@jest/globals';
-import { NoPayload, writeMultipart } from '../../../gateway/transport/http/multipartMixed.ts';
+import { systemTimers } from '../../../gateway/time/timers.ts';
+import { incrementalParts } from '../../../gateway/transport/http/multipartMixed.ts';
+import { NoPayload, writePayloads } from '../../../gateway/transport/http/payloadStream.ts';
 import { ClientGone } from '../../../gateway/transport/http/refusal.ts';
 import { ScriptedPayloads } from './scriptedServer.ts';
 
@@ -30,15 +32,21 @@ class ScriptedResponse extends EventEmitter {
 }
 
 const options = {
-  format: 'deferSpec=20220824',
   headers: {},
   bufferSize: 100,
   readTimeout: 1000,
+  heartbeat: 1000,
+  timers: systemTimers,
   formatFailure: (reason: unknown) => ({ message: String(reason) }),
 } as const;
 
 function write(response: ScriptedResponse, payloads: ScriptedPayloads, signal: AbortSignal): Promise<void> {
-  return writeMultipart(response as unknown as ServerResponse, payloads, { ...options, headers: {}, signal });
+  return writePayloads(
+    response as unknown as ServerResponse,
+    payloads[Symbol.asyncIterator](),
+    incrementalParts('deferSpec=20220824'),
+    { ...options, headers: {}, signal },
+  );
 }
 
 async function turn(): Promise<void> {

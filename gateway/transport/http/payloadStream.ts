@@ -1,0 +1,192 @@
+import type { ServerResponse } from 'node:http';
+import { setImmediate } from 'node:timers/promises';
+import type { GraphQLFormattedError } from 'graphql';
+import { partsOf } from '../../json/stringifyInSlices.ts';
+import type { Timers } from '../../time/timers.ts';
+import { GoingAway } from '../goingAway.ts';
+import { Heartbeat } from '../heartbeat.ts';
+import type { AnswerHeaders } from './answer.ts';
+import type { PayloadEncoding } from './payloadEncoding.ts';
+import { ClientGone } from './refusal.ts';
+
+export interface StreamOptions {
+  readonly headers: AnswerHeaders;
+  /** Bytes that may wait for a client that reads slowly before the next payloads are asked for. */
+  readonly bufferSize: number;
+  /** Milliseconds that they may wait without any of them being taken; then the connection is closed. */
+  readonly readTimeout: number;
+  /** Milliseconds after which a quiet connection gets a sign of life, where the encoding has one. */
+  readonly heartbeat: number;
+  readonly timers: Timers;
+  /** Ends the stream: silently when the reason is `ClientGone`, else with what the encoding has for that. */
+  readonly signal: AbortSignal;
+  /** The error that the client gets when the payloads throw, or when the signal ends them. */
+  readonly formatFailure: (reason: unknown) => GraphQLFormattedError;
+}
+
+/** The payloads threw before anything was written, the head included. */
+export class NoPayload extends Error {
+  constructor(cause: unknown) {
+    super('The payloads ended before the first one.', { cause });
+    this.name = 'NoPayload';
+  }
+}
+
+/** Writes batches of payloads as they come, each batch in one write. Whatever happens to the payloads, the body ends
+ *  as its encoding wants it: clients drop what they have got when the end is missing. Resolves when all is written or
+ *  the client is gone, without waiting for `return()` of the payloads. */
+export async function writePayloads(
+  response: ServerResponse,
+  payloads: AsyncIterator<readonly string[]>,
+  encoding: PayloadEncoding,
+  options: StreamOptions,
+): Promise<void> {
+  const { signal } = options;
+  const aborted = Promise.withResolvers<'aborted'>();
+  // At once and not after the pending batch, which may be what takes so long.
+  const onAbort = (): void => {
+    endEarly(payloads);
+    aborted.resolve('aborted');
+  };
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
+
+  const body = new PayloadBody(response, encoding, options);
+  try {
+    if (encoding.opensAtOnce && !signal.aborted) body.send(body.open());
+    while (!body.hasEnded) {
+      const step = signal.aborted ? 'aborted' : await Promise.race([payloads.next(), aborted.promise]);
+      if (step === 'aborted') {
+        if (!(signal.reason instanceof ClientGone)) throw signal.reason;
+        return;
+      }
+      if (step.done === true) {
+        body.end(encoding.end());
+        return;
+      }
+      const chunk = body.chunkOf(step.value);
+      if (chunk.length > longChunk) await body.sendLong(chunk);
+      else body.send(chunk);
+      if (!body.hasEnded && response.writableNeedDrain && response.writableLength > options.bufferSize) {
+        // A reader that takes nothing for that long is gone.
+        response.socket?.setTimeout(options.readTimeout);
+        await Promise.race([drained(response), aborted.promise]);
+        response.socket?.setTimeout(0);
+      }
+    }
+    endEarly(payloads);
+  } catch (error) {
+    if (!body.hasBegun) throw new NoPayload(error);
+    const isGoingAway = error instanceof GoingAway && encoding.goAway !== undefined;
+    body.end(isGoingAway ? (encoding.goAway as string) : encoding.fail(options.formatFailure(error)));
+  } finally {
+    body.stopHeartbeat();
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+class PayloadBody {
+  hasBegun = false;
+  hasEnded = false;
+  readonly #response: ServerResponse;
+  readonly #encoding: PayloadEncoding;
+  readonly #options: StreamOptions;
+  #heartbeat: Heartbeat | undefined;
+
+  constructor(response: ServerResponse, encoding: PayloadEncoding, options: StreamOptions) {
+    this.#response = response;
+    this.#encoding = encoding;
+    this.#options = options;
+  }
+
+  /** Writes the head; the opening is the caller's to send. Nothing where that was done before. */
+  open(): string {
+    if (this.hasBegun) return '';
+    this.hasBegun = true;
+    writeStreamHead(this.#response, this.#encoding, this.#options.headers);
+    this.#startHeartbeat();
+    return this.#encoding.opening;
+  }
+
+  /** What these payloads are on the wire, up to the last one. */
+  chunkOf(payloads: readonly string[]): string {
+    if (this.hasEnded || payloads.length === 0) return '';
+    let chunk = this.open();
+    for (const payload of payloads) {
+      const { text, isLast } = this.#encoding.encode(payload);
+      chunk += text;
+      this.hasEnded = isLast;
+      if (isLast) break;
+    }
+    return chunk;
+  }
+
+  send(chunk: string): void {
+    if (chunk === '') return;
+    this.#heartbeat?.note();
+    if (this.hasEnded) this.#response.end(chunk);
+    else this.#response.write(chunk);
+  }
+
+  /** The same in several writes, with others having their turn in between: to encode some megabytes takes a while. */
+  async sendLong(chunk: string): Promise<void> {
+    // A sign of life in the middle of a payload would break it.
+    this.stopHeartbeat();
+    for (const part of partsOf(chunk)) {
+      if (this.#response.destroyed) return;
+      this.#response.write(part);
+      await setImmediate();
+    }
+    if (this.hasEnded) this.#response.end();
+    else this.#startHeartbeat();
+  }
+
+  /** Ends the body with a chunk that may be empty; nothing where it has ended before. */
+  end(chunk: string): void {
+    if (this.hasEnded) return;
+    const opening = this.open();
+    this.hasEnded = true;
+    this.#response.end(opening + chunk);
+  }
+
+  #startHeartbeat(): void {
+    const { heartbeat } = this.#encoding;
+    if (heartbeat === undefined) return;
+    this.#heartbeat = new Heartbeat({
+      timers: this.#options.timers,
+      intervalMs: this.#options.heartbeat,
+      // For one who does not read, it would only be more that waits.
+      onQuiet: () => {
+        if (!this.#response.writableNeedDrain) this.#response.write(heartbeat);
+      },
+    });
+  }
+
+  stopHeartbeat(): void {
+    this.#heartbeat?.stop();
+    this.#heartbeat = undefined;
+  }
+}
+
+/** Writes the head of an answer whose body follows piece by piece. */
+export function writeStreamHead(
+  response: ServerResponse,
+  encoding: Pick<PayloadEncoding, 'contentType' | 'headers'>,
+  headers: AnswerHeaders,
+): void {
+  Object.assign(headers, encoding.headers);
+  headers['content-type'] = encoding.contentType;
+  response.writeHead(200, headers);
+}
+
+/** Characters of a chunk that is sent in several writes. */
+const longChunk = 1024 * 1024;
+
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => response.once('drain', resolve));
+}
+
+function endEarly(iterator: AsyncIterator<unknown>): void {
+  // What goes wrong while work ends that nobody waits for concerns nobody.
+  iterator.return?.().then(undefined, () => undefined);
+}

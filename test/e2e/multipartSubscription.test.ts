@@ -1,0 +1,84 @@
+import { describe, expect, test } from '@jest/globals';
+import { GatewayError } from '../../gateway/errors.ts';
+import { exchange, RawConnection, type RawRequest } from '../harness/frames.ts';
+import { HandTimers } from '../harness/handTimers.ts';
+import { answer, ScriptedEvents, startScripted } from '../unit/transport/scriptedServer.ts';
+
+function asking(query: string, accept = 'multipart/mixed;boundary=graphql;subscriptionSpec=1.0'): RawRequest {
+  return { headers: { 'content-type': 'application/json', accept }, body: JSON.stringify({ query }) };
+}
+
+const subscription = asking('subscription { greetings }');
+
+function part(content: unknown): string {
+  return `\r\ncontent-type: application/json\r\n\r\n${JSON.stringify(content)}\r\n--graphql`;
+}
+
+const opening = `\r\n--graphql${part({})}`;
+const closing = '--\r\n';
+
+describe("a subscription in Apollo's multipart protocol", () => {
+  test('begins at once, and shows every event together with the delimiter after it', async () => {
+    const scripted = new ScriptedEvents();
+    await using server = await startScripted(() => scripted.outcome);
+    await using connection = await RawConnection.open(server.url);
+    connection.send(subscription);
+    const { status, headers } = await connection.readHead();
+    expect([status, headers.get('content-type')]).toEqual([
+      200,
+      'multipart/mixed; boundary="graphql"; subscriptionSpec=1.0',
+    ]);
+    expect(await connection.readChunk()).toBe(opening);
+    for (const greetings of ['one', 'two']) {
+      scripted.push({ data: { greetings } });
+      expect(await connection.readChunk()).toBe(part({ payload: { data: { greetings } } }));
+    }
+    scripted.push('end');
+    expect(await connection.readChunk()).toBe(closing);
+    expect(await connection.readChunk()).toBeUndefined();
+  });
+
+  test('shows that it lives when it was quiet', async () => {
+    const timers = new HandTimers();
+    const scripted = new ScriptedEvents();
+    await using server = await startScripted(() => scripted.outcome, { timers, heartbeat: 1000 });
+    await using connection = await RawConnection.open(server.url);
+    connection.send(subscription);
+    await connection.readHead();
+    await connection.readChunk();
+    timers.pass(2000);
+    expect(await connection.readChunk()).toBe(part({}));
+    scripted.push('end');
+    expect(await connection.readChunk()).toBe(closing);
+  });
+
+  test('ends with the error that its events end with', async () => {
+    const scripted = new ScriptedEvents();
+    scripted.push(new GatewayError('SUBGRAPH_UNREACHABLE', 'Gone.'));
+    await using server = await startScripted(() => scripted.outcome);
+    const errors = [{ message: 'Gone.', extensions: { code: 'SUBGRAPH_UNREACHABLE' } }];
+    expect((await exchange(server.url, subscription)).body).toBe(
+      opening + part({ payload: null, errors }) + closing,
+    );
+  });
+
+  test('ends properly, and says why, as soon as the server closes', async () => {
+    const scripted = new ScriptedEvents();
+    const server = await startScripted(() => scripted.outcome, { drainTimeout: 60_000 });
+    await using connection = await RawConnection.open(server.url);
+    connection.send(subscription);
+    await connection.readHead();
+    await connection.readChunk();
+    await server.close();
+    const errors = [{ message: 'The gateway is shutting down.', extensions: { code: 'REQUEST_ABORTED' } }];
+    expect(await connection.readChunk()).toBe(part({ payload: null, errors }) + closing);
+    await scripted.returned;
+  });
+
+  test('has one payload where the client takes nothing else and the operation is none', async () => {
+    await using server = await startScripted(() => answer('{"greeting":"hello"}'));
+    expect((await exchange(server.url, asking('{ greeting }'))).body).toBe(
+      `\r\n--graphql${part({ payload: { data: { greeting: 'hello' } } })}${closing}`,
+    );
+  });
+});
