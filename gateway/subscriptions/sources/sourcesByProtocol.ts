@@ -1,4 +1,9 @@
-import type { CancelSource, SourceReceiver, SourceRequest, SubscriptionSource } from './subscriptionSource.ts';
+import type {
+  CancelSource,
+  SourceReceiver,
+  SourceRequest,
+  SubscriptionSource,
+} from './subscriptionSource.ts';
 
 /** Subscribes at each subgraph by the protocol that it is configured with. */
 export class SourcesByProtocol<Protocol extends string> implements SubscriptionSource {

@@ -1,5 +1,7 @@
 import type { GatewayError } from '../../errors.ts';
 import type { ForwardedHeaders, SubgraphErrorEntry } from '../../subgraph-client/subgraphClient.ts';
+import type { SubgraphEndpoint } from '../../subgraph-client/subgraphPools.ts';
+import type { Timers } from '../../time/timers.ts';
 
 /** A subscription at a subgraph. */
 export interface SourceRequest {
@@ -65,4 +67,20 @@ export interface SourceEndpoint {
     readonly minDelayMs: number;
     readonly maxDelayMs: number;
   };
+  /** Speak HTTP/2 where the server offers it over TLS: many streams then share a connection. Not for WebSockets. */
+  readonly http2?: boolean | undefined;
+  /** Trusted authorities and the client's own certificate; Node's defaults when omitted. */
+  readonly tls?: SubgraphEndpoint['tls'];
+}
+
+/** What every protocol's source is made with. */
+export interface SourceOptions {
+  /** Asked for every subscription, so that a new supergraph needs no new source. */
+  endpoint(subgraph: string): SourceEndpoint;
+  /** Real time when omitted. */
+  readonly timers?: Timers | undefined;
+  /** From 0 to 1, for the delays between attempts; `Math.random` when omitted. */
+  readonly random?: (() => number) | undefined;
+  /** The subgraph speaks this protocol: it accepted a connection, or began a stream of events. */
+  readonly onAccepted?: ((subgraph: string) => void) | undefined;
 }

@@ -1,0 +1,129 @@
+import type { GatewayError } from '../../../../gateway/errors.ts';
+import { reportedErrorsOf } from '../../../../gateway/subscriptions/sources/reportedErrors.ts';
+import type {
+  CancelSource,
+  SourceEndpoint,
+  SourceEvent,
+  SourceOptions,
+  SourceReceiver,
+  SourceRequest,
+  SubscriptionSource,
+} from '../../../../gateway/subscriptions/sources/subscriptionSource.ts';
+import type { Timers } from '../../../../gateway/time/timers.ts';
+import { ManualClock } from '../../subgraph-client/manualClock.ts';
+
+/** Short words for what a receiver was told, in order. */
+export class Receiver implements SourceReceiver {
+  readonly log: string[] = [];
+  readonly events: SourceEvent[] = [];
+  error: GatewayError | undefined;
+  onNews: ((news: string) => void) | undefined;
+  readonly #waiting: { readonly count: number; readonly resolve: () => void }[] = [];
+
+  onEvent(event: SourceEvent): void {
+    this.events.push(event);
+    this.#add(JSON.stringify(event.errors === undefined ? event.data : { errors: event.errors }));
+  }
+  onInterrupted(cause: GatewayError): void {
+    this.#add(`interrupted ${cause.code}`);
+  }
+  onResumed(): void {
+    this.#add('resumed');
+  }
+  onComplete(): void {
+    this.#add('complete');
+  }
+  onError(error: GatewayError): void {
+    this.error = error;
+    const reported = reportedErrorsOf(error);
+    this.#add(`error ${error.code}${reported === undefined ? '' : ` ${JSON.stringify(reported)}`}`);
+  }
+
+  /** Resolves when the receiver has been told so many things. */
+  async told(count: number): Promise<string[]> {
+    await new Promise<void>((resolve) => {
+      if (this.log.length >= count) resolve();
+      else this.#waiting.push({ count, resolve });
+    });
+    return this.log;
+  }
+
+  #add(news: string): void {
+    this.log.push(news);
+    for (const { count, resolve } of this.#waiting) if (this.log.length >= count) resolve();
+    this.onNews?.(news);
+  }
+}
+
+export interface Subscribed {
+  readonly receiver: Receiver;
+  readonly cancel: CancelSource;
+}
+
+export interface SourceUnderTest extends AsyncDisposable {
+  readonly source: SubscriptionSource;
+  readonly clock: ManualClock;
+  /** Of every timer that was set, milliseconds. */
+  readonly delays: number[];
+  /** Subgraphs whose protocol was accepted, once for each time. */
+  readonly accepted: string[];
+  request(more?: Partial<SourceRequest>): SourceRequest;
+  subscribe(more?: Partial<SourceRequest>, receiver?: Receiver): Subscribed;
+}
+
+export const connectTimeoutMs = 3000;
+export const heartbeatMs = 1000;
+export const firstDelayMs = 100;
+
+/** A source of one subgraph, `reviews`, on a clock that the test moves; delays are not shortened at random. */
+export function sourceUnderTest(
+  create: (options: SourceOptions) => SubscriptionSource,
+  url: string,
+  more: Partial<SourceEndpoint> = {},
+): SourceUnderTest {
+  const clock = new ManualClock();
+  const delays: number[] = [];
+  const timers: Timers = {
+    after: (ms, run) => {
+      delays.push(ms);
+      return clock.setTimer(run, ms);
+    },
+  };
+  const accepted: string[] = [];
+  const endpoint: SourceEndpoint = {
+    url,
+    connectTimeoutMs,
+    maxEventBytes: 10_000,
+    heartbeatMs,
+    reconnect: { attempts: 2, minDelayMs: firstDelayMs, maxDelayMs: 10_000 },
+    ...more,
+  };
+  const source = create({
+    endpoint: () => endpoint,
+    timers,
+    random: () => 1,
+    onAccepted: (subgraph) => accepted.push(subgraph),
+  });
+  const request = (changes: Partial<SourceRequest> = {}): SourceRequest => ({
+    subgraph: 'reviews',
+    query: 'subscription { tick }',
+    variables: {},
+    headers: { key: '', pairs: [] },
+    connectionParams: {},
+    requestId: 'request-1',
+    traceparent: undefined,
+    ...changes,
+  });
+  return {
+    source,
+    clock,
+    delays,
+    accepted,
+    request,
+    subscribe: (changes, receiver = new Receiver()) => ({
+      receiver,
+      cancel: source.subscribe(request(changes), receiver),
+    }),
+    [Symbol.asyncDispose]: () => source.close(),
+  };
+}
