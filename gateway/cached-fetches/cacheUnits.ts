@@ -14,7 +14,7 @@ export interface CacheUnit {
   readonly type: string;
   /** Where it is found by its rule. */
   readonly key: string;
-  /** Where it may be found besides. */
+  /** Where it may be found besides, from the first answer on that was private by itself. */
   readonly privateKey: string | undefined;
   keyOf(scope: CacheScope): string;
   /** What a stored value can be invalidated by, but for its own tags. */
@@ -74,11 +74,12 @@ function entityUnits(
   const { representations } = call;
   return {
     call,
-    units: representations.map((representation) => ({
-      ...unitOf(plan, keys, call, { kind: 'entity', representation }),
-      type: typeOf(representation),
-      tagsOf: (value) => plan.tagger.ofEntity(JSON.parse(representation), value),
-    })),
+    units: representations.map(
+      (representation) =>
+        new Unit(plan, keys, call, { kind: 'entity', representation }, typeOf(representation), (value) =>
+          plan.tagger.ofEntity(JSON.parse(representation), value),
+        ),
+    ),
     callFor: (places, settle) => ({
       ...call,
       representations: places.map((place) => representations[place] as string),
@@ -116,12 +117,10 @@ function rootUnits(
     if (plan === undefined || !isReachable(plan, call)) return undefined;
     const keys = new FetchKeys({ ...call, shape: unit.shape }, plan, ignoredHeaders);
     const { responseName } = unit;
-    return {
-      ...unitOf(plan, keys, call, { kind: 'root', field: responseName ?? '*' }),
-      type: plan.rootType,
-      tagsOf: (value: unknown) =>
-        plan.tagger.ofRoot(responseName === undefined ? value : { [responseName]: value }),
-    };
+    const target: CacheKeyTarget = { kind: 'root', field: responseName ?? '*' };
+    return new Unit(plan, keys, call, target, plan.rootType, (value) =>
+      plan.tagger.ofRoot(responseName === undefined ? value : { [responseName]: value }),
+    );
   });
   if (units.every((unit) => unit === undefined)) return undefined;
   const nameAt = (place: number): string | undefined => root.units[place]?.responseName;
@@ -185,20 +184,48 @@ function joinRoot(values: readonly unknown[], { units }: RootUnits): unknown {
   return isMissing ? null : data;
 }
 
-function unitOf(
-  plan: CachePlan,
-  keys: FetchKeys,
-  call: FetchCall,
-  target: CacheKeyTarget,
-): Pick<CacheUnit, 'plan' | 'key' | 'privateKey' | 'keyOf'> {
-  const { scope } = plan.rule;
-  const isElsewhere = scope === 'PUBLIC' && plan.mayBePrivate && call.scope.identity !== undefined;
-  return {
-    plan,
-    key: keys.of(scope, target),
-    privateKey: isElsewhere ? keys.of('PRIVATE', target) : undefined,
-    keyOf: (wanted) => keys.of(wanted, target),
-  };
+class Unit implements CacheUnit {
+  readonly plan: CachePlan;
+  readonly type: string;
+  readonly tagsOf: CacheUnit['tagsOf'];
+  readonly #keys: FetchKeys;
+  readonly #target: CacheKeyTarget;
+  readonly #hasIdentity: boolean;
+  #key: string | undefined;
+  #privateKey: string | undefined;
+
+  constructor(
+    plan: CachePlan,
+    keys: FetchKeys,
+    { scope }: FetchCall,
+    target: CacheKeyTarget,
+    type: string,
+    tagsOf: CacheUnit['tagsOf'],
+  ) {
+    this.plan = plan;
+    this.type = type;
+    this.tagsOf = tagsOf;
+    this.#keys = keys;
+    this.#target = target;
+    this.#hasIdentity = scope.identity !== undefined;
+  }
+
+  // Keys are hashes, and calls may have thousands of units: each is made when it is needed.
+  get key(): string {
+    this.#key ??= this.keyOf(this.plan.rule.scope);
+    return this.#key;
+  }
+
+  get privateKey(): string | undefined {
+    const { rule, mayBePrivate } = this.plan;
+    if (rule.scope === 'PRIVATE' || !mayBePrivate || !this.#hasIdentity) return undefined;
+    this.#privateKey ??= this.keyOf('PRIVATE');
+    return this.#privateKey;
+  }
+
+  keyOf(scope: CacheScope): string {
+    return this.#keys.of(scope, this.#target);
+  }
 }
 
 /** Nobody's private values are kept. */

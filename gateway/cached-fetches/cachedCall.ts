@@ -7,6 +7,12 @@ import type { EntryReading } from './entryReading.ts';
 import type { FetchCache } from './fetchCache.ts';
 import { joinParts, joinResolutions, type Resolution } from './resolution.ts';
 
+/** One unit of a call. */
+export interface Place {
+  readonly call: CachedCall;
+  readonly place: number;
+}
+
 /** One call on its way: settled when the last of its units is. */
 export class CachedCall {
   readonly units: CallUnits;
@@ -19,6 +25,7 @@ export class CachedCall {
   #open: number;
   /** The one answer that everything came with. */
   #whole: Answered | undefined;
+  #isCancelled = false;
 
   constructor(cache: FetchCache, units: CallUnits, done: () => void) {
     this.#cache = cache;
@@ -36,11 +43,13 @@ export class CachedCall {
     return this.units.units[place];
   }
 
-  isResolved(place: number): boolean {
-    return this.#resolutions[place] !== undefined;
+  /** Of what has not been resolved, in order. */
+  openPlaces(): readonly number[] {
+    if (this.#open === 0) return [];
+    return this.#resolutions.flatMap((resolution, place) => (resolution === undefined ? [place] : []));
   }
 
-  /** `settles`: without it, the call waits for `settleIfResolved`. */
+  /** The call is settled by `settleIfResolved`. Only the first resolution of a unit counts. */
   resolve(place: number, resolution: Resolution): void {
     if (this.#resolutions[place] !== undefined) return;
     this.#resolutions[place] = resolution;
@@ -58,6 +67,7 @@ export class CachedCall {
 
   settleIfResolved(): void {
     if (this.#open > 0) return;
+    this.#open = Number.POSITIVE_INFINITY;
     const resolutions = this.#resolutions as Resolution[];
     if (this.#whole !== undefined) {
       const parts = resolutions.map((one) => (one.kind === 'answer' ? one.part : undefined));
@@ -83,8 +93,13 @@ export class CachedCall {
     );
   }
 
+  /** Leaves it unsettled. */
+  cancel(): void {
+    this.#isCancelled = true;
+  }
+
   #settle(result: FetchResult): void {
-    this.#open = Number.POSITIVE_INFINITY;
+    if (this.#isCancelled) return;
     this.call.settle(result, this.#done);
   }
 }

@@ -22,6 +22,25 @@ export function readEntry(entry: CacheEntry, { lifetime }: CacheRule, scope: Cac
   };
 }
 
+/** Of an entry and of one that is for the same person alone: what may be served, and else the newer one. */
+export function readEither(
+  rule: CacheRule,
+  entry: CacheEntry | undefined,
+  privateEntry: CacheEntry | undefined,
+  now: number,
+): EntryReading | undefined {
+  const reading = entry === undefined ? undefined : readEntry(entry, rule, rule.scope);
+  if (privateEntry === undefined) return reading;
+  const own = readEntry(privateEntry, rule, 'PRIVATE');
+  if (reading === undefined || isServable(own, now)) return own;
+  return isServable(reading, now) || reading.entry.storedAt > privateEntry.storedAt ? reading : own;
+}
+
+/** Fresh, or as fresh as a value of this rule ever is. */
+export function isServable(reading: EntryReading, now: number): boolean {
+  return isFresh(reading, now) || now < reading.revalidateUntil;
+}
+
 export function isFresh({ freshUntil }: EntryReading, now: number): boolean {
   return now < freshUntil;
 }

@@ -4,6 +4,7 @@ import type { CacheWrite, ReadStart } from '../cache/store/cacheStore.ts';
 import { ownTag, subgraphTag } from '../cache/tags/tagNames.ts';
 import { textInSlices } from '../json/stringifyInSlices.ts';
 import type { SlicedWork } from '../time/inSlices.ts';
+import type { CachePlan } from './cachePlans.ts';
 import type { Answered, CacheUnit, UnitAnswer } from './cacheUnits.ts';
 import type { FetchCache } from './fetchCache.ts';
 
@@ -27,11 +28,14 @@ export function* keepAnswers(
 ): SlicedWork<KeptParts> {
   const { options } = cache;
   const parts: (CachedPart | undefined)[] = [];
-  const writes: CacheWrite[] = [];
-  const storages = new Map<string, Storage>();
+  let writes: CacheWrite[] = [];
+  const storages = new Map<CachePlan, Map<string, Storage>>();
   const now = options.now();
   for (const [number, { unit, answer }] of units.entries()) {
-    if (number % unitsPerPause === unitsPerPause - 1) yield;
+    if (number % unitsPerPause === unitsPerPause - 1) {
+      write();
+      yield;
+    }
     const storage = storageFor(unit, answer);
     unit.plan.isStorable = storage.isStored;
     if (!storage.isStored) {
@@ -43,6 +47,7 @@ export function* keepAnswers(
     if (scope === 'PRIVATE') unit.plan.mayBePrivate = true;
     const value = yield* textInSlices(answer.value);
     if (value.length > options.maxEntrySize) {
+      unit.plan.isStorable = false;
       options.observer.onNotStored({ subgraph, type: unit.type, reason: 'too large', count: 1 });
       parts.push(undefined);
       continue;
@@ -67,14 +72,24 @@ export function* keepAnswers(
       headers: options.headerNames(subgraph, scope),
     });
   }
-  if (writes.length > 0) cache.store.setMany(writes, since);
+  write();
   return parts;
+
+  function write(): void {
+    if (writes.length > 0) cache.store.setMany(writes, since);
+    writes = [];
+  }
 
   /** The same for most units of an answer. */
   function storageFor(unit: CacheUnit, { value, errors }: UnitAnswer): Storage {
     const hasErrors = hasGeneralErrors || errors.length > 0 || value === undefined;
-    const kind = `${unit.plan.fingerprint} ${hasErrors} ${value === null}`;
-    let storage = storages.get(kind);
+    const kind = `${hasErrors} ${value === null}`;
+    let ofPlan = storages.get(unit.plan);
+    if (ofPlan === undefined) {
+      ofPlan = new Map();
+      storages.set(unit.plan, ofPlan);
+    }
+    let storage = ofPlan.get(kind);
     if (storage === undefined) {
       const { cacheControl, age, extensions } = result.answer ?? nothingSaid;
       storage = storageOf(
@@ -82,7 +97,7 @@ export function* keepAnswers(
         { headers: { cacheControl, age }, extensions, hasErrors, isNull: value === null },
         { nullMaxAgeMs: options.nullMaxAgeMs, tagLimits: options.tagLimits, identity },
       );
-      storages.set(kind, storage);
+      ofPlan.set(kind, storage);
     }
     if (!storage.isStored) {
       const reason = storage.isMistake ? 'mistake' : hasErrors ? 'errors' : 'refused';

@@ -5,6 +5,7 @@ import type { CacheUnit, CallUnits } from './cacheUnits.ts';
 import type { FetchCache } from './fetchCache.ts';
 import { type KeptUnit, keepAnswers } from './keepAnswers.ts';
 import { refreshScope } from './readScope.ts';
+import { flightEndOf } from './subgraphFailure.ts';
 
 /** Asks anew for the units of a call at these places, unless it is being done: here, or by another process. Nobody
  *  waits for it. */
@@ -16,7 +17,7 @@ export function refresh(
 ): void {
   const due = places.filter((place) => {
     const unit = call.units[place];
-    return unit !== undefined && !cache.held.isHeld(unit.key) && cache.flights.begin(unit.key);
+    return unit !== undefined && !cache.held.isHeld(unit.key) && cache.flights.begin(unit.key, goOn);
   });
   if (due.length === 0) return;
   const { subgraph } = call.call.shape;
@@ -100,6 +101,7 @@ class Refresh {
       since,
     );
     for (const [index, { unit }] of kept.entries()) {
+      if (index % unitsPerPause === unitsPerPause - 1) yield;
       this.#end(unit, parts[index] === undefined ? 'not stored' : 'stored', { kind: 'landed' });
     }
   }
@@ -109,7 +111,7 @@ class Refresh {
       this.#end(
         unitAt(this.#call, place),
         'failed',
-        result === undefined ? { kind: 'given up' } : { kind: 'failed', failure: result.error },
+        result === undefined ? { kind: 'given up' } : flightEndOf(result.error),
       );
     }
   }
@@ -136,6 +138,12 @@ class Refresh {
   }
 }
 
+/** A refresh is brought to its end, whoever waits for it. */
+function goOn(): void {}
+
 function unitAt({ units }: CallUnits, place: number): CacheUnit {
   return units[place] as CacheUnit;
 }
+
+/** Long lists pause after so many. */
+const unitsPerPause = 100;

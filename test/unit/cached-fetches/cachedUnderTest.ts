@@ -81,6 +81,7 @@ export class FakeSubgraphs implements FetchSender {
 }
 
 export interface UnderTest {
+  readonly fetches: FetchSender;
   readonly subgraphs: FakeSubgraphs;
   readonly store: CacheStore;
   readonly cache: FetchCache;
@@ -129,6 +130,7 @@ export function cachedUnderTest(
   });
   const fetches = new CachedFetches({ next: subgraphs, plans: new CachePlans(rules), cache });
   return {
+    fetches,
     subgraphs,
     store: cache.store,
     cache,

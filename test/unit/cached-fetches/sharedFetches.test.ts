@@ -1,7 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
+import { GatewayError } from '../../../gateway/errors.ts';
+import type { FetchCall } from '../../../gateway/execution/fetchCall.ts';
+import type { FetchShape } from '../../../gateway/execution/fetchShape.ts';
+import type { RequestScope } from '../../../gateway/execution/requestScope.ts';
 import { turns } from '../../harness/clock.ts';
 import { entityShape, rulesOf } from '../cache/rules/composed.ts';
+import { scopeOf } from '../execution/fetches.ts';
+import { ManualClock } from '../subgraph-client/manualClock.ts';
 import { type AskedCall, cachedUnderTest, type UnderTest } from './cachedUnderTest.ts';
+import { SharedEntries, SharedStore } from './sharedStore.ts';
 
 const { rules } = await rulesOf({
   products: `
@@ -10,10 +17,15 @@ const { rules } = await rulesOf({
       id: ID!
       name: String
     }
+    type Shelf @key(fields: "id") { id: ID! row: Int }
   `,
 });
+const rows = entityShape('products', '... on Shelf { row }');
 const names = entityShape('products', '... on Product { name }');
 const named = (...list: string[]): { name: string }[] => list.map((name) => ({ name }));
+
+const of = (identity: string): RequestScope => scopeOf({ identity });
+const late = new GatewayError('DEADLINE_EXCEEDED', 'late');
 
 function at(under: UnderTest, place: number): AskedCall {
   const call = under.subgraphs.asked[place];
@@ -31,5 +43,127 @@ describe('who has waited for nothing', () => {
     expect(at(under, 1).asked).toEqual(['1', '2']);
     at(under, 1).answer(named('one', 'two'));
     expect(other.data).toEqual(named('one', 'two'));
+  });
+
+  test('asks for everything at once where the first one ran out of time', async () => {
+    const under = cachedUnderTest(rules);
+    under.ask(names, ['1', '2', '3']);
+    const other = under.ask(names, ['3', '1']);
+    at(under, 0).fail(late);
+    await turns();
+    expect(under.subgraphs.asked.slice(1).map(({ asked }) => asked)).toEqual([['3', '1']]);
+    at(under, 1).answer(named('three', 'one'));
+    expect(other.data).toEqual(named('three', 'one'));
+  });
+
+  test('asks anew where a refresh ran out of time', async () => {
+    const under = cachedUnderTest(rules);
+    under.ask(names, ['1']);
+    at(under, 0).answer(named('old'));
+    under.clock.now += 15_000;
+    under.ask(names, ['1']);
+    under.clock.now += 20_000;
+    const other = under.ask(names, ['1']);
+    at(under, 1).fail(late);
+    await turns();
+    at(under, 2).answer(named('new'));
+    expect(other.data).toEqual(named('new'));
+  });
+
+  test('asks for himself where the first one is refused', async () => {
+    const under = cachedUnderTest(rules);
+    const ann = under.ask(names, ['1'], of('ann'));
+    const bob = under.ask(names, ['1'], of('bob'));
+    at(under, 0).fail(
+      new GatewayError('SUBGRAPH_ERROR', 'refused', { extensions: { http: { status: 403 } } }),
+    );
+    await turns();
+    at(under, 1).answer(named('one'));
+    expect(ann.result).toMatchObject({ kind: 'failed' });
+    expect(bob.data).toEqual(named('one'));
+  });
+
+  test('does not wait again for what is too large to be kept', () => {
+    const under = cachedUnderTest(rules, { maxEntrySize: 10 });
+    under.ask(names, ['1']);
+    at(under, 0).answer(named('a long name'));
+    under.ask(names, ['1']);
+    under.ask(names, ['1']);
+    expect(under.subgraphs.asked).toHaveLength(3);
+  });
+});
+
+describe('a request that leaves', () => {
+  test('goes on for others, and no longer than they wait', () => {
+    const under = cachedUnderTest(rules);
+    const first = under.ask(names, ['1']);
+    const others = [under.ask(names, ['1']), under.ask(names, ['1'])];
+    first.cancel();
+    others[0]?.cancel();
+    expect(at(under, 0).isCancelled).toBe(false);
+    others[1]?.cancel();
+    expect(at(under, 0).isCancelled).toBe(true);
+    expect(under.cache.flights.size).toBe(0);
+  });
+
+  test('while another process is asked for its right leaves nothing, and no claim', async () => {
+    const clock = new ManualClock();
+    const entries = new SharedEntries(clock.now, { after: (ms, run) => clock.setTimer(run, ms) });
+    const under = cachedUnderTest(rules, { store: new SharedStore(entries, 0) });
+    const first = under.ask(names, ['1']);
+    const other = under.ask(names, ['1']);
+    // Until the store has been read, and not until it has answered about claims.
+    while (under.cache.flights.size === 0) await null;
+    first.cancel();
+    await null;
+    other.cancel();
+    await turns();
+    expect(under.cache.flights.size).toBe(0);
+    expect(entries.heldClaims).toBe(0);
+    expect(under.subgraphs.asked.every(({ isCancelled }) => isCancelled)).toBe(true);
+  });
+
+  test('takes what is not kept along', () => {
+    const under = cachedUnderTest(rules);
+    const settled: string[] = [];
+    const call = (name: string, shape: FetchShape): FetchCall => ({
+      shape,
+      scope: scopeOf(),
+      group: 0,
+      isBelowRoot: false,
+      representations: ['{"__typename":"Product","id":"1"}'],
+      contextVariables: undefined,
+      settle: (_, done) => {
+        settled.push(name);
+        done();
+      },
+    });
+    const cancel = under.fetches.sendEntities({
+      calls: [call('kept', names), call('plain', rows)],
+      scope: scopeOf(),
+      done: () => settled.push('all'),
+    });
+    under.ask(names, ['1']);
+    cancel();
+    at(under, 0).answer(named('one'));
+    at(under, 1).answer([{ row: 1 }]);
+    expect(settled).toEqual([]);
+  });
+});
+
+describe('values for one person and for all', () => {
+  test('a newer one for all is not hidden by one that is over', async () => {
+    const under = cachedUnderTest(rules);
+    under.ask(names, ['1'], of('ann'));
+    at(under, 0).answer(named('for ann'), { cacheControl: 'private' });
+    expect(under.ask(names, ['1'], of('ann')).data).toEqual(named('for ann'));
+    under.clock.now += 40_000;
+    under.ask(names, ['1'], of('ann'));
+    at(under, 1).answer(named('for all'));
+    expect(under.ask(names, ['1'], of('ann')).data).toEqual(named('for all'));
+    under.clock.now += 35_000;
+    const fallback = under.ask(names, ['1'], of('ann'));
+    at(under, 2).fail();
+    expect(fallback.data).toEqual(named('for all'));
   });
 });
