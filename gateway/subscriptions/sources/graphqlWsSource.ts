@@ -1,7 +1,6 @@
 import type { WebSocket } from 'ws';
-import { GatewayError } from '../../errors.ts';
 import { systemTimers, type Timers } from '../../time/timers.ts';
-import { Delivery } from './delivery.ts';
+import { refusedSubscription } from './refusedSubscription.ts';
 import { SharedSocket } from './sharedSocket.ts';
 import type {
   CancelSource,
@@ -40,7 +39,7 @@ class GraphqlWsSource implements SubscriptionSource {
       if (this.#isClosed) throw new Error('the source was closed');
       shared = this.#sharedFor(request);
     } catch (cause) {
-      return refuse(request.subgraph, cause, receiver);
+      return refusedSubscription(request.subgraph, cause, receiver);
     }
     return shared.subscribe(request, receiver);
   }
@@ -90,14 +89,4 @@ function sharingKey(
   const { attempts, minDelayMs, maxDelayMs } = reconnect;
   const limits = [connectTimeoutMs, maxEventBytes, heartbeatMs, attempts, minDelayMs, maxDelayMs];
   return JSON.stringify([subgraph, url, headers.key, connectionParams, limits]);
-}
-
-/** For what cannot even be begun: an address that is none, a source that is closed. */
-export function refuse(subgraph: string, cause: unknown, receiver: SourceReceiver): CancelSource {
-  const delivery = new Delivery(receiver);
-  const message = 'The request to a subgraph could not be made.';
-  queueMicrotask(() =>
-    delivery.error(new GatewayError('INTERNAL_SERVER_ERROR', message, { subgraph, cause })),
-  );
-  return () => delivery.cancel();
 }

@@ -1,0 +1,133 @@
+import type { AnswerProblem } from '../../subgraph-client/callFailure.ts';
+import { ByteQueue } from './byteQueue.ts';
+import { eventTooLarge } from './readEvent.ts';
+
+export interface SseListener {
+  /** `event` is empty where the stream gives no name; `data` are the lines of `data`, with a line feed between. */
+  onEvent(event: string, data: Buffer): void;
+  onComment(): void;
+  /** The stream cannot be read on. */
+  onProblem(problem: AnswerProblem): void;
+}
+
+const lineFeed = 0x0a;
+const carriageReturn = 0x0d;
+const colon = 0x3a;
+const space = 0x20;
+const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
+const betweenLines = Buffer.from('\n');
+
+/** What a line may hold besides the event: the name of its field, and fields other than `data`. */
+const longestRest = 1024;
+
+/** Reads an event stream in chunks that may end anywhere. Lines end by CR, LF or both. Unlike in browsers an event
+ *  without data is one where it has a name: `complete` has none at some servers. */
+export class SseParser {
+  readonly #listener: SseListener;
+  readonly #maxEventBytes: number;
+  readonly #queue = new ByteQueue();
+  /** Bytes of the queue that hold no line end. */
+  #searched = 0;
+  #isAtStart = true;
+  #endedWithReturn = false;
+  #isStopped = false;
+  #event = '';
+  #data: Buffer[] = [];
+  #dataBytes = 0;
+
+  constructor(maxEventBytes: number, listener: SseListener) {
+    this.#maxEventBytes = maxEventBytes;
+    this.#listener = listener;
+  }
+
+  /** Nothing is read any more, not even what is left of the present chunk. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  push(chunk: Buffer): void {
+    if (this.#isStopped) return;
+    this.#queue.append(chunk);
+    if (this.#isAtStart && !this.#passByteOrderMark()) return;
+    while (!this.#isStopped) {
+      this.#passLineFeed();
+      const end = this.#endOfLine();
+      if (end === -1) break;
+      const line = this.#queue.take(end);
+      this.#endedWithReturn = this.#queue.at(0) === carriageReturn;
+      this.#queue.drop(1);
+      this.#searched = 0;
+      this.#readLine(line);
+    }
+    if (!this.#isStopped && this.#queue.length > this.#maxEventBytes + longestRest) this.#refuse();
+  }
+
+  /** False while it is not clear yet. */
+  #passByteOrderMark(): boolean {
+    for (const [index, byte] of byteOrderMark.entries()) {
+      const found = this.#queue.at(index);
+      if (found === undefined) return false;
+      if (found === byte) continue;
+      this.#isAtStart = false;
+      return true;
+    }
+    this.#queue.drop(byteOrderMark.length);
+    this.#isAtStart = false;
+    return true;
+  }
+
+  #passLineFeed(): void {
+    if (!this.#endedWithReturn || this.#queue.length === 0) return;
+    this.#endedWithReturn = false;
+    if (this.#queue.at(0) === lineFeed) this.#queue.drop(1);
+  }
+
+  #endOfLine(): number {
+    for (let index = this.#searched; index < this.#queue.length; index++) {
+      const byte = this.#queue.at(index);
+      if (byte === lineFeed || byte === carriageReturn) return index;
+    }
+    this.#searched = this.#queue.length;
+    return -1;
+  }
+
+  #readLine(line: Buffer): void {
+    if (line.length === 0) {
+      this.#dispatch();
+      return;
+    }
+    const end = line.indexOf(colon);
+    if (end === 0) {
+      this.#listener.onComment();
+      return;
+    }
+    const name = (end === -1 ? line : line.subarray(0, end)).toString('latin1');
+    const value =
+      end === -1 ? line.subarray(line.length) : line.subarray(end + (line[end + 1] === space ? 2 : 1));
+    if (name === 'event') this.#event = value.toString('utf8');
+    else if (name === 'data') this.#addData(value);
+    // `id` and `retry` mean nothing to these streams, and others are passed over by definition.
+  }
+
+  #addData(value: Buffer): void {
+    if (this.#data.length > 0) this.#data.push(betweenLines);
+    this.#data.push(value);
+    this.#dataBytes += value.length + 1;
+    if (this.#dataBytes > this.#maxEventBytes + 1) this.#refuse();
+  }
+
+  #dispatch(): void {
+    const event = this.#event;
+    const data = this.#data;
+    this.#event = '';
+    this.#data = [];
+    this.#dataBytes = 0;
+    if (event === '' && data.length === 0) return;
+    this.#listener.onEvent(event, data.length === 1 ? (data[0] as Buffer) : Buffer.concat(data));
+  }
+
+  #refuse(): void {
+    this.stop();
+    this.#listener.onProblem(eventTooLarge(this.#maxEventBytes));
+  }
+}

@@ -1,0 +1,101 @@
+import { describe, expect, test } from '@jest/globals';
+import { SseParser } from '../../../../gateway/subscriptions/sources/sseParser.ts';
+
+/** What the parser told of these chunks, in order. */
+function parse(chunks: readonly (string | Buffer)[], maxEventBytes = 1000): string[] {
+  const told: string[] = [];
+  const parser = new SseParser(maxEventBytes, {
+    onEvent: (event, data) => told.push(`${event}|${data.toString('utf8')}`),
+    onComment: () => told.push('comment'),
+    onProblem: (problem) => told.push(problem.message),
+  });
+  for (const chunk of chunks) parser.push(Buffer.from(chunk));
+  return told;
+}
+
+/** Every byte a chunk of its own. */
+const bytewise = (text: string): Buffer[] => [...Buffer.from(text)].map((byte) => Buffer.from([byte]));
+
+const stream = ':\n\nevent: next\ndata: {"a":"é€😀"}\n\n: still here\nevent:complete\ndata:\n\n';
+const told = ['comment', 'next|{"a":"é€😀"}', 'comment', 'complete|'];
+
+describe('chunks', () => {
+  test('one chunk', () => expect(parse([stream])).toEqual(told));
+  test('single bytes, characters split between them', () => expect(parse(bytewise(stream))).toEqual(told));
+  test('cut in two at every place', () => {
+    const bytes = Buffer.from(stream);
+    for (let cut = 0; cut <= bytes.length; cut++) {
+      expect(parse([bytes.subarray(0, cut), bytes.subarray(cut)])).toEqual(told);
+    }
+  });
+  test('a chunk that is written over after it was pushed', () => {
+    const all: string[] = [];
+    const parser = new SseParser(1000, {
+      onEvent: (event, data) => all.push(`${event}|${data.toString('utf8')}`),
+      onComment: () => {},
+      onProblem: () => {},
+    });
+    parser.push(Buffer.from('data: firs'));
+    parser.push(Buffer.from('t\n\ndata: second\n\nda'));
+    parser.push(Buffer.from('ta: third\n\n'));
+    expect(all).toEqual(['|first', '|second', '|third']);
+  });
+});
+
+describe('line ends', () => {
+  for (const [name, lineEnd] of [
+    ['CRLF', '\r\n'],
+    ['CR', '\r'],
+  ] as const) {
+    // A CR at the end of the stream leaves open whether a LF follows; the line is over all the same.
+    test(name, () => expect(parse([stream.replaceAll('\n', lineEnd)])).toEqual(told));
+    test(`${name}, single bytes`, () =>
+      expect(parse(bytewise(stream.replaceAll('\n', lineEnd)))).toEqual(told));
+  }
+  test('mixed', () => expect(parse(['data:1\r\ndata:2\rdata:3\n\r\n'])).toEqual(['|1\n2\n3']));
+});
+
+describe('fields', () => {
+  test.each([
+    ['no space after the colon', 'data:x\n\n', ['|x']],
+    ['one space only is left out', 'data:  x\n\n', ['| x']],
+    ['several lines of data', 'data: 1\ndata:\ndata: 2\n\n', ['|1\n\n2']],
+    ['a field without a colon', 'data\n\n', ['|']],
+    ['a name without data', 'event: complete\n\n', ['complete|']],
+    ['neither', 'id: 1\nretry: 5\nunknown: x\n\n\n\n', []],
+    ['the last name', 'event: a\nevent: b\ndata: x\n\n', ['b|x']],
+    ['a name holds for its own event only', 'event: a\ndata: 1\n\ndata: 2\n\n', ['a|1', '|2']],
+    ['a byte order mark at the start', '\ufeffdata: x\n\n', ['|x']],
+    ['an event that is not ended', 'data: x\n', []],
+  ])('%s', (_, text, events) => {
+    expect(parse([text])).toEqual(events);
+    expect(parse(bytewise(text))).toEqual(events);
+  });
+});
+
+describe('bounds', () => {
+  const problem = 'the event is larger than 20 bytes';
+  test('as large as allowed', () => expect(parse([`data:${'x'.repeat(20)}\n\n`], 20)).toHaveLength(1));
+  test('a byte more', () => expect(parse([`data:${'x'.repeat(21)}\n\n`], 20)).toEqual([problem]));
+  test('many lines', () => expect(parse(['data:xxxxx\n'.repeat(4)], 20)).toEqual([problem]));
+  test('many empty lines of data', () => expect(parse(['data\n'.repeat(22)], 20)).toEqual([problem]));
+  test('a line without an end is not collected', () =>
+    expect(parse(Array(12).fill('x'.repeat(100)), 20)).toEqual([problem]));
+  test('nothing is told after it', () =>
+    expect(parse([`data:${'x'.repeat(21)}\n\ndata:1\n\n`, 'data:2\n\n'], 20)).toEqual([problem]));
+});
+
+test('stopped from within an event, it reads no further', () => {
+  const events: string[] = [];
+  const parser = new SseParser(100, {
+    onEvent: (_, data) => {
+      events.push(data.toString());
+      parser.stop();
+    },
+    onComment: () => {},
+    onProblem: () => {},
+  });
+  parser.push(Buffer.from('data:1\n\ndata:2\n\n'));
+  parser.push(Buffer.from('data:3\n\n'));
+  expect(events).toEqual(['1']);
+});

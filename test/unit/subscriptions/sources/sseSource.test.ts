@@ -1,0 +1,115 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, test } from '@jest/globals';
+import { createHandler } from 'graphql-sse/lib/use/http';
+import { createSseSource } from '../../../../gateway/subscriptions/sources/sseSource.ts';
+import { Ticks, tickSchema } from '../../../harness/tickSchema.ts';
+import { firstDelayMs, heartbeatMs, type SourceUnderTest, sourceUnderTest } from './sourceUnderTest.ts';
+import { streamUpstream } from './streamUpstream.ts';
+
+interface GraphqlSseUpstream extends AsyncDisposable {
+  readonly url: string;
+  readonly ticks: Ticks;
+  /** Cuts every connection. */
+  cut(): void;
+}
+
+/** A subgraph with the reference server. */
+async function graphqlSseUpstream(): Promise<GraphqlSseUpstream> {
+  const ticks = new Ticks();
+  const server = createServer(createHandler({ schema: tickSchema(ticks) }));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql/stream`,
+    ticks,
+    cut: () => server.closeAllConnections(),
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+const sourceOf = (url: string): SourceUnderTest => sourceUnderTest(createSseSource, url);
+
+describe('with the reference server', () => {
+  test('brings the events in order, and then the end', async () => {
+    await using upstream = await graphqlSseUpstream();
+    await using at = sourceOf(upstream.url);
+    const { receiver } = at.subscribe();
+    await upstream.ticks.listening(1);
+    upstream.ticks.push('é');
+    upstream.ticks.push(2);
+    upstream.ticks.end();
+    expect(await receiver.told(3)).toEqual(['{"tick":"é"}', '{"tick":"2"}', 'complete']);
+    expect(at.clock.runningTimers).toBe(0);
+    expect(at.accepted).toEqual(['reviews']);
+  });
+
+  test('an end by the gateway ends the source there', async () => {
+    await using upstream = await graphqlSseUpstream();
+    await using at = sourceOf(upstream.url);
+    const { cancel } = at.subscribe();
+    await upstream.ticks.listening(1);
+    cancel();
+    await upstream.ticks.listening(0);
+    expect(at.clock.runningTimers).toBe(0);
+  });
+
+  test('comes back after a lost connection', async () => {
+    await using upstream = await graphqlSseUpstream();
+    await using at = sourceOf(upstream.url);
+    const { receiver } = at.subscribe();
+    await upstream.ticks.listening(1);
+    upstream.ticks.push(1);
+    await receiver.told(1);
+    upstream.cut();
+    await receiver.told(2);
+    await upstream.ticks.listening(0);
+    at.clock.advance(firstDelayMs);
+    await upstream.ticks.listening(1);
+    await receiver.told(3);
+    upstream.ticks.push(3);
+    expect((await receiver.told(4)).slice(1)).toEqual([
+      'interrupted SUBGRAPH_UNREACHABLE',
+      'resumed',
+      '{"tick":"3"}',
+    ]);
+  });
+
+  test('keeps the errors with which an operation is refused', async () => {
+    await using upstream = await graphqlSseUpstream();
+    await using at = sourceOf(upstream.url);
+    const { receiver } = at.subscribe({ query: 'subscription { nonsense }' });
+    const [news] = await receiver.told(1);
+    expect(news).toContain('Cannot query field');
+  });
+});
+
+test.each([
+  ['no comments', ''],
+  ['one to begin with', ':\n\n'],
+])('a server that sends %s is not missed', async (_, start) => {
+  await using upstream = await streamUpstream();
+  await using at = sourceOf(upstream.url);
+  const { receiver } = at.subscribe();
+  const stream = await upstream.next();
+  stream.begin('text/event-stream');
+  stream.write(`${start}data: {"data":{"tick":1}}\n\n`);
+  await receiver.told(1);
+  at.clock.advance(100 * heartbeatMs);
+  expect(receiver.log).toEqual(['{"tick":1}']);
+});
+
+test('takes events without a name, and passes over those with others', async () => {
+  await using upstream = await streamUpstream();
+  await using at = sourceOf(upstream.url);
+  const { receiver } = at.subscribe();
+  const stream = await upstream.next();
+  stream.begin('Text/Event-Stream');
+  stream.write('event: ping\ndata: now\n\ndata: {"data":{"tick":1}}\n\nevent: complete\n\n');
+  expect(await receiver.told(2)).toEqual(['{"tick":1}', 'complete']);
+});
