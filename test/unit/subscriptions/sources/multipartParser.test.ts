@@ -1,0 +1,93 @@
+import { describe, expect, test } from '@jest/globals';
+import { MultipartParser } from '../../../../gateway/subscriptions/sources/multipartParser.ts';
+
+/** What the parser told of these chunks, in order. */
+function parse(chunks: readonly (string | Buffer)[], maxPartBytes = 1000): string[] {
+  const told: string[] = [];
+  const parser = new MultipartParser('graphql', maxPartBytes, {
+    onPart: (body) => told.push(body.toString('utf8')),
+    onEnd: () => told.push('end'),
+    onProblem: (problem) => told.push(problem.message),
+  });
+  for (const chunk of chunks) parser.push(Buffer.from(chunk));
+  return told;
+}
+
+const bytewise = (text: string): Buffer[] => [...Buffer.from(text)].map((byte) => Buffer.from([byte]));
+
+const part = (body: string): string => `\r\ncontent-type: application/json\r\n\r\n${body}\r\n--graphql`;
+const stream = `\r\n--graphql${part('{"a":"é€"}')}${part('{}')}${part('{\n"b":\r\n2}')}--\r\n`;
+const told = ['{"a":"é€"}', '{}', '{\n"b":\r\n2}', 'end'];
+
+describe('chunks', () => {
+  test('one chunk', () => expect(parse([stream])).toEqual(told));
+  test('single bytes', () => expect(parse(bytewise(stream))).toEqual(told));
+  test('cut in two at every place', () => {
+    const bytes = Buffer.from(stream);
+    for (let cut = 0; cut <= bytes.length; cut++) {
+      expect(parse([bytes.subarray(0, cut), bytes.subarray(cut)])).toEqual(told);
+    }
+  });
+  test('a part is told when the boundary after it is there, without the end of its line', () => {
+    expect(parse([`--graphql${part('1')}`])).toEqual(['1']);
+    expect(parse([`--graphql${part('1').slice(0, -1)}`])).toEqual([]);
+  });
+});
+
+describe('framing', () => {
+  test.each([
+    ['a first boundary that begins the body', `--graphql${part('1')}--`, ['1', 'end']],
+    ['a preamble', `hello\r\n--graphql${part('1')}--`, ['1', 'end']],
+    ['an epilogue', `--graphql${part('1')}--\r\n--graphql${part('2')}`, ['1', 'end']],
+    ['bare line feeds', `--graphql${part('1')}--`.replaceAll('\r\n', '\n'), ['1', 'end']],
+    ['blanks after a boundary', `--graphql \t\r\n\r\n1\r\n--graphql--`, ['1', 'end']],
+    ['no headers', `--graphql\r\n\r\n1\r\n--graphql--`, ['1', 'end']],
+    ['a boundary within a line', `--graphql\r\n\r\n"x--graphql"\r\n--graphql--`, ['"x--graphql"', 'end']],
+    ['no parts', '--graphql--', ['end']],
+    ['no end', `--graphql${part('1')}\r\n`, ['1']],
+  ])('%s', (_, text, parts) => {
+    expect(parse([text])).toEqual(parts);
+    expect(parse(bytewise(text))).toEqual(parts);
+  });
+
+  test('another boundary that begins like this one', () => {
+    expect(parse(['--graphql\r\n\r\n1\r\n--graphql2\r\n'])).toEqual([
+      '1',
+      'a boundary is followed by something else than a line end',
+    ]);
+  });
+});
+
+describe('bounds', () => {
+  const tooLarge = 'the event is larger than 20 bytes';
+  const sized = (size: number): string => `--graphql${part('x'.repeat(size))}--`;
+  test('as large as allowed', () => expect(parse([sized(20)], 20)).toHaveLength(2));
+  test('a byte more', () => {
+    expect(parse([sized(21)], 20)).toEqual([tooLarge]);
+    expect(parse(bytewise(sized(21)), 20)).toEqual([tooLarge]);
+  });
+  test('a part without an end is not collected', () =>
+    expect(parse(['--graphql\r\n\r\n', 'x'.repeat(100), 'x'.repeat(100)], 20)).toEqual([tooLarge]));
+  test('a preamble without an end is not collected', () =>
+    expect(parse(['x'.repeat(10_000)], 20)).toEqual([tooLarge]));
+  test('headers without an end are not collected', () => {
+    expect(parse(['--graphql\r\n', 'x'.repeat(10_000)])).toHaveLength(1);
+    expect(parse(['--graphql\r\n', 'x: y\r\n'.repeat(5000)])).toEqual([
+      'the headers of a part are longer than 8192 bytes',
+    ]);
+  });
+});
+
+test('stopped from within a part, it reads no further', () => {
+  const parts: string[] = [];
+  const parser = new MultipartParser('graphql', 100, {
+    onPart: (body) => {
+      parts.push(body.toString());
+      parser.stop();
+    },
+    onEnd: () => parts.push('end'),
+    onProblem: () => {},
+  });
+  parser.push(Buffer.from(`--graphql${part('1')}${part('2')}--`));
+  expect(parts).toEqual(['1']);
+});

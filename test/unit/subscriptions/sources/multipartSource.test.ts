@@ -1,0 +1,140 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, test } from '@jest/globals';
+import { type ExecutionResult, parse, subscribe } from 'graphql';
+import { createMultipartSource } from '../../../../gateway/subscriptions/sources/multipartSource.ts';
+import { Ticks, tickSchema } from '../../../harness/tickSchema.ts';
+import { heartbeatMs, type SourceUnderTest, sourceUnderTest } from './sourceUnderTest.ts';
+import { type StreamUpstream, streamUpstream } from './streamUpstream.ts';
+
+const sourceOf = (url: string): SourceUnderTest => sourceUnderTest(createMultipartSource, url);
+
+/** A subgraph that executes subscriptions and writes them as the protocol says. */
+async function multipartUpstream(): Promise<AsyncDisposable & { url: string; ticks: Ticks }> {
+  const ticks = new Ticks();
+  const schema = tickSchema(ticks);
+  const server = createServer(async (request, response) => {
+    let body = '';
+    for await (const chunk of request) body += chunk;
+    const events = await subscribe({ schema, document: parse(JSON.parse(body).query) });
+    if (!(Symbol.asyncIterator in events)) {
+      response.setHeader('content-type', 'application/json').end(JSON.stringify(events));
+      return;
+    }
+    response.on('close', () => void events.return?.(undefined));
+    response.setHeader('content-type', 'multipart/mixed; boundary="graphql"; subscriptionSpec="1.0"');
+    const write = (part: unknown): boolean =>
+      response.write(`\r\ncontent-type: application/json\r\n\r\n${JSON.stringify(part)}\r\n--graphql`);
+    response.write('\r\n--graphql');
+    write({});
+    for await (const payload of events as AsyncIterable<ExecutionResult>) write({ payload });
+    response.end('--\r\n');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`,
+    ticks,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+describe('with a server that executes', () => {
+  test('brings the events in order, and then the end', async () => {
+    await using upstream = await multipartUpstream();
+    await using at = sourceOf(upstream.url);
+    const { receiver } = at.subscribe();
+    await upstream.ticks.listening(1);
+    upstream.ticks.push('é');
+    upstream.ticks.push(2);
+    upstream.ticks.end();
+    expect(await receiver.told(3)).toEqual(['{"tick":"é"}', '{"tick":"2"}', 'complete']);
+    expect(at.clock.runningTimers).toBe(0);
+    expect(at.accepted).toEqual(['reviews']);
+  });
+
+  test('an end by the gateway ends the source there', async () => {
+    await using upstream = await multipartUpstream();
+    await using at = sourceOf(upstream.url);
+    const { cancel } = at.subscribe();
+    await upstream.ticks.listening(1);
+    cancel();
+    await upstream.ticks.listening(0);
+    expect(at.clock.runningTimers).toBe(0);
+  });
+
+  test('an operation that is refused', async () => {
+    await using upstream = await multipartUpstream();
+    await using at = sourceOf(upstream.url);
+    const { receiver } = at.subscribe({ query: 'subscription { nonsense }' });
+    expect((await receiver.told(1))[0]).toMatch(/^error SUBGRAPH_ERROR .*nonsense/);
+  });
+});
+
+/** What a receiver is told of these parts. */
+async function tellOf(
+  upstream: StreamUpstream,
+  at: SourceUnderTest,
+  count: number,
+  ...parts: unknown[]
+): Promise<string[]> {
+  const { receiver } = at.subscribe();
+  const stream = await upstream.next();
+  stream.begin('multipart/mixed; boundary=graphql');
+  stream.write(
+    ['--graphql', ...parts.map((part) => `\r\n\r\n${JSON.stringify(part)}\r\n--graphql`)].join(''),
+  );
+  return receiver.told(count);
+}
+
+const one = { payload: { data: { tick: 1 } } };
+
+describe('parts', () => {
+  test.each([
+    [
+      'errors of the protocol',
+      [one, { payload: null, errors: [{ message: 'lost it' }] }],
+      ['{"tick":1}', 'error SUBGRAPH_ERROR [{"message":"lost it"}]'],
+    ],
+    ['errors that are none', [{ payload: null, errors: 'no' }], ['error SUBGRAPH_INVALID_RESPONSE']],
+    ['an empty payload', [one, { payload: null }], ['{"tick":1}', 'complete']],
+    ['an empty payload without errors', [{ payload: null, errors: [] }], ['complete']],
+    [
+      'errors of an event',
+      [{ payload: { errors: [{ message: 'no' }] } }, one],
+      ['{"errors":[{"message":"no"}]}', '{"tick":1}'],
+    ],
+    [
+      'results that are not wrapped',
+      [{ data: { tick: 1 } }, { errors: [{ message: 'no' }] }],
+      ['{"tick":1}', '{"errors":[{"message":"no"}]}'],
+    ],
+    ['heartbeats', [{}, {}, one, {}], ['{"tick":1}']],
+    ['what is none of these', [{ hello: 1 }], ['error SUBGRAPH_INVALID_RESPONSE']],
+    ['a list', [[]], ['error SUBGRAPH_INVALID_RESPONSE']],
+  ])('%s', async (_, parts, told) => {
+    await using upstream = await streamUpstream();
+    await using at = sourceOf(upstream.url);
+    expect(await tellOf(upstream, at, told.length, ...parts)).toEqual(told);
+  });
+});
+
+test('a server that sends no heartbeats is missed from the beginning', async () => {
+  await using upstream = await streamUpstream();
+  await using at = sourceOf(upstream.url);
+  const { receiver } = at.subscribe();
+  const stream = await upstream.next();
+  stream.begin('multipart/mixed');
+  await receiverAccepted(at);
+  at.clock.advance(3 * heartbeatMs);
+  expect(receiver.log).toEqual(['interrupted SUBGRAPH_UNREACHABLE']);
+});
+
+async function receiverAccepted(at: SourceUnderTest): Promise<void> {
+  while (at.accepted.length === 0) await new Promise((resolve) => setImmediate(resolve));
+}
