@@ -71,7 +71,8 @@ function entityUnits(
   const plan = plans.planOf(call.shape);
   if (plan === undefined || !isReachable(plan, call)) return undefined;
   const keys = new FetchKeys(call, plan, ignoredHeaders);
-  const { representations } = call;
+  // A copy: whoever made the call empties its list once it is settled, and a refresh goes on after that.
+  const representations = [...call.representations];
   return {
     call,
     units: representations.map(
@@ -136,8 +137,9 @@ function rootUnits(
 }
 
 function splitRoot(result: Answered, names: readonly (string | undefined)[]): ReturnType<CallUnits['split']> {
-  if (names.length === 1)
-    return { answers: [{ value: wholeOr(result.data, names[0]), errors: result.errors }], general: [] };
+  // The answer as a whole: all errors are its own.
+  if (names.length === 1 && names[0] === undefined)
+    return { answers: [{ value: wholeOr(result.data, undefined), errors: result.errors }], general: [] };
   const isLost = !isPlainObject(result.data);
   const data: ResponseObject = isPlainObject(result.data) ? result.data : {};
   const errors = new Map<unknown, FetchError[]>();

@@ -276,13 +276,15 @@ export class MissingUnits {
     yield* this.#led.endInSlices(kept, { kind: 'landed' });
     const isFailure = ({ entry }: FetchError): boolean =>
       isSubgraphFailure(entry, result.answer?.failureStatus);
-    const isGeneralFailure = general.some(isFailure);
+    // Beside a refusal, failures are none of a value's business: it has been denied.
+    const isGeneralFailure = general.length > 0 && general.every(isFailure);
     let replaced = 0;
     let isAnyEmpty = false;
     for (const [index, place] of places.entries()) {
       const answer = answers[index] as UnitAnswer;
       const isEmpty = answer.value === null || answer.value === undefined;
-      const isFailed = answer.errors.some(isFailure) || (isGeneralFailure && isEmpty);
+      const isFailed =
+        answer.errors.length > 0 ? answer.errors.every(isFailure) : isGeneralFailure && isEmpty;
       if (isFailed && this.#fallBack({ call, place })) {
         replaced += 1;
         continue;
