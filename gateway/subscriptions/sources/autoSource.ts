@@ -1,0 +1,175 @@
+import type { GatewayError } from '../../errors.ts';
+import { createGraphqlWsSource } from './graphqlWsSource.ts';
+import { createMultipartSource } from './multipartSource.ts';
+import { reportedErrorsOf } from './reportedErrors.ts';
+import { createSseSource } from './sseSource.ts';
+import type {
+  CancelSource,
+  SourceEvent,
+  SourceOptions,
+  SourceReceiver,
+  SourceRequest,
+  SubscriptionSource,
+} from './subscriptionSource.ts';
+
+/** Those that can be tried, in this order. */
+export const triedProtocols = ['graphql_ws', 'sse', 'multipart'] as const;
+
+export type TriedProtocol = (typeof triedProtocols)[number];
+
+export interface AutoSourceOptions extends SourceOptions {
+  /** By which protocol the gateway subscribes at the subgraph from now on. */
+  readonly onChosen?: ((subgraph: string, protocol: TriedProtocol) => void) | undefined;
+}
+
+/** Subscribes by the first protocol that a subgraph speaks. The first subscription finds out; what it found is
+ *  remembered as long as the subgraph's address stays the same and goes on to speak it. */
+export function createAutoSource(options: AutoSourceOptions): SubscriptionSource {
+  return new AutoSource(options);
+}
+
+interface Choice {
+  readonly url: string;
+  readonly protocol: TriedProtocol;
+}
+
+class AutoSource implements SubscriptionSource {
+  readonly #options: AutoSourceOptions;
+  readonly #sources: Readonly<Record<TriedProtocol, SubscriptionSource>>;
+  readonly #choices = new Map<string, Choice>();
+
+  constructor(options: AutoSourceOptions) {
+    this.#options = options;
+    const optionsOf = (protocol: TriedProtocol): SourceOptions => ({
+      endpoint: (subgraph) => options.endpoint(subgraph),
+      timers: options.timers,
+      random: options.random,
+      onAccepted: (subgraph) => {
+        this.#choose(subgraph, protocol);
+        options.onAccepted?.(subgraph);
+      },
+    });
+    this.#sources = {
+      graphql_ws: createGraphqlWsSource(optionsOf('graphql_ws')),
+      sse: createSseSource(optionsOf('sse')),
+      multipart: createMultipartSource(optionsOf('multipart')),
+    };
+  }
+
+  subscribe(request: SourceRequest, receiver: SourceReceiver): CancelSource {
+    const { subgraph } = request;
+    const trial = new Trial({
+      receiver,
+      subscribe: (protocol, tried) => this.#sources[protocol].subscribe(request, tried),
+      chosen: () => this.#chosen(subgraph),
+      forget: () => this.#choices.delete(subgraph),
+    });
+    return () => trial.cancel();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(triedProtocols.map((protocol) => this.#sources[protocol].close()));
+  }
+
+  #chosen(subgraph: string): TriedProtocol | undefined {
+    const choice = this.#choices.get(subgraph);
+    if (choice === undefined) return undefined;
+    if (choice.url === this.#urlOf(subgraph)) return choice.protocol;
+    this.#choices.delete(subgraph);
+    return undefined;
+  }
+
+  #choose(subgraph: string, protocol: TriedProtocol): void {
+    if (this.#chosen(subgraph) !== undefined) return;
+    const url = this.#urlOf(subgraph);
+    if (url === undefined) return;
+    this.#choices.set(subgraph, { url, protocol });
+    this.#options.onChosen?.(subgraph, protocol);
+  }
+
+  /** A subgraph may be gone while its subscriptions still are there. */
+  #urlOf(subgraph: string): string | undefined {
+    try {
+      return this.#options.endpoint(subgraph).url;
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+interface TrialOptions {
+  readonly receiver: SourceReceiver;
+  subscribe(protocol: TriedProtocol, receiver: SourceReceiver): CancelSource;
+  /** By this subscription or another one. */
+  chosen(): TriedProtocol | undefined;
+  forget(): void;
+}
+
+/** One subscription, by one protocol after the other until one is chosen. */
+class Trial implements SourceReceiver {
+  readonly #options: TrialOptions;
+  readonly #failures = new Map<TriedProtocol, GatewayError>();
+  #protocol: TriedProtocol;
+  #cancel: CancelSource;
+
+  constructor(options: TrialOptions) {
+    this.#options = options;
+    this.#protocol = options.chosen() ?? triedProtocols[0];
+    this.#cancel = options.subscribe(this.#protocol, this);
+  }
+
+  cancel(): void {
+    this.#cancel();
+  }
+
+  onEvent(event: SourceEvent): void {
+    this.#options.receiver.onEvent(event);
+  }
+
+  onInterrupted(cause: GatewayError): void {
+    this.#options.receiver.onInterrupted(cause);
+  }
+
+  onResumed(): void {
+    this.#options.receiver.onResumed();
+  }
+
+  onComplete(): void {
+    this.#options.receiver.onComplete();
+  }
+
+  onError(error: GatewayError): void {
+    const { chosen, forget, receiver, subscribe } = this.#options;
+    this.#failures.set(this.#protocol, error);
+    const choice = chosen();
+    if (choice === this.#protocol) {
+      if (isForeign(error)) forget();
+      receiver.onError(error);
+      return;
+    }
+    const next = choice ?? triedProtocols.find((protocol) => !this.#failures.has(protocol));
+    if (next === undefined || this.#failures.has(next)) {
+      receiver.onError(this.#mostTelling() ?? error);
+      return;
+    }
+    this.#protocol = next;
+    this.#cancel = subscribe(next, this);
+  }
+
+  /** The subgraph's own words, else what became of the plainest request, which was the last. */
+  #mostTelling(): GatewayError | undefined {
+    const failures = [...this.#failures.values()];
+    return failures.find((error) => reportedErrorsOf(error) !== undefined) ?? failures.at(-1);
+  }
+}
+
+/** No such path, method, type or upgrade. */
+const foreignStatuses: ReadonlySet<unknown> = new Set([404, 405, 406, 415, 426, 501]);
+
+/** Whether the subgraph may have begun to speak another protocol. If it has not, the worst is that all are tried
+ *  again. */
+function isForeign({ code, extensions }: GatewayError): boolean {
+  const { http } = extensions;
+  if (code === 'SUBGRAPH_INVALID_RESPONSE') return true;
+  return typeof http === 'object' && http !== null && 'status' in http && foreignStatuses.has(http.status);
+}

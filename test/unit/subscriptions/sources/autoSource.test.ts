@@ -1,0 +1,197 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, test } from '@jest/globals';
+import { createHandler } from 'graphql-sse/lib/use/http';
+import { createAutoSource } from '../../../../gateway/subscriptions/sources/autoSource.ts';
+import type { SourceOptions } from '../../../../gateway/subscriptions/sources/subscriptionSource.ts';
+import { Ticks, tickSchema } from '../../../harness/tickSchema.ts';
+import { connectTimeoutMs, type SourceUnderTest, sourceUnderTest } from './sourceUnderTest.ts';
+import { graphqlWsUpstream, scriptedWebSocketUpstream } from './webSocketUpstream.ts';
+
+interface HttpUpstream extends AsyncDisposable {
+  readonly url: string;
+  readonly server: Server;
+  /** What the requests that were answered accepted, in order. */
+  readonly accepts: (string | undefined)[];
+}
+
+/** Answers handshakes of WebSockets by the same listener as everything else. */
+async function httpUpstream(listener: RequestListener, port = 0): Promise<HttpUpstream> {
+  const accepts: (string | undefined)[] = [];
+  const server = createServer((request, response) => {
+    accepts.push(request.headers.upgrade ?? request.headers.accept);
+    listener(request, response);
+  });
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`,
+    server,
+    accepts,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+const json =
+  (status: number, body: unknown): RequestListener =>
+  (_, response) =>
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+
+const multipart: RequestListener = (request, response) => {
+  if (request.headers.accept?.startsWith('multipart/mixed') !== true) {
+    json(406, {})(request, response);
+    return;
+  }
+  response.setHeader('content-type', 'multipart/mixed; boundary=graphql');
+  response.write('--graphql\r\n\r\n{"payload":{"data":{"tick":1}}}\r\n--graphql');
+};
+
+const accepts = {
+  sse: 'text/event-stream',
+  multipart: 'multipart/mixed;subscriptionSpec=1.0, application/json',
+};
+
+function autoSource(url: string): SourceUnderTest & { readonly chosen: string[] } {
+  const chosen: string[] = [];
+  const create = (options: SourceOptions) =>
+    createAutoSource({
+      ...options,
+      onChosen: (subgraph, protocol) => chosen.push(`${subgraph} ${protocol}`),
+    });
+  return Object.assign(sourceUnderTest(create, url), { chosen });
+}
+
+describe('the choice', () => {
+  test('a WebSocket where there is one', async () => {
+    await using upstream = await graphqlWsUpstream();
+    await using at = autoSource(upstream.url);
+    const { receiver } = at.subscribe();
+    await upstream.ticks.listening(1);
+    upstream.ticks.push(1);
+    upstream.ticks.end();
+    expect(await receiver.told(2)).toEqual(['{"tick":"1"}', 'complete']);
+    expect(at.chosen).toEqual(['reviews graphql_ws']);
+    expect(at.clock.runningTimers).toBe(0);
+  });
+
+  test('server-sent events where there is no WebSocket, tried once', async () => {
+    const ticks = new Ticks();
+    await using upstream = await httpUpstream(createHandler({ schema: tickSchema(ticks) }));
+    await using at = autoSource(`${upstream.url}/stream`);
+    const { receiver } = at.subscribe();
+    await ticks.listening(1);
+    ticks.push(1);
+    expect(await receiver.told(1)).toEqual(['{"tick":"1"}']);
+    const second = at.subscribe();
+    await ticks.listening(2);
+    ticks.push(1);
+    expect(await second.receiver.told(1)).toEqual(['{"tick":"1"}']);
+    expect(upstream.accepts).toEqual(['websocket', accepts.sse, accepts.sse]);
+    expect(at.chosen).toEqual(['reviews sse']);
+  });
+
+  test('multipart at last', async () => {
+    await using upstream = await httpUpstream(multipart);
+    await using at = autoSource(upstream.url);
+    const { receiver } = at.subscribe();
+    expect(await receiver.told(1)).toEqual(['{"tick":1}']);
+    expect(upstream.accepts).toEqual(['websocket', accepts.sse, accepts.multipart]);
+    expect(at.chosen).toEqual(['reviews multipart']);
+  });
+
+  test('two that come at once end up with the same', async () => {
+    await using upstream = await httpUpstream(multipart);
+    await using at = autoSource(upstream.url);
+    const both = [at.subscribe(), at.subscribe()];
+    for (const { receiver } of both) expect(await receiver.told(1)).toEqual(['{"tick":1}']);
+    expect(at.chosen).toEqual(['reviews multipart']);
+  });
+
+  test('a WebSocket that hangs is passed over', async () => {
+    await using upstream = await scriptedWebSocketUpstream();
+    await using at = autoSource(upstream.url);
+    const { receiver } = at.subscribe();
+    const server = await upstream.next();
+    await server.received(1);
+    at.clock.advance(connectTimeoutMs);
+    // That server answers everything else with 404.
+    expect(await receiver.told(1)).toEqual(['error SUBGRAPH_ERROR']);
+  });
+});
+
+describe('none of them', () => {
+  test("the subgraph's own words are told", async () => {
+    await using upstream = await httpUpstream((request, response) =>
+      request.headers.accept === accepts.sse
+        ? json(400, { errors: [{ message: 'no such field' }] })(request, response)
+        : json(404, {})(request, response),
+    );
+    await using at = autoSource(upstream.url);
+    const { receiver } = at.subscribe();
+    expect(await receiver.told(1)).toEqual(['error SUBGRAPH_ERROR [{"message":"no such field"}]']);
+    expect(at.chosen).toEqual([]);
+    expect(at.clock.runningTimers).toBe(0);
+  });
+
+  test('nothing is remembered: the next subscription tries again', async () => {
+    let listener = json(503, {});
+    await using upstream = await httpUpstream((request, response) => listener(request, response));
+    await using at = autoSource(upstream.url);
+    expect(await at.subscribe().receiver.told(1)).toEqual(['error SUBGRAPH_UNREACHABLE']);
+    listener = multipart;
+    expect(await at.subscribe().receiver.told(1)).toEqual(['{"tick":1}']);
+    expect(upstream.accepts).toHaveLength(6);
+  });
+});
+
+test('an error of the chosen one is told as it is', async () => {
+  await using upstream = await graphqlWsUpstream();
+  await using at = autoSource(upstream.url);
+  const { receiver } = at.subscribe({ query: 'subscription { nonsense }' });
+  expect((await receiver.told(1))[0]).toContain('Cannot query field');
+  expect(at.chosen).toEqual(['reviews graphql_ws']);
+});
+
+test('a choice that is no longer right is given up', async () => {
+  let listener: RequestListener = multipart;
+  await using upstream = await httpUpstream((request, response) => listener(request, response));
+  await using at = autoSource(upstream.url);
+  const first = at.subscribe();
+  await first.receiver.told(1);
+  first.cancel();
+  const ticks = new Ticks();
+  const handler = createHandler({ schema: tickSchema(ticks) });
+  listener = (request, response) =>
+    request.headers.accept === accepts.sse
+      ? handler(Object.assign(request, { url: '/graphql/stream' }), response)
+      : json(406, {})(request, response);
+  expect(await at.subscribe().receiver.told(1)).toEqual(['error SUBGRAPH_ERROR']);
+  const again = at.subscribe();
+  await ticks.listening(1);
+  ticks.push(1);
+  expect(await again.receiver.told(1)).toEqual(['{"tick":"1"}']);
+  expect(at.chosen).toEqual(['reviews multipart', 'reviews sse']);
+});
+
+test('an end while one is tried leaves nothing', async () => {
+  const { promise: isTried, resolve } = Promise.withResolvers<void>();
+  const { promise: isGone, resolve: gone } = Promise.withResolvers<void>();
+  await using upstream = await httpUpstream((request, response) => {
+    if (request.headers.accept !== accepts.sse) return json(404, {})(request, response);
+    response.on('close', gone);
+    resolve();
+  });
+  await using at = autoSource(upstream.url);
+  const { receiver, cancel } = at.subscribe();
+  await isTried;
+  cancel();
+  await isGone;
+  expect(receiver.log).toEqual([]);
+  expect(at.clock.runningTimers).toBe(0);
+  expect(upstream.accepts).toEqual(['websocket', accepts.sse]);
+});
