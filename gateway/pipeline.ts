@@ -11,9 +11,10 @@ import type { Preparation, Preparer } from './operation/prepare.ts';
 import type { PreparedOperation } from './operation/preparedOperation.ts';
 import type { IncrementalFormat, OperationRequest } from './operation/request.ts';
 import { answerText } from './response/answerText.ts';
+import { outcomeWithCursor, payloadWithCursor } from './response/cursorExtension.ts';
 import type { ErrorPolicy } from './response/formatErrors.ts';
 import { IncrementalResponse } from './response/incrementalResponse.ts';
-import type { ExecutionOutcome } from './response/outcome.ts';
+import type { ExecutionOutcome, SubscriptionPayload } from './response/outcome.ts';
 import { failedOutcome, singleResponse } from './response/singleResponse.ts';
 import { EventFetches } from './subscriptions/eventFetches.ts';
 import type { SourceEvent } from './subscriptions/sources/subscriptionSource.ts';
@@ -121,14 +122,19 @@ export class Pipeline {
    *  deadline of its own. */
   async *#complete(
     event: SourceEvent,
-    operation: PreparedOperation,
+    current: PreparedOperation,
     request: OperationRequest,
-  ): AsyncGenerator<string> {
+  ): AsyncGenerator<SubscriptionPayload> {
+    const { operation, event: own } = event.completionFor?.(current) ?? { operation: current, event };
+    const { cursor } = event;
     const scope = this.#options.scopeOf(request, operation.supergraph);
-    const fetches = new EventFetches(event, this.#options.fetchesOf(operation.supergraph));
+    const fetches = new EventFetches(own, this.#options.fetchesOf(operation.supergraph));
     const outcome = await this.#execute(operation, request, scope, fetches);
-    if (outcome.kind === 'single') yield answerText(outcome);
-    else if (outcome.kind === 'incremental') for await (const batch of outcome.payloads) yield* batch;
+    if (outcome.kind === 'single') {
+      yield { text: answerText(cursor === undefined ? outcome : outcomeWithCursor(outcome, cursor)), cursor };
+    } else if (outcome.kind === 'incremental') {
+      for await (const batch of outcome.payloads) for (const text of batch) yield withCursor(text, cursor);
+    }
   }
 
   #prepare(request: OperationRequest, supergraph: Supergraph): Preparation | Promise<Preparation> {
@@ -238,6 +244,12 @@ export class Pipeline {
     }
     return execution;
   }
+}
+
+function withCursor(text: string, cursor: string | undefined): SubscriptionPayload {
+  if (cursor === undefined) return { text };
+  const payload = payloadWithCursor(text, cursor);
+  return { text: payload.text, cursor: payload.isLast ? cursor : undefined };
 }
 
 function aborted(): GatewayError {

@@ -13,6 +13,8 @@ export interface OperationRequest {
   /** The client's headers (or connection parameters), names in lower case. */
   readonly headers: ReadonlyMap<string, string>;
   readonly incremental: IncrementalFormat | undefined;
+  /** For a subscription: cursor of the last event that the client has got. Everything after it is wanted. */
+  readonly resumeAfter?: string | undefined;
   readonly requestId: string;
   /** Aborted when the client is gone. */
   readonly signal: AbortSignal;

@@ -5,8 +5,9 @@ import type { RedisConfig } from './redisOptions.ts';
 import { firstStreamId, isStreamId, nextId } from './streamIds.ts';
 import {
   hasGap,
-  isWhollyAfter,
   lookAtStream,
+  placeAfter,
+  placeAfterGap,
   readLook,
   type StreamEntry,
   type StreamLook,
@@ -95,10 +96,10 @@ export class RedisStreamReader {
     const look = readLook(reply);
     const place = this.#start(look);
     if (hasGap(place, look)) {
-      const next = look.entries.length > 0 ? place.id : look.lastId;
-      await onGap({ after: place.id, next });
+      const next = placeAfterGap(place, look);
+      await onGap({ after: place.id, next: next.id });
       if (this.#redis.isClosed) return;
-      this.#place = { id: next, added: addedAt(place, look), toldDeleted: look.lastDeleted ?? firstStreamId };
+      this.#place = next;
     }
     if (look.entries.length > 0) {
       await onEntries(look.entries);
@@ -121,14 +122,7 @@ export class RedisStreamReader {
 
   /** Where reading goes on when all of these entries have been handled. */
   #placeAfter(look: StreamLook): StreamPlace | undefined {
-    const place = this.#place;
-    const last = look.entries.at(-1);
-    if (place === undefined) return undefined;
-    if (last === undefined || look.entries.length < this.#batchSize) {
-      return { ...place, id: look.lastId, added: look.added };
-    }
-    const before = addedAt(place, look);
-    return { ...place, id: last.id, added: before === undefined ? undefined : before + look.entries.length };
+    return this.#place === undefined ? undefined : placeAfter(this.#place, look, this.#batchSize);
   }
 
   /** Resolves when there may be something to read. An answer comes well before `timeouts.socket` is over, so that a
@@ -139,10 +133,4 @@ export class RedisStreamReader {
     const after = this.#place?.id ?? firstStreamId;
     await this.#redis.ask('xread', ['COUNT', 1, 'BLOCK', longest, 'STREAMS', stream, after]);
   }
-}
-
-/** How many had been added by the place, counted back from what is there where nothing that was read is. */
-function addedAt(place: StreamPlace, look: StreamLook): number | undefined {
-  if (!isWhollyAfter(place, look)) return place.added;
-  return look.added === undefined ? undefined : look.added - look.length;
 }

@@ -92,7 +92,32 @@ export function hasGap(place: StreamPlace, look: StreamLook): boolean {
   return missing !== 0;
 }
 
+/** Where reading goes on when the entries of a look have been read, of which as many as `asked` were asked for. */
+export function placeAfter(place: StreamPlace, look: StreamLook, asked: number): StreamPlace {
+  const last = look.entries.at(-1);
+  if (last === undefined || look.entries.length < asked) {
+    return { ...place, id: look.lastId, added: look.added };
+  }
+  const before = addedAt(place, look);
+  return { ...place, id: last.id, added: before === undefined ? undefined : before + look.entries.length };
+}
+
+/** Where reading goes on after a gap. */
+export function placeAfterGap(place: StreamPlace, look: StreamLook): StreamPlace {
+  return {
+    id: look.entries.length > 0 ? place.id : look.lastId,
+    added: addedAt(place, look),
+    toldDeleted: look.lastDeleted ?? firstStreamId,
+  };
+}
+
+/** How many had been added by the place, counted back from what is there where nothing that was read is. */
+function addedAt(place: StreamPlace, look: StreamLook): number | undefined {
+  if (!isWhollyAfter(place, look)) return place.added;
+  return look.added === undefined ? undefined : look.added - look.length;
+}
+
 /** Whether nothing is there any more that was read. */
-export function isWhollyAfter(place: StreamPlace, { firstEntry }: StreamLook): boolean {
+function isWhollyAfter(place: StreamPlace, { firstEntry }: StreamLook): boolean {
   return firstEntry === undefined || isLaterId(firstEntry, place.id);
 }

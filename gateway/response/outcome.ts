@@ -80,4 +80,7 @@ export interface SubscriptionOutcome {
 export interface SubscriptionPayload {
   /** JSON text of a complete execution result, on one line: `data` at least, or `errors`. */
   readonly text: string;
+  /** With the last payload of an event after which the client may later ask to go on. The text has it as well, in
+   *  `extensions.tributary.cursor`. */
+  readonly cursor?: string | undefined;
 }

@@ -1,13 +1,15 @@
 import type { FetchResult } from '../execution/fetchCall.ts';
 import type { CancelFetch, EntityRequest, FetchSender, RootRequest } from '../execution/fetchSender.ts';
-import type { SourceEvent } from './sources/subscriptionSource.ts';
+import type { EventCompletion } from './sources/subscriptionSource.ts';
+
+type Event = EventCompletion['event'];
 
 /** The fetches of one event: the event itself answers the one that subscribed, everything else is asked for. */
 export class EventFetches implements FetchSender {
-  readonly #event: SourceEvent;
+  readonly #event: Event;
   readonly #next: FetchSender;
 
-  constructor(event: SourceEvent, next: FetchSender) {
+  constructor(event: Event, next: FetchSender) {
     this.#event = event;
     this.#next = next;
   }
@@ -24,7 +26,7 @@ export class EventFetches implements FetchSender {
   }
 }
 
-function resultOf({ data, errors = [] }: SourceEvent): FetchResult {
+function resultOf({ data, errors = [] }: Event): FetchResult {
   return {
     kind: 'answered',
     data,

@@ -13,6 +13,7 @@ export class SubscriberQueue implements Subscriber {
   readonly #onEnd: () => void;
   #end: { readonly error: GatewayError | undefined } | undefined;
   #wake: (() => void) | undefined;
+  readonly #untilTaken: (() => void)[] = [];
 
   /** `onEnd`: the client has left, or could not keep up. Called at most once. */
   constructor(options: EventQueueOptions, onEnd: () => void) {
@@ -20,9 +21,9 @@ export class SubscriberQueue implements Subscriber {
     this.#onEnd = onEnd;
   }
 
-  onPayload(text: string): void {
+  onPayload(payload: SubscriptionPayload): void {
     if (this.#end !== undefined) return;
-    if (this.#queue.push({ text, size: text.length })) {
+    if (this.#queue.push({ ...payload, size: payload.text.length })) {
       this.#wake?.();
       return;
     }
@@ -39,6 +40,11 @@ export class SubscriberQueue implements Subscriber {
     this.#finish(error);
   }
 
+  whenTaken(): Promise<void> {
+    if (this.#end !== undefined || this.#queue.length === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#untilTaken.push(resolve));
+  }
+
   /** The payloads, as they are taken. */
   events(): AsyncIterable<SubscriptionPayload> {
     // Not a generator: `return()` of a generator that waits is itself put off until the wait is over.
@@ -47,7 +53,10 @@ export class SubscriberQueue implements Subscriber {
       next: async () => {
         for (;;) {
           const payload = this.#queue.shift();
-          if (payload !== undefined) return { done: false, value: payload };
+          if (payload !== undefined) {
+            if (this.#queue.length === 0) this.#tellTaken();
+            return { done: false, value: payload };
+          }
           if (this.#end?.error !== undefined) throw this.#end.error;
           if (this.#end !== undefined) return done;
           await new Promise<void>((resolve) => {
@@ -75,6 +84,11 @@ export class SubscriberQueue implements Subscriber {
   #finish(error: GatewayError | undefined): void {
     this.#end ??= { error };
     this.#wake?.();
+    this.#tellTaken();
+  }
+
+  #tellTaken(): void {
+    for (const resolve of this.#untilTaken.splice(0)) resolve();
   }
 }
 

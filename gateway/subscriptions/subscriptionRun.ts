@@ -1,11 +1,14 @@
 import { GatewayError } from '../errors.ts';
+import { cursorExtension } from '../response/cursorExtension.ts';
+import type { SubscriptionPayload } from '../response/outcome.ts';
 import { EventQueue, type EventQueueOptions } from './eventQueue.ts';
 import type { SourceEvent, SourceReceiver } from './sources/subscriptionSource.ts';
 
 /** Whoever gets what comes of a subscription. Nothing is called after an end, nor after it left. */
 export interface Subscriber {
-  /** JSON text of one payload. */
-  onPayload(text: string): void;
+  onPayload(payload: SubscriptionPayload): void;
+  /** Resolves when no payload waits to be taken any more. */
+  whenTaken(): Promise<void>;
   onComplete(): void;
   onError(error: GatewayError): void;
 }
@@ -16,8 +19,8 @@ export interface SubscriptionRunOptions {
   readonly tellsInterruptions: boolean;
   /** Subscribes at the subgraph; returns what ends it there. */
   subscribe(receiver: SourceReceiver): () => void;
-  /** Completes an event: JSON texts of its payloads. */
-  complete(event: SourceEvent, signal: AbortSignal): AsyncIterable<string>;
+  /** Completes an event: its payloads. */
+  complete(event: SourceEvent, signal: AbortSignal): AsyncIterable<SubscriptionPayload>;
   /** Nobody listens any more, or there is nothing more to listen to. Called once. */
   onEnd(): void;
 }
@@ -44,7 +47,7 @@ export class SubscriptionRun {
     this.#cancel = this.#options.subscribe({
       onEvent: (event) => this.#take(event),
       onInterrupted: (cause) => {
-        if (this.#options.tellsInterruptions) this.#send(interruptedText(cause));
+        if (this.#options.tellsInterruptions) this.#send(notice(cause));
       },
       onResumed: () => {},
       onComplete: () => this.#endAfterEvents((subscriber) => subscriber.onComplete()),
@@ -52,11 +55,13 @@ export class SubscriptionRun {
     });
   }
 
-  /** Subscribes at the subgraph anew; events that wait are still completed. */
+  /** Subscribes at the subgraph anew; events that wait are still completed. The old subscription ends after the new
+   *  one has begun: what they share at the source goes on. */
   resubscribe(): void {
     if (this.#isEnded || this.#last !== undefined) return;
-    this.#cancel?.();
+    const cancel = this.#cancel;
     this.start();
+    cancel?.();
   }
 
   get size(): number {
@@ -88,24 +93,34 @@ export class SubscriptionRun {
   async #work(): Promise<void> {
     this.#isBusy = true;
     for (let event = this.#queue.shift(); event !== undefined; event = this.#queue.shift()) {
-      try {
-        for await (const text of this.#options.complete(event, this.#stop.signal)) this.#send(text);
-      } catch (error) {
-        if (this.#isEnded) return;
-        const failure =
-          error instanceof GatewayError
-            ? error
-            : new GatewayError('INTERNAL_SERVER_ERROR', 'Internal server error', { cause: error });
-        this.#send(JSON.stringify({ data: null, errors: [failure.toFormatted()] }));
-      }
+      if (event.failure === undefined) await this.#complete(event);
+      else this.#send(notice(event.failure));
       if (this.#isEnded) return;
+      if (event.onTaken !== undefined) {
+        await Promise.all([...this.#subscribers].map((subscriber) => subscriber.whenTaken()));
+        if (this.#isEnded) return;
+        event.onTaken();
+      }
     }
     this.#isBusy = false;
     if (this.#last !== undefined) this.#finish(this.#last);
   }
 
-  #send(text: string): void {
-    for (const subscriber of [...this.#subscribers]) subscriber.onPayload(text);
+  async #complete(event: SourceEvent): Promise<void> {
+    try {
+      for await (const payload of this.#options.complete(event, this.#stop.signal)) this.#send(payload);
+    } catch (error) {
+      if (this.#isEnded) return;
+      const failure =
+        error instanceof GatewayError
+          ? error
+          : new GatewayError('INTERNAL_SERVER_ERROR', 'Internal server error', { cause: error });
+      this.#send(failed(event, failure));
+    }
+  }
+
+  #send(payload: SubscriptionPayload): void {
+    for (const subscriber of [...this.#subscribers]) subscriber.onPayload(payload);
   }
 
   #endAfterEvents(last: (subscriber: Subscriber) => void): void {
@@ -131,8 +146,14 @@ export class SubscriptionRun {
   }
 }
 
-function interruptedText(cause: GatewayError): string {
-  return JSON.stringify({ errors: [cause.toFormatted()] });
+/** Tells of something that is no event. */
+function notice(cause: GatewayError): SubscriptionPayload {
+  return { text: JSON.stringify({ errors: [cause.toFormatted()] }) };
+}
+
+function failed({ cursor }: SourceEvent, failure: GatewayError): SubscriptionPayload {
+  const extensions = cursor === undefined ? undefined : cursorExtension(cursor);
+  return { text: JSON.stringify({ data: null, errors: [failure.toFormatted()], extensions }), cursor };
 }
 
 function tooSlow(): GatewayError {

@@ -4,9 +4,14 @@ import type { FetchStep } from '../execution/program.ts';
 import type { RequestScope } from '../execution/requestScope.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { OperationRequest } from '../operation/request.ts';
-import type { SubscriptionOutcome } from '../response/outcome.ts';
+import type { SubscriptionOutcome, SubscriptionPayload } from '../response/outcome.ts';
 import type { EventQueueOptions } from './eventQueue.ts';
-import type { SourceEvent, SourceRequest, SubscriptionSource } from './sources/subscriptionSource.ts';
+import type {
+  SourceEvent,
+  SourceReceiver,
+  SourceRequest,
+  SubscriptionSource,
+} from './sources/subscriptionSource.ts';
 import { SubscriberQueue } from './subscriberQueue.ts';
 import { SubscriptionRun } from './subscriptionRun.ts';
 import { SubscriptionRuns } from './subscriptionRuns.ts';
@@ -24,14 +29,20 @@ export interface SubscriptionRequest {
   readonly operation: PreparedOperation;
   readonly request: OperationRequest;
   readonly scope: RequestScope;
-  /** Completes an event by the operation that it is for then: JSON texts of its payloads. */
-  complete(event: SourceEvent, operation: PreparedOperation, signal: AbortSignal): AsyncIterable<string>;
+  /** Completes an event by the operation that it is for then: its payloads. */
+  complete(
+    event: SourceEvent,
+    operation: PreparedOperation,
+    signal: AbortSignal,
+  ): AsyncIterable<SubscriptionPayload>;
 }
 
 /** A subscription under way; another supergraph brings another operation. */
 interface Live {
   readonly run: SubscriptionRun;
   subscription: SubscriptionRequest;
+  /** After which event it would go on. */
+  resumeAfter: string | undefined;
 }
 
 /** Serves subscriptions: those that are equal share one at the subgraph, and everything that comes of it. */
@@ -44,10 +55,12 @@ export class Subscriptions {
     this.#options = options;
   }
 
-  /** Errors: `GatewayError` `OVERLOADED`. */
+  /** Errors: `GatewayError` `OVERLOADED`, and what the source refuses. */
   respond(subscription: SubscriptionRequest): SubscriptionOutcome {
-    const { queue, total } = this.#options;
+    const { queue, source, total } = this.#options;
     if (this.#clients >= total) throw tooMany(total);
+    const refusal = source.refusalOf?.(sourceRequest(subscription, subscription.request.resumeAfter));
+    if (refusal !== undefined) throw refusal;
     this.#clients += 1;
     const { signal } = subscription.request;
     let leave: (() => void) | undefined;
@@ -65,7 +78,8 @@ export class Subscriptions {
     leave = this.#runs.join(
       keyOf(subscription),
       {
-        onPayload: (text) => subscriber.onPayload(text),
+        onPayload: (payload) => subscriber.onPayload(payload),
+        whenTaken: () => subscriber.whenTaken(),
         onComplete: () => {
           subscriber.onComplete();
           end();
@@ -101,7 +115,7 @@ export class Subscriptions {
       }
       live.subscription = { ...before, operation };
       this.#runs.rename(live, keyOf(live.subscription));
-      const [old, next] = [sourceRequest(before), sourceRequest(live.subscription)];
+      const [old, next] = [sourceRequest(before, undefined), sourceRequest(live.subscription, undefined)];
       if (old.subgraph !== next.subgraph || old.query !== next.query) live.run.resubscribe();
     }
   }
@@ -116,10 +130,12 @@ export class Subscriptions {
     const { source, queue, tellsInterruptions } = this.#options;
     const live: Live = {
       subscription,
+      resumeAfter: subscription.request.resumeAfter,
       run: new SubscriptionRun({
         queue,
         tellsInterruptions,
-        subscribe: (receiver) => source.subscribe(sourceRequest(live.subscription), receiver),
+        subscribe: (receiver) =>
+          source.subscribe(sourceRequest(live.subscription, live.resumeAfter), noting(live, receiver)),
         complete: (event, signal) => live.subscription.complete(event, live.subscription.operation, signal),
         onEnd,
       }),
@@ -128,7 +144,21 @@ export class Subscriptions {
   }
 }
 
-function sourceRequest({ operation, scope }: SubscriptionRequest): SourceRequest {
+/** While past events come, it goes on after the last of them; of those that come as they happen, none is missed. */
+function noting(live: Live, receiver: SourceReceiver): SourceReceiver {
+  return {
+    ...receiver,
+    onEvent: (event) => {
+      live.resumeAfter = event.onTaken === undefined ? undefined : event.cursor;
+      receiver.onEvent(event);
+    },
+  };
+}
+
+function sourceRequest(
+  { operation, scope }: SubscriptionRequest,
+  resumeAfter: string | undefined,
+): SourceRequest {
   const { shape } = firstStep(operation);
   const variables = variablesText({ shape, scope, contextVariables: undefined }, (name) => name);
   return {
@@ -139,13 +169,16 @@ function sourceRequest({ operation, scope }: SubscriptionRequest): SourceRequest
     connectionParams: {},
     requestId: scope.requestId,
     traceparent: scope.traceparent,
+    operation,
+    resumeAfter,
   };
 }
 
 /** Everything that may change what a client gets. */
 function keyOf({ operation, request, scope }: SubscriptionRequest): string | undefined {
   const text = request.document.loc?.source.body;
-  if (text === undefined) return undefined;
+  // What has happened meanwhile is for this client alone.
+  if (text === undefined || request.resumeAfter !== undefined) return undefined;
   const shapes = operation.program.steps.map(({ shape }) => shape);
   const subgraphs = [...new Set(shapes.map(({ subgraph }) => subgraph))].sort();
   return JSON.stringify([

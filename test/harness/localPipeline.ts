@@ -41,6 +41,7 @@ export interface LocalPipeline {
     query: string,
     variables?: Readonly<Record<string, unknown>>,
     incremental?: IncrementalFormat,
+    resumeAfter?: string,
   ): Promise<ExecutionOutcome>;
   ask(query: string, variables?: Readonly<Record<string, unknown>>): Promise<LocalAnswer>;
   /** The payloads of a client that takes deferred parts, and what they amount to. */
@@ -104,6 +105,7 @@ export function localPipeline({
     query: string,
     variables: Readonly<Record<string, unknown>> = {},
     incremental?: IncrementalFormat,
+    resumeAfter?: string,
   ) => {
     const document = parse(query);
     const [problem] = validate(apiSchema, document);
@@ -115,6 +117,7 @@ export function localPipeline({
         variables,
         headers: new Map(),
         incremental,
+        resumeAfter,
         requestId: 'local',
         signal: new AbortController().signal,
       },

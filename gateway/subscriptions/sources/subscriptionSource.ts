@@ -1,4 +1,5 @@
 import type { GatewayError } from '../../errors.ts';
+import type { PreparedOperation } from '../../operation/preparedOperation.ts';
 import type { ForwardedHeaders, SubgraphErrorEntry } from '../../subgraph-client/subgraphClient.ts';
 import type { SubgraphEndpoint } from '../../subgraph-client/subgraphPools.ts';
 import type { Timers } from '../../time/timers.ts';
@@ -16,6 +17,10 @@ export interface SourceRequest {
   readonly connectionParams: Readonly<Record<string, unknown>>;
   readonly requestId: string;
   readonly traceparent: string | undefined;
+  /** What the client asks for; `query` is the subgraph's part of it. */
+  readonly operation?: PreparedOperation | undefined;
+  /** Cursor of the last event that the client has got: all that came after it are wanted. */
+  readonly resumeAfter?: string | undefined;
 }
 
 /** One event, parsed for this receiver alone. */
@@ -25,6 +30,24 @@ export interface SourceEvent {
   readonly extensions: Readonly<Record<string, unknown>> | undefined;
   /** Bytes of the event as it came, about: what is bounded while it waits. */
   readonly size: number;
+  /** A client that has got the event may later ask for those after it. */
+  readonly cursor?: string | undefined;
+  /** There is no event, and clients are told why in its place, as where events may be missing. */
+  readonly failure?: GatewayError | undefined;
+  /** How the event is completed for an operation, where that depends on what the event has. */
+  completionFor?(operation: PreparedOperation): EventCompletion;
+  /** Called when the clients have taken all that came of the event. A source that waits for it sends no faster than
+   *  they take. */
+  onTaken?(): void;
+}
+
+/** An operation of which an event answers the first step. */
+export interface EventCompletion {
+  readonly operation: PreparedOperation;
+  readonly event: {
+    readonly data: SourceEvent['data'];
+    readonly errors: readonly (SubgraphErrorEntry | GatewayError)[] | undefined;
+  };
 }
 
 /** Nothing is called before `subscribe` has returned, nor after an end, nor after a cancel. */
@@ -45,6 +68,8 @@ export type CancelSource = () => void;
 
 /** Subscribes at subgraphs, by one protocol. */
 export interface SubscriptionSource {
+  /** Why a request is not taken, before anything is begun for it. */
+  refusalOf?(request: SourceRequest): GatewayError | undefined;
   subscribe(request: SourceRequest, receiver: SourceReceiver): CancelSource;
   /** Ends everything; receivers are told nothing more. */
   close(): Promise<void>;

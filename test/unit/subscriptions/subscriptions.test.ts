@@ -3,6 +3,7 @@ import { afterAll, describe, expect, test } from '@jest/globals';
 import { type GraphQLSchema, parse } from 'graphql';
 import { GatewayError } from '../../../gateway/errors.ts';
 import type { SubscriptionOutcome } from '../../../gateway/response/outcome.ts';
+import type { SourceEvent } from '../../../gateway/subscriptions/sources/subscriptionSource.ts';
 import { Subscriptions, type SubscriptionsOptions } from '../../../gateway/subscriptions/subscriptions.ts';
 import { composeSupergraph } from '../../../gateway/supergraph/composeSupergraph.ts';
 import { loadSupergraph } from '../../../gateway/supergraph/loadSupergraph.ts';
@@ -61,14 +62,15 @@ function start(options: Partial<SubscriptionsOptions> = {}) {
     subscriptions,
     calls: pipeline.calls,
     replan: pipeline.replan,
-    async subscribe(...[query, variables, incremental]: Parameters<typeof pipeline.respond>) {
-      const outcome = await pipeline.respond(query, variables, incremental);
+    async subscribe(...operation: Parameters<typeof pipeline.respond>) {
+      const outcome = await pipeline.respond(...operation);
       const iterator = (outcome as SubscriptionOutcome).events[Symbol.asyncIterator]();
       return {
         next: async (): Promise<unknown> => {
           const { done, value } = await iterator.next();
           return done === true ? 'done' : JSON.parse(value.text);
         },
+        nextCursor: async () => (await iterator.next()).value.cursor,
         leave: async () => iterator.return?.(),
       };
     },
@@ -170,6 +172,88 @@ describe('equal subscriptions', () => {
     expect(await other.next()).toBe('done');
     await subscribe(whole);
     expect(source.subscriptions).toHaveLength(2);
+  });
+});
+
+describe('events with a cursor', () => {
+  const event = (amount: number, more: Partial<SourceEvent> = {}): SourceEvent => ({
+    data: changed('1', amount),
+    errors: undefined,
+    extensions: undefined,
+    size: 100,
+    cursor: `${amount}-0`,
+    ...more,
+  });
+  const withCursor = (amount: number) => ({
+    ...complete('1', amount),
+    extensions: { tributary: { cursor: `${amount}-0` } },
+  });
+
+  test('tell it with their payload, also where they fail', async () => {
+    const { source, subscribe } = start();
+    const client = await subscribe(whole);
+    source.at(0).receiver.onEvent(event(1));
+    expect(await client.next()).toEqual(withCursor(1));
+    const completionFor = () => {
+      throw new GatewayError('OVERLOADED', 'no room');
+    };
+    source.at(0).receiver.onEvent(event(2));
+    source.at(0).receiver.onEvent(event(3, { completionFor }));
+    expect(await client.nextCursor()).toBe('2-0');
+    expect(await client.next()).toMatchObject({
+      errors: [{ message: 'no room' }],
+      extensions: { tributary: { cursor: '3-0' } },
+    });
+  });
+
+  test('tell it with the last of several payloads', async () => {
+    const { source, subscribe } = start();
+    const query = 'subscription { stockChanged { id stock ... @defer { name } } }';
+    for (const format of ['deferSpec=20220824', 'incrementalSpec=v0.2'] as const) {
+      const client = await subscribe(query, {}, format);
+      const gate = Promise.withResolvers<void>();
+      names.gate = gate.promise;
+      source.subscriptions.at(-1)?.receiver.onEvent(event(1));
+      const first = await client.next();
+      gate.resolve();
+      const last = await client.next();
+      expect(first).not.toHaveProperty('extensions');
+      expect(last).toMatchObject({ hasNext: false, extensions: { tributary: { cursor: '1-0' } } });
+    }
+  });
+
+  test('come no faster than they are taken, where the source waits for it', async () => {
+    const { source, subscribe } = start();
+    const client = await subscribe(whole);
+    const taken: number[] = [];
+    source.at(0).receiver.onEvent(event(1, { onTaken: () => taken.push(1) }));
+    await turns(5);
+    expect(taken).toEqual([]);
+    expect(await client.next()).toEqual(withCursor(1));
+    await turns();
+    expect(taken).toEqual([1]);
+    source.at(0).receiver.onEvent(event(2, { onTaken: () => taken.push(2) }));
+    await turns(5);
+    await client.leave();
+    await turns();
+    expect(taken).toEqual([1]);
+  });
+
+  test('are told to be missing at their place', async () => {
+    const { source, subscribe } = start();
+    const client = await subscribe(whole);
+    const failure = new GatewayError('OVERLOADED', 'some are gone');
+    source.at(0).receiver.onEvent(event(1));
+    source.at(0).receiver.onEvent(event(2, { failure }));
+    expect(await client.next()).toEqual(withCursor(1));
+    expect(await client.next()).toEqual({ errors: [failure.toFormatted()] });
+  });
+
+  test('come to each client that resumes for itself', async () => {
+    const { source, subscribe } = start();
+    await subscribe(whole, {}, undefined, '5-0');
+    await subscribe(whole, {}, undefined, '5-0');
+    expect(source.subscriptions.map(({ request }) => request.resumeAfter)).toEqual(['5-0', '5-0']);
   });
 });
 
