@@ -1,0 +1,53 @@
+import { describe, expect, test } from '@jest/globals';
+import { ConfigError } from '../../../gateway/config/configError.ts';
+import { parseConfig } from '../../../gateway/config/parseConfig.ts';
+
+const supergraph = { file: 'unused' };
+
+function read(topics: unknown, redis: unknown = {}) {
+  return parseConfig({ supergraph, redis, subscriptions: { topics } }).subscriptions.topics;
+}
+
+function problemsOf(topics: unknown): readonly string[] {
+  try {
+    read(topics);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems.map(({ path, message }) => `${path} ${message}`);
+    throw error;
+  }
+  return [];
+}
+
+describe('subscriptions.topics', () => {
+  test('binds fields to streams and topics', () => {
+    const topics = {
+      'Subscription.stockChanged': { stream: 'shop:stock', filter: { warehouse: 'warehouse.id' } },
+      'Subscription.priceChanged': { topic: 'price' },
+    };
+    expect(read(topics, { url: 'redis://127.0.0.1' })).toEqual({
+      ...topics,
+      'Subscription.priceChanged': { topic: 'price', filter: {} },
+    });
+  });
+
+  test('takes either a stream or a topic', () => {
+    expect(problemsOf({ 'Subscription.a': {}, 'Subscription.b': { stream: '', topic: 't' } })).toEqual([
+      expect.stringContaining('subscriptions.topics["Subscription.a"]'),
+      expect.stringContaining('subscriptions.topics["Subscription.b"].stream'),
+    ]);
+  });
+
+  test('wants a Redis for a stream', () => {
+    expect(problemsOf({ 'Subscription.a': { stream: 'shop:stock' } })).toEqual([
+      'subscriptions.topics["Subscription.a"].stream is "shop:stock", and no Redis is configured',
+    ]);
+  });
+
+  test('wants coordinates, arguments and paths', () => {
+    const problems = problemsOf({
+      stockChanged: { topic: 't' },
+      'Subscription.a': { topic: 't', filter: { 'not a name': 'id', warehouse: 'warehouse..id' } },
+    });
+    expect(problems).toHaveLength(3);
+  });
+});
