@@ -1,0 +1,144 @@
+import { GatewayError } from '../../../gateway/errors.ts';
+import type { FetchResult } from '../../../gateway/execution/fetchCall.ts';
+import { lifetimeOf, ruleOf, sayings } from './modelLifetimes.ts';
+import type { AskedRequest, AskedRequestCall, ModelRun } from './modelRun.ts';
+import { type ModelCall, plainManner } from './modelSubgraph.ts';
+
+/** Whatever in a run was not as it has to be, in words. */
+export function problemsOf(run: ModelRun): readonly string[] {
+  const problems = run.faults.map((fault) => `fault: ${fault}`);
+  for (const fault of run.subgraph.faults) problems.push(`thrown: ${fault}`);
+  for (const [number, asked] of run.asked.entries()) {
+    const tell = (problem: string): number => problems.push(`request ${number}: ${problem}`);
+    const isCancelled = asked.cancelledTick < Number.POSITIVE_INFINITY;
+    if (isCancelled ? asked.dones > 0 : asked.dones !== 1) tell(`done ${asked.dones} times`);
+    for (const call of asked.calls) {
+      if (isCancelled ? call.results.length > 1 : call.results.length !== 1)
+        tell(`settled ${call.results.length} times`);
+      for (const { result, at, tick } of call.results) {
+        if (tick > asked.cancelledTick) tell('settled after it was cancelled');
+        if (result.kind === 'answered') checkAnswer(run, asked, call, result, at, tell);
+      }
+    }
+  }
+  for (const cache of run.caches) {
+    if (cache.flights.size > 0) problems.push(`${cache.flights.size} flights are left`);
+  }
+  if (run.clock.runningTimers > 0) problems.push(`${run.clock.runningTimers} timers are left`);
+  if (run.shared.heldClaims > 0) problems.push(`${run.shared.heldClaims} claims are left`);
+  return problems;
+}
+
+function checkAnswer(
+  run: ModelRun,
+  asked: AskedRequest,
+  { units, isEntityFetch }: AskedRequestCall,
+  { data, errors, stale, isEscapeFree }: Extract<FetchResult, { kind: 'answered' }>,
+  at: number,
+  tell: (problem: string) => void,
+): void {
+  if (isEscapeFree && JSON.stringify(data ?? null).includes('\\')) tell('has escapes');
+  if (isEntityFetch && data !== undefined && (data as unknown[]).length !== units.size)
+    tell('other entities');
+  const named = new Set<number | string>();
+  for (const { entry, entity, path } of errors) {
+    const place = isEntityFetch ? entity : path[0];
+    if (place === undefined) continue;
+    named.add(place);
+    const unit = units.get(place);
+    const { message } = entry;
+    // One error may take the data of others along.
+    const isOfAll =
+      message === 'general' || entry instanceof GatewayError || valueAt(data, place) === undefined;
+    if (unit === undefined || (message !== unit && !isOfAll)) tell(`error of ${message} at ${unit ?? place}`);
+  }
+  const isGeneral = errors.some(({ entity, path }) => (isEntityFetch ? entity : path[0]) === undefined);
+  for (const [place, unit] of units) {
+    const mark = stale?.get(place);
+    const value = valueAt(data, place);
+    if (value === undefined) {
+      if (!named.has(place) && !isGeneral) tell(`nothing for ${unit}`);
+      continue;
+    }
+    if (value === null) {
+      if (named.has(place) || isGeneral) continue;
+      const sources = run.subgraph.calls.filter((call) => call.nulls.has(unit));
+      const reasons = sources.map((call) => whyNot(run, asked, unit, call, mark, at, true));
+      if (!reasons.includes(undefined)) tell(`null for ${unit}: ${reasons.join('; or ')}`);
+      continue;
+    }
+    const texts = isEntityFetch ? Object.values(value) : [value];
+    if (isEntityFetch && texts.length === 0) tell(`an empty ${unit}`);
+    for (const text of texts) {
+      if (text === null) {
+        if (!named.has(place)) tell(`a null within ${unit}`);
+        continue;
+      }
+      const [, of, source] = /^(.*?)@(\d+)"?$/.exec(String(text)) ?? [];
+      if (isEntityFetch ? !of?.startsWith(`${unit}.`) : of !== unit) tell(`${text} for ${unit}`);
+      const call = run.subgraph.calls[Number(source)] as ModelCall;
+      const wrong = whyNot(run, asked, unit, call, mark, at, false);
+      if (wrong !== undefined) tell(`${text}: ${wrong}`);
+    }
+  }
+}
+
+/** Why a request may not have what a call has brought. */
+function whyNot(
+  run: ModelRun,
+  asked: AskedRequest,
+  unit: string,
+  call: ModelCall,
+  mark: { readonly ageMs: number; readonly reason: string } | undefined,
+  at: number,
+  isNull: boolean,
+): string | undefined {
+  const manner = call.manner ?? plainManner;
+  const hasErrors = manner.general !== 'none' || call.failed.has(unit);
+  const rule = hasErrors ? undefined : lifetimeOf(unit, manner.saying);
+  const written = ruleOf(unit);
+  const isUncached = written === undefined || (written.isPrivate && asked.who === undefined);
+  // Calls that nothing is kept of are shared as they would be without a cache.
+  if (!(isUncached && run.setup.shares)) {
+    for (const { begunTick, endedTick, covers } of run.invalidations) {
+      if (covers(unit) && endedTick < asked.startTick && call.sentTick < begunTick)
+        return 'read before an invalidation';
+    }
+  }
+  const isPrivate = written?.isPrivate === true || sayings[manner.saying]?.isPrivate === true;
+  if (isPrivate && call.who !== asked.who) return `of ${call.who} for ${asked.who}`;
+  const isNew = call.answeredTick > asked.startTick;
+  const { taken = 0 } = sayings[manner.saying] ?? {};
+  if (mark === undefined && isNew) return undefined;
+  if (rule === undefined || isUncached) return 'not to be kept';
+  const ends = isNull
+    ? {
+        fresh: Math.min(rule.fresh, 5_000),
+        revalidate: Math.min(rule.revalidate, 5_000),
+        fallback: Math.min(rule.fallback, 5_000),
+      }
+    : rule;
+  if (isPrivate && asked.who === undefined) return 'kept for nobody';
+  const since = asked.startedAt - call.answeredAt;
+  if (mark === undefined) return since < ends.fresh ? undefined : 'too old to be fresh';
+  if (mark.ageMs !== at - call.answeredAt + 1_000 * taken) return `age ${mark.ageMs}`;
+  if (mark.reason === 'revalidating') {
+    if (since >= ends.revalidate) return 'too old to be served at once';
+    return at - call.answeredAt < ends.fresh ? 'stale before its time' : undefined;
+  }
+  const isFailedInTime = run.subgraph.calls.some(
+    (other) =>
+      other.answeredTick > asked.startTick &&
+      other.answeredAt - call.answeredAt < ends.fallback &&
+      other.failed.has(unit),
+  );
+  const late = asked.startedAt + asked.leftMs;
+  if (!isFailedInTime && !(late <= at && late - call.answeredAt < ends.fallback))
+    return 'too old to stand for an error';
+  return undefined;
+}
+
+function valueAt(data: unknown, place: number | string): unknown {
+  if (data === null || data === undefined) return undefined;
+  return Object.hasOwn(data as object, place) ? (data as Record<string, unknown>)[place] : undefined;
+}

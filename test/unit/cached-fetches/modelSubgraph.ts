@@ -1,0 +1,241 @@
+import { Kind, type OperationDefinitionNode, parse, type SelectionNode } from 'graphql';
+import type { GatewayError } from '../../../gateway/errors.ts';
+import { setKey } from '../../../gateway/execution/responseTree.ts';
+import { type Call, type CallListener, Inflight } from '../../../gateway/subgraph-client/inflight.ts';
+import type {
+  CancelSubgraphCall,
+  SubgraphClient,
+  SubgraphErrorEntry,
+  SubgraphReceiver,
+  SubgraphRequest,
+} from '../../../gateway/subgraph-client/subgraphClient.ts';
+
+/** What is counted and timed in one run of a model. */
+export interface ModelTime {
+  /** Of the fake clock, in milliseconds. */
+  readonly now: () => number;
+  /** A number larger than all before: the order of what happens. */
+  readonly tick: () => number;
+}
+
+/** What an answer has besides its values. */
+export interface Manner {
+  readonly saying: string;
+  readonly cacheControl?: string | undefined;
+  readonly age?: string | undefined;
+  /** Per unit, again from the beginning where there are more. */
+  readonly outcomes: readonly ('value' | 'null' | 'error' | 'part' | 'forbidden')[];
+  /** Strings need an escape sequence in JSON. */
+  readonly isEscaped: boolean;
+  /** An error of no single unit; `lost` takes the data along. */
+  readonly general: 'none' | 'error' | 'lost';
+}
+
+export const plainManner: Manner = {
+  saying: 'nothing',
+  outcomes: ['value'],
+  isEscaped: false,
+  general: 'none',
+};
+
+/** One call to the subgraph. */
+export class ModelCall implements Call {
+  readonly number: number;
+  readonly request: SubgraphRequest;
+  readonly who: string | undefined;
+  readonly sentTick: number;
+  answeredTick = Number.POSITIVE_INFINITY;
+  answeredAt = Number.POSITIVE_INFINITY;
+  manner: Manner | undefined;
+  /** Units that the subgraph failed to answer; what it refused is not among them. */
+  readonly failed = new Set<string>();
+  /** Units that were answered with a null, without an error. */
+  readonly nulls = new Set<string>();
+  readonly #time: ModelTime;
+  #listener: CallListener | undefined;
+
+  constructor(number: number, request: SubgraphRequest, time: ModelTime) {
+    this.number = number;
+    this.request = request;
+    this.#time = time;
+    this.sentTick = time.tick();
+    this.who = request.headers.pairs[1];
+  }
+
+  start(listener: CallListener): void {
+    this.#listener = listener;
+  }
+
+  abort(): void {
+    this.#listener = undefined;
+  }
+
+  get isOpen(): boolean {
+    return this.#listener !== undefined;
+  }
+
+  answer(manner: Manner): void {
+    const listener = this.#end();
+    this.manner = manner;
+    const body = this.#body(manner);
+    listener?.onAnswer({
+      read(done) {
+        const { data, errors } = JSON.parse(body);
+        done({
+          data,
+          errors,
+          extensions: undefined,
+          cacheControl: manner.cacheControl,
+          age: manner.age,
+          isEscapeFree: !body.includes('\\'),
+        });
+        return () => undefined;
+      },
+    });
+  }
+
+  fail(error: GatewayError, isFailure: boolean): void {
+    const listener = this.#end();
+    // What was asked for is found out by answering it.
+    this.#body({ ...plainManner, general: isFailure ? 'lost' : 'none' });
+    listener?.onFailure(error);
+  }
+
+  #end(): CallListener | undefined {
+    const listener = this.#listener;
+    this.#listener = undefined;
+    this.answeredTick = this.#time.tick();
+    this.answeredAt = this.#time.now();
+    return listener;
+  }
+
+  #body({ outcomes, isEscaped, general }: Manner): string {
+    const { query, variables } = JSON.parse(this.request.body) as {
+      query: string;
+      variables: Record<string, Record<string, unknown>[]>;
+    };
+    const [operation] = parse(query).definitions;
+    const errors: SubgraphErrorEntry[] = [];
+    const data: Record<string, unknown> = {};
+    let units = 0;
+    const fieldsOf = (unit: string, selections: readonly SelectionNode[], isPart: boolean): unknown => {
+      const object: Record<string, unknown> = {};
+      for (const selection of selections) {
+        if (selection.kind !== Kind.FIELD) continue;
+        const value = `${unit}.${selection.name.value}@${this.number}${isEscaped ? '"' : ''}`;
+        setKey(object, selection.alias?.value ?? selection.name.value, isPart ? null : value);
+      }
+      return object;
+    };
+    const take = (
+      unit: string,
+      path: (string | number)[],
+      value: (isPart: boolean) => unknown,
+      firstKey: string | undefined,
+    ): unknown => {
+      const outcome = outcomes[units++ % outcomes.length] ?? 'value';
+      const isFailed = outcome === 'error' || outcome === 'part';
+      const isTaken = general === 'lost' || (general === 'error' && outcome === 'null');
+      if (isFailed || (isTaken && outcome !== 'forbidden')) this.failed.add(unit);
+      if (outcome === 'value') return value(false);
+      if (outcome === 'null') {
+        this.nulls.add(unit);
+        return null;
+      }
+      const isPart = outcome === 'part' && firstKey !== undefined;
+      errors.push({
+        message: unit,
+        path: isPart ? [...path, firstKey] : path,
+        ...(outcome === 'forbidden' ? { extensions: { code: 'FORBIDDEN' } } : {}),
+      });
+      return isPart ? value(true) : null;
+    };
+    for (const selection of (operation as OperationDefinitionNode).selectionSet.selections) {
+      if (selection.kind !== Kind.FIELD) continue;
+      const name = selection.alias?.value ?? selection.name.value;
+      if (selection.name.value !== '_entities') {
+        const field = selection.name.value;
+        const unit = `Query.${field}`;
+        const text = `${unit}@${this.number}${isEscaped ? '"' : ''}`;
+        setKey(
+          data,
+          name,
+          take(unit, [name], () => text, undefined),
+        );
+        continue;
+      }
+      const [argument] = selection.arguments ?? [];
+      const variable = argument?.value.kind === Kind.VARIABLE ? argument.value.name.value : '';
+      const entities = (variables[variable] ?? []).map((representation, index) => {
+        const { __typename: type, id } = representation;
+        const selections = selectionsFor(String(type), selection.selectionSet?.selections ?? []);
+        const [first] = selections;
+        const firstKey = first?.kind === Kind.FIELD ? (first.alias?.value ?? first.name.value) : undefined;
+        const unit = `${type}:${id}`;
+        return take(unit, [name, index], (isPart) => fieldsOf(unit, selections, isPart), firstKey);
+      });
+      setKey(data, name, entities);
+    }
+    if (general !== 'none') errors.push({ message: 'general' });
+    return JSON.stringify({
+      data: general === 'lost' ? null : data,
+      ...(errors.length > 0 ? { errors } : {}),
+    });
+  }
+}
+
+function selectionsFor(type: string, selections: readonly SelectionNode[]): readonly SelectionNode[] {
+  return selections.flatMap((selection) =>
+    selection.kind === Kind.INLINE_FRAGMENT && selection.typeCondition?.name.value === type
+      ? selection.selectionSet.selections
+      : [],
+  );
+}
+
+export interface ModelSubgraphOptions {
+  readonly time: ModelTime;
+  /** Equal calls under way are one. */
+  readonly shares: boolean;
+}
+
+/** A subgraph whose values tell which call they were read by. Calls wait until they are answered. */
+export class ModelSubgraph implements SubgraphClient {
+  readonly calls: ModelCall[] = [];
+  readonly #options: ModelSubgraphOptions;
+  readonly #inflight: Inflight<ModelCall>;
+
+  constructor(options: ModelSubgraphOptions) {
+    this.#options = options;
+    this.#inflight = new Inflight({
+      now: () => performance.now(),
+      // Nobody but the model ends a call.
+      setTimer: () => () => undefined,
+      onReceiverFault: (fault) => {
+        this.faults.push(fault);
+      },
+    });
+  }
+
+  readonly faults: unknown[] = [];
+
+  send(request: SubgraphRequest, receiver: SubgraphReceiver): CancelSubgraphCall {
+    return this.#inflight.send({
+      key: this.#options.shares ? `${request.isDeferred} ${request.headers.key} ${request.body}` : undefined,
+      subgraph: request.subgraph,
+      attemptTimeoutMs: Number.POSITIVE_INFINITY,
+      deadline: request.deadline,
+      receiver,
+      createCall: () => {
+        const call = new ModelCall(this.calls.length, request, this.#options.time);
+        this.calls.push(call);
+        return call;
+      },
+    });
+  }
+
+  get open(): readonly ModelCall[] {
+    return this.calls.filter(({ isOpen }) => isOpen);
+  }
+
+  async close(): Promise<void> {}
+}
