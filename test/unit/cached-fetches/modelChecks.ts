@@ -2,7 +2,7 @@ import { GatewayError } from '../../../gateway/errors.ts';
 import type { FetchResult } from '../../../gateway/execution/fetchCall.ts';
 import { lifetimeOf, ruleOf, sayings } from './modelLifetimes.ts';
 import type { AskedRequest, AskedRequestCall, ModelRun } from './modelRun.ts';
-import { type ModelCall, plainManner } from './modelSubgraph.ts';
+import { askedFor, type ModelCall, plainManner } from './modelSubgraph.ts';
 
 /** Whatever in a run was not as it has to be, in words. */
 export function problemsOf(run: ModelRun): readonly string[] {
@@ -32,7 +32,7 @@ export function problemsOf(run: ModelRun): readonly string[] {
 function checkAnswer(
   run: ModelRun,
   asked: AskedRequest,
-  { units, isEntityFetch }: AskedRequestCall,
+  { units, keys, isEntityFetch }: AskedRequestCall,
   { data, errors, stale, isEscapeFree }: Extract<FetchResult, { kind: 'answered' }>,
   at: number,
   tell: (problem: string) => void,
@@ -62,8 +62,8 @@ function checkAnswer(
     }
     if (value === null) {
       if (named.has(place) || isGeneral) continue;
-      const sources = run.subgraph.calls.filter((call) => call.nulls.has(unit));
-      const reasons = sources.map((call) => whyNot(run, asked, unit, call, mark, at, true));
+      const sources = run.subgraph.calls.filter((call) => call.nulls.has(askedFor(unit, keys)));
+      const reasons = sources.map((call) => whyNot(run, asked, unit, keys, call, mark, at, true));
       if (!reasons.includes(undefined)) tell(`null for ${unit}: ${reasons.join('; or ')}`);
       continue;
     }
@@ -77,7 +77,7 @@ function checkAnswer(
       const [, of, source] = /^(.*?)@(\d+)"?$/.exec(String(text)) ?? [];
       if (isEntityFetch ? !of?.startsWith(`${unit}.`) : of !== unit) tell(`${text} for ${unit}`);
       const call = run.subgraph.calls[Number(source)] as ModelCall;
-      const wrong = whyNot(run, asked, unit, call, mark, at, false);
+      const wrong = whyNot(run, asked, unit, keys, call, mark, at, false);
       if (wrong !== undefined) tell(`${text}: ${wrong}`);
     }
   }
@@ -88,13 +88,14 @@ function whyNot(
   run: ModelRun,
   asked: AskedRequest,
   unit: string,
+  keys: readonly string[],
   call: ModelCall,
   mark: { readonly ageMs: number; readonly reason: string } | undefined,
   at: number,
   isNull: boolean,
 ): string | undefined {
   const manner = call.manner ?? plainManner;
-  const hasErrors = manner.general !== 'none' || call.failed.has(unit);
+  const hasErrors = manner.general !== 'none' || call.failed.has(askedFor(unit, keys));
   const rule = hasErrors ? undefined : lifetimeOf(unit, manner.saying);
   const written = ruleOf(unit);
   const isUncached = written === undefined || (written.isPrivate && asked.who === undefined);
@@ -130,7 +131,7 @@ function whyNot(
     (other) =>
       other.answeredTick > asked.startTick &&
       other.answeredAt - call.answeredAt < ends.fallback &&
-      other.failed.has(unit),
+      other.failed.has(askedFor(unit, keys)),
   );
   const late = asked.startedAt + asked.leftMs;
   if (!isFailedInTime && !(late <= at && late - call.answeredAt < ends.fallback))

@@ -27,6 +27,8 @@ export interface Invalidation {
 export interface AskedRequestCall {
   /** By place, or by response name. */
   readonly units: ReadonlyMap<number | string, string>;
+  /** Response names of an entity's fields. */
+  readonly keys: readonly string[];
   readonly isEntityFetch: boolean;
   results: { readonly result: FetchResult; readonly at: number; readonly tick: number }[];
 }
@@ -148,7 +150,7 @@ export class ModelRun {
   #isAllOver(): boolean {
     return (
       this.asked.every(({ dones, cancelledTick }) => dones > 0 || cancelledTick < Number.POSITIVE_INFINITY) &&
-      this.clock.runningTimers === 0
+      this.caches.every(({ flights }) => flights.size === 0)
     );
   }
 
@@ -195,6 +197,7 @@ export class ModelRun {
       startedAt: this.clock.now(),
       calls: calls.map(({ shape, units }) => ({
         units: new Map(units),
+        keys: shape.isEntityFetch ? shape.keys : [],
         isEntityFetch: shape.isEntityFetch,
         results: [],
       })),

@@ -47,9 +47,9 @@ export class ModelCall implements Call {
   answeredTick = Number.POSITIVE_INFINITY;
   answeredAt = Number.POSITIVE_INFINITY;
   manner: Manner | undefined;
-  /** Units that the subgraph failed to answer; what it refused is not among them. */
+  /** What the subgraph failed to answer, as `askedFor` has it; what it refused is not among it. */
   readonly failed = new Set<string>();
-  /** Units that were answered with a null, without an error. */
+  /** What was answered with a null, without an error. */
   readonly nulls = new Set<string>();
   readonly #time: ModelTime;
   #listener: CallListener | undefined;
@@ -131,17 +131,18 @@ export class ModelCall implements Call {
       unit: string,
       path: (string | number)[],
       value: (isPart: boolean) => unknown,
-      firstKey: string | undefined,
+      keys: readonly string[],
     ): unknown => {
       const outcome = outcomes[units++ % outcomes.length] ?? 'value';
       const isFailed = outcome === 'error' || outcome === 'part';
       const isTaken = general === 'lost' || (general === 'error' && outcome === 'null');
-      if (isFailed || (isTaken && outcome !== 'forbidden')) this.failed.add(unit);
+      if (isFailed || (isTaken && outcome !== 'forbidden')) this.failed.add(askedFor(unit, keys));
       if (outcome === 'value') return value(false);
       if (outcome === 'null') {
-        this.nulls.add(unit);
+        this.nulls.add(askedFor(unit, keys));
         return null;
       }
+      const [firstKey] = keys;
       const isPart = outcome === 'part' && firstKey !== undefined;
       errors.push({
         message: unit,
@@ -160,7 +161,7 @@ export class ModelCall implements Call {
         setKey(
           data,
           name,
-          take(unit, [name], () => text, undefined),
+          take(unit, [name], () => text, []),
         );
         continue;
       }
@@ -169,10 +170,11 @@ export class ModelCall implements Call {
       const entities = (variables[variable] ?? []).map((representation, index) => {
         const { __typename: type, id } = representation;
         const selections = selectionsFor(String(type), selection.selectionSet?.selections ?? []);
-        const [first] = selections;
-        const firstKey = first?.kind === Kind.FIELD ? (first.alias?.value ?? first.name.value) : undefined;
+        const keys = selections.flatMap((one) =>
+          one.kind === Kind.FIELD ? [one.alias?.value ?? one.name.value] : [],
+        );
         const unit = `${type}:${id}`;
-        return take(unit, [name, index], (isPart) => fieldsOf(unit, selections, isPart), firstKey);
+        return take(unit, [name, index], (isPart) => fieldsOf(unit, selections, isPart), keys);
       });
       setKey(data, name, entities);
     }
@@ -182,6 +184,11 @@ export class ModelCall implements Call {
       ...(errors.length > 0 ? { errors } : {}),
     });
   }
+}
+
+/** One call may ask twice for the same entity, for different fields. `keys`: response names of an entity's fields. */
+export function askedFor(unit: string, keys: readonly string[]): string {
+  return `${unit} ${keys.join()}`;
 }
 
 function selectionsFor(type: string, selections: readonly SelectionNode[]): readonly SelectionNode[] {
