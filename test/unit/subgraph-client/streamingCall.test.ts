@@ -71,6 +71,8 @@ test('one stream, one connection', async () => {
     const { listener, ended } = listen();
     client.open({ url: subgraph.url, connectTimeoutMs: 1000 }, request, listener);
     await ended;
+    // The connection would be free for another call now.
+    await turns(5);
   }
   expect(subgraph.requests.map(({ connection }) => connection)).toEqual([1, 2]);
   await client.close();

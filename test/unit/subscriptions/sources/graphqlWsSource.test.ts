@@ -91,6 +91,14 @@ describe('with the reference server', () => {
     expect(upstream.initPayloads).toEqual([{ tenant: 'a', headers: { authorization: 'Bearer 1' } }]);
   });
 
+  test('a parameter `headers` does not get through in place of forwarded headers', async () => {
+    await using upstream = await graphqlWsUpstream();
+    await using at = sourceOf(upstream.url);
+    at.subscribe({ connectionParams: { tenant: 'a', headers: { 'x-role': 'admin' } } });
+    await upstream.ticks.listening(1);
+    expect(upstream.initPayloads).toEqual([{ tenant: 'a' }]);
+  });
+
   test('sends no payload where there is neither', async () => {
     await using upstream = await graphqlWsUpstream();
     await using at = sourceOf(upstream.url);
