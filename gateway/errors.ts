@@ -14,6 +14,8 @@ export const errorCodes = {
   OVERLOADED: { status: 503 },
   SUPERGRAPH_UNAVAILABLE: { status: 503 },
   SUPERGRAPH_CHANGED: { status: 503 },
+  EVENTS_MISSED: { status: 503 },
+  EVENT_INCOMPLETE: { status: 502 },
   BAD_USER_INPUT: { status: 400 },
   BAD_REQUEST: { status: 400 },
   INTERNAL_SERVER_ERROR: { status: 500 },

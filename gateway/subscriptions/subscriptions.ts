@@ -149,7 +149,9 @@ function noting(live: Live, receiver: SourceReceiver): SourceReceiver {
   return {
     ...receiver,
     onEvent: (event) => {
-      live.resumeAfter = event.onTaken === undefined ? undefined : event.cursor;
+      if (event.failure === undefined) {
+        live.resumeAfter = event.onTaken === undefined ? undefined : event.cursor;
+      }
       receiver.onEvent(event);
     },
   };

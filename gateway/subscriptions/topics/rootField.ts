@@ -1,0 +1,40 @@
+import { type FieldNode, Kind, type SelectionSetNode } from 'graphql';
+import type { FetchStep } from '../../execution/program.ts';
+import type { PreparedOperation } from '../../operation/preparedOperation.ts';
+
+/** The field that a subscription is for, as the plan's first step selects it. */
+export interface RootField {
+  readonly step: FetchStep;
+  /** `Subscription.stockChanged`. */
+  readonly coordinate: string;
+  readonly node: FieldNode;
+  readonly responseName: string;
+}
+
+/** `undefined` where no step subscribes. */
+export function rootFieldOf({ program, rootType }: PreparedOperation): RootField | undefined {
+  const [step] = program.steps;
+  const node = step?.shape.kind === 'subscription' ? firstField(step.shape.document.selectionSet) : undefined;
+  if (step === undefined || node === undefined) return undefined;
+  return {
+    step,
+    coordinate: `${rootType.name}.${node.name.value}`,
+    node,
+    responseName: responseNameOf(node),
+  };
+}
+
+export function responseNameOf({ alias, name }: FieldNode): string {
+  return (alias ?? name).value;
+}
+
+/** A subscription has one field besides `__typename`. */
+function firstField({ selections }: SelectionSetNode): FieldNode | undefined {
+  for (const selection of selections) {
+    if (selection.kind === Kind.INLINE_FRAGMENT) {
+      const found = firstField(selection.selectionSet);
+      if (found !== undefined) return found;
+    } else if (selection.kind === Kind.FIELD && selection.name.value !== '__typename') return selection;
+  }
+  return undefined;
+}

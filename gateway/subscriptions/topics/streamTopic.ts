@@ -1,0 +1,170 @@
+import { PatientRedis } from '../../redis/patientRedis.ts';
+import type { RedisFailure } from '../../redis/redisFailure.ts';
+import type { RedisConfig } from '../../redis/redisOptions.ts';
+import { RedisStreamReader, type StreamEntry, type StreamGap } from '../../redis/redisStream.ts';
+import { firstStreamId, isLaterId, nextId } from '../../redis/streamIds.ts';
+import {
+  hasGap,
+  lookAtStream,
+  placeAfter,
+  placeAfterGap,
+  readLook,
+  type StreamPlace,
+} from '../../redis/streamLook.ts';
+import type { Timers } from '../../time/timers.ts';
+import { isMalformed, readTopicEvent, type TopicEvent } from './topicEvent.ts';
+import type { TopicListener } from './topicListener.ts';
+import type { TopicProblems } from './topicProblems.ts';
+
+export interface StreamTopicOptions {
+  readonly config: RedisConfig;
+  /** The whole key. */
+  readonly stream: string;
+  readonly maxEventBytes: number;
+  readonly problems: TopicProblems;
+  readonly timers?: Timers | undefined;
+}
+
+interface Member {
+  readonly listener: TopicListener;
+  /** Has these already: up to this entry. */
+  until: string | undefined;
+  isGone: boolean;
+}
+
+/** Entries in one look at the past. */
+const batchSize = 100;
+
+/** A Redis stream whose events go to all who listen in this process. It is read by one reader, for as long as this is
+ *  open. Who wants past events gets them over one more connection, shared by all of these, and joins the others where
+ *  the reader is. */
+export class StreamTopic {
+  readonly #options: StreamTopicOptions;
+  readonly #reader: RedisStreamReader;
+  readonly #members = new Set<Member>();
+  readonly #live = new Set<Member>();
+  readonly #started = Promise.withResolvers<void>();
+  /** Up to here the live ones have got everything. */
+  #position = firstStreamId;
+  /** How often the reader has found a gap: ids may begin anew then. */
+  #gaps = 0;
+  #past: PatientRedis | undefined;
+
+  constructor(options: StreamTopicOptions) {
+    this.#options = options;
+    const { config, stream, timers } = options;
+    this.#reader = new RedisStreamReader({
+      config,
+      stream,
+      onStart: (id) => {
+        this.#position = id;
+        this.#started.resolve();
+      },
+      onEntries: async (entries) => {
+        for (const entry of entries) this.#send(entry);
+      },
+      onGap: async (gap) => this.#sendGap(gap),
+      onFailure: (failure) => this.#report(failure),
+      ...(timers === undefined ? {} : { timers }),
+    });
+  }
+
+  get size(): number {
+    return this.#members.size;
+  }
+
+  /** With `after`, the id of an entry, everything after it; without, what is added from now on. Returns what ends
+   *  it. */
+  listen(after: string | undefined, listener: TopicListener): () => void {
+    const member: Member = { listener, until: undefined, isGone: false };
+    this.#members.add(member);
+    if (after === undefined) this.#live.add(member);
+    else void this.#catchUp(member, after);
+    return () => {
+      member.isGone = true;
+      this.#members.delete(member);
+      this.#live.delete(member);
+    };
+  }
+
+  close(): void {
+    for (const member of this.#members) member.isGone = true;
+    this.#members.clear();
+    this.#live.clear();
+    this.#reader.close();
+    this.#past?.close();
+    this.#started.resolve();
+  }
+
+  #send(entry: StreamEntry): void {
+    this.#position = entry.id;
+    const event = this.#read(entry);
+    if (event === undefined) return;
+    for (const member of [...this.#live]) {
+      if (member.isGone || (member.until !== undefined && !isLaterId(entry.id, member.until))) continue;
+      member.until = undefined;
+      member.listener.onEvent(event);
+    }
+  }
+
+  #sendGap({ after, next }: StreamGap): void {
+    this.#position = next;
+    this.#gaps += 1;
+    this.#options.problems.report('events missed', this.#options.stream, `after ${after}`);
+    for (const member of [...this.#live]) {
+      if (member.isGone) continue;
+      if (isLaterId(after, next)) member.until = undefined;
+      member.listener.onGap();
+    }
+  }
+
+  async #catchUp(member: Member, after: string): Promise<void> {
+    const { stream } = this.#options;
+    let place: StreamPlace = { id: after, added: undefined, toldDeleted: firstStreamId };
+    for (;;) {
+      const gaps = this.#gaps;
+      const reply = await this.#connection().run(lookAtStream, [stream], [nextId(place.id), batchSize]);
+      if (member.isGone || reply === undefined) return;
+      const look = readLook(reply);
+      if (hasGap(place, look)) {
+        place = placeAfterGap(place, look);
+        member.listener.onGap();
+      }
+      for (const entry of look.entries) {
+        const event = this.#read(entry);
+        if (event !== undefined) await member.listener.onPastEvent(event);
+        if (member.isGone) return;
+      }
+      place = placeAfter(place, look, batchSize);
+      await this.#started.promise;
+      if (member.isGone) return;
+      // Where the reader is behind, what it has still to read is known here; where it is ahead, there is more to read.
+      // After a gap the two may not be in the same stream any more.
+      if (gaps === this.#gaps && !isLaterId(this.#position, place.id)) break;
+    }
+    member.until = place.id;
+    this.#live.add(member);
+  }
+
+  #read({ id, fields }: StreamEntry): TopicEvent | undefined {
+    const { maxEventBytes, problems, stream } = this.#options;
+    const event = readTopicEvent(fields.get('event'), id, maxEventBytes);
+    if (!isMalformed(event)) return event;
+    problems.report('malformed event', stream, `${id}: ${event.reason}`);
+    return undefined;
+  }
+
+  #connection(): PatientRedis {
+    const { config, timers } = this.#options;
+    this.#past ??= new PatientRedis({
+      config,
+      onFailure: (failure) => this.#report(failure),
+      ...(timers === undefined ? {} : { timers }),
+    });
+    return this.#past;
+  }
+
+  #report({ kind, cause }: RedisFailure): void {
+    this.#options.problems.report(kind, this.#options.stream, cause.message);
+  }
+}

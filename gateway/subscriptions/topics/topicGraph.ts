@@ -1,0 +1,54 @@
+import { parse, type SelectionSetNode } from 'graphql';
+import {
+  argumentOf,
+  compositesOf,
+  namedTypeOf,
+  parseFieldSet,
+  subgraphNamesOf,
+} from '../../planning/supergraphDocument.ts';
+import type { Supergraph } from '../../supergraph/supergraph.ts';
+
+/** What has to be known of a supergraph to complete events. */
+export class TopicGraph {
+  /** By `subgraph Type`; only those by which the subgraph can be asked. */
+  readonly #keys = new Map<string, SelectionSetNode[]>();
+  /** By `Type.field`. */
+  readonly #fieldTypes = new Map<string, string>();
+
+  constructor(sdl: string) {
+    const document = parse(sdl, { noLocation: true });
+    const subgraphs = subgraphNamesOf(document);
+    for (const [typeName, { directives = [], fields = [] }] of compositesOf(document)) {
+      for (const field of fields) this.#fieldTypes.set(`${typeName}.${field.name.value}`, namedTypeOf(field));
+      for (const directive of directives) {
+        if (directive.name.value !== 'join__type') continue;
+        const key = parseFieldSet(argumentOf(directive, 'key'));
+        if (key === undefined || argumentOf(directive, 'resolvable') === 'false') continue;
+        const place = `${subgraphs.get(argumentOf(directive, 'graph') ?? '')} ${typeName}`;
+        this.#keys.set(place, [...(this.#keys.get(place) ?? []), key]);
+      }
+    }
+  }
+
+  /** Made once; it reads the whole supergraph. */
+  static of(supergraph: Supergraph): TopicGraph {
+    let graph = bySupergraph.get(supergraph);
+    if (graph === undefined) {
+      graph = new TopicGraph(supergraph.sdl);
+      bySupergraph.set(supergraph, graph);
+    }
+    return graph;
+  }
+
+  /** Keys of the type by which a subgraph resolves its entities, in the order of the schema. */
+  keysOf(subgraph: string, typeName: string): readonly SelectionSetNode[] {
+    return this.#keys.get(`${subgraph} ${typeName}`) ?? [];
+  }
+
+  /** Name of the field's type without lists and non-nulls. */
+  fieldTypeOf(typeName: string, fieldName: string): string | undefined {
+    return this.#fieldTypes.get(`${typeName}.${fieldName}`);
+  }
+}
+
+const bySupergraph = new WeakMap<Supergraph, TopicGraph>();

@@ -1,0 +1,11 @@
+import type { TopicEvent } from './topicEvent.ts';
+
+/** Who gets the events of a topic, in their order and each once. Nothing is called before subscribing has returned,
+ *  nor after it was cancelled. */
+export interface TopicListener {
+  onEvent(event: TopicEvent): void;
+  /** An event from the time before it listened. The next one comes when this has resolved. */
+  onPastEvent(event: TopicEvent): Promise<void>;
+  /** Events may be missing from here on. */
+  onGap(): void;
+}

@@ -1,0 +1,126 @@
+import type { FieldNode, SelectionSetNode } from 'graphql';
+import { LRUCache } from 'lru-cache';
+import { GatewayError } from '../../errors.ts';
+import { FetchShapes } from '../../execution/fetchShape.ts';
+import { TypeConditions } from '../../execution/typeConditions.ts';
+import type { PreparedOperation } from '../../operation/preparedOperation.ts';
+import type { Supergraph } from '../../supergraph/supergraph.ts';
+import type { EventCompletion } from '../sources/subscriptionSource.ts';
+import { completedProgram } from './completedProgram.ts';
+import { copyKey, hasKey } from './entityKey.ts';
+import { EventReader, type MissingField } from './eventData.ts';
+import { type RootField, rootFieldOf } from './rootField.ts';
+import type { TopicEvent } from './topicEvent.ts';
+import { TopicGraph } from './topicGraph.ts';
+
+/** Different ways in which the events of one operation may be incomplete, which are kept. */
+const maxVariants = 32;
+
+/** An operation whose field is fed by a topic. */
+export class TopicOperation {
+  readonly field: RootField;
+  readonly #operation: PreparedOperation;
+  readonly #graph: TopicGraph;
+  readonly #conditions: TypeConditions;
+  readonly #reader: EventReader;
+  readonly #numbers = new Map<FieldNode, number>();
+  readonly #variants = new LRUCache<string, PreparedOperation>({ max: maxVariants });
+
+  private constructor(operation: PreparedOperation, field: RootField) {
+    this.field = field;
+    this.#operation = operation;
+    this.#graph = TopicGraph.of(operation.supergraph);
+    this.#conditions = TypeConditions.of(operation.supergraph);
+    this.#reader = new EventReader(this.#graph, this.#conditions);
+  }
+
+  /** `undefined` for an operation that subscribes at nothing. */
+  static of(operation: PreparedOperation): TopicOperation | undefined {
+    let known = byOperation.get(operation);
+    if (known === undefined) {
+      const field = rootFieldOf(operation);
+      if (field === undefined) return undefined;
+      known = new TopicOperation(operation, field);
+      byOperation.set(operation, known);
+    }
+    return known;
+  }
+
+  /** Whether the field can have an object of the event's type. */
+  isOfType({ typename }: TopicEvent): boolean {
+    const { node } = this.field;
+    const type = this.#graph.fieldTypeOf(this.#operation.rootType.name, node.name.value);
+    return type !== undefined && this.#conditions.holds(type, typename);
+  }
+
+  /** The event by the operation's names, and the program that asks for what it lacks. */
+  complete({ value, typename }: TopicEvent): EventCompletion {
+    const { responseName, node, step } = this.field;
+    const set = node.selectionSet as SelectionSetNode;
+    const { data, missing } = this.#reader.read(set, value, typename);
+    const event = { data: { [responseName]: data }, errors: undefined };
+    data.__typename ??= typename;
+    if (missing.length === 0) return { operation: this.#operation, event };
+    const keys = this.#graph.keysOf(step.shape.subgraph, typename);
+    const key = keys.find((one) => hasKey(one, value));
+    if (key === undefined) {
+      const errors = missing.map((field) => this.#absent(field, typename));
+      return { operation: this.#operation, event: { ...event, errors } };
+    }
+    copyKey(key, value, data);
+    return { operation: this.#variant(typename, key, keys.indexOf(key), missing), event };
+  }
+
+  #variant(
+    typename: string,
+    key: SelectionSetNode,
+    keyNumber: number,
+    missing: readonly MissingField[],
+  ): PreparedOperation {
+    const nodes = new Set(missing.map(({ node }) => node));
+    const numbers = [...nodes].map((node) => this.#numberOf(node)).sort((one, other) => one - other);
+    const name = `${typename} ${keyNumber} ${numbers.join()}`;
+    let variant = this.#variants.get(name);
+    if (variant === undefined) {
+      const program = completedProgram({
+        program: this.#operation.program,
+        field: this.field,
+        typename,
+        key,
+        missing: nodes,
+        shapes: shapesOf(this.#operation.supergraph),
+        conditions: this.#conditions,
+      });
+      variant = { ...this.#operation, program };
+      this.#variants.set(name, variant);
+    }
+    return variant;
+  }
+
+  #numberOf(node: FieldNode): number {
+    const number = this.#numbers.get(node) ?? this.#numbers.size;
+    this.#numbers.set(node, number);
+    return number;
+  }
+
+  #absent({ node, path }: MissingField, typename: string): GatewayError {
+    return new GatewayError(
+      'EVENT_INCOMPLETE',
+      `The event has no value for ${node.name.value}, and it has no key by which its ${typename} could be asked for it.`,
+      { path: [this.field.responseName, ...path] },
+    );
+  }
+}
+
+const byOperation = new WeakMap<PreparedOperation, TopicOperation>();
+
+function shapesOf(supergraph: Supergraph): FetchShapes {
+  let shapes = shapesBySupergraph.get(supergraph);
+  if (shapes === undefined) {
+    shapes = new FetchShapes();
+    shapesBySupergraph.set(supergraph, shapes);
+  }
+  return shapes;
+}
+
+const shapesBySupergraph = new WeakMap<Supergraph, FetchShapes>();

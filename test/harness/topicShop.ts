@@ -1,0 +1,177 @@
+import { buildSubgraphSchema } from '@apollo/subgraph';
+import { parse } from 'graphql';
+import { pino } from 'pino';
+import type { SubscriptionOutcome } from '../../gateway/response/outcome.ts';
+import { Subscriptions } from '../../gateway/subscriptions/subscriptions.ts';
+import { TopicBus } from '../../gateway/subscriptions/topics/topicBus.ts';
+import type { TopicFields } from '../../gateway/subscriptions/topics/topicField.ts';
+import { TopicHub } from '../../gateway/subscriptions/topics/topicHub.ts';
+import { TopicProblems } from '../../gateway/subscriptions/topics/topicProblems.ts';
+import { TopicSource } from '../../gateway/subscriptions/topics/topicSource.ts';
+import { composeSupergraph } from '../../gateway/supergraph/composeSupergraph.ts';
+import { loadSupergraph } from '../../gateway/supergraph/loadSupergraph.ts';
+import { FakeSource } from '../unit/subscriptions/fakeSource.ts';
+import { localPipeline } from './localPipeline.ts';
+import { testPlanning } from './planningLimits.ts';
+import { redisConfig, type TestRedisConfig } from './storeUnderTest.ts';
+
+const federation =
+  'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@external", "@requires", "@shareable"])';
+
+const stock = `${federation}
+  type Query { ping: Int }
+  type Subscription {
+    stockChanged(warehouse: ID, level: Int, sizes: [Int!]): Product
+    arrived(at: ID = "north"): Arrival
+    lineChanged: Line
+    priceChanged: Product
+  }
+  type Product @key(fields: "id") @key(fields: "maker { code } number") {
+    id: ID!
+    number: Int
+    maker: Maker
+    stock: Int
+    price(currency: String): Float
+    sku: String
+    shelves: [Shelf]
+    place: Place
+  }
+  type Maker @shareable { code: String country: String }
+  type Shelf { id: ID label: String }
+  interface Place { label: String }
+  type Room implements Place { label: String floor: Int }
+  type Yard implements Place { label: String area: Int }
+  union Arrival = Product | Pallet
+  type Pallet @key(fields: "id") { id: ID! weight: Int }
+  type Line { text: String amount: Int }
+`;
+const products = `${federation}
+  type Query { product(id: ID!): Product }
+  type Product @key(fields: "id") {
+    id: ID!
+    sku: String @external
+    name: String
+    code: String @requires(fields: "sku")
+  }
+`;
+
+/** What the subgraph `stock` knows of any product. */
+const known = {
+  number: 7,
+  maker: { code: 'm1', country: 'NL' },
+  stock: 100,
+  price: ({ currency }: { currency?: string }) => (currency === 'EUR' ? 1.5 : 2.5),
+  sku: 'sku of the subgraph',
+  shelves: [
+    { id: 'a', label: 'label of a' },
+    { id: 'b', label: 'label of b' },
+  ],
+  place: { __typename: 'Room', label: 'room 1', floor: 3 },
+};
+
+const subgraphs = new Map([
+  [
+    'stock',
+    buildSubgraphSchema({
+      typeDefs: parse(stock),
+      resolvers: {
+        Product: {
+          __resolveReference: ({ id }: { id?: string }) => {
+            if (id === 'lost') throw new Error('no such product');
+            return { __typename: 'Product', ...known, id: id ?? 'found by its maker' };
+          },
+        },
+        Pallet: { __resolveReference: ({ id }: { id: string }) => ({ id, weight: 12 }) },
+      },
+    }),
+  ],
+  [
+    'products',
+    buildSubgraphSchema({
+      typeDefs: parse(products),
+      resolvers: {
+        Product: {
+          __resolveReference: ({ id, sku }: { id: string; sku?: string }) => ({
+            id,
+            name: `name of ${id}`,
+            code: `code of ${sku}`,
+          }),
+        },
+      },
+    }),
+  ],
+]);
+
+export async function loadTopicShop() {
+  const composed = await composeSupergraph([
+    { name: 'stock', url: 'http://stock.test', sdl: stock },
+    { name: 'products', url: 'http://products.test', sdl: products },
+  ]);
+  if ('errors' in composed) throw new Error(JSON.stringify(composed.errors));
+  return loadSupergraph({ sdl: composed.sdl, planning: testPlanning });
+}
+
+export type TopicShopSupergraph = Awaited<ReturnType<typeof loadTopicShop>>;
+
+export interface TopicShopOptions {
+  readonly fields: TopicFields;
+  readonly config?: TestRedisConfig;
+  readonly maxEvents?: number;
+  readonly maxEventBytes?: number;
+  readonly now?: () => number;
+}
+
+/** A gateway's part that serves subscriptions, in this process, as one of several would be. */
+export function openTopicShop(supergraph: TopicShopSupergraph, options: TopicShopOptions) {
+  const {
+    fields,
+    config = redisConfig({}),
+    maxEvents = 1000,
+    maxEventBytes = 10_000,
+    now = Date.now,
+  } = options;
+  const lines: Record<string, unknown>[] = [];
+  const log = pino({ base: null }, { write: (line: string) => lines.push(JSON.parse(line)) });
+  const problems = new TopicProblems({ log, now });
+  const bus = new TopicBus();
+  const hub = new TopicHub({ config, bus, maxEventBytes, problems });
+  const next = new FakeSource();
+  const subscriptions = new Subscriptions({
+    source: new TopicSource({ fields, hub, problems, next }),
+    queue: { maxEvents, maxBytes: 1_000_000, policy: 'close' },
+    tellsInterruptions: true,
+    total: 1000,
+  });
+  const pipeline = localPipeline({ ...supergraph, subgraphs, subscriptions });
+  return {
+    bus,
+    hub,
+    problems,
+    /** Lines of the log. */
+    lines,
+    /** The source of fields that no topic feeds. */
+    next,
+    calls: pipeline.calls,
+    replan: pipeline.replan,
+    async subscribe(...operation: Parameters<typeof pipeline.respond>) {
+      const outcome = await pipeline.respond(...operation);
+      const iterator = (outcome as SubscriptionOutcome).events[Symbol.asyncIterator]();
+      return {
+        async next(): Promise<TopicPayload> {
+          const { done, value } = await iterator.next();
+          if (done === true) throw new Error('The subscription is over.');
+          return { ...JSON.parse(value.text), cursor: value.cursor };
+        },
+        leave: async () => iterator.return?.(),
+      };
+    },
+    [Symbol.asyncDispose]: () => subscriptions.close(),
+  };
+}
+
+export interface TopicPayload {
+  readonly data?: Readonly<Record<string, unknown>> | null;
+  readonly errors?: readonly Readonly<Record<string, unknown>>[];
+  readonly extensions?: Readonly<Record<string, unknown>>;
+  readonly cursor: string | undefined;
+}

@@ -1,0 +1,259 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { loadTopicShop, openTopicShop, type TopicShopSupergraph } from '../../../harness/topicShop.ts';
+
+let supergraph: TopicShopSupergraph;
+beforeAll(async () => {
+  supergraph = await loadTopicShop();
+});
+afterAll(() => supergraph.planner.close());
+
+const fields = {
+  'Subscription.stockChanged': {
+    topic: 'stock',
+    filter: { warehouse: 'warehouse.id', level: 'level', sizes: 'sizes' },
+  },
+  'Subscription.arrived': { topic: 'arrived', filter: { at: 'at' } },
+  'Subscription.lineChanged': { topic: 'line', filter: {} },
+};
+const open = () => openTopicShop(supergraph, { fields });
+type Shop = ReturnType<typeof open>;
+
+/** What a client of this operation gets for an event, and which subgraphs were asked what. */
+async function send(query: string, event: object, topic = 'stock', shop: Shop = open()) {
+  const client = await shop.subscribe(query);
+  shop.bus.publish(topic, event);
+  const { data, errors } = await client.next();
+  await client.leave();
+  return { data, errors, calls: shop.calls };
+}
+
+const product = (more: object = {}) => ({ __typename: 'Product', id: '1', ...more });
+
+describe('an event of a topic', () => {
+  test('with everything that is selected is sent as it is', async () => {
+    const event = product({
+      stock: 5,
+      maker: { code: 'm2' },
+      shelves: [{ id: 'a', label: 'own' }, null],
+      place: { __typename: 'Yard', label: 'own yard', area: 2, floor: 9 },
+      unselected: true,
+    });
+    const query = `subscription {
+      stockChanged {
+        __typename id stock
+        maker { __typename code }
+        shelves { id label }
+        place { label ... on Yard { area } ... on Room { floor } }
+      }
+    }`;
+    const { data, calls } = await send(query, event);
+    expect(data).toEqual({
+      stockChanged: {
+        __typename: 'Product',
+        id: '1',
+        stock: 5,
+        maker: { __typename: 'Maker', code: 'm2' },
+        shelves: [{ id: 'a', label: 'own' }, null],
+        place: { label: 'own yard', area: 2 },
+      },
+    });
+    expect(calls).toEqual([]);
+  });
+
+  test('is completed by other subgraphs', async () => {
+    const query = 'subscription { stockChanged { stock name code } }';
+    const { data, calls } = await send(query, product({ stock: 5, sku: 's1' }));
+    expect(data).toEqual({ stockChanged: { stock: 5, name: 'name of 1', code: 'code of s1' } });
+    expect(calls.map(({ subgraph }) => subgraph)).toEqual(['products']);
+  });
+
+  test('is asked for at its own subgraph, for what it lacks only, before all others', async () => {
+    const query = 'subscription { stockChanged { stock maker { code country } code } }';
+    const { data, calls } = await send(query, product({ stock: 5, maker: { code: 'm2' } }));
+    expect(data).toEqual({
+      stockChanged: { stock: 5, maker: { code: 'm2', country: 'NL' }, code: 'code of sku of the subgraph' },
+    });
+    expect(calls.map(({ subgraph }) => subgraph)).toEqual(['stock', 'products']);
+    expect(calls[0]?.query.replaceAll(/\s+/g, ' ')).toBe(
+      'query ($representations: [_Any!]!) { _entities(representations: $representations) ' +
+        '{ ... on Product { maker { country } sku } } }',
+    );
+  });
+
+  test('is only asked for what it lacks, and a null is no lack', async () => {
+    const query = 'subscription { stockChanged { stock sku } }';
+    const { data } = await send(query, product({ stock: null }));
+    expect(data).toEqual({ stockChanged: { stock: null, sku: 'sku of the subgraph' } });
+  });
+
+  test('has no values for fields with arguments', async () => {
+    const query = `subscription {
+      stockChanged { price: price(currency: "EUR") other: price id: sku stock }
+    }`;
+    const { data } = await send(query, product({ price: 9, stock: 1 }));
+    expect(data).toEqual({ stockChanged: { price: 1.5, other: 9, id: 'sku of the subgraph', stock: 1 } });
+  });
+
+  test('takes the variables along', async () => {
+    const shop = open();
+    const query = `subscription ($c: String, $w: ID, $more: Boolean = true) {
+      changed: stockChanged(warehouse: $w) { price(currency: $c) name @include(if: $more) }
+    }`;
+    const client = await shop.subscribe(query, { c: 'EUR' });
+    shop.bus.publish('stock', product());
+    expect((await client.next()).data).toEqual({ changed: { price: 1.5, name: 'name of 1' } });
+  });
+
+  test('in lists is completed element by element', async () => {
+    const query = 'subscription { stockChanged { shelves { id label } } }';
+    const { data } = await send(query, product({ shelves: [{ id: 'a' }, { id: 'b', label: 'own' }] }));
+    expect(data).toEqual({
+      stockChanged: {
+        shelves: [
+          { id: 'a', label: 'label of a' },
+          { id: 'b', label: 'own' },
+        ],
+      },
+    });
+  });
+
+  test('of an unknown type below is asked for', async () => {
+    const query = 'subscription { stockChanged { place { ... on Room { floor } label } } }';
+    const { data } = await send(query, product({ place: { label: 'own' } }));
+    expect(data).toEqual({ stockChanged: { place: { floor: 3, label: 'own' } } });
+  });
+
+  test('is found by any key of its subgraph', async () => {
+    const query = 'subscription { stockChanged { id stock maker { country } } }';
+    const event = { __typename: 'Product', number: 7, maker: { code: 'm1' } };
+    const { data } = await send(query, event);
+    expect(data).toEqual({
+      stockChanged: { id: 'found by its maker', stock: 100, maker: { country: 'NL' } },
+    });
+  });
+
+  test('may be of several types', async () => {
+    const shop = open();
+    const query = 'subscription { arrived { ... on Product { stock name } ... on Pallet { weight } } }';
+    const at = 'north';
+    const one = await send(query, product({ at }), 'arrived', shop);
+    expect(one.data).toEqual({ arrived: { stock: 100, name: 'name of 1' } });
+    const other = await send(query, { __typename: 'Pallet', id: 'p', at }, 'arrived', shop);
+    expect(other.data).toEqual({ arrived: { weight: 12 } });
+  });
+
+  test('without a key says what it lacks', async () => {
+    const query = 'subscription { changed: lineChanged { what: text amount } }';
+    const { data, errors } = await send(query, { __typename: 'Line', amount: 2 }, 'line');
+    expect(data).toEqual({ changed: { what: null, amount: 2 } });
+    expect(errors).toMatchObject([{ path: ['changed', 'what'], extensions: { code: 'EVENT_INCOMPLETE' } }]);
+  });
+
+  test('that cannot be asked for has the errors of its subgraph', async () => {
+    const query = 'subscription { stockChanged { stock name } }';
+    const { data, errors } = await send(query, product({ id: 'lost' }));
+    expect(data).toEqual({ stockChanged: { stock: null, name: 'name of lost' } });
+    expect(errors).toMatchObject([{ message: 'no such product', path: ['stockChanged', 'stock'] }]);
+  });
+
+  test('comes in parts, which wait for what it lacks', async () => {
+    const shop = open();
+    const query = 'subscription { stockChanged { stock ... @defer { code } } }';
+    const client = await shop.subscribe(query, {}, 'deferSpec=20220824');
+    shop.bus.publish('stock', product({ stock: 5 }));
+    expect(await client.next()).toMatchObject({ data: { stockChanged: { stock: 5 } }, hasNext: true });
+    expect(await client.next()).toMatchObject({
+      incremental: [{ data: { code: 'code of sku of the subgraph' } }],
+      hasNext: false,
+    });
+  });
+});
+
+describe('who gets an event', () => {
+  test('everyone, with one completion for equal subscriptions', async () => {
+    const shop = open();
+    const query = 'subscription { stockChanged { stock name } }';
+    const clients = await Promise.all([shop.subscribe(query), shop.subscribe(query)]);
+    shop.bus.publish('stock', product({ stock: 5 }));
+    for (const client of clients) {
+      expect((await client.next()).data).toEqual({ stockChanged: { stock: 5, name: 'name of 1' } });
+    }
+    expect(shop.calls).toHaveLength(1);
+  });
+
+  test('those whose arguments it has, and those that give none', async () => {
+    const shop = open();
+    const query = `subscription ($w: ID, $l: Int, $s: [Int!]) {
+      stockChanged(warehouse: $w, level: $l, sizes: $s) { stock }
+    }`;
+    const given = [{}, { w: null }, { w: '1' }, { w: '2' }, { w: '1', l: 3 }, { s: [1, 2] }];
+    const clients = await Promise.all(given.map((variables) => shop.subscribe(query, variables)));
+    const events = [
+      product({ stock: 0, warehouse: { id: 1 }, level: 2 }),
+      product({ stock: 1, warehouse: { id: '2' }, sizes: [1, 2] }),
+      product({ stock: 2, warehouse: { id: '1' }, level: 3, sizes: [1] }),
+      product({ stock: 3 }),
+    ];
+    for (const event of events) shop.bus.publish('stock', event);
+    const got = [[0, 1, 2, 3], [0, 1, 2, 3], [0, 2], [1], [2], [1]];
+    for (const [index, stocks] of got.entries()) {
+      for (const stock of stocks) {
+        expect((await clients[index]?.next())?.data).toEqual({ stockChanged: { stock } });
+      }
+    }
+  });
+
+  test('an argument has the default of the schema', async () => {
+    const shop = open();
+    const client = await shop.subscribe('subscription { arrived { ... on Product { stock } } }');
+    shop.bus.publish('arrived', product({ stock: 1, at: 'south' }));
+    shop.bus.publish('arrived', product({ stock: 2, at: 'north' }));
+    expect((await client.next()).data).toEqual({ arrived: { stock: 2 } });
+  });
+
+  test('nobody, where the field cannot have its type', async () => {
+    const shop = open();
+    const client = await shop.subscribe('subscription { stockChanged { stock } }');
+    shop.bus.publish('stock', { __typename: 'Pallet', id: '1' });
+    shop.bus.publish('stock', product({ stock: 2 }));
+    expect((await client.next()).data).toEqual({ stockChanged: { stock: 2 } });
+    expect(shop.problems.counts).toEqual(new Map([['event of another type', 1]]));
+  });
+
+  test('nobody after leaving', async () => {
+    const shop = open();
+    const query = 'subscription { stockChanged { stock } }';
+    const [one, other] = await Promise.all([shop.subscribe(query), shop.subscribe(query)]);
+    await one.leave();
+    shop.bus.publish('stock', product({ stock: 1 }));
+    expect((await other.next()).data).toEqual({ stockChanged: { stock: 1 } });
+    await expect(one.next()).rejects.toThrow('over');
+  });
+
+  test('fields that no topic feeds are subscribed at their subgraphs', async () => {
+    const shop = open();
+    await shop.subscribe('subscription { priceChanged { stock } }');
+    expect(shop.next.subscriptions).toHaveLength(1);
+  });
+});
+
+describe('what cannot be done', () => {
+  test.each([
+    ['text', 'it is no object'],
+    [undefined, 'it is no object'],
+    [[product()], 'it is no object'],
+    [{ id: '1' }, 'it has no `__typename`'],
+  ])('publishing %p', (event, reason) => {
+    expect(() => open().bus.publish('stock', event)).toThrow(
+      new TypeError(`An event for stock cannot be published: ${reason}.`),
+    );
+  });
+
+  test('resuming without a stream', async () => {
+    const resume = (field: string) =>
+      open().subscribe(`subscription { ${field} { stock } }`, {}, undefined, '1-0');
+    for (const field of ['stockChanged', 'priceChanged']) {
+      await expect(resume(field)).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+    }
+  });
+});

@@ -1,0 +1,37 @@
+import { expect, test } from '@jest/globals';
+import { parse } from 'graphql';
+import { type TopicFields, unknownTopicFields } from '../../../../gateway/subscriptions/topics/topicField.ts';
+
+const document = parse(`
+  schema { query: Query subscription: Events }
+  type Query { ping: Int }
+  type Events { stockChanged(warehouse: ID): Product! all: [Product] count: Int anything: Thing }
+  type Product { id: ID }
+  union Thing = Product
+`);
+
+const unknown = (fields: TopicFields) => unknownTopicFields(fields, document);
+const feed = { topic: 't', filter: {} };
+
+test('takes fields that give one object', () => {
+  const fed = { topic: 't', filter: { warehouse: 'warehouse.id' } };
+  expect(unknown({ 'Events.stockChanged': fed, 'Events.anything': feed })).toEqual([]);
+});
+
+test('tells what the supergraph does not have', () => {
+  expect(
+    unknown({
+      'Subscription.stockChanged': feed,
+      'Events.stokChanged': feed,
+      'Events.all': feed,
+      'Events.count': feed,
+      'Events.stockChanged': { topic: 't', filter: { warehose: 'id' } },
+    }),
+  ).toEqual([
+    'there is no subscription Subscription.stockChanged',
+    'there is no subscription Events.stokChanged; did you mean Events.stockChanged?',
+    'Events.all: an event is one object, and the field is no object',
+    'Events.count: an event is one object, and the field is no object',
+    'Events.stockChanged: there is no argument warehose; did you mean warehouse?',
+  ]);
+});
