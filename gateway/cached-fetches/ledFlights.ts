@@ -9,6 +9,8 @@ export class LedFlights {
   readonly #cache: FetchCache;
   readonly #onAlone: () => void;
   readonly #keys = new Set<string>();
+  /** Those of which another process has the claim: there is none to give back. */
+  readonly #unclaimed = new Set<string>();
 
   /** `onAlone` is called when somebody has left, who was the last to wait for one of them. */
   constructor(cache: FetchCache, onAlone: () => void) {
@@ -23,6 +25,11 @@ export class LedFlights {
     return true;
   }
 
+  /** Another process has the claim. */
+  leaveToOther(key: string): void {
+    this.#unclaimed.add(key);
+  }
+
   get isAwaited(): boolean {
     for (const key of this.#keys) if (this.#cache.flights.isAwaited(key)) return true;
     return false;
@@ -32,7 +39,8 @@ export class LedFlights {
   end(keys: readonly string[], end: FlightEnd<GatewayError>): void {
     const led = keys.filter((key) => this.#keys.delete(key));
     if (led.length === 0) return;
-    this.#cache.store.release(led, 0);
+    const claimed = led.filter((key) => !this.#unclaimed.delete(key));
+    if (claimed.length > 0) this.#cache.store.release(claimed, 0);
     for (const key of led) this.#cache.flights.end(key, end);
   }
 

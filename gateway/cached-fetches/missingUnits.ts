@@ -157,6 +157,7 @@ export class MissingUnits {
     this.#waits.add(one);
     const { store, options } = this.#cache;
     const { key } = unitOf(one);
+    this.#led.leaveToOther(key);
     // As slow as the other one may be, there must be time for an own attempt.
     const maxMs = Math.min(this.#leftMs() / 2, options.refreshDeadlineMs(this.#subgraph));
     void store.awaitOther(key, maxMs, this.#abandoned.signal).then((entry) => {
