@@ -350,7 +350,10 @@ class RepresentationBatch {
           ),
         );
       }
-      return answeredWith(response, undefined, all);
+      const own = places === undefined ? all : errorsAt(places, all);
+      // Where only another client's entities have errors, these took the data of all along.
+      const told = own.length > 0 ? own : all.map((error) => ({ ...error, entity: undefined, path: [] }));
+      return answeredWith(response, undefined, told);
     }
     if (places === undefined) {
       return answeredWith(response, entities, all);
@@ -365,14 +368,18 @@ class RepresentationBatch {
       }
       return structuredClone(entity);
     });
-    const placeOf = new Map(places.map((place, index) => [place, index]));
-    const mineErrors = all.flatMap((error) => {
-      if (error.entity === undefined) return [error];
-      const index = placeOf.get(error.entity);
-      return index === undefined ? [] : [{ ...error, entity: index }];
-    });
-    return answeredWith(response, mine, mineErrors);
+    return answeredWith(response, mine, errorsAt(places, all));
   }
+}
+
+/** Errors of the entities at these places of a common request, by their places among these, and of no entity. */
+function errorsAt(places: readonly number[], errors: readonly FetchError[]): FetchError[] {
+  const placeOf = new Map(places.map((place, index) => [place, index]));
+  return errors.flatMap((error) => {
+    if (error.entity === undefined) return [error];
+    const index = placeOf.get(error.entity);
+    return index === undefined ? [] : [{ ...error, entity: index }];
+  });
 }
 
 /** Hands every call of these requests its result; `done` is called when all have been taken. */

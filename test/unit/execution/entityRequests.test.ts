@@ -76,6 +76,19 @@ describe('entity fetches of several clients in one turn', () => {
     expect(sent.map(({ isDone }) => isDone)).toEqual([true, true]);
   });
 
+  test('are told an error that took all data along at their own places, or of the whole', async () => {
+    const { client, requests } = started();
+    const one = callFor(['1']);
+    const other = callFor(['3', '2']);
+    for (const call of [one, other]) send(requests, call);
+    await turns(2);
+    const two = { message: 'two', path: ['_entities', 2] };
+    client.calls[0]?.answer({ data: null, errors: [two] });
+    await turns(2);
+    expect(one.results).toEqual([answered(undefined, [{ entry: two, entity: undefined, path: [] }])]);
+    expect(other.results).toEqual([answered(undefined, [{ entry: two, entity: 1, path: [] }])]);
+  });
+
   test('get objects of their own, which nobody else writes into', async () => {
     const { client, requests } = started();
     const one = callFor(['1'], {
