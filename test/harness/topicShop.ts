@@ -55,11 +55,18 @@ const products = `${federation}
   }
 `;
 
+/** Names move to `stock` later. */
+const later = {
+  stock: stock.replace('    stock: Int\n', '    stock: Int\n    name: String\n'),
+  products: products.replace('    name: String\n', ''),
+};
+
 /** What the subgraph `stock` knows of any product. */
 const known = {
   number: 7,
   maker: { code: 'm1', country: 'NL' },
   stock: 100,
+  name: 'name of the stock',
   price: ({ currency }: { currency?: string }) => (currency === 'EUR' ? 1.5 : 2.5),
   sku: 'sku of the subgraph',
   shelves: [
@@ -73,7 +80,7 @@ const subgraphs = new Map([
   [
     'stock',
     buildSubgraphSchema({
-      typeDefs: parse(stock),
+      typeDefs: parse(later.stock),
       resolvers: {
         Product: {
           __resolveReference: ({ id }: { id?: string }) => {
@@ -102,13 +109,17 @@ const subgraphs = new Map([
   ],
 ]);
 
-export async function loadTopicShop() {
-  const composed = await composeSupergraph([
-    { name: 'stock', url: 'http://stock.test', sdl: stock },
-    { name: 'products', url: 'http://products.test', sdl: products },
-  ]);
+export async function loadTopicShop(sdls = { stock, products }) {
+  const composed = await composeSupergraph(
+    Object.entries(sdls).map(([name, sdl]) => ({ name, url: `http://${name}.test`, sdl })),
+  );
   if ('errors' in composed) throw new Error(JSON.stringify(composed.errors));
   return loadSupergraph({ sdl: composed.sdl, planning: testPlanning });
+}
+
+/** The same shop, in which operations with names are planned otherwise. */
+export function loadLaterTopicShop() {
+  return loadTopicShop(later);
 }
 
 export type TopicShopSupergraph = Awaited<ReturnType<typeof loadTopicShop>>;

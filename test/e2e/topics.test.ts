@@ -1,0 +1,321 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Redis } from 'ioredis';
+import { turns } from '../harness/clock.ts';
+import { connectRedis, type OwnRedisServer, startOwnRedis } from '../harness/redis.ts';
+import { redisConfig } from '../harness/storeUnderTest.ts';
+import {
+  loadLaterTopicShop,
+  loadTopicShop,
+  openTopicShop,
+  type TopicPayload,
+  type TopicShopOptions,
+  type TopicShopSupergraph,
+} from '../harness/topicShop.ts';
+
+// The first run on a machine may have to download the program.
+const downloadTimeoutMs = 300_000;
+
+let server: OwnRedisServer;
+let redis: Redis;
+let supergraph: TopicShopSupergraph;
+beforeAll(async () => {
+  server = await startOwnRedis();
+  redis = connectRedis(server.url);
+  supergraph = await loadTopicShop();
+}, downloadTimeoutMs);
+afterAll(async () => {
+  redis.disconnect();
+  await supergraph.planner.close();
+  await server[Symbol.asyncDispose]();
+});
+
+// Whatever a test has opened is gone with it.
+beforeEach(noConnections);
+
+const query = 'subscription ($w: ID) { stockChanged(warehouse: $w) { stock name } }';
+
+/** One process of the gateway. */
+function open(stream: string, options: Partial<TopicShopOptions> = {}) {
+  return openTopicShop(supergraph, {
+    fields: { 'Subscription.stockChanged': { stream, filter: { warehouse: 'warehouse' } } },
+    config: redisConfig({ url: server.url, reconnect: { minDelay: '5ms', maxDelay: '20ms' } }),
+    ...options,
+  });
+}
+
+type Shop = ReturnType<typeof open>;
+type Client = Awaited<ReturnType<Shop['subscribe']>>;
+
+function add(stream: string, stock: number, more: object = {}) {
+  const event = { __typename: 'Product', id: '1', stock, ...more };
+  return redis.xadd(stream, '*', 'event', JSON.stringify(event)) as Promise<string>;
+}
+
+async function addAll(stream: string, from: number, to: number): Promise<string[]> {
+  const ids: string[] = [];
+  for (let stock = from; stock <= to; stock++) ids.push(await add(stream, stock));
+  return ids;
+}
+
+/** Connections to Redis besides that of the test, by what they do. */
+async function connections(): Promise<readonly string[]> {
+  const list = (await redis.call('CLIENT', 'LIST')) as string;
+  const lines = list.split('\n').filter((line) => line !== '' && !line.includes('cmd=client'));
+  return lines.map((line) => /cmd=(\S+)/.exec(line)?.[1] ?? '');
+}
+
+async function noConnections(): Promise<void> {
+  while ((await connections()).length > 0) await turns();
+}
+
+/** Resolves when so many readers wait for entries. */
+async function reading(count: number): Promise<void> {
+  for (;;) {
+    const waiting = (await connections()).filter((command) => command === 'xread');
+    if (waiting.length === count) return;
+    await turns();
+  }
+}
+
+function stockOf({ data }: TopicPayload): unknown {
+  const changed = data?.stockChanged as Readonly<Record<string, unknown>> | undefined;
+  return changed?.stock;
+}
+
+async function stocks(client: Client, count: number): Promise<unknown[]> {
+  const got: unknown[] = [];
+  for (let index = 0; index < count; index++) {
+    const payload = await client.next();
+    got.push(payload.errors?.[0]?.message ?? stockOf(payload));
+  }
+  return got;
+}
+
+const numbers = (from: number, to: number) =>
+  Array.from({ length: to - from + 1 }, (_, index) => from + index);
+
+const codeOf = ({ errors }: TopicPayload) =>
+  (errors?.[0]?.extensions as Readonly<Record<string, unknown>> | undefined)?.code;
+
+describe('events of a stream', () => {
+  test('come to all clients of all processes, each with the cursor of its entry', async () => {
+    const stream = randomUUID();
+    await add(stream, 0);
+    await using one = open(stream);
+    await using other = open(stream);
+    const clients = await Promise.all([one, one, other].map((shop) => shop.subscribe(query)));
+    await clients[1]?.leave();
+    clients[1] = await one.subscribe('subscription { stockChanged { stock } }');
+    await reading(2);
+    const [id = ''] = await addAll(stream, 1, 5);
+    for (const client of [clients[0], clients[2]]) {
+      expect(await client?.next()).toEqual({
+        data: { stockChanged: { stock: 1, name: 'name of 1' } },
+        extensions: { tributary: { cursor: id } },
+        cursor: id,
+      });
+      expect(await stocks(client as Client, 4)).toEqual(numbers(2, 5));
+    }
+    expect(await stocks(clients[1], 5)).toEqual(numbers(1, 5));
+    expect(one.hub.size).toBe(1);
+  });
+
+  test('are for those whose arguments they have', async () => {
+    const stream = randomUUID();
+    await using shop = open(stream);
+    const client = await shop.subscribe(query, { w: 'north' });
+    await reading(1);
+    await add(stream, 1, { warehouse: 'south' });
+    await add(stream, 2, { warehouse: 'north' });
+    expect(await stocks(client, 1)).toEqual([2]);
+  });
+
+  test('that are none are passed over by all, and told once', async () => {
+    const stream = randomUUID();
+    const clock = { now: 0 };
+    await using shop = open(stream, { now: () => clock.now, maxEventBytes: 100 });
+    const client = await shop.subscribe(query);
+    await reading(1);
+    const malformed = [
+      '{',
+      '[]',
+      '{"id":"1"}',
+      JSON.stringify({ __typename: 'Product', x: 'x'.repeat(100) }),
+    ];
+    for (const text of malformed) await redis.xadd(stream, '*', 'event', text);
+    await redis.xadd(stream, '*', 'other', '{}');
+    await add(stream, 1);
+    expect(await stocks(client, 1)).toEqual([1]);
+    expect(shop.problems.counts).toEqual(new Map([['malformed event', 5]]));
+    clock.now = 60_000;
+    await redis.xadd(stream, '*', 'other', '{}');
+    await add(stream, 2);
+    expect(await stocks(client, 1)).toEqual([2]);
+    expect(shop.lines).toMatchObject([
+      { problem: 'malformed event', topic: stream, count: 1 },
+      { problem: 'malformed event', topic: stream, count: 6, message: expect.stringContaining('no field') },
+    ]);
+  });
+
+  test('are not lost with the connection', async () => {
+    const stream = randomUUID();
+    await using shop = open(stream);
+    const client = await shop.subscribe(query);
+    await reading(1);
+    await add(stream, 1);
+    expect(await stocks(client, 1)).toEqual([1]);
+    await redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await addAll(stream, 2, 4);
+    expect(await stocks(client, 3)).toEqual(numbers(2, 4));
+  });
+
+  test('are told to be missing, where the stream has lost them', async () => {
+    const stream = randomUUID();
+    await using shop = open(stream);
+    const client = await shop.subscribe(query);
+    await reading(1);
+    await add(stream, 1);
+    expect(await stocks(client, 1)).toEqual([1]);
+    const lost = { __typename: 'Product', id: '1', stock: 2 };
+    const all = redis.multi().xadd(stream, '*', 'event', JSON.stringify(lost));
+    await all.xtrim(stream, 'MAXLEN', 0).exec();
+    await add(stream, 3);
+    expect(codeOf(await client.next())).toBe('EVENTS_MISSED');
+    expect(await stocks(client, 1)).toEqual([3]);
+    expect(shop.problems.counts).toEqual(new Map([['events missed', 1]]));
+  });
+});
+
+describe('a client that comes back', () => {
+  test('gets what it has missed, once and in order, and then what happens', async () => {
+    const stream = randomUUID();
+    await using shop = open(stream);
+    const ids = await addAll(stream, 1, 250);
+    const client = await shop.subscribe(query, {}, undefined, ids[9]);
+    expect(await stocks(client, 240)).toEqual(numbers(11, 250));
+    await addAll(stream, 251, 253);
+    expect(await stocks(client, 3)).toEqual(numbers(251, 253));
+  });
+
+  test('also to another process, while events flow and others listen there', async () => {
+    const stream = randomUUID();
+    await using one = open(stream);
+    await using other = open(stream);
+    const [before, listening] = await Promise.all([one.subscribe(query), other.subscribe(query)]);
+    await reading(2);
+    let isOver = false;
+    let last = 0;
+    const publishing = (async () => {
+      while (!isOver) await add(stream, ++last);
+    })();
+    const seen: unknown[] = [];
+    let cursor: string | undefined;
+    const see = async (client: Client, count: number) => {
+      for (let index = 0; index < count; index++) {
+        const payload = await client.next();
+        seen.push(stockOf(payload));
+        cursor = payload.cursor;
+      }
+    };
+    await see(before, 50);
+    // As by a kill: nobody says goodbye.
+    await one[Symbol.asyncDispose]();
+    for (let round = 0; round < 3; round++) {
+      const client = await other.subscribe(query, {}, undefined, cursor);
+      await see(client, 100);
+      await client.leave();
+    }
+    isOver = true;
+    await publishing;
+    expect(seen).toEqual(numbers(1, 350));
+    expect(await stocks(listening, last)).toEqual(numbers(1, last));
+  });
+
+  test('is not overrun by what it has missed', async () => {
+    const stream = randomUUID();
+    await using shop = open(stream, { maxEvents: 2 });
+    await addAll(stream, 1, 30);
+    const client = await shop.subscribe(query, {}, undefined, '0-0');
+    await reading(1);
+    await turns(20);
+    expect(await stocks(client, 30)).toEqual(numbers(1, 30));
+  });
+
+  test('is told first where the stream does not have it all any more', async () => {
+    const stream = randomUUID();
+    await using shop = open(stream);
+    const ids = await addAll(stream, 1, 10);
+    await redis.xtrim(stream, 'MAXLEN', 5);
+    const client = await shop.subscribe(query, {}, undefined, ids[2]);
+    expect(codeOf(await client.next())).toBe('EVENTS_MISSED');
+    expect(await stocks(client, 5)).toEqual(numbers(6, 10));
+    const complete = await shop.subscribe(query, {}, undefined, ids[5]);
+    expect(await stocks(complete, 4)).toEqual(numbers(7, 10));
+  });
+
+  test('is told first where its cursor is of another stream, and goes on', async () => {
+    const stream = randomUUID();
+    await using shop = open(stream);
+    await addAll(stream, 1, 3);
+    const client = await shop.subscribe(query, {}, undefined, '99999999999999-0');
+    expect(codeOf(await client.next())).toBe('EVENTS_MISSED');
+    await reading(1);
+    await add(stream, 4);
+    expect(await stocks(client, 1)).toEqual([4]);
+  });
+
+  test('with a cursor that is none is refused', async () => {
+    await using shop = open(randomUUID());
+    await expect(shop.subscribe(query, {}, undefined, 'nonsense')).rejects.toMatchObject({
+      code: 'BAD_REQUEST',
+    });
+    expect(shop.hub.size).toBe(0);
+  });
+
+  test('goes on with another supergraph where it was', async () => {
+    const stream = randomUUID();
+    await using shop = open(stream);
+    const ids = await addAll(stream, 1, 20);
+    const resumed = await shop.subscribe(query, {}, undefined, ids[0]);
+    const live = await shop.subscribe(query);
+    await reading(1);
+    expect(await stocks(resumed, 3)).toEqual(numbers(2, 4));
+    // What the first step selects is different, so that both are subscribed anew.
+    const later = await loadLaterTopicShop();
+    await shop.replan(later);
+    expect(await stocks(resumed, 16)).toEqual(numbers(5, 20));
+    await addAll(stream, 21, 22);
+    expect(await stocks(resumed, 1)).toEqual([21]);
+    expect((await resumed.next()).data).toEqual({ stockChanged: { stock: 22, name: 'name of the stock' } });
+    expect(await stocks(live, 2)).toEqual([21, 22]);
+    await later.planner.close();
+  });
+});
+
+test('the last client that leaves ends the reading, and no connection is left', async () => {
+  const stream = randomUUID();
+  await using shop = open(stream);
+  const ids = await addAll(stream, 1, 2);
+  const [live, resumed] = await Promise.all([
+    shop.subscribe(query),
+    shop.subscribe(query, {}, undefined, ids[0]),
+  ]);
+  await reading(1);
+  expect(await stocks(resumed, 1)).toEqual([2]);
+  await live.leave();
+  expect(shop.hub.size).toBe(1);
+  await resumed.leave();
+  expect(shop.hub.size).toBe(0);
+  await noConnections();
+});
+
+test('a client that leaves before Redis is there leaves nothing behind', async () => {
+  await using shop = open(randomUUID(), {
+    config: redisConfig({ url: 'redis://127.0.0.1:1', reconnect: { minDelay: '5ms', maxDelay: '20ms' } }),
+  });
+  const live = await shop.subscribe(query);
+  const resumed = await shop.subscribe(query, {}, undefined, '1-0');
+  await Promise.all([live.leave(), resumed.leave()]);
+  expect(shop.hub.size).toBe(0);
+});
