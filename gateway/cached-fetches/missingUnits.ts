@@ -104,8 +104,9 @@ export class MissingUnits {
     const led: Place[] = [];
     for (const one of places) {
       const unit = one.call.unit(one.place);
-      // Where nothing could be stored, waiting for others is in vain.
-      if (unit === undefined || !unit.plan.isStorable) own.push(one);
+      // Where nothing could be stored, waiting for others is in vain; and a refresh that failed has left a claim, for
+      // other processes to keep away, that this request should not wait for.
+      if (unit === undefined || !unit.plan.isStorable || this.#cache.held.isHeld(unit.key)) own.push(one);
       else if (this.#led.begin(unit.key)) led.push(one);
       else this.#join(one, unit.key);
     }
