@@ -21,6 +21,10 @@ export interface SubscriptionRunOptions {
   subscribe(receiver: SourceReceiver): () => void;
   /** Completes an event: its payloads. */
   complete(event: SourceEvent, signal: AbortSignal): AsyncIterable<SubscriptionPayload>;
+  /** Past events are over: from now on it gets the same as equal ones. */
+  onCaughtUp(): void;
+  /** All events that have come were sent. */
+  onIdle(): void;
   /** Nobody listens any more, or there is nothing more to listen to. Called once. */
   onEnd(): void;
 }
@@ -37,6 +41,7 @@ export class SubscriptionRun {
   #isEnded = false;
   /** How it ends once the events that wait have been sent. */
   #last: ((subscriber: Subscriber) => void) | undefined;
+  #movedTo: SubscriptionRun | undefined;
 
   constructor(options: SubscriptionRunOptions) {
     this.#options = options;
@@ -46,6 +51,7 @@ export class SubscriptionRun {
   start(): void {
     this.#cancel = this.#options.subscribe({
       onEvent: (event) => this.#take(event),
+      onCaughtUp: () => this.#options.onCaughtUp(),
       onInterrupted: (cause) => {
         if (this.#options.tellsInterruptions) this.#send(notice(cause));
       },
@@ -71,9 +77,25 @@ export class SubscriptionRun {
   /** Returns what ends it for this subscriber; the last one ends it for the subgraph, at once. */
   join(subscriber: Subscriber): () => void {
     this.#subscribers.add(subscriber);
-    return () => {
-      if (this.#subscribers.delete(subscriber) && this.#subscribers.size === 0) this.#end();
-    };
+    return () => this.#leave(subscriber);
+  }
+
+  /** All events that have come were sent, and more may come. */
+  get isIdle(): boolean {
+    return !this.#isBusy && !this.#isEnded && this.#last === undefined;
+  }
+
+  /** Its subscribers get what comes of another one from now on, and this one ends. */
+  moveTo(other: SubscriptionRun): void {
+    this.#movedTo = other;
+    for (const subscriber of this.#subscribers) other.join(subscriber);
+    this.#subscribers.clear();
+    this.#end();
+  }
+
+  #leave(subscriber: Subscriber): void {
+    if (this.#movedTo !== undefined) this.#movedTo.#leave(subscriber);
+    else if (this.#subscribers.delete(subscriber) && this.#subscribers.size === 0) this.#end();
   }
 
   /** Ends it for everybody. */
@@ -104,6 +126,7 @@ export class SubscriptionRun {
     }
     this.#isBusy = false;
     if (this.#last !== undefined) this.#finish(this.#last);
+    else this.#options.onIdle();
   }
 
   async #complete(event: SourceEvent): Promise<void> {

@@ -23,6 +23,10 @@ export class SubscriptionRuns<Live extends { readonly run: SubscriptionRun }> {
     return leave;
   }
 
+  get(key: string): Live | undefined {
+    return this.#byKey.get(key);
+  }
+
   /** It is equal to others now. Two that have become equal stay two. */
   rename(live: Live, key: string | undefined): void {
     if (!this.#all.has(live)) return;

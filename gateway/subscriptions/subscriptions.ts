@@ -6,6 +6,7 @@ import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { OperationRequest } from '../operation/request.ts';
 import type { SubscriptionOutcome, SubscriptionPayload } from '../response/outcome.ts';
 import type { EventQueueOptions } from './eventQueue.ts';
+import { ResumedRuns } from './resumedRuns.ts';
 import type {
   SourceEvent,
   SourceReceiver,
@@ -49,10 +50,15 @@ interface Live {
 export class Subscriptions {
   readonly #options: SubscriptionsOptions;
   readonly #runs = new SubscriptionRuns<Live>();
+  readonly #resumed: ResumedRuns<Live>;
   #clients = 0;
 
   constructor(options: SubscriptionsOptions) {
     this.#options = options;
+    this.#resumed = new ResumedRuns({
+      keyOf: ({ subscription }) => keyOf(subscription),
+      runs: this.#runs,
+    });
   }
 
   /** Errors: `GatewayError` `OVERLOADED`, and what the source refuses. */
@@ -137,7 +143,17 @@ export class Subscriptions {
         subscribe: (receiver) =>
           source.subscribe(sourceRequest(live.subscription, live.resumeAfter), noting(live, receiver)),
         complete: (event, signal) => live.subscription.complete(event, live.subscription.operation, signal),
-        onEnd,
+        onCaughtUp: () => {
+          live.resumeAfter = undefined;
+          const { request } = live.subscription;
+          live.subscription = { ...live.subscription, request: { ...request, resumeAfter: undefined } };
+          this.#resumed.add(live);
+        },
+        onIdle: () => this.#resumed.share(live),
+        onEnd: () => {
+          this.#resumed.delete(live);
+          onEnd();
+        },
       }),
     };
     return live;
@@ -179,7 +195,7 @@ function sourceRequest(
 /** Everything that may change what a client gets. */
 function keyOf({ operation, request, scope }: SubscriptionRequest): string | undefined {
   const text = request.document.loc?.source.body;
-  // What has happened meanwhile is for this client alone.
+  // The past is for this client alone.
   if (text === undefined || request.resumeAfter !== undefined) return undefined;
   const shapes = operation.program.steps.map(({ shape }) => shape);
   const subgraphs = [...new Set(shapes.map(({ subgraph }) => subgraph))].sort();

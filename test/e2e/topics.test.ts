@@ -273,6 +273,52 @@ describe('a client that comes back', () => {
     expect(shop.hub.size).toBe(0);
   });
 
+  test('shares with its equals once it has caught up', async () => {
+    const stream = randomUUID();
+    await using shop = open(stream);
+    const ids = await addAll(stream, 1, 3);
+    const resume = () => shop.subscribe(query, {}, undefined, ids[1]);
+    const clients = await Promise.all([resume(), resume(), resume()]);
+    for (const client of clients) expect(await stocks(client, 1)).toEqual([3]);
+    await reading(1);
+    clients.push(await shop.subscribe(query));
+    await turns(3);
+    const before = shop.calls.length;
+    await add(stream, 4);
+    for (const client of clients) expect(await stocks(client, 1)).toEqual([4]);
+    expect(shop.calls).toHaveLength(before + 1);
+    const [last, ...others] = clients;
+    await Promise.all(others.map((client) => client.leave()));
+    await add(stream, 5);
+    expect(await stocks(last as Client, 1)).toEqual([5]);
+    await last?.leave();
+    expect(shop.hub.size).toBe(0);
+  });
+
+  test('is at the same place as its equals, however many come while events flow', async () => {
+    const stream = randomUUID();
+    await using shop = open(stream);
+    const [first] = await addAll(stream, 1, 20);
+    let last = 20;
+    let isOver = false;
+    const publishing = (async () => {
+      while (!isOver) await add(stream, ++last);
+    })();
+    const clients = await Promise.all(
+      Array.from({ length: 20 }, () => shop.subscribe(query, {}, undefined, first)),
+    );
+    const seen = await Promise.all(clients.map((client) => stocks(client, 200)));
+    isOver = true;
+    await publishing;
+    for (const one of seen) expect(one).toEqual(numbers(2, 201));
+    for (const client of clients) expect(await stocks(client, last - 201)).toEqual(numbers(202, last));
+    await turns(3);
+    const before = shop.calls.length;
+    await add(stream, ++last);
+    for (const client of clients) expect(await stocks(client, 1)).toEqual([last]);
+    expect(shop.calls).toHaveLength(before + 1);
+  });
+
   test('goes on with another supergraph where it was', async () => {
     const stream = randomUUID();
     await using shop = open(stream);
@@ -291,6 +337,19 @@ describe('a client that comes back', () => {
     expect(await stocks(live, 2)).toEqual([21, 22]);
     await later.planner.close();
   });
+});
+
+test('another supergraph does not stop the reading', async () => {
+  const stream = randomUUID();
+  await using shop = open(stream);
+  const client = await shop.subscribe(query);
+  await reading(1);
+  const later = await loadLaterTopicShop();
+  await shop.replan(later);
+  await addAll(stream, 1, 2);
+  expect(await stocks(client, 2)).toEqual([1, 2]);
+  expect((await connections()).length).toBe(1);
+  await later.planner.close();
 });
 
 test('the last client that leaves ends the reading, and no connection is left', async () => {

@@ -53,6 +53,9 @@ export interface EventCompletion {
 /** Nothing is called before `subscribe` has returned, nor after an end, nor after a cancel. */
 export interface SourceReceiver {
   onEvent(event: SourceEvent): void;
+  /** After a request to resume: there are no past events any more. From now on it gets what equal requests get, at the
+   *  same time. */
+  onCaughtUp?(): void;
   /** The connection was lost and is being made again: events may be missing from here on. */
   onInterrupted(cause: GatewayError): void;
   /** Subscribed again after `onInterrupted`. */

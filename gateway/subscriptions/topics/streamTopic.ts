@@ -27,7 +27,7 @@ export interface StreamTopicOptions {
 
 interface Member {
   readonly listener: TopicListener;
-  /** Has these already: up to this entry. */
+  /** It has got everything up to this entry, which is ahead of the reader. */
   until: string | undefined;
   isGone: boolean;
 }
@@ -99,11 +99,11 @@ export class StreamTopic {
   #send(entry: StreamEntry): void {
     this.#position = entry.id;
     const event = this.#read(entry);
-    if (event === undefined) return;
     for (const member of [...this.#live]) {
-      if (member.isGone || (member.until !== undefined && !isLaterId(entry.id, member.until))) continue;
-      member.until = undefined;
-      member.listener.onEvent(event);
+      if (member.isGone) continue;
+      const hasIt = member.until !== undefined && !isLaterId(entry.id, member.until);
+      if (!hasIt && event !== undefined) member.listener.onEvent(event);
+      this.#join(member);
     }
   }
 
@@ -113,9 +113,18 @@ export class StreamTopic {
     this.#options.problems.report('events missed', this.#options.stream, `after ${after}`);
     for (const member of [...this.#live]) {
       if (member.isGone) continue;
-      if (isLaterId(after, next)) member.until = undefined;
+      // Ids begin anew: what comes next is none of what it has.
+      if (isLaterId(after, next) && member.until !== undefined) member.until = firstStreamId;
       member.listener.onGap();
+      this.#join(member);
     }
+  }
+
+  /** Where the reader is at the place of a member that was ahead, it is one of all. */
+  #join(member: Member): void {
+    if (member.isGone || member.until === undefined || isLaterId(member.until, this.#position)) return;
+    member.until = undefined;
+    member.listener.onCaughtUp();
   }
 
   async #catchUp(member: Member, after: string): Promise<void> {
@@ -144,6 +153,7 @@ export class StreamTopic {
     }
     member.until = place.id;
     this.#live.add(member);
+    this.#join(member);
   }
 
   #read({ id, fields }: StreamEntry): TopicEvent | undefined {

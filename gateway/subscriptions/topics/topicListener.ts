@@ -6,6 +6,8 @@ export interface TopicListener {
   onEvent(event: TopicEvent): void;
   /** An event from the time before it listened. The next one comes when this has resolved. */
   onPastEvent(event: TopicEvent): Promise<void>;
+  /** There are no past events any more: from now on it gets what all others get, at the same time. */
+  onCaughtUp(): void;
   /** Events may be missing from here on. */
   onGap(): void;
 }

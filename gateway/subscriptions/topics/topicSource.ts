@@ -61,6 +61,7 @@ export class TopicSource implements SubscriptionSource {
           receiver.onEvent({ ...sourceEvent(event, operation), onTaken: resolve });
         });
       },
+      onCaughtUp: () => receiver.onCaughtUp?.(),
       onGap: () => receiver.onEvent(gapEvent),
     });
   }
