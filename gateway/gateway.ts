@@ -148,6 +148,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
     bufferSize: config.delivery.bufferSize,
     readTimeout: config.delivery.readTimeout,
     heartbeat: config.delivery.heartbeat,
+    initTimeout: config.delivery.initTimeout,
     rememberedCharacters: config.planning.textCacheSize,
     ...(config.security.graphiql ? { graphiqlDirectory: graphiqlDirectory() } : {}),
     addAdminRoutes: (routes) => {

@@ -23,7 +23,10 @@ export function findAnswerProblem(request: ClientCase, answer: BytesAnswer): str
   if (!statuses.has(status)) return `status ${status}: ${body}`;
   if (!answer.isWhole) return 'the body breaks off';
   try {
-    if (headers.get('content-type')?.startsWith('multipart/mixed')) {
+    const contentType = headers.get('content-type') ?? '';
+    if (contentType.includes('subscriptionSpec')) return problemOfResults(readProtocolParts(body));
+    if (contentType.startsWith('text/event-stream')) return problemOfResults(readEvents(body));
+    if (contentType.startsWith('multipart/mixed')) {
       const reader = new MultipartReader();
       const merged = mergePayloads(reader.read(body));
       reader.assertClosed();
@@ -36,6 +39,35 @@ export function findAnswerProblem(request: ClientCase, answer: BytesAnswer): str
   } catch (error) {
     return `${String(error)}: ${body}`;
   }
+}
+
+/** Results of a subscription, or of an operation that was answered like one. */
+function problemOfResults(results: readonly unknown[]): string | undefined {
+  return results.map((result) => problemOfResult(200, result)).find((problem) => problem !== undefined);
+}
+
+/** Results in Apollo's multipart protocol for subscriptions, whose end must be there. */
+function readProtocolParts(body: string): unknown[] {
+  const [opening, ...parts] = body.split('\r\n--graphql');
+  if (opening !== '' || parts.pop() !== '--\r\n') throw new Error('no proper multipart body');
+  return parts
+    .map((part) => JSON.parse(part.slice(part.indexOf('\r\n\r\n'))) as Record<string, unknown>)
+    .filter((part) => Object.keys(part).length > 0)
+    .map(({ payload, ...errors }) => payload ?? errors);
+}
+
+/** Results in server-sent events, whose end must be there. */
+function readEvents(body: string): unknown[] {
+  const [opening, ...events] = body.split('\n\n');
+  if (opening !== ':' || events.pop() !== '' || events.pop() !== 'event: complete\ndata:') {
+    throw new Error('no proper stream of events');
+  }
+  const results = events.map((event) => {
+    if (!event.startsWith('event: next\ndata: ')) throw new Error(`an odd event: ${event}`);
+    return JSON.parse(event.slice('event: next\ndata: '.length)) as { hasNext?: boolean };
+  });
+  if (results[0]?.hasNext !== undefined) return [mergePayloads(results)];
+  return results;
 }
 
 function problemOfResult(status: number, result: unknown): string | undefined {

@@ -335,6 +335,7 @@ const headers: readonly [string, string][] = [
   ['accept', 'multipart/mixed;deferSpec=1;incrementalSpec=v0.2'],
   ['accept', 'multipart/mixed;boundary=graphql;incrementalSpec=v0.2,text/event-stream'],
   ['accept', 'multipart/mixed;subscriptionSpec=1.0'],
+  ['accept', 'text/event-stream'],
   ['accept', Array.from({ length: 900 }, (_, i) => `a/b${i}`).join()],
   ['accept', '\u00e9/\u00e9'],
   ['content-type', ''],

@@ -304,6 +304,7 @@ class InlineServer implements RunningInlineSubgraph {
     const ended = new Promise<boolean>((resolve) =>
       response.once('close', () => resolve(response.writableFinished)),
     );
+    if (request.method !== 'POST') return void response.writeHead(405).end();
     let text = '';
     for await (const chunk of request) text += chunk;
     const { query, variables = {} } = JSON.parse(text) as {

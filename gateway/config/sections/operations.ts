@@ -56,6 +56,14 @@ export const limitsSection = z
     batchedOperations: integer()
       .describe('Most operations in one HTTP request with a JSON array. 0 refuses arrays.')
       .prefault(0),
+    webSockets: integer()
+      .describe(
+        'Most WebSockets of clients at a time in one process. More are refused with 503; 0 refuses all.',
+      )
+      .prefault(20_000),
+    operationsPerSocket: integer({ min: 1 })
+      .describe('Most operations at a time on one WebSocket; then OVERLOADED.')
+      .prefault(100),
   })
   .describe('What one client request may ask for. More is refused before anything is planned.');
 
@@ -134,8 +142,11 @@ export const deliverySection = z
       .prefault('30s'),
     heartbeat: duration({ min: 1 })
       .describe(
-        'How long a stream of events may be quiet before it shows that it lives: a comment in server-sent events, an empty part in multipart subscriptions.',
+        'How long a connection with a stream may be quiet before it shows that it lives: a comment in server-sent events, an empty part in multipart subscriptions. A WebSocket is pinged, and closed where the client does not answer within as long.',
       )
       .prefault('12s'),
+    initTimeout: duration({ min: 1 })
+      .describe('How long a WebSocket may take to send `connection_init`. Then it is closed with 4408.')
+      .prefault('3s'),
   })
   .describe('How answers travel.');

@@ -1,6 +1,7 @@
-import { maxHeaderSize, STATUS_CODES } from 'node:http';
+import { maxHeaderSize } from 'node:http';
 import type { Socket } from 'node:net';
 import { Refusal } from './refusal.ts';
+import { writeRefusal } from './writeRefusal.ts';
 
 /** What node:http tells of bytes that are no HTTP request. */
 interface HttpError extends Error {
@@ -14,11 +15,7 @@ interface HttpError extends Error {
 export function answerBrokenHttp(error: HttpError, socket: Socket, isWriting: boolean): void {
   if (socket.destroyed || error.code === 'ECONNRESET') return;
   if (socket.writable && !isWriting) {
-    const refusal = refusalOf(error);
-    const body = JSON.stringify({ errors: [refusal.toFormatted()] });
-    socket.write(
-      `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}\r\nconnection: close\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-    );
+    writeRefusal(socket, refusalOf(error));
   }
   socket.destroySoon();
 }

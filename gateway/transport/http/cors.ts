@@ -6,6 +6,11 @@ export interface CorsOptions {
   readonly origins: readonly string[];
 }
 
+/** Whether an origin is among those that are listed, by its name. */
+export function isListedOrigin(origin: string, options: CorsOptions | undefined): boolean {
+  return options?.origins.includes(origin) ?? false;
+}
+
 /** Headers that let the page at `origin` read an answer; only `vary` for a page that may not. None at all where
  *  no foreign page may. */
 export function corsHeaders(
@@ -13,8 +18,8 @@ export function corsHeaders(
   options: CorsOptions | undefined,
 ): Record<string, string> {
   if (options === undefined || options.origins.length === 0) return {};
-  if (options.origins.includes('*')) return { 'access-control-allow-origin': '*', ...exposed };
-  if (origin === undefined || !options.origins.includes(origin)) return { vary: 'origin' };
+  if (isListedOrigin('*', options)) return { 'access-control-allow-origin': '*', ...exposed };
+  if (origin === undefined || !isListedOrigin(origin, options)) return { vary: 'origin' };
   return { 'access-control-allow-origin': origin, vary: 'origin', ...exposed };
 }
 

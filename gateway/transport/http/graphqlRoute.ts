@@ -243,7 +243,7 @@ class Exchange {
     const { readTimeout } = this.#options;
     if (asEvent) {
       writeSingleEvent(this.#response, headers, content, readTimeout);
-    } else if (single !== undefined || (incremental !== undefined && status >= 300)) {
+    } else if (single !== undefined || status >= 300) {
       writeAnswer(this.#response, status, headers, content, readTimeout);
     } else if (incremental !== undefined) {
       writeSinglePart(this.#response, incremental, headers, textOf(content));

@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { GraphQLFormattedError } from 'graphql';
 import { partsOf } from '../../json/stringifyInSlices.ts';
 import type { Timers } from '../../time/timers.ts';
+import { AbortableSteps } from '../abortableSteps.ts';
 import { GoingAway } from '../goingAway.ts';
 import { Heartbeat } from '../heartbeat.ts';
 import type { AnswerHeaders } from './answer.ts';
@@ -42,20 +43,12 @@ export async function writePayloads(
   options: StreamOptions,
 ): Promise<void> {
   const { signal } = options;
-  const aborted = Promise.withResolvers<'aborted'>();
-  // At once and not after the pending batch, which may be what takes so long.
-  const onAbort = (): void => {
-    endEarly(payloads);
-    aborted.resolve('aborted');
-  };
-  signal.addEventListener('abort', onAbort, { once: true });
-  if (signal.aborted) onAbort();
-
+  const steps = new AbortableSteps(payloads, signal);
   const body = new PayloadBody(response, encoding, options);
   try {
     if (encoding.opensAtOnce && !signal.aborted) body.send(body.open());
     while (!body.hasEnded) {
-      const step = signal.aborted ? 'aborted' : await Promise.race([payloads.next(), aborted.promise]);
+      const step = await steps.next();
       if (step === 'aborted') {
         if (!(signal.reason instanceof ClientGone)) throw signal.reason;
         return;
@@ -70,18 +63,18 @@ export async function writePayloads(
       if (!body.hasEnded && response.writableNeedDrain && response.writableLength > options.bufferSize) {
         // A reader that takes nothing for that long is gone.
         response.socket?.setTimeout(options.readTimeout);
-        await Promise.race([drained(response), aborted.promise]);
+        await steps.until(drained(response));
         response.socket?.setTimeout(0);
       }
     }
-    endEarly(payloads);
+    steps.end();
   } catch (error) {
     if (!body.hasBegun) throw new NoPayload(error);
     const isGoingAway = error instanceof GoingAway && encoding.goAway !== undefined;
     body.end(isGoingAway ? (encoding.goAway as string) : encoding.fail(options.formatFailure(error)));
   } finally {
     body.stopHeartbeat();
-    signal.removeEventListener('abort', onAbort);
+    steps.release();
   }
 }
 
@@ -184,9 +177,4 @@ const longChunk = 1024 * 1024;
 
 function drained(response: ServerResponse): Promise<void> {
   return new Promise((resolve) => response.once('drain', resolve));
-}
-
-function endEarly(iterator: AsyncIterator<unknown>): void {
-  // What goes wrong while work ends that nobody waits for concerns nobody.
-  iterator.return?.().then(undefined, () => undefined);
 }

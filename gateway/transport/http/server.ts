@@ -1,4 +1,4 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { OperationLimits } from '../../operation/limits.ts';
@@ -7,6 +7,7 @@ import { Admission } from '../admission/admission.ts';
 import { GoingAway } from '../goingAway.ts';
 import { addGraphiqlRoutes, browserPage, hasGraphiql } from '../graphiql/graphiqlFiles.ts';
 import type { SupergraphView } from '../supergraphView.ts';
+import { isWebSocketUpgrade, WebSockets } from '../websocket/webSockets.ts';
 import { addAdminRoutes } from './adminRoutes.ts';
 import { type ApolloServerPlugin, createApolloPipeline, type Respond } from './apolloServer.ts';
 import { answerBrokenHttp } from './brokenHttp.ts';
@@ -32,7 +33,12 @@ export interface HttpServerOptions {
   readonly supergraphs: SupergraphView;
   readonly respond: Respond;
   readonly explain: (operation: string, overrides: readonly string[]) => Promise<string>;
-  readonly limits: OperationLimits & { readonly bodySize: number; readonly batchedOperations: number };
+  readonly limits: OperationLimits & {
+    readonly bodySize: number;
+    readonly batchedOperations: number;
+    readonly webSockets: number;
+    readonly operationsPerSocket: number;
+  };
   readonly security: {
     readonly introspection: boolean;
     readonly csrf: boolean;
@@ -43,6 +49,8 @@ export interface HttpServerOptions {
   readonly readTimeout: number;
   /** Milliseconds after which a quiet stream shows that it lives. */
   readonly heartbeat: number;
+  /** Milliseconds in which a WebSocket has to begin. */
+  readonly initTimeout: number;
   /** Real time when omitted. */
   readonly timers?: Timers;
   /** Characters of operation texts that are remembered: as checked, as parsed, and as persisted, each. */
@@ -59,8 +67,6 @@ export interface HttpServerOptions {
 }
 
 export interface HttpServer {
-  /** The public server, for transports that need its upgrades. */
-  readonly server: Server;
   /** Resolves when both listeners accept connections; rejects where one cannot. */
   listen(): Promise<HttpAddresses>;
   /** Unready at once; ends when the running requests have ended, at the latest after `drainTimeout`. */
@@ -78,6 +84,7 @@ export interface HttpAddresses {
  *  admin listener. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { listen, supergraphs, limits, security, log } = options;
+  const timers = options.timers ?? systemTimers;
   const inFlight = new InFlightRequests();
   let isDraining = false;
   const plugins = options.plugins ?? [];
@@ -110,11 +117,26 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     bufferSize: options.bufferSize,
     readTimeout: options.readTimeout,
     heartbeat: options.heartbeat,
-    timers: options.timers ?? systemTimers,
+    timers,
     csrf: security.csrf,
     cors: security.cors,
     page: options.graphiqlDirectory === undefined ? undefined : browserPage(options.graphiqlDirectory),
     inFlight,
+    isDraining: () => isDraining,
+    log,
+  });
+  const webSockets = new WebSockets({
+    admission,
+    messageSize: limits.bodySize,
+    webSockets: limits.webSockets,
+    operationsPerSocket: limits.operationsPerSocket,
+    bufferSize: options.bufferSize,
+    readTimeout: options.readTimeout,
+    heartbeat: options.heartbeat,
+    initTimeout: options.initTimeout,
+    timers,
+    csrf: security.csrf,
+    cors: security.cors,
     isDraining: () => isDraining,
     log,
   });
@@ -124,17 +146,16 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     otherReasons: options.unreadyReasons ?? (() => []),
   };
 
-  const front = createFront(
-    (answerOther) => (request, response) => {
-      const url = request.url ?? '';
-      const { path } = listen;
-      if (url === path || (url.startsWith(path) && url[path.length] === '?'))
-        answerGraphQL(request, response);
-      else answerOther(request, response);
-    },
-    (socket) => inFlight.isWriting(socket),
-  );
+  const isForGraphQL = ({ url = '' }: IncomingMessage): boolean =>
+    url === listen.path || (url.startsWith(listen.path) && url[listen.path.length] === '?');
+  const front = createFront({
+    route: (answerOther) => (request, response) =>
+      isForGraphQL(request) ? answerGraphQL(request, response) : answerOther(request, response),
+    isWriting: (socket) => inFlight.isWriting(socket),
+    takesUpgrade: (request) => isWebSocketUpgrade(request) && isForGraphQL(request),
+  });
   front.server.on('connection', (socket) => inFlight.watch(socket));
+  front.server.on('upgrade', (request, socket, head) => webSockets.upgrade(request, socket, head));
   addHealthRoutes(front.routes, health);
   if (options.graphiqlDirectory !== undefined) {
     addGraphiqlRoutes(front.routes, options.graphiqlDirectory);
@@ -150,10 +171,11 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const back =
     options.admin === undefined
       ? undefined
-      : createFront(
-          (answerOther) => answerOther,
-          () => false,
-        );
+      : createFront({
+          route: (answerOther) => answerOther,
+          isWriting: () => false,
+          takesUpgrade: () => false,
+        });
   let unwatch: (() => void) | undefined;
   if (back !== undefined) {
     addHealthRoutes(back.routes, health);
@@ -164,8 +186,9 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const close = async (): Promise<void> => {
     isDraining = true;
     inFlight.abortEndless(new GoingAway());
+    webSockets.drain();
     // Still accepting: a balancer must be able to see that this process is not ready any more.
-    const drained = inFlight.ended().then(async () => {
+    const drained = Promise.all([inFlight.ended(), webSockets.ended()]).then(async () => {
       const closed = closeServer(front.server);
       await inFlight.ended();
       await closed;
@@ -174,11 +197,13 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     const timeout = setTimeout(timer.resolve, listen.drainTimeout);
     await Promise.race([drained, timer.promise]);
     clearTimeout(timeout);
-    if (inFlight.size > 0) {
+    if (inFlight.size > 0 || webSockets.size > 0) {
       inFlight.abortAll(new GoingAway());
+      webSockets.abortAll();
       // A turn for what the abort makes: streams end with their closing delimiter, the rest with an error.
       await new Promise((resolve) => setImmediate(resolve));
     }
+    webSockets.terminateAll();
     await endServer(front);
     unwatch?.();
     if (back !== undefined) await endServer(back);
@@ -187,7 +212,6 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
 
   let closing: Promise<void> | undefined;
   return {
-    server: front.server,
     async listen() {
       const address = await startListening(front, listen);
       const adminAddress =
@@ -211,16 +235,20 @@ interface Front {
   readonly routes: FastifyInstance;
 }
 
+interface FrontOptions {
+  readonly route: (answerOther: RequestListener) => RequestListener;
+  readonly isWriting: (socket: Socket) => boolean;
+  /** Requests for an upgrade that it does not take are answered as if they asked for none. */
+  readonly takesUpgrade: (request: IncomingMessage) => boolean;
+}
+
 /** A node:http server before a Fastify instance, which never listens itself. */
-function createFront(
-  route: (answerOther: RequestListener) => RequestListener,
-  isWriting: (socket: Socket) => boolean,
-): Front {
+function createFront({ route, isWriting, takesUpgrade }: FrontOptions): Front {
   let server: Server | undefined;
   const routes = fastify({
     clientErrorHandler: (error, socket) => answerBrokenHttp(error, socket, isWriting(socket)),
     serverFactory: (handler) => {
-      server = createServer(route(handler));
+      server = createServer({ shouldUpgradeCallback: takesUpgrade }, route(handler));
       return server;
     },
   });

@@ -1,9 +1,14 @@
 import { ApolloClient, gql, HttpLink, InMemoryCache } from '@apollo/client/core';
+import { Defer20220824Handler, GraphQL17Alpha9Handler } from '@apollo/client/incremental';
+import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
 import { describe, expect, test } from '@jest/globals';
 import { Client, fetchExchange } from '@urql/core';
 import { createClient as createSseClient } from 'graphql-sse';
+import { createClient as createSocketClient } from 'graphql-ws';
+import { WebSocket } from 'ws';
 import { GatewayError } from '../../../gateway/errors.ts';
 import { ScriptedEvents, startScripted } from '../../unit/transport/scriptedServer.ts';
+import { fastProduct, productQuery, productVariables, recommended, startHeldShop } from './heldShop.ts';
 import { ResultLog } from './resultLog.ts';
 
 const query = 'subscription { greetings }';
@@ -64,10 +69,61 @@ const watchSse: Watch = (url, log) => {
   };
 };
 
+const watchApolloSocket: Watch = (url, log) => {
+  const socket = createSocketClient({
+    url: url.replace('http', 'ws'),
+    webSocketImpl: WebSocket,
+    retryAttempts: 0,
+  });
+  const client = new ApolloClient({ link: new GraphQLWsLink(socket), cache: new InMemoryCache() });
+  const subscription = client.subscribe({ query: gql(query), errorPolicy: 'all' }).subscribe({
+    next: ({ data, error }) =>
+      log.push(error === undefined ? { data } : { ...(data == null ? {} : { data }), error: error.message }),
+    error: (error: unknown) => log.fail(error),
+    complete: () => {
+      log.end();
+      void socket.dispose();
+    },
+  });
+  return () => {
+    subscription.unsubscribe();
+    void socket.dispose();
+  };
+};
+
+const watchSocket: Watch = (url, log) => {
+  const client = createSocketClient({
+    url: url.replace('http', 'ws'),
+    webSocketImpl: WebSocket,
+    retryAttempts: 0,
+  });
+  const dispose = client.subscribe<Record<string, unknown>>(
+    { query },
+    {
+      next: ({ data, errors }) => {
+        const error = errors?.map(({ message }) => message).join();
+        log.push(error === undefined ? { data } : { ...(data == null ? {} : { data }), error });
+      },
+      error: (error) => {
+        // The protocol's `error` message ends a subscription: the application sees what it says.
+        log.push({ error: (error as readonly { message: string }[]).map(({ message }) => message).join() });
+        log.end();
+      },
+      complete: () => log.end(),
+    },
+  );
+  return () => {
+    dispose();
+    void client.dispose();
+  };
+};
+
 describe.each([
   ['Apollo Client by multipart', watchApollo],
   ['urql by server-sent events', watchUrql],
   ['graphql-sse', watchSse],
+  ['Apollo Client by WebSocket', watchApolloSocket],
+  ['graphql-ws', watchSocket],
 ])('%s', (_, watch) => {
   test('has each event when it comes, with its errors, and the end', async () => {
     const scripted = new ScriptedEvents();
@@ -132,3 +188,70 @@ test('graphql-sse subscribes again by itself when the gateway shuts down', async
   expect(await log.all()).toEqual([first, third]);
   client.dispose();
 });
+
+test('graphql-ws subscribes again by itself when the gateway shuts down', async () => {
+  const scripted = new ScriptedEvents();
+  const server = await startScripted(() => scripted.outcome);
+  const other = new ScriptedEvents();
+  await using next = await startScripted(() => other.outcome);
+  const addresses = [server.url, next.url];
+  const client = createSocketClient({
+    url: () => (addresses.shift() ?? next.url).replace('http', 'ws'),
+    webSocketImpl: WebSocket,
+    retryWait: () => Promise.resolve(),
+  });
+  const log = new ResultLog<unknown>();
+  client.subscribe<Record<string, unknown>>(
+    { query },
+    { next: ({ data }) => log.push({ data }), error: (error) => log.fail(error), complete: () => log.end() },
+  );
+  scripted.push(first);
+  await log.first(1);
+  await server.close();
+  other.push(third);
+  other.push('end');
+  expect(await log.all()).toEqual([first, third]);
+  await client.dispose();
+});
+
+test.each([
+  ['Defer20220824Handler', () => new Defer20220824Handler(), undefined],
+  [
+    'GraphQL17Alpha9Handler',
+    () => new GraphQL17Alpha9Handler() as NonNullable<ApolloClient.Options['incrementalHandler']>,
+    { accept: 'multipart/mixed;incrementalSpec=v0.2' },
+  ],
+])(
+  'Apollo Client with %s has deferred parts over a WebSocket',
+  async (_, createHandler, connectionParams) => {
+    await using shop = await startHeldShop();
+    const socket = createSocketClient({
+      url: shop.url.replace('http', 'ws'),
+      webSocketImpl: WebSocket,
+      ...(connectionParams && { connectionParams }),
+    });
+    const client = new ApolloClient({
+      link: new GraphQLWsLink(socket),
+      cache: new InMemoryCache(),
+      incrementalHandler: createHandler(),
+    });
+    const log = new ResultLog<unknown>();
+    const subscription = client
+      .watchQuery({ query: gql(productQuery), variables: productVariables })
+      .subscribe({
+        next: ({ data, dataState }) => {
+          if (dataState === 'streaming' || dataState === 'complete') log.push({ data, dataState });
+        },
+        error: (error: unknown) => log.fail(error),
+      });
+    expect(await log.first(1)).toMatchObject([{ data: { product: fastProduct }, dataState: 'streaming' }]);
+    shop.release();
+    expect((await log.first(2))[1]).toMatchObject({
+      data: { product: { ...fastProduct, recommended } },
+      dataState: 'complete',
+    });
+    subscription.unsubscribe();
+    client.stop();
+    await socket.dispose();
+  },
+);

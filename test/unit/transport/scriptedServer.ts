@@ -118,6 +118,7 @@ export async function startScripted(
     bufferSize: 1_000_000,
     readTimeout: 1000,
     heartbeat: 60_000,
+    initTimeout: 60_000,
     rememberedCharacters: 1_000_000,
     log: {
       error: (_, message) => logged.push(message),
@@ -138,6 +139,8 @@ export async function startScripted(
       expandedSize: 2_000_000,
       fieldComparisons: 10_000_000,
       batchedOperations: 0,
+      webSockets: 100,
+      operationsPerSocket: 100,
       ...limits,
     },
     security: { introspection: false, csrf: true, ...security },

@@ -1,0 +1,65 @@
+import { type IncomingHttpHeaders, maxHeaderSize } from 'node:http';
+import { HeaderMap } from '../http/apolloServer.ts';
+import type { HandshakeCredentials } from './origin.ts';
+
+/** What is about the connection, or about a body that an operation in a message does not have. */
+const aboutTheConnection =
+  /^(connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|host|sec-.*|content-.*|accept-encoding|x-request-id)$/;
+
+/** What only proxies say: a client's parameters come past them. */
+const aboutTheWay = /^(forwarded|x-forwarded-.*|x-real-ip|via|origin)$/;
+
+const headerName = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
+const headerValue = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+/** The handshake's headers as far as they say something about every operation on the socket. */
+export function handshakeHeaders(
+  received: IncomingHttpHeaders,
+  credentials: HandshakeCredentials,
+): ReadonlyMap<string, string> {
+  const headers = new Map<string, string>();
+  for (const name in received) {
+    if (aboutTheConnection.test(name) || name === 'accept') continue;
+    if (credentials === 'dropped' && (name === 'cookie' || name === 'authorization')) continue;
+    const value = received[name];
+    if (value !== undefined) headers.set(name, typeof value === 'string' ? value : value.join(', '));
+  }
+  return headers;
+}
+
+/** Connection parameters as headers: those that are text, and the entries of `headers` among them, which count more.
+ *  Parameters that cannot be headers are none. `undefined` where they are larger than headers may be. */
+export function parameterHeaders(
+  parameters: Readonly<Record<string, unknown>>,
+): ReadonlyMap<string, string> | undefined {
+  const headers = new Map<string, string>();
+  collect(parameters, headers);
+  const { headers: inner } = parameters;
+  if (typeof inner === 'object' && inner !== null) collect(inner as Record<string, unknown>, headers);
+  let size = 0;
+  for (const [name, value] of headers) size += name.length + value.length;
+  return size > maxHeaderSize ? undefined : headers;
+}
+
+function collect(from: Readonly<Record<string, unknown>>, headers: Map<string, string>): void {
+  for (const [key, value] of Object.entries(from)) {
+    const name = key.toLowerCase();
+    if (typeof value !== 'string' || !headerName.test(name) || !headerValue.test(value)) continue;
+    if (!aboutTheConnection.test(name) && !aboutTheWay.test(name)) headers.set(name, value);
+  }
+}
+
+/** The headers of one operation, put as the HTTP request that asks the same. */
+export function operationHeaders(
+  handshake: ReadonlyMap<string, string>,
+  parameters: ReadonlyMap<string, string>,
+  requestId: string,
+): HeaderMap {
+  const headers = new HeaderMap();
+  for (const [name, value] of handshake) headers.set(name, value);
+  for (const [name, value] of parameters) headers.set(name, value);
+  headers.set('accept', 'application/json');
+  headers.set('content-type', 'application/json');
+  headers.set('x-request-id', requestId);
+  return headers;
+}

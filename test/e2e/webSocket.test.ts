@@ -1,0 +1,577 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { describe, expect, test } from '@jest/globals';
+import { WebSocket } from 'ws';
+import { GatewayError } from '../../gateway/errors.ts';
+import type { OperationRequest } from '../../gateway/operation/request.ts';
+import { exchange } from '../harness/frames.ts';
+import { HandTimers } from '../harness/handTimers.ts';
+import {
+  answer,
+  ScriptedEvents,
+  ScriptedPayloads,
+  SettableView,
+  sdl,
+  startScripted,
+  supergraphOf,
+} from '../unit/transport/scriptedServer.ts';
+
+interface Closed {
+  readonly code: number;
+  readonly reason: string;
+}
+
+/** A client that speaks the protocol by hand, or breaks it. */
+class Peer implements AsyncDisposable {
+  readonly socket: WebSocket;
+  readonly closed: Promise<Closed>;
+  readonly #messages: unknown[] = [];
+  #arrival = Promise.withResolvers<void>();
+
+  private constructor(socket: WebSocket) {
+    this.socket = socket;
+    socket.on('message', (data) => {
+      this.#messages.push(JSON.parse(String(data)));
+      this.#arrival.resolve();
+      this.#arrival = Promise.withResolvers();
+    });
+    this.closed = new Promise((resolve) => {
+      socket.once('close', (code, reason) => resolve({ code, reason: String(reason) }));
+    });
+  }
+
+  static async open(url: string, options: WebSocket.ClientOptions = {}): Promise<Peer> {
+    const peer = new Peer(new WebSocket(url.replace('http', 'ws'), 'graphql-transport-ws', options));
+    await once(peer.socket, 'open');
+    return peer;
+  }
+
+  /** Opened, and acknowledged. */
+  static async ready(url: string, payload?: object, options?: WebSocket.ClientOptions): Promise<Peer> {
+    const peer = await Peer.open(url, options);
+    peer.send({ type: 'connection_init', ...(payload && { payload }) });
+    expect(await peer.next()).toEqual({ type: 'connection_ack' });
+    return peer;
+  }
+
+  send(message: unknown): void {
+    this.socket.send(typeof message === 'string' ? message : JSON.stringify(message));
+  }
+
+  subscribe(query: string, id = '1', more: object = {}): void {
+    this.send({ id, type: 'subscribe', payload: { query, ...more } });
+  }
+
+  async next(): Promise<unknown> {
+    while (this.#messages.length === 0) {
+      const closed = await Promise.race([this.#arrival.promise, this.closed]);
+      if (closed !== undefined && this.#messages.length === 0) {
+        throw new Error(`Closed with ${closed.code}: ${closed.reason}`);
+      }
+    }
+    return this.#messages.shift();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.socket.terminate();
+    await this.closed;
+  }
+}
+
+const query = '{ greeting }';
+const subscription = 'subscription { greetings }';
+const ack = { type: 'connection_ack' };
+
+function next(payload: unknown, id = '1'): object {
+  return { id, type: 'next', payload };
+}
+
+function complete(id = '1'): object {
+  return { id, type: 'complete' };
+}
+
+function failed(message: unknown, code: string, id = '1'): object {
+  return {
+    id,
+    type: 'error',
+    payload: [expect.objectContaining({ message, extensions: expect.objectContaining({ code }) })],
+  };
+}
+
+/** The status and the first error of a handshake that is refused. */
+async function refused(url: string, options: WebSocket.ClientOptions = {}): Promise<unknown> {
+  const socket = new WebSocket(url.replace('http', 'ws'), 'graphql-transport-ws', options);
+  const [, response] = await once(socket, 'unexpected-response');
+  let body = '';
+  for await (const chunk of response) body += chunk;
+  return [response.statusCode, JSON.parse(body).errors[0].extensions.code];
+}
+
+describe('an operation on a WebSocket', () => {
+  test('is answered, the second time as the first', async () => {
+    await using server = await startScripted();
+    await using peer = await Peer.ready(server.url);
+    for (const id of ['1', '2']) {
+      peer.subscribe(query, id);
+      expect([await peer.next(), await peer.next()]).toEqual([
+        next({ data: { greeting: 'hello' } }, id),
+        complete(id),
+      ]);
+    }
+    expect(server.seen).toHaveLength(2);
+  });
+
+  test('has its variables, its errors and its extensions', async () => {
+    const errors = [{ message: 'No.', path: ['greet'], extensions: { code: 'SUBGRAPH_ERROR' } }];
+    await using server = await startScripted(() =>
+      answer('{"greet":null}', { errors, extensions: { a: 1 } }),
+    );
+    await using peer = await Peer.ready(server.url);
+    const text = 'query Other { greeting } mutation Greet($name: String!) { greet(name: $name) }';
+    peer.subscribe(text, '1', { variables: { name: 'n' }, operationName: 'Greet' });
+    expect(await peer.next()).toEqual(next({ data: { greet: null }, errors, extensions: { a: 1 } }));
+    expect(server.seen[0]).toMatchObject({ operationName: 'Greet', variables: { name: 'n' } });
+  });
+
+  test('has an answer in parts in one message', async () => {
+    await using server = await startScripted(() => {
+      const parts = { takeWithin: () => [Buffer.from('{"data":'), Buffer.from('{"a":"ü"}}')] };
+      return { ...answer(''), data: parts as never } as ReturnType<typeof answer>;
+    });
+    await using peer = await Peer.ready(server.url);
+    peer.subscribe(query);
+    expect(await peer.next()).toEqual(next({ data: { a: 'ü' } }));
+  });
+
+  test('gets an error that ends it where it is not executed, and the socket goes on', async () => {
+    await using server = await startScripted();
+    await using peer = await Peer.ready(server.url);
+    peer.subscribe('{ nothing }');
+    expect(await peer.next()).toEqual(failed(expect.any(String), 'GRAPHQL_VALIDATION_FAILED'));
+    peer.subscribe(query);
+    expect(await peer.next()).toEqual(next({ data: { greeting: 'hello' } }));
+  });
+
+  test('has the deferred parts of 2022 by default, each as a message', async () => {
+    const payloads = [
+      { data: {}, hasNext: true },
+      { incremental: [], hasNext: true },
+      { incremental: [], hasNext: false },
+    ];
+    await using server = await startScripted(() => {
+      const scripted = new ScriptedPayloads();
+      scripted.push([payloads[0]]);
+      scripted.push(payloads.slice(1));
+      return scripted.outcome;
+    });
+    await using peer = await Peer.ready(server.url);
+    peer.subscribe('{ ... @defer { greeting } }');
+    for (const payload of payloads) expect(await peer.next()).toEqual(next(payload));
+    expect(await peer.next()).toEqual(complete());
+    expect(server.seen[0]?.incremental).toBe('deferSpec=20220824');
+  });
+
+  test.each([
+    ['multipart/mixed;incrementalSpec=v0.2', 'incrementalSpec=v0.2'],
+    ['application/json', undefined],
+  ])('has deferred parts as the parameter `accept` says: %s', async (accept, format) => {
+    await using server = await startScripted();
+    await using peer = await Peer.ready(server.url, { accept });
+    peer.subscribe('{ ... @defer { greeting } }');
+    await peer.next();
+    expect(server.seen[0]?.incremental).toBe(format);
+  });
+
+  test('keeps the data that it has when its deferred parts break off', async () => {
+    const scripted = new ScriptedPayloads();
+    scripted.push([{ data: {}, hasNext: true }]);
+    scripted.push(new GatewayError('DEADLINE_EXCEEDED', 'Too late.'));
+    await using server = await startScripted(() => scripted.outcome);
+    await using peer = await Peer.ready(server.url);
+    peer.subscribe('{ ... @defer { greeting } }');
+    await peer.next();
+    const errors = [{ message: 'Too late.', extensions: { code: 'DEADLINE_EXCEEDED' } }];
+    expect([await peer.next(), await peer.next()]).toEqual([next({ errors, hasNext: false }), complete()]);
+  });
+
+  test('registers and asks for a persisted query, with an empty text', async () => {
+    await using server = await startScripted();
+    await using peer = await Peer.ready(server.url);
+    const sha256Hash = createHash('sha256').update(query).digest('hex');
+    const extensions = { persistedQuery: { version: 1, sha256Hash } };
+    peer.subscribe('', '1', { extensions });
+    expect(await peer.next()).toEqual(failed('PersistedQueryNotFound', 'PERSISTED_QUERY_NOT_FOUND'));
+    for (const text of [query, '']) {
+      peer.subscribe(text, '1', { extensions });
+      expect([await peer.next(), await peer.next()]).toEqual([
+        next({ data: { greeting: 'hello' } }),
+        complete(),
+      ]);
+    }
+  });
+
+  test('is a subscription that has every event, and its end', async () => {
+    const scripted = new ScriptedEvents();
+    await using server = await startScripted(() => scripted.outcome);
+    await using peer = await Peer.ready(server.url);
+    peer.subscribe(subscription);
+    for (const greetings of ['one', 'two']) {
+      scripted.push({ data: { greetings } });
+      expect(await peer.next()).toEqual(next({ data: { greetings } }));
+    }
+    scripted.push('end');
+    expect(await peer.next()).toEqual(complete());
+  });
+
+  test('is a subscription that ends with an error', async () => {
+    const scripted = new ScriptedEvents();
+    scripted.push(new GatewayError('SUBGRAPH_UNREACHABLE', 'Gone.'));
+    await using server = await startScripted(() => scripted.outcome);
+    await using peer = await Peer.ready(server.url);
+    peer.subscribe(subscription);
+    expect(await peer.next()).toEqual(failed('Gone.', 'SUBGRAPH_UNREACHABLE'));
+  });
+
+  test('ends at once when the client says so, whatever it is doing, and its id is free', async () => {
+    const requests: OperationRequest[] = [];
+    const entered = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    await using server = await startScripted(async (request) => {
+      requests.push(request);
+      entered[requests.length - 1]?.resolve();
+      if (requests.length > 1) return answer('{"greeting":"second"}');
+      await new Promise((_, reject) =>
+        request.signal.addEventListener('abort', () => reject(request.signal.reason)),
+      );
+      throw new Error('Never.');
+    });
+    await using peer = await Peer.ready(server.url);
+    peer.subscribe(query);
+    await entered[0]?.promise;
+    peer.send(complete());
+    peer.subscribe(query);
+    expect([await peer.next(), await peer.next()]).toEqual([
+      next({ data: { greeting: 'second' } }),
+      complete(),
+    ]);
+    expect([requests[0]?.signal.aborted, server.logged]).toEqual([true, []]);
+  });
+
+  test('ends when the socket does, and leaves nothing behind', async () => {
+    const timers = new HandTimers();
+    const scripted = new ScriptedEvents();
+    const server = await startScripted(() => scripted.outcome, { timers });
+    const peer = await Peer.ready(server.url);
+    peer.subscribe(subscription);
+    scripted.push({ data: {} });
+    await peer.next();
+    await peer[Symbol.asyncDispose]();
+    await scripted.returned;
+    await server.close();
+    expect([timers.size, server.supergraphs.leases.get('first')]).toEqual([0, 0]);
+  });
+
+  test('is refused where there are as many as may be', async () => {
+    const scripted = new ScriptedEvents();
+    await using server = await startScripted(() => scripted.outcome, { limits: { operationsPerSocket: 1 } });
+    await using peer = await Peer.ready(server.url);
+    peer.subscribe(subscription);
+    peer.subscribe(query, '2');
+    expect(await peer.next()).toEqual(
+      failed(expect.stringContaining('limits.operationsPerSocket'), 'OVERLOADED', '2'),
+    );
+  });
+});
+
+describe('the headers of an operation', () => {
+  test('are those of the handshake, and parameters of the connection, which count more', async () => {
+    await using server = await startScripted();
+    await using peer = await Peer.ready(
+      server.url,
+      {
+        Authorization: 'from the parameters',
+        'X-Shop': 'outer',
+        number: 1,
+        text: 'two\nlines',
+        'x-request-id': 'mine',
+        connection: 'close',
+        'x-forwarded-for': '1.2.3.4',
+        headers: { 'x-shop': 'inner' },
+      },
+      { headers: { authorization: 'from the handshake', cookie: 'a=b', 'x-forwarded-for': '5.6.7.8' } },
+    );
+    peer.subscribe(query);
+    await peer.next();
+    const { headers, requestId } = server.seen[0] as OperationRequest;
+    expect(Object.fromEntries(headers)).toEqual({
+      authorization: 'from the parameters',
+      cookie: 'a=b',
+      'x-shop': 'inner',
+      'x-forwarded-for': '5.6.7.8',
+      'x-request-id': requestId,
+      accept: 'application/json',
+      'content-type': 'application/json',
+    });
+    expect(requestId).not.toBe('mine');
+  });
+
+  test('may not be larger than those of HTTP', async () => {
+    await using server = await startScripted();
+    await using peer = await Peer.open(server.url);
+    peer.send({ type: 'connection_init', payload: { authorization: 'x'.repeat(20_000) } });
+    expect(await peer.closed).toEqual({
+      code: 4400,
+      reason: 'The connection parameters are larger than headers may be',
+    });
+  });
+});
+
+describe('a client that does not keep to the protocol', () => {
+  const init = { type: 'connection_init' };
+  const ask = { id: '1', type: 'subscribe', payload: { query: subscription } };
+  const cases: [string, unknown[], number, string][] = [
+    ['no JSON', ['{'], 4400, 'Invalid message: it is not JSON'],
+    ['an array', [[]], 4400, 'Invalid message: Message is expected to be an object, but got array'],
+    [
+      'an unknown type',
+      [{ type: 'start' }],
+      4400,
+      `Invalid message: Invalid message 'type' property "start"`,
+    ],
+    ['no text', [init, { ...ask, payload: {} }], 4400, expect.stringContaining("'query'") as never],
+    [
+      'a batch',
+      [init, { ...ask, payload: [ask.payload] }],
+      4400,
+      expect.stringContaining("'payload'") as never,
+    ],
+    [
+      'what only a server sends',
+      [init, ack],
+      4400,
+      'Invalid message: a client does not send "connection_ack"',
+    ],
+    ['an operation before the beginning', [ask], 4401, 'Unauthorized: send connection_init first'],
+    ['an id twice', [init, ask, ask], 4409, 'Subscriber for 1 already exists'],
+    ['two beginnings', [init, init], 4429, 'Too many initialisation requests'],
+    ['a message that is too large', [init, 'x'.repeat(2000)], 1009, ''],
+  ];
+  test.each(cases)('loses its socket for %s', async (_, messages, code, reason) => {
+    const scripted = new ScriptedEvents();
+    await using server = await startScripted(() => scripted.outcome, { limits: { bodySize: 1000 } });
+    await using peer = await Peer.open(server.url);
+    for (const message of messages) peer.send(message);
+    expect(await peer.closed).toEqual({ code, reason });
+  });
+
+  test('loses its socket when it does not begin in time', async () => {
+    const timers = new HandTimers();
+    await using server = await startScripted(undefined, { timers, initTimeout: 3000 });
+    await using peer = await Peer.open(server.url);
+    peer.send({ type: 'ping' });
+    await peer.next();
+    timers.pass(3000);
+    expect(await peer.closed).toEqual({ code: 4408, reason: 'Connection initialisation timeout' });
+  });
+
+  test('loses its socket when it asks for no subprotocol', async () => {
+    await using server = await startScripted();
+    const socket = new WebSocket(server.url.replace('http', 'ws'));
+    const [code, reason] = await once(socket, 'close');
+    expect([code, String(reason)]).toEqual([
+      4406,
+      'Subprotocol not acceptable: ask for graphql-transport-ws',
+    ]);
+  });
+});
+
+describe('a sign of life', () => {
+  test('is a pong for a ping, with what it said, also before the beginning', async () => {
+    await using server = await startScripted();
+    await using peer = await Peer.open(server.url);
+    peer.send({ type: 'ping' });
+    peer.send({ type: 'pong' });
+    peer.send({ type: 'ping', payload: { a: 1 } });
+    expect([await peer.next(), await peer.next()]).toEqual([
+      { type: 'pong' },
+      { type: 'pong', payload: { a: 1 } },
+    ]);
+  });
+
+  test('is asked for when a socket was quiet, and one that gives none is closed', async () => {
+    const timers = new HandTimers();
+    const scripted = new ScriptedEvents();
+    await using server = await startScripted(() => scripted.outcome, { timers, heartbeat: 1000 });
+    await using peer = await Peer.ready(server.url, undefined, { autoPong: false });
+    peer.subscribe(subscription);
+    scripted.push({ data: {} });
+    await peer.next();
+    timers.pass(1000);
+    const pinged = once(peer.socket, 'ping');
+    timers.pass(1000);
+    await pinged;
+    peer.send({ type: 'ping' });
+    await peer.next();
+    const again = once(peer.socket, 'ping');
+    timers.pass(2000);
+    await again;
+    timers.pass(1000);
+    expect((await peer.closed).code).toBe(1006);
+    await scripted.returned;
+  });
+});
+
+describe('a client that reads slowly', () => {
+  const size = 16 * 1024 * 1024;
+  const big = { data: { greetings: 'x'.repeat(size) } };
+
+  test('is asked for no further event until it has read, and loses its socket when it reads nothing', async () => {
+    const scripted = new ScriptedEvents();
+    await using server = await startScripted(() => scripted.outcome, { bufferSize: 1000, readTimeout: 50 });
+    const peer = await Peer.ready(server.url);
+    peer.socket.pause();
+    peer.subscribe(subscription);
+    for (let count = 0; count < 3; count++) scripted.push(big);
+    await scripted.returned;
+    expect(scripted.pulls).toBe(1);
+    peer.socket.resume();
+    expect(JSON.stringify(await peer.next()).length).toBeGreaterThan(size);
+    expect(await peer.closed).toEqual({ code: 1013, reason: 'The client reads too slowly' });
+  });
+
+  test('has all when it reads on', async () => {
+    const scripted = new ScriptedEvents();
+    await using server = await startScripted(() => scripted.outcome, {
+      bufferSize: 1000,
+      readTimeout: 60_000,
+    });
+    await using peer = await Peer.ready(server.url);
+    peer.socket.pause();
+    peer.subscribe(subscription);
+    for (let count = 0; count < 3; count++) scripted.push(big);
+    scripted.push('end');
+    peer.socket.resume();
+    for (let count = 0; count < 3; count++)
+      expect(JSON.stringify(await peer.next()).length).toBeGreaterThan(size);
+    expect(await peer.next()).toEqual(complete());
+  });
+});
+
+describe('a handshake', () => {
+  const security = { cors: { origins: ['https://shop.test'] } };
+
+  test.each([
+    ['no origin, as all but browsers', {}],
+    ['an origin that is listed', { origin: 'https://shop.test' }],
+    ['the origin of the gateway itself', { origin: 'https://gateway.test', host: 'gateway.test' }],
+  ])('is taken with %s', async (_, headers) => {
+    await using server = await startScripted(undefined, { security });
+    await using peer = await Peer.ready(server.url, undefined, { headers: { ...headers, cookie: 'a=b' } });
+    peer.subscribe(query);
+    await peer.next();
+    expect(server.seen[0]?.headers.get('cookie')).toBe('a=b');
+  });
+
+  test.each(['https://other.test', 'null', 'http://127.0.0.1'])(
+    'is refused with the origin %s, unless CSRF prevention is off',
+    async (origin) => {
+      await using server = await startScripted(undefined, { security });
+      expect(await refused(server.url, { headers: { origin } })).toEqual([403, 'BAD_REQUEST']);
+      await using open = await startScripted(undefined, { security: { ...security, csrf: false } });
+      await using peer = await Peer.ready(open.url, undefined, { headers: { origin } });
+      expect(peer.socket.readyState).toBe(WebSocket.OPEN);
+    },
+  );
+
+  test('from any page, where all may, says nothing of what the browser knows of its user', async () => {
+    await using server = await startScripted(undefined, { security: { cors: { origins: ['*'] } } });
+    await using peer = await Peer.ready(
+      server.url,
+      { authorization: 'the page' },
+      { headers: { origin: 'https://other.test', cookie: 'a=b', authorization: 'the browser' } },
+    );
+    peer.subscribe(query);
+    await peer.next();
+    const headers = server.seen[0]?.headers;
+    expect([headers?.get('cookie'), headers?.get('authorization')]).toEqual([undefined, 'the page']);
+  });
+
+  test('is refused while there is no supergraph', async () => {
+    const supergraphs = new SettableView();
+    await using server = await startScripted(undefined, { supergraphs });
+    expect(await refused(server.url)).toEqual([503, 'SUPERGRAPH_UNAVAILABLE']);
+    supergraphs.set(supergraphOf(sdl));
+    await using peer = await Peer.ready(server.url);
+    expect(peer.socket.readyState).toBe(WebSocket.OPEN);
+  });
+
+  test('is refused where there are as many sockets as may be', async () => {
+    await using server = await startScripted(undefined, { limits: { webSockets: 1 } });
+    const peer = await Peer.ready(server.url);
+    expect(await refused(server.url)).toEqual([503, 'OVERLOADED']);
+    await peer[Symbol.asyncDispose]();
+    await using again = await Peer.ready(server.url);
+    expect(again.socket.readyState).toBe(WebSocket.OPEN);
+  });
+
+  test('of another protocol is no handshake: the request is answered', async () => {
+    await using server = await startScripted();
+    const headers = { 'content-type': 'application/json', connection: 'upgrade', upgrade: 'h2c' };
+    const { status, body } = await exchange(server.url, { headers, body: JSON.stringify({ query }) });
+    expect([status, body]).toEqual([200, '{"data":{"greeting":"hello"}}']);
+  });
+});
+
+describe('a server that closes', () => {
+  test('closes sockets with subscriptions or nothing at once, and takes no new ones', async () => {
+    const scripted = new ScriptedEvents();
+    const held = Promise.withResolvers<void>();
+    const entered = Promise.withResolvers<void>();
+    const server = await startScripted(
+      async ({ document }) => {
+        if (document.loc?.source.body === subscription) return scripted.outcome;
+        entered.resolve();
+        await held.promise;
+        return answer('{"greeting":"late"}');
+      },
+      { drainTimeout: 60_000 },
+    );
+    await using idle = await Peer.ready(server.url);
+    await using subscribed = await Peer.ready(server.url);
+    subscribed.subscribe(subscription);
+    scripted.push({ data: {} });
+    await subscribed.next();
+    await using asking = await Peer.ready(server.url);
+    asking.subscribe(query);
+    await entered.promise;
+    const closed = server.close();
+    const goingAway = { code: 1001, reason: 'Going away' };
+    expect([await idle.closed, await subscribed.closed]).toEqual([goingAway, goingAway]);
+    await scripted.returned;
+    expect(await refused(server.url)).toEqual([503, 'REQUEST_ABORTED']);
+    held.resolve();
+    expect([await asking.next(), await asking.next()]).toEqual([
+      next({ data: { greeting: 'late' } }),
+      complete(),
+    ]);
+    expect(await asking.closed).toEqual(goingAway);
+    await closed;
+  });
+
+  test('ends what is not done after the drain timeout with an error, so that nobody does it again', async () => {
+    const entered = Promise.withResolvers<void>();
+    const server = await startScripted(
+      async ({ signal }) => {
+        entered.resolve();
+        await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+        throw new Error('Never.');
+      },
+      { drainTimeout: 1 },
+    );
+    await using peer = await Peer.ready(server.url);
+    peer.subscribe('mutation { greet(name: "a") }');
+    await entered.promise;
+    await server.close();
+    expect(await peer.next()).toEqual(failed('The gateway is shutting down.', 'REQUEST_ABORTED'));
+    await peer.closed;
+  });
+});
