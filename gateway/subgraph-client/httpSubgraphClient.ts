@@ -110,8 +110,10 @@ class HttpSubgraphClient implements SubgraphClient {
     });
   }
 
-  #isSharable({ kind, body }: SubgraphRequest): boolean {
-    return this.#shareInFlight && kind === 'query' && body.length <= longestSharedBody;
+  #isSharable({ kind, body, accept }: SubgraphRequest): boolean {
+    return (
+      this.#shareInFlight && kind === 'query' && accept === undefined && body.length <= longestSharedBody
+    );
   }
 
   close(): Promise<void> {
@@ -171,7 +173,7 @@ function headersOf(request: SubgraphRequest, acceptsCompressed: boolean, now: nu
     'content-type',
     'application/json',
     'accept',
-    'application/graphql-response+json, application/json;q=0.9',
+    request.accept ?? 'application/graphql-response+json, application/json;q=0.9',
     'x-request-id',
     request.requestId,
     ...request.headers.pairs,

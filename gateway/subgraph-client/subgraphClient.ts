@@ -14,6 +14,8 @@ export interface SubgraphRequest {
   readonly body: string;
   readonly kind: 'query' | 'mutation';
   readonly headers: ForwardedHeaders;
+  /** What is asked for by `accept`; a GraphQL answer when omitted. Not part of a sharing key: such calls share none. */
+  readonly accept?: string | undefined;
   /** The client has the rest of its answer already, or does not wait for this to get it. Such calls have
    *  connections of their own: a slow deferred field must not take those that first payloads need. */
   readonly isDeferred: boolean;

@@ -26,7 +26,8 @@ export async function readJsonBody(request: IncomingMessage, maxBytes: number): 
   return parseJson(await readBody(request, maxBytes));
 }
 
-function parseJson(bytes: Buffer): unknown {
+/** The JSON value that these bytes are. Throws a `Refusal` (400). */
+export function parseJson(bytes: Buffer): unknown {
   if (!isUtf8(bytes)) throw new Refusal(400, 'The request body is not valid UTF-8.');
   const hasByteOrderMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
   const text = bytes.toString('utf8', hasByteOrderMark ? 3 : 0);
@@ -43,10 +44,16 @@ function parseJson(bytes: Buffer): unknown {
   }
 }
 
-function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+/** A request's body of at most `maxBytes`, counted and refused like `readJsonBody` does it. `limit`: the option that
+ *  says how many. */
+export function readBody(
+  request: IncomingMessage,
+  maxBytes: number,
+  limit = 'limits.bodySize',
+): Promise<Buffer> {
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) {
     request.resume();
-    return Promise.reject(tooLarge(maxBytes));
+    return Promise.reject(tooLarge(maxBytes, limit));
   }
   return new Promise((resolve, reject) => {
     const decompressor = createDecompressor(request.headers['content-encoding']);
@@ -56,7 +63,7 @@ function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
 
     const collect = (chunk: Buffer): void => {
       size += chunk.length;
-      if (size > maxBytes) fail(tooLarge(maxBytes));
+      if (size > maxBytes) fail(tooLarge(maxBytes, limit));
       else chunks.push(chunk);
     };
     const finish = (): void => {
@@ -87,10 +94,10 @@ function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
   });
 }
 
-function tooLarge(maxBytes: number): Refusal {
+function tooLarge(maxBytes: number, limit: string): Refusal {
   return new Refusal(
     413,
-    `The request body is larger than ${maxBytes} bytes, the most that this gateway takes (limits.bodySize).`,
+    `The request body is larger than ${maxBytes} bytes, the most that this gateway takes (${limit}).`,
   );
 }
 

@@ -1,0 +1,31 @@
+/** What became of a message: `checked`, `taken` (an event) and `completed` are its three kinds, well received;
+ *  `unknown`: no subscription has this id, or not any more; `forbidden`: its verifier is wrong. */
+export type CallbackVerdict =
+  | 'checked'
+  | 'taken'
+  | 'completed'
+  | 'unknown'
+  | 'forbidden'
+  | { readonly malformed: string };
+
+/** Takes what subgraphs POST for their subscriptions. */
+export interface CallbackReceiver {
+  /** Whether a message with this id is worth reading. */
+  isKnown(id: string): boolean;
+  /** `message`: parsed JSON, of `size` bytes. Messages of one id in their order. */
+  receive(id: string, message: unknown, size: number): CallbackVerdict;
+}
+
+/** What a message holds besides its event, bytes. */
+export const callbackEnvelopeBytes = 256;
+
+/** Largest body that is worth reading, in bytes. An event that is too large ends its own subscription, for which its
+ *  verifier has to be read; one that is far too large is refused unread. */
+export function callbackBodySize(maxEventBytes: number): number {
+  return 2 * maxEventBytes + callbackEnvelopeBytes;
+}
+
+/** Where a subgraph POSTs the messages of one subscription. `base`: absolute, perhaps with a path. */
+export function callbackUrl(base: string, id: string): string {
+  return `${base.replace(/\/+$/, '')}/callback/${id}`;
+}

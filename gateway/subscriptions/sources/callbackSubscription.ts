@@ -1,0 +1,234 @@
+import type { GatewayError } from '../../errors.ts';
+import {
+  AnswerProblem,
+  attemptTimedOut,
+  invalidResponse,
+  isLostConnection,
+  statusFailure,
+  unreachable,
+} from '../../subgraph-client/callFailure.ts';
+import type {
+  CancelSubgraphCall,
+  SubgraphReceiver,
+  SubgraphResponse,
+} from '../../subgraph-client/subgraphClient.ts';
+import type { CancelTimer, Timers } from '../../time/timers.ts';
+import type { CallbackMessage } from './callbackMessage.ts';
+import { type CallbackVerdict, callbackEnvelopeBytes } from './callbackReceiver.ts';
+import { Delivery } from './delivery.ts';
+import { eventTooLarge, readEvent } from './readEvent.ts';
+import { isPassing, Reconnection } from './reconnection.ts';
+import { reportedFailure, reportedRefusal } from './reportedErrors.ts';
+import { SilenceWatch, toleratedSilence } from './silenceWatch.ts';
+import type { SourceEndpoint, SourceReceiver } from './subscriptionSource.ts';
+
+export interface CallbackSubscriptionOptions {
+  readonly subgraph: string;
+  readonly endpoint: SourceEndpoint;
+  readonly receiver: SourceReceiver;
+  readonly timers: Timers;
+  readonly random: () => number;
+  /** A new id, whose messages come to the subscription from now on. */
+  openId(subscription: CallbackSubscription): string;
+  /** Whoever sends with this id is told that there is no such subscription: by that a subgraph learns to stop. */
+  closeId(id: string): void;
+  /** Asks the subgraph to send with this id. The answer never comes before this has returned. */
+  post(id: string, receiver: SubgraphReceiver): CancelSubgraphCall;
+  onAccepted(): void;
+  onOver(): void;
+}
+
+/** One request to the subgraph to send, and what has come of it. */
+interface Attempt {
+  readonly id: string;
+  /** The subgraph has said so, or has simply begun to send. */
+  isAccepted: boolean;
+  cancelCall: CancelSubgraphCall;
+  cancelTimer: CancelTimer;
+}
+
+/** One subscription, over as many ids as it takes. */
+export class CallbackSubscription {
+  readonly #options: CallbackSubscriptionOptions;
+  readonly #delivery: Delivery;
+  readonly #reconnection: Reconnection;
+  readonly #watch: SilenceWatch;
+  #attempt: Attempt | undefined;
+  /** By this attempt or an earlier one. */
+  #wasAccepted = false;
+  #isResent = false;
+
+  constructor(options: CallbackSubscriptionOptions) {
+    const { endpoint, timers, random } = options;
+    this.#options = options;
+    this.#delivery = new Delivery(options.receiver);
+    this.#reconnection = new Reconnection({ timers, random, limits: endpoint.reconnect });
+    this.#watch = new SilenceWatch({
+      timers,
+      intervalMs: endpoint.heartbeatMs,
+      onSilence: (intervals) => this.#onSilence(intervals),
+    });
+    this.#subscribe();
+  }
+
+  cancel(): void {
+    if (this.#delivery.isOver) return;
+    this.#delivery.cancel();
+    this.#over();
+  }
+
+  /** A message with the present id, whose verifier is right. */
+  receive({ action, payload, errors }: CallbackMessage, size: number): CallbackVerdict {
+    this.#watch.heard();
+    switch (action) {
+      case 'check':
+        return 'checked';
+      case 'next':
+        return this.#onNext(payload, size);
+      case 'complete':
+        return this.#onComplete(errors);
+      default:
+        return { malformed: 'The `action` of the message is none of "check", "next" and "complete".' };
+    }
+  }
+
+  #subscribe(): void {
+    // Known before it is sent: the first messages may come before the answer.
+    const { openId, post, timers, endpoint } = this.#options;
+    const id = openId(this);
+    const attempt: Attempt = {
+      id,
+      isAccepted: false,
+      cancelCall: post(id, {
+        onResponse: (response) => {
+          attempt.cancelTimer();
+          this.#onResponse(attempt, response);
+        },
+        onError: (error) => {
+          attempt.cancelTimer();
+          this.#onFailure(attempt, error);
+        },
+      }),
+      cancelTimer: timers.after(endpoint.connectTimeoutMs, () => this.#onTimeout(attempt)),
+    };
+    this.#attempt = attempt;
+  }
+
+  #onResponse(attempt: Attempt, { data, errors, failureStatus }: SubgraphResponse): void {
+    const { subgraph } = this.#options;
+    if (errors !== undefined) {
+      this.#lose(reportedRefusal(subgraph, failureStatus ?? 200, errors));
+    } else if (failureStatus !== undefined) {
+      this.#lose(statusFailure(subgraph, failureStatus, new AnswerProblem('the answer has no errors')));
+    } else if (data === null) {
+      this.#accept(attempt);
+    } else {
+      this.#refuse(new AnswerProblem('the answer is a result, and no promise to call back'));
+    }
+  }
+
+  #onFailure(attempt: Attempt, error: GatewayError): void {
+    const isUnanswered = error.extensions.http === undefined;
+    // It sends, so it has been asked, whatever became of its answer.
+    if (attempt.isAccepted && isUnanswered && isPassing(error)) return;
+    if (!this.#wasAccepted && this.#mayBeResent(error)) {
+      this.#isResent = true;
+      this.#endAttempt();
+      this.#subscribe();
+      return;
+    }
+    this.#lose(error);
+  }
+
+  #onTimeout(attempt: Attempt): void {
+    attempt.cancelCall();
+    this.#onFailure(attempt, attemptTimedOut(this.#options.subgraph));
+  }
+
+  /** Servers close idle connections when they like, which says nothing about this request. With another id: should
+   *  the subgraph have read the first one, it will be told to stop. */
+  #mayBeResent({ cause }: GatewayError): boolean {
+    return !this.#isResent && typeof cause === 'object' && cause !== null && isLostConnection(cause as Error);
+  }
+
+  #accept(attempt: Attempt): void {
+    if (attempt.isAccepted) return;
+    attempt.isAccepted = true;
+    this.#wasAccepted = true;
+    this.#watch.start();
+    this.#reconnection.connected();
+    this.#options.onAccepted();
+    this.#delivery.subscribed();
+  }
+
+  #onNext(payload: unknown, size: number): CallbackVerdict {
+    const { maxEventBytes } = this.#options.endpoint;
+    const event =
+      size > maxEventBytes + callbackEnvelopeBytes ? eventTooLarge(maxEventBytes) : readEvent(payload, size);
+    if (event instanceof Error) {
+      this.#refuse(event);
+      return { malformed: `The event cannot be used: ${event.message}.` };
+    }
+    if (this.#attempt !== undefined) this.#accept(this.#attempt);
+    this.#reconnection.succeeded();
+    this.#delivery.event(event);
+    return 'taken';
+  }
+
+  #onComplete(errors: unknown): CallbackVerdict {
+    const { subgraph } = this.#options;
+    const isWithoutErrors = errors === undefined || errors === null;
+    const result = isWithoutErrors ? undefined : readEvent({ data: null, errors }, 0);
+    if (result instanceof Error) {
+      this.#refuse(result);
+      return { malformed: `The errors cannot be read: ${result.message}.` };
+    }
+    const reported = result?.errors;
+    if (reported === undefined) this.#end(() => this.#delivery.complete());
+    else this.#fail(reportedFailure(subgraph, reported));
+    return 'completed';
+  }
+
+  #onSilence(intervals: number): void {
+    if (intervals < toleratedSilence) return;
+    this.#lose(unreachable(this.#options.subgraph, new Error('the subgraph has sent no heartbeat')));
+  }
+
+  #refuse(problem: Error): void {
+    this.#fail(invalidResponse(this.#options.subgraph, problem));
+  }
+
+  /** The subgraph does not send, or not any more. */
+  #lose(error: GatewayError): void {
+    this.#endAttempt();
+    const mayReturn =
+      this.#wasAccepted && isPassing(error) && this.#reconnection.schedule(() => this.#subscribe());
+    if (mayReturn) this.#delivery.interrupted(error);
+    else this.#fail(error);
+  }
+
+  #fail(error: GatewayError): void {
+    this.#end(() => this.#delivery.error(error));
+  }
+
+  #end(tell: () => void): void {
+    this.#over();
+    tell();
+  }
+
+  #over(): void {
+    this.#endAttempt();
+    this.#reconnection.stop();
+    this.#options.onOver();
+  }
+
+  #endAttempt(): void {
+    const attempt = this.#attempt;
+    this.#attempt = undefined;
+    this.#watch.stop();
+    if (attempt === undefined) return;
+    this.#options.closeId(attempt.id);
+    attempt.cancelCall();
+    attempt.cancelTimer();
+  }
+}

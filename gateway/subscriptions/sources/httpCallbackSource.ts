@@ -1,0 +1,178 @@
+import { randomUUID } from 'node:crypto';
+import { GatewayError } from '../../errors.ts';
+import { createHttpSubgraphClient } from '../../subgraph-client/httpSubgraphClient.ts';
+import type {
+  CancelSubgraphCall,
+  SubgraphClient,
+  SubgraphReceiver,
+} from '../../subgraph-client/subgraphClient.ts';
+import type { SubgraphEndpoint } from '../../subgraph-client/subgraphPools.ts';
+import { systemTimers, type Timers } from '../../time/timers.ts';
+import { readCallbackMessage } from './callbackMessage.ts';
+import type { CallbackReceiver, CallbackVerdict } from './callbackReceiver.ts';
+import { CallbackSubscription } from './callbackSubscription.ts';
+import { CallbackVerifiers } from './callbackVerifiers.ts';
+import { refusedSubscription } from './refusedSubscription.ts';
+import type {
+  CancelSource,
+  SourceEndpoint,
+  SourceOptions,
+  SourceReceiver,
+  SourceRequest,
+  SubscriptionSource,
+} from './subscriptionSource.ts';
+
+export interface HttpCallbackSourceOptions extends SourceOptions {
+  /** Where the subgraph reaches this process with messages of this id. Asked for every subscription and every attempt
+   *  to get it back: the port may be known only when the gateway listens. */
+  callbackUrl(id: string): string;
+}
+
+/** Subscribes by HTTP callback (`callbackSpec=1.0`): a POST asks the subgraph to POST its events to an address of the
+ *  gateway. What arrives there is handed to `receive`. */
+export function createHttpCallbackSource(
+  options: HttpCallbackSourceOptions,
+): SubscriptionSource & CallbackReceiver {
+  return new HttpCallbackSource(options);
+}
+
+class HttpCallbackSource implements SubscriptionSource, CallbackReceiver {
+  readonly #options: HttpCallbackSourceOptions;
+  readonly #timers: Timers;
+  readonly #client: SubgraphClient;
+  readonly #verifiers = new CallbackVerifiers();
+  readonly #subscriptions = new Set<CallbackSubscription>();
+  readonly #byId = new Map<string, CallbackSubscription>();
+  #closed: Promise<void> | undefined;
+
+  constructor(options: HttpCallbackSourceOptions) {
+    this.#options = options;
+    this.#timers = options.timers ?? systemTimers;
+    this.#client = createHttpSubgraphClient({
+      endpoint: (subgraph) => postEndpoint(options.endpoint(subgraph)),
+      shareInFlight: false,
+      // Each subscription has a timer of its own.
+      setTimer: () => () => {},
+    });
+  }
+
+  subscribe(request: SourceRequest, receiver: SourceReceiver): CancelSource {
+    const { subgraph } = request;
+    let endpoint: SourceEndpoint;
+    try {
+      if (this.#closed !== undefined) throw new Error('the source was closed');
+      endpoint = this.#options.endpoint(subgraph);
+    } catch (cause) {
+      return refusedSubscription(subgraph, cause, receiver);
+    }
+    const subscription: CallbackSubscription = new CallbackSubscription({
+      subgraph,
+      endpoint,
+      receiver,
+      timers: this.#timers,
+      random: this.#options.random ?? Math.random,
+      openId: (subscription) => {
+        // Not to be guessed: 122 random bits.
+        const id = randomUUID();
+        this.#byId.set(id, subscription);
+        return id;
+      },
+      closeId: (id) => this.#byId.delete(id),
+      post: (id, answerReceiver) => this.#post(request, id, endpoint.heartbeatMs, answerReceiver),
+      onAccepted: () => this.#options.onAccepted?.(subgraph),
+      onOver: () => this.#subscriptions.delete(subscription),
+    });
+    this.#subscriptions.add(subscription);
+    return () => subscription.cancel();
+  }
+
+  isKnown(id: string): boolean {
+    return this.#byId.has(id);
+  }
+
+  receive(id: string, message: unknown, size: number): CallbackVerdict {
+    const subscription = this.#byId.get(id);
+    if (subscription === undefined) return 'unknown';
+    const read = readCallbackMessage(id, message);
+    if ('malformed' in read) return read;
+    return this.#verifiers.isOf(id, read.verifier) ? subscription.receive(read, size) : 'forbidden';
+  }
+
+  close(): Promise<void> {
+    for (const subscription of [...this.#subscriptions]) subscription.cancel();
+    this.#closed ??= this.#client.close();
+    return this.#closed;
+  }
+
+  #post(
+    request: SourceRequest,
+    id: string,
+    heartbeatMs: number,
+    receiver: SubgraphReceiver,
+  ): CancelSubgraphCall {
+    const { subgraph, headers, requestId, traceparent } = request;
+    let body: string;
+    try {
+      body = this.#bodyOf(request, id, heartbeatMs);
+    } catch (cause) {
+      return refusedCall(subgraph, cause, receiver);
+    }
+    return this.#client.send(
+      {
+        subgraph,
+        body,
+        // Not to be sent twice with the same id: each would be answered with events of its own.
+        kind: 'mutation',
+        accept: 'application/json;callbackSpec=1.0',
+        headers,
+        isDeferred: false,
+        requestId,
+        traceparent,
+        deadline: Number.POSITIVE_INFINITY,
+      },
+      receiver,
+    );
+  }
+
+  #bodyOf({ query, variables }: SourceRequest, id: string, heartbeatIntervalMs: number): string {
+    const subscription = {
+      callbackUrl: this.#options.callbackUrl(id),
+      subscriptionId: id,
+      verifier: this.#verifiers.of(id),
+      heartbeatIntervalMs,
+    };
+    return JSON.stringify({ query, variables, extensions: { subscription } });
+  }
+}
+
+/** Subgraphs answer as soon as they have called back once: few connections carry many subscriptions. */
+const connections = 64;
+
+function postEndpoint({
+  url,
+  connectTimeoutMs,
+  maxEventBytes,
+  http2 = false,
+  tls,
+}: SourceEndpoint): SubgraphEndpoint {
+  return {
+    url,
+    attemptTimeoutMs: connectTimeoutMs,
+    maxResponseBytes: maxEventBytes,
+    connections,
+    http2,
+    tls,
+  };
+}
+
+function refusedCall(subgraph: string, cause: unknown, receiver: SubgraphReceiver): CancelSubgraphCall {
+  let isCancelled = false;
+  queueMicrotask(() => {
+    const message = 'The request to a subgraph could not be made.';
+    if (isCancelled) return;
+    receiver.onError(new GatewayError('INTERNAL_SERVER_ERROR', message, { subgraph, cause }));
+  });
+  return () => {
+    isCancelled = true;
+  };
+}

@@ -1,0 +1,82 @@
+import type { IncomingMessage } from 'node:http';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { CallbackReceiver, CallbackVerdict } from '../../subscriptions/sources/callbackReceiver.ts';
+import { isJsonContentType, parseJson, readBody } from './readBody.ts';
+import { Refusal } from './refusal.ts';
+import { Turns } from './turns.ts';
+
+export interface CallbackRouteOptions {
+  readonly callbacks: CallbackReceiver;
+  /** Bytes that a message may have, after decompression. */
+  readonly bodySize: number;
+}
+
+/** `POST /callback/:id` of the public listener: where subgraphs bring the events of subscriptions by HTTP callback.
+ *  Messages of one id are handed on in the order in which their requests began. It is for servers: no page of another
+ *  site is ever allowed to read its answers. */
+export function addCallbackRoute(
+  server: FastifyInstance,
+  { callbacks, bodySize }: CallbackRouteOptions,
+): void {
+  const turns = new Turns();
+  // In a scope of its own: it reads its bodies itself, and only those of ids that it knows.
+  server.register(async (routes) => {
+    routes.removeAllContentTypeParsers();
+    routes.addContentTypeParser('*', (_request, _payload, done) => done(null, undefined));
+    routes.addHook('onRequest', async (_, reply) => {
+      reply.header('cache-control', 'no-store');
+    });
+    routes.setErrorHandler(async (error, _, reply) => {
+      if (isUnreadableContentType(error)) return sendProblem(reply, 415, howToSend);
+      if (!(error instanceof Refusal)) throw error;
+      return sendProblem(reply.headers(error.headers), error.status, error.message);
+    });
+    routes.post<{ Params: { id: string } }>('/callback/:id', async (request, reply) => {
+      const { id } = request.params;
+      if (!callbacks.isKnown(id)) return sendVerdict(reply, 'unknown');
+      const verdict = await turns.take(id, readMessage(request.raw, bodySize), ({ message, size }) =>
+        callbacks.receive(id, message, size),
+      );
+      return sendVerdict(reply, verdict);
+    });
+  });
+}
+
+const howToSend =
+  'Send a JSON object such as {"kind":"subscription","action":"check","id":"…","verifier":"…"}, and the header content-type: application/json.';
+
+async function readMessage(
+  request: IncomingMessage,
+  bodySize: number,
+): Promise<{ message: unknown; size: number }> {
+  // Also for safety: a page of another site can make a browser send a form or a text, but no JSON.
+  if (!isJsonContentType(request.headers['content-type'])) throw new Refusal(415, howToSend);
+  const bytes = await readBody(request, bodySize, 'by subscriptions.eventSize');
+  return { message: parseJson(bytes), size: bytes.length };
+}
+
+function sendVerdict(reply: FastifyReply, verdict: CallbackVerdict): FastifyReply {
+  switch (verdict) {
+    case 'checked':
+      return reply.code(204).header('subscription-protocol', 'callback/1.0').send();
+    case 'taken':
+      return reply.code(200).send();
+    case 'completed':
+      return reply.code(202).send();
+    case 'unknown':
+      return sendProblem(reply, 404, 'There is no such subscription, or it has ended.');
+    case 'forbidden':
+      return sendProblem(reply, 401, 'The verifier is not that of this subscription.');
+    default:
+      return sendProblem(reply, 400, verdict.malformed);
+  }
+}
+
+/** Fastify refuses these before a parser sees them. */
+function isUnreadableContentType(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE';
+}
+
+function sendProblem(reply: FastifyReply, status: number, error: string): FastifyReply {
+  return reply.code(status).send({ error });
+}

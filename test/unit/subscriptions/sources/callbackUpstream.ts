@@ -1,0 +1,155 @@
+import { ApolloServer } from '@apollo/server';
+import { ApolloServerPluginSubscriptionCallback } from '@apollo/server/plugin/subscriptionCallback';
+import { startStandaloneServer } from '@apollo/server/standalone';
+import fastify from 'fastify';
+import {
+  type CallbackVerdict,
+  callbackBodySize,
+  callbackUrl,
+} from '../../../../gateway/subscriptions/sources/callbackReceiver.ts';
+import { createHttpCallbackSource } from '../../../../gateway/subscriptions/sources/httpCallbackSource.ts';
+import type { SourceEndpoint } from '../../../../gateway/subscriptions/sources/subscriptionSource.ts';
+import { systemTimers } from '../../../../gateway/time/timers.ts';
+import { addCallbackRoute } from '../../../../gateway/transport/http/callbackRoute.ts';
+import type { RecordedRequest } from '../../../harness/scriptedSubgraph.ts';
+import { Ticks, tickSchema } from '../../../harness/tickSchema.ts';
+import { type SourceUnderTest, sourceUnderTest } from './sourceUnderTest.ts';
+
+export interface CallbackSourceUnderTest extends SourceUnderTest {
+  /** What was said to messages, in order. */
+  readonly verdicts: CallbackVerdict[];
+  /** Resolves when this holds. Looked at after each message, acceptance and timer. */
+  until(condition: () => boolean): Promise<void>;
+}
+
+export const maxEventBytes = 10_000;
+
+/** The source behind a listener of its own. */
+export async function callbackSource(
+  url: string,
+  more: Partial<SourceEndpoint> = {},
+  urlOf = callbackUrl,
+): Promise<CallbackSourceUnderTest> {
+  const verdicts: CallbackVerdict[] = [];
+  const waiting: { readonly condition: () => boolean; readonly resolve: () => void }[] = [];
+  const changed = (): void => {
+    for (const { condition, resolve } of waiting) if (condition()) resolve();
+  };
+  const say = (verdict: CallbackVerdict): CallbackVerdict => {
+    verdicts.push(verdict);
+    changed();
+    return verdict;
+  };
+  const server = fastify({ forceCloseConnections: true });
+  let address = '';
+  let source: ReturnType<typeof createHttpCallbackSource> | undefined;
+  const at = sourceUnderTest(
+    (options) => {
+      source = createHttpCallbackSource({
+        ...options,
+        callbackUrl: (id) => urlOf(address, id),
+        onAccepted: (subgraph) => {
+          options.onAccepted?.(subgraph);
+          changed();
+        },
+        timers: {
+          after: (ms, run) => {
+            const cancel = (options.timers ?? systemTimers).after(ms, run);
+            changed();
+            return cancel;
+          },
+        },
+      });
+      return source;
+    },
+    url,
+    { maxEventBytes, ...more },
+  );
+  addCallbackRoute(server, {
+    callbacks: {
+      isKnown: (id) => {
+        const isKnown = source?.isKnown(id) ?? false;
+        if (!isKnown) say('unknown');
+        return isKnown;
+      },
+      receive: (id, message, size) => say(source?.receive(id, message, size) ?? 'unknown'),
+    },
+    bodySize: callbackBodySize(more.maxEventBytes ?? maxEventBytes),
+  });
+  address = await server.listen({ host: '127.0.0.1', port: 0 });
+  return Object.assign(at, {
+    verdicts,
+    until: (condition: () => boolean) =>
+      new Promise<void>((resolve) => {
+        if (condition()) resolve();
+        else waiting.push({ condition, resolve });
+      }),
+    [Symbol.asyncDispose]: async () => {
+      await source?.close();
+      await server.close();
+    },
+  });
+}
+
+export interface ApolloUpstream extends AsyncDisposable {
+  readonly at: CallbackSourceUnderTest;
+  readonly ticks: Ticks;
+  /** Of the requests of operations, in order. */
+  readonly headers: Record<string, unknown>[];
+}
+
+/** A subgraph of Apollo Server with its own plugin for callbacks, and a source for it. The subgraph is stopped first:
+ *  it calls back until it has stopped. */
+export async function apolloUpstream(more: Partial<SourceEndpoint> = {}): Promise<ApolloUpstream> {
+  const ticks = new Ticks();
+  const headers: Record<string, unknown>[] = [];
+  const server = new ApolloServer({
+    schema: tickSchema(ticks),
+    plugins: [ApolloServerPluginSubscriptionCallback({ retry: { retries: 0 } })],
+  });
+  const { url } = await startStandaloneServer(server, {
+    listen: { host: '127.0.0.1', port: 0 },
+    context: async ({ req }) => {
+      headers.push(req.headers);
+      return {};
+    },
+  });
+  const at = await callbackSource(url, more);
+  return {
+    at,
+    ticks,
+    headers,
+    [Symbol.asyncDispose]: async () => {
+      await server.stop();
+      await at[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** What a request for a subscription asks its subgraph to do. */
+export interface Asked {
+  readonly callbackUrl: string;
+  readonly subscriptionId: string;
+  readonly verifier: string;
+  readonly heartbeatIntervalMs: number;
+}
+
+export function askedBy(request: RecordedRequest | undefined): Asked {
+  return JSON.parse(request?.body ?? '').extensions.subscription;
+}
+
+/** Sends what a subgraph sends, and resolves to the status of the answer. `more` takes precedence. */
+export async function callBack(
+  { callbackUrl, subscriptionId, verifier }: Asked,
+  action: string,
+  more: Readonly<Record<string, unknown>> = {},
+): Promise<number> {
+  const message = { kind: 'subscription', action, id: subscriptionId, verifier, ...more };
+  const response = await fetch(callbackUrl, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(message),
+  });
+  await response.arrayBuffer();
+  return response.status;
+}

@@ -1,0 +1,165 @@
+import { once } from 'node:events';
+import { request as openRequest } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, test } from '@jest/globals';
+import fastify from 'fastify';
+import type {
+  CallbackReceiver,
+  CallbackVerdict,
+} from '../../../gateway/subscriptions/sources/callbackReceiver.ts';
+import { addCallbackRoute } from '../../../gateway/transport/http/callbackRoute.ts';
+
+type Received = [id: string, message: unknown, size: number];
+
+/** Knows the ids that begin with `known`. */
+async function start(verdict: CallbackVerdict = 'taken') {
+  const received: Received[] = [];
+  const callbacks: CallbackReceiver = {
+    isKnown: (id) => id.startsWith('known'),
+    receive: (...message) => {
+      received.push(message);
+      return verdict;
+    },
+  };
+  const server = fastify({ forceCloseConnections: true });
+  addCallbackRoute(server, { callbacks, bodySize: 100 });
+  const url = await server.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = server.server.address() as AddressInfo;
+  return {
+    port,
+    received,
+    post: (path: string, body: BodyInit, headers: Record<string, string> = {}) =>
+      fetch(`${url}${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body,
+      }),
+    ask: (path: string, init: RequestInit) => fetch(`${url}${path}`, init),
+    [Symbol.asyncDispose]: () => server.close(),
+  };
+}
+
+describe('POST /callback/:id', () => {
+  test.each<[CallbackVerdict, number, unknown]>([
+    ['checked', 204, undefined],
+    ['taken', 200, undefined],
+    ['completed', 202, undefined],
+    ['unknown', 404, { error: 'There is no such subscription, or it has ended.' }],
+    ['forbidden', 401, { error: 'The verifier is not that of this subscription.' }],
+    [{ malformed: 'The message is odd.' }, 400, { error: 'The message is odd.' }],
+  ])('answers what is %j with %d', async (verdict, status, problem) => {
+    await using server = await start(verdict);
+    const response = await server.post('/callback/known', '{"a":"é"}');
+    const body = await response.text();
+    expect(response.status).toBe(status);
+    expect(body === '' ? undefined : JSON.parse(body)).toEqual(problem);
+    expect(response.headers.get('subscription-protocol')).toBe(verdict === 'checked' ? 'callback/1.0' : null);
+    expect(response.headers.get('cache-control')).toBe('no-store');
+    expect(server.received).toEqual([['known', { a: 'é' }, 10]]);
+  });
+
+  test('answers for an unknown id without waiting for the body', async () => {
+    await using server = await start();
+    const socket = connect(server.port, '127.0.0.1');
+    socket.write(
+      'POST /callback/other HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 1000000\r\n\r\n',
+    );
+    const [head] = (await once(socket, 'data')) as [Buffer];
+    expect(head.toString()).toMatch(/^HTTP\/1\.1 404 /);
+    socket.destroy();
+    expect(server.received).toEqual([]);
+  });
+
+  test('keeps the order in which the messages of an id began, and none between ids', async () => {
+    await using server = await start();
+    const first = openRequest({
+      port: server.port,
+      method: 'POST',
+      path: '/callback/known-1',
+      headers: { 'content-type': 'application/json', expect: '100-continue' },
+    });
+    const firstAnswer = once(first, 'response');
+    // Its head has been read.
+    const begun = once(first, 'continue');
+    first.flushHeaders();
+    await begun;
+    const second = server.post('/callback/known-1', '2');
+    await server.post('/callback/known-2', '3');
+    expect(server.received).toEqual([['known-2', 3, 1]]);
+    first.end('1');
+    await firstAnswer;
+    await second;
+    expect(server.received.slice(1)).toEqual([
+      ['known-1', 1, 1],
+      ['known-1', 2, 1],
+    ]);
+  });
+
+  test('goes on where a message of the id is lost on the way, or is none', async () => {
+    await using server = await start();
+    const first = openRequest({
+      port: server.port,
+      method: 'POST',
+      path: '/callback/known',
+      headers: { 'content-type': 'application/json', expect: '100-continue' },
+    });
+    first.on('error', () => {});
+    const begun = once(first, 'continue');
+    first.flushHeaders();
+    await begun;
+    const second = server.post('/callback/known', '2');
+    first.destroy();
+    expect((await second).status).toBe(200);
+    expect((await server.post('/callback/known', '{')).status).toBe(400);
+    expect((await server.post('/callback/known', '3')).status).toBe(200);
+    expect(server.received).toEqual([
+      ['known', 2, 1],
+      ['known', 3, 1],
+    ]);
+  });
+
+  test('counts and bounds what comes out of a compressed message', async () => {
+    await using server = await start();
+    const gzip = { 'content-encoding': 'gzip' };
+    const fits = JSON.stringify('x'.repeat(98));
+    expect((await server.post('/callback/known', gzipSync(fits), gzip)).status).toBe(200);
+    const response = await server.post('/callback/known', gzipSync(`${fits} `), gzip);
+    expect([response.status, await response.json()]).toEqual([
+      413,
+      {
+        error:
+          'The request body is larger than 100 bytes, the most that this gateway takes (by subscriptions.eventSize).',
+      },
+    ]);
+    expect(server.received).toEqual([['known', 'x'.repeat(98), 100]]);
+  });
+
+  test.each([
+    ['no type', {}],
+    ['a type that is none', { 'content-type': 'json' }],
+    ['text', { 'content-type': 'text/plain' }],
+    ['JSON in another encoding', { 'content-type': 'application/json; charset=utf-16' }],
+  ])('takes JSON only: not %s', async (_, headers) => {
+    await using server = await start();
+    const body = Buffer.from('{}');
+    const response = await server.ask('/callback/known', { method: 'POST', headers, body });
+    expect(response.status).toBe(415);
+    expect(server.received).toEqual([]);
+  });
+
+  test('is no address for browsers, nor for other methods', async () => {
+    await using server = await start();
+    const origin = 'https://shop.example';
+    const preflight = await server.ask('/callback/known', {
+      method: 'OPTIONS',
+      headers: { origin, 'access-control-request-method': 'POST' },
+    });
+    const sent = await server.post('/callback/known', '{}', { origin });
+    for (const { headers } of [preflight, sent]) {
+      expect([...headers.keys()].filter((name) => name.startsWith('access-control-'))).toEqual([]);
+    }
+    expect(preflight.status).toBe(404);
+    expect((await server.ask('/callback/known', { method: 'GET' })).status).toBe(404);
+  });
+});
