@@ -1,3 +1,4 @@
+import { checkTopics } from './checkTopics.ts';
 import { type ConfigProblem, formatConfigPath } from './configError.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 import { isSection, sectionOf } from './isSection.ts';
@@ -20,6 +21,8 @@ export function checkTogether(input: unknown): ConfigProblem[] {
     ...checkTimeouts(sectionOf(root.subgraphs)),
     ...checkRedis(sectionOf(root.redis)),
     ...checkCacheEvents(sectionOf(sectionOf(root.cache).events), sectionOf(root.redis)),
+    ...checkCallbacks(root),
+    ...checkTopics(sectionOf(root.subscriptions).topics, redisServers(sectionOf(root.redis)).length > 0),
   ];
 }
 
@@ -178,6 +181,31 @@ function checkCacheEvents({ stream }: Section, redis: Section): ConfigProblem[] 
       expected: 'one of `redis.url`, `redis.cluster` and `redis.sentinel` as well',
     },
   ];
+}
+
+function checkCallbacks(root: Section): ConfigProblem[] {
+  const subgraphs = sectionOf(root.subgraphs);
+  const protocolOf = (name: string) => sectionOf(sectionOf(subgraphs[name]).subscription).protocol;
+  const name = Object.keys(subgraphs).find((key) => protocolOf(key) === 'http_callback');
+  if (name === undefined) return [];
+  const reason = `${formatConfigPath(['subgraphs', name, 'subscription', 'protocol'])} is http_callback`;
+  const problems: ConfigProblem[] = [];
+  const { host, publicUrl = '' } = sectionOf(root.listen);
+  if (isEveryAddress(host) && publicUrl === '') {
+    problems.push({
+      path: 'listen.publicUrl',
+      message: `is empty, listen.host is ${host}, and ${reason}`,
+      expected: 'the address at which subgraphs reach this listener, such as http://gateway:4000',
+    });
+  }
+  if (root.workers === 'auto' || Number(root.workers) > 1) {
+    problems.push({
+      path: 'workers',
+      message: `is ${root.workers}, and ${reason}: an event could reach a worker that did not subscribe`,
+      expected: '1, or another protocol for subscriptions',
+    });
+  }
+  return problems;
 }
 
 function isEveryAddress(host: unknown): boolean {
