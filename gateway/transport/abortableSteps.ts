@@ -1,12 +1,13 @@
 /** The steps of an iterator until a signal is aborted. That ends the iterator at once and not after the pending step,
- *  which may be what takes so long. Nobody waits for the iterator's own end, nor hears what goes wrong in it. */
+ *  which may be what takes so long. Nobody waits for the iterator's own end, nor hears what goes wrong in it. One step
+ *  is waited for at a time. */
 export class AbortableSteps<T> {
   readonly #iterator: AsyncIterator<T>;
   readonly #signal: AbortSignal;
-  readonly #aborted = Promise.withResolvers<'aborted'>();
+  #wake: (() => void) | undefined;
   readonly #onAbort = (): void => {
     this.end();
-    this.#aborted.resolve('aborted');
+    this.#wake?.();
   };
 
   constructor(iterator: AsyncIterator<T>, signal: AbortSignal) {
@@ -17,13 +18,12 @@ export class AbortableSteps<T> {
   }
 
   next(): Promise<IteratorResult<T> | 'aborted'> {
-    if (this.#signal.aborted) return this.#aborted.promise;
-    return Promise.race([this.#iterator.next(), this.#aborted.promise]);
+    return this.#signal.aborted ? Promise.resolve('aborted') : this.#unlessAborted(this.#iterator.next());
   }
 
   /** Waits for something else, until the signal is aborted. */
-  async until(event: Promise<unknown>): Promise<void> {
-    await Promise.race([event, this.#aborted.promise]);
+  async until(event: Promise<void>): Promise<void> {
+    if (!this.#signal.aborted) await this.#unlessAborted(event);
   }
 
   end(): void {
@@ -33,5 +33,13 @@ export class AbortableSteps<T> {
   /** Lets go of the signal. */
   release(): void {
     this.#signal.removeEventListener('abort', this.#onAbort);
+  }
+
+  // No race with a promise of the abort: that would keep something of every step for as long as it is pending.
+  #unlessAborted<Value>(event: Promise<Value>): Promise<Value | 'aborted'> {
+    return new Promise((resolve, reject) => {
+      this.#wake = () => resolve('aborted');
+      event.then(resolve, reject);
+    });
   }
 }

@@ -34,6 +34,8 @@ describe('a configuration', () => {
       variableValues: 50_000,
       answerSize: 128 * 1024 ** 2,
       batchedOperations: 0,
+      webSockets: 20_000,
+      operationsPerSocket: 100,
     });
     expect(config.security).toEqual({
       introspection: false,
