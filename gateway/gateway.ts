@@ -11,17 +11,21 @@ import { planningLimits } from './planning/planningLimits.ts';
 import { createRequestScopes } from './requestScopes.ts';
 import { createHttpSubgraphClient } from './subgraph-client/httpSubgraphClient.ts';
 import { absentSubgraphs, configuredUrls, createSubgraphEndpoints } from './subgraphEndpoints.ts';
+import { createSubscriptionServing } from './subscriptionServing.ts';
+import { callbackBodySize } from './subscriptions/sources/callbackReceiver.ts';
 import { loadSupergraph } from './supergraph/loadSupergraph.ts';
 import { createFileSource } from './supergraph/sources/fileSource.ts';
 import { createIntrospectionSource } from './supergraph/sources/introspectionSource.ts';
 import type { SupergraphSource } from './supergraph/sources/supergraphSource.ts';
 import { createSupergraphHolder } from './supergraph/supergraphHolder.ts';
+import { checkTopics } from './supergraphTopics.ts';
 import { CacheMetrics } from './telemetry/cacheMetrics.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import { graphiqlDirectory } from './transport/graphiql/graphiqlFiles.ts';
 import type { ApolloServerPlugin } from './transport/http/apolloServer.ts';
 import { addCacheRoutes } from './transport/http/cacheRoutes.ts';
+import { addCallbackRoute } from './transport/http/callbackRoute.ts';
 import type { GatewayContext } from './transport/http/clientRequest.ts';
 import { addMetricsRoute } from './transport/http/metricsRoute.ts';
 import { createHttpServer } from './transport/http/server.ts';
@@ -32,6 +36,9 @@ export interface Gateway {
   /** Loads the supergraph and listens. Resolves when connections are accepted, also where there is no usable
    *  supergraph yet: then the gateway is not ready, and says why. Rejects where a port cannot be had. */
   start(): Promise<GatewayAddresses>;
+  /** Gives an event to the subscription fields that `subscriptions.topics` feeds by this topic: an object with
+   *  `__typename`, the fields of a key, and whatever else it has. Errors: `TypeError` for what is no event. */
+  publish(topic: string, event: unknown): void;
   /** Drains: unready at once, running requests get `listen.drainTimeout`, then everything ends. */
   close(): Promise<void>;
 }
@@ -72,7 +79,9 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
         planning: planningLimits(config.planning),
       });
       try {
-        const rules = caching.readRules(sdl, supergraphs.current() === undefined);
+        const isFirst = supergraphs.current() === undefined;
+        checkTopics({ sdl, topics: config.subscriptions.topics, isFirst, log: logger });
+        const rules = caching.readRules(sdl, isFirst);
         if (rules !== undefined) caching.prepare(supergraph, rules);
       } catch (error) {
         await supergraph.planner.close();
@@ -103,8 +112,9 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
     }
   });
 
+  const endpointOf = createSubgraphEndpoints(config, supergraphs);
   const client = createHttpSubgraphClient({
-    endpoint: createSubgraphEndpoints(config, supergraphs),
+    endpoint: endpointOf,
     shareInFlight: config.batching.acrossRequests,
     onReceiverFault: (err) => logger.error({ err }, 'An answer could not be taken'),
   });
@@ -121,14 +131,27 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
     fetches,
     now: parts.now ?? Date.now,
   });
+  let publicUrl = config.listen.publicUrl;
+  const { subscriptions, callbacks, bus } = createSubscriptionServing({
+    config,
+    endpointOf,
+    publicUrl: () => publicUrl,
+    log: logger,
+  });
   const pipeline = new Pipeline({
     preparer,
+    subscriptions,
     fetchesOf: (supergraph) => caching.fetchesOf(supergraph),
     errorPolicy: config.security,
     answerSize: config.limits.answerSize,
     onInternalError: (err, requestId) => logger.error({ err, requestId }, 'A fetch failed unexpectedly'),
     scopeOf: createRequestScopes(config),
     overridesFor: createOverrideDecisions(config.override, parts.random ?? Math.random),
+  });
+  supergraphs.onChange((supergraph) => {
+    pipeline
+      .replanSubscriptions(supergraph)
+      .catch((err: unknown) => logger.error({ err }, 'Subscriptions could not be planned anew'));
   });
   const server = createHttpServer({
     listen: config.listen,
@@ -151,6 +174,9 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
     initTimeout: config.delivery.initTimeout,
     rememberedCharacters: config.planning.textCacheSize,
     ...(config.security.graphiql ? { graphiqlDirectory: graphiqlDirectory() } : {}),
+    addPublicRoutes: (routes) => {
+      addCallbackRoute(routes, { callbacks, bodySize: callbackBodySize(config.subscriptions.eventSize) });
+    },
     addAdminRoutes: (routes) => {
       addMetricsRoute(routes, metrics);
       addCacheRoutes(routes, { cache: caching.administration, bodySize: config.limits.bodySize });
@@ -163,11 +189,14 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
     async start() {
       // Listening first: liveness and the reasons for not being ready can be asked for while the supergraph loads.
       const { url, adminUrl } = await server.listen();
+      if (publicUrl === '') publicUrl = new URL('/', url).href;
       await supergraphs.start(createSource(config));
       return { url, adminUrl: adminUrl as string };
     },
+    publish: (topic, event) => bus.publish(topic, event),
     async close() {
       await server.close();
+      await subscriptions.close();
       await supergraphs.close();
       await client.close();
       await caching.close();

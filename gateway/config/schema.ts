@@ -6,6 +6,7 @@ import { overrideSection } from './sections/override.ts';
 import { redisSection } from './sections/redis.ts';
 import { securitySection, telemetrySection } from './sections/security.ts';
 import { subgraphsSection } from './sections/subgraphs.ts';
+import { subscriptionsSection } from './sections/subscriptions.ts';
 import { supergraphSection } from './sections/supergraph.ts';
 import { workersSection } from './sections/workers.ts';
 
@@ -22,6 +23,7 @@ export const gatewaySchema = z.strictObject({
   planning: planningSection.prefault({}),
   override: overrideSection.prefault({}),
   delivery: deliverySection.prefault({}),
+  subscriptions: subscriptionsSection.prefault({}),
   security: securitySection.prefault({}),
   telemetry: telemetrySection.prefault({}),
   workers: workersSection.prefault(1),

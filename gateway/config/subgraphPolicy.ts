@@ -22,5 +22,9 @@ export function subgraphPolicy(config: GatewayConfig, name: string): SubgraphPol
     connections: own?.connections ?? all.connections,
     maxResponseSize: own?.maxResponseSize ?? all.maxResponseSize,
     http2: own?.http2 ?? all.http2,
+    subscription: {
+      protocol: own?.subscription?.protocol ?? all.subscription.protocol,
+      path: own?.subscription?.path ?? all.subscription.path,
+    },
   };
 }

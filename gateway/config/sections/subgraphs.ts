@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { choice, duration, httpUrl, integer, size } from '../scalars.ts';
+import { choice, duration, httpUrl, integer, size, text } from '../scalars.ts';
 import { headerName } from './headerName.ts';
+import { protocol, subscriptionDefaults } from './subscriptions.ts';
 
 export const timeoutDefaults = { attempt: '5s', deadline: '15s' } as const;
 
@@ -23,6 +24,12 @@ const http2 = choice(['auto', 'off']).describe(
   '`auto`: HTTP/2 where an https subgraph offers it. `off`: HTTP/1.1 only.',
 );
 
+const subscriptionPath = text({
+  title: 'path',
+  expected: 'a path such as /ws, or nothing for that of operations',
+  isRight: (value) => value === '' || value.startsWith('/'),
+}).describe("Path for subscriptions, instead of that of the subgraph's address.");
+
 const allSubgraphs = z
   .strictObject({
     timeouts: z
@@ -35,6 +42,12 @@ const allSubgraphs = z
     connections: connections.prefault(64),
     maxResponseSize: maxResponseSize.prefault('64MB'),
     http2: http2.prefault('auto'),
+    subscription: z
+      .strictObject({
+        protocol: protocol.prefault(subscriptionDefaults.protocol),
+        path: subscriptionPath.prefault(subscriptionDefaults.path),
+      })
+      .prefault({}),
   })
   .describe('For every subgraph that says nothing else.');
 
@@ -46,6 +59,9 @@ const namedSubgraph = z
     connections: connections.optional(),
     maxResponseSize: maxResponseSize.optional(),
     http2: http2.optional(),
+    subscription: z
+      .strictObject({ protocol: protocol.optional(), path: subscriptionPath.optional() })
+      .optional(),
   })
   .describe('For one subgraph, by its name in the supergraph; what is left out comes from `all`.');
 

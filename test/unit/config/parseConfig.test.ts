@@ -7,7 +7,13 @@ const supergraph = { file: 'supergraph.graphql' };
 describe('a configuration', () => {
   test('needs nothing but a supergraph', () => {
     const config = parseConfig({ supergraph });
-    expect(config.listen).toEqual({ host: '127.0.0.1', port: 4000, path: '/graphql', drainTimeout: 30_000 });
+    expect(config.listen).toEqual({
+      host: '127.0.0.1',
+      port: 4000,
+      path: '/graphql',
+      publicUrl: '',
+      drainTimeout: 30_000,
+    });
     expect(config.admin).toEqual({ host: '127.0.0.1', port: 4001 });
     expect(config.supergraph).toEqual({ file: 'supergraph.graphql', watch: true });
     expect(config.subgraphs).toEqual({
@@ -17,6 +23,7 @@ describe('a configuration', () => {
         connections: 64,
         maxResponseSize: 64 * 1024 ** 2,
         http2: 'auto',
+        subscription: { protocol: 'auto', path: '' },
       },
     });
     expect(config.limits).toEqual({
@@ -179,7 +186,7 @@ describe('a wrong configuration', () => {
         path: 'grafana',
         message: 'is not known',
         expected:
-          'one of listen, admin, supergraph, subgraphs, batching, cache, redis, limits, planning, override, delivery, security, telemetry, workers',
+          'one of listen, admin, supergraph, subgraphs, batching, cache, redis, limits, planning, override, delivery, subscriptions, security, telemetry, workers',
       },
     ]);
   });

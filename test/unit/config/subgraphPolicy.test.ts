@@ -19,6 +19,7 @@ test('a named subgraph gets its own options over those of all', () => {
     connections: 10,
     maxResponseSize: 64 * 1024 ** 2,
     http2: 'off',
+    subscription: { protocol: 'auto', path: '' },
   });
 });
 

@@ -1,0 +1,100 @@
+import type { GatewayConfig } from './config/schema.ts';
+import type { SubgraphEndpoint } from './subgraph-client/subgraphPools.ts';
+import { memoizePolicies } from './subgraphEndpoints.ts';
+import { createAutoSource } from './subscriptions/sources/autoSource.ts';
+import { type CallbackReceiver, callbackUrl } from './subscriptions/sources/callbackReceiver.ts';
+import { createGraphqlWsSource } from './subscriptions/sources/graphqlWsSource.ts';
+import { createHttpCallbackSource } from './subscriptions/sources/httpCallbackSource.ts';
+import { createMultipartSource } from './subscriptions/sources/multipartSource.ts';
+import { SourcesByProtocol } from './subscriptions/sources/sourcesByProtocol.ts';
+import { createSseSource } from './subscriptions/sources/sseSource.ts';
+import type { SourceEndpoint } from './subscriptions/sources/subscriptionSource.ts';
+import { Subscriptions } from './subscriptions/subscriptions.ts';
+import { TopicBus } from './subscriptions/topics/topicBus.ts';
+import { TopicHub } from './subscriptions/topics/topicHub.ts';
+import { TopicProblems } from './subscriptions/topics/topicProblems.ts';
+import { TopicSource } from './subscriptions/topics/topicSource.ts';
+import type { Logger } from './telemetry/logger.ts';
+
+export interface SubscriptionServing {
+  readonly subscriptions: Subscriptions;
+  /** Takes what subgraphs send by HTTP callback. */
+  readonly callbacks: CallbackReceiver;
+  /** Topics of this process. */
+  readonly bus: TopicBus;
+}
+
+export interface SubscriptionServingOptions {
+  readonly config: GatewayConfig;
+  /** Where a subgraph's operations go. */
+  endpointOf(subgraph: string): SubgraphEndpoint;
+  /** Of the public listener, without a path; asked when a subgraph is to call back. */
+  publicUrl(): string;
+  readonly log: Logger;
+}
+
+/** Subscriptions as they are configured. */
+export function createSubscriptionServing(options: SubscriptionServingOptions): SubscriptionServing {
+  const { config, endpointOf, publicUrl, log } = options;
+  const { queue, interruptions, total } = config.subscriptions;
+  const policyOf = memoizePolicies(config);
+  const endpoint = (subgraph: string): SourceEndpoint =>
+    sourceEndpoint(config, endpointOf(subgraph), policyOf(subgraph).subscription.path);
+  const callbacks = createHttpCallbackSource({
+    endpoint,
+    callbackUrl: (id) => callbackUrl(publicUrl(), id),
+  });
+  const source = new SourcesByProtocol(
+    {
+      auto: createAutoSource({
+        endpoint,
+        onChosen: (subgraph, protocol) =>
+          log.info({ subgraph, protocol }, 'A subgraph is subscribed at by this protocol'),
+      }),
+      graphql_ws: createGraphqlWsSource({ endpoint }),
+      sse: createSseSource({ endpoint }),
+      multipart: createMultipartSource({ endpoint }),
+      http_callback: callbacks,
+    },
+    (subgraph) => policyOf(subgraph).subscription.protocol,
+  );
+  const bus = new TopicBus();
+  const problems = new TopicProblems({ log, now: Date.now });
+  const hub = new TopicHub({
+    config: config.redis,
+    bus,
+    maxEventBytes: config.subscriptions.eventSize,
+    problems,
+  });
+  return {
+    callbacks,
+    bus,
+    subscriptions: new Subscriptions({
+      source: new TopicSource({ fields: config.subscriptions.topics, hub, problems, next: source }),
+      queue: { maxEvents: queue.events, maxBytes: queue.size, policy: queue.whenFull },
+      tellsInterruptions: interruptions === 'told',
+      total,
+    }),
+  };
+}
+
+function sourceEndpoint(
+  { subscriptions }: GatewayConfig,
+  { url, http2, tls }: SubgraphEndpoint,
+  path: string,
+): SourceEndpoint {
+  const { connectTimeout, eventSize, heartbeat, reconnect } = subscriptions;
+  return {
+    url: path === '' ? url : new URL(path, url).href,
+    connectTimeoutMs: connectTimeout,
+    maxEventBytes: eventSize,
+    heartbeatMs: heartbeat,
+    reconnect: {
+      attempts: reconnect.attempts,
+      minDelayMs: reconnect.minDelay,
+      maxDelayMs: reconnect.maxDelay,
+    },
+    http2,
+    tls,
+  };
+}
