@@ -24,9 +24,12 @@ const stock = `${federation}
     stockChanged(warehouse: ID, level: Int, sizes: [Int!]): Product
     arrived(at: ID = "north"): Arrival
     lineChanged: Line
+    moved: Movable
     priceChanged: Product
   }
-  type Product @key(fields: "id") @key(fields: "maker { code } number") {
+  interface Movable { at: String }
+  type Product implements Movable @key(fields: "id") @key(fields: "maker { code } number") {
+    at: String
     id: ID!
     number: Int
     maker: Maker
@@ -35,6 +38,7 @@ const stock = `${federation}
     sku: String
     shelves: [Shelf]
     place: Place
+    mass: Int! @shareable
   }
   type Maker @shareable { code: String country: String }
   type Shelf { id: ID label: String }
@@ -42,7 +46,7 @@ const stock = `${federation}
   type Room implements Place { label: String floor: Int }
   type Yard implements Place { label: String area: Int }
   union Arrival = Product | Pallet
-  type Pallet @key(fields: "id") { id: ID! weight: Int }
+  type Pallet implements Movable @key(fields: "id") { id: ID! at: String weight: Int mass: Int }
   type Line { text: String amount: Int }
 `;
 const products = `${federation}
@@ -51,6 +55,7 @@ const products = `${federation}
     id: ID!
     sku: String @external
     name: String
+    mass: Int @shareable
     code: String @requires(fields: "sku")
   }
 `;
@@ -65,7 +70,9 @@ const later = {
 const known = {
   number: 7,
   maker: { code: 'm1', country: 'NL' },
+  at: 'shop',
   stock: 100,
+  mass: 40,
   name: 'name of the stock',
   price: ({ currency }: { currency?: string }) => (currency === 'EUR' ? 1.5 : 2.5),
   sku: 'sku of the subgraph',
@@ -88,7 +95,9 @@ const subgraphs = new Map([
             return { __typename: 'Product', ...known, id: id ?? 'found by its maker' };
           },
         },
-        Pallet: { __resolveReference: ({ id }: { id: string }) => ({ id, weight: 12 }) },
+        Pallet: {
+          __resolveReference: ({ id }: { id: string }) => ({ id, at: 'yard', weight: 12, mass: 50 }),
+        },
       },
     }),
   ],
@@ -101,6 +110,7 @@ const subgraphs = new Map([
           __resolveReference: ({ id, sku }: { id: string; sku?: string }) => ({
             id,
             name: `name of ${id}`,
+            mass: 40,
             code: `code of ${sku}`,
           }),
         },

@@ -249,6 +249,51 @@ describe('events with a cursor', () => {
     expect(await client.next()).toEqual({ errors: [failure.toFormatted()] });
   });
 
+  test('are shared by those that have caught up, once neither has anything left to send', async () => {
+    const { source, subscribe, calls } = start();
+    const resume = () => subscribe(whole, {}, undefined, '5-0');
+    const [one, other] = [await resume(), await resume()];
+    source.at(0).receiver.onCaughtUp?.();
+    await turns();
+    const gate = Promise.withResolvers<void>();
+    names.gate = gate.promise;
+    source.at(1).receiver.onEvent(event(1));
+    source.at(1).receiver.onCaughtUp?.();
+    await turns(2);
+    source.at(0).receiver.onEvent(event(1));
+    expect(source.at(1).isCancelled).toBe(false);
+    gate.resolve();
+    expect([await one.next(), await other.next()]).toEqual([withCursor(1), withCursor(1)]);
+    await turns();
+    expect(source.at(1).isCancelled).toBe(true);
+    const before = calls.length;
+    source.at(0).receiver.onEvent(event(2));
+    expect([await one.next(), await other.next()]).toEqual([withCursor(2), withCursor(2)]);
+    expect(calls).toHaveLength(before + 1);
+    await one.leave();
+    expect(source.at(0).isCancelled).toBe(false);
+    await other.leave();
+    expect(source.at(0).isCancelled).toBe(true);
+  });
+
+  test('are not lost where the equal one has nothing to send, and this one has', async () => {
+    const { source, subscribe } = start();
+    const resume = () => subscribe(whole, {}, undefined, '5-0');
+    const [one, other] = [await resume(), await resume()];
+    source.at(0).receiver.onCaughtUp?.();
+    const gate = Promise.withResolvers<void>();
+    names.gate = gate.promise;
+    source.at(1).receiver.onEvent(event(1));
+    source.at(1).receiver.onCaughtUp?.();
+    await turns(2);
+    names.gate = Promise.resolve();
+    source.at(0).receiver.onEvent(event(1));
+    expect(await one.next()).toEqual(withCursor(1));
+    await turns(2);
+    gate.resolve();
+    expect(await other.next()).toEqual(withCursor(1));
+  });
+
   test('come to each client that resumes for itself', async () => {
     const { source, subscribe } = start();
     await subscribe(whole, {}, undefined, '5-0');

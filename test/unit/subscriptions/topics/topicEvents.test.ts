@@ -13,6 +13,7 @@ const fields = {
     filter: { warehouse: 'warehouse.id', level: 'level', sizes: 'sizes' },
   },
   'Subscription.arrived': { topic: 'arrived', filter: { at: 'at' } },
+  'Subscription.moved': { topic: 'moved', filter: {} },
   'Subscription.lineChanged': { topic: 'line', filter: {} },
 };
 const open = () => openTopicShop(supergraph, { fields });
@@ -142,6 +143,28 @@ describe('an event of a topic', () => {
     expect(other.data).toEqual({ arrived: { weight: 12 } });
   });
 
+  test('is asked for by its own type where the field is one of an interface', async () => {
+    const shop = open();
+    const query = 'subscription { moved { at } }';
+    const one = await send(query, product(), 'moved', shop);
+    const other = await send(query, { __typename: 'Pallet', id: 'p' }, 'moved', shop);
+    expect([one.data, other.data]).toEqual([{ moved: { at: 'shop' } }, { moved: { at: 'yard' } }]);
+  });
+
+  test('may have fields that its subgraph has to be asked for by other names', async () => {
+    const shop = open();
+    const query = 'subscription { arrived { ... on Product { mass } ... on Pallet { mass } } }';
+    const at = 'north';
+    const events = [product({ at }), product({ at, mass: 1 }), { __typename: 'Pallet', id: 'p', at }];
+    const masses: unknown[] = [];
+    for (const event of events) masses.push((await send(query, event, 'arrived', shop)).data);
+    expect(masses).toEqual([40, 1, 50].map((mass) => ({ arrived: { mass } })));
+    expect(shop.calls.map(({ query: asked }) => asked)).toEqual([
+      expect.stringContaining('... on Product'),
+      expect.stringContaining('... on Pallet'),
+    ]);
+  });
+
   test('without a key says what it lacks', async () => {
     const query = 'subscription { changed: lineChanged { what: text amount } }';
     const { data, errors } = await send(query, { __typename: 'Line', amount: 2 }, 'line');
@@ -201,6 +224,15 @@ describe('who gets an event', () => {
         expect((await clients[index]?.next())?.data).toEqual({ stockChanged: { stock } });
       }
     }
+  });
+
+  test('a variable has the default of the operation', async () => {
+    const shop = open();
+    const query = 'subscription ($w: ID = "2") { stockChanged(warehouse: $w) { stock } }';
+    const client = await shop.subscribe(query);
+    shop.bus.publish('stock', product({ stock: 1, warehouse: { id: 1 } }));
+    shop.bus.publish('stock', product({ stock: 2, warehouse: { id: 2 } }));
+    expect((await client.next()).data).toEqual({ stockChanged: { stock: 2 } });
   });
 
   test('an argument has the default of the schema', async () => {
