@@ -1,7 +1,7 @@
 import type { RedisArgument, RedisClient, RedisScript } from '../../redis/redisClient.ts';
 import { RedisFailure } from '../../redis/redisFailure.ts';
 import type { RedisConfig } from '../../redis/redisOptions.ts';
-import type { Timers } from '../../time/timers.ts';
+import type { CancelTimer, Timers } from '../../time/timers.ts';
 import { ReadBreaker } from './readBreaker.ts';
 import type { RedisKeys } from './redisKeys.ts';
 import type { StoreProblems } from './storeProblems.ts';
@@ -13,6 +13,8 @@ export interface RedisBucketsOptions {
   readonly timers: Timers;
   readonly problems: StoreProblems;
 }
+
+const longestGraceMs = 10;
 
 /** Asks Redis bucket by bucket, for no longer than `redis.timeouts.read` and for nothing where it would be in vain.
  *  Failures are counted here; nothing rejects. */
@@ -80,7 +82,7 @@ export class RedisBuckets {
         cancelTimer();
         resolve();
       };
-      const cancelTimer = this.#options.timers.after(this.#options.config.timeouts.read, () => {
+      const cancelTimer = this.#afterDeadline(() => {
         this.#options.problems.report('timeout');
         for (const bucket of waiting) this.#breakers[bucket]?.strike();
         waiting.clear();
@@ -103,9 +105,7 @@ export class RedisBuckets {
   /** What is there within the deadline of a read, else `undefined`. */
   inTime(reply: Promise<unknown>): Promise<unknown> {
     return new Promise((resolve) => {
-      const cancelTimer = this.#options.timers.after(this.#options.config.timeouts.read, () =>
-        resolve(undefined),
-      );
+      const cancelTimer = this.#afterDeadline(() => resolve(undefined));
       void reply.then((value) => {
         cancelTimer();
         resolve(value);
@@ -129,6 +129,30 @@ export class RedisBuckets {
   close(): void {
     this.#isClosed = true;
     this.startAnew();
+  }
+
+  /** Not before what has come by then has been read: what a busy process leaves lying is no fault of Redis, and to ask
+   *  subgraphs instead would make it busier. */
+  #afterDeadline(run: () => void): CancelTimer {
+    const { timers, config } = this.#options;
+    const { read } = config.timeouts;
+    let sentAt = Number.POSITIVE_INFINITY;
+    let immediate = setImmediate(() => {
+      sentAt = performance.now();
+    });
+    let cancelTimer = timers.after(read, () => {
+      const left = sentAt + read - performance.now();
+      // A busy process sends late, and its timers begin in the past: then Redis has had no time at all.
+      if (left > 1) cancelTimer = timers.after(Math.min(left, longestGraceMs), readFirst);
+      else readFirst();
+    });
+    function readFirst(): void {
+      immediate = setImmediate(run);
+    }
+    return () => {
+      clearImmediate(immediate);
+      cancelTimer();
+    };
   }
 
   async #probe(bucket: number): Promise<boolean> {
