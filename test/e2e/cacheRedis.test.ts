@@ -1,0 +1,382 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createGateway, type GatewayOptions } from '../../gateway/gateway.ts';
+import { askShop, type CachedShop, type ShopAnswer, startCachedShop } from '../harness/cachedShop.ts';
+import { type GatewayProcess, startGatewayProcess } from '../harness/gatewayProcess.ts';
+import { connectRedis, type OwnRedisServer, startOwnRedis } from '../harness/redis.ts';
+
+// The first run on a machine may have to download the program.
+const downloadTimeoutMs = 300_000;
+
+let redis: OwnRedisServer;
+beforeAll(async () => {
+  redis = await startOwnRedis();
+}, downloadTimeoutMs);
+afterAll(async () => {
+  await redis[Symbol.asyncDispose]();
+});
+
+const rules = {
+  'subgraph:catalog': { maxAge: '1h' },
+  'subgraph:stock': { maxAge: '1h', staleWhileRevalidate: '1h' },
+} as const;
+const productQuery = 'query ($id: ID!) { product(id: $id) { id stock } }';
+
+interface Replica {
+  readonly url: string;
+  readonly adminUrl: string;
+}
+
+interface SharingShop extends AsyncDisposable {
+  readonly shop: CachedShop;
+  readonly keyPrefix: string;
+  /** The first is the shop's own. */
+  readonly replicas: readonly [Replica, Replica, Replica];
+}
+
+/** Three gateways of one process, with memory of their own and one Redis. */
+async function startSharing(): Promise<SharingShop> {
+  const keyPrefix = randomUUID();
+  const config = { cache: { rules }, redis: { url: redis.url, keyPrefix } };
+  const shop = await startCachedShop({ config });
+  const started = [1, 2].map(async () => {
+    const gateway = await createGateway(
+      {
+        listen: { port: 0, drainTimeout: 100 },
+        admin: { port: 0 },
+        supergraph: { file: shop.gateway.supergraphFile, watch: false },
+        telemetry: { logLevel: 'silent' },
+        ...config,
+      },
+      { now: shop.clock.now },
+    );
+    return { ...(await gateway.start()), close: () => gateway.close() };
+  });
+  const [second, third] = await Promise.all(started);
+  const replicas = [shop.gateway, second, third] as unknown as SharingShop['replicas'];
+  await sharing(replicas);
+  return {
+    shop,
+    keyPrefix,
+    replicas,
+    async [Symbol.asyncDispose]() {
+      await Promise.all([second?.close(), third?.close()]);
+      await shop[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function askFor(replica: Replica, id: string): Promise<ShopAnswer> {
+  return askShop(replica.url, productQuery, { variables: { id } });
+}
+
+const answerFor = (id: string, stock: number) => ({ data: { product: { id, stock } } });
+
+interface EntryView {
+  readonly value: { readonly stock?: unknown };
+  readonly freshForMs: number;
+  readonly subgraphs: readonly string[];
+}
+
+/** What a replica can find of the stock of a product. */
+async function entriesOf({ adminUrl }: Replica, id: string): Promise<readonly EntryView[]> {
+  const response = await fetch(new URL(`/cache/entry?type=Product&id=${id}`, adminUrl));
+  if (response.status === 404) return [];
+  const { entries } = (await response.json()) as { entries: readonly EntryView[] };
+  return entries.filter(({ subgraphs }) => subgraphs.includes('stock'));
+}
+
+/** Resolves when a replica that has not asked for them finds these products with this stock. */
+async function stored(replica: Replica, ids: readonly string[], stock: number): Promise<void> {
+  for (const id of ids) {
+    await until(async () => {
+      const entries = await entriesOf(replica, id);
+      return entries.some(({ value }) => value.stock === stock);
+    });
+  }
+}
+
+/** Asks until it is so. Far more often than it takes: what never comes must not go on after its test. */
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  for (let round = 0; round < 5_000; round++) if (await isSo()) return;
+  throw new Error('It never came.');
+}
+
+/** Resolves when what one of them stores all others find. */
+async function sharing(replicas: readonly Replica[]): Promise<void> {
+  for (const from of replicas) {
+    for (const to of replicas) {
+      if (from === to) continue;
+      await until(async () => {
+        const id = randomUUID();
+        await askFor(from, id);
+        return (await entriesOf(to, id)).length > 0;
+      });
+    }
+  }
+}
+
+/** How many entities of the subgraph of stocks have been looked up. */
+async function lookups({ adminUrl }: Replica): Promise<number> {
+  const text = await (await fetch(new URL('/metrics', adminUrl))).text();
+  const lines = text.matchAll(/^tributary_cache_lookups_total\{[^}]*subgraph="stock"[^}]*\} (\d+)$/gm);
+  return [...lines].reduce((sum, [, count]) => sum + Number(count), 0);
+}
+
+describe('gateways that share a Redis', () => {
+  test('serve what one of them has stored', async () => {
+    await using sharingShop = await startSharing();
+    const { shop, replicas } = sharingShop;
+    expect((await askFor(replicas[0], 'a')).body).toEqual(answerFor('a', 3));
+    shop.data.stock = 8;
+    for (const replica of replicas) expect((await askFor(replica, 'a')).body).toEqual(answerFor('a', 3));
+    expect(shop.stockAsked().filter(([id]) => id === 'a')).toHaveLength(1);
+  });
+
+  test('serve a whole list of which each has stored a part', async () => {
+    await using sharingShop = await startSharing();
+    const { shop, replicas } = sharingShop;
+    const list = 'query ($ids: [ID!]!) { products(ids: $ids) { id stock } }';
+    await askShop(replicas[0].url, list, { variables: { ids: ['a', 'b'] } });
+    await askShop(replicas[1].url, list, { variables: { ids: ['c'] } });
+    shop.data.stock = 8;
+    const { body } = await askShop(replicas[2].url, list, { variables: { ids: ['d', 'c', 'b', 'a'] } });
+    const stockOf = { a: 3, b: 3, c: 3, d: 8 };
+    expect(body).toEqual({
+      data: { products: (['d', 'c', 'b', 'a'] as const).map((id) => ({ id, stock: stockOf[id] })) },
+    });
+  });
+
+  test('do not take what is damaged, or not theirs, for an entry, and overwrite it', async () => {
+    await using sharingShop = await startSharing();
+    const { shop, replicas, keyPrefix } = sharingShop;
+    const ids = ['a', 'b', 'c', 'd', 'e'] as const;
+    for (const id of ids) await askFor(replicas[0], id);
+    await stored(replicas[1], ids, 3);
+    const client = connectRedis(redis.url);
+    const damaged = new Map<string, Buffer>();
+    for (const key of await client.keys(`${keyPrefix}*cache:entry:*`)) {
+      const bytes = await client.getBuffer(key);
+      const id = ids.find((one) => key.includes(`"id":"${one}"`) || bytes?.includes(`"${one}"`));
+      if (bytes !== null && id !== undefined) damaged.set(key, bytes);
+    }
+    const [whole] = [...damaged.values()];
+    const damages: ((key: string, bytes: Buffer) => Promise<unknown>)[] = [
+      (key) => client.set(key, 'garbage'),
+      (key) => client.del(key).then(() => client.rpush(key, 'a list')),
+      (key, bytes) => client.set(key, bytes.subarray(0, -1)),
+      (key) => client.set(key, whole ?? ''),
+      (key, bytes) => client.set(key, Buffer.from(bytes).fill(255, 0, 1)),
+      (key) => client.set(key, ''),
+    ];
+    // Root fields and entities: each of them with each damage.
+    expect(damaged.size).toBeGreaterThanOrEqual(ids.length);
+    shop.data.stock = 8;
+    for (const damage of damages) {
+      for (const [key, bytes] of damaged) await damage(key, bytes);
+      // Copies of the replica that stored them are as they were.
+      for (const id of ids) expect((await askFor(replicas[0], id)).body).toEqual(answerFor(id, 3));
+      await using other = await startReplica(shop, keyPrefix);
+      const before = shop.stockAsked().length;
+      for (const id of ids) expect((await askFor(other, id)).body).toEqual(answerFor(id, 8));
+      await stored(replicas[1], ids, 8);
+      await using another = await startReplica(shop, keyPrefix);
+      for (const id of ids) expect((await askFor(another, id)).body).toEqual(answerFor(id, 8));
+      const asked = shop.stockAsked().slice(before).flat();
+      expect(asked.filter((id) => ids.some((one) => one === id))).toEqual(ids);
+    }
+    client.disconnect();
+  });
+});
+
+/** One more, whose memory is empty. */
+async function startReplica(shop: CachedShop, keyPrefix: string): Promise<Replica & AsyncDisposable> {
+  const gateway = await createGateway(
+    {
+      listen: { port: 0, drainTimeout: 100 },
+      admin: { port: 0 },
+      supergraph: { file: shop.gateway.supergraphFile, watch: false },
+      telemetry: { logLevel: 'silent' },
+      cache: { rules },
+      redis: { url: redis.url, keyPrefix },
+    },
+    { now: shop.clock.now },
+  );
+  const replica = await gateway.start();
+  await sharing([replica, shop.gateway]);
+  return { ...replica, [Symbol.asyncDispose]: () => gateway.close() };
+}
+
+describe('whatever becomes of Redis', () => {
+  /** Asks for new things and known ones until the work is done; every answer is right. */
+  async function whileAsked(
+    { replicas, shop }: SharingShop,
+    work: (answered: (count: number) => Promise<void>) => Promise<void>,
+  ): Promise<void> {
+    let isDone = false;
+    let count = 0;
+    let look = (): void => {};
+    const reader = async (replica: Replica, number: number): Promise<void> => {
+      for (let round = 0; !isDone; round++) {
+        const id = round % 3 === 0 ? `known${number}` : randomUUID();
+        expect((await askFor(replica, id)).body).toEqual(answerFor(id, shop.data.stock));
+        count += 1;
+        look();
+      }
+    };
+    const readers = Promise.all(
+      replicas.flatMap((replica) => [1, 2].map((number) => reader(replica, number))),
+    );
+    const answered = (more: number): Promise<void> => {
+      const wanted = count + more;
+      return new Promise((resolve) => {
+        look = () => {
+          if (count >= wanted) resolve();
+        };
+      });
+    };
+    try {
+      await Promise.race([work(answered), readers]);
+    } finally {
+      isDone = true;
+      await readers;
+    }
+  }
+
+  test('requests have their answers while it hangs', async () => {
+    await using sharingShop = await startSharing();
+    await whileAsked(sharingShop, async (answered) => {
+      redis.pause();
+      try {
+        await answered(100);
+      } finally {
+        redis.resume();
+      }
+      await answered(20);
+    });
+    await sharing(sharingShop.replicas);
+  });
+
+  test('requests have their answers while it is killed, and comes back empty', async () => {
+    await using sharingShop = await startSharing();
+    await whileAsked(sharingShop, async (answered) => {
+      await redis.kill();
+      await answered(100);
+      await redis.restart();
+      await answered(20);
+    });
+    await sharing(sharingShop.replicas);
+  });
+
+  test('stale values go out and are refreshed while it hangs', async () => {
+    await using sharingShop = await startSharing();
+    const { shop, replicas } = sharingShop;
+    for (const replica of replicas) await askFor(replica, 'a');
+    shop.data.stock = 8;
+    shop.clock.pass(3_601);
+    redis.pause();
+    try {
+      for (const replica of replicas) {
+        expect((await askFor(replica, 'a')).body).toMatchObject(answerFor('a', 3));
+        await until(async () => {
+          const { body } = await askFor(replica, 'a');
+          if (body.extensions === undefined) expect(body).toEqual(answerFor('a', 8));
+          return body.extensions === undefined;
+        });
+      }
+    } finally {
+      redis.resume();
+    }
+  });
+});
+
+describe('a thousand readers of two processes', () => {
+  interface TwoProcesses extends AsyncDisposable {
+    readonly shop: CachedShop;
+    readonly processes: readonly GatewayProcess[];
+  }
+
+  async function startTwo(): Promise<TwoProcesses> {
+    const shop = await startCachedShop({});
+    const config: GatewayOptions = {
+      supergraph: { file: shop.gateway.supergraphFile, watch: false },
+      cache: { rules },
+      redis: { url: redis.url, keyPrefix: randomUUID() },
+      subgraphs: { all: { timeouts: { attempt: '60s', deadline: '120s' } } },
+    };
+    const processes = await Promise.all([startGatewayProcess(config), startGatewayProcess(config)]);
+    await sharing(processes);
+    return {
+      shop,
+      processes,
+      async [Symbol.asyncDispose]() {
+        await Promise.all(processes.map((one) => one[Symbol.asyncDispose]()));
+        await shop[Symbol.asyncDispose]();
+      },
+    };
+  }
+
+  /** Stores a value that is fresh for a second, and resolves when that is over. */
+  async function expire({ shop, processes }: TwoProcesses, cacheControl: string): Promise<void> {
+    shop.stock.answerWith(() => ({
+      kind: 'json',
+      headers: { 'cache-control': cacheControl },
+      body: { data: { _entities: [{ __typename: 'Product', stock: 3 }] } },
+    }));
+    for (const one of processes) expect((await askFor(one, 'hot')).body).toEqual(answerFor('hot', 3));
+    shop.stock.answerWith(undefined);
+    for (const one of processes) {
+      await until(async () => (await entriesOf(one, 'hot')).every(({ freshForMs }) => freshForMs === 0));
+    }
+    shop.stock.reset();
+  }
+
+  function readAll({ processes }: TwoProcesses): Promise<ShopAnswer>[] {
+    return Array.from({ length: 1_000 }, (_, number) =>
+      askFor(processes[number % processes.length] as GatewayProcess, 'hot'),
+    );
+  }
+
+  const lookupsOf = async ({ processes }: TwoProcesses): Promise<number> => {
+    const counts = await Promise.all(processes.map(lookups));
+    return counts.reduce((sum, count) => sum + count, 0);
+  };
+
+  test('of a value whose time is over cause one call', async () => {
+    await using two = await startTwo();
+    const { shop } = two;
+    await expire(two, 'max-age=1, must-revalidate');
+    shop.data.stock = 8;
+    const gate = shop.stock.hold('Product.stock');
+    const before = await lookupsOf(two);
+    const answers = readAll(two);
+    await until(async () => (await lookupsOf(two)) >= before + 1_000);
+    gate.open();
+    const wrong = (await Promise.all(answers)).filter(
+      ({ body }) => JSON.stringify(body) !== JSON.stringify(answerFor('hot', 8)),
+    );
+    expect(wrong).toEqual([]);
+    expect(shop.stockAsked()).toEqual([['hot']]);
+  });
+
+  test('of a stale value cause one refresh, for which none of them waits', async () => {
+    await using two = await startTwo();
+    const { shop } = two;
+    await expire(two, 'max-age=1, stale-while-revalidate=3600');
+    shop.data.stock = 8;
+    const gate = shop.stock.hold('Product.stock');
+    // The subgraph does not answer before they all have their answers.
+    const answers = await Promise.all(readAll(two));
+    expect(answers.filter(({ body }) => body.extensions === undefined)).toEqual([]);
+    expect(answers.map(({ body }) => body.data)).toEqual(answers.map(() => answerFor('hot', 3).data));
+    gate.open();
+    for (const one of two.processes) {
+      await until(async () => {
+        const { body } = await askFor(one, 'hot');
+        if (body.extensions === undefined) expect(body).toEqual(answerFor('hot', 8));
+        return body.extensions === undefined;
+      });
+    }
+    expect(shop.stockAsked()).toEqual([['hot']]);
+  });
+});
