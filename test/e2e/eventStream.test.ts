@@ -201,6 +201,18 @@ describe('a subscription', () => {
     expect(timers.size).toBe(0);
   });
 
+  test('has cursors as ids, and goes on after the last one that the client has seen', async () => {
+    const scripted = new ScriptedEvents();
+    scripted.push({ data: {} }, '7-0');
+    scripted.push('end');
+    await using server = await startScripted(() => scripted.outcome);
+    const request = asking(subscription);
+    const headers = { ...request.headers, 'last-event-id': '6-0' };
+    const { body } = await exchange(server.url, { ...request, headers });
+    expect(body).toBe(`:\n\nid: 7-0\n${events({ data: {} })}${complete}`);
+    expect(server.seen[0]?.resumeAfter).toBe('6-0');
+  });
+
   test('ends with the error that its events end with', async () => {
     const scripted = new ScriptedEvents();
     scripted.push(new GatewayError('SUBGRAPH_UNREACHABLE', 'Gone.'));

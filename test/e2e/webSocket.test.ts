@@ -223,6 +223,19 @@ describe('an operation on a WebSocket', () => {
     expect(await peer.next()).toEqual(complete());
   });
 
+  test('is a subscription that goes on after the cursor that it names, the second time as the first', async () => {
+    await using server = await startScripted(() => new ScriptedEvents().outcome);
+    const peer = await Peer.ready(server.url);
+    for (const id of ['1', '2']) {
+      peer.subscribe(subscription, id, { extensions: { tributary: { cursor: '7-0' } } });
+      peer.send({ type: 'ping' });
+      expect(await peer.next()).toEqual({ type: 'pong' });
+    }
+    await peer[Symbol.asyncDispose]();
+    await server.close();
+    expect(server.seen.map(({ resumeAfter }) => resumeAfter)).toEqual(['7-0', '7-0']);
+  });
+
   test('is a subscription that ends with an error', async () => {
     const scripted = new ScriptedEvents();
     scripted.push(new GatewayError('SUBGRAPH_UNREACHABLE', 'Gone.'));

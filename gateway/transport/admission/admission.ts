@@ -114,12 +114,13 @@ export class Admission {
     if (operation === undefined || supergraph === undefined) return undefined;
     if (!client.takes(operation.kind)) return undefined;
     client.holdSupergraph(supergraphs);
-    const { document, operationName, variables } = operation;
+    const { document, operationName, variables, cursor } = operation;
     const { headers, incremental, requestId, signal } = client;
+    const resumeAfter = client.lastEventId ?? cursor;
     let outcome: ExecutionOutcome;
     try {
       outcome = await respond(
-        { document, operationName, variables, headers, incremental, requestId, signal },
+        { document, operationName, variables, headers, incremental, resumeAfter, requestId, signal },
         supergraph,
       );
     } catch (error) {

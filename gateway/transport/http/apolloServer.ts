@@ -26,6 +26,7 @@ import { errorCodes, GatewayError } from '../../errors.ts';
 import type { OperationRequest } from '../../operation/request.ts';
 import type { ExecutionOutcome } from '../../response/outcome.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
+import { requestedCursor } from '../admission/requestedCursor.ts';
 import type { SupergraphView } from '../supergraphView.ts';
 import { type ClientRequest, ExecutedData, type GatewayContext } from './clientRequest.ts';
 import { noDeferAtMutationRoot } from './deferAtRoot.ts';
@@ -185,6 +186,7 @@ function createExecutor(
           variables: context.request.variables ?? {},
           headers: client.headers,
           incremental: isBatched ? undefined : client.incremental,
+          resumeAfter: client.lastEventId ?? requestedCursor(context.request.extensions),
           requestId: client.requestId,
           signal: client.signal,
         },

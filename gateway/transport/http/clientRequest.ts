@@ -25,6 +25,8 @@ export interface ClientRequestOptions {
   readonly takesSubscriptions: boolean;
   /** Whether it may change nothing, as with GET. */
   readonly isReadOnly: boolean;
+  /** Cursor of the last event that the client has got, where the transport itself says so. */
+  readonly lastEventId: string | undefined;
   readonly requestId: string;
   readonly signal: AbortSignal;
 }
@@ -43,6 +45,7 @@ export type LeftAnswer = CompleteAnswer | IncrementalOutcome | SubscriptionOutco
 export class ClientRequest {
   readonly headers: ReadonlyMap<string, string>;
   readonly incremental: IncrementalFormat | undefined;
+  readonly lastEventId: string | undefined;
   readonly requestId: string;
   readonly signal: AbortSignal;
   readonly #takesSubscriptions: boolean;
@@ -55,6 +58,7 @@ export class ClientRequest {
     this.incremental = options.incremental;
     this.#takesSubscriptions = options.takesSubscriptions;
     this.#isReadOnly = options.isReadOnly;
+    this.lastEventId = options.lastEventId;
     this.requestId = options.requestId;
     this.signal = options.signal;
   }

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { AnswerContent } from '../../response/outcome.ts';
+import type { AnswerContent, SubscriptionPayload } from '../../response/outcome.ts';
 import { type AnswerHeaders, closeIfUnread } from './answer.ts';
 import { hasNext, type PayloadEncoding } from './payloadEncoding.ts';
 import { writeStreamHead } from './payloadStream.ts';
@@ -26,7 +26,7 @@ function next(payload: string): string {
 }
 
 /** Events for the payloads of an operation with `@defer`. */
-export const incrementalEvents: PayloadEncoding = {
+export const incrementalEvents: PayloadEncoding<string> = {
   ...eventStream,
   opensAtOnce: false,
   encode(payload) {
@@ -37,11 +37,14 @@ export const incrementalEvents: PayloadEncoding = {
   fail: (error) => next(JSON.stringify({ errors: [error], hasNext: false })) + complete,
 };
 
-/** Events of a subscription. */
-export const subscriptionEvents: PayloadEncoding = {
+/** Events of a subscription, with their cursors as ids: a browser says the last one when it comes back. */
+export const subscriptionEvents: PayloadEncoding<SubscriptionPayload> = {
   ...eventStream,
   opensAtOnce: true,
-  encode: (payload) => ({ text: next(payload), isLast: false }),
+  encode: ({ text, cursor }) => ({
+    text: cursor === undefined ? next(text) : `id: ${cursor}\n${next(text)}`,
+    isLast: false,
+  }),
   end: () => complete,
   fail: (error) => next(JSON.stringify({ errors: [error] })) + complete,
   // An end without `complete` makes clients, browsers among them, subscribe again.

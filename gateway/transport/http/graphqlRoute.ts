@@ -16,8 +16,7 @@ import type { InFlightRequest, InFlightRequests } from './inFlight.ts';
 import { incrementalParts, writeSinglePart } from './multipartMixed.ts';
 import { subscriptionParts, writeSinglePayload } from './multipartSubscription.ts';
 import { type AcceptedAnswers, negotiate } from './negotiate.ts';
-import type { PayloadEncoding } from './payloadEncoding.ts';
-import { NoPayload, writePayloads } from './payloadStream.ts';
+import { NoPayload, type StreamOptions, writePayloads } from './payloadStream.ts';
 import { isJsonContentType, readJsonBody } from './readBody.ts';
 import { ClientGone, Refusal } from './refusal.ts';
 import { chooseRequestId } from './requestId.ts';
@@ -184,6 +183,7 @@ class Exchange {
       incremental,
       takesSubscriptions: subscription !== undefined,
       isReadOnly: method === 'GET',
+      lastEventId: subscription === 'text/event-stream' ? headers.get('last-event-id') : undefined,
       requestId: this.#requestId,
       signal: this.#signal,
     });
@@ -206,22 +206,7 @@ class Exchange {
   async #writeStream({ outcome, headers }: StreamAdmission): Promise<void> {
     const { bufferSize, readTimeout, heartbeat, timers, isDraining } = this.#options;
     const { incremental, prefersEvents, subscription } = this.#accepted;
-    let payloads: AsyncIterator<readonly string[]>;
-    let encoding: PayloadEncoding;
-    if (outcome.kind === 'incremental') {
-      payloads = outcome.payloads[Symbol.asyncIterator]();
-      encoding = prefersEvents ? incrementalEvents : incrementalParts(incremental as IncrementalFormat);
-    } else {
-      const events = outcome.events[Symbol.asyncIterator]();
-      if (isDraining()) {
-        await events.return?.();
-        throw new Refusal(503, 'The gateway is shutting down. Subscribe again.', { code: 'REQUEST_ABORTED' });
-      }
-      this.#inFlight.isEndless = true;
-      payloads = new OneByOne(events);
-      encoding = subscription === 'text/event-stream' ? subscriptionEvents : subscriptionParts;
-    }
-    await writePayloads(this.#response, payloads, encoding, {
+    const options: StreamOptions = {
       headers: this.#headers(Object.fromEntries(headers)),
       bufferSize,
       readTimeout,
@@ -229,7 +214,20 @@ class Exchange {
       timers,
       signal: this.#signal,
       formatFailure: (reason) => this.#formatFailure(reason),
-    });
+    };
+    if (outcome.kind === 'incremental') {
+      const payloads = outcome.payloads[Symbol.asyncIterator]();
+      const encoding = prefersEvents ? incrementalEvents : incrementalParts(incremental as IncrementalFormat);
+      return writePayloads(this.#response, payloads, encoding, options);
+    }
+    const events = outcome.events[Symbol.asyncIterator]();
+    if (isDraining()) {
+      await events.return?.();
+      throw new Refusal(503, 'The gateway is shutting down. Subscribe again.', { code: 'REQUEST_ABORTED' });
+    }
+    this.#inFlight.isEndless = true;
+    const encoding = subscription === 'text/event-stream' ? subscriptionEvents : subscriptionParts;
+    return writePayloads(this.#response, new OneByOne(events), encoding, options);
   }
 
   #writeComplete(answer: CompleteAdmission, asEvent: boolean): void {
@@ -294,19 +292,19 @@ class Exchange {
 const notAboutTheOperation = new Set([405, 406, 415, 503]);
 
 /** Events as batches of one. */
-class OneByOne implements AsyncIterator<readonly string[]> {
+class OneByOne implements AsyncIterator<readonly SubscriptionPayload[]> {
   readonly #events: AsyncIterator<SubscriptionPayload>;
 
   constructor(events: AsyncIterator<SubscriptionPayload>) {
     this.#events = events;
   }
 
-  async next(): Promise<IteratorResult<readonly string[]>> {
+  async next(): Promise<IteratorResult<readonly SubscriptionPayload[]>> {
     const step = await this.#events.next();
-    return step.done === true ? { done: true, value: undefined } : { done: false, value: [step.value.text] };
+    return step.done === true ? { done: true, value: undefined } : { done: false, value: [step.value] };
   }
 
-  async return(): Promise<IteratorResult<readonly string[]>> {
+  async return(): Promise<IteratorResult<readonly SubscriptionPayload[]>> {
     await this.#events.return?.();
     return { done: true, value: undefined };
   }

@@ -1,6 +1,7 @@
 import { type DocumentNode, getOperationAST, type OperationTypeNode } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
+import { requestedCursor } from '../admission/requestedCursor.ts';
 
 /** An operation that can go to the pipeline as it is. */
 export interface KnownOperation {
@@ -8,6 +9,8 @@ export interface KnownOperation {
   readonly operationName: string | undefined;
   readonly variables: Readonly<Record<string, unknown>>;
   readonly kind: OperationTypeNode;
+  /** Cursor after which a subscription is to go on. */
+  readonly cursor: string | undefined;
 }
 
 /** Operation texts that Apollo Server has parsed and found valid, for one supergraph each. A plain request for
@@ -49,6 +52,7 @@ export class KnownOperations {
       operationName: operationName ?? undefined,
       variables: variables ?? {},
       kind: operation.operation,
+      cursor: requestedCursor(extensions),
     };
   }
 }

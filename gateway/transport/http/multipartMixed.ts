@@ -6,7 +6,7 @@ import { writeStreamHead } from './payloadStream.ts';
 
 /** The payloads of an operation with `@defer` as `multipart/mixed`. Without signs of life: an empty part makes urql
  *  emit the same data again. */
-export function incrementalParts(format: IncrementalFormat): PayloadEncoding {
+export function incrementalParts(format: IncrementalFormat): PayloadEncoding<string> {
   return {
     contentType: `multipart/mixed; boundary="-"; ${format}`,
     opening: '\r\n---\r\n',

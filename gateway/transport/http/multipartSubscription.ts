@@ -1,17 +1,18 @@
 import type { ServerResponse } from 'node:http';
+import type { SubscriptionPayload } from '../../response/outcome.ts';
 import type { AnswerHeaders } from './answer.ts';
 import type { PayloadEncoding } from './payloadEncoding.ts';
 import { writeStreamHead } from './payloadStream.ts';
 
 /** Events of a subscription in Apollo's multipart protocol. Only for clients that name it: urql would take the first
  *  heartbeat for the end. */
-export const subscriptionParts: PayloadEncoding = {
+export const subscriptionParts: PayloadEncoding<SubscriptionPayload> = {
   contentType: 'multipart/mixed; boundary="graphql"; subscriptionSpec=1.0',
   // Tells at once that the subscription is there: clients take a part when they see the delimiter after it.
   opening: `\r\n--graphql${part('{}')}`,
   opensAtOnce: true,
   heartbeat: part('{}'),
-  encode: (payload) => ({ text: part(`{"payload":${payload}}`), isLast: false }),
+  encode: ({ text }) => ({ text: part(`{"payload":${text}}`), isLast: false }),
   end: () => '--\r\n',
   fail: (error) => `${part(JSON.stringify({ payload: null, errors: [error] }))}--\r\n`,
 };
@@ -25,5 +26,5 @@ function part(content: string): string {
 export function writeSinglePayload(response: ServerResponse, headers: AnswerHeaders, answer: string): void {
   delete headers['content-length'];
   writeStreamHead(response, subscriptionParts, headers);
-  response.end(`\r\n--graphql${subscriptionParts.encode(answer).text}${subscriptionParts.end()}`);
+  response.end(`\r\n--graphql${subscriptionParts.encode({ text: answer }).text}${subscriptionParts.end()}`);
 }

@@ -1,7 +1,7 @@
 import type { GraphQLFormattedError } from 'graphql';
 
 /** How the payloads of one answer look in its body. What an encoding returns is the text of one write. */
-export interface PayloadEncoding {
+export interface PayloadEncoding<Payload> {
   readonly contentType: string;
   /** Headers besides the usual ones. */
   readonly headers?: Readonly<Record<string, string>>;
@@ -11,8 +11,8 @@ export interface PayloadEncoding {
   readonly opensAtOnce: boolean;
   /** Shows that the connection lives; `undefined` where clients would stumble over it. */
   readonly heartbeat: string | undefined;
-  /** A payload, which is JSON text on one line; with the end of the body where it says that it is the last. */
-  encode(payload: string): EncodedPayload;
+  /** A payload, whose JSON text is on one line; with the end of the body where it says that it is the last. */
+  encode(payload: Payload): EncodedPayload;
   /** The end of the body where no payload said so. */
   end(): string;
   /** The error that the payloads broke off with, and the end of the body. */

@@ -36,10 +36,10 @@ export class NoPayload extends Error {
 /** Writes batches of payloads as they come, each batch in one write. Whatever happens to the payloads, the body ends
  *  as its encoding wants it: clients drop what they have got when the end is missing. Resolves when all is written or
  *  the client is gone, without waiting for `return()` of the payloads. */
-export async function writePayloads(
+export async function writePayloads<Payload>(
   response: ServerResponse,
-  payloads: AsyncIterator<readonly string[]>,
-  encoding: PayloadEncoding,
+  payloads: AsyncIterator<readonly Payload[]>,
+  encoding: PayloadEncoding<Payload>,
   options: StreamOptions,
 ): Promise<void> {
   const { signal } = options;
@@ -78,15 +78,15 @@ export async function writePayloads(
   }
 }
 
-class PayloadBody {
+class PayloadBody<Payload> {
   hasBegun = false;
   hasEnded = false;
   readonly #response: ServerResponse;
-  readonly #encoding: PayloadEncoding;
+  readonly #encoding: PayloadEncoding<Payload>;
   readonly #options: StreamOptions;
   #heartbeat: Heartbeat | undefined;
 
-  constructor(response: ServerResponse, encoding: PayloadEncoding, options: StreamOptions) {
+  constructor(response: ServerResponse, encoding: PayloadEncoding<Payload>, options: StreamOptions) {
     this.#response = response;
     this.#encoding = encoding;
     this.#options = options;
@@ -102,7 +102,7 @@ class PayloadBody {
   }
 
   /** What these payloads are on the wire, up to the last one. */
-  chunkOf(payloads: readonly string[]): string {
+  chunkOf(payloads: readonly Payload[]): string {
     if (this.hasEnded || payloads.length === 0) return '';
     let chunk = this.open();
     for (const payload of payloads) {
@@ -164,7 +164,7 @@ class PayloadBody {
 /** Writes the head of an answer whose body follows piece by piece. */
 export function writeStreamHead(
   response: ServerResponse,
-  encoding: Pick<PayloadEncoding, 'contentType' | 'headers'>,
+  encoding: Pick<PayloadEncoding<never>, 'contentType' | 'headers'>,
   headers: AnswerHeaders,
 ): void {
   Object.assign(headers, encoding.headers);

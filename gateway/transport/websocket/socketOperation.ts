@@ -60,6 +60,7 @@ export class SocketOperation {
       incremental,
       takesSubscriptions: true,
       isReadOnly: false,
+      lastEventId: undefined,
       requestId,
       signal: this.#signal,
     });

@@ -193,7 +193,12 @@ export class ScriptedEvents {
         [Symbol.asyncIterator]: () => ({
           next: async () => {
             const { done, value } = await iterator.next();
-            return done === true ? { done, value } : { done: false, value: { text: value[0] as string } };
+            if (done === true) return { done, value };
+            const [text = '', cursor] = value;
+            return {
+              done: false,
+              value: { text, cursor: cursor === undefined ? undefined : JSON.parse(cursor) },
+            };
           },
           return: async () => {
             await iterator.return?.();
@@ -204,8 +209,9 @@ export class ScriptedEvents {
     };
   }
 
-  push(event: object | Error | 'end'): void {
-    this.#payloads.push(event instanceof Error || event === 'end' ? event : [event]);
+  push(event: object | Error | 'end', cursor?: string): void {
+    if (event instanceof Error || event === 'end') this.#payloads.push(event);
+    else this.#payloads.push(cursor === undefined ? [event] : [event, cursor]);
   }
 }
 
