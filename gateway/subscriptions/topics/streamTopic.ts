@@ -32,8 +32,8 @@ interface Member {
   isGone: boolean;
 }
 
-/** Entries in one look at the past. */
-const batchSize = 100;
+/** Entries in one look at the past. Every client that comes back holds so many. */
+const batchSize = 25;
 
 /** A Redis stream whose events go to all who listen in this process. It is read by one reader, for as long as this is
  *  open. Who wants past events gets them over one more connection, shared by all of these, and joins the others where
