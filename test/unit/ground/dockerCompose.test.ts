@@ -37,11 +37,14 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  test('tells the gateway the address of every subgraph, by the variables that tributary.yaml reads', async () => {
+  test('tells the gateway the address of every subgraph and of Redis, by the variables that tributary.yaml reads', async () => {
     const environment = (await readServices()).get('gateway')?.environment;
-    expect(environment).toEqual(
-      Object.fromEntries(names.map((name) => [`${name.toUpperCase()}_URL`, `http://${name}:4100/graphql`])),
-    );
+    expect(environment).toEqual({
+      ...Object.fromEntries(
+        names.map((name) => [`${name.toUpperCase()}_URL`, `http://${name}:4100/graphql`]),
+      ),
+      REDIS_URL: 'redis://redis:6379',
+    });
     const configuration = await readFile(join(root, 'tributary.yaml'), 'utf8');
     const read = [...configuration.matchAll(/\$\{([A-Z]+_URL)\b/g)].map(([, variable]) => variable);
     expect(read.sort()).toEqual(Object.keys(environment ?? {}).sort());
