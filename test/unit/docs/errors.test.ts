@@ -69,6 +69,16 @@ describe('the statuses of docs/errors.md', () => {
       { method: 'POST', headers: json, body: '{' },
       { method: 'POST', headers: { 'content-type': 'text/plain' }, body: '{}' },
       { method: 'POST', headers: json, body: '[{ "query": "{ greeting }" }]' },
+      {
+        method: 'GET',
+        headers: {
+          connection: 'upgrade',
+          upgrade: 'websocket',
+          'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+          'sec-websocket-version': '13',
+          origin: 'https://other.test',
+        },
+      },
       { method: 'PUT', headers: json, body: '{}' },
       {
         method: 'GET',
@@ -89,7 +99,7 @@ describe('the statuses of docs/errors.md', () => {
       ]);
       statuses.push(status);
     }
-    expect(statuses).toEqual([400, 400, 400, 405, 405, 406, 413, 415, 431]);
+    expect(statuses).toEqual([400, 400, 400, 403, 405, 405, 406, 413, 415, 431]);
     const listed = [...tableUnder('BAD_REQUEST by status').keys()].map(Number);
     expect(listed).toEqual([...new Set(statuses)]);
   });
