@@ -106,6 +106,13 @@ module.exports = {
       from: { path: '^gateway/[^/]+/', pathNot: '^gateway/(transport|cli|admin)/' },
       to: { path: '^gateway/(transport|admin|cli|gateway|pipeline)(/|\\.ts$)' },
     },
+    {
+      name: 'admission-knows-no-transport',
+      severity: 'error',
+      comment: 'What every transport shares is given what it needs; transports import it, not the other way round.',
+      from: { path: '^gateway/transport/(admission/|[^/]+$)' },
+      to: { path: '^gateway/transport/(http|websocket)/' },
+    },
     oneDoor('zod', 'zod', '^gateway/config/'),
     oneDoor('undici', 'undici', '^gateway/subgraph-client/'),
     oneDoor('apollo-gateway', '@apollo/gateway', '^gateway/supergraph/'),

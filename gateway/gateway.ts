@@ -22,11 +22,11 @@ import { checkTopics } from './supergraphTopics.ts';
 import { CacheMetrics } from './telemetry/cacheMetrics.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
 import { createMetrics } from './telemetry/metrics.ts';
+import type { ApolloServerPlugin } from './transport/admission/apolloServer.ts';
+import type { GatewayContext } from './transport/admission/clientRequest.ts';
 import { graphiqlDirectory } from './transport/graphiql/graphiqlFiles.ts';
-import type { ApolloServerPlugin } from './transport/http/apolloServer.ts';
 import { addCacheRoutes } from './transport/http/cacheRoutes.ts';
 import { addCallbackRoute } from './transport/http/callbackRoute.ts';
-import type { GatewayContext } from './transport/http/clientRequest.ts';
 import { addMetricsRoute } from './transport/http/metricsRoute.ts';
 import { createHttpServer } from './transport/http/server.ts';
 

@@ -8,12 +8,12 @@ import {
   type IncrementalOutcome,
   type SubscriptionOutcome,
 } from '../../response/outcome.ts';
-import type { ApolloPipeline, ApolloRequest, Respond } from '../http/apolloServer.ts';
-import type { ClientRequest } from '../http/clientRequest.ts';
-import type { KnownOperations } from '../http/knownOperations.ts';
-import { checkPersistedQuery } from '../http/persistedQuery.ts';
-import { Refusal } from '../http/refusal.ts';
+import { Refusal } from '../refusal.ts';
 import type { SupergraphView } from '../supergraphView.ts';
+import type { ApolloPipeline, ApolloRequest, Respond } from './apolloServer.ts';
+import type { ClientRequest } from './clientRequest.ts';
+import type { KnownOperations } from './knownOperations.ts';
+import { checkPersistedQuery } from './persistedQuery.ts';
 
 export interface AdmissionOptions {
   readonly supergraphs: SupergraphView;

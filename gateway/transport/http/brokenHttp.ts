@@ -1,6 +1,6 @@
 import { maxHeaderSize } from 'node:http';
 import type { Socket } from 'node:net';
-import { Refusal } from './refusal.ts';
+import { Refusal } from '../refusal.ts';
 import { writeRefusal } from './writeRefusal.ts';
 
 /** What node:http tells of bytes that are no HTTP request. */

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { CacheEntryView } from '../../cache/describeEntry.ts';
+import { Refusal } from '../refusal.ts';
 import { readEntityQuery } from './entityQuery.ts';
 import { isJsonContentType, readJsonBody } from './readBody.ts';
-import { Refusal } from './refusal.ts';
 
 /** What operators may do with the cache. */
 export interface CacheAdmin {

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { CallbackReceiver, CallbackVerdict } from '../../subscriptions/sources/callbackReceiver.ts';
+import { Refusal } from '../refusal.ts';
 import { isJsonContentType, parseJson, readBody } from './readBody.ts';
-import { Refusal } from './refusal.ts';
 import { Turns } from './turns.ts';
 
 export interface CallbackRouteOptions {

@@ -4,11 +4,14 @@ import type { IncrementalFormat } from '../../operation/request.ts';
 import { type SubscriptionPayload, textOf } from '../../response/outcome.ts';
 import type { Timers } from '../../time/timers.ts';
 import type { Admission, CompleteAdmission, StreamAdmission } from '../admission/admission.ts';
+import { formatFailure, HeaderMap } from '../admission/apolloServer.ts';
+import { ClientRequest } from '../admission/clientRequest.ts';
 import type { BrowserPage } from '../graphiql/graphiqlFiles.ts';
+import { ClientGone, Refusal } from '../refusal.ts';
+import { chooseRequestId } from '../requestId.ts';
+import type { TransportLog } from '../transportLog.ts';
 import { type AnswerHeaders, writeAnswer, writeErrors } from './answer.ts';
-import { formatFailure, HeaderMap } from './apolloServer.ts';
 import { addCachingHeaders } from './cachingHeaders.ts';
-import { ClientRequest } from './clientRequest.ts';
 import { type CorsOptions, corsHeaders, preflightHeaders } from './cors.ts';
 import { incrementalEvents, subscriptionEvents, writeSingleEvent } from './eventStream.ts';
 import { readGetParameters } from './getParameters.ts';
@@ -18,9 +21,6 @@ import { subscriptionParts, writeSinglePayload } from './multipartSubscription.t
 import { type AcceptedAnswers, negotiate } from './negotiate.ts';
 import { NoPayload, type StreamOptions, writePayloads } from './payloadStream.ts';
 import { isJsonContentType, readJsonBody } from './readBody.ts';
-import { ClientGone, Refusal } from './refusal.ts';
-import { chooseRequestId } from './requestId.ts';
-import type { TransportLog } from './transportLog.ts';
 
 export interface GraphQLRouteOptions {
   readonly admission: Admission;

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { ClientGone } from './refusal.ts';
+import { ClientGone } from '../refusal.ts';
 
 /** Requests that are being answered: their number, the end of each, and the signal that ends its work. */
 export class InFlightRequests {

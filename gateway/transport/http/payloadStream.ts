@@ -6,9 +6,9 @@ import type { Timers } from '../../time/timers.ts';
 import { AbortableSteps } from '../abortableSteps.ts';
 import { GoingAway } from '../goingAway.ts';
 import { Heartbeat } from '../heartbeat.ts';
+import { ClientGone } from '../refusal.ts';
 import type { AnswerHeaders } from './answer.ts';
 import type { PayloadEncoding } from './payloadEncoding.ts';
-import { ClientGone } from './refusal.ts';
 
 export interface StreamOptions {
   readonly headers: AnswerHeaders;

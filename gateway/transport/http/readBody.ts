@@ -2,9 +2,9 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import type { Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import { ClientGone, Refusal } from '../refusal.ts';
 import { findJsonProblem } from './jsonProblem.ts';
 import { parseMediaRange } from './mediaType.ts';
-import { ClientGone, Refusal } from './refusal.ts';
 
 /** Whether the body is JSON by its `Content-Type`. UTF-8 only: in another encoding the same bytes may say
  *  something else to a proxy that checks them than to us. */

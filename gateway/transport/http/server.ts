@@ -4,21 +4,21 @@ import fastify, { type FastifyInstance } from 'fastify';
 import type { OperationLimits } from '../../operation/limits.ts';
 import { systemTimers, type Timers } from '../../time/timers.ts';
 import { Admission } from '../admission/admission.ts';
+import { type ApolloServerPlugin, createApolloPipeline, type Respond } from '../admission/apolloServer.ts';
+import type { GatewayContext } from '../admission/clientRequest.ts';
+import { KnownOperations } from '../admission/knownOperations.ts';
+import { createPreflight, createVariablesCheck } from '../admission/preflight.ts';
 import { GoingAway } from '../goingAway.ts';
 import { addGraphiqlRoutes, browserPage, hasGraphiql } from '../graphiql/graphiqlFiles.ts';
 import type { SupergraphView } from '../supergraphView.ts';
+import type { TransportLog } from '../transportLog.ts';
 import { isWebSocketUpgrade, WebSockets } from '../websocket/webSockets.ts';
 import { addAdminRoutes } from './adminRoutes.ts';
-import { type ApolloServerPlugin, createApolloPipeline, type Respond } from './apolloServer.ts';
 import { answerBrokenHttp } from './brokenHttp.ts';
-import type { GatewayContext } from './clientRequest.ts';
 import type { CorsOptions } from './cors.ts';
 import { createGraphQLRoute } from './graphqlRoute.ts';
 import { addHealthRoutes, type UnreadyReason } from './healthRoutes.ts';
 import { InFlightRequests } from './inFlight.ts';
-import { KnownOperations } from './knownOperations.ts';
-import { createPreflight, createVariablesCheck } from './preflight.ts';
-import type { TransportLog } from './transportLog.ts';
 
 export interface HttpServerOptions {
   readonly listen: {

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { Writable } from 'node:stream';
-import type { Refusal } from './refusal.ts';
+import type { Refusal } from '../refusal.ts';
 
 /** Answers on a connection that node:http has no response for. The caller ends the connection. */
 export function writeRefusal(socket: Writable, refusal: Refusal): void {

@@ -1,5 +1,5 @@
 import { type IncomingHttpHeaders, maxHeaderSize } from 'node:http';
-import { HeaderMap } from '../http/apolloServer.ts';
+import { HeaderMap } from '../admission/apolloServer.ts';
 import type { HandshakeCredentials } from './origin.ts';
 
 /** What is about the connection, or about a body that an operation in a message does not have. */

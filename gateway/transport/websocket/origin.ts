@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type CorsOptions, isListedOrigin } from '../http/cors.ts';
-import { Refusal } from '../http/refusal.ts';
+import { Refusal } from '../refusal.ts';
 
 /** Headers that a browser sends by itself with a handshake, whatever page it is for. */
 export type HandshakeCredentials = 'kept' | 'dropped';

@@ -9,11 +9,11 @@ import {
 } from '../../response/outcome.ts';
 import { AbortableSteps } from '../abortableSteps.ts';
 import type { Admission, CompleteAdmission } from '../admission/admission.ts';
-import { formatFailure, type HeaderMap } from '../http/apolloServer.ts';
-import { ClientRequest } from '../http/clientRequest.ts';
+import { formatFailure, type HeaderMap } from '../admission/apolloServer.ts';
+import { ClientRequest } from '../admission/clientRequest.ts';
 import { hasNext } from '../http/payloadEncoding.ts';
-import { ClientGone, Refusal } from '../http/refusal.ts';
-import type { TransportLog } from '../http/transportLog.ts';
+import { ClientGone, Refusal } from '../refusal.ts';
+import type { TransportLog } from '../transportLog.ts';
 import type { Outbox } from './outbox.ts';
 
 export interface SocketOperationOptions {

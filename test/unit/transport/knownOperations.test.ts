@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { parse } from 'graphql';
 import { GatewayError } from '../../../gateway/errors.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
-import { KnownOperations } from '../../../gateway/transport/http/knownOperations.ts';
+import { KnownOperations } from '../../../gateway/transport/admission/knownOperations.ts';
 import { answer, startScripted } from './scriptedServer.ts';
 
 const supergraph = { id: 'one' } as Supergraph;

@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { systemTimers } from '../../../gateway/time/timers.ts';
 import { incrementalParts } from '../../../gateway/transport/http/multipartMixed.ts';
 import { NoPayload, writePayloads } from '../../../gateway/transport/http/payloadStream.ts';
-import { ClientGone } from '../../../gateway/transport/http/refusal.ts';
+import { ClientGone } from '../../../gateway/transport/refusal.ts';
 import { ScriptedPayloads } from './scriptedServer.ts';
 
 /** A response whose buffer fills as the test says. */

@@ -6,7 +6,7 @@ import {
   findExceededTextLimit,
   type OperationLimits,
 } from '../../operation/limits.ts';
-import { Refusal } from './refusal.ts';
+import { Refusal } from '../refusal.ts';
 
 export interface PreflightOptions {
   readonly limits: OperationLimits;

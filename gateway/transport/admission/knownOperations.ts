@@ -1,7 +1,7 @@
 import { type DocumentNode, getOperationAST, type OperationTypeNode } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
-import { requestedCursor } from '../admission/requestedCursor.ts';
+import { requestedCursor } from './requestedCursor.ts';
 
 /** An operation that can go to the pipeline as it is. */
 export interface KnownOperation {

@@ -26,13 +26,13 @@ import { errorCodes, GatewayError } from '../../errors.ts';
 import type { OperationRequest } from '../../operation/request.ts';
 import type { ExecutionOutcome } from '../../response/outcome.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
-import { requestedCursor } from '../admission/requestedCursor.ts';
 import type { SupergraphView } from '../supergraphView.ts';
+import type { TransportLog } from '../transportLog.ts';
 import { type ClientRequest, ExecutedData, type GatewayContext } from './clientRequest.ts';
 import { noDeferAtMutationRoot } from './deferAtRoot.ts';
 import { deferLabelsAreUniqueLiterals } from './deferLabels.ts';
 import type { KnownOperations } from './knownOperations.ts';
-import type { TransportLog } from './transportLog.ts';
+import { requestedCursor } from './requestedCursor.ts';
 
 /** The pipeline behind every transport: plans and executes a valid operation. */
 export type Respond = (request: OperationRequest, supergraph: Supergraph) => Promise<ExecutionOutcome>;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Refusal } from './refusal.ts';
+import { Refusal } from '../refusal.ts';
 
 /** Checks how a request uses persisted queries, before Apollo Server does, which calls a wrong use an internal
  *  error. `query` is `undefined` where the request has none. Throws a `Refusal` (400). */
