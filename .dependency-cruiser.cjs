@@ -109,7 +109,8 @@ module.exports = {
     {
       name: 'admission-knows-no-transport',
       severity: 'error',
-      comment: 'What every transport shares is given what it needs; transports import it, not the other way round.',
+      comment:
+        'What every transport shares is given what it needs; transports import it, not the other way round.',
       from: { path: '^gateway/transport/(admission/|[^/]+$)' },
       to: { path: '^gateway/transport/(http|websocket)/' },
     },
