@@ -1,6 +1,7 @@
 import type { GatewayConfig } from './config/schema.ts';
 import type { SubgraphEndpoint } from './subgraph-client/subgraphPools.ts';
 import { memoizePolicies } from './subgraphEndpoints.ts';
+import { createSubscriptionErrors } from './subscriptionErrors.ts';
 import { createAutoSource } from './subscriptions/sources/autoSource.ts';
 import { type CallbackReceiver, callbackUrl } from './subscriptions/sources/callbackReceiver.ts';
 import { createGraphqlWsSource } from './subscriptions/sources/graphqlWsSource.ts';
@@ -73,6 +74,10 @@ export function createSubscriptionServing(options: SubscriptionServingOptions): 
       source: new TopicSource({ fields: config.subscriptions.topics, hub, problems, next: source }),
       queue: { maxEvents: queue.events, maxBytes: queue.size, policy: queue.whenFull },
       tellsInterruptions: interruptions === 'told',
+      tellError: createSubscriptionErrors({
+        exposeSubgraphErrors: config.security.exposeSubgraphErrors,
+        log,
+      }),
       total,
     }),
   };

@@ -25,6 +25,8 @@ export interface SubscriptionRunOptions {
   onCaughtUp(): void;
   /** All events that have come were sent. */
   onIdle(): void;
+  /** What clients are told of an error with which the subgraph's subscription has ended. */
+  tellError(error: GatewayError): GatewayError;
   /** Nobody listens any more, or there is nothing more to listen to. Called once. */
   onEnd(): void;
 }
@@ -57,7 +59,10 @@ export class SubscriptionRun {
       },
       onResumed: () => {},
       onComplete: () => this.#endAfterEvents((subscriber) => subscriber.onComplete()),
-      onError: (error) => this.#endAfterEvents((subscriber) => subscriber.onError(error)),
+      onError: (error) => {
+        const told = this.#options.tellError(error);
+        this.#endAfterEvents((subscriber) => subscriber.onError(told));
+      },
     });
   }
 

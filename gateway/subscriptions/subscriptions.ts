@@ -21,6 +21,8 @@ export interface SubscriptionsOptions {
   readonly source: SubscriptionSource;
   readonly queue: EventQueueOptions;
   readonly tellsInterruptions: boolean;
+  /** What clients are told of an error with which a subgraph has ended a subscription. Asked once for each. */
+  tellError(error: GatewayError): GatewayError;
   /** Most clients that subscribe at a time. */
   readonly total: number;
 }
@@ -133,13 +135,14 @@ export class Subscriptions {
   }
 
   #createRun(subscription: SubscriptionRequest, onEnd: () => void): Live {
-    const { source, queue, tellsInterruptions } = this.#options;
+    const { source, queue, tellsInterruptions, tellError } = this.#options;
     const live: Live = {
       subscription,
       resumeAfter: subscription.request.resumeAfter,
       run: new SubscriptionRun({
         queue,
         tellsInterruptions,
+        tellError,
         subscribe: (receiver) =>
           source.subscribe(sourceRequest(live.subscription, live.resumeAfter), noting(live, receiver)),
         complete: (event, signal) => live.subscription.complete(event, live.subscription.operation, signal),

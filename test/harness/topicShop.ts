@@ -161,6 +161,7 @@ export function openTopicShop(supergraph: TopicShopSupergraph, options: TopicSho
     source: new TopicSource({ fields, hub, problems, next }),
     queue: { maxEvents, maxBytes: 1_000_000, policy: 'close' },
     tellsInterruptions: true,
+    tellError: (error) => error,
     total: 1000,
   });
   const pipeline = localPipeline({ ...supergraph, subgraphs, subscriptions });

@@ -55,7 +55,14 @@ const queue = { maxEvents: 3, maxBytes: 100_000, policy: 'close' } as const;
 
 function start(options: Partial<SubscriptionsOptions> = {}) {
   const source = new FakeSource();
-  const subscriptions = new Subscriptions({ source, queue, tellsInterruptions: true, total: 10, ...options });
+  const subscriptions = new Subscriptions({
+    source,
+    queue,
+    tellsInterruptions: true,
+    tellError: (error) => error,
+    total: 10,
+    ...options,
+  });
   const pipeline = localPipeline({ ...supergraph, subgraphs, subscriptions });
   return {
     source,
