@@ -296,13 +296,14 @@ describe('an operation on a WebSocket', () => {
 });
 
 describe('the headers of an operation', () => {
-  test('are those of the handshake, and parameters of the connection, which count more', async () => {
+  test('are those of the handshake, and parameters that may be, which count more', async () => {
     await using server = await startScripted();
     await using peer = await Peer.ready(
       server.url,
       {
         Authorization: 'from the parameters',
         'X-Shop': 'outer',
+        'x-user': 'somebody else',
         number: 1,
         text: 'two\nlines',
         'x-request-id': 'mine',

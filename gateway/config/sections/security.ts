@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { choice, flag, text } from '../scalars.ts';
+import { headerName } from './headerName.ts';
 
 const origin = text({
   title: 'origin',
@@ -31,6 +32,12 @@ export const securitySection = z
           .prefault([]),
       })
       .prefault({}),
+    connectionParams: z
+      .array(headerName)
+      .describe(
+        "Parameters of a WebSocket's `connection_init` that count as headers of its operations, before those of the handshake. Only what a client may say about itself: a proxy in front of the gateway sees headers and no parameters, so that one that it sets, such as a user's id, must not be here.",
+      )
+      .prefault(['authorization', 'accept-language']),
     exposeSubgraphErrors: flag()
       .describe("Let clients see the subgraphs' own error messages and extensions.")
       .prefault(false),

@@ -42,6 +42,8 @@ export interface HttpServerOptions {
   readonly security: {
     readonly introspection: boolean;
     readonly csrf: boolean;
+    /** Names of a WebSocket's parameters that count as headers, in lower case. */
+    readonly connectionParams: readonly string[];
     readonly cors?: CorsOptions;
   };
   /** Bytes that may wait for a client that reads slowly. */
@@ -135,6 +137,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     heartbeat: options.heartbeat,
     initTimeout: options.initTimeout,
     timers,
+    connectionParams: new Set(security.connectionParams),
     csrf: security.csrf,
     cors: security.cors,
     isDraining: () => isDraining,

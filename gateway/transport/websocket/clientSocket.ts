@@ -23,6 +23,8 @@ import { SocketOperation } from './socketOperation.ts';
 
 export interface ClientSocketSettings {
   readonly admission: Admission;
+  /** Names of connection parameters that count as headers, in lower case. */
+  readonly connectionParams: ReadonlySet<string>;
   /** Most operations at a time. */
   readonly operationsPerSocket: number;
   /** Bytes that may wait for a client that reads slowly. */
@@ -142,7 +144,7 @@ export class ClientSocket {
       this.#close(CloseCode.TooManyInitialisationRequests, 'Too many initialisation requests');
       return;
     }
-    const headers = parameterHeaders(parameters);
+    const headers = parameterHeaders(parameters, this.#options.connectionParams);
     if (headers === undefined) {
       this.#close(CloseCode.BadRequest, 'The connection parameters are larger than headers may be');
       return;

@@ -6,10 +6,6 @@ import type { HandshakeCredentials } from './origin.ts';
 const aboutTheConnection =
   /^(connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|host|sec-.*|content-.*|accept-encoding|x-request-id)$/;
 
-/** What only proxies say: a client's parameters come past them. */
-const aboutTheWay = /^(forwarded|x-forwarded-.*|x-real-ip|via|origin)$/;
-
-const headerName = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
 const headerValue = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** The handshake's headers as far as they say something about every operation on the socket. */
@@ -27,25 +23,31 @@ export function handshakeHeaders(
   return headers;
 }
 
-/** Connection parameters as headers: those that are text, and the entries of `headers` among them, which count more.
- *  Parameters that cannot be headers are none. `undefined` where they are larger than headers may be. */
+/** Connection parameters as headers: `accept` and those that are `allowed` (in lower case) and text, and the entries of
+ *  `headers` among them, which count more. `undefined` where they are larger than headers may be. */
 export function parameterHeaders(
   parameters: Readonly<Record<string, unknown>>,
+  allowed: ReadonlySet<string>,
 ): ReadonlyMap<string, string> | undefined {
   const headers = new Map<string, string>();
-  collect(parameters, headers);
+  collect(parameters, allowed, headers);
   const { headers: inner } = parameters;
-  if (typeof inner === 'object' && inner !== null) collect(inner as Record<string, unknown>, headers);
+  if (typeof inner === 'object' && inner !== null)
+    collect(inner as Record<string, unknown>, allowed, headers);
   let size = 0;
   for (const [name, value] of headers) size += name.length + value.length;
   return size > maxHeaderSize ? undefined : headers;
 }
 
-function collect(from: Readonly<Record<string, unknown>>, headers: Map<string, string>): void {
+function collect(
+  from: Readonly<Record<string, unknown>>,
+  allowed: ReadonlySet<string>,
+  headers: Map<string, string>,
+): void {
   for (const [key, value] of Object.entries(from)) {
     const name = key.toLowerCase();
-    if (typeof value !== 'string' || !headerName.test(name) || !headerValue.test(value)) continue;
-    if (!aboutTheConnection.test(name) && !aboutTheWay.test(name)) headers.set(name, value);
+    if (typeof value !== 'string' || !headerValue.test(value)) continue;
+    if (name === 'accept' || (allowed.has(name) && !aboutTheConnection.test(name))) headers.set(name, value);
   }
 }
 

@@ -48,6 +48,7 @@ describe('a configuration', () => {
       introspection: false,
       graphiql: false,
       csrf: true,
+      connectionParams: ['authorization', 'accept-language'],
       cors: { origins: [] },
       exposeSubgraphErrors: false,
       exposeSubgraphs: false,

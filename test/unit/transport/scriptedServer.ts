@@ -143,7 +143,12 @@ export async function startScripted(
       operationsPerSocket: 100,
       ...limits,
     },
-    security: { introspection: false, csrf: true, ...security },
+    security: {
+      introspection: false,
+      csrf: true,
+      connectionParams: ['authorization', 'x-shop'],
+      ...security,
+    },
   });
   const { url, adminUrl } = await server.listen();
   return {
