@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { exchange, MultipartReader, RawConnection } from '../harness/frames.ts';
 import {
   answer,
+  ScriptedEvents,
   ScriptedPayloads,
   SettableView,
   sdl,
@@ -113,6 +114,22 @@ describe('the supergraph of an operation', () => {
     }
     await payloads.returned;
     await server.close();
+    expect(Object.fromEntries(supergraphs.leases)).toEqual({ first: 0 });
+  });
+
+  test('is not held by a subscription that goes on with each new one', async () => {
+    const events = new ScriptedEvents();
+    events.push({ data: { greetings: 'one' } });
+    const supergraphs = new SettableView(supergraphOf(sdl));
+    await using server = await startScripted(() => events.outcome, { supergraphs });
+    await using connection = await RawConnection.open(server.url);
+    connection.send({
+      headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+      body: '{"query":"subscription { greetings }"}',
+    });
+    await connection.readHead();
+    let text = '';
+    while (!text.includes('one')) text += (await connection.readChunk()) ?? '';
     expect(Object.fromEntries(supergraphs.leases)).toEqual({ first: 0 });
   });
 });

@@ -80,6 +80,13 @@ export class Admission {
   /** The answer to a request, to be asked for after `checkReady`. The supergraph is held in `client` until its owner
    *  releases it. Throws a `Refusal` for what Apollo Server need not see, and what executing threw. */
   async admit(request: AdmissionRequest, client: ClientRequest): Promise<Admitted> {
+    const admitted = await this.#admit(request, client);
+    // It goes on with each new supergraph: the one that it began with must not stay for its sake.
+    if (admitted.kind === 'stream' && admitted.outcome.kind === 'subscription') client.releaseSupergraph();
+    return admitted;
+  }
+
+  async #admit(request: AdmissionRequest, client: ClientRequest): Promise<Admitted> {
     const { method, search, body } = request;
     if (body !== undefined) this.#checkBody(body, request.takesArrays);
     this.#checkTexts(method, search, body);
