@@ -80,6 +80,7 @@ export class ClientRequest {
   /** To be called when the answer has ended, however it did. */
   releaseSupergraph(): void {
     this.#lease?.release();
+    this.#lease = undefined;
   }
 
   leaveAnswer(answer: LeftAnswer): void {
