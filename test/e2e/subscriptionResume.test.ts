@@ -1,0 +1,196 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { createClient } from 'graphql-ws';
+import type { Redis } from 'ioredis';
+import { WebSocket } from 'ws';
+import type { GatewayOptions } from '../../gateway/gateway.ts';
+import { type DemoSubgraphs, startDemoSubgraphs } from '../../subgraphs/demo.ts';
+import { turns } from '../harness/clock.ts';
+import { demoSupergraphFile } from '../harness/gateway.ts';
+import { startGatewayProcess } from '../harness/gatewayProcess.ts';
+import { connectRedis, type OwnRedisServer, startOwnRedis } from '../harness/redis.ts';
+import { Happenings } from '../harness/storeUnderTest.ts';
+
+// The first run on a machine may have to download the program.
+const downloadTimeoutMs = 300_000;
+
+let server: OwnRedisServer;
+let redis: Redis;
+let subgraphs: DemoSubgraphs;
+beforeAll(async () => {
+  server = await startOwnRedis();
+  redis = connectRedis(server.url);
+  subgraphs = await startDemoSubgraphs({ ports: 0 });
+}, downloadTimeoutMs);
+afterAll(async () => {
+  await subgraphs.close();
+  redis.disconnect();
+  await server[Symbol.asyncDispose]();
+});
+
+/** What an event has, what its subgraph is asked for, and what another one has. */
+const query = 'subscription { reviewAdded { body rating author { displayName } } }';
+
+interface Seen {
+  readonly review: unknown;
+  readonly cursor: string | undefined;
+}
+
+interface Payload {
+  readonly data?: { readonly reviewAdded?: unknown } | null;
+  readonly errors?: unknown;
+  readonly extensions?: { readonly tributary?: { readonly cursor?: string } };
+}
+
+/** The events after a cursor, until the connection breaks. */
+type Client = (url: string, cursor?: string) => AsyncIterable<Seen>;
+
+async function* overEvents(url: string, cursor?: string): AsyncGenerator<Seen> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: {
+      accept: 'text/event-stream',
+      'content-type': 'application/json',
+      ...(cursor !== undefined && { 'last-event-id': cursor }),
+    },
+    body: JSON.stringify({ query }),
+  });
+  if (response.body === null) throw new Error(`No stream, but ${response.status}.`);
+  let unread = '';
+  for await (const text of response.body.pipeThrough(new TextDecoderStream())) {
+    const blocks = (unread + text).split('\n\n');
+    unread = blocks.pop() ?? '';
+    for (const block of blocks) if (block !== ':') yield seenIn(block);
+  }
+}
+
+function seenIn(block: string): Seen {
+  const field = (name: string) => new RegExp(`^${name}: ?(.*)$`, 'm').exec(block)?.[1];
+  const { data, errors } = JSON.parse(field('data') || 'null') as Payload;
+  return { review: errors ?? data?.reviewAdded, cursor: field('id') };
+}
+
+async function* overWebSocket(url: string, cursor?: string): AsyncGenerator<Seen> {
+  const client = createClient({
+    url: url.replace('http', 'ws'),
+    webSocketImpl: WebSocket,
+    retryAttempts: 0,
+  });
+  const extensions = { tributary: { cursor } };
+  try {
+    for await (const payload of client.iterate({ query, ...(cursor !== undefined && { extensions }) })) {
+      const { data, errors, extensions } = payload as Payload;
+      yield { review: errors ?? data?.reviewAdded, cursor: extensions?.tributary?.cursor };
+    }
+  } finally {
+    await client.dispose();
+  }
+}
+
+/** Adds events to a stream, never more than a few that somebody has not taken yet. */
+class Flow {
+  /** What every client has to see. */
+  readonly published: Seen[] = [];
+  readonly #stream: string;
+  readonly #happened = new Happenings();
+  /** Events that each client has taken. */
+  readonly #taken = new Map<string, number>();
+
+  constructor(stream: string) {
+    this.#stream = stream;
+  }
+
+  async publish(count: number): Promise<void> {
+    while (this.published.length < count) {
+      if (this.published.length >= Math.min(...this.#taken.values()) + 20) await this.#happened.next();
+      else await this.#add(this.published.length + 1);
+    }
+  }
+
+  async reached(count: number): Promise<void> {
+    while (this.published.length < count) await this.#happened.next();
+  }
+
+  take(client: string, count: number): void {
+    this.#taken.set(client, count);
+    this.#happened.happen();
+  }
+
+  async #add(number: number): Promise<void> {
+    const event = { __typename: 'Review', id: 'r1', body: `event ${number}` };
+    const cursor = await redis.xadd(this.#stream, '*', 'event', JSON.stringify(event));
+    const record = subgraphs.reviews.store.findReview('r1');
+    this.published.push({
+      review: { body: event.body, rating: record?.rating, author: { displayName: 'Keen Otter' } },
+      cursor: cursor ?? undefined,
+    });
+    this.#happened.happen();
+  }
+}
+
+/** A gateway in a process of its own, which ends as by `kill -9`, at the latest with the test. */
+async function startKillable(stream: string) {
+  const config: GatewayOptions = {
+    supergraph: { file: demoSupergraphFile, watch: false },
+    subgraphs: Object.fromEntries(subgraphs.all.map(({ name, url }) => [name, { url }])),
+    redis: { url: server.url },
+    subscriptions: { topics: { 'Subscription.reviewAdded': { stream } } },
+  };
+  const gateway = await startGatewayProcess(config);
+  let killed: Promise<void> | undefined;
+  const kill = (): Promise<void> => {
+    killed ??= Promise.resolve(gateway[Symbol.asyncDispose]());
+    return killed;
+  };
+  return { url: gateway.url, kill, [Symbol.asyncDispose]: kill };
+}
+
+/** Resolves when so many processes read a stream. */
+async function reading(count: number): Promise<void> {
+  for (;;) {
+    const clients = (await redis.call('CLIENT', 'LIST')) as string;
+    if ([...clients.matchAll(/cmd=xread /g)].length === count) return;
+    await turns();
+  }
+}
+
+test.each<[string, Client]>([
+  ['server-sent events', overEvents],
+  ['a WebSocket', overWebSocket],
+])('a client over %s whose gateway is killed sees every event once, in order', async (_, connect) => {
+  const total = 200;
+  const stream = randomUUID();
+  await using one = await startKillable(stream);
+  await using other = await startKillable(stream);
+  const flow = new Flow(stream);
+  const follow = async (events: AsyncIterable<Seen>, seen: Seen[], onTaken: (count: number) => void) => {
+    onTaken(seen.length);
+    for await (const event of events) {
+      seen.push(event);
+      onTaken(seen.length);
+      if (seen.length >= total) break;
+    }
+  };
+
+  const [staying, moving]: [Seen[], Seen[]] = [[], []];
+  const untilEnd = follow(connect(other.url), staying, (count) => flow.take('staying', count));
+  const untilKilled = follow(connect(one.url), moving, (count) => {
+    if (count < 60) flow.take('moving', count);
+    if (count !== 60) return;
+    // Events go on while it ends, so that it ends between any two or within one.
+    flow.take('moving', 100);
+    void one.kill();
+  });
+  const broken = expect(untilKilled).rejects.toBeDefined();
+  await reading(2);
+  const publishing = flow.publish(total);
+  await broken;
+  // What nobody could see at the one that is gone.
+  flow.take('moving', 140);
+  await flow.reached(160);
+  const events = connect(other.url, moving.at(-1)?.cursor);
+  await follow(events, moving, (count) => flow.take('moving', count));
+  await Promise.all([untilEnd, publishing]);
+  expect(moving).toEqual(flow.published);
+  expect(staying).toEqual(flow.published);
+});
