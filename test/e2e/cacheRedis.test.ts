@@ -160,12 +160,15 @@ describe('gateways that share a Redis', () => {
       const id = ids.find((one) => key.includes(`"id":"${one}"`) || bytes?.includes(`"${one}"`));
       if (bytes !== null && id !== undefined) damaged.set(key, bytes);
     }
-    const [whole] = [...damaged.values()];
+    const ofAnother = (key: string): Buffer => {
+      const [bytes] = [...damaged].flatMap(([other, entry]) => (other === key ? [] : [entry]));
+      return bytes ?? Buffer.alloc(0);
+    };
     const damages: ((key: string, bytes: Buffer) => Promise<unknown>)[] = [
       (key) => client.set(key, 'garbage'),
       (key) => client.del(key).then(() => client.rpush(key, 'a list')),
       (key, bytes) => client.set(key, bytes.subarray(0, -1)),
-      (key) => client.set(key, whole ?? ''),
+      (key) => client.set(key, ofAnother(key)),
       (key, bytes) => client.set(key, Buffer.from(bytes).fill(255, 0, 1)),
       (key) => client.set(key, ''),
     ];
