@@ -107,7 +107,7 @@ export class Pipeline {
   /** Subscriptions that are under way go on with another supergraph, as far as their operations are valid there. */
   async replanSubscriptions(supergraph: Supergraph): Promise<void> {
     const areValid = new Map<DocumentNode, boolean>();
-    await this.#options.subscriptions?.replan(async (request) => {
+    await this.#options.subscriptions?.replan(supergraph, async (request) => {
       const { document } = request;
       if (!areValid.has(document)) {
         areValid.set(document, validate(supergraph.apiSchema, document).length === 0);

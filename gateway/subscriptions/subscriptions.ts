@@ -5,6 +5,7 @@ import type { RequestScope } from '../execution/requestScope.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { OperationRequest } from '../operation/request.ts';
 import type { SubscriptionOutcome, SubscriptionPayload } from '../response/outcome.ts';
+import type { Supergraph } from '../supergraph/supergraph.ts';
 import type { EventQueueOptions } from './eventQueue.ts';
 import { ResumedRuns } from './resumedRuns.ts';
 import type {
@@ -40,6 +41,9 @@ export interface SubscriptionRequest {
   ): AsyncIterable<SubscriptionPayload>;
 }
 
+/** The operation of a request for another supergraph; `undefined` where it is not valid there. */
+export type PrepareAgain = (request: OperationRequest) => Promise<PreparedOperation | undefined>;
+
 /** A subscription under way; another supergraph brings another operation. */
 interface Live {
   readonly run: SubscriptionRun;
@@ -54,6 +58,7 @@ export class Subscriptions {
   readonly #runs = new SubscriptionRuns<Live>();
   readonly #resumed: ResumedRuns<Live>;
   #clients = 0;
+  #latest: { readonly supergraph: Supergraph; readonly prepare: PrepareAgain } | undefined;
 
   constructor(options: SubscriptionsOptions) {
     this.#options = options;
@@ -100,28 +105,40 @@ export class Subscriptions {
       (onEnd) => this.#createRun(subscription, onEnd),
     );
     if (isOver) leave();
+    // It was prepared before a switch, and came after it.
+    else if (this.#latest !== undefined && this.#latest.supergraph !== subscription.operation.supergraph) {
+      void this.#catchUp();
+    }
     return { kind: 'subscription', events: subscriber.events() };
   }
 
   /** Goes on with another supergraph. `prepare` gives the operation for it, or `undefined` where it is not valid any
    *  more: that subscription ends. One that the subgraph must be asked otherwise for is subscribed anew. */
-  async replan(
-    prepare: (request: OperationRequest) => Promise<PreparedOperation | undefined>,
-  ): Promise<void> {
+  replan(supergraph: Supergraph, prepare: PrepareAgain): Promise<void> {
+    this.#latest = { supergraph, prepare };
+    return this.#catchUp();
+  }
+
+  async #catchUp(): Promise<void> {
+    const latest = this.#latest;
+    if (latest === undefined) return;
     for (const live of this.#runs.all()) {
       const before = live.subscription;
+      if (before.operation.supergraph === latest.supergraph) continue;
       let operation: PreparedOperation | undefined;
       try {
-        operation = await prepare(before.request);
+        operation = await latest.prepare(before.request);
       } catch {
         operation = undefined;
       }
+      // Another one has come meanwhile, and goes through all of them itself.
+      if (this.#latest !== latest) return;
       if (live.run.size === 0) continue;
       if (operation === undefined) {
         live.run.fail(supergraphChanged());
         continue;
       }
-      live.subscription = { ...before, operation };
+      live.subscription = { ...live.subscription, operation };
       this.#runs.rename(live, keyOf(live.subscription));
       const [old, next] = [sourceRequest(before, undefined), sourceRequest(live.subscription, undefined)];
       if (old.subgraph !== next.subgraph || old.query !== next.query) live.run.resubscribe();

@@ -345,6 +345,16 @@ describe('another supergraph', () => {
     expect(await client.next()).toEqual({ data: { stockChanged: { id: '1', stock: 5, name: 'own' } } });
   });
 
+  test('reaches what was prepared before it and subscribes after it', async () => {
+    const started = start();
+    const first = await started.subscribe(whole);
+    await replan({ stock, products: products.replace('name: String', 'title: String') }, started);
+    await expect(first.next()).rejects.toMatchObject({ code: 'SUPERGRAPH_CHANGED' });
+    // The local pipeline goes on to prepare for the one before.
+    const late = await started.subscribe(whole);
+    await expect(late.next()).rejects.toMatchObject({ code: 'SUPERGRAPH_CHANGED' });
+  });
+
   test('ends what is not valid with it', async () => {
     const started = start();
     const [client, other] = await Promise.all([
