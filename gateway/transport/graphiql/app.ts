@@ -15,7 +15,9 @@ Object.assign(globalThis, {
 
 const root = document.getElementById('graphiql');
 if (root === null) throw new Error('The page has no element for GraphiQL.');
-const fetcher = createGraphiQLFetcher({ url: location.pathname });
+const socketUrl = new URL(location.pathname, location.href);
+socketUrl.protocol = location.protocol.replace('http', 'ws');
+const fetcher = createGraphiQLFetcher({ url: location.pathname, subscriptionUrl: socketUrl.href });
 // A link may bring an operation along.
 const query = new URLSearchParams(location.search).get('query');
 createRoot(root).render(
