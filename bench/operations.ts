@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-export type OperationName = 'big' | 'small' | 'prompt' | 'deferred';
+export type OperationName = 'big' | 'small' | 'prompt' | 'deferred' | 'productPage';
 
 export function operationText(name: OperationName): string {
   return readFileSync(new URL(`./operations/${name}.graphql`, import.meta.url), 'utf8');
