@@ -1,0 +1,205 @@
+/** All clients: raw sockets, because a client library would cost this core more per event than the gateway's costs it.
+ *  Takes orders from its parent, and answers each with one message. */
+import { connect } from 'node:net';
+import type { EventDecoder } from './eventDecoder.ts';
+import { numberOf } from './shop.ts';
+import { SseDecoder } from './sseDecoder.ts';
+import { WebSocketDecoder } from './webSocketDecoder.ts';
+
+export type ClientProtocol = 'sse' | 'ws';
+
+export type ListenerOrder =
+  | {
+      readonly kind: 'open';
+      readonly url: string;
+      readonly query: string;
+      readonly protocol: ClientProtocol;
+      readonly count: number;
+    }
+  /** Counts anew from this event on. */
+  | { readonly kind: 'count'; readonly first: number; readonly events: number }
+  | { readonly kind: 'status' }
+  | { readonly kind: 'close' };
+
+export interface ListenerStatus {
+  /** Clients that have had an event since they were opened. */
+  readonly awake: number;
+  /** Right events since `count`, each once and in order, summed over the clients. */
+  readonly deliveries: number;
+  /** Events that did not come although a later one did. */
+  readonly skipped: number;
+  /** Payloads that are no right event, or came again, or late. */
+  readonly wrong: number;
+  /** Clients whose subscription ended. */
+  readonly ended: number;
+  /** Why the first of these ended, or what the first wrong payload was. */
+  readonly problem?: string;
+  /** When the last client had each event, in milliseconds since the epoch; 0 for what nobody had. */
+  readonly lastAt: readonly number[];
+}
+
+/** Clients that open at one time: more would overflow the queue of a listening socket. */
+const opening = 100;
+
+/** A local address has about 28,000 ports, part of which may wait for the end of former connections. */
+const clientsPerAddress = 5000;
+
+const decoders = { sse: SseDecoder, ws: WebSocketDecoder } as const;
+
+/** Bytes by which an event came to a client that was at rest, checked: the others get the same. */
+const rightBytes = new Map<number, Buffer>();
+
+/** All sockets read into this one: what is kept is copied. */
+const buffer = Buffer.allocUnsafe(65_536);
+
+let clients: Client[] = [];
+let firstEvent = 0;
+let deliveries = 0;
+let skipped = 0;
+let wrong = 0;
+let ended = 0;
+let problem: string | undefined;
+let lastAt: number[] = [];
+
+class Client {
+  readonly opened: Promise<void>;
+  readonly close: () => void;
+  /** Number of the next event; undefined before the first, which may be any. */
+  next: number | undefined;
+  readonly #decoder: EventDecoder;
+  readonly #reply: (bytes: Buffer) => void;
+
+  constructor(url: URL, localAddress: string, decoder: EventDecoder) {
+    this.#decoder = decoder;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const fail = (error: unknown) => {
+      this.close();
+      ended++;
+      problem ??= String(error);
+      reject(error);
+    };
+    const socket = connect({
+      host: url.hostname,
+      port: Number(url.port),
+      localAddress,
+      noDelay: true,
+      onread: {
+        buffer,
+        callback: (size) => {
+          try {
+            this.#read(buffer.subarray(0, size));
+            if (decoder.isOpen) resolve();
+          } catch (error) {
+            fail(error);
+          }
+          return true;
+        },
+      },
+    });
+    this.#reply = (bytes) => socket.write(bytes);
+    this.opened = promise;
+    this.close = () => {
+      socket.removeAllListeners('close');
+      socket.destroy();
+    };
+    socket.on('error', fail);
+    socket.on('close', () => fail(new Error('The gateway closed the connection')));
+    socket.write(decoder.request);
+  }
+
+  #read(bytes: Buffer): void {
+    let at = 0;
+    if (this.#decoder.isAtRest && this.next !== undefined) {
+      for (let size = this.#expectedSize(bytes, at); size > 0; size = this.#expectedSize(bytes, at)) {
+        at += size;
+        this.#count(this.next);
+      }
+      if (at === bytes.length) return;
+    }
+    const rest = at === 0 ? bytes : bytes.subarray(at);
+    const wasAtRest = this.#decoder.isAtRest;
+    const payloads = this.#decoder.push(rest, this.#reply);
+    for (const payload of payloads) this.#take(payload);
+    if (wasAtRest && this.#decoder.isAtRest && payloads.length === 1) {
+      const number = numberOf(payloads[0]);
+      if (number !== undefined && !rightBytes.has(number)) rightBytes.set(number, Buffer.from(rest));
+    }
+  }
+
+  /** How many bytes from there on are the next event as it came to others before; 0 where they are not. */
+  #expectedSize(bytes: Buffer, at: number): number {
+    const expected = rightBytes.get(this.next ?? -1);
+    if (expected === undefined) return 0;
+    const end = at + expected.length;
+    return end <= bytes.length && bytes.compare(expected, 0, expected.length, at, end) === 0
+      ? expected.length
+      : 0;
+  }
+
+  #take(payload: unknown): void {
+    const number = numberOf(payload);
+    if (number === undefined || number < (this.next ?? number)) {
+      wrong++;
+      problem ??= JSON.stringify(payload).slice(0, 500);
+      return;
+    }
+    skipped += number - (this.next ?? number);
+    this.#count(number);
+  }
+
+  #count(number: number): void {
+    this.next = number + 1;
+    if (number < firstEvent) return;
+    deliveries++;
+    lastAt[number - firstEvent] = performance.timeOrigin + performance.now();
+  }
+}
+
+async function open({ url, query, protocol, count }: ListenerOrder & { kind: 'open' }): Promise<void> {
+  const address = new URL(url);
+  ended = 0;
+  problem = undefined;
+  const openNext = async () => {
+    while (clients.length < count) {
+      const localAddress = `127.0.0.${2 + Math.floor(clients.length / clientsPerAddress)}`;
+      const client = new Client(address, localAddress, new decoders[protocol]({ url: address, query }));
+      clients.push(client);
+      await client.opened;
+    }
+  };
+  await Promise.all(Array.from({ length: opening }, openNext));
+}
+
+async function obey(order: ListenerOrder): Promise<ListenerStatus> {
+  if (order.kind === 'open') await open(order);
+  if (order.kind === 'count') {
+    ({ first: firstEvent } = order);
+    [deliveries, skipped, wrong] = [0, 0, 0];
+    lastAt = new Array<number>(order.events).fill(0);
+  }
+  if (order.kind === 'close') {
+    for (const client of clients) client.close();
+    clients = [];
+    rightBytes.clear();
+  }
+  return {
+    awake: clients.filter(({ next }) => next !== undefined).length,
+    deliveries,
+    skipped,
+    wrong,
+    ended,
+    ...(problem === undefined ? {} : { problem }),
+    lastAt,
+  };
+}
+
+process.on('message', (order: ListenerOrder) => {
+  obey(order).then(
+    (status) => process.send?.(status),
+    // The parent tells what a process said that ended by itself.
+    (error: unknown) => {
+      console.error(error);
+      process.exit(1);
+    },
+  );
+});
