@@ -214,13 +214,7 @@ function startGateway(source: EventSource, redisUrl: string): Child {
   };
   return startChild('The gateway', {
     core: 'target',
-    args: [
-      '--max-semi-space-size=64',
-      '--expose-gc',
-      fileOf('gatewayProcess.ts'),
-      // JSON is what the library takes, too.
-      JSON.stringify(options),
-    ],
+    args: ['--max-semi-space-size=64', '--expose-gc', fileOf('gatewayProcess.ts'), JSON.stringify(options)],
     ipc: true,
   });
 }

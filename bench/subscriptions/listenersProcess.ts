@@ -26,8 +26,6 @@ export interface ListenerStatus {
   readonly awake: number;
   /** Right events since `count`, each once and in order, summed over the clients. */
   readonly deliveries: number;
-  /** Events that did not come although a later one did. */
-  readonly skipped: number;
   /** Payloads that are no right event, or came again, or late. */
   readonly wrong: number;
   /** Clients whose subscription ended. */
@@ -55,7 +53,6 @@ const buffer = Buffer.allocUnsafe(65_536);
 let clients: Client[] = [];
 let firstEvent = 0;
 let deliveries = 0;
-let skipped = 0;
 let wrong = 0;
 let ended = 0;
 let problem: string | undefined;
@@ -143,7 +140,6 @@ class Client {
       problem ??= JSON.stringify(payload).slice(0, 500);
       return;
     }
-    skipped += number - (this.next ?? number);
     this.#count(number);
   }
 
@@ -174,7 +170,7 @@ async function obey(order: ListenerOrder): Promise<ListenerStatus> {
   if (order.kind === 'open') await open(order);
   if (order.kind === 'count') {
     ({ first: firstEvent } = order);
-    [deliveries, skipped, wrong] = [0, 0, 0];
+    [deliveries, wrong] = [0, 0];
     lastAt = new Array<number>(order.events).fill(0);
   }
   if (order.kind === 'close') {
@@ -185,7 +181,6 @@ async function obey(order: ListenerOrder): Promise<ListenerStatus> {
   return {
     awake: clients.filter(({ next }) => next !== undefined).length,
     deliveries,
-    skipped,
     wrong,
     ended,
     ...(problem === undefined ? {} : { problem }),
