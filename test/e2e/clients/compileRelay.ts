@@ -4,8 +4,8 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { printSchema, Supergraph } from '@apollo/federation-internals';
 
-// Makes `__generated__/` of `relayProduct.ts` and the demo's API schema: `node test/e2e/clients/compileRelay.ts`
-// after either has changed.
+// Makes `__generated__/` of `relayProduct.ts`, `relayReviewAdded.ts` and the demo's API schema: `node
+// test/e2e/clients/compileRelay.ts` after one of them has changed.
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
 const supergraphSdl = readFileSync(here('../../fixtures/demo.supergraph.graphql'), 'utf8');
@@ -19,7 +19,11 @@ const deferDirective =
 writeFileSync(schemaFile, `${printSchema(supergraph.apiSchema())}\n${deferDirective}\n`);
 try {
   const compiler = createRequire(import.meta.url).resolve('relay-compiler/cli.js');
-  execFileSync(process.execPath, [compiler, here('./relay.config.json')], { stdio: 'inherit' });
+  // The compiler takes the paths of its configuration from where it is started.
+  execFileSync(process.execPath, [compiler, here('./relay.config.json')], {
+    cwd: here('.'),
+    stdio: 'inherit',
+  });
 } finally {
   rmSync(schemaFile);
 }

@@ -1,0 +1,219 @@
+import { ApolloClient, CombinedGraphQLErrors, gql, HttpLink, InMemoryCache } from '@apollo/client/core';
+import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
+import { createFetchMultipartSubscription } from '@apollo/client/utilities/subscriptions/relay';
+import { expect, test } from '@jest/globals';
+import { Client, fetchExchange } from '@urql/core';
+import { createClient as createSseClient } from 'graphql-sse';
+import { createClient, type Client as SocketClient } from 'graphql-ws';
+import {
+  Environment,
+  type GraphQLResponse,
+  Network,
+  Observable,
+  RecordSource,
+  type RequestParameters,
+  requestSubscription,
+  Store,
+  type Variables,
+} from 'relay-runtime';
+import { WebSocket } from 'ws';
+import { startTestGateway, type TestGateway } from '../../harness/gateway.ts';
+import reviewAddedRequest from './__generated__/relayReviewAddedSubscription.graphql.ts';
+import { ResultLog } from './resultLog.ts';
+
+/** Relay has the same, compiled: `relayReviewAdded.ts`. */
+const query = 'subscription { reviewAdded { body product { name stock { total } } } }';
+
+/** What an application is told of one event. */
+interface SeenEvent {
+  readonly data: unknown;
+  readonly errors: readonly unknown[];
+}
+
+type RelaySubscribe = (request: RequestParameters, variables: Variables) => Observable<GraphQLResponse>;
+
+/** Subscribes and writes down what the application is told; the result unsubscribes. */
+type Watch = (url: string, log: ResultLog<SeenEvent>) => () => void;
+
+const watchApollo = (client: ApolloClient, log: ResultLog<SeenEvent>): (() => void) => {
+  const subscription = client.subscribe({ query: gql(query), errorPolicy: 'all' }).subscribe({
+    next: ({ data, error }) => {
+      if (error !== undefined && !CombinedGraphQLErrors.is(error)) return log.fail(error);
+      log.push({ data, errors: error?.errors ?? [] });
+    },
+    error: (error: unknown) => log.fail(error),
+    complete: () => log.end(),
+  });
+  return () => subscription.unsubscribe();
+};
+
+const watchApolloHttp: Watch = (url, log) =>
+  watchApollo(new ApolloClient({ link: new HttpLink({ uri: url }), cache: new InMemoryCache() }), log);
+
+const watchApolloSocket: Watch = (url, log) =>
+  watchApollo(new ApolloClient({ link: new GraphQLWsLink(connect(url)), cache: new InMemoryCache() }), log);
+
+const watchUrql: Watch = (url, log) => {
+  const client = new Client({
+    url,
+    exchanges: [fetchExchange],
+    preferGetMethod: false,
+    fetchSubscriptions: true,
+  });
+  const { unsubscribe } = client.subscription(query, {}).subscribe(({ data, error, hasNext }) => {
+    if (error?.networkError !== undefined) return log.fail(error.networkError);
+    const errors = error?.graphQLErrors.map(({ message, path, extensions }) => ({
+      message,
+      path,
+      extensions,
+    }));
+    log.push({ data, errors: errors ?? [] });
+    if (!hasNext) log.end();
+  });
+  return unsubscribe;
+};
+
+const watchSse: Watch = (url, log) =>
+  createSseClient({ url, retryAttempts: 0 }).subscribe(
+    { query },
+    {
+      next: ({ data, errors = [] }) => log.push({ data, errors }),
+      error: (error) => log.fail(error),
+      complete: () => log.end(),
+    },
+  );
+
+const watchSocket: Watch = (url, log) =>
+  connect(url).subscribe(
+    { query },
+    {
+      next: ({ data, errors = [] }) => log.push({ data, errors }),
+      error: (error) => log.fail(error),
+      complete: () => log.end(),
+    },
+  );
+
+const watchRelayHttp: Watch = (url, log) => watchRelay(createFetchMultipartSubscription(url), log);
+
+const watchRelaySocket: Watch = (url, log) => {
+  const client = connect(url);
+  return watchRelay(
+    ({ name, text }, variables) =>
+      Observable.create((sink) =>
+        client.subscribe(
+          { operationName: name, query: text ?? '', variables },
+          {
+            next: (result) => sink.next(result as GraphQLResponse),
+            error: (error) => sink.error(error as Error),
+            complete: () => sink.complete(),
+          },
+        ),
+      ),
+    log,
+  );
+};
+
+/** Relay gives its application an event's data alone; the event's errors are seen on their way to the store. */
+function watchRelay(subscribe: RelaySubscribe, log: ResultLog<SeenEvent>): () => void {
+  let errors: readonly unknown[] = [];
+  const environment = new Environment({
+    network: Network.create(
+      () => {
+        throw new Error('Nothing is asked for but the subscription.');
+      },
+      (request, variables) =>
+        subscribe(request, variables).do({
+          next: (response) => {
+            errors = 'errors' in response ? (response.errors ?? []) : [];
+          },
+        }),
+    ),
+    store: new Store(new RecordSource()),
+  });
+  const { dispose } = requestSubscription(environment, {
+    subscription: reviewAddedRequest,
+    variables: {},
+    onNext: (data) => log.push({ data, errors }),
+    onError: (error) => log.fail(error),
+    onCompleted: () => log.end(),
+  });
+  return dispose;
+}
+
+/** A client that closes its connection with its last subscription. */
+function connect(url: string): SocketClient {
+  return createClient({ url: url.replace('http', 'ws'), webSocketImpl: WebSocket, retryAttempts: 0 });
+}
+
+async function addReview({ url }: TestGateway, body: string): Promise<void> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      query: `mutation { addReview(input: { productId: "p77", authorId: "a117", rating: 4, body: "${body}" }) { review { body } } }`,
+    }),
+  });
+  expect(await response.json()).toEqual({ data: { addReview: { review: { body } } } });
+}
+
+/** Resolves when the subgraph of the reviews has as many subscriptions as this. */
+function subscribed({ subgraphs }: TestGateway, count: number): Promise<void> {
+  return subgraphs.reviews.requests.waitUntil(
+    ({ recent }) =>
+      recent.filter(({ transport, outcome }) => transport === 'websocket' && outcome === 'pending').length ===
+      count,
+  );
+}
+
+/** An event as the clients see it, but for the `__typename`s and ids that some of them add. */
+function event(body: string, stock: object | null): object {
+  return { reviewAdded: { body, product: { name: 'Hammock Canopy, 2P', stock } } };
+}
+
+const stockError = {
+  message: expect.not.stringContaining('Injected'),
+  path: ['reviewAdded', 'product', 'stock'],
+  extensions: { code: 'SUBGRAPH_ERROR' },
+};
+
+test.each<{ name: string; watch: Watch; keepsErrors?: true }>([
+  { name: 'Apollo Client by multipart', watch: watchApolloHttp },
+  { name: 'Apollo Client by WebSocket', watch: watchApolloSocket },
+  // It shows an event's errors with every later event that has none.
+  { name: 'urql by server-sent events', watch: watchUrql, keepsErrors: true },
+  { name: 'graphql-sse', watch: watchSse },
+  { name: 'graphql-ws', watch: watchSocket },
+  { name: 'Relay by multipart', watch: watchRelayHttp },
+  { name: 'Relay by WebSocket', watch: watchRelaySocket },
+])(
+  '$name has events of three subgraphs in order, goes on after one that fails, and leaves nothing behind',
+  async ({ watch, keepsErrors = false }) => {
+    await using gateway = await startTestGateway({
+      config: { subgraphs: { all: { subscription: { path: '/ws' } } } },
+    });
+    const { faults } = gateway.subgraphs.inventory;
+    const log = new ResultLog<SeenEvent>();
+    const unsubscribe = watch(gateway.url, log);
+    await subscribed(gateway, 1);
+
+    await addReview(gateway, 'one');
+    await addReview(gateway, 'two');
+    await log.first(2);
+    faults.replace({ targets: { 'Product.stock': { errorRate: 1 } } });
+    await addReview(gateway, 'three');
+    await log.first(3);
+    faults.replace({ targets: {} });
+    await addReview(gateway, 'four');
+    await log.first(4);
+
+    unsubscribe();
+    await subscribed(gateway, 0);
+    log.end();
+    expect(await log.all()).toMatchObject([
+      { data: event('one', { total: 0 }), errors: [] },
+      { data: event('two', { total: 0 }), errors: [] },
+      { data: event('three', null), errors: [stockError] },
+      { data: event('four', { total: 0 }), errors: keepsErrors ? [stockError] : [] },
+    ]);
+  },
+);
