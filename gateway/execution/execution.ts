@@ -12,6 +12,7 @@ import { isPlainObject, type ResponseObject } from './responseTree.ts';
 import { applyRewrites, rewritePath } from './rewrites.ts';
 import type { StaleValue } from './staleValue.ts';
 import type { TypeConditions } from './typeConditions.ts';
+import { type Wiring, wiringOf } from './wiring.ts';
 
 /** An error of one fetch. Paths are in internal names; shaping turns them into the client's. */
 export interface ExecutionError {
@@ -565,41 +566,6 @@ const uncached: Contribution = { kind: 'uncached' };
 /** Long lists pause after so many objects, or errors. */
 const targetsPerPause = 500;
 const errorsPerPause = 200;
-
-/** What follows from a program and is the same for all its executions. */
-interface Wiring {
-  /** Per step: the steps that wait for it. */
-  readonly dependents: readonly (readonly number[])[];
-  /** Per step: the delivery groups that wait for it. */
-  readonly groupsOfStep: readonly (readonly number[])[];
-  /** Fetches take values from above their objects: then equal entities at different places are different objects. */
-  readonly hasContext: boolean;
-  /** Per step: the fields that are missing where it fails; filled when one does. */
-  readonly lostBy: (ReadonlySet<string> | undefined)[];
-}
-
-const wirings = new WeakMap<Program, Wiring>();
-
-function wiringOf(program: Program): Wiring {
-  let wiring = wirings.get(program);
-  if (wiring === undefined) {
-    const { steps, groups } = program;
-    const dependents: number[][] = steps.map(() => []);
-    for (const step of steps) for (const index of step.after) dependents[index]?.push(step.index);
-    const groupsOfStep: number[][] = steps.map(() => []);
-    groups.forEach((group, index) => {
-      for (const step of group.steps) groupsOfStep[step]?.push(index);
-    });
-    wiring = {
-      dependents,
-      groupsOfStep,
-      hasContext: steps.some((step) => step.context !== undefined),
-      lostBy: [],
-    };
-    wirings.set(program, wiring);
-  }
-  return wiring;
-}
 
 interface TroubledEntity {
   readonly object: ResponseObject;
