@@ -1,12 +1,11 @@
 import type { ResponseCaching } from '../../cache/rules/responseCaching.ts';
 import { GatewayError } from '../../errors.ts';
-import {
-  type AnswerContent,
-  afterData,
-  beforeData,
-  type ExecutionOutcome,
-  type IncrementalOutcome,
-  type SubscriptionOutcome,
+import { aroundData } from '../../response/answerText.ts';
+import type {
+  AnswerContent,
+  ExecutionOutcome,
+  IncrementalOutcome,
+  SubscriptionOutcome,
 } from '../../response/outcome.ts';
 import { Refusal } from '../refusal.ts';
 import type { SupergraphView } from '../supergraphView.ts';
@@ -138,8 +137,7 @@ export class Admission {
     if (outcome.kind !== 'single') return { kind: 'stream', headers: noHeaders, outcome };
     if (outcome.data === undefined) return undefined;
     const { errors, extensions, caching } = outcome;
-    const before = errors === undefined ? beforeData : `{"errors":${JSON.stringify(errors)},"data":`;
-    const after = extensions === undefined ? afterData : `,"extensions":${JSON.stringify(extensions)}}`;
+    const { before, after } = aroundData(errors, extensions);
     return {
       kind: 'complete',
       status: 200,

@@ -24,6 +24,7 @@ import {
 import { LRUCache } from 'lru-cache';
 import { errorCodes, GatewayError } from '../../errors.ts';
 import type { OperationRequest } from '../../operation/request.ts';
+import { aroundData } from '../../response/answerText.ts';
 import type { ExecutionOutcome } from '../../response/outcome.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 import type { SupergraphView } from '../supergraphView.ts';
@@ -318,14 +319,11 @@ function inOurWords(formatted: GraphQLFormattedError): GraphQLFormattedError {
 }
 
 function stringifyResult({ errors, data, extensions }: FormattedExecutionResult): string {
-  const errorsText = errors === undefined ? '' : `"errors":${JSON.stringify(errors)}`;
-  const separator = errorsText === '' ? '' : ',';
-  const extensionsText = extensions === undefined ? '' : `"extensions":${JSON.stringify(extensions)}`;
-  const end = extensionsText === '' ? '}' : `,${extensionsText}}`;
   const executed: unknown = data;
-  if (executed instanceof ExecutedData) return executed.write(`{${errorsText}${separator}"data":`, end);
-  if (data !== undefined) return `{${errorsText}${separator}"data":${JSON.stringify(data)}${end}`;
-  return errorsText === '' ? `{${extensionsText}}` : `{${errorsText}${end}`;
+  // The order of Apollo Server's own.
+  if (!(executed instanceof ExecutedData)) return JSON.stringify({ errors, data, extensions });
+  const { before, after } = aroundData(errors, extensions);
+  return executed.write(before, after);
 }
 
 /** Apollo Server's defaults that cost time for each request or speak to Apollo, unless one was passed. */
