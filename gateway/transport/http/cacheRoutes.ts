@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { CacheEntryView } from '../../cache/describeEntry.ts';
 import { Refusal } from '../refusal.ts';
 import { readEntityQuery } from './entityQuery.ts';
+import { addRawBodyRoutes, sendProblem } from './rawBodyRoutes.ts';
 import { isJsonContentType, readJsonBody } from './readBody.ts';
 
 /** What operators may do with the cache. */
@@ -49,19 +50,7 @@ export interface CacheRoutesOptions {
 
 /** `POST /cache/invalidate` and `GET /cache/entry` of the admin listener. */
 export function addCacheRoutes(server: FastifyInstance, { cache, bodySize }: CacheRoutesOptions): void {
-  // In a scope of their own: they read their bodies themselves.
-  server.register(async (routes) => {
-    routes.removeAllContentTypeParsers();
-    routes.addContentTypeParser('*', (_request, _payload, done) => done(null, undefined));
-    routes.addHook('onRequest', async (_, reply) => {
-      reply.header('cache-control', 'no-store');
-    });
-    routes.setErrorHandler(async (error, _, reply) => {
-      if (isUnreadableContentType(error)) return sendProblem(reply, 415, howToInvalidate);
-      if (!(error instanceof Refusal)) throw error;
-      return sendProblem(reply.headers(error.headers), error.status, error.message);
-    });
-
+  addRawBodyRoutes(server, howToInvalidate, (routes) => {
     routes.post('/cache/invalidate', async (request, reply) => {
       if (cache === undefined) return sendProblem(reply, 404, cacheIsOff);
       const result = await cache.invalidate(await readInvalidation(request.raw, bodySize));
@@ -95,17 +84,8 @@ async function readInvalidation(request: IncomingMessage, bodySize: number): Pro
   return readJsonBody(request, bodySize);
 }
 
-/** Fastify refuses these before a parser sees them. */
-function isUnreadableContentType(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE';
-}
-
 function sendRefused(reply: FastifyReply, refused: CacheMistakes | CacheUnavailable): FastifyReply {
   if (refused.kind === 'unavailable') return sendProblem(reply, 503, refused.reason);
   const { reasons } = refused;
   return reply.code(400).send({ error: reasons.join('; '), reasons });
-}
-
-function sendProblem(reply: FastifyReply, status: number, error: string): FastifyReply {
-  return reply.code(status).send({ error });
 }

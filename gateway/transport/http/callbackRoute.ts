@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { CallbackReceiver, CallbackVerdict } from '../../subscriptions/sources/callbackReceiver.ts';
 import { Refusal } from '../refusal.ts';
+import { addRawBodyRoutes, sendProblem } from './rawBodyRoutes.ts';
 import { isJsonContentType, parseJson, readBody } from './readBody.ts';
 import { Turns } from './turns.ts';
 
@@ -19,18 +20,8 @@ export function addCallbackRoute(
   { callbacks, bodySize }: CallbackRouteOptions,
 ): void {
   const turns = new Turns();
-  // In a scope of its own: it reads its bodies itself, and only those of ids that it knows.
-  server.register(async (routes) => {
-    routes.removeAllContentTypeParsers();
-    routes.addContentTypeParser('*', (_request, _payload, done) => done(null, undefined));
-    routes.addHook('onRequest', async (_, reply) => {
-      reply.header('cache-control', 'no-store');
-    });
-    routes.setErrorHandler(async (error, _, reply) => {
-      if (isUnreadableContentType(error)) return sendProblem(reply, 415, howToSend);
-      if (!(error instanceof Refusal)) throw error;
-      return sendProblem(reply.headers(error.headers), error.status, error.message);
-    });
+  // Bodies are read only of ids that are known.
+  addRawBodyRoutes(server, howToSend, (routes) => {
     routes.post<{ Params: { id: string } }>('/callback/:id', async (request, reply) => {
       const { id } = request.params;
       if (!callbacks.isKnown(id)) return sendVerdict(reply, 'unknown');
@@ -70,13 +61,4 @@ function sendVerdict(reply: FastifyReply, verdict: CallbackVerdict): FastifyRepl
     default:
       return sendProblem(reply, 400, verdict.malformed);
   }
-}
-
-/** Fastify refuses these before a parser sees them. */
-function isUnreadableContentType(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE';
-}
-
-function sendProblem(reply: FastifyReply, status: number, error: string): FastifyReply {
-  return reply.code(status).send({ error });
 }
