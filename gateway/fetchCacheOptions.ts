@@ -3,6 +3,7 @@ import type { CacheScope } from './cache/rules/cacheRule.ts';
 import type { CacheStore } from './cache/store/cacheStore.ts';
 import type { FetchCacheOptions } from './cached-fetches/fetchCache.ts';
 import type { GatewayConfig } from './config/schema.ts';
+import type { SubgraphPolicy } from './config/subgraphPolicy.ts';
 import { memoizePolicies } from './subgraphEndpoints.ts';
 import type { Logger } from './telemetry/logger.ts';
 import { systemTimers } from './time/timers.ts';
@@ -34,7 +35,7 @@ export function createFetchCacheOptions({
     tagLimits: config.cache.answerTags,
     maxEntrySize: config.cache.maxEntrySize,
     ignoredHeaders,
-    headerNames: memoizeHeaderNames(config, ignoredHeaders),
+    headerNames: memoizeHeaderNames(config, policyOf, ignoredHeaders),
     refreshDeadlineMs: (subgraph) => policyOf(subgraph).timeouts.deadline,
     refreshPauseMs: config.cache.refreshPause,
     onMistake: (subgraph, reason) => {
@@ -55,9 +56,9 @@ export function createFetchCacheOptions({
 /** Names of the client's headers that values may depend on, each list made once: equal lists are identical. */
 function memoizeHeaderNames(
   config: GatewayConfig,
+  policyOf: (subgraph: string) => SubgraphPolicy,
   ignored: ReadonlySet<string>,
 ): (subgraph: string, scope: CacheScope) => readonly string[] {
-  const policyOf = memoizePolicies(config);
   const lists = new Map<string, readonly string[]>();
   const identityHeader = config.cache.identity?.header ?? 'authorization';
   return (subgraph, scope) => {
