@@ -78,6 +78,8 @@ module.exports = {
     mayImportOnly('redis', []),
     mayImportOnly('cache', ['planning', 'redis']),
     mayImportOnly('cached-fetches', ['execution', 'cache', 'operation', 'subgraph-client']),
+    // What may come late is read from the supergraph's document as well.
+    mayImportOnly('enrichment', ['planning', 'redis']),
     mayImportOnly('entities', ['cache', 'subgraph-client', 'planning', 'operation', 'supergraph']),
     // How long an answer may be kept is said by rules of `cache`.
     mayImportOnly('response', ['cache', 'execution', 'operation', 'planning', 'supergraph']),

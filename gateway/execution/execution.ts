@@ -1,5 +1,6 @@
 import type { Contribution } from '../cache/rules/responseCaching.ts';
 import { GatewayError, type ResponsePath } from '../errors.ts';
+import type { CallPriority } from '../subgraph-client/callPriority.ts';
 import type { SubgraphErrorEntry } from '../subgraph-client/subgraphClient.ts';
 import { inSlices, type SlicedWork } from '../time/inSlices.ts';
 import { type EntityNote, EntityTable, type Slot, type TypeSlots } from './entityTable.ts';
@@ -129,6 +130,8 @@ export class Execution {
       shape: step.shape,
       scope: this.#options.scope,
       group: step.group,
+      priority: priorityOf(step),
+      budget: undefined,
       isBelowRoot,
       representations: [],
       contextVariables: undefined,
@@ -274,6 +277,8 @@ export class Execution {
       shape,
       scope: this.#options.scope,
       group: step.group,
+      priority: priorityOf(step),
+      budget: undefined,
       isBelowRoot: false,
       representations: texts,
       contextVariables: context?.variables,
@@ -552,6 +557,10 @@ export class Execution {
   #addInvalid(step: FetchStep, cause: string): void {
     this.#addFailure(step, invalidAnswer(step, cause));
   }
+}
+
+function priorityOf(step: FetchStep): CallPriority {
+  return step.group === 0 ? 'primary' : 'critical';
 }
 
 function invalidAnswer(step: FetchStep, cause: string): GatewayError {

@@ -1,7 +1,9 @@
 import type { CachedPart } from '../cache/rules/responseCaching.ts';
 import type { GatewayError } from '../errors.ts';
 import { clientVariableName } from '../operation/variableNames.ts';
+import type { CallPriority } from '../subgraph-client/callPriority.ts';
 import type { SubgraphErrorEntry } from '../subgraph-client/subgraphClient.ts';
+import type { Budget } from './budget.ts';
 import type { FetchShape } from './fetchShape.ts';
 import type { RequestScope } from './requestScope.ts';
 
@@ -11,6 +13,10 @@ export interface FetchCall {
   readonly scope: RequestScope;
   /** Calls of different delivery groups never share a request. */
   readonly group: number;
+  readonly priority: CallPriority;
+  /** When it is over, the call is content with values that are older than their rules allow otherwise;
+   *  `undefined` for what the answer waits for as long as it takes. */
+  readonly budget: Budget | undefined;
   /** A root fetch for something that stands below the root, as behind a mutation's `query` field: what it brings
    *  is for that place and that moment alone. */
   readonly isBelowRoot: boolean;
@@ -51,8 +57,8 @@ export interface AnswerNotes {
 /** Why a value is served although its time is over, and how old it is. */
 export interface Staleness {
   readonly ageMs: number;
-  /** `revalidating`: it is being asked for anew. `error`: the subgraph failed. */
-  readonly reason: 'revalidating' | 'error';
+  /** `revalidating`: it is being asked for anew. `error`: the subgraph failed. `budget`: it did not come in time. */
+  readonly reason: 'revalidating' | 'error' | 'budget';
 }
 
 export interface FetchError {

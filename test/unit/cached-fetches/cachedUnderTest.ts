@@ -143,6 +143,8 @@ export function cachedUnderTest(
         shape,
         scope,
         group: 0,
+        priority: 'primary',
+        budget: undefined,
         isBelowRoot: false,
         representations: (ids ?? []).map((id) => `{"__typename":"Product","id":"${id}"}`),
         contextVariables: undefined,

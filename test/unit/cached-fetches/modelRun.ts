@@ -211,6 +211,8 @@ export class ModelRun {
         shape,
         scope,
         group: 0,
+        priority: 'primary',
+        budget: undefined,
         isBelowRoot: false,
         contextVariables: undefined,
         representations: shape.isEntityFetch

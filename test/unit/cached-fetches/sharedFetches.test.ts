@@ -130,6 +130,8 @@ describe('a request that leaves', () => {
       shape,
       scope: scopeOf(),
       group: 0,
+      priority: 'primary',
+      budget: undefined,
       isBelowRoot: false,
       representations: ['{"__typename":"Product","id":"1"}'],
       contextVariables: undefined,

@@ -68,6 +68,8 @@ export function callFor(
     shape: shapeOf(entityFetch('stock')),
     scope: scopeOf(),
     group: 0,
+    priority: 'primary',
+    budget: undefined,
     isBelowRoot: false,
     representations: ids.map(product),
     contextVariables: undefined,

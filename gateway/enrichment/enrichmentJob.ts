@@ -1,0 +1,58 @@
+import type { GraphQLFormattedError } from 'graphql';
+import type { ResponsePath } from '../errors.ts';
+import type { EnrichmentPriority } from './enrichmentRule.ts';
+
+/** The rest of an answer, as plain JSON: whoever has it can finish the work, in this process or another. */
+export interface EnrichmentJob {
+  /** Equal for two answers exactly if the same rest is missing from the same first answer, for callers whose
+   *  requests may share calls. Base64url, without `:`. */
+  readonly id: string;
+  readonly operation: {
+    readonly document: string;
+    readonly operationName: string | undefined;
+    readonly variables: Readonly<Record<string, unknown>>;
+  };
+  /** The client's headers that subgraphs get or that the identity is made of, names in lower case. */
+  readonly headers: readonly (readonly [string, string])[];
+  /** What the first answer was made of, as far as the rest needs it. Opaque outside execution. */
+  readonly snapshot: unknown;
+  /** What is missing: never empty, all keys different. */
+  readonly places: readonly EnrichmentPlace[];
+  readonly priority: EnrichmentPriority;
+}
+
+/** One thing that an answer has left out. */
+export interface EnrichmentPlace {
+  /** Unique within the job. */
+  readonly key: string;
+  /** Where it belongs in the answer, in the client's names. */
+  readonly path: ResponsePath;
+  /** The field that is late. */
+  readonly coordinate: string;
+}
+
+/** What has become of one place: exactly one per place and attempt. */
+export interface PlaceResult {
+  readonly key: string;
+  readonly path: ResponsePath;
+  /** What belongs at `path`. */
+  readonly data: unknown;
+  readonly errors: readonly GraphQLFormattedError[] | undefined;
+  /** It failed in a way that another attempt may mend: then it is tried again, as long as there are attempts. */
+  readonly isRetryable: boolean;
+}
+
+/** Work on a job that is under way in this process. */
+export interface EnrichmentRun {
+  /** Each result as it comes; to be called once, at once. Resolves when every place had its result, or the run was
+   *  cancelled. Rejects for a fault of the gateway's own, as if every place that had none were retryable. */
+  results(take: (result: PlaceResult) => void): Promise<void>;
+  /** Nobody wants it any more. Idempotent. */
+  cancel(): void;
+}
+
+/** Does the work of a job from its snapshot, wherever the first answer was made. */
+export interface EnrichmentRunner {
+  /** `deadlineMs`: how long it may take. */
+  run(job: EnrichmentJob, deadlineMs: number): EnrichmentRun;
+}
