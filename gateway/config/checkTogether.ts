@@ -1,3 +1,4 @@
+import { checkEnrichment } from './checkEnrichment.ts';
 import { checkTopics } from './checkTopics.ts';
 import { type ConfigProblem, formatConfigPath } from './configError.ts';
 import { formatDuration, parseDuration } from './duration.ts';
@@ -21,6 +22,7 @@ export function checkTogether(input: unknown): ConfigProblem[] {
     ...checkTimeouts(sectionOf(root.subgraphs)),
     ...checkRedis(sectionOf(root.redis)),
     ...checkCacheEvents(sectionOf(sectionOf(root.cache).events), sectionOf(root.redis)),
+    ...checkEnrichment(sectionOf(root.enrichment)),
     ...checkCallbacks(root),
     ...checkTopics(sectionOf(root.subscriptions).topics, redisServers(sectionOf(root.redis)).length > 0),
   ];

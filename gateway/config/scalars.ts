@@ -101,6 +101,22 @@ export function size({ min = 1 }: { readonly min?: number } = {}) {
   });
 }
 
+/** A share, from 0 for nothing to 1 for all. */
+export function share() {
+  return scalar<number | string, number>({
+    title: 'share',
+    expected: 'a share from 0 to 1, such as 0.2',
+    read: (input) => {
+      const value = typeof input === 'string' && /^\d+(\.\d+)?$/.test(input.trim()) ? Number(input) : input;
+      return typeof value === 'number' && value >= 0 && value <= 1 ? value : undefined;
+    },
+    editor: [
+      { type: 'number', minimum: 0, maximum: 1 },
+      { type: 'string', pattern: '^\\d+(\\.\\d+)?$' },
+    ],
+  });
+}
+
 /** `true` or `false`. */
 export function flag() {
   return scalar<boolean | 'true' | 'false', boolean>({

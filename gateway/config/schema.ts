@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { cacheSection } from './sections/cache.ts';
+import { enrichmentSection } from './sections/enrichment.ts';
 import { adminSection, listenSection } from './sections/listen.ts';
 import { batchingSection, deliverySection, limitsSection, planningSection } from './sections/operations.ts';
 import { overrideSection } from './sections/override.ts';
@@ -19,6 +20,7 @@ export const gatewaySchema = z.strictObject({
   batching: batchingSection.prefault({}),
   cache: cacheSection.prefault({}),
   redis: redisSection.prefault({}),
+  enrichment: enrichmentSection.prefault({}),
   limits: limitsSection.prefault({}),
   planning: planningSection.prefault({}),
   override: overrideSection.prefault({}),

@@ -1,0 +1,170 @@
+import { describe, expect, test } from '@jest/globals';
+import { listProblems, parseConfig } from '../../../gateway/config/parseConfig.ts';
+
+const supergraph = { file: 'supergraph.graphql' };
+
+describe('the section enrichment', () => {
+  test('has a default for everything', () => {
+    expect(parseConfig({ supergraph }).enrichment).toEqual({
+      mode: 'adaptive',
+      shadow: false,
+      budget: 100,
+      bounds: { min: 0, max: 10_000 },
+      fields: {},
+      adaptation: {
+        window: 60_000,
+        minSamples: 20,
+        inlineBelow: 0.5,
+        inlineUntil: 0.8,
+        lateBelow: 0.05,
+        lateUntil: 0.2,
+      },
+      tokens: { expireAfter: 60_000 },
+      jobs: {
+        maxPending: 10_000,
+        concurrency: 50,
+        attempts: 5,
+        backoff: { base: 500, max: 10_000 },
+        budgetRatio: 0.2,
+        takeOverAfter: 3_000,
+        handOverTimeout: 50,
+        maxSnapshotSize: 256 * 1024,
+        keepFailed: 1_000,
+        keepFailedFor: 24 * 3_600_000,
+      },
+    });
+  });
+
+  test('takes fields by their coordinates, with as much as is to differ', () => {
+    const fields = {
+      'Product.recommended': { budget: '50ms', priority: 'BACKGROUND' },
+      'Query.weather': { budget: 0 },
+      'Product.badges': {},
+    } as const;
+    expect(parseConfig({ supergraph, enrichment: { fields } }).enrichment.fields).toEqual({
+      'Product.recommended': { budget: 50, priority: 'BACKGROUND' },
+      'Query.weather': { budget: 0 },
+      'Product.badges': {},
+    });
+  });
+
+  test('takes shares as text too', () => {
+    const adaptation = { inlineBelow: '0.25', inlineUntil: 1, lateBelow: '0' };
+    expect(parseConfig({ supergraph, enrichment: { adaptation } }).enrichment.adaptation).toMatchObject({
+      inlineBelow: 0.25,
+      inlineUntil: 1,
+      lateBelow: 0,
+      lateUntil: 0.2,
+    });
+  });
+
+  test('is told what is wrong with each option', () => {
+    const enrichment = {
+      mode: 'sometimes',
+      budget: 'soon',
+      fields: {
+        Product: {},
+        'Product.recommended': { budget: '1 s', priority: 'normal', maxAge: '5s' },
+      },
+      adaptation: { inlineBelow: 1.5, inlineUntil: '80%', lateBelow: -0.1, minSamples: 0 },
+      tokens: { expireAfter: '10ms' },
+      jobs: { attempts: 0, budgetRatio: 2 },
+    };
+    const aShare = 'a share from 0 to 1, such as 0.2';
+    expect(listProblems({ supergraph, enrichment })).toEqual([
+      { path: 'enrichment.mode', message: 'is "sometimes"', expected: 'one of adaptive, always, never' },
+      {
+        path: 'enrichment.budget',
+        message: 'is "soon"',
+        expected: 'a duration such as 250ms, 2s, 5m or 1h',
+      },
+      {
+        path: 'enrichment.fields.Product',
+        message: 'has no right name',
+        expected: 'a field such as `Product.recommended`',
+      },
+      {
+        path: 'enrichment.fields["Product.recommended"].budget',
+        message: 'is "1 s"',
+        expected: 'a duration such as 250ms, 2s, 5m or 1h',
+      },
+      {
+        path: 'enrichment.fields["Product.recommended"].priority',
+        message: 'is "normal"',
+        expected: 'one of CRITICAL, NORMAL, BACKGROUND',
+      },
+      {
+        path: 'enrichment.fields["Product.recommended"].maxAge',
+        message: 'is not known',
+        expected: 'one of budget, priority',
+      },
+      {
+        path: 'enrichment.adaptation.minSamples',
+        message: 'is 0',
+        expected: 'a whole number of at least 1',
+      },
+      { path: 'enrichment.adaptation.inlineBelow', message: 'is 1.5', expected: aShare },
+      { path: 'enrichment.adaptation.inlineUntil', message: 'is "80%"', expected: aShare },
+      { path: 'enrichment.adaptation.lateBelow', message: 'is -0.1', expected: aShare },
+      {
+        path: 'enrichment.tokens.expireAfter',
+        message: 'is "10ms"',
+        expected: 'a duration such as 250ms, 2s, 5m or 1h, at least 1s',
+      },
+      { path: 'enrichment.jobs.attempts', message: 'is 0', expected: 'a whole number of at least 1' },
+      { path: 'enrichment.jobs.budgetRatio', message: 'is 2', expected: aShare },
+    ]);
+  });
+
+  test.each([
+    [
+      { bounds: { min: '11s' } },
+      'enrichment.bounds.min',
+      'leaves no room: min is 11s, max 10s',
+      'a min that is no longer than max',
+    ],
+    [
+      { bounds: { min: '2s', max: '1s' } },
+      'enrichment.bounds.max',
+      'leaves no room: min is 2s, max 1s',
+      'a min that is no longer than max',
+    ],
+    [{ budget: '11s' }, 'enrichment.budget', 'is 11s, outside of enrichment.bounds', 'from 0ms to 10s'],
+    [
+      { bounds: { min: 200 } },
+      'enrichment.budget',
+      'is 100ms, outside of enrichment.bounds',
+      'from 200ms to 10s',
+    ],
+    [
+      { adaptation: { inlineBelow: 0.9 } },
+      'enrichment.adaptation.inlineBelow',
+      'leaves no room: inlineBelow is 0.9, inlineUntil 0.8',
+      'a value of inlineBelow that is no more than inlineUntil',
+    ],
+    [
+      { adaptation: { lateUntil: '0.01' } },
+      'enrichment.adaptation.lateUntil',
+      'leaves no room: lateBelow is 0.05, lateUntil 0.01',
+      'a value of lateBelow that is no more than lateUntil',
+    ],
+    [
+      { jobs: { backoff: { base: '11s' } } },
+      'enrichment.jobs.backoff.base',
+      'leaves no room: base is 11s, max 10s',
+      'a base that is no longer than max',
+    ],
+  ])('is told what does not go together: %j', (enrichment, path, message, expected) => {
+    expect(listProblems({ supergraph, enrichment })).toEqual([{ path, message, expected }]);
+  });
+
+  test.each([
+    { budget: 0 },
+    { budget: '10s' },
+    { adaptation: { inlineBelow: 0.8, lateBelow: 0.2 } },
+    { bounds: { min: '100ms', max: '100ms' } },
+    { jobs: { backoff: { base: '1s', max: '1s' } } },
+  ])('may be at its limits: %j', (enrichment) => {
+    expect(listProblems({ supergraph, enrichment })).toEqual([]);
+  });
+});
