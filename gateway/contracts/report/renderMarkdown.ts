@@ -1,0 +1,129 @@
+import type { Finding, Severity } from '../finding.ts';
+import type { CheckReport } from './checkReport.ts';
+import { severities } from './orderFindings.ts';
+import { oneLine, shortened } from './printable.ts';
+import {
+  affectedPhrase,
+  checkedPhrase,
+  countsPhrase,
+  deploymentPhrase,
+  placePhrase,
+  verdictSentence,
+} from './wording.ts';
+
+/** Most characters that GitHub takes in a comment. */
+export const commentLength = 65_536;
+
+/** Stands first in every comment, so that the next run finds the comment that it replaces. */
+export const commentMark = '<!-- tributary contracts -->';
+
+/** A comment for a pull request: the verdict, a table of counts, and what was found, folded away but for what breaks.
+ *  What has no room is counted. */
+export function renderMarkdown(report: CheckReport): string {
+  const { findings, summary } = report;
+  const head = [
+    commentMark,
+    `### Contracts: ${verdictSentence(summary)}`,
+    '',
+    '| Finding | Count |',
+    '| --- | --- |',
+    ...severities.map((severity) => `| ${severity} | ${summary.counts[severity]} |`),
+    `| waived | ${summary.waived} |`,
+    '',
+    `${countsPhrase(summary)}; ${checkedPhrase(summary)}.`,
+    '',
+  ].join('\n');
+  let text = head;
+  let told = 0;
+  let counted = 0;
+  for (const group of groupsOf(findings)) {
+    const opening = `\n<details${group.isOpen ? ' open' : ''}><summary>${group.title}</summary>\n\n`;
+    const closing = '\n</details>\n';
+    let items = '';
+    for (const finding of group.findings) {
+      const item = listItem(finding);
+      const length = text.length + opening.length + items.length + item.length + closing.length;
+      if (length + leftOut(findings.length).length > commentLength) break;
+      items += item;
+      told += 1;
+    }
+    if (items !== '') text += opening + items + closing;
+    counted += group.findings.length;
+    if (told < counted) return text + leftOut(findings.length - told);
+  }
+  return text;
+}
+
+interface Group {
+  readonly title: string;
+  readonly isOpen: boolean;
+  readonly findings: readonly Finding[];
+}
+
+function groupsOf(findings: readonly Finding[]): Group[] {
+  const groups = severities.map((severity) => ({
+    title: groupTitles[severity],
+    isOpen: severity === 'misuse' || severity === 'breaking' || severity === 'undecided',
+    findings: findings.filter((finding) => finding.severity === severity && finding.waivedBy === undefined),
+  }));
+  const waived = findings.filter(({ waivedBy }) => waivedBy !== undefined);
+  return [...groups, { title: 'Waived', isOpen: false, findings: waived }];
+}
+
+const groupTitles: Readonly<Record<Severity, string>> = {
+  misuse: 'Mistakes in the contracts or the arguments',
+  breaking: 'Breaking',
+  undecided: 'Could not be found out',
+  dangerous: 'Dangerous',
+  safe: 'Safe',
+};
+
+/** One finding must not take the room of all others: the other formats have everything. */
+const longestText = 1_000;
+const mostAffected = 20;
+
+function listItem({
+  rule,
+  subgraph,
+  coordinate,
+  place,
+  message,
+  affects = [],
+  deployment,
+  advice,
+  waivedBy,
+}: Finding): string {
+  const where = [
+    coordinate,
+    subgraph === undefined ? undefined : `in ${subgraph}`,
+    place && placePhrase(place),
+  ];
+  const details = [
+    ...affects.slice(0, mostAffected).map((operation) => `affects ${affectedPhrase(operation)}`),
+    ...(affects.length > mostAffected ? [`and ${affects.length - mostAffected} more operations`] : []),
+    ...(deployment === undefined ? [] : [`deploy ${deploymentPhrase(deployment)}`]),
+    ...(advice === undefined ? [] : [`to do: ${advice}`]),
+    ...(waivedBy === undefined ? [] : [`waived: ${waivedBy}`]),
+  ];
+  const heading = where.filter((part) => part !== undefined).map((part) => escaped(part));
+  return [
+    `- **${[escaped(rule), ...heading].join(' · ')}**<br>${escaped(message)}\n`,
+    ...details.map((detail) => `  - ${escaped(detail)}\n`),
+  ].join('');
+}
+
+function leftOut(count: number): string {
+  return `\n${count} more findings have no room here; the other formats have them all.\n`;
+}
+
+/** Text that Markdown shows as it is: in one line, with nothing in it that formats, links, or calls somebody. */
+function escaped(text: string): string {
+  return (
+    shortened(oneLine(text), longestText)
+      .replaceAll(/[\\`*_[\]<>|~&$#]/g, '\\$&')
+      // A directive such as `@key` is also somebody's name: an invisible space keeps it from being one. The same
+      // keeps a number from being that of an issue.
+      .replaceAll('@', '@&#8203;')
+      .replaceAll(/#(?=\d)/g, '#&#8203;')
+  );
+}
