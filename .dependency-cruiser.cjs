@@ -125,6 +125,7 @@ module.exports = {
     oneDoor('fastify', 'fastify', '^gateway/transport/'),
     oneDoor('dataloader', 'dataloader', '^gateway/execution/'),
     oneDoor('ioredis', 'ioredis', '^gateway/redis/'),
+    oneDoor('bullmq', 'bullmq', '^gateway/enrichment/late/'),
     // One half each: the subgraphs' servers, and the gateway's own clients.
     oneDoor('websockets', 'ws|graphql-ws', '^gateway/(subscriptions/sources|transport/websocket)/'),
     oneDoor('pino', 'pino', '^gateway/telemetry/'),
