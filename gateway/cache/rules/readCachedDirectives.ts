@@ -1,8 +1,7 @@
 import { type ConstDirectiveNode, type ConstValueNode, type DocumentNode, Kind, print } from 'graphql';
 import { isTag } from '../../config/cacheTag.ts';
 import { longestDurationMs, parseDuration } from '../../config/duration.ts';
-import { isComposite } from '../../planning/supergraphDocument.ts';
-import { cachedDirectiveNames } from './cachedDirectiveNames.ts';
+import { givenArguments, usesOfDirective } from '../../planning/tributaryDirectives.ts';
 import { shortestWritten, uniteTags, type WrittenRule } from './cacheRule.ts';
 
 export interface CachedDirectives {
@@ -15,27 +14,15 @@ export interface CachedDirectives {
 /** The uses of `@cached` in a supergraph. The composer does not say which subgraph one comes from: a rule holds for
  *  the field in each subgraph that has it. */
 export function readCachedDirectives(document: DocumentNode): CachedDirectives {
-  const names = cachedDirectiveNames(document);
   const rules = new Map<string, WrittenRule>();
   const problems: string[] = [];
-  if (names.size === 0) return { rules, problems };
-
-  const read = (coordinate: string, directives: readonly ConstDirectiveNode[] | undefined): void => {
-    for (const directive of directives ?? []) {
-      if (!names.has(directive.name.value)) continue;
-      const written = readRule(directive, coordinate, problems);
-      if (written === undefined) continue;
-      const known = rules.get(coordinate);
-      // Several stand at one place where subgraphs define the directive as repeatable, or import it under several
-      // names.
-      rules.set(coordinate, known === undefined ? written : shortestWritten(known, written));
-    }
-  };
-  for (const definition of document.definitions) {
-    if (!isComposite(definition)) continue;
-    const type = definition.name.value;
-    read(type, definition.directives);
-    for (const field of definition.fields ?? []) read(`${type}.${field.name.value}`, field.directives);
+  for (const { coordinate, directive } of usesOfDirective(document, 'cached')) {
+    const written = readRule(directive, coordinate, problems);
+    if (written === undefined) continue;
+    const known = rules.get(coordinate);
+    // Several stand at one place where subgraphs define the directive as repeatable, or import it under several
+    // names.
+    rules.set(coordinate, known === undefined ? written : shortestWritten(known, written));
   }
   return { rules, problems };
 }
@@ -46,30 +33,28 @@ function readRule(
   problems: string[],
 ): WrittenRule | undefined {
   const before = problems.length;
-  const values = new Map(
-    directive.arguments?.map((argument) => [argument.name.value, argument.value] as const),
-  );
+  const values = givenArguments(directive);
   const complain = (name: string, value: ConstValueNode | undefined, expected: string): undefined => {
     const found = value === undefined ? 'is missing' : `is ${print(value)}`;
     problems.push(`${coordinate}: ${name} of @${directive.name.value} ${found}; expected ${expected}`);
     return undefined;
   };
   const durationOf = (name: string): number | undefined => {
-    const value = given(values.get(name));
+    const value = values.get(name);
     if (value === undefined && name !== 'maxAge') return 0;
     const ms = value?.kind === Kind.STRING ? parseDuration(value.value) : undefined;
     if (ms !== undefined && ms <= longestDurationMs) return ms;
     return complain(name, value, 'a duration such as 250ms, 5s, 10m or 1h, at most 596h');
   };
   const scopeOf = (): WrittenRule['scope'] => {
-    const value = given(values.get('scope'));
+    const value = values.get('scope');
     if (value === undefined) return undefined;
     // The composer prints a value of an enum as text where the directive comes from it.
     const text = value.kind === Kind.ENUM || value.kind === Kind.STRING ? value.value : '';
     return text === 'PUBLIC' || text === 'PRIVATE' ? text : complain('scope', value, 'PUBLIC or PRIVATE');
   };
   const tagsOf = (): readonly string[] => {
-    const value = given(values.get('tags'));
+    const value = values.get('tags');
     if (value === undefined) return [];
     const elements = value.kind === Kind.LIST ? value.values : [value];
     return elements.flatMap((element) =>
@@ -87,8 +72,4 @@ function readRule(
     tags: uniteTags(tagsOf()),
   };
   return problems.length === before ? rule : undefined;
-}
-
-function given(value: ConstValueNode | undefined): ConstValueNode | undefined {
-  return value?.kind === Kind.NULL ? undefined : value;
 }

@@ -1,0 +1,86 @@
+import { type ConstDirectiveNode, type ConstValueNode, type DocumentNode, Kind } from 'graphql';
+import { isComposite } from './supergraphDocument.ts';
+
+/** Identity of the specification that has the gateway's own directives, without its version. */
+const tributarySpec = 'https://tributary.dev/spec';
+
+/** One use of a directive at a type, or at a field of one. */
+export interface DirectiveUse {
+  readonly type: string;
+  /** `undefined` for the type itself. */
+  readonly field: string | undefined;
+  /** `Type` or `Type.field`. */
+  readonly coordinate: string;
+  readonly directive: ConstDirectiveNode;
+}
+
+/** The uses of one of the specification's directives at object types, interfaces and their fields. `name`: in the
+ *  specification, without `@`; a schema may know it by another. */
+export function* usesOfDirective(document: DocumentNode, name: string): Generator<DirectiveUse> {
+  const names = namesOfDirective(document, name);
+  if (names.size === 0) return;
+  for (const definition of document.definitions) {
+    if (!isComposite(definition)) continue;
+    const type = definition.name.value;
+    for (const directive of definition.directives ?? []) {
+      if (names.has(directive.name.value)) yield { type, field: undefined, coordinate: type, directive };
+    }
+    for (const { name: fieldName, directives } of definition.fields ?? []) {
+      const field = fieldName.value;
+      for (const directive of directives ?? []) {
+        if (names.has(directive.name.value)) yield { type, field, coordinate: `${type}.${field}`, directive };
+      }
+    }
+  }
+}
+
+/** A directive's arguments by name; what is null is as if it were left out. */
+export function givenArguments(directive: ConstDirectiveNode): ReadonlyMap<string, ConstValueNode> {
+  const given = new Map<string, ConstValueNode>();
+  for (const { name, value } of directive.arguments ?? []) {
+    if (value.kind !== Kind.NULL) given.set(name.value, value);
+  }
+  return given;
+}
+
+/** Names, without `@`, under which a schema knows a directive by its links to the specification. One schema may link
+ *  to it several times, as where subgraphs import it under different names. */
+function namesOfDirective(document: DocumentNode, name: string): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const definition of document.definitions) {
+    if (definition.kind !== Kind.SCHEMA_DEFINITION && definition.kind !== Kind.SCHEMA_EXTENSION) continue;
+    for (const link of definition.directives ?? []) {
+      if (link.name.value !== 'link') continue;
+      const given = givenArguments(link);
+      if (!isSpec(textOf(given.get('url')) ?? '')) continue;
+      const imported = importedName(given.get('import'), `@${name}`);
+      names.add(`${textOf(given.get('as')) ?? 'spec'}__${name}`);
+      if (imported !== undefined) names.add(imported);
+    }
+  }
+  return names;
+}
+
+/** Minor versions only add. */
+function isSpec(url: string): boolean {
+  return url.startsWith(`${tributarySpec}/`) && /^v1(\.\d+)?\/?$/.test(url.slice(tributarySpec.length + 1));
+}
+
+function importedName(imports: ConstValueNode | undefined, wanted: string): string | undefined {
+  if (imports?.kind !== Kind.LIST) return undefined;
+  for (const element of imports.values) {
+    const name = element.kind === Kind.OBJECT ? memberOf(element, 'name') : textOf(element);
+    if (name !== wanted) continue;
+    const alias = element.kind === Kind.OBJECT ? memberOf(element, 'as') : undefined;
+    return (alias ?? name).replace(/^@/, '');
+  }
+  return undefined;
+}
+
+function memberOf(object: Extract<ConstValueNode, { kind: Kind.OBJECT }>, name: string): string | undefined {
+  return textOf(object.fields.find((field) => field.name.value === name)?.value);
+}
+
+function textOf(value: ConstValueNode | undefined): string | undefined {
+  return value?.kind === Kind.STRING ? value.value : undefined;
+}
