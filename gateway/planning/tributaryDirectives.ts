@@ -2,7 +2,7 @@ import { type ConstDirectiveNode, type ConstValueNode, type DocumentNode, Kind }
 import { isComposite } from './supergraphDocument.ts';
 
 /** Identity of the specification that has the gateway's own directives, without its version. */
-const tributarySpec = 'https://tributary.dev/spec';
+export const tributarySpec = 'https://tributary.dev/spec';
 
 /** One use of a directive at a type, or at a field of one. */
 export interface DirectiveUse {
