@@ -1,0 +1,43 @@
+import type { DocumentNode } from 'graphql';
+import { GraphQLError, parse, Source } from 'graphql';
+import type { Finding, Place } from '../finding.ts';
+import { problem } from './problem.ts';
+
+export interface ParseGraphQLOptions {
+  readonly text: string;
+  /** As the user would write it; it stands in every place of the document. */
+  readonly file: string;
+  /** Of the problem, where the text does not parse. */
+  readonly rule: string;
+  readonly advice: string;
+  readonly subgraph?: string | undefined;
+}
+
+/** The document, or why there is none. */
+export function parseGraphQL(
+  options: ParseGraphQLOptions,
+): { readonly document: DocumentNode } | { readonly problem: Finding } {
+  const { text, file, rule, advice, subgraph } = options;
+  try {
+    return { document: parse(new Source(text, file)) };
+  } catch (error) {
+    if (!(error instanceof GraphQLError)) throw error;
+    const { line, column } = error.locations?.[0] ?? { line: 1, column: 1 };
+    const place = { file, line, column };
+    return { problem: problem({ rule, message: error.message, advice, place, subgraph }) };
+  }
+}
+
+/** Where a part of a document begins. */
+export function placeOf(node: {
+  readonly loc?: { readonly startToken: Token; readonly source: Source } | undefined;
+}): Place {
+  const file = node.loc?.source.name ?? '';
+  const { line, column } = node.loc?.startToken ?? { line: 1, column: 1 };
+  return { file, line, column };
+}
+
+interface Token {
+  readonly line: number;
+  readonly column: number;
+}

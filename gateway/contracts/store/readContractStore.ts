@@ -1,0 +1,102 @@
+import type { ConsumerOperation, ContractStore, SubgraphContract } from '../contractStore.ts';
+import type { Finding } from '../finding.ts';
+import { GitError } from './git.ts';
+import { problem } from './problem.ts';
+import { readEnvironments } from './readEnvironments.ts';
+import { findDuplicates, readOperations } from './readOperations.ts';
+import { readWaivers } from './readWaivers.ts';
+import { readRevisionFiles } from './revisionFiles.ts';
+import { readSchema } from './schemaFile.ts';
+import type { StoreFiles } from './storeFiles.ts';
+import { userPath } from './userPath.ts';
+import { readWorkTreeFiles } from './workTreeFiles.ts';
+
+export interface StoreRevision {
+  /** Anything that Git takes for a commit. */
+  readonly ref: string;
+}
+
+/** Reads a store, from its directory or as it stood at a revision. What is wrong with it is in `problems`, all of
+ *  it; a store that cannot be had at all is empty and has that as its problem. */
+export async function readContractStore(directory: string, from?: StoreRevision): Promise<ContractStore> {
+  const shown = userPath(directory);
+  const files = await readFiles(directory, from);
+  if ('message' in files) return emptyStore(shown, files);
+  if ('missing' in files) return emptyStore(shown, missingStore(shown, from));
+  const schemas = new Map<string, SubgraphContract>();
+  const operations: ConsumerOperation[] = [];
+  const problems: Finding[] = [...files.problems];
+  for (const [path, text] of files.texts) {
+    const file = files.nameOf(path);
+    const [folder, ...rest] = path.split('/');
+    if (folder === 'schemas' && rest.length === 1 && path.endsWith('.graphql')) {
+      const name = path.slice('schemas/'.length, -'.graphql'.length);
+      const read = readSchema({ name, file, text });
+      problems.push(...read.problems);
+      if (read.contract !== undefined) schemas.set(name, read.contract);
+    } else if (folder === 'operations' && rest.length > 1 && path.endsWith('.graphql')) {
+      const read = readOperations({ consumer: rest[0] ?? '', file, text });
+      problems.push(...read.problems);
+      operations.push(...read.operations);
+    } else if (rest.length > 0) problems.push(unknownFile(file));
+  }
+  problems.push(...findDuplicates(operations));
+  const waivers = readWaivers(files.texts.get('waivers.yaml') ?? '', files.nameOf('waivers.yaml'));
+  const environments = readEnvironments(
+    files.texts.get('environments.yaml') ?? '',
+    files.nameOf('environments.yaml'),
+  );
+  problems.push(...waivers.problems, ...environments.problems);
+  if (![...files.texts.keys()].some((path) => path.startsWith('schemas/'))) {
+    problems.push(missingStore(shown, from));
+  }
+  return {
+    directory: shown,
+    schemas,
+    operations,
+    waivers: waivers.waivers,
+    environments: environments.environments,
+    problems,
+  };
+}
+
+async function readFiles(
+  directory: string,
+  from: StoreRevision | undefined,
+): Promise<StoreFiles | Finding | { readonly missing: true }> {
+  try {
+    const files =
+      from === undefined ? await readWorkTreeFiles(directory) : await readRevisionFiles(directory, from.ref);
+    return files ?? { missing: true };
+  } catch (error) {
+    if (!(error instanceof GitError) || from === undefined) throw error;
+    return problem({
+      rule: 'revision-unknown',
+      message: `${userPath(directory)} cannot be read at revision ${from.ref}: ${error.message}.`,
+      advice:
+        'Name a commit, branch or tag that this clone has; a shallow clone needs its history fetched first (fetch-depth: 0).',
+    });
+  }
+}
+
+function emptyStore(directory: string, why: Finding): ContractStore {
+  return { directory, schemas: new Map(), operations: [], waivers: [], environments: [], problems: [why] };
+}
+
+function missingStore(directory: string, from: StoreRevision | undefined): Finding {
+  const when = from === undefined ? '' : ` at revision ${from.ref}`;
+  return problem({
+    rule: 'store-missing',
+    message: `${directory} has no schemas/<subgraph>.graphql${when}.`,
+    advice: 'Make a store with `tributary contracts init`, or name another one with --directory.',
+  });
+}
+
+function unknownFile(file: string): Finding {
+  return problem({
+    rule: 'store-file-unknown',
+    message: `${file} is not read: it is neither schemas/<subgraph>.graphql nor operations/<consumer>/….graphql.`,
+    advice: 'Move or rename it, or take it out of the store.',
+    place: { file, line: 1, column: 1 },
+  });
+}

@@ -1,0 +1,73 @@
+import { isAlias, isScalar, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml';
+import type { Finding, Place } from '../finding.ts';
+import { problem } from './problem.ts';
+
+export interface YamlFile {
+  /** `null` for an empty file. */
+  readonly root: Node | null;
+  placeOf(node: Node): Place;
+  /** The entries of a map, aliases resolved; a value that is left out is `null`. */
+  entriesOf(map: YAMLMap): readonly YamlEntry[];
+  /** What an alias stands for; other nodes as they are. */
+  resolve(node: unknown): Node | null;
+}
+
+export interface YamlEntry {
+  readonly key: string;
+  readonly keyNode: Node;
+  readonly value: Node | null;
+}
+
+/** Parses a YAML file so that everything in it has a place. */
+export function readYaml(
+  text: string,
+  file: string,
+  rule: string,
+): { readonly yaml: YamlFile } | { readonly problems: readonly Finding[] } {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter, prettyErrors: false });
+  const placeAt = (offset: number): Place => {
+    const { line, col } = lineCounter.linePos(offset);
+    return { file, line: Math.max(line, 1), column: Math.max(col, 1) };
+  };
+  if (document.errors.length > 0) {
+    return {
+      problems: document.errors.map((error) =>
+        problem({
+          rule,
+          message: `This is not YAML: ${error.message}`,
+          advice: 'Put the file right at this place.',
+          place: placeAt(error.pos[0]),
+        }),
+      ),
+    };
+  }
+  const resolve = (node: unknown): Node | null => {
+    if (isAlias(node)) return node.resolve(document) ?? null;
+    return (node as Node | null | undefined) ?? null;
+  };
+  return {
+    yaml: {
+      root: resolve(document.contents),
+      placeOf: (node) => placeAt(node.range?.[0] ?? 0),
+      entriesOf: (map) =>
+        map.items.flatMap(({ key, value }) =>
+          isScalar(key) ? [{ key: String(key.value), keyNode: key, value: resolve(value) }] : [],
+        ),
+      resolve,
+    },
+  };
+}
+
+/** Text that is more than white space; `undefined` for anything else. */
+export function textOf(node: Node | null): string | undefined {
+  if (!isScalar(node) || typeof node.value !== 'string' || node.value.trim() === '') return undefined;
+  return node.value.trim();
+}
+
+/** Whether nothing is there: no node, or an empty value. */
+export function isNothing(node: Node | null): boolean {
+  return node === null || (isScalar(node) && node.value === null);
+}
+
+export { isMap, isSeq } from 'yaml';

@@ -1,0 +1,27 @@
+import type { Finding } from '../finding.ts';
+
+/** The files of a store, wherever they are from, read as a whole. */
+export interface StoreFiles {
+  /** By path below the store's directory, with `/`, in the order of the paths. */
+  readonly texts: ReadonlyMap<string, string>;
+  /** What cannot be read. */
+  readonly problems: readonly Finding[];
+  /** How the user would write the path. */
+  nameOf(path: string): string;
+}
+
+const contentPattern = /^(schemas|operations)\/|^(waivers|environments)\.yaml$/;
+
+/** Whether a path below the directory holds something that is agreed. Notes and hidden files do not. */
+export function isStoreContent(path: string): boolean {
+  return contentPattern.test(path) && !/(^|\/)\.|\.md$/i.test(path);
+}
+
+/** Text of a file. Errors: `undefined` where the bytes are not UTF-8. */
+export function decodeText(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,322 @@
+import { mkdirSync, symlinkSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import { print } from 'graphql';
+import type { ContractStore } from '../../../../gateway/contracts/contractStore.ts';
+import { readContractStore } from '../../../../gateway/contracts/store/readContractStore.ts';
+import { StoreOnDisk } from './storeOnDisk.ts';
+
+const schema = { 'contracts/schemas/products.graphql': 'type Query { a: Int }' };
+
+/** Rule, place and message of each problem, with the test's directory left out. */
+function problemsOf(store: ContractStore, { root }: StoreOnDisk): string[] {
+  return store.problems.map(({ rule, severity, place, message, advice }) => {
+    expect(severity).toBe('misuse');
+    expect(advice).toMatch(/\w/);
+    const where = place === undefined ? '' : `${place.file}:${place.line}:${place.column} `;
+    return `${where}${rule}: ${message}`.replaceAll(`${root}/`, '');
+  });
+}
+
+async function problemsWith(files: Readonly<Record<string, string | Uint8Array>>): Promise<string[]> {
+  using disk = new StoreOnDisk({ ...schema, ...files });
+  return problemsOf(await readContractStore(disk.directory), disk);
+}
+
+describe('reading a store', () => {
+  test('reads schemas, operations, waivers and environments', async () => {
+    using disk = new StoreOnDisk({
+      'contracts/schemas/products.graphql': '# @url http://products.test/graphql\ntype Query { a: Int }\n',
+      'contracts/schemas/reviews.graphql': 'type Query { b: Int }\n',
+      'contracts/operations/shop/page.graphql':
+        'query One { ...F }\nfragment F on Query { a ...G }\nfragment G on Query { b }\nquery Two { b }\n',
+      'contracts/operations/app/deep/er.graphql': 'query One { a }',
+      'contracts/waivers.yaml':
+        '# why\n- rule: field-removed\n  coordinate: Query.a\n  reason: Nobody asks.\n  owner: shop\n  expires: 2027-02-28\n- { rule: x, coordinate: A.b, subgraph: reviews, reason: r, owner: o, expires: "2028-02-29" }\n',
+      'contracts/environments.yaml':
+        'production:\n  subgraphs: { products: [v1, v2], reviews: v1 }\n  gateways: [v1]\nstaging: {}\n',
+      'contracts/README.md': 'notes',
+      'contracts/CHANGELOG.md': 'notes',
+      'contracts/operations/README.md': 'notes',
+      'contracts/operations/shop/.gitkeep': '',
+    });
+    const store = await readContractStore(disk.directory);
+    expect(store.problems).toEqual([]);
+    expect(store.directory).toBe(disk.directory);
+    expect([...store.schemas.values()]).toEqual([
+      {
+        name: 'products',
+        url: 'http://products.test/graphql',
+        file: `${disk.directory}/schemas/products.graphql`,
+        sdl: '# @url http://products.test/graphql\ntype Query { a: Int }\n',
+      },
+      {
+        name: 'reviews',
+        url: 'http://reviews.invalid/',
+        file: `${disk.directory}/schemas/reviews.graphql`,
+        sdl: 'type Query { b: Int }\n',
+      },
+    ]);
+    expect(
+      store.operations.map(({ document, ...rest }) => ({
+        ...rest,
+        text: print(document).replace(/\s+/g, ' '),
+      })),
+    ).toEqual([
+      {
+        consumer: 'app',
+        name: 'One',
+        place: { file: `${disk.directory}/operations/app/deep/er.graphql`, line: 1, column: 1 },
+        slo: {},
+        text: 'query One { a }',
+      },
+      {
+        consumer: 'shop',
+        name: 'One',
+        place: { file: `${disk.directory}/operations/shop/page.graphql`, line: 1, column: 1 },
+        slo: {},
+        text: 'query One { ...F } fragment F on Query { a ...G } fragment G on Query { b }',
+      },
+      {
+        consumer: 'shop',
+        name: 'Two',
+        place: { file: `${disk.directory}/operations/shop/page.graphql`, line: 4, column: 1 },
+        slo: {},
+        text: 'query Two { b }',
+      },
+    ]);
+    expect(store.waivers).toEqual([
+      {
+        rule: 'field-removed',
+        coordinate: 'Query.a',
+        reason: 'Nobody asks.',
+        owner: 'shop',
+        expires: '2027-02-28',
+        place: { file: `${disk.directory}/waivers.yaml`, line: 2, column: 3 },
+      },
+      {
+        rule: 'x',
+        coordinate: 'A.b',
+        subgraph: 'reviews',
+        reason: 'r',
+        owner: 'o',
+        expires: '2028-02-29',
+        place: { file: `${disk.directory}/waivers.yaml`, line: 7, column: 3 },
+      },
+    ]);
+    expect(store.environments).toEqual([
+      {
+        name: 'production',
+        subgraphs: new Map([
+          ['products', ['v1', 'v2']],
+          ['reviews', ['v1']],
+        ]),
+        gateways: ['v1'],
+        place: { file: `${disk.directory}/environments.yaml`, line: 1, column: 1 },
+      },
+      {
+        name: 'staging',
+        subgraphs: new Map(),
+        gateways: [],
+        place: { file: `${disk.directory}/environments.yaml`, line: 4, column: 1 },
+      },
+    ]);
+  });
+
+  test('names files as a user at the working directory would', async () => {
+    const store = await readContractStore('test/unit/contracts/store/nowhere');
+    expect(store.directory).toBe('test/unit/contracts/store/nowhere');
+    expect(store.problems.map(({ message }) => message)).toEqual([
+      'test/unit/contracts/store/nowhere has no schemas/<subgraph>.graphql.',
+    ]);
+  });
+
+  test('reads the @slo lines above an operation, with other comments between them', async () => {
+    using disk = new StoreOnDisk({
+      ...schema,
+      'contracts/operations/shop/page.graphql': `
+# @slo latency: 200ms
+# The page waits for it.
+#@slo staleness: 1m
+# @slo mayDefer: Product.recommended, Product.reviews
+query One { a }
+
+query Two { a }
+
+# @slo mayDefer:
+query Three { a }
+`,
+    });
+    const { operations, problems } = await readContractStore(disk.directory);
+    expect(problems).toEqual([]);
+    expect(operations.map(({ name, slo }) => [name, slo])).toEqual([
+      ['One', { latency: 200, staleness: 60_000, mayDefer: ['Product.recommended', 'Product.reviews'] }],
+      ['Two', {}],
+      ['Three', { mayDefer: [] }],
+    ]);
+  });
+
+  test('tells everything that is wrong in one go, each with its place', async () => {
+    expect(
+      await problemsWith({
+        'contracts/schemas/broken.graphql': 'type Query {\n  a: \n}',
+        'contracts/schemas/empty.graphql': '',
+        'contracts/schemas/mixed.graphql': 'type Query { a: Int }\nquery A { a }',
+        'contracts/schemas/address.graphql': '# here\n# @url products\ntype Query { a: Int }',
+        'contracts/schemas/deep/er.graphql': 'type Query { a: Int }',
+        'contracts/schemas/other.gql': 'type Query { a: Int }',
+        'contracts/schemas/latin.graphql': Uint8Array.of(0x23, 0xe4),
+        'contracts/operations/stray.graphql': '{ a }',
+        'contracts/operations/shop/broken.graphql': 'query A {\n  a(\n}',
+        'contracts/operations/shop/page.graphql':
+          'query A { a }\n{ a }\ntype T { a: Int }\nquery B { ...F ...Gone }\nfragment F on Query { a }\nfragment F on Query { b }',
+        'contracts/operations/shop/second.graphql': 'query X { a } query A { a }',
+        'contracts/operations/shop/slo.graphql':
+          '# @slo latncy: 1s\n# @slo latency: soon\n# @slo latency: 1s\n# @slo latency: 2s\n# @slo mayDefer: Product\n# @slo nothing\nquery C { a\n # @slo latency: 1s\n}',
+        'contracts/waivers.yaml':
+          '- rule: r\n- { rule: r, coordinate: A.b, reason: " ", owner: 1, expires: 2027-02-30, subgrph: x }\n- text\n- &w { rule: r, coordinate: A.b, reason: r, owner: o, expires: 2027-01-01 }\n- *w\n',
+        'contracts/environments.yaml':
+          'a: 1\nb: { subgraphs: [], gateway: x }\nc: { subgraphs: { products: 1.10, reviews: }, gateways: [] }\n',
+      }),
+    ).toEqual([
+      'contracts/schemas/latin.graphql:1:1 store-file-unreadable: contracts/schemas/latin.graphql is not UTF-8.',
+      'contracts/operations/shop/broken.graphql:3:1 operation-unparseable: Syntax Error: Expected Name, found "}".',
+      'contracts/operations/shop/page.graphql:3:1 operation-unparseable: A type or directive definition stands among the operations.',
+      'contracts/operations/shop/page.graphql:6:1 fragment-duplicate: There is a second fragment F in this file.',
+      'contracts/operations/shop/page.graphql:2:1 operation-unnamed: A query has no name.',
+      'contracts/operations/shop/page.graphql:4:16 fragment-missing: Operation B uses fragment Gone, which is not in this file.',
+      'contracts/operations/shop/slo.graphql:1:1 slo-invalid: This @slo line cannot be used: "latncy" is not known; did you mean `latency`?',
+      'contracts/operations/shop/slo.graphql:2:1 slo-invalid: This @slo line cannot be used: "soon" is no duration.',
+      'contracts/operations/shop/slo.graphql:4:1 slo-invalid: This @slo line cannot be used: latency is said twice.',
+      'contracts/operations/shop/slo.graphql:5:1 slo-invalid: This @slo line cannot be used: "Product" is no coordinate of a field.',
+      'contracts/operations/shop/slo.graphql:6:1 slo-invalid: This @slo line cannot be used: it has no `key: value`.',
+      'contracts/operations/shop/slo.graphql:8:2 slo-invalid: This @slo line cannot be used: it stands above no operation.',
+      'contracts/operations/stray.graphql:1:1 store-file-unknown: contracts/operations/stray.graphql is not read: it is neither schemas/<subgraph>.graphql nor operations/<consumer>/….graphql.',
+      'contracts/schemas/address.graphql:2:1 schema-url-invalid: "products" is no address.',
+      'contracts/schemas/broken.graphql:3:1 schema-unparseable: Syntax Error: Expected Name, found "}".',
+      'contracts/schemas/deep/er.graphql:1:1 store-file-unknown: contracts/schemas/deep/er.graphql is not read: it is neither schemas/<subgraph>.graphql nor operations/<consumer>/….graphql.',
+      'contracts/schemas/empty.graphql:1:1 schema-unparseable: Syntax Error: Unexpected <EOF>.',
+      'contracts/schemas/mixed.graphql:2:1 schema-unparseable: An operation or fragment stands in a schema.',
+      'contracts/schemas/other.gql:1:1 store-file-unknown: contracts/schemas/other.gql is not read: it is neither schemas/<subgraph>.graphql nor operations/<consumer>/….graphql.',
+      'contracts/operations/shop/second.graphql:1:15 operation-duplicate: shop has a second operation A; the first is at contracts/operations/shop/page.graphql:1.',
+      'contracts/waivers.yaml:1:3 waiver-incomplete: This waiver has no coordinate, no reason, no owner, no expires.',
+      'contracts/waivers.yaml:2:31 waiver-invalid: `reason` is no text.',
+      'contracts/waivers.yaml:2:44 waiver-invalid: `owner` is no text.',
+      'contracts/waivers.yaml:2:75 waiver-invalid: `subgrph` is not known; did you mean `subgraph`?',
+      'contracts/waivers.yaml:2:3 waiver-incomplete: This waiver has no reason, no owner.',
+      'contracts/waivers.yaml:2:3 waiver-invalid: `expires` is "2027-02-30", which is no day.',
+      'contracts/waivers.yaml:3:3 waiver-invalid: This is no waiver.',
+      'contracts/waivers.yaml:4:6 waiver-invalid: Line 4 waives the same.',
+      'contracts/environments.yaml:1:1 environment-invalid: Environment a does not say what runs there.',
+      'contracts/environments.yaml:2:6 environment-invalid: `subgraphs` is no map of subgraphs and their versions.',
+      'contracts/environments.yaml:2:21 environment-invalid: `gateway` is not known; did you mean `gateways`?',
+      'contracts/environments.yaml:3:19 environment-invalid: products: a version is missing, or is no text; put numbers into quotes.',
+      'contracts/environments.yaml:3:35 environment-invalid: reviews: a version is missing, or is no text; put numbers into quotes.',
+      'contracts/environments.yaml:3:47 environment-invalid: gateways: a version is missing, or is no text; put numbers into quotes.',
+    ]);
+  });
+
+  test.each([
+    ['waivers', '- a: [', 'contracts/waivers.yaml:1:7 waivers-unreadable: This is not YAML: '],
+    ['waivers', '- { a: 1, a: 2 }', 'contracts/waivers.yaml:1:11 waivers-unreadable: This is not YAML: '],
+    ['waivers', 'rule: r', 'contracts/waivers.yaml:1:1 waiver-invalid: The file is no list of waivers.'],
+    ['environments', 'a: {', 'contracts/environments.yaml:1:5 environments-unreadable: This is not YAML: '],
+    [
+      'environments',
+      '- a',
+      'contracts/environments.yaml:1:1 environment-invalid: The file is no map of environments.',
+    ],
+  ])('tells where %s.yaml cannot be read', async (name, text, start) => {
+    const problems = await problemsWith({ [`contracts/${name}.yaml`]: text });
+    expect(problems.map((problem) => problem.slice(0, start.length))).toEqual([start]);
+  });
+
+  test('a file that is nothing but comments says nothing', async () => {
+    expect(
+      await problemsWith({ 'contracts/waivers.yaml': '# none\n', 'contracts/environments.yaml': '' }),
+    ).toEqual([]);
+  });
+
+  test('a store without schemas is missing', async () => {
+    using disk = new StoreOnDisk({ 'contracts/operations/shop/a.graphql': 'query A { a }' });
+    expect(problemsOf(await readContractStore(disk.directory), disk)).toEqual([
+      'store-missing: contracts has no schemas/<subgraph>.graphql.',
+    ]);
+  });
+
+  test('a dangling link is a file that cannot be read', async () => {
+    using disk = new StoreOnDisk(schema);
+    mkdirSync(disk.path('contracts/operations'));
+    symlinkSync('nowhere', disk.path('contracts/operations/gone.graphql'));
+    expect(problemsOf(await readContractStore(disk.directory), disk)).toEqual([
+      'contracts/operations/gone.graphql:1:1 store-file-unreadable: contracts/operations/gone.graphql cannot be read (ENOENT).',
+    ]);
+  });
+});
+
+describe('reading a store at a revision', () => {
+  test('reads it as it stood there, whatever has become of it', async () => {
+    using disk = new StoreOnDisk({
+      ...schema,
+      'contracts/operations/shop/a.graphql': 'query A { ä: a }',
+      'contracts/waivers.yaml': 'broken: [',
+      'contracts/README.md': 'notes',
+    });
+    disk.commit('v1').write({ 'contracts/schemas/products.graphql': 'type Query { b: Int }' }).commit('v2');
+    disk.remove('contracts');
+    const store = await readContractStore(disk.directory, { ref: 'v1' });
+    expect([...store.schemas.values()]).toEqual([
+      {
+        name: 'products',
+        url: 'http://products.invalid/',
+        file: `v1:${disk.directory}/schemas/products.graphql`,
+        sdl: 'type Query { a: Int }',
+      },
+    ]);
+    expect(problemsOf(store, disk).map((problem) => problem.slice(0, 60))).toEqual([
+      'v1:contracts/operations/shop/a.graphql:1:11 operation-unparseable'.slice(0, 60),
+      'v1:contracts/waivers.yaml:1:10 waivers-unreadable: This is not YAML'.slice(0, 60),
+    ]);
+    const { schemas } = await readContractStore(disk.directory, { ref: 'HEAD' });
+    expect(schemas.get('products')?.sdl).toBe('type Query { b: Int }');
+  });
+
+  test('reads many files of any content', async () => {
+    const files = Array.from({ length: 50 }, (_, index) => [
+      `contracts/operations/shop/o ${index}.graphql`,
+      `query Q${index} { a } # ${'ü\n# '.repeat(index)}`,
+    ]);
+    using disk = new StoreOnDisk({ ...schema, ...Object.fromEntries(files) }).commit('v1');
+    const [now, then] = await Promise.all([
+      readContractStore(disk.directory),
+      readContractStore(disk.directory, { ref: 'v1' }),
+    ]);
+    expect(then.operations.map(({ name }) => name)).toEqual(now.operations.map(({ name }) => name));
+    expect(then.operations).toHaveLength(50);
+    expect(then.problems).toEqual([]);
+  });
+
+  test('tells that there is no such revision, no store in it, no Git', async () => {
+    using disk = new StoreOnDisk({ 'other.txt': '' }).commit('v1');
+    using bare = new StoreOnDisk(schema);
+    disk.write({ ...schema, 'contracts/schemas/latin.graphql': Uint8Array.of(0x23, 0xe4) }).commit('v2');
+    const read = async (store: StoreOnDisk, ref: string) =>
+      problemsOf(await readContractStore(store.directory, { ref }), store).map((line) =>
+        line.replaceAll(store.root, ''),
+      );
+    expect(await read(disk, 'v9')).toEqual([
+      `revision-unknown: contracts cannot be read at revision v9: Git knows no revision "v9" here.`,
+    ]);
+    expect(await read(disk, '--all')).toEqual([
+      `revision-unknown: contracts cannot be read at revision --all: Git knows no revision "--all" here.`,
+    ]);
+    expect(await read(disk, 'v1')).toEqual([
+      'store-missing: contracts has no schemas/<subgraph>.graphql at revision v1.',
+    ]);
+    expect(await read(disk, 'v2')).toEqual([
+      'v2:contracts/schemas/latin.graphql:1:1 store-file-unreadable: v2:contracts/schemas/latin.graphql is not UTF-8.',
+    ]);
+    expect(await read(bare, 'HEAD')).toEqual([
+      'revision-unknown: contracts cannot be read at revision HEAD: fatal: not a git repository (or any of the parent directories): .git.',
+    ]);
+  });
+});
