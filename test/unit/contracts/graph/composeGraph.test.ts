@@ -1,0 +1,102 @@
+import { describe, expect, test } from '@jest/globals';
+import { composeGraph, newHints } from '../../../../gateway/contracts/graph/composeGraph.ts';
+import { contractsOf, Graphs } from './contracts.ts';
+
+const products = 'type Query { top: Product }\ntype Product @key(fields: "id") { id: ID! name: String }';
+
+describe('a graph of contracts', () => {
+  test('has the supergraph, and a planner that plans', async () => {
+    await using graphs = new Graphs();
+    const { sdl, supergraph, contracts } = await graphs.compose({ products });
+    expect(sdl).toContain('join__Graph');
+    expect([...contracts.keys()]).toEqual(['products']);
+    const plan = await supergraph.planner.plan({ document: '{ top { name } }', defer: false });
+    expect(plan.node).toMatchObject({ kind: 'Fetch', serviceName: 'products' });
+  });
+
+  test('is not there where the composer has errors: each is a finding with its place', async () => {
+    const composed = await composeGraph(
+      contractsOf({
+        products,
+        stock: 'type Query { stock: Product }\ntype Product @key(fields: "id") {\n  id: ID!\n  name: Int\n}',
+      }),
+    );
+    expect(composed).toEqual({
+      findings: [
+        {
+          rule: 'composition-error',
+          severity: 'breaking',
+          message: expect.stringMatching(/^FIELD_TYPE_MISMATCH: .*contracts\/schemas\/stock.graphql:5:3\)$/),
+          coordinate: undefined,
+          subgraph: 'products',
+          place: { file: 'contracts/schemas/products.graphql', line: 3, column: 43 },
+          advice: expect.any(String),
+        },
+        expect.objectContaining({
+          message: expect.stringMatching(
+            /^INVALID_FIELD_SHARING: .*see also contracts.*stock.graphql:5:3\)$/,
+          ),
+          coordinate: 'Product.name',
+          place: { file: 'contracts/schemas/products.graphql', line: 3, column: 43 },
+        }),
+      ],
+    });
+  });
+
+  test('is not there where an SDL is no GraphQL', async () => {
+    const composed = await composeGraph(contractsOf({ products: 'type Query {\n  top\n}' }));
+    expect(composed).toMatchObject({
+      findings: [
+        {
+          rule: 'composition-error',
+          message: expect.stringMatching(/^INVALID_GRAPHQL: .*Expected ":"/),
+          place: { file: 'contracts/schemas/products.graphql', line: 4, column: 1 },
+        },
+      ],
+    });
+  });
+
+  test('is not there where the gateway would not load it, and the finding points at the cause', async () => {
+    const composed = await composeGraph(
+      contractsOf({ products: 'type Query {\n  top: Int @requiresScopes(scopes: [["read"]])\n}' }),
+    );
+    expect(composed).toMatchObject({
+      findings: [
+        {
+          rule: 'supergraph-refused',
+          severity: 'breaking',
+          message: expect.stringMatching(/does not load .*@requiresScopes is not enforced.*Query\.top/),
+          subgraph: 'products',
+          place: { file: 'contracts/schemas/products.graphql', line: 3, column: 12 },
+        },
+      ],
+    });
+  });
+
+  test('is not there where there is no subgraph', async () => {
+    expect(await composeGraph(new Map())).toMatchObject({ findings: [{ rule: 'supergraph-refused' }] });
+  });
+});
+
+describe('hints', () => {
+  const shared = (type: string) => `type Query { a: V @shareable }\ntype V @shareable { known: Int ${type} }`;
+  const other = 'type Query { b: V @shareable }\ntype V @shareable { known: Int! other: Int! }';
+
+  test('are findings where the baseline does not have them, wherever it has the others', async () => {
+    await using graphs = new Graphs();
+    const old = await graphs.compose({ shared: shared('other: Int!'), other });
+    const next = await graphs.compose({ shared: `# moves lines\n${shared('other: Int')}`, other });
+    expect(newHints(old, next)).toEqual([
+      expect.objectContaining({
+        rule: 'composition-hint',
+        severity: 'dangerous',
+        message: expect.stringMatching(/^INCONSISTENT_BUT_COMPATIBLE_FIELD_TYPE: /),
+        coordinate: 'V.other',
+        subgraph: expect.any(String),
+        place: expect.objectContaining({ file: expect.stringMatching(/^contracts\/schemas\//) }),
+      }),
+    ]);
+    expect(newHints(undefined, next).length).toBe(next.hints.length);
+    expect(newHints(next, next)).toEqual([]);
+  });
+});
