@@ -116,14 +116,19 @@ function leftOut(count: number): string {
   return `\n${count} more findings have no room here; the other formats have them all.\n`;
 }
 
-/** Text that Markdown shows as it is: in one line, with nothing in it that formats, links, or calls somebody. */
+/** Text that Markdown shows as it is: in one line, with nothing in it that formats, links, or calls somebody. Names in
+ *  backticks, as our messages write them, stay code. */
 function escaped(text: string): string {
-  return (
-    shortened(oneLine(text), longestText)
-      .replaceAll(/[\\`*_[\]<>|~&$#]/g, '\\$&')
-      // A directive such as `@key` is also somebody's name: an invisible space keeps it from being one. The same
-      // keeps a number from being that of an issue.
-      .replaceAll('@', '@&#8203;')
-      .replaceAll(/#(?=\d)/g, '#&#8203;')
-  );
+  return shortened(oneLine(text), longestText)
+    .split(/(`[\w.@(),:"' -]+`)/)
+    .map((part, index) => (index % 2 === 1 ? part : escapedProse(part)))
+    .join('');
+}
+
+// A directive such as `@key` is also somebody's name, and `#1` an issue: an invisible space keeps them from being that.
+function escapedProse(text: string): string {
+  return text.replaceAll(/[\\`*_[\]<>|~&$#@]/g, (character) => {
+    if (character === '@') return '@&#8203;';
+    return character === '#' ? '\\#&#8203;' : `\\${character}`;
+  });
 }

@@ -1,0 +1,104 @@
+import fc from 'fast-check';
+import type { Finding, Place } from '../../../../gateway/contracts/finding.ts';
+
+/** What formats are broken with. */
+const snags = [
+  '|',
+  '`',
+  '```',
+  '\n',
+  '\r',
+  '\r\n',
+  '\t',
+  '\0',
+  '\u001B[31m',
+  '\u0007',
+  '\u0085',
+  '\u009B',
+  '\u2028',
+  '\u202E',
+  '\u2066',
+  '\uFEFF',
+  '\uFFFE',
+  '\uFFFF',
+  '\uD800',
+  '\uDC00',
+  '😀',
+  '::',
+  '::error::',
+  '::stop-commands::x',
+  '%',
+  '%0A',
+  ',',
+  ':',
+  '=',
+  '<',
+  '>',
+  '&',
+  '&amp;',
+  '&#0;',
+  '"',
+  "'",
+  ']]>',
+  '<![CDATA[',
+  '-->',
+  '</details>',
+  '</summary>',
+  '<script>',
+  '@key',
+  '#1',
+  '# ',
+  '- ',
+  '[x](y)',
+  '![x](y)',
+  '\\',
+  '\\|',
+  '**',
+  '__',
+  '~~',
+  '$$',
+  '\u200B',
+  ' ',
+] as const;
+
+export const hostileText = fc
+  .array(
+    fc.oneof(fc.constantFrom(...snags), fc.string({ unit: 'binary', maxLength: 4 }), fc.constant('word')),
+    {
+      maxLength: 12,
+    },
+  )
+  .map((parts) => parts.join(''));
+
+const place: fc.Arbitrary<Place> = fc.record({
+  file: hostileText,
+  line: fc.integer({ min: 1, max: 1e6 }),
+  column: fc.integer({ min: 1, max: 1e4 }),
+});
+
+const optional = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
+  fc.option(value, { nil: undefined });
+
+export const hostileFinding: fc.Arbitrary<Finding> = fc.record({
+  rule: hostileText.map((text) => `rule${text}`),
+  severity: fc.constantFrom('breaking', 'dangerous', 'safe', 'undecided', 'misuse'),
+  message: hostileText,
+  advice: optional(hostileText),
+  subgraph: optional(hostileText),
+  coordinate: optional(hostileText),
+  place: optional(place),
+  affects: optional(
+    fc.array(fc.record({ consumer: hostileText, operation: hostileText, place, reason: hostileText }), {
+      maxLength: 3,
+    }),
+  ),
+  deployment: optional(
+    fc.record({
+      order: fc.constantFrom('safe', 'subgraph first', 'gateway first', 'expand and contract'),
+      steps: fc.array(hostileText, { maxLength: 3 }),
+    }),
+  ),
+  waivedBy: optional(hostileText),
+});
+
+export const hostileFindings = fc.array(hostileFinding, { maxLength: 6 });

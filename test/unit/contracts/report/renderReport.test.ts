@@ -1,0 +1,546 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { Ajv } from 'ajv';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import addFormatsModule from 'ajv-formats';
+import fc from 'fast-check';
+import type { Finding } from '../../../../gateway/contracts/finding.ts';
+import { createReport } from '../../../../gateway/contracts/report/createReport.ts';
+import {
+  type ReportFormat,
+  renderReport,
+  reportFormats,
+} from '../../../../gateway/contracts/report/renderReport.ts';
+import { childElements, parseXml, textOf, type XmlElement } from '../../../harness/xml.ts';
+import { schemaProblems } from '../../../harness/xmlSchema.ts';
+import { hostileFinding, hostileFindings } from './hostileFindings.ts';
+import {
+  allFindings,
+  emptyReport,
+  namelessWaiver,
+  removedField,
+  reportOf,
+  silentSubgraph,
+  swappedKeys,
+  waivedRemoval,
+  widenedRequires,
+} from './sampleReport.ts';
+
+const root = join(import.meta.dirname, '../../../..');
+const fixtures = join(root, 'test/fixtures/report');
+const addFormats = addFormatsModule.default;
+
+const readJson = async (file: string): Promise<Record<string, unknown>> =>
+  JSON.parse(await readFile(file, 'utf8'));
+
+const isReport = new Ajv2020({ allErrors: true }).compile(
+  await readJson(join(root, 'docs/contracts-report.schema.json')),
+);
+// Draft 4, of which this schema uses nothing that draft 7 reads differently but for the names of its own address.
+const { $schema: _, id: __, ...sarifSchema } = await readJson(join(fixtures, 'sarif-schema-2.1.0.json'));
+const isSarif = addFormats(new Ajv({ allErrors: true, strict: false })).compile(sarifSchema);
+const junitSchema = parseXml(await readFile(join(fixtures, 'junit-10.xsd'), 'utf8'));
+
+const everything = reportOf(allFindings);
+
+const sameFor = (format: ReportFormat, findings: readonly Finding[]): string =>
+  renderReport(reportOf(findings), format);
+
+/** Runs a property over reports of hostile findings. */
+function holdsForHostileReports(format: ReportFormat, check: (text: string, findings: number) => void): void {
+  fc.assert(
+    fc.property(hostileFindings, fc.boolean(), (findings, strict) => {
+      check(renderReport(reportOf(findings, strict), format), findings.length);
+    }),
+    { numRuns: 300 },
+  );
+}
+
+// A control character other than tab and line feed, or half of a surrogate pair.
+const unfit = /(?![\t\n])\p{Cc}|\p{Cs}/u;
+
+describe('every format', () => {
+  test.each(reportFormats)('is the same whatever the order of the findings: %s', (format) => {
+    expect(sameFor(format, allFindings.toReversed())).toBe(sameFor(format, allFindings));
+  });
+
+  test.each(reportFormats)('has no control characters in it, and ends its last line: %s', (format) => {
+    holdsForHostileReports(format, (text) => {
+      expect(text).not.toMatch(unfit);
+      expect(text.endsWith('\n')).toBe(true);
+    });
+  });
+});
+
+describe('text', () => {
+  test('tells the worst first, and everything about each', () => {
+    expect(renderReport(everything, 'text')).toBe(`misuse  waiver-incomplete
+  at contracts/waivers.yaml:3:1
+  The waiver has no owner.
+
+breaking  field-removed  reviews  Review.body
+  at contracts/schemas/reviews.graphql:12:3
+  The field \`Review.body\` was removed.
+  affects  storefront/ProductPage (contracts/operations/storefront/productPage.graphql:4:7): selects it
+  deploy   expand and contract
+           1. Deploy the new field.
+           2. Remove the old one.
+  to do    Deprecate it, and remove it when no operation selects it any more.
+
+undecided  subgraph-unreachable  accounts
+  accounts does not answer.
+
+dangerous  requires-changed  inventory  Product.shippingEstimate
+  at contracts/schemas/inventory.graphql:8:5
+  \`@requires\` asks for more: "price weight".
+
+safe  description-changed  products  Product
+  at contracts/schemas/products.graphql:1:1
+  A description changed.
+
+waived (breaking)  field-removed  reviews  Review.title
+  at contracts/schemas/reviews.graphql:12:3
+  The field \`Review.title\` was removed.
+  affects  storefront/ProductPage (contracts/operations/storefront/productPage.graphql:4:7): selects it
+  deploy   expand and contract
+           1. Deploy the new field.
+           2. Remove the old one.
+  to do    Deprecate it, and remove it when no operation selects it any more.
+  waived   contracts/waivers.yaml:7, until 2027-01-31
+
+The contracts or the arguments have mistakes: put them right and check again. 1 misuse, 1 breaking, 1 undecided, 1 dangerous, 1 safe, 1 waived; 4 subgraphs, 1 consumer, 12 operations checked.
+`);
+  });
+
+  test('says that there is nothing', () => {
+    expect(renderReport(emptyReport, 'text')).toBe(
+      'Nothing was found: nothing breaks. no findings; 4 subgraphs, 1 consumer, 12 operations checked.\n',
+    );
+  });
+
+  test('has colours only where they are asked for, and the same words with them', () => {
+    const coloured = renderReport(everything, 'text', { colours: true });
+    expect(coloured).toContain('\u001B[31mbreaking\u001B[39m');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are made of them.
+    expect(coloured.replaceAll(/\u001B\[\d+m/g, '')).toBe(renderReport(everything, 'text'));
+  });
+
+  test('lets no finding begin a line at the margin that it does not own', () => {
+    holdsForHostileReports('text', (text, count) => {
+      const headings = text.split('\n').filter((line) => /^\S/.test(line));
+      expect(headings).toHaveLength(count + 1);
+    });
+  });
+});
+
+describe('json', () => {
+  test('is what the published schema says', () => {
+    expect(isReport(JSON.parse(renderReport(everything, 'json'))) || isReport.errors).toBe(true);
+    expect(isReport(JSON.parse(renderReport(emptyReport, 'json'))) || isReport.errors).toBe(true);
+    holdsForHostileReports('json', (text) => {
+      expect(isReport(JSON.parse(text)) || isReport.errors).toBe(true);
+    });
+  });
+
+  test('has every finding whole', () => {
+    expect(JSON.parse(renderReport(everything, 'json')).findings).toEqual([
+      namelessWaiver,
+      removedField,
+      silentSubgraph,
+      widenedRequires,
+      swappedKeys,
+      waivedRemoval,
+    ]);
+  });
+
+  test('says that there is nothing', () => {
+    expect(JSON.parse(renderReport(emptyReport, 'json'))).toEqual({
+      version: 1,
+      summary: {
+        verdict: 'passed',
+        exitCode: 0,
+        strict: false,
+        counts: { misuse: 0, breaking: 0, undecided: 0, dangerous: 0, safe: 0 },
+        waived: 0,
+        checked: { directory: 'contracts', subgraphs: 4, consumers: 1, operations: 12 },
+      },
+      findings: [],
+    });
+  });
+
+  test('the schema refuses what is no report', () => {
+    const report = JSON.parse(renderReport(everything, 'json'));
+    expect(isReport({ ...report, version: 2 })).toBe(false);
+    expect(isReport({ ...report, findings: [{ ...removedField, severity: 'bad' }] })).toBe(false);
+    expect(
+      isReport({ ...report, findings: [{ ...removedField, place: { file: 'a', line: 0, column: 1 } }] }),
+    ).toBe(false);
+  });
+});
+
+describe('junit', () => {
+  const casesOf = (suites: XmlElement): XmlElement[] => childElements(suites).flatMap(childElements);
+
+  test('is what its schema says', () => {
+    expect(schemaProblems(parseXml(renderReport(everything, 'junit')), junitSchema)).toEqual([]);
+    expect(schemaProblems(parseXml(renderReport(emptyReport, 'junit')), junitSchema)).toEqual([]);
+    holdsForHostileReports('junit', (text) => {
+      expect(schemaProblems(parseXml(text), junitSchema)).toEqual([]);
+    });
+  });
+
+  test('the schema refuses what is no report', () => {
+    const problems = (xml: string): string[] => schemaProblems(parseXml(xml), junitSchema);
+    const counts = 'tests="1" failures="0" errors="0"';
+    expect(problems('<testsuite name="a"/>')).toEqual([
+      '/testsuite: attribute missing: tests',
+      '/testsuite: attribute missing: failures',
+      '/testsuite: attribute missing: errors',
+    ]);
+    expect(problems(`<testsuite name="a" ${counts} time="soon"><failure/>x</testsuite>`)).toEqual([
+      '/testsuite: text is not allowed',
+      '/testsuite: wrong: soon',
+      '/testsuite/failure[0]: not allowed here',
+    ]);
+    expect(problems(`<testsuites place="1"><testcase name="a"/></testsuites>`)).toEqual([
+      '/testsuites: no such attribute: place',
+      '/testsuites/testcase[0]: not allowed here',
+    ]);
+  });
+
+  test('tells failures, errors, skipped and passed ones apart', () => {
+    const suites = parseXml(renderReport(everything, 'junit'));
+    expect(Object.fromEntries(suites.attributes)).toEqual({
+      name: 'contracts',
+      tests: '6',
+      failures: '1',
+      errors: '2',
+    });
+    const outcomes = casesOf(suites).map((item) => [
+      item.attributes.get('classname'),
+      item.attributes.get('name'),
+      childElements(item)[0]?.name,
+    ]);
+    expect(outcomes).toEqual([
+      ['graph', 'waiver-incomplete The waiver has no owner.', 'error'],
+      ['reviews', 'field-removed Review.body', 'failure'],
+      ['reviews', 'field-removed Review.title', 'skipped'],
+      ['accounts', 'subgraph-unreachable accounts does not answer.', 'error'],
+      ['inventory', 'requires-changed Product.shippingEstimate', 'system-out'],
+      ['products', 'description-changed Product', 'system-out'],
+    ]);
+    const [failure] = casesOf(suites)
+      .flatMap(childElements)
+      .filter(({ name }) => name === 'failure');
+    expect(textOf(failure!)).toBe(`The field \`Review.body\` was removed.
+Breaks or worsens storefront/ProductPage (contracts/operations/storefront/productPage.graphql:4:7): selects it
+Deploy expand and contract: 1. Deploy the new field. 2. Remove the old one.
+What to do: Deprecate it, and remove it when no operation selects it any more.
+At contracts/schemas/reviews.graphql:12:3`);
+  });
+
+  test('counts a dangerous finding as a failure where the check is strict', () => {
+    const suites = parseXml(renderReport(reportOf([widenedRequires], true), 'junit'));
+    expect(suites.attributes.get('failures')).toBe('1');
+  });
+
+  test('says that there is nothing, as a test that passed', () => {
+    const suites = parseXml(renderReport(emptyReport, 'junit'));
+    expect(casesOf(suites).map(({ attributes, children }) => [attributes.get('name'), children])).toEqual([
+      ['Nothing was found: nothing breaks.', []],
+    ]);
+  });
+
+  test('keeps what messages hold', () => {
+    const message = 'a <b> & "c" ]]> d\n\te';
+    const suites = parseXml(renderReport(reportOf([{ ...silentSubgraph, message }]), 'junit'));
+    expect(textOf(childElements(casesOf(suites)[0]!)[0]!)).toBe(message);
+  });
+});
+
+describe('sarif', () => {
+  test('is what its schema says', () => {
+    expect(isSarif(JSON.parse(renderReport(everything, 'sarif'))) || isSarif.errors).toBe(true);
+    expect(isSarif(JSON.parse(renderReport(emptyReport, 'sarif'))) || isSarif.errors).toBe(true);
+    holdsForHostileReports('sarif', (text) => {
+      expect(isSarif(JSON.parse(text)) || isSarif.errors).toBe(true);
+    });
+  });
+
+  test('the schema refuses what is no report', () => {
+    const log = JSON.parse(renderReport(everything, 'sarif'));
+    expect(isSarif({ ...log, version: '2.0.0' })).toBe(false);
+    const [run] = log.runs;
+    const wrong = { ...run.results[0].locations[0].physicalLocation, artifactLocation: { uri: 'a b' } };
+    expect(isSarif({ ...log, runs: [{ ...run, results: [{ message: {}, locations: [wrong] }] }] })).toBe(
+      false,
+    );
+  });
+
+  test('has place, level, operations and suppression of each finding', () => {
+    const { results, tool } = JSON.parse(renderReport(everything, 'sarif')).runs[0];
+    expect(results.map((result: Record<string, unknown>) => [result.ruleId, result.level])).toEqual([
+      ['waiver-incomplete', 'error'],
+      ['field-removed', 'error'],
+      ['subgraph-unreachable', 'error'],
+      ['requires-changed', 'warning'],
+      ['description-changed', 'note'],
+      ['field-removed', 'note'],
+    ]);
+    for (const { ruleId, ruleIndex } of results) expect(tool.driver.rules[ruleIndex].id).toBe(ruleId);
+    expect(results[1]).toMatchObject({
+      locations: [
+        {
+          physicalLocation: {
+            artifactLocation: { uri: 'contracts/schemas/reviews.graphql', uriBaseId: '%SRCROOT%' },
+            region: { startLine: 12, startColumn: 3 },
+          },
+          logicalLocations: [{ fullyQualifiedName: 'Review.body' }],
+        },
+      ],
+      relatedLocations: [
+        {
+          physicalLocation: {
+            artifactLocation: { uri: 'contracts/operations/storefront/productPage.graphql' },
+            region: { startLine: 4, startColumn: 7 },
+          },
+        },
+      ],
+    });
+    expect(results[2].locations).toEqual([
+      { physicalLocation: { artifactLocation: { uri: 'contracts', uriBaseId: '%SRCROOT%' } } },
+    ]);
+    expect(results[5].suppressions).toEqual([
+      { kind: 'external', status: 'accepted', justification: 'contracts/waivers.yaml:7, until 2027-01-31' },
+    ]);
+  });
+
+  test('says that there is nothing', () => {
+    const [run] = JSON.parse(renderReport(emptyReport, 'sarif')).runs;
+    expect(run.results).toEqual([]);
+    expect(run.invocations).toEqual([
+      { executionSuccessful: true, exitCode: 0, exitCodeDescription: 'Nothing was found: nothing breaks.' },
+    ]);
+  });
+
+  test.each([
+    ['./schemas/a b.graphql', { uri: 'schemas/a%20b.graphql', uriBaseId: '%SRCROOT%' }],
+    ['schemas\\a.graphql', { uri: 'schemas/a.graphql', uriBaseId: '%SRCROOT%' }],
+    ['/srv/a#b.graphql', { uri: 'file:///srv/a%23b.graphql' }],
+    ['C:\\srv\\a.graphql', { uri: 'file:///C:/srv/a.graphql' }],
+  ])('writes the path %s as an address', (file, artifactLocation) => {
+    const finding = { ...silentSubgraph, place: { file, line: 1, column: 1 } };
+    const [run] = JSON.parse(renderReport(reportOf([finding]), 'sarif')).runs;
+    expect(run.results[0].locations[0].physicalLocation.artifactLocation).toEqual(artifactLocation);
+  });
+});
+
+describe('github', () => {
+  test('points at the place, and escapes what the runner would read', () => {
+    const finding: Finding = {
+      ...silentSubgraph,
+      severity: 'breaking',
+      message: '100 % a:b, c\n::error::d',
+      coordinate: 'Query.a(b:)',
+      place: { file: 'con,tracts/a:b%.graphql', line: 7, column: 2 },
+    };
+    expect(renderReport(reportOf([finding]), 'github')).toBe(
+      `::error file=con%2Ctracts/a%3Ab%25.graphql,line=7,col=2,title=breaking%3A subgraph-unreachable Query.a(b%3A) (accounts)::100 %25 a:b, c%0A::error::d
+::error title=contracts::Something breaks. 1 breaking; 4 subgraphs, 1 consumer, 12 operations checked.
+`,
+    );
+  });
+
+  test('tells errors, warnings and notices apart', () => {
+    const lines = renderReport(everything, 'github').trimEnd().split('\n');
+    expect(lines.map((line) => line.split(' ')[0])).toEqual([
+      '::error',
+      '::error',
+      '::error',
+      '::warning',
+      '::notice',
+      '::notice',
+      '::error',
+    ]);
+  });
+
+  test('says that there is nothing', () => {
+    expect(renderReport(emptyReport, 'github')).toBe(
+      '::notice title=contracts::Nothing was found: nothing breaks. no findings; 4 subgraphs, 1 consumer, 12 operations checked.\n',
+    );
+  });
+
+  test('is one command a line, whatever the messages hold', () => {
+    const shape =
+      /^::(error|warning|notice) (file=[^:,\n]*,line=\d+,col=\d+,)?title=[^:,\n]*::(?:[^%\r\n]|%25|%0D|%0A)*$/;
+    holdsForHostileReports('github', (text, count) => {
+      const lines = text.trimEnd().split('\n');
+      expect(lines).toHaveLength(count + 1);
+      for (const line of lines) expect(line).toMatch(shape);
+    });
+  });
+});
+
+describe('markdown', () => {
+  test('has the counts in a table, and the findings folded by severity', () => {
+    expect(renderReport(reportOf([removedField, swappedKeys]), 'markdown')).toBe(`<!-- tributary contracts -->
+### Contracts: Something breaks.
+
+| Finding | Count |
+| --- | --- |
+| misuse | 0 |
+| breaking | 1 |
+| undecided | 0 |
+| dangerous | 0 |
+| safe | 1 |
+| waived | 0 |
+
+1 breaking, 1 safe; 4 subgraphs, 1 consumer, 12 operations checked.
+
+<details open><summary>Breaking</summary>
+
+- **field-removed · Review.body · in reviews · contracts/schemas/reviews.graphql:12:3**<br>The field \`Review.body\` was removed.
+  - affects storefront/ProductPage (contracts/operations/storefront/productPage.graphql:4:7): selects it
+  - deploy expand and contract: 1. Deploy the new field. 2. Remove the old one.
+  - to do: Deprecate it, and remove it when no operation selects it any more.
+
+</details>
+
+<details><summary>Safe</summary>
+
+- **description-changed · Product · in products · contracts/schemas/products.graphql:1:1**<br>A description changed.
+
+</details>
+`);
+  });
+
+  test('says that there is nothing', () => {
+    const text = renderReport(emptyReport, 'markdown');
+    expect(text).toContain('### Contracts: Nothing was found: nothing breaks.\n');
+    expect(text).not.toContain('<details');
+  });
+
+  test('calls nobody, and is no issue', () => {
+    const finding = { ...silentSubgraph, message: 'See @key, `@key` and #12.' };
+    expect(renderReport(reportOf([finding]), 'markdown')).toContain(
+      'See @&#8203;key, `@key` and \\#&#8203;12.',
+    );
+  });
+
+  test('has only lines of its own, whatever the messages hold', () => {
+    const line =
+      /^(<!-- tributary contracts -->|### Contracts: [^<|]*|\| [\w-]+ \| [\w-]+ \||<details( open)?><summary>[\w ]+<\/summary>|<\/details>|- \*\*(?<heading>.+)\*\*<br>(?<message>.*)| {2}- (?<detail>.*)|[\w ,;]+\.|)$/;
+    // What formats, links, calls or is markup has a backslash before it.
+    const shown = /^(?:[^\\`*_[\]<>|~&$#@]|\\[\\`*_[\]<>|~&$]|(?:@|\\#)&#8203;|`[\w.@(),:"' -]+`)*$/;
+    holdsForHostileReports('markdown', (text) => {
+      for (const each of text.split('\n')) {
+        const match = line.exec(each);
+        expect([each, match === null]).toEqual([each, false]);
+        const { heading = '', message = '', detail = '' } = match?.groups ?? {};
+        for (const part of [heading, message, detail]) expect(part).toMatch(shown);
+      }
+    });
+  });
+
+  test('fits into a comment, and says what had no room', () => {
+    fc.assert(
+      fc.property(hostileFinding, fc.integer({ min: 1, max: 3_000 }), (finding, repeats) => {
+        const findings = Array.from({ length: repeats }, () => finding);
+        const text = renderReport(reportOf(findings), 'markdown');
+        expect(text.length).toBeLessThanOrEqual(65_536);
+        expect(text.split('<details').length).toBe(text.split('</details>').length);
+        const told = text.match(/^- \*\*/gm)?.length ?? 0;
+        const omitted = Number(/^(\d+) more findings have no room here/m.exec(text)?.[1] ?? 0);
+        expect(told + omitted).toBe(repeats);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  test('bounds a single finding', () => {
+    const affects = Array.from({ length: 500 }, () => removedField.affects![0]!);
+    const finding = { ...removedField, affects, message: `${'x'.repeat(998)}😀${'y'.repeat(90_000)}` };
+    const text = renderReport(reportOf([finding]), 'markdown');
+    expect(text).toContain(`${'x'.repeat(998)}…\n`);
+    expect(text).toContain('  - and 480 more operations\n');
+  });
+});
+
+describe('gitlab', () => {
+  const issuesOf = (findings: readonly Finding[], strict = false): Record<string, unknown>[] =>
+    JSON.parse(renderReport(reportOf(findings, strict), 'gitlab'));
+
+  test('is a list of issues with the keys of a code quality report', () => {
+    expect(issuesOf([swappedKeys, silentSubgraph])).toEqual([
+      {
+        description: 'accounts does not answer.',
+        check_name: 'subgraph-unreachable',
+        fingerprint: expect.stringMatching(/^[0-9a-f]{32}$/),
+        severity: 'critical',
+        location: { path: 'contracts', lines: { begin: 1 } },
+      },
+      {
+        description: 'A description changed.',
+        check_name: 'description-changed',
+        fingerprint: expect.stringMatching(/^[0-9a-f]{32}$/),
+        severity: 'info',
+        location: { path: 'contracts/schemas/products.graphql', lines: { begin: 1 } },
+      },
+    ]);
+  });
+
+  test('is an empty list where there is nothing', () => {
+    expect(renderReport(emptyReport, 'gitlab')).toBe('[]\n');
+  });
+
+  test('knows a finding again that has moved or is told in other words', () => {
+    const place = { file: removedField.place!.file, line: 99, column: 1 };
+    const [before] = issuesOf([removedField]);
+    const [after] = issuesOf([{ ...removedField, place, message: 'Review.body is gone.' }]);
+    expect(after!.fingerprint).toBe(before!.fingerprint);
+  });
+
+  test.each<[string, Partial<Finding>]>([
+    ['rule', { rule: 'field-changed' }],
+    ['subgraph', { subgraph: 'products' }],
+    ['coordinate', { coordinate: 'Review.title' }],
+    ['file', { place: { file: 'other.graphql', line: 12, column: 3 } }],
+  ])('takes findings that differ in %s for different ones', (_, difference) => {
+    const [one] = issuesOf([removedField]);
+    const [other] = issuesOf([{ ...removedField, ...difference }]);
+    expect(other!.fingerprint).not.toBe(one!.fingerprint);
+  });
+
+  test('has no fingerprint twice', () => {
+    holdsForHostileReports('gitlab', (text, count) => {
+      const issues: { fingerprint: string }[] = JSON.parse(text);
+      expect(new Set(issues.map(({ fingerprint }) => fingerprint)).size).toBe(count);
+    });
+    const twice = issuesOf([removedField, removedField]);
+    expect(new Set(twice.map(({ fingerprint }) => fingerprint)).size).toBe(2);
+  });
+
+  test('tells a dangerous finding as what fails where the check is strict', () => {
+    expect(issuesOf([widenedRequires])[0]!.severity).toBe('major');
+    expect(issuesOf([widenedRequires], true)[0]!.severity).toBe('blocker');
+  });
+});
+
+describe('the verdict', () => {
+  const checked = { directory: 'contracts', subgraphs: 1, consumers: 0, operations: 0 };
+
+  test.each<[string, Finding[], boolean, number]>([
+    ['nothing', [], false, 0],
+    ['what is safe', [swappedKeys], true, 0],
+    ['what is dangerous', [widenedRequires], false, 0],
+    ['what is dangerous, strictly', [widenedRequires], true, 1],
+    ['what is waived', [waivedRemoval], true, 0],
+    ['what breaks', [removedField], false, 1],
+    ['what breaks, where not everything is known', [removedField, silentSubgraph], false, 1],
+    ['what could not be found out', [silentSubgraph], false, 3],
+    ['mistakes, whatever else', [removedField, silentSubgraph, namelessWaiver], false, 2],
+  ])('for %s', (_, findings, strict, exitCode) => {
+    expect(createReport({ findings, strict, checked }).summary.exitCode).toBe(exitCode);
+  });
+});
