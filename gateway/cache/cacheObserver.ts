@@ -18,6 +18,8 @@ export interface CacheObserver {
   }): void;
   /** Stale values that answered in the place of a subgraph that failed. */
   onStaleIfError(served: { readonly subgraph: string; readonly type: string; readonly count: number }): void;
+  /** Stale values that answered because fetches did not come within the budget. */
+  onStaleIfBudget(served: { readonly subgraph: string; readonly type: string; readonly count: number }): void;
   /** Entries that an invalidation deleted. */
   onInvalidated(invalidated: { readonly by: 'admin' | 'mutation' | 'event'; readonly deleted: number }): void;
 }

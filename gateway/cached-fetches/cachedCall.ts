@@ -13,10 +13,11 @@ export interface Place {
   readonly place: number;
 }
 
-/** One call on its way: settled when the last of its units is. */
+/** One call on its way: settled when the last of its units is there, or can be answered with a stale value once its
+ *  budget is over. */
 export class CachedCall {
   readonly units: CallUnits;
-  /** Per unit: what may be served if its subgraph fails. */
+  /** Per unit: what may be served if its subgraph fails, or does not answer within the budget. */
   readonly fallbacks: (EntryReading | undefined)[] = [];
   readonly #cache: FetchCache;
   readonly #resolutions: (Resolution | undefined)[];
@@ -25,7 +26,13 @@ export class CachedCall {
   #open: number;
   /** The one answer that everything came with. */
   #whole: Answered | undefined;
+  #isSettled = false;
   #isCancelled = false;
+  /** Units that a stale value has answered since the budget was over, and that are still being fetched. */
+  readonly #late = new Set<number>();
+  /** A unit without which the call cannot be settled, whatever the budget. */
+  #blockedBy: number | undefined;
+  #stopWatching: (() => void) | undefined;
 
   constructor(cache: FetchCache, units: CallUnits, done: () => void) {
     this.#cache = cache;
@@ -51,9 +58,21 @@ export class CachedCall {
 
   /** The call is settled by `settleIfResolved`. Only the first resolution of a unit counts. */
   resolve(place: number, resolution: Resolution): void {
-    if (this.#resolutions[place] !== undefined) return;
+    if (this.#resolutions[place] !== undefined) {
+      this.#late.delete(place);
+      return;
+    }
     this.#resolutions[place] = resolution;
     this.#open -= 1;
+  }
+
+  /** Whether the call was settled without a unit that is still being fetched, for the next one who asks. */
+  isLate(place: number): boolean {
+    return this.#late.has(place);
+  }
+
+  get hasLate(): boolean {
+    return this.#late.size > 0;
   }
 
   addGeneral(errors: readonly FetchError[]): void {
@@ -65,9 +84,19 @@ export class CachedCall {
     this.#whole = result;
   }
 
+  /** For when everything that is missing is being fetched: settles the call at once, or at the end of the budget, if
+   *  stale values stand for all that has not come by then. */
+  settleWithinBudget(): void {
+    this.settleIfResolved();
+    if (!this.#isSettled) this.#stopWatching = this.call.budget?.onEnd(() => this.settleIfResolved());
+  }
+
   settleIfResolved(): void {
+    if (this.#isSettled) return;
+    if (this.#open > 0) this.#takeStaleIfLate();
     if (this.#open > 0) return;
-    this.#open = Number.POSITIVE_INFINITY;
+    this.#isSettled = true;
+    this.#stopWatching?.();
     const resolutions = this.#resolutions as Resolution[];
     if (this.#whole !== undefined) {
       const parts = resolutions.map((one) => (one.kind === 'answer' ? one.part : undefined));
@@ -96,6 +125,31 @@ export class CachedCall {
   /** Leaves it unsettled. */
   cancel(): void {
     this.#isCancelled = true;
+    this.#stopWatching?.();
+  }
+
+  /** All or nothing: as long as the call waits for one unit, the others may still come. */
+  #takeStaleIfLate(): void {
+    if (this.#isCancelled || this.call.budget?.isOver !== true || this.#isBlocked()) return;
+    const { observer } = this.#cache.options;
+    for (const place of this.openPlaces()) {
+      const reading = this.fallbacks[place] as EntryReading;
+      this.resolve(place, { kind: 'entry', reading, reason: 'budget' });
+      this.#late.add(place);
+      const type = this.unit(place)?.type ?? '';
+      observer.onStaleIfBudget({ subgraph: this.call.shape.subgraph, type, count: 1 });
+    }
+  }
+
+  #isBlocked(): boolean {
+    // What blocks once does so until it has come: long calls are not searched each time that something has.
+    if (this.#blockedBy !== undefined && this.#resolutions[this.#blockedBy] === undefined) return true;
+    const now = this.#cache.options.now();
+    this.#blockedBy = this.openPlaces().find((place) => {
+      const reading = this.fallbacks[place];
+      return reading === undefined || now >= reading.fallbackUntil;
+    });
+    return this.#blockedBy !== undefined;
   }
 
   #settle(result: FetchResult): void {

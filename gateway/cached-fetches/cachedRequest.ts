@@ -54,10 +54,7 @@ export class CachedRequest {
     this.#cache = cache;
     this.#next = next;
     this.#scope = scope;
-    const doneOne = afterAll(calls.length + plain.length, () => {
-      this.#missing?.end();
-      done();
-    });
+    const doneOne = afterAll(calls.length + plain.length, done);
     this.#done = doneOne;
     this.#calls = calls.map((units) => new CachedCall(cache, units, doneOne));
     this.#plain = plain.length === 0 ? plain : plain.map((call) => this.#watch(call));
@@ -101,7 +98,7 @@ export class CachedRequest {
   #take(lookup: Lookup, entries: CacheAnswers, durationMs: number): void {
     this.#run(this.#resolve(lookup, entries, durationMs), (missing) => {
       if (missing.length > 0 || this.#plain.length > 0) this.#fetch(missing);
-      for (const call of this.#calls) call.settleIfResolved();
+      for (const call of this.#calls) call.settleWithinBudget();
     });
   }
 
@@ -158,7 +155,7 @@ export class CachedRequest {
       cache: this.#cache,
       next: this.#next,
       scope: this.#scope,
-      shape: (this.#calls[0] as CachedCall).call.shape,
+      calls: this.#calls,
     });
     return this.#missing;
   }

@@ -2,7 +2,6 @@ import type { CacheAnswers, CacheEntry, ReadStart } from '../cache/store/cacheSt
 import { GatewayError } from '../errors.ts';
 import type { FetchCall, FetchError, FetchResult } from '../execution/fetchCall.ts';
 import type { CancelFetch, FetchSender } from '../execution/fetchSender.ts';
-import type { FetchShape } from '../execution/fetchShape.ts';
 import type { RequestScope } from '../execution/requestScope.ts';
 import { deadlineExceeded } from '../subgraph-client/callFailure.ts';
 import { inSlices, type SlicedWork } from '../time/inSlices.ts';
@@ -21,8 +20,8 @@ export interface MissingUnitsOptions {
   readonly cache: FetchCache;
   readonly next: FetchSender;
   readonly scope: RequestScope;
-  /** Of one of the calls. */
-  readonly shape: FetchShape;
+  /** Of one subgraph, at least one. */
+  readonly calls: readonly CachedCall[];
 }
 
 /** Gets what a request has not found: asks its subgraph, or waits for what others are asking. */
@@ -30,6 +29,7 @@ export class MissingUnits {
   readonly #cache: FetchCache;
   readonly #next: FetchSender;
   readonly #scope: RequestScope;
+  readonly #calls: readonly CachedCall[];
   readonly #subgraph: string;
   readonly #isEntityFetch: boolean;
   readonly #led: LedFlights;
@@ -42,21 +42,22 @@ export class MissingUnits {
   #again = new Map<Place, boolean>();
   #isCancelled = false;
 
-  constructor({ cache, next, scope, shape }: MissingUnitsOptions) {
+  constructor({ cache, next, scope, calls }: MissingUnitsOptions) {
     this.#cache = cache;
     this.#next = next;
     this.#scope = scope;
+    this.#calls = calls;
+    const { shape } = (calls[0] as CachedCall).call;
     this.#subgraph = shape.subgraph;
     this.#isEntityFetch = shape.isEntityFetch;
-    this.#led = new LedFlights(cache, () => {
-      if (this.#isCancelled) this.#abandonIfAlone();
-    });
+    this.#led = new LedFlights(cache, () => this.#abandonIfAlone());
     this.#waits = new Waits({
       timers: cache.options.timers,
       leftMs: () => this.#leftMs(),
       onLate: (late) => {
         this.#fail(late, deadlineExceeded(this.#subgraph));
         late.call.settleIfResolved();
+        this.#abandonIfAlone();
       },
     });
   }
@@ -71,20 +72,22 @@ export class MissingUnits {
     this.#sendCalls(calls, this.#scope);
   }
 
-  /** All has been settled. */
-  end(): void {
-    this.#waits.end();
-  }
-
-  /** What other requests wait for goes on without this one. */
+  /** What other requests wait for goes on without this one, and so does what is late: it is to be there for the next
+   *  one. */
   cancel(): void {
     this.#isCancelled = true;
-    this.#waits.end();
+    this.#waits.leave((one) => !this.#isWanted(one));
     this.#abandonIfAlone();
   }
 
+  #isWanted({ call, place }: Place): boolean {
+    return !this.#isCancelled || call.isLate(place);
+  }
+
+  /** Ends everything once this request has left, and with it all who wait for something of it. */
   #abandonIfAlone(): void {
-    if (this.#abandoned.signal.aborted || this.#led.isAwaited) return;
+    if (!this.#isCancelled || this.#isAbandoned) return;
+    if (this.#calls.some(({ hasLate }) => hasLate) || this.#led.isAwaited) return;
     this.#abandoned.abort();
     for (const cancel of this.#cancels) cancel();
     this.#cancels.clear();
@@ -130,7 +133,7 @@ export class MissingUnits {
   #join(one: Place, key: string): void {
     const leave = this.#cache.flights.join(key, (end) => {
       this.#waits.delete(one);
-      if (!this.#isCancelled) this.#land(one, end);
+      if (this.#isWanted(one)) this.#land(one, end);
     });
     this.#waits.add(one, leave);
   }
@@ -139,6 +142,7 @@ export class MissingUnits {
     if (end.kind === 'failed') {
       this.#fail(one, end.failure);
       one.call.settleIfResolved();
+      this.#abandonIfAlone();
     } else if (end.kind === 'given up') this.#fetchLater(one, true);
     else {
       const { key, privateKey } = unitOf(one);
@@ -149,8 +153,9 @@ export class MissingUnits {
   }
 
   #takeLanded(one: Place, [entry, privateEntry]: CacheAnswers): void {
-    if (this.#isCancelled) return;
-    if (!this.#serve(one, entry, privateEntry)) this.#fetchLater(one, false);
+    if (!this.#isWanted(one)) return;
+    if (this.#serve(one, entry, privateEntry)) this.#abandonIfAlone();
+    else this.#fetchLater(one, false);
   }
 
   /** Another process is fetching it. */
@@ -164,8 +169,10 @@ export class MissingUnits {
     void store.awaitOther(key, maxMs, this.#abandoned.signal).then((entry) => {
       this.#waits.delete(one);
       if (this.#isAbandoned) return;
-      if (this.#serve(one, entry, undefined)) this.#led.end([key], { kind: 'landed' });
-      else this.#fetchLater(one, false);
+      if (this.#serve(one, entry, undefined)) {
+        this.#led.end([key], { kind: 'landed' });
+        this.#abandonIfAlone();
+      } else this.#fetchLater(one, false);
     });
   }
 
@@ -243,19 +250,23 @@ export class MissingUnits {
     since: ReadStart,
     done: () => void,
   ): void {
+    const settled = (): void => {
+      done();
+      this.#abandonIfAlone();
+    };
     if (result.kind === 'failed') {
       this.#failAll(call, places, result.error);
-      done();
+      settled();
       return;
     }
-    inSlices(this.#keep(call, places, result, since), done, (fault) => {
+    inSlices(this.#keep(call, places, result, since), settled, (fault) => {
       this.#cache.options.onFault(fault);
       this.#failAll(
         call,
         places,
         new GatewayError('INTERNAL_SERVER_ERROR', 'Internal server error', { cause: fault }),
       );
-      done();
+      settled();
     });
   }
 
@@ -316,7 +327,7 @@ export class MissingUnits {
   /** Serves the stale value, if there is one. */
   #fallBack({ call, place }: Place): boolean {
     const reading = call.fallbacks[place];
-    if (this.#isCancelled || reading === undefined) return false;
+    if (this.#isCancelled || reading === undefined || call.isLate(place)) return false;
     if (this.#cache.options.now() >= reading.fallbackUntil) return false;
     call.resolve(place, { kind: 'entry', reading, reason: 'error' });
     this.#cache.options.observer.onStaleIfError({

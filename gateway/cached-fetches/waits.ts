@@ -28,22 +28,21 @@ export class Waits<Waiting> {
 
   delete(one: Waiting): void {
     this.#leaves.delete(one);
+    if (this.#leaves.size > 0) return;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
   }
 
-  end(): void {
-    this.#stop();
+  /** Ends the waiting for some. Returns them. */
+  leave(isLeft: (one: Waiting) => boolean): readonly Waiting[] {
+    const left = [...this.#leaves].filter(([one]) => isLeft(one));
+    for (const [one] of left) this.delete(one);
+    for (const [, leave] of left) leave?.();
+    return left.map(([one]) => one);
   }
 
   #expire(): void {
-    for (const late of this.#stop()) this.#options.onLate(late);
-  }
-
-  #stop(): readonly Waiting[] {
-    this.#cancelTimer?.();
     this.#cancelTimer = undefined;
-    const open = [...this.#leaves];
-    this.#leaves.clear();
-    for (const [, leave] of open) leave?.();
-    return open.map(([one]) => one);
+    for (const late of this.leave(() => true)) this.#options.onLate(late);
   }
 }

@@ -70,6 +70,10 @@ export class CacheMetrics implements CacheObserver {
     this.#counts(subgraph, type).staleIfError += count;
   }
 
+  onStaleIfBudget({ subgraph, type, count }: Observed<'onStaleIfBudget'>): void {
+    this.#counts(subgraph, type).staleIfBudget += count;
+  }
+
   onInvalidated({ by, deleted }: Observed<'onInvalidated'>): void {
     add(this.#invalidated, by, deleted);
   }
@@ -135,6 +139,14 @@ export class CacheMetrics implements CacheObserver {
       },
     });
     registerCounter(registry, {
+      name: 'tributary_cache_stale_if_budget_total',
+      help: 'Stale values that answered because fetches did not come within the budget.',
+      labelNames: ['subgraph', 'type'],
+      read: (set) => {
+        for (const [labels, { staleIfBudget }] of this.#all()) set(labels, staleIfBudget);
+      },
+    });
+    registerCounter(registry, {
       name: 'tributary_cache_invalidated_entries_total',
       help: 'Entries that invalidations deleted.',
       labelNames: ['by'],
@@ -165,6 +177,7 @@ class SubgraphCounts {
         stale: 0,
         misses: 0,
         staleIfError: 0,
+        staleIfBudget: 0,
         notStored: new Map(),
         refreshes: new Map(),
         entryBytes: this.#entryBytes.labels({ subgraph: this.#name, type }),
@@ -180,6 +193,7 @@ interface TypeCounts {
   stale: number;
   misses: number;
   staleIfError: number;
+  staleIfBudget: number;
   readonly notStored: Map<string, number>;
   readonly refreshes: Map<string, number>;
   readonly entryBytes: Histogram.Internal<'subgraph' | 'type'>;

@@ -5,6 +5,7 @@ import { CachedFetches } from '../../../gateway/cached-fetches/cachedFetches.ts'
 import { CachePlans } from '../../../gateway/cached-fetches/cachePlans.ts';
 import { FetchCache, type FetchCacheOptions } from '../../../gateway/cached-fetches/fetchCache.ts';
 import { GatewayError } from '../../../gateway/errors.ts';
+import type { Budget } from '../../../gateway/execution/budget.ts';
 import type { FetchCall, FetchError, FetchResult } from '../../../gateway/execution/fetchCall.ts';
 import { answeredWith, toFailure } from '../../../gateway/execution/fetchResults.ts';
 import type { EntityRequest, FetchSender, RootRequest } from '../../../gateway/execution/fetchSender.ts';
@@ -88,7 +89,7 @@ export interface UnderTest {
   readonly clock: { now: number };
   readonly mistakes: string[];
   /** Sends a call for entities, or a root fetch where `ids` is left out. */
-  ask(shape: FetchShape, ids?: readonly string[], scope?: RequestScope): Asked;
+  ask(shape: FetchShape, ids?: readonly string[], scope?: RequestScope, budget?: Budget): Asked;
 }
 
 export interface Asked {
@@ -136,7 +137,7 @@ export function cachedUnderTest(
     cache,
     clock,
     mistakes,
-    ask(shape, ids, scope = scopeOf()) {
+    ask(shape, ids, scope = scopeOf(), budget = undefined) {
       let result: FetchResult | undefined;
       let isDone = false;
       const call: FetchCall = {
@@ -144,7 +145,7 @@ export function cachedUnderTest(
         scope,
         group: 0,
         priority: 'primary',
-        budget: undefined,
+        budget,
         isBelowRoot: false,
         representations: (ids ?? []).map((id) => `{"__typename":"Product","id":"${id}"}`),
         contextVariables: undefined,

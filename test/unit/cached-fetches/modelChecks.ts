@@ -17,7 +17,7 @@ export function problemsOf(run: ModelRun): readonly string[] {
         tell(`settled ${call.results.length} times`);
       for (const { result, at, tick } of call.results) {
         if (tick > asked.cancelledTick) tell('settled after it was cancelled');
-        if (result.kind === 'answered') checkAnswer(run, asked, call, result, at, tell);
+        if (result.kind === 'answered') checkAnswer(run, asked, call, result, { at, tick }, tell);
       }
     }
   }
@@ -29,12 +29,17 @@ export function problemsOf(run: ModelRun): readonly string[] {
   return problems;
 }
 
+interface Moment {
+  readonly at: number;
+  readonly tick: number;
+}
+
 function checkAnswer(
   run: ModelRun,
   asked: AskedRequest,
   { units, keys, isEntityFetch }: AskedRequestCall,
   { data, errors, stale, isEscapeFree }: Extract<FetchResult, { kind: 'answered' }>,
-  at: number,
+  settled: Moment,
   tell: (problem: string) => void,
 ): void {
   if (isEscapeFree && JSON.stringify(data ?? null).includes('\\')) tell('has escapes');
@@ -63,7 +68,7 @@ function checkAnswer(
     if (value === null) {
       if (named.has(place) || isGeneral) continue;
       const sources = run.subgraph.calls.filter((call) => call.nulls.has(askedFor(unit, keys)));
-      const reasons = sources.map((call) => whyNot(run, asked, unit, keys, call, mark, at, true));
+      const reasons = sources.map((call) => whyNot(run, asked, unit, keys, call, mark, settled, true));
       if (!reasons.includes(undefined)) tell(`null for ${unit}: ${reasons.join('; or ')}`);
       continue;
     }
@@ -77,7 +82,7 @@ function checkAnswer(
       const [, of, source] = /^(.*?)@(\d+)"?$/.exec(String(text)) ?? [];
       if (isEntityFetch ? !of?.startsWith(`${unit}.`) : of !== unit) tell(`${text} for ${unit}`);
       const call = run.subgraph.calls[Number(source)] as ModelCall;
-      const wrong = whyNot(run, asked, unit, keys, call, mark, at, false);
+      const wrong = whyNot(run, asked, unit, keys, call, mark, settled, false);
       if (wrong !== undefined) tell(`${text}: ${wrong}`);
     }
   }
@@ -91,7 +96,7 @@ function whyNot(
   keys: readonly string[],
   call: ModelCall,
   mark: { readonly ageMs: number; readonly reason: string } | undefined,
-  at: number,
+  { at, tick }: Moment,
   isNull: boolean,
 ): string | undefined {
   const manner = call.manner ?? plainManner;
@@ -126,6 +131,18 @@ function whyNot(
   if (mark.reason === 'revalidating') {
     if (since >= ends.revalidate) return 'too old to be served at once';
     return at - call.answeredAt < ends.fresh ? 'stale before its time' : undefined;
+  }
+  if (mark.reason === 'budget') {
+    if (asked.overTick > tick) return 'stale before the budget was over';
+    if (at - call.answeredAt >= ends.fallback) return 'too old to stand for what is late';
+    if (at - call.answeredAt < ends.revalidate) return 'late, and could have been served at once';
+    const isFetched = run.subgraph.calls.some(
+      (other) =>
+        other.asked.has(askedFor(unit, keys)) &&
+        other.answeredTick > asked.startTick &&
+        (!isPrivate || other.who === asked.who),
+    );
+    return isFetched || asked.leftMs < Number.POSITIVE_INFINITY ? undefined : 'late, and given up';
   }
   const isFailedInTime = run.subgraph.calls.some(
     (other) =>

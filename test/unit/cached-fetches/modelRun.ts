@@ -4,6 +4,7 @@ import { entityTag, ownTag, subgraphTag, typeTag } from '../../../gateway/cache/
 import { CachedFetches } from '../../../gateway/cached-fetches/cachedFetches.ts';
 import { CachePlans } from '../../../gateway/cached-fetches/cachePlans.ts';
 import { FetchCache } from '../../../gateway/cached-fetches/fetchCache.ts';
+import { Budget } from '../../../gateway/execution/budget.ts';
 import type { FetchCall, FetchResult } from '../../../gateway/execution/fetchCall.ts';
 import type { FetchShape } from '../../../gateway/execution/fetchShape.ts';
 import type { RequestScope } from '../../../gateway/execution/requestScope.ts';
@@ -39,6 +40,9 @@ export interface AskedRequest {
   readonly startedAt: number;
   readonly calls: readonly AskedRequestCall[];
   readonly leftMs: number;
+  readonly budget: Budget | undefined;
+  /** Infinite where there is no budget. */
+  overTick: number;
   cancelledTick: number;
   dones: number;
   cancel(): void;
@@ -130,10 +134,19 @@ export class ModelRun {
       if (one === undefined || one.dones > 0) return;
       if (one.cancelledTick === Number.POSITIVE_INFINITY) one.cancelledTick = this.tick();
       one.cancel();
+    } else if (step.do === 'end budget') {
+      const running = this.asked.filter(({ budget }) => budget?.isOver === false);
+      this.#endBudget(running[step.which % running.length]);
     } else if (step.do === 'invalidate') this.#invalidate(step);
     else if (step.do === 'pass') this.clock.advance(step.ms);
     else if (step.microtasks === 6) await turns(2);
     else for (let turn = 0; turn < step.microtasks; turn++) await null;
+  }
+
+  #endBudget(asked: AskedRequest | undefined): void {
+    if (asked === undefined) return;
+    asked.overTick = this.tick();
+    asked.budget?.end();
   }
 
   /** Answers everything that is left. */
@@ -181,7 +194,7 @@ export class ModelRun {
 
   #ask(
     calls: readonly { readonly shape: FetchShape; readonly units: readonly [number | string, string][] }[],
-    { who, leftMs, process }: { who: string | undefined; leftMs: number; process: number },
+    { who, leftMs, budget, process }: Extract<Step, { do: 'root' | 'entities' }>,
   ): void {
     const deadline = performance.now() + leftMs;
     const scope: RequestScope = scopeOf({
@@ -193,6 +206,8 @@ export class ModelRun {
     const asked: AskedRequest = {
       who,
       leftMs,
+      budget: budget === 'none' ? undefined : new Budget(),
+      overTick: Number.POSITIVE_INFINITY,
       startTick: this.tick(),
       startedAt: this.clock.now(),
       calls: calls.map(({ shape, units }) => ({
@@ -206,13 +221,14 @@ export class ModelRun {
       cancel: () => undefined,
     };
     this.asked.push(asked);
+    if (budget === 'over') this.#endBudget(asked);
     const sent = calls.map(
       ({ shape, units }, index): FetchCall => ({
         shape,
         scope,
         group: 0,
         priority: 'primary',
-        budget: undefined,
+        budget: asked.budget,
         isBelowRoot: false,
         contextVariables: undefined,
         representations: shape.isEntityFetch

@@ -30,6 +30,7 @@ const ids = ['1', '1', '2', '__proto__'];
 const which = fc.nat(30);
 const who = fc.constantFrom('ann', 'ann', 'ann', 'bob', undefined);
 const leftMs = fc.constantFrom(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 20_000);
+const budget = fc.constantFrom('none' as const, 'running' as const, 'running' as const, 'over' as const);
 const manner = fc.record({
   saying: fc.oneof(fc.constant('nothing'), fc.constantFrom(...Object.keys(sayings))),
   outcomes: fc.oneof(
@@ -72,6 +73,7 @@ const step = fc.oneof(
       ),
       who,
       leftMs,
+      budget,
       process: fc.nat(1),
     }),
   },
@@ -82,6 +84,7 @@ const step = fc.oneof(
       name: fc.constantFrom('all' as const, 'news' as const, 'aliased' as const),
       who,
       leftMs,
+      budget,
       process: fc.nat(1),
     }),
   },
@@ -95,6 +98,7 @@ const step = fc.oneof(
     }),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('cancel' as const), which }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('end budget' as const), which }) },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -126,8 +130,11 @@ const asks: Step = {
   calls: [{ name: 'names', ids: ['1'] }],
   who: 'ann',
   leftMs: Number.POSITIVE_INFINITY,
+  budget: 'none',
   process: 0,
 };
+const asksInTime: Step = { ...asks, budget: 'running' };
+const endsBudgets: Step[] = [0, 1, 2, 3].map((which) => ({ do: 'end budget', which }));
 const waits: Step = { do: 'turn', microtasks: 6 };
 const answers = (saying: string): Step[] => [
   waits,
@@ -151,6 +158,10 @@ const beginnings: readonly (readonly Step[])[] = [
   ],
   // A stale value stands by.
   [asks, ...answers('nothing'), { do: 'pass', ms: 16_000 }, asks, waits],
+  // It answers, and what is late goes on: alone, with one who waits for it, and where it waits for another one's.
+  [asks, ...answers('nothing'), { do: 'pass', ms: 16_000 }, asksInTime, waits, ...endsBudgets],
+  [asks, ...answers('nothing'), { do: 'pass', ms: 16_000 }, asksInTime, asks, waits, ...endsBudgets],
+  [asks, ...answers('nothing'), { do: 'pass', ms: 16_000 }, asks, asksInTime, waits, ...endsBudgets],
   // Nobody waits for what could not be stored the last time.
   [asks, ...answers('no-store'), asks, waits],
 ];

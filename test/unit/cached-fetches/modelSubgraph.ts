@@ -49,6 +49,8 @@ export class ModelCall implements Call {
   manner: Manner | undefined;
   /** What the subgraph failed to answer, as `askedFor` has it; what it refused is not among it. */
   readonly failed = new Set<string>();
+  /** Everything that the call asked for, once it is over. */
+  readonly asked = new Set<string>();
   /** What was answered with a null, without an error. */
   readonly nulls = new Set<string>();
   readonly #time: ModelTime;
@@ -134,6 +136,7 @@ export class ModelCall implements Call {
       keys: readonly string[],
     ): unknown => {
       const outcome = outcomes[units++ % outcomes.length] ?? 'value';
+      this.asked.add(askedFor(unit, keys));
       const isFailed = outcome === 'error' || outcome === 'part';
       const isTaken = general === 'lost' || (general === 'error' && outcome === 'null');
       if (isFailed || (isTaken && outcome !== 'forbidden')) this.failed.add(askedFor(unit, keys));

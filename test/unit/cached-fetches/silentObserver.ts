@@ -9,5 +9,6 @@ export const silentObserver: CacheObserver = {
   onNotStored: ignore,
   onRefresh: ignore,
   onStaleIfError: ignore,
+  onStaleIfBudget: ignore,
   onInvalidated: ignore,
 };

@@ -101,6 +101,15 @@ test('values that answered for a failing subgraph are counted', async () => {
   ]);
 });
 
+test('values that answered for what was late are counted', async () => {
+  const { metrics, read } = open();
+  metrics.onStaleIfBudget({ ...stock, count: 2 });
+  metrics.onStaleIfBudget({ ...stock, count: 1 });
+  expect(await read('tributary_cache_stale_if_budget_total')).toEqual([
+    'tributary_cache_stale_if_budget_total{subgraph="inventory",type="Product"} 3',
+  ]);
+});
+
 test('deleted entries are counted by what deleted them', async () => {
   const { metrics, read } = open();
   metrics.onInvalidated({ by: 'admin', deleted: 7 });

@@ -1,0 +1,268 @@
+import { describe, expect, test } from '@jest/globals';
+import type { FetchCacheOptions } from '../../../gateway/cached-fetches/fetchCache.ts';
+import { GatewayError } from '../../../gateway/errors.ts';
+import { Budget } from '../../../gateway/execution/budget.ts';
+import { turns } from '../../harness/clock.ts';
+import { entityShape, rootShape, rulesOf } from '../cache/rules/composed.ts';
+import { callFor, scopeOf } from '../execution/fetches.ts';
+import { ManualClock } from '../subgraph-client/manualClock.ts';
+import { type AskedCall, cachedUnderTest, type UnderTest } from './cachedUnderTest.ts';
+import { SharedEntries, SharedStore } from './sharedStore.ts';
+import { silentObserver } from './silentObserver.ts';
+
+const { rules } = await rulesOf({
+  products: `
+    type Query {
+      news: String @cached(maxAge: "10s", staleIfError: "1m")
+      hits: Int
+    }
+    type Product @key(fields: "id") @cached(maxAge: "10s", staleWhileRevalidate: "5s", staleIfError: "1m") {
+      id: ID!
+      name: String
+    }
+  `,
+});
+const names = entityShape('products', '... on Product { name }');
+const titles = entityShape('products', '... on Product { title: name }');
+const named = (...list: string[]): { name: string }[] => list.map((name) => ({ name }));
+const late = (ageMs: number) => ({ ageMs, reason: 'budget' });
+
+/** Has stored names of products, which are stale by now. */
+function stale(ids: readonly string[], options: Partial<FetchCacheOptions> = {}): UnderTest {
+  const under = cachedUnderTest(rules, options);
+  under.ask(names, ids);
+  call(under, 0).answer(named(...ids.map((id) => `old ${id}`)));
+  under.clock.now += 20_000;
+  return under;
+}
+
+function call({ subgraphs: { asked } }: UnderTest, place: number): AskedCall {
+  const found = asked[place];
+  if (found === undefined) throw new Error(`The subgraph was asked ${asked.length} times.`);
+  return found;
+}
+
+/** What the next one who asks gets without waiting. */
+function kept(under: UnderTest, ids: readonly string[]): unknown {
+  const asked = under.ask(names, ids);
+  const { data, result } = asked;
+  asked.cancel();
+  return result?.kind === 'answered' && result.stale === undefined ? data : undefined;
+}
+
+describe('at the end of the budget', () => {
+  test('stale values answer, and what comes afterwards is kept', () => {
+    const under = stale(['1', '2']);
+    const budget = new Budget();
+    const asked = under.ask(names, ['1', '2'], undefined, budget);
+    expect(asked.result).toBeUndefined();
+    under.clock.now += 100;
+    budget.end();
+    expect(asked.result).toMatchObject({
+      data: named('old 1', 'old 2'),
+      errors: [],
+      stale: new Map([
+        [0, late(20_100)],
+        [1, late(20_100)],
+      ]),
+    });
+    expect(asked.isDone).toBe(true);
+    expect(call(under, 1).isCancelled).toBe(false);
+    call(under, 1).answer(named('new 1', 'new 2'));
+    expect(kept(under, ['1', '2'])).toEqual(named('new 1', 'new 2'));
+  });
+
+  test('what nothing is known of is waited for, and what comes with it is not stale', () => {
+    const under = stale(['1']);
+    const budget = new Budget();
+    const asked = under.ask(names, ['1', '2'], undefined, budget);
+    budget.end();
+    expect(asked.result).toBeUndefined();
+    call(under, 1).answer(named('new 1', 'new 2'));
+    expect(asked.result).toMatchObject({ data: named('new 1', 'new 2'), stale: undefined });
+  });
+
+  test('stale values go with what is there', async () => {
+    const under = stale(['1', '2']);
+    const other = under.ask(names, ['2']);
+    const budget = new Budget();
+    const asked = under.ask(names, ['1', '2'], undefined, budget);
+    call(under, 1).answer(named('new 2'));
+    await turns();
+    expect(other.data).toEqual(named('new 2'));
+    expect(asked.result).toBeUndefined();
+    budget.end();
+    expect(asked.result).toMatchObject({
+      data: named('old 1', 'new 2'),
+      stale: new Map([[0, late(20_000)]]),
+    });
+  });
+
+  test('a value that is too old for trouble is no answer', () => {
+    const under = stale(['1']);
+    const budget = new Budget();
+    const asked = under.ask(names, ['1'], undefined, budget);
+    under.clock.now += 60_000;
+    budget.end();
+    expect(asked.result).toBeUndefined();
+    call(under, 1).answer(named('new 1'));
+    expect(asked.data).toEqual(named('new 1'));
+  });
+
+  test('a root field that may be stale does not hide one that has to be asked for', () => {
+    const both = rootShape('products', '{ news hits }');
+    const under = cachedUnderTest(rules);
+    under.ask(both);
+    call(under, 0).answer({ news: 'old', hits: 1 });
+    under.clock.now += 20_000;
+    const budget = new Budget();
+    const asked = under.ask(both, undefined, undefined, budget);
+    budget.end();
+    expect(asked.result).toBeUndefined();
+    call(under, 1).answer({ news: 'new', hits: 2 });
+    expect(asked.data).toEqual({ news: 'new', hits: 2 });
+  });
+
+  test('the answer may not be kept', () => {
+    const under = stale(['1']);
+    const budget = new Budget();
+    const asked = under.ask(names, ['1'], undefined, budget);
+    budget.end();
+    expect(asked.result).toMatchObject({ caching: { leftMs: -10_000 } });
+  });
+});
+
+test('a budget that is over when a call begins: stale values answer at once, and the subgraph is asked', () => {
+  const under = stale(['1']);
+  const budget = new Budget();
+  budget.end();
+  const asked = under.ask(names, ['1'], undefined, budget);
+  expect(asked.result).toMatchObject({ data: named('old 1'), stale: new Map([[0, late(20_000)]]) });
+  call(under, 1).answer(named('new 1'));
+  expect(kept(under, ['1'])).toEqual(named('new 1'));
+});
+
+test('a budget that ends while the store is asked: stale values answer when it has, and the subgraph is asked', async () => {
+  const clock = new ManualClock();
+  const entries = new SharedEntries(clock.now, { after: (ms, run) => clock.setTimer(run, ms) });
+  const under = cachedUnderTest(rules, { store: new SharedStore(entries, 0), now: clock.now });
+  under.ask(names, ['1']);
+  await turns();
+  call(under, 0).answer(named('old 1'));
+  clock.advance(20_000);
+  const budget = new Budget();
+  const asked = under.ask(names, ['1'], undefined, budget);
+  budget.end();
+  expect(asked.result).toBeUndefined();
+  await turns();
+  expect(asked.result).toMatchObject({ data: named('old 1'), stale: new Map([[0, late(20_000)]]) });
+  call(under, 1).answer(named('new 1'));
+  await turns();
+  const next = under.ask(names, ['1']);
+  await turns();
+  expect(next.data).toEqual(named('new 1'));
+  expect(clock.runningTimers).toBe(0);
+});
+
+describe('what is late goes on', () => {
+  /** Two calls of one request, of which the first is late from the start. */
+  function half(under: UnderTest): { readonly data: unknown; cancel(): void } {
+    const budget = new Budget();
+    budget.end();
+    const first = callFor(['1'], { shape: names, budget });
+    const second = callFor(['2'], { shape: titles });
+    const cancel = under.fetches.sendEntities({ calls: [first, second], scope: scopeOf(), done: () => {} });
+    const [result] = first.results;
+    return { data: result?.kind === 'answered' ? result.data : undefined, cancel };
+  }
+
+  test('when the operation ends', () => {
+    const under = stale(['1']);
+    const { data, cancel } = half(under);
+    expect(data).toEqual(named('old 1'));
+    cancel();
+    expect(call(under, 1).isCancelled).toBe(false);
+    call(under, 1).answer(named('new 1'));
+    expect(kept(under, ['1'])).toEqual(named('new 1'));
+  });
+
+  test('and not what the operation has waited for besides', () => {
+    const under = stale(['1']);
+    const other = under.ask(titles, ['2']);
+    const { cancel } = half(under);
+    cancel();
+    other.cancel();
+    expect(under.subgraphs.asked.map(({ asked, isCancelled }) => [...asked, isCancelled])).toEqual([
+      ['1', false],
+      ['2', true],
+      ['1', false],
+    ]);
+  });
+
+  test('where another request fetches it, which leaves', () => {
+    const under = stale(['1']);
+    const first = under.ask(names, ['1']);
+    half(under).cancel();
+    first.cancel();
+    expect(call(under, 1).isCancelled).toBe(false);
+    call(under, 1).answer(named('new 1'));
+    expect(kept(under, ['1'])).toEqual(named('new 1'));
+    expect(under.cache.flights.size).toBe(0);
+  });
+
+  test('where another request has fetched it in vain', async () => {
+    const under = stale(['1']);
+    under.ask(names, ['1']);
+    half(under).cancel();
+    call(under, 1).fail(new GatewayError('DEADLINE_EXCEEDED', 'late'));
+    await turns();
+    expect(call(under, 3).asked).toEqual(['1']);
+    call(under, 3).answer(named('new 1'));
+    expect(kept(under, ['1'])).toEqual(named('new 1'));
+  });
+
+  test('and is told as a failure to nobody', () => {
+    const served: string[] = [];
+    const under = stale(['1'], {
+      observer: {
+        ...silentObserver,
+        onStaleIfError: () => served.push('error'),
+        onStaleIfBudget: ({ subgraph, type, count }) => served.push(`budget ${subgraph} ${type} ${count}`),
+      },
+    });
+    const budget = new Budget();
+    const asked = under.ask(names, ['1'], undefined, budget);
+    budget.end();
+    const { result } = asked;
+    call(under, 1).fail();
+    expect(asked.result).toBe(result);
+    expect(served).toEqual(['budget products Product 1']);
+    expect(under.cache.flights.size).toBe(0);
+  });
+});
+
+test('a request that leaves before its budget is over takes its fetches along', () => {
+  const under = stale(['1']);
+  const budget = new Budget();
+  const asked = under.ask(names, ['1'], undefined, budget);
+  asked.cancel();
+  budget.end();
+  expect(asked.result).toBeUndefined();
+  expect(call(under, 1).isCancelled).toBe(true);
+});
+
+test('no timer runs once everything is there', async () => {
+  const clock = new ManualClock();
+  const under = stale(['1'], { timers: { after: (ms, run) => clock.setTimer(run, ms) } });
+  const deadline = performance.now() + 1_000_000;
+  const scope = scopeOf({ deadline, deadlineFor: () => deadline });
+  under.ask(names, ['1'], scope);
+  const budget = new Budget();
+  const asked = under.ask(names, ['1'], scope, budget);
+  budget.end();
+  expect(asked.isDone).toBe(true);
+  expect(clock.runningTimers).toBe(1);
+  call(under, 1).answer(named('new 1'));
+  await turns();
+  expect(clock.runningTimers).toBe(0);
+});
