@@ -1,0 +1,333 @@
+import { describe, expect, test } from '@jest/globals';
+import { buildSchema, parse } from 'graphql';
+import {
+  type ConfiguredEnrichments,
+  readEnrichmentRules,
+} from '../../../gateway/enrichment/enrichmentRules.ts';
+import { rulesOf, ways, withEnrichment } from './composedRules.ts';
+
+/** Rules of a schema without subgraphs, in which `@enrichment` is what it is. */
+function rulesIn(sdl: string, fields: ConfiguredEnrichments['fields'] = {}) {
+  const document = parse(`
+    schema @link(url: "https://tributary.dev/spec/v1.0", import: ["@enrichment"]) {
+      query: Query ${sdl.includes('type Mutation') ? 'mutation: Mutation' : ''}
+      ${sdl.includes('type Subscription') ? 'subscription: Subscription' : ''}
+    }
+    directive @link(url: String, import: [String]) on SCHEMA
+    directive @enrichment(budget: String, priority: EnrichmentPriority) repeatable on FIELD_DEFINITION | OBJECT
+    enum EnrichmentPriority { CRITICAL NORMAL BACKGROUND }
+    ${sdl}`);
+  const apiSchema = buildSchema(
+    sdl.replaceAll(/@enrichment(\([^)]*\))?/g, '').replace(/^\s*directive.*$/gm, ''),
+    { assumeValidSDL: true },
+  );
+  return readEnrichmentRules({ document, apiSchema, configured: { fields, budget: 100 } });
+}
+
+describe('the directive', () => {
+  test.each(ways)('counts when its import is $kind', async ({ name, link }) => {
+    const { rules, problems, unknown, warnings } = await rulesOf({
+      shop: withEnrichment(
+        `type Query { top: Product }
+         type Product @key(fields: "id") {
+           id: ID!
+           similar: [Product!] @${name}(budget: "50ms", priority: BACKGROUND)
+           badges: [String!] @${name}
+         }`,
+        { name, link },
+      ),
+    });
+    expect({ problems, unknown, warnings }).toEqual({ problems: [], unknown: [], warnings: [] });
+    expect(rules.isEmpty).toBe(false);
+    expect(rules.ruleOf('Product', 'similar')).toEqual({
+      coordinate: 'Product.similar',
+      budgetMs: 50,
+      priority: 'BACKGROUND',
+    });
+    expect(rules.ruleOf('Product', 'badges')).toEqual({
+      coordinate: 'Product.badges',
+      budgetMs: undefined,
+      priority: 'NORMAL',
+    });
+    expect(rules.ruleOf('Product', 'similar')).toBe(rules.ruleOf('Product', 'similar'));
+    expect(rules.ruleOf('Product', 'id')).toBeUndefined();
+    expect(rules.ruleOf('Query', 'similar')).toBeUndefined();
+    expect(rules.ruleOf('Nothing', 'constructor')).toBeUndefined();
+  });
+
+  test('is some other directive where the specification is not linked to', () => {
+    const sdl = 'type Query { a: Int @enrichment(budget: "5 sec") }';
+    const { rules, problems } = readEnrichmentRules({
+      document: parse(sdl),
+      apiSchema: buildSchema('type Query { a: Int }'),
+      configured: { fields: {}, budget: 100 },
+    });
+    expect(problems).toEqual([]);
+    expect(rules.isEmpty).toBe(true);
+    expect(rules.ruleOf('Query', 'a')).toBeUndefined();
+  });
+
+  test.each([
+    [
+      'budget: "5 sec"',
+      'budget of @enrichment is "5 sec"; expected a duration such as 50ms or 1s, at most 596h',
+    ],
+    [
+      'budget: "-5ms"',
+      'budget of @enrichment is "-5ms"; expected a duration such as 50ms or 1s, at most 596h',
+    ],
+    [
+      'budget: "600h"',
+      'budget of @enrichment is "600h"; expected a duration such as 50ms or 1s, at most 596h',
+    ],
+    ['budget: 50', 'budget of @enrichment is 50; expected a duration such as 50ms or 1s, at most 596h'],
+    ['priority: URGENT', 'priority of @enrichment is URGENT; expected CRITICAL, NORMAL or BACKGROUND'],
+    ['priority: 1', 'priority of @enrichment is 1; expected CRITICAL, NORMAL or BACKGROUND'],
+  ])('that does not parse is told with its coordinate and the value: %s', (given, problem) => {
+    const { problems } = rulesIn(
+      `type Query { top: Product } type Product { similar: Int @enrichment(${given}) }`,
+    );
+    expect(problems).toEqual([`Product.similar: ${problem}`]);
+  });
+
+  test('that is wrong in both arguments, or at a type, is told all', () => {
+    const { problems } = rulesIn(
+      'type Query @enrichment { a: Int @enrichment(budget: "", priority: LOW) b: Int @enrichment(budget: "soon") }',
+    );
+    expect(problems).toEqual([
+      'Query: @enrichment stands at a type; expected at fields of it',
+      'Query.a: budget of @enrichment is ""; expected a duration such as 50ms or 1s, at most 596h',
+      'Query.a: priority of @enrichment is LOW; expected CRITICAL, NORMAL or BACKGROUND',
+      'Query.b: budget of @enrichment is "soon"; expected a duration such as 50ms or 1s, at most 596h',
+    ]);
+  });
+
+  test('takes null for an argument that is left out, and an enum value as text', () => {
+    const { rules, problems } = rulesIn(
+      'type Query { a: Int @enrichment(budget: null, priority: null) b: Int @enrichment(priority: "CRITICAL") }',
+    );
+    expect(problems).toEqual([]);
+    expect(rules.ruleOf('Query', 'a')).toMatchObject({ budgetMs: undefined, priority: 'NORMAL' });
+    expect(rules.ruleOf('Query', 'b')).toMatchObject({ budgetMs: undefined, priority: 'CRITICAL' });
+  });
+
+  test('that stands several times at a field: the smallest budget, the highest priority', () => {
+    const { rules } = rulesIn(`type Query {
+      a: Int @enrichment(budget: "80ms") @enrichment(budget: "30ms", priority: BACKGROUND)
+      b: Int @enrichment(priority: BACKGROUND) @enrichment(budget: "2s", priority: BACKGROUND)
+    }`);
+    expect(rules.ruleOf('Query', 'a')).toMatchObject({ budgetMs: 30, priority: 'NORMAL' });
+    // What is left out is 100 ms here.
+    expect(rules.ruleOf('Query', 'b')).toMatchObject({ budgetMs: undefined, priority: 'BACKGROUND' });
+  });
+
+  test('counts for nothing at a field that clients cannot see', async () => {
+    const { rules, unknown } = await rulesOf({
+      shop: withEnrichment('type Query { a: Int  b: Int @enrichment @inaccessible }'),
+    });
+    expect(rules.isEmpty).toBe(true);
+    expect(unknown).toEqual([]);
+  });
+});
+
+describe('the configuration', () => {
+  test('makes rules by itself, and wins over the directive in what it says', () => {
+    const { rules } = rulesIn(
+      `type Query {
+        a: Int
+        b: Int @enrichment(budget: "30ms", priority: CRITICAL)
+        c: Int @enrichment(budget: "30ms", priority: CRITICAL)
+        d: Int @enrichment(budget: "30ms", priority: CRITICAL)
+        e: Int
+      }`,
+      {
+        'Query.a': {},
+        'Query.b': { budget: 0 },
+        'Query.c': { priority: 'BACKGROUND' },
+        'Query.d': { budget: 70, priority: 'NORMAL' },
+      },
+    );
+    const all = ['a', 'b', 'c', 'd', 'e'].map((name) => rules.ruleOf('Query', name));
+    expect(all).toEqual([
+      { coordinate: 'Query.a', budgetMs: undefined, priority: 'NORMAL' },
+      { coordinate: 'Query.b', budgetMs: 0, priority: 'CRITICAL' },
+      { coordinate: 'Query.c', budgetMs: 30, priority: 'BACKGROUND' },
+      { coordinate: 'Query.d', budgetMs: 70, priority: 'NORMAL' },
+      undefined,
+    ]);
+  });
+
+  test('is told of what the schema does not have', () => {
+    const { rules, unknown } = rulesIn(
+      'type Query { a: Int any: Either } type Other { b: Int } union Either = Other input In { c: Int }',
+      {
+        'Query.x': {},
+        'Nothing.a': {},
+        'Either.b': {},
+        'In.c': {},
+        'Query.constructor': {},
+        'Other.b': {},
+      },
+    );
+    expect(unknown).toEqual([
+      'Query has no field x',
+      'there is no object type or interface Nothing',
+      'there is no object type or interface Either',
+      'there is no object type or interface In',
+      'Query has no field constructor',
+    ]);
+    expect(rules.ruleOf('Other', 'b')).toBeDefined();
+  });
+});
+
+describe('interfaces', () => {
+  const items = (fields: { item?: string; book?: string; pen?: string }) => `
+    type Query { items: [Item] }
+    interface Item { similar: Int ${fields.item ?? ''} }
+    type Book implements Item { similar: Int ${fields.book ?? ''} pages: Int }
+    type Pen implements Item { similar: Int ${fields.pen ?? ''} }`;
+
+  test('hand their rule on to types that have none of their own', () => {
+    const { rules } = rulesIn(
+      items({ item: '@enrichment(budget: "50ms", priority: CRITICAL)', pen: '@enrichment(budget: "70ms")' }),
+    );
+    expect(rules.ruleOf('Item', 'similar')).toEqual({
+      coordinate: 'Item.similar',
+      budgetMs: 50,
+      priority: 'CRITICAL',
+    });
+    expect(rules.ruleOf('Book', 'similar')).toEqual({
+      coordinate: 'Book.similar',
+      budgetMs: 50,
+      priority: 'CRITICAL',
+    });
+    expect(rules.ruleOf('Pen', 'similar')).toEqual({
+      coordinate: 'Pen.similar',
+      budgetMs: 70,
+      priority: 'NORMAL',
+    });
+  });
+
+  test('have a rule where all their types have one: the smallest budget, the highest priority', () => {
+    const { rules } = rulesIn(
+      items({
+        book: '@enrichment(budget: "50ms", priority: BACKGROUND)',
+        pen: '@enrichment(budget: "70ms")',
+      }),
+    );
+    expect(rules.ruleOf('Item', 'similar')).toEqual({
+      coordinate: 'Item.similar',
+      budgetMs: 50,
+      priority: 'NORMAL',
+    });
+  });
+
+  test('have none where a type has none', () => {
+    const { rules } = rulesIn(items({ book: '@enrichment' }));
+    expect(rules.ruleOf('Item', 'similar')).toBeUndefined();
+    expect(rules.ruleOf('Pen', 'similar')).toBeUndefined();
+    expect(rules.ruleOf('Book', 'similar')).toBeDefined();
+  });
+
+  test('of which several have a rule: the smallest budget, the highest priority', () => {
+    const { rules } = rulesIn(`
+      type Query { node: Node }
+      interface Node { info: Int @enrichment(budget: "50ms", priority: BACKGROUND) }
+      interface Named { info: Int @enrichment(budget: "80ms", priority: CRITICAL) }
+      interface Thing implements Node { info: Int }
+      type Lamp implements Node & Named & Thing { info: Int }`);
+    expect(rules.ruleOf('Lamp', 'info')).toMatchObject({ budgetMs: 50, priority: 'CRITICAL' });
+    expect(rules.ruleOf('Thing', 'info')).toMatchObject({ budgetMs: 50, priority: 'BACKGROUND' });
+  });
+
+  test('that a subgraph knows as objects hand the rule on to the types of the others', async () => {
+    const { rules } = await rulesOf({
+      shop: withEnrichment(
+        `type Query { items: [Item!]! }
+         interface Item @key(fields: "id") { id: ID! }
+         type Book implements Item @key(fields: "id") { id: ID! }`,
+      ),
+      similar: withEnrichment(
+        `type Item @key(fields: "id") @interfaceObject { id: ID! similar: Int @enrichment(budget: "50ms") }`,
+      ),
+    });
+    expect(rules.ruleOf('Item', 'similar')).toMatchObject({ budgetMs: 50 });
+    expect(rules.ruleOf('Book', 'similar')).toMatchObject({ coordinate: 'Book.similar', budgetMs: 50 });
+  });
+});
+
+describe('warnings', () => {
+  const always = (coordinate: string) =>
+    `${coordinate}: an enrichment is always waited for here, since neither the field nor anything on the way to it can be null`;
+
+  test.each([
+    ['a field that can be null', 'type Query { a: Int @enrichment }', []],
+    ['a non-null root field', 'type Query { a: Int! @enrichment }', [always('Query.a')]],
+    [
+      'a list of things that can be null, since the list cannot',
+      'type Query { a: [Int]! @enrichment }',
+      [always('Query.a')],
+    ],
+    [
+      'only non-null on the way',
+      'type Query { all: [[Product!]!]! } type Product { maker: Maker! } type Maker { a: Int! @enrichment }',
+      [always('Maker.a')],
+    ],
+    [
+      'an element on the way that can be null',
+      'type Query { all: [Product]! } type Product { maker: Maker! } type Maker { a: Int! @enrichment }',
+      [],
+    ],
+    [
+      'another way with something that can be null, found later',
+      'type Query { first: Maker! all: Shop } type Shop { maker: Maker! } type Maker { a: Int! @enrichment }',
+      [],
+    ],
+    [
+      'a way in a circle, through itself',
+      'type Query { first: Maker! } type Maker { a: Int! @enrichment next: Maker }',
+      [],
+    ],
+    [
+      'a circle without anything that can be null',
+      'type Query { first: Maker! } type Maker { a: Int! @enrichment next: Maker! others: [Maker!]! }',
+      [always('Maker.a')],
+    ],
+    ['a type that no query reaches', 'type Query { b: Int } type Maker { a: Int! @enrichment }', []],
+    [
+      'an interface, none of whose types can be left out',
+      'type Query { item: Item! } interface Item { a: Int @enrichment } type Book implements Item { a: Int! }',
+      [always('Item.a')],
+    ],
+    [
+      'an interface, one of whose types can have null',
+      `type Query { item: Item! } interface Item { a: Int @enrichment }
+       type Book implements Item { a: Int! } type Pen implements Item { a: Int }`,
+      [],
+    ],
+    [
+      'a union on the way',
+      'type Query { any: Any! } union Any = Book | Pen type Book { pen: Pen } type Pen { a: Int! @enrichment }',
+      [],
+    ],
+  ])('of what always counts as primary: %s', (_, sdl, warnings) => {
+    expect(rulesIn(sdl).warnings).toEqual(warnings);
+  });
+
+  test('of what is without effect, which has no rule', () => {
+    const { rules, warnings } = rulesIn(
+      `type Query { b: Int @enrichment }
+       type Mutation { add: Product @enrichment }
+       type Subscription { added: Product! }
+       type Product { similar: Int @enrichment }`,
+      { 'Subscription.added': { budget: 50 } },
+    );
+    expect(warnings).toEqual([
+      'Mutation.add: an enrichment is without effect here, since a mutation answers when all of it is done',
+      'Subscription.added: an enrichment is without effect here, since the event itself is what a subscription waits for',
+    ]);
+    expect(rules.ruleOf('Mutation', 'add')).toBeUndefined();
+    expect(rules.ruleOf('Subscription', 'added')).toBeUndefined();
+    expect(rules.ruleOf('Product', 'similar')).toBeDefined();
+  });
+});
