@@ -25,12 +25,12 @@ export async function readContractStore(directory: string, from?: StoreRevision)
   if ('missing' in files) return emptyStore(shown, missingStore(shown, from));
   const schemas = new Map<string, SubgraphContract>();
   const operations: ConsumerOperation[] = [];
-  const problems: Finding[] = [...files.problems];
+  const problems = [...files.unreadable].map(([path, why]) => unreadableFile(path, files.nameOf(path), why));
   for (const [path, text] of files.texts) {
     const file = files.nameOf(path);
     const [folder, ...rest] = path.split('/');
-    if (folder === 'schemas' && rest.length === 1 && path.endsWith('.graphql')) {
-      const name = path.slice('schemas/'.length, -'.graphql'.length);
+    const name = subgraphOf(path);
+    if (name !== undefined) {
       const read = readSchema({ name, file, text });
       problems.push(...read.problems);
       if (read.contract !== undefined) schemas.set(name, read.contract);
@@ -89,6 +89,21 @@ function missingStore(directory: string, from: StoreRevision | undefined): Findi
     rule: 'store-missing',
     message: `${directory} has no schemas/<subgraph>.graphql${when}.`,
     advice: 'Make a store with `tributary contracts init`, or name another one with --directory.',
+  });
+}
+
+/** The subgraph whose contract is at the path; `undefined` where none is. */
+function subgraphOf(path: string): string | undefined {
+  return /^schemas\/([^/]+)\.graphql$/.exec(path)?.[1];
+}
+
+function unreadableFile(path: string, file: string, why: string): Finding {
+  return problem({
+    rule: 'store-file-unreadable',
+    message: `${file} ${why}.`,
+    advice: 'It has to be a text file in UTF-8 that may be read.',
+    place: { file, line: 1, column: 1 },
+    subgraph: subgraphOf(path),
   });
 }
 

@@ -1,9 +1,9 @@
-import type { Node } from 'yaml';
+import { isMap, isSeq, type Node } from 'yaml';
 import { nearestName } from '../../config/nearestName.ts';
 import type { Waiver } from '../contractStore.ts';
 import type { Finding, Place } from '../finding.ts';
 import { problem } from './problem.ts';
-import { isMap, isNothing, isSeq, readYaml, textOf, type YamlFile } from './readYaml.ts';
+import { isNothing, readYaml, textOf, type YamlFile } from './readYaml.ts';
 
 export interface ReadWaivers {
   readonly waivers: readonly Waiver[];

@@ -69,5 +69,3 @@ export function textOf(node: Node | null): string | undefined {
 export function isNothing(node: Node | null): boolean {
   return node === null || (isScalar(node) && node.value === null);
 }
-
-export { isMap, isSeq } from 'yaml';

@@ -1,8 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dirname, relative, resolve, sep } from 'node:path';
-import type { Finding } from '../finding.ts';
 import { commitOf, GitError, git } from './git.ts';
-import { problem } from './problem.ts';
 import { decodeText, isStoreContent, type StoreFiles } from './storeFiles.ts';
 import { userPath } from './userPath.ts';
 
@@ -19,15 +17,14 @@ export async function readRevisionFiles(directory: string, ref: string): Promise
     anchor,
     wanted.map(({ id }) => id),
   );
-  const nameOf = (path: string) => `${ref}:${userPath(directory, path)}`;
   const texts = new Map<string, string>();
-  const problems: Finding[] = [];
+  const unreadable = new Map<string, string>();
   for (const [index, { path }] of wanted.entries()) {
     const text = decodeText(contents[index] ?? new Uint8Array());
-    if (text === undefined) problems.push(notText(nameOf(path)));
+    if (text === undefined) unreadable.set(path, 'is not UTF-8');
     else texts.set(path, text);
   }
-  return { texts, problems, nameOf };
+  return { texts, unreadable, nameOf: (path) => `${ref}:${userPath(directory, path)}` };
 }
 
 /** The directory may be new in, or gone from, the work tree. */
@@ -71,13 +68,4 @@ async function readBlobs(anchor: string, ids: readonly string[]): Promise<Uint8A
     position = lineEnd + 1 + size + 1;
   }
   return contents;
-}
-
-function notText(file: string): Finding {
-  return problem({
-    rule: 'store-file-unreadable',
-    message: `${file} is not UTF-8.`,
-    advice: 'Compare with a revision in which it is a text file.',
-    place: { file, line: 1, column: 1 },
-  });
 }

@@ -1,11 +1,9 @@
-import type { Finding } from '../finding.ts';
-
 /** The files of a store, wherever they are from, read as a whole. */
 export interface StoreFiles {
   /** By path below the store's directory, with `/`, in the order of the paths. */
   readonly texts: ReadonlyMap<string, string>;
-  /** What cannot be read. */
-  readonly problems: readonly Finding[];
+  /** Those that cannot be read, by path: why, as the end of a sentence. */
+  readonly unreadable: ReadonlyMap<string, string>;
   /** How the user would write the path. */
   nameOf(path: string): string;
 }

@@ -1,7 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join, sep } from 'node:path';
-import type { Finding } from '../finding.ts';
-import { problem } from './problem.ts';
 import { decodeText, isStoreContent, type StoreFiles } from './storeFiles.ts';
 import { userPath } from './userPath.ts';
 
@@ -10,26 +8,18 @@ export async function readWorkTreeFiles(directory: string): Promise<StoreFiles |
   const paths = await listPaths(directory);
   if (paths === undefined) return undefined;
   const texts = new Map<string, string>();
-  const problems: Finding[] = [];
-  const nameOf = (path: string) => userPath(directory, path);
-  const unreadable = (path: string, reason: string) =>
-    problem({
-      rule: 'store-file-unreadable',
-      message: `${nameOf(path)} ${reason}.`,
-      advice: 'Make it a text file in UTF-8 that may be read, or remove it.',
-      place: { file: nameOf(path), line: 1, column: 1 },
-    });
+  const unreadable = new Map<string, string>();
   for (const path of paths) {
     try {
       const text = decodeText(await readFile(join(directory, path)));
-      if (text === undefined) problems.push(unreadable(path, 'is not UTF-8'));
+      if (text === undefined) unreadable.set(path, 'is not UTF-8');
       else texts.set(path, text);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      problems.push(unreadable(path, `cannot be read (${code})`));
+      unreadable.set(path, `cannot be read (${code})`);
     }
   }
-  return { texts, problems, nameOf };
+  return { texts, unreadable, nameOf: (path) => userPath(directory, path) };
 }
 
 async function listPaths(directory: string): Promise<string[] | undefined> {

@@ -1,0 +1,71 @@
+import type { Waiver } from '../contractStore.ts';
+import type { Finding } from '../finding.ts';
+
+export interface ApplyWaiversOptions {
+  /** Whether the check has looked at what the waiver is for: one that it has not is not called unused. All, where
+   *  left out. */
+  readonly isCovered?: ((waiver: Waiver) => boolean) | undefined;
+}
+
+/** Marks what waivers let pass, and adds what is wrong with the waivers: `waiver-expired` for one that no longer
+ *  holds, `waiver-unused` for one that lets nothing pass. `today` is a day in UTC, `2027-01-31`. */
+export function applyWaivers(
+  findings: readonly Finding[],
+  waivers: readonly Waiver[],
+  today: string,
+  { isCovered = () => true }: ApplyWaiversOptions = {},
+): Finding[] {
+  const valid = waivers.filter(({ expires }) => today <= expires);
+  const used = new Set<Waiver>();
+  const marked = findings.map((finding) => {
+    const waiver = isWaivable(finding) ? valid.find((candidate) => lets(candidate, finding)) : undefined;
+    if (waiver === undefined) return finding;
+    used.add(waiver);
+    return { ...finding, waivedBy: describe(waiver) };
+  });
+  const expired = waivers.filter((waiver) => !valid.includes(waiver));
+  const unused = valid.filter((waiver) => !used.has(waiver) && isCovered(waiver));
+  return [...marked, ...expired.map(expiredFinding), ...unused.map(unusedFinding)];
+}
+
+/** What is safe needs none, and what could not be checked cannot be agreed on. */
+function isWaivable({ severity }: Finding): boolean {
+  return severity === 'breaking' || severity === 'dangerous';
+}
+
+function lets({ rule, coordinate, subgraph }: Waiver, finding: Finding): boolean {
+  return (
+    rule === finding.rule &&
+    coordinate === finding.coordinate &&
+    (subgraph === undefined || subgraph === finding.subgraph)
+  );
+}
+
+function describe({ reason, owner, expires, place: { file, line } }: Waiver): string {
+  return `${file}:${line} (${owner}, until ${expires}): ${reason}`;
+}
+
+function expiredFinding({ rule, coordinate, subgraph, owner, expires, place }: Waiver): Finding {
+  return {
+    rule: 'waiver-expired',
+    severity: 'breaking',
+    message: `The waiver of ${rule} at ${coordinate} expired with ${expires}; ${owner} answers for it.`,
+    advice: 'Make an end of what it waives, or agree on a later day.',
+    subgraph,
+    coordinate,
+    place,
+  };
+}
+
+function unusedFinding({ rule, coordinate, subgraph, owner, place }: Waiver): Finding {
+  return {
+    rule: 'waiver-unused',
+    severity: 'breaking',
+    message: `The waiver of ${rule} at ${coordinate} lets nothing pass; ${owner} answers for it.`,
+    advice:
+      'Remove it. Where it was meant for a finding, rule, coordinate and subgraph have to be exactly as told.',
+    subgraph,
+    coordinate,
+    place,
+  };
+}

@@ -1,0 +1,98 @@
+import { describe, expect, test } from '@jest/globals';
+import type { Waiver } from '../../../../gateway/contracts/contractStore.ts';
+import type { Finding } from '../../../../gateway/contracts/finding.ts';
+import { applyWaivers } from '../../../../gateway/contracts/store/applyWaivers.ts';
+
+const place = { file: 'contracts/waivers.yaml', line: 3, column: 3 };
+
+const waiver: Waiver = {
+  rule: 'field-removed',
+  coordinate: 'Product.price',
+  reason: 'Nobody asks for it.',
+  owner: 'shop',
+  expires: '2027-01-31',
+  place,
+};
+
+const finding: Finding = {
+  rule: 'field-removed',
+  severity: 'breaking',
+  message: 'Product.price is gone.',
+  subgraph: 'products',
+  coordinate: 'Product.price',
+};
+
+const waived = {
+  ...finding,
+  waivedBy: 'contracts/waivers.yaml:3 (shop, until 2027-01-31): Nobody asks for it.',
+};
+
+const unused: Finding = {
+  rule: 'waiver-unused',
+  severity: 'breaking',
+  message: 'The waiver of field-removed at Product.price lets nothing pass; shop answers for it.',
+  advice:
+    'Remove it. Where it was meant for a finding, rule, coordinate and subgraph have to be exactly as told.',
+  subgraph: undefined,
+  coordinate: 'Product.price',
+  place,
+};
+
+describe('waivers', () => {
+  test('let exactly their rule at their coordinate pass, and keep its severity', () => {
+    const others: Finding[] = [
+      { ...finding, rule: 'field-type-changed' },
+      { ...finding, coordinate: 'Product.prices' },
+      { ...finding, coordinate: undefined },
+    ];
+    expect(applyWaivers([finding, ...others], [waiver], '2026-11-25')).toEqual([waived, ...others]);
+  });
+
+  test('let every finding of that kind pass, or that of one subgraph where they name one', () => {
+    const other = { ...finding, subgraph: 'inventory', severity: 'dangerous' as const };
+    expect(applyWaivers([finding, other], [waiver], '2026-11-25')).toEqual([
+      waived,
+      { ...waived, subgraph: 'inventory', severity: 'dangerous' },
+    ]);
+    expect(applyWaivers([finding, other], [{ ...waiver, subgraph: 'products' }], '2026-11-25')).toEqual([
+      waived,
+      other,
+    ]);
+  });
+
+  test('hold to the end of their last day and are breaking after it', () => {
+    expect(applyWaivers([finding], [waiver], '2027-01-31')).toEqual([waived]);
+    expect(applyWaivers([finding], [waiver], '2027-02-01')).toEqual([
+      finding,
+      {
+        rule: 'waiver-expired',
+        severity: 'breaking',
+        message: 'The waiver of field-removed at Product.price expired with 2027-01-31; shop answers for it.',
+        advice: 'Make an end of what it waives, or agree on a later day.',
+        subgraph: undefined,
+        coordinate: 'Product.price',
+        place,
+      },
+    ]);
+  });
+
+  test('that let nothing pass are breaking', () => {
+    expect(applyWaivers([], [waiver], '2026-11-25')).toEqual([unused]);
+  });
+
+  test.each(['safe', 'undecided', 'misuse'] as const)('let nothing pass that is %s', (severity) => {
+    expect(applyWaivers([{ ...finding, severity }], [waiver], '2026-11-25')).toEqual([
+      { ...finding, severity },
+      unused,
+    ]);
+  });
+
+  test('are not called unused for what the check has not looked at', () => {
+    const isCovered = ({ subgraph }: Waiver) => subgraph === 'products';
+    const elsewhere = { ...waiver, subgraph: 'inventory' };
+    const here = { ...waiver, subgraph: 'products' };
+    expect(applyWaivers([], [elsewhere, here], '2026-11-25', { isCovered })).toEqual([
+      { ...unused, subgraph: 'products' },
+    ]);
+  });
+});

@@ -1,0 +1,110 @@
+import { describe, expect, test } from '@jest/globals';
+import { readCandidates } from '../../../../gateway/contracts/store/readCandidates.ts';
+import { json, reset, startScriptedSubgraph } from '../../../harness/scriptedSubgraph.ts';
+import { StoreOnDisk } from './storeOnDisk.ts';
+
+const sdl = 'type Query { a: Int }';
+const answer = json({ data: { _service: { sdl } } });
+const options = { known: new Map(), retryAfterMs: 0 };
+
+describe('candidates', () => {
+  test('are read from files and from running subgraphs', async () => {
+    await using running = await startScriptedSubgraph();
+    running.otherwise(answer);
+    using disk = new StoreOnDisk({ 'products.graphql': sdl });
+    const file = disk.path('products.graphql');
+    const read = await readCandidates([`products=${file}`, `reviews=${running.url}`], options);
+    expect(read).toEqual({
+      contracts: new Map([
+        ['products', { name: 'products', url: 'http://products.invalid/', file, sdl }],
+        ['reviews', { name: 'reviews', url: running.url, file: running.url, sdl }],
+      ]),
+      problems: [],
+    });
+  });
+
+  test('are reached where their contract says', async () => {
+    await using running = await startScriptedSubgraph();
+    running.otherwise(answer);
+    using disk = new StoreOnDisk({ 'products.graphql': sdl });
+    const agreed = { name: '', url: 'https://agreed.test/', file: '', sdl };
+    const known = new Map([
+      ['products', agreed],
+      ['reviews', agreed],
+      ['accounts', { ...agreed, url: 'http://accounts.invalid/' }],
+    ]);
+    const { contracts } = await readCandidates(
+      [`products=${disk.path('products.graphql')}`, `reviews=${running.url}`, `accounts=${running.url}`],
+      { ...options, known },
+    );
+    expect([...contracts.values()].map(({ url }) => url)).toEqual([
+      'https://agreed.test/',
+      'https://agreed.test/',
+      running.url,
+    ]);
+  });
+
+  test('that do not answer are asked once more', async () => {
+    await using running = await startScriptedSubgraph();
+    running.script(reset, answer);
+    const { contracts, problems } = await readCandidates([`reviews=${running.url}`], options);
+    expect([contracts.get('reviews')?.sdl, problems, running.requests.length]).toEqual([sdl, [], 2]);
+  });
+
+  test('that do not answer again are undecided', async () => {
+    await using running = await startScriptedSubgraph();
+    running.script(reset, json({ errors: [{ message: 'not now' }] }));
+    const { contracts, problems } = await readCandidates([`reviews=${running.url}`], options);
+    expect([contracts.size, running.requests.length]).toEqual([0, 2]);
+    expect(problems).toEqual([
+      {
+        rule: 'subgraph-unreachable',
+        severity: 'undecided',
+        message: `${running.url} gives no schema: not now. It was asked twice.`,
+        advice: 'Start the subgraph, or check a file with its SDL.',
+        subgraph: 'reviews',
+      },
+    ]);
+  });
+
+  test('that are wrong are told, all of them', async () => {
+    await using running = await startScriptedSubgraph();
+    running.otherwise(json({ data: { _service: { sdl: 'type Query {' } } }));
+    using disk = new StoreOnDisk({ 'broken.graphql': 'type Query {\n  a Int }', 'fine.graphql': sdl });
+    disk.write({ 'latin.graphql': Uint8Array.of(0x23, 0xe4) });
+    const { contracts, problems } = await readCandidates(
+      [
+        'products',
+        '=x',
+        'products=',
+        'products=http://',
+        `a=${disk.path('nowhere.graphql')}`,
+        `b=${disk.root}`,
+        `c=${disk.path('latin.graphql')}`,
+        `d=${disk.path('broken.graphql')}`,
+        `e=${running.url}`,
+        `f=${disk.path('fine.graphql')}`,
+        `f=${disk.path('fine.graphql')}`,
+      ],
+      options,
+    );
+    expect([...contracts.keys()]).toEqual(['f']);
+    const told = problems.map(({ severity, rule, message, place }) => {
+      expect(severity).toBe('misuse');
+      const where = place === undefined ? '' : `${place.file}:${place.line}:${place.column} `;
+      return `${where}${rule}: ${message}`.replaceAll(disk.root, '').replaceAll(running.url, 'URL');
+    });
+    expect(told).toEqual([
+      'argument-invalid: "products" names no candidate.',
+      'argument-invalid: "=x" names no candidate.',
+      'argument-invalid: "products=" names no candidate.',
+      'argument-invalid: "products=http://" names no candidate.',
+      '/nowhere.graphql:1:1 candidate-unreadable: /nowhere.graphql does not exist.',
+      ':1:1 candidate-unreadable:  cannot be read (EISDIR).',
+      '/latin.graphql:1:1 candidate-unreadable: /latin.graphql is not UTF-8.',
+      '/broken.graphql:2:5 schema-unparseable: Syntax Error: Expected ":", found Name "Int".',
+      'URL:1:13 schema-unparseable: Syntax Error: Expected Name, found <EOF>.',
+      'argument-invalid: --subgraph f is given twice.',
+    ]);
+  });
+});
