@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { cacheSection } from './sections/cache.ts';
+import { contractsSection } from './sections/contracts.ts';
 import { enrichmentSection } from './sections/enrichment.ts';
 import { adminSection, listenSection } from './sections/listen.ts';
 import { batchingSection, deliverySection, limitsSection, planningSection } from './sections/operations.ts';
@@ -28,6 +29,7 @@ export const gatewaySchema = z.strictObject({
   subscriptions: subscriptionsSection.prefault({}),
   security: securitySection.prefault({}),
   telemetry: telemetrySection.prefault({}),
+  contracts: contractsSection.prefault({}),
   workers: workersSection.prefault(1),
 });
 

@@ -187,7 +187,7 @@ describe('a wrong configuration', () => {
         path: 'grafana',
         message: 'is not known',
         expected:
-          'one of listen, admin, supergraph, subgraphs, batching, cache, redis, enrichment, limits, planning, override, delivery, subscriptions, security, telemetry, workers',
+          'one of listen, admin, supergraph, subgraphs, batching, cache, redis, enrichment, limits, planning, override, delivery, subscriptions, security, telemetry, contracts, workers',
       },
     ]);
   });
