@@ -16,6 +16,7 @@ export const errorCodes = {
   SUPERGRAPH_CHANGED: { status: 503 },
   EVENTS_MISSED: { status: 503 },
   EVENT_INCOMPLETE: { status: 502 },
+  ENRICHMENT_EXPIRED: { status: 404 },
   BAD_USER_INPUT: { status: 400 },
   BAD_REQUEST: { status: 400 },
   INTERNAL_SERVER_ERROR: { status: 500 },

@@ -1,0 +1,72 @@
+import type { GraphQLFormattedError } from 'graphql';
+import type { ResponsePath } from '../../errors.ts';
+import { isLaterId } from '../../redis/streamIds.ts';
+import type { PlaceResult } from '../enrichmentJob.ts';
+
+/** An update as it is kept: whether more follow depends on when it is read. */
+export interface LoggedUpdate {
+  readonly cursor: string;
+  readonly path: ResponsePath;
+  readonly data: unknown;
+  readonly errors: readonly GraphQLFormattedError[] | null;
+}
+
+export interface LogPage {
+  readonly updates: readonly LoggedUpdate[];
+  /** Places whose update is still to come. */
+  readonly remaining: number;
+}
+
+/** The result of a place, as it stands in a log. */
+export interface LogEntry extends LoggedUpdate {
+  readonly key: string;
+}
+
+/** The updates of one job: at most one per place, in the order in which they came. Their cursors are ids of a stream,
+ *  and count: a log that is written again elsewhere has the same ones. */
+export class UpdateLog {
+  readonly #entries = new Map<string, LogEntry>();
+  readonly #missing: Set<string>;
+  #lastNumber = 0;
+
+  /** `missing`: the keys of the places that are to come. `entries`: what is there already. */
+  constructor(missing: Iterable<string>, entries: readonly LogEntry[] = []) {
+    this.#missing = new Set(missing);
+    for (const entry of entries) {
+      this.#entries.set(entry.key, entry);
+      this.#lastNumber = Number.parseInt(entry.cursor, 10);
+    }
+  }
+
+  get entries(): readonly LogEntry[] {
+    return [...this.#entries.values()];
+  }
+
+  get missing(): readonly string[] {
+    return [...this.#missing];
+  }
+
+  /** `undefined` for a place that has had its result. */
+  append({ key, path, data, errors }: PlaceResult): LogEntry | undefined {
+    if (!this.#missing.delete(key)) return undefined;
+    this.#lastNumber += 1;
+    const entry = { key, cursor: `${this.#lastNumber}-0`, path, data, errors: errors ?? null };
+    // To the end: it takes the place of an older one that comes earlier.
+    this.#entries.delete(key);
+    this.#entries.set(key, entry);
+    return entry;
+  }
+
+  /** These places get another update, which replaces the one they have. */
+  reopen(keys: readonly string[]): void {
+    for (const key of keys) this.#missing.add(key);
+  }
+
+  /** What comes after a cursor. */
+  after(cursor: string): LogPage {
+    return {
+      updates: this.entries.filter((entry) => isLaterId(entry.cursor, cursor)),
+      remaining: this.#missing.size,
+    };
+  }
+}

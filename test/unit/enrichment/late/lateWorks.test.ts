@@ -1,0 +1,445 @@
+import { describe, expect, test } from '@jest/globals';
+import { turns } from '../../../harness/clock.ts';
+import { ada, allOf, bad, brief, good, HandRun, jobOf, lateInMemory, policyWith } from './lateUnderTest.ts';
+
+describe('who holds the token', () => {
+  test('gets what has come and what comes, each once and in order', async () => {
+    const { handOver, follow, late } = lateInMemory();
+    const run = new HandRun();
+    const token = await handOver(jobOf('a', ['reviews', 'stock', 'price']), run);
+    run.give(good('stock', 5));
+    const updates = await follow(token);
+    expect((await updates.next()).value).toEqual({
+      path: ['product', 'stock'],
+      label: null,
+      data: 5,
+      errors: null,
+      hasNext: true,
+      cursor: '1-0',
+    });
+    const second = updates.next();
+    run.give(good('reviews'));
+    expect(brief((await second).value)).toBe('2-0 reviews "reviews!" …');
+    expect((await late.arrived(token, ada))?.hasNext).toBe(true);
+    run.end(bad('price', 'There is none.', false));
+    expect(await allOf(updates)).toEqual(['3-0 price There is none.']);
+    // From the beginning, and from a cursor on.
+    expect(await allOf(await follow(token))).toEqual([
+      '1-0 stock 5 …',
+      '2-0 reviews "reviews!" …',
+      '3-0 price There is none.',
+    ]);
+    expect(await allOf(await follow(token, '2-0'))).toEqual(['3-0 price There is none.']);
+    expect(await allOf(await follow(token, '3-0'))).toEqual([]);
+    const arrived = await late.arrived(token, ada);
+    expect([arrived?.updates.map(brief), arrived?.hasNext]).toEqual([
+      ['1-0 stock 5 …', '2-0 reviews "reviews!" …', '3-0 price There is none.'],
+      false,
+    ]);
+  });
+
+  test('begins anew with a cursor that is none', async () => {
+    const { handOver, follow } = lateInMemory();
+    const run = new HandRun();
+    const token = await handOver(jobOf('a'), run);
+    run.end(good('reviews'));
+    expect(await allOf(await follow(token, 'x'))).toEqual(['1-0 reviews "reviews!"']);
+  });
+
+  test('leaves at once, also while nothing comes', async () => {
+    const { handOver, follow } = lateInMemory();
+    const run = new HandRun();
+    const updates = await follow(await handOver(jobOf('a'), run));
+    const [first, second] = [updates.next(), updates.next()];
+    await turns();
+    expect(await updates.return?.()).toEqual({ done: true, value: undefined });
+    expect(await Promise.all([first, second, updates.next()])).toEqual(
+      new Array(3).fill({ done: true, value: undefined }),
+    );
+    expect(run.isCancelled).toBe(false);
+  });
+
+  test('gets updates that come while the ones before are read', async () => {
+    const { handOver, follow } = lateInMemory();
+    const run = new HandRun();
+    const fields = ['a', 'b', 'c', 'd'];
+    const token = await handOver(jobOf('x', fields), run);
+    const followers = await Promise.all([follow(token), follow(token), follow(token)]);
+    const all = followers.map(allOf);
+    for (const field of fields) {
+      run.give(good(field, 1));
+      await Promise.resolve();
+    }
+    for (const updates of await Promise.all(all)) {
+      expect(updates).toEqual(['1-0 a 1 …', '2-0 b 1 …', '3-0 c 1 …', '4-0 d 1']);
+    }
+  });
+
+  test('is who got it: tokens that are foreign, unknown, malformed or expired lead nowhere', async () => {
+    const { handOver, late, pass } = lateInMemory();
+    const token = await handOver(jobOf('a'), new HandRun());
+    const ask = async (text: string, identity: string) => [
+      await late.follow(text, { identity }, undefined),
+      await late.arrived(text, { identity }),
+    ];
+    const nothing = [undefined, undefined];
+    expect(await ask(token, 'bob')).toEqual(nothing);
+    expect(await ask('a'.repeat(32), 'ada')).toEqual(nothing);
+    expect(await ask('', 'ada')).toEqual(nothing);
+    pass(59_999);
+    expect(await ask(token, 'ada')).not.toContain(undefined);
+    pass(1);
+    expect(await ask(token, 'ada')).toEqual(nothing);
+  });
+
+  test('reads on for a while when the token has expired, and comes to an end', async () => {
+    const { handOver, follow, pass, timers } = lateInMemory();
+    const run = new HandRun();
+    const updates = await follow(await handOver(jobOf('a', ['reviews', 'stock']), run));
+    pass(60_000);
+    run.give(good('reviews'));
+    expect(brief((await updates.next()).value)).toBe('1-0 reviews "reviews!" …');
+    const last = updates.next();
+    pass(10_000);
+    expect(await last).toEqual({ done: true, value: undefined });
+    expect(timers.size).toBe(0);
+  });
+});
+
+describe('equal jobs', () => {
+  test('are one, as long as it is under way', async () => {
+    const { handOver, follow, events, late } = lateInMemory();
+    const [run, second, third] = [new HandRun(), new HandRun(), new HandRun()];
+    const tokens = [await handOver(jobOf('a'), run), await handOver(jobOf('a'), second, { identity: 'bob' })];
+    expect([run.isCancelled, second.isCancelled, late.pending]).toEqual([false, true, 1]);
+    run.end(good('reviews'));
+    expect(await allOf(await follow(tokens[0] ?? ''))).toEqual(['1-0 reviews "reviews!"']);
+    expect((await late.arrived(tokens[1] ?? '', { identity: 'bob' }))?.updates.map(brief)).toEqual([
+      '1-0 reviews "reviews!"',
+    ]);
+    // What has ended may be out of date.
+    const token = await handOver(jobOf('a'), third);
+    third.end(good('reviews', 'new'));
+    expect(await allOf(await follow(token))).toEqual(['1-0 reviews "new"']);
+    expect(events).toEqual(['begun', 'joined', 'NORMAL done', 'begun', 'NORMAL done']);
+  });
+
+  test('live as long as the last token', async () => {
+    const { handOver, follow, pass } = lateInMemory();
+    const run = new HandRun();
+    await handOver(jobOf('a'), run);
+    pass(50_000);
+    const token = await handOver(jobOf('a'), new HandRun());
+    pass(59_000);
+    run.end(good('reviews'));
+    expect(await allOf(await follow(token))).toEqual(['1-0 reviews "reviews!"']);
+  });
+});
+
+describe('what fails', () => {
+  test('is tried again, for the places that are missing, and shown when it succeeds', async () => {
+    const { handOver, follow, runner, pass, events } = lateInMemory();
+    const run = new HandRun();
+    const token = await handOver(jobOf('a', ['reviews', 'stock']), run);
+    run.end(bad('reviews'), good('stock', 1));
+    await turns();
+    expect(runner.asked).toEqual([]);
+    pass(500);
+    await turns();
+    expect(runner.asked).toEqual(['a: reviews']);
+    expect(runner.runs[0]?.deadlineMs).toBe(15_000);
+    runner.last.end(good('reviews'));
+    expect(await allOf(await follow(token))).toEqual(['1-0 stock 1 …', '2-0 reviews "reviews!"']);
+    expect(events).toEqual(['begun', 'retry', 'NORMAL done']);
+  });
+
+  test('is tried again when an attempt breaks off or brings nothing', async () => {
+    const { handOver, follow, runner, pass, logged } = lateInMemory();
+    const run = new HandRun();
+    const token = await handOver(jobOf('a', ['reviews', 'stock']), run);
+    run.give(good('stock', 1));
+    const fault = new Error('A fault.');
+    run.fail(fault);
+    await turns();
+    pass(500);
+    await turns();
+    runner.last.end();
+    await turns();
+    pass(1_000);
+    await turns();
+    expect(runner.asked).toEqual(['a: reviews', 'a: reviews']);
+    runner.last.end();
+    expect(await allOf(await follow(token))).toEqual([
+      '1-0 stock 1 …',
+      '2-0 reviews This part of the answer could not be fetched.',
+    ]);
+    expect(logged).toEqual([
+      [
+        'An enrichment failed by a fault of the gateway',
+        { error: fault, job: expect.stringMatching(/^a\.[\w-]{12}$/) },
+      ],
+    ]);
+  });
+
+  test('shows its last failure after the last attempt, is put aside, and can be tried again by hand', async () => {
+    const { handOver, follow, runner, pass, late, events } = lateInMemory();
+    const run = new HandRun();
+    const token = await handOver(jobOf('a', ['reviews', 'stock']), run);
+    const updates = await follow(token);
+    run.end(good('stock', 1), bad('reviews', 'first'));
+    for (const [wait, message] of [
+      [500, 'second'],
+      [1_000, 'third'],
+    ] as const) {
+      await turns();
+      pass(wait);
+      await turns();
+      runner.last.end(bad('reviews', message));
+    }
+    expect(await allOf(updates)).toEqual(['1-0 stock 1 …', '2-0 reviews third']);
+    const [failed] = await late.list({ state: undefined, limit: 10 });
+    expect(failed).toEqual({
+      id: expect.stringMatching(/^a\./),
+      state: 'failed',
+      coordinates: ['Product.reviews', 'Product.stock'],
+      attempts: 3,
+      error: 'third',
+      ageMs: 1_500,
+    });
+    const id = failed?.id ?? '';
+    expect(await late.retry(id)).toBe('retried');
+    expect(await late.retry(id)).toBe('not failed');
+    expect((await late.list({ state: 'failed', limit: 10 })).length).toBe(0);
+    expect((await late.list({ state: 'waiting', limit: 10 })).map((job) => job.id)).toEqual([id]);
+    await turns();
+    expect(runner.asked.at(-1)).toBe('a: reviews');
+    // It is open again; the old update stands until there is a new one.
+    const before = await late.arrived(token, ada);
+    expect([before?.updates.map(brief), before?.hasNext]).toEqual([
+      ['1-0 stock 1 …', '2-0 reviews third …'],
+      true,
+    ]);
+    runner.last.end(good('reviews', 'at last'));
+    await turns();
+    const after = await late.arrived(token, ada);
+    expect([after?.updates.map(brief), after?.hasNext]).toEqual([
+      ['1-0 stock 1 …', '3-0 reviews "at last"'],
+      false,
+    ]);
+    expect(await late.retry(id)).toBe('unknown');
+    expect(events.slice(-3)).toEqual(['NORMAL failed', 'adopted: put aside', 'NORMAL done']);
+  });
+
+  test('is tried again by hand when all tokens have expired, and put aside again', async () => {
+    const { handOver, runner, pass, late, timers } = lateInMemory(policyWith({ attempts: 2 }));
+    const run = new HandRun();
+    await handOver(jobOf('a'), run);
+    run.end(bad('reviews'));
+    await turns();
+    pass(500);
+    await turns();
+    runner.last.end(bad('reviews'));
+    await turns();
+    pass(3_600_000);
+    expect(timers.size).toBe(0);
+    const [failed] = await late.list({ state: 'failed', limit: 10 });
+    expect(await late.retry(failed?.id ?? '')).toBe('retried');
+    await turns();
+    // Longer than a log is kept.
+    pass(200_000);
+    runner.last.end(bad('reviews'));
+    await turns();
+    pass(500);
+    await turns();
+    runner.last.end(bad('reviews', 'still'));
+    await turns();
+    expect(await late.list({ state: undefined, limit: 10 })).toEqual([
+      expect.objectContaining({ id: failed?.id, state: 'failed', attempts: 2, error: 'still' }),
+    ]);
+    pass(100_000);
+    expect(timers.size).toBe(0);
+  });
+
+  test('is not tried again beyond the retry budget', async () => {
+    const { handOver, runner, late, events } = lateInMemory(
+      policyWith({ maxPending: 1_000, keepFailed: 1_000 }),
+    );
+    for (let number = 0; number < 200; number++) {
+      const run = new HandRun();
+      await handOver(jobOf(`${number}`), run);
+      run.end(bad('reviews'));
+    }
+    await turns();
+    // 10 seconds with 10 each, and a fifth of 200 jobs.
+    const count = (name: string) => events.filter((event) => event === name).length;
+    expect([count('retry'), count('NORMAL failed'), late.pending, runner.runs.length]).toEqual([
+      140, 60, 140, 0,
+    ]);
+  });
+
+  test('is dropped when nobody can pick it up any more', async () => {
+    const { handOver, follow, runner, pass, events, late } = lateInMemory();
+    const run = new HandRun();
+    const updates = await follow(await handOver(jobOf('a'), run));
+    pass(59_900);
+    run.end(bad('reviews'));
+    await turns();
+    pass(500);
+    await turns();
+    expect(runner.asked).toEqual([]);
+    expect([events, late.pending]).toEqual([['begun', 'retry', 'NORMAL unwanted'], 0]);
+    // Who has followed all the time hears of it.
+    expect(await allOf(updates)).toEqual(['1-0 reviews It is down.']);
+  });
+
+  test('waits for its turn, the important first', async () => {
+    const { handOver, runner, pass } = lateInMemory(policyWith({ concurrency: 1 }));
+    for (const [id, priority] of [
+      ['n', 'NORMAL'],
+      ['b', 'BACKGROUND'],
+      ['c', 'CRITICAL'],
+    ] as const) {
+      const run = new HandRun();
+      await handOver(jobOf(id, ['reviews'], priority), run);
+      run.end(bad('reviews'));
+    }
+    await turns();
+    pass(500);
+    for (let step = 0; step < 3; step++) {
+      await turns();
+      runner.last.end(good('reviews'));
+    }
+    expect(runner.asked).toEqual(['n: reviews', 'c: reviews', 'b: reviews']);
+  });
+
+  test('keeps only so many aside, for so long', async () => {
+    const { handOver, late, pass } = lateInMemory(policyWith({ attempts: 1, keepFailed: 2 }));
+    for (const id of ['a', 'b', 'c']) {
+      const run = new HandRun();
+      await handOver(jobOf(id), run);
+      run.end(bad('reviews'));
+      await turns();
+      pass(1);
+    }
+    const ids = async () =>
+      (await late.list({ state: 'failed', limit: 10 })).map(({ id }) => id.split('.')[0]);
+    expect(await ids()).toEqual(['c', 'b']);
+    expect((await late.list({ state: 'failed', limit: 1 })).length).toBe(1);
+    pass(86_400_000 - 2);
+    expect(await ids()).toEqual(['c']);
+    pass(1);
+    expect(await ids()).toEqual([]);
+  });
+});
+
+describe('where there is no room', () => {
+  /** Two jobs wait, of which `priorities` are the importances. */
+  async function full(priorities: readonly ('CRITICAL' | 'NORMAL' | 'BACKGROUND')[]) {
+    const parts = lateInMemory(policyWith({ maxPending: priorities.length }));
+    const tokens: string[] = [];
+    for (const [number, priority] of priorities.entries()) {
+      const run = new HandRun();
+      tokens.push(await parts.handOver(jobOf(`${number}`, ['reviews'], priority), run));
+      run.end(bad('reviews', `failed ${number}`));
+      await turns();
+    }
+    return { ...parts, tokens };
+  }
+
+  test('the oldest background job that waits goes first, then the oldest normal one, then the new one', async () => {
+    const { late, follow, events, tokens } = await full(['NORMAL', 'CRITICAL', 'BACKGROUND', 'BACKGROUND']);
+    const outcomes: boolean[] = [];
+    for (const id of ['a', 'b', 'c', 'd']) {
+      const run = new HandRun();
+      outcomes.push((await late.handOver(jobOf(id), run, ada)) !== undefined);
+      expect(run.isCancelled).toBe(outcomes.at(-1) === false);
+    }
+    expect(outcomes).toEqual([true, true, true, false]);
+    expect(events.filter((event) => event.endsWith('no room'))).toEqual([
+      'BACKGROUND no room',
+      'BACKGROUND no room',
+      'NORMAL no room',
+    ]);
+    expect(events.at(-1)).toBe('refused');
+    expect(late.pending).toBe(4);
+    // Nobody waits for what does not come any more.
+    expect(await allOf(await follow(tokens[2] ?? ''))).toEqual(['1-0 reviews failed 2']);
+  });
+
+  test('nothing is dropped for something less important, nor while an attempt is under way', async () => {
+    const { late, events } = await full(['NORMAL']);
+    expect(await late.handOver(jobOf('b', ['reviews'], 'BACKGROUND'), new HandRun(), ada)).toBeUndefined();
+    expect(await late.handOver(jobOf('a'), new HandRun(), ada)).toBeDefined();
+    expect(await late.handOver(jobOf('c', ['reviews'], 'CRITICAL'), new HandRun(), ada)).toBeUndefined();
+    expect(events.slice(-3)).toEqual(['NORMAL no room', 'begun', 'refused']);
+  });
+
+  test('a job tried again by hand waits for room, and is still put aside', async () => {
+    const { handOver, late } = lateInMemory(policyWith({ attempts: 1, maxPending: 1 }));
+    const run = new HandRun();
+    await handOver(jobOf('a'), run);
+    run.end(bad('reviews'));
+    await turns();
+    const second = new HandRun();
+    await handOver(jobOf('b'), second);
+    const [failed] = await late.list({ state: 'failed', limit: 10 });
+    expect(await late.retry(failed?.id ?? '')).toBe('busy');
+    second.end(good('reviews'));
+    await turns();
+    expect(await late.retry(failed?.id ?? '')).toBe('retried');
+  });
+
+  test('updates of what is done are forgotten, the oldest first', async () => {
+    const { handOver, late, events } = lateInMemory(policyWith({ maxPending: 2 }));
+    const tokens: string[] = [];
+    for (const id of ['a', 'b', 'c']) {
+      const run = new HandRun();
+      tokens.push(await handOver(jobOf(id), run));
+      run.end(good('reviews'));
+      await turns();
+    }
+    expect(events.slice(-2)).toEqual(['forgotten: 1', 'NORMAL done']);
+    const arrived = await Promise.all(tokens.map((token) => late.arrived(token, ada)));
+    expect(arrived.map((updates) => updates?.updates.length)).toEqual([undefined, 1, 1]);
+  });
+});
+
+describe('closing', () => {
+  test('lets attempts under way end', async () => {
+    const { handOver, late, logged } = lateInMemory();
+    const run = new HandRun();
+    await handOver(jobOf('a'), run);
+    let isClosed = false;
+    const closed = late.close().then(() => {
+      isClosed = true;
+    });
+    await turns();
+    expect(isClosed).toBe(false);
+    const refused = new HandRun();
+    expect(await late.handOver(jobOf('b'), refused, ada)).toBeUndefined();
+    expect(refused.isCancelled).toBe(true);
+    run.end(good('reviews'));
+    await closed;
+    expect(logged).toEqual([]);
+  });
+
+  test('says what is left, by field, when the time is over', async () => {
+    const { handOver, follow, late, logged, timers } = lateInMemory();
+    const run = new HandRun();
+    const updates = await follow(await handOver(jobOf('a', ['reviews', 'stock']), run));
+    await handOver(jobOf('b'), new HandRun());
+    const next = updates.next();
+    const closed = late.close();
+    timers.pass(1_000);
+    await closed;
+    expect(run.isCancelled).toBe(true);
+    expect(logged).toEqual([
+      [
+        'Enrichments are left that this process did not finish',
+        { fields: { 'Product.reviews': 2, 'Product.stock': 1 } },
+      ],
+    ]);
+    expect(await next).toEqual({ done: true, value: undefined });
+    expect(timers.size).toBe(0);
+  });
+});
