@@ -1,0 +1,121 @@
+import type { DocumentNode } from 'graphql';
+import { nextTurn } from '../../time/nextTurn.ts';
+import type { Timers } from '../../time/timers.ts';
+import { normaliseOperation } from './normaliseOperation.ts';
+import { type Recorded, RecordingDirectory, type RecordingLimits } from './recordingDirectory.ts';
+
+export interface OperationRecorderOptions {
+  readonly directory: string;
+  readonly limits: RecordingLimits;
+  readonly timers: Timers;
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Files cannot be written; told once until one is written again. */
+  onError(error: unknown): void;
+  /** There is no room for more; told once for each limit. */
+  onFull(limit: keyof RecordingLimits): void;
+}
+
+/** An operation that a client has sent, as the pipeline knows it. */
+export interface SentOperation {
+  /** Valid. What has been recorded once is known again by this object. */
+  readonly document: DocumentNode;
+  readonly operationName: string | undefined;
+  readonly clientName: string | undefined;
+  readonly clientVersion: string | undefined;
+}
+
+/** Where operations of clients without a name go. */
+export const unnamedClient = 'unnamed';
+
+/** Writes the operations that clients send to files, each once. A request pays for a look into two maps: everything
+ *  else is done in the background, one operation a turn. */
+export class OperationRecorder {
+  readonly #options: OperationRecorderOptions;
+  readonly #directory: RecordingDirectory;
+  readonly #seen = new WeakMap<DocumentNode, Set<string>>();
+  #waiting: SentOperation[] = [];
+  #cancelTimer: (() => void) | undefined;
+  #writing: Promise<void> = Promise.resolve();
+  #isFailing = false;
+  #isClosed = false;
+  readonly #fullTold = new Set<Recorded>();
+
+  constructor(options: OperationRecorderOptions) {
+    this.#options = options;
+    const today = (): string => new Date(options.now()).toISOString().slice(0, 10);
+    this.#directory = new RecordingDirectory(options.directory, options.limits, today);
+  }
+
+  record(sent: SentOperation): void {
+    if (this.#isClosed) return;
+    let seen = this.#seen.get(sent.document);
+    if (seen === undefined) {
+      seen = new Set();
+      this.#seen.set(sent.document, seen);
+    }
+    const key = keyOf(sent);
+    if (seen.has(key) || seen.size >= maxSeen || this.#waiting.length >= maxWaiting) return;
+    seen.add(key);
+    this.#waiting.push(sent);
+    this.#cancelTimer ??= this.#options.timers.after(this.#isFailing ? retryDelayMs : writeDelayMs, () =>
+      this.#write(),
+    );
+  }
+
+  /** Writes what still waits. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#cancelTimer?.();
+    this.#write();
+    await this.#writing;
+  }
+
+  #write(): void {
+    this.#cancelTimer = undefined;
+    const batch = this.#waiting;
+    this.#waiting = [];
+    this.#writing = this.#writing.then(async () => {
+      for (const sent of batch) {
+        await nextTurn();
+        await this.#writeOne(sent);
+      }
+    });
+  }
+
+  async #writeOne(sent: SentOperation): Promise<void> {
+    try {
+      const recorded = await this.#directory.add({
+        operation: normaliseOperation(sent.document, sent.operationName),
+        client: sent.clientName ?? unnamedClient,
+        version: sent.clientVersion,
+      });
+      if (recorded === 'written') this.#isFailing = false;
+      else if (recorded !== 'known') this.#tellFull(recorded);
+    } catch (error) {
+      // The next request with it tries again.
+      this.#seen.get(sent.document)?.delete(keyOf(sent));
+      const isNews = !this.#isFailing;
+      this.#isFailing = true;
+      if (isNews) this.#options.onError(error);
+    }
+  }
+
+  #tellFull(limit: keyof RecordingLimits): void {
+    if (this.#fullTold.has(limit)) return;
+    this.#fullTold.add(limit);
+    this.#options.onFull(limit);
+  }
+}
+
+function keyOf({ operationName = '', clientName = '', clientVersion = '' }: SentOperation): string {
+  // None of them can hold a line end: one is a name, the others are headers.
+  return `${operationName}\n${clientName}\n${clientVersion}`;
+}
+
+const writeDelayMs = 1_000;
+const retryDelayMs = 30_000;
+
+/** Clients make up names and versions as they like: what is remembered of one document, and what waits, is bounded. */
+const maxSeen = 64;
+const maxWaiting = 1_000;
