@@ -20,8 +20,10 @@ export const contractsSection = z
           .describe('Write the operations that clients send to files, without their values.')
           .prefault(false),
         directory: directory()
-          .describe('Where they are written, in a directory for each client.')
-          .prefault('contracts/recorded'),
+          .describe(
+            'Where they are written, in a directory for each client. Not in the contracts: somebody decides on what is taken over.',
+          )
+          .prefault('recorded-operations'),
         maxOperations: integer({ min: 1 })
           .describe('Most files, of all clients together. What comes after them is not recorded.')
           .prefault(1_000),

@@ -10,7 +10,7 @@ describe('contracts', () => {
       directory: 'contracts',
       record: {
         enabled: false,
-        directory: 'contracts/recorded',
+        directory: 'recorded-operations',
         maxOperations: 1_000,
         maxClients: 50,
         maxSize: 16 * 1024 ** 2,
