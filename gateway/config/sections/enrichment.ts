@@ -34,11 +34,13 @@ const adaptation = z.strictObject({
     .prefault(20),
   inlineBelow: share()
     .describe(
-      'A field is fetched with the primary data, which saves requests, once 95 % of its latencies are within this part of its budget. 0: never.',
+      'A field is fetched with the primary data, which saves requests, once 95 % of its latencies are within this part of its budget, and 99 % within all of it. 0: never.',
     )
     .prefault(adaptationDefaults.inlineBelow),
   inlineUntil: share()
-    .describe('It stays so while they are within this part.')
+    .describe(
+      'It stays so while 95 % are within this part, and 97 % within the budget. A way that is left is not taken again for a `window`.',
+    )
     .prefault(adaptationDefaults.inlineUntil),
   lateBelow: share()
     .describe(

@@ -1,0 +1,289 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { Adaptation, type AdaptationOptions } from '../../../gateway/enrichment/adaptation.ts';
+import type { EnrichmentRule, EnrichmentWay } from '../../../gateway/enrichment/enrichmentRule.ts';
+
+const window = 60_000;
+const budget = 100;
+const never = Number.POSITIVE_INFINITY;
+
+const rule: EnrichmentRule = { coordinate: 'Product.similar', budgetMs: budget, priority: 'NORMAL' };
+
+function open(options: Partial<AdaptationOptions> = {}) {
+  const clock = { ms: 0 };
+  const adaptation = new Adaptation({
+    mode: 'adaptive',
+    window,
+    minSamples: 20,
+    inlineBelow: 0.5,
+    inlineUntil: 0.8,
+    lateBelow: 0.05,
+    lateUntil: 0.2,
+    defaultBudgetMs: 100,
+    now: () => clock.ms,
+    ...options,
+  });
+  const way = (budgetMs = budget): EnrichmentWay => adaptation.wayOf(rule, budgetMs);
+  /** Observes a latency so many times; the ways after each, without those that repeat. */
+  const take = (times: number, latencyMs: number): EnrichmentWay[] => {
+    const ways: EnrichmentWay[] = [];
+    for (let done = 0; done < times; done += 1) {
+      adaptation.observe(rule, latencyMs);
+      if (ways.at(-1) !== way()) ways.push(way());
+    }
+    return ways;
+  };
+  return { adaptation, clock, way, take };
+}
+
+describe('a field', () => {
+  test('of which too little is known has its budget', () => {
+    const { way, take } = open();
+    expect(way()).toBe('budget');
+    expect(take(19, 10)).toEqual(['budget']);
+    expect(take(1, 10)).toEqual(['inline']);
+  });
+
+  test('that is quick is fetched inline until it is no longer', () => {
+    const { take } = open();
+    take(100, 40);
+    expect(take(400, 75)).toEqual(['inline']);
+    // 5 % of 526 are 26.
+    expect(take(25, 90)).toEqual(['inline']);
+    expect(take(5, 90)).toEqual(['inline', 'budget']);
+  });
+
+  test('that is quick but not well within its budget is not fetched inline', () => {
+    expect(open().take(200, 60)).toEqual(['budget']);
+  });
+
+  test('of which a few are beyond the budget is not fetched inline, whatever the others do', () => {
+    const { take } = open();
+    for (let round = 0; round < 50; round += 1) {
+      take(1, 2_000);
+      expect(take(49, 10)).toEqual(['budget']);
+    }
+  });
+
+  test('that was fetched inline is so no longer once a few are beyond the budget', () => {
+    const { take } = open();
+    take(100, 10);
+    expect(take(3, never)).toEqual(['inline']);
+    expect(take(1, never)).toEqual(['budget']);
+  });
+
+  test('that hardly ever makes it is not waited for until it does again', () => {
+    const { take } = open();
+    expect(take(100, 2_000)).toEqual(['budget', 'late']);
+    expect(take(25, 60)).toEqual(['late']);
+    expect(take(1, 60)).toEqual(['budget']);
+  });
+
+  test('that is given up each time is not waited for', () => {
+    expect(open().take(20, never)).toEqual(['budget', 'late']);
+  });
+
+  test('may turn from one way to the other at once', () => {
+    const { adaptation, clock, take, way } = open();
+    expect(take(100, 10)).toEqual(['budget', 'inline']);
+    clock.ms = window / 2;
+    for (let done = 0; done < 100; done += 1) adaptation.observe(rule, never);
+    clock.ms = window;
+    expect(way()).toBe('late');
+  });
+
+  test('that was left on one way is not on it again for a window', () => {
+    const { clock, take, way } = open();
+    take(100, 10);
+    clock.ms = 10_000;
+    take(4, never);
+    expect(way()).toBe('budget');
+    clock.ms = 69_999;
+    take(100, 10);
+    expect(way()).toBe('budget');
+    clock.ms = 70_000;
+    expect(way()).toBe('inline');
+  });
+
+  test('of which nothing was heard for a window has its budget again', () => {
+    const { clock, take, way } = open();
+    take(1_000, 2_000);
+    clock.ms = window - 1;
+    expect(way()).toBe('late');
+    clock.ms = window;
+    expect(way()).toBe('budget');
+  });
+
+  test('keeps its way while half of the samples are forgotten and come again', () => {
+    const { clock, take } = open();
+    // As many as are needed in a whole window, with nothing to spare.
+    for (let sample = 0; sample < 200; sample += 1) {
+      clock.ms += window / 20;
+      const ways = take(1, 2_000);
+      if (sample >= 20) expect(ways).toEqual(['late']);
+    }
+  });
+
+  test('has a way for each budget that requests bring', () => {
+    const { take, way } = open();
+    take(100, 100);
+    expect([way(1_000), way(150), way(50), way(0)]).toEqual(['inline', 'budget', 'late', 'late']);
+    // They are not mixed up.
+    expect([way(1_000), way(150), way(50), way(0)]).toEqual(['inline', 'budget', 'late', 'late']);
+  });
+
+  test('that is never late with a limit of 0, and never inline', () => {
+    const slow = open({ lateBelow: 0 });
+    expect(slow.take(100, never)).toEqual(['budget']);
+    const quick = open({ inlineBelow: 0 });
+    expect(quick.take(100, 0.01)).toEqual(['budget']);
+  });
+
+  test('is known apart from others', () => {
+    const { adaptation, take } = open();
+    take(100, 2_000);
+    const other: EnrichmentRule = { ...rule, coordinate: 'Product.badges' };
+    expect(adaptation.wayOf(other, budget)).toBe('budget');
+  });
+});
+
+test('with the mode always, every field has its budget, and latencies are observed', () => {
+  const { adaptation, take } = open({ mode: 'always' });
+  expect(take(100, 2_000)).toEqual(['budget']);
+  expect(adaptation.snapshot()).toMatchObject([{ way: 'budget', samples: 100, shareWithinBudget: 0 }]);
+});
+
+describe('what is known', () => {
+  test('is told by coordinate, for the budget of each field', () => {
+    const { adaptation } = open({ defaultBudgetMs: 500 });
+    const other: EnrichmentRule = { coordinate: 'Product.badges', budgetMs: undefined, priority: 'NORMAL' };
+    for (let done = 0; done < 50; done += 1) {
+      adaptation.observe(rule, done < 10 ? 80 : never);
+      adaptation.observe(other, 100);
+    }
+    const [badges, similar] = adaptation.snapshot();
+    expect(badges).toEqual({
+      coordinate: 'Product.badges',
+      budgetMs: 500,
+      way: 'inline',
+      samples: 50,
+      shareWithinBudget: 1,
+      p50Ms: badges?.p95Ms,
+      p95Ms: expect.closeTo(100, -1),
+    });
+    expect(similar).toEqual({
+      coordinate: 'Product.similar',
+      budgetMs: 100,
+      way: 'budget',
+      samples: 50,
+      shareWithinBudget: 0.2,
+      p50Ms: null,
+      p95Ms: null,
+    });
+    expect(JSON.parse(JSON.stringify(adaptation.snapshot()))).toEqual(adaptation.snapshot());
+  });
+
+  test('is left out where nothing is known any more, and follows a rule that changes', () => {
+    const { adaptation, clock, take } = open();
+    take(20, 80);
+    adaptation.observe({ ...rule, budgetMs: 70 }, 80);
+    expect(adaptation.snapshot()).toMatchObject([{ budgetMs: 70, samples: 21 }]);
+    clock.ms = window;
+    expect(adaptation.snapshot()).toEqual([]);
+  });
+
+  test('is bounded', () => {
+    const { adaptation } = open();
+    for (let field = 0; field < 1_100; field += 1) {
+      adaptation.observe({ ...rule, coordinate: `Product.f${field}` }, 10);
+    }
+    expect(adaptation.snapshot()).toHaveLength(1_000);
+  });
+});
+
+describe('no flapping', () => {
+  const steps = fc.array(
+    fc.record({
+      passMs: fc.integer({ min: 0, max: 20_000 }),
+      times: fc.integer({ min: 1, max: 60 }),
+      latency: fc.constantFrom(5, 45, 55, 75, 95, 120, 2_000, never),
+    }),
+    { maxLength: 60 },
+  );
+
+  test('whatever latencies do, a way that was left is not taken again for a window', () => {
+    let changes = 0;
+    fc.assert(
+      fc.property(steps, (all) => {
+        const { clock, take } = open();
+        const leftAt = new Map<EnrichmentWay, number>();
+        let last: EnrichmentWay = 'budget';
+        for (const { passMs, times, latency } of all) {
+          clock.ms += passMs;
+          for (const next of take(times, latency)) {
+            if (next === last) continue;
+            changes += 1;
+            leftAt.set(last, clock.ms);
+            if (next !== 'budget') {
+              expect(clock.ms - (leftAt.get(next) ?? Number.NEGATIVE_INFINITY)).toBeGreaterThanOrEqual(
+                window,
+              );
+            }
+            last = next;
+          }
+        }
+      }),
+      { numRuns: 200 },
+    );
+    // The steps are such that there is something to see.
+    expect(changes).toBeGreaterThan(0);
+  });
+
+  test('latencies that stay within a pair of limits change nothing', () => {
+    const withinBoth = fc.array(fc.double({ min: 53, max: 76, noNaN: true }), { maxLength: 2_000 });
+    fc.assert(
+      fc.property(withinBoth, fc.boolean(), (latencies, isQuickBefore) => {
+        const { adaptation, take, way } = open();
+        if (isQuickBefore) take(20, 10);
+        const before = isQuickBefore ? 'inline' : 'budget';
+        for (const latency of latencies) {
+          adaptation.observe(rule, latency);
+          expect(way()).toBe(before);
+        }
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test('a steady mixture, however near to a limit, settles', () => {
+    const shareOfQuick = fc.double({ min: 0, max: 1, noNaN: true });
+    fc.assert(
+      fc.property(shareOfQuick, fc.integer(), (quick, seed) => {
+        const { adaptation, clock, way } = open();
+        const random = randomFrom(seed);
+        let changes = 0;
+        let last: EnrichmentWay = 'budget';
+        // Ten windows, with 500 requests each.
+        for (let sample = 0; sample < 5_000; sample += 1) {
+          clock.ms += window / 500;
+          adaptation.observe(rule, random() < quick ? 20 : 2_000);
+          if (way() !== last) changes += 1;
+          last = way();
+        }
+        expect(changes).toBeLessThanOrEqual(20);
+      }),
+      { numRuns: 40 },
+    );
+  });
+});
+
+/** Numbers from 0 to 1 (mulberry32). */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
