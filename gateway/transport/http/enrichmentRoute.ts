@@ -1,0 +1,180 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { FastifyInstance } from 'fastify';
+import type { GraphQLFormattedError } from 'graphql';
+import type { Caller, EnrichmentUpdate, LateEnrichments } from '../../enrichment/lateEnrichments.ts';
+import { GatewayError } from '../../errors.ts';
+import type { SubscriptionPayload } from '../../response/outcome.ts';
+import type { Timers } from '../../time/timers.ts';
+import { GoingAway } from '../goingAway.ts';
+import { ClientGone, Refusal } from '../refusal.ts';
+import { chooseRequestId } from '../requestId.ts';
+import type { TransportLog } from '../transportLog.ts';
+import { type AnswerHeaders, writeAnswer, writeErrors } from './answer.ts';
+import { type CorsOptions, corsHeaders, preflightHeaders } from './cors.ts';
+import { subscriptionEvents } from './eventStream.ts';
+import { negotiate } from './negotiate.ts';
+import type { PayloadEncoding } from './payloadEncoding.ts';
+import { NoPayload, writePayloads, writeStreamHead } from './payloadStream.ts';
+
+export interface EnrichmentRouteOptions {
+  readonly late: Pick<LateEnrichments, 'follow' | 'arrived'>;
+  /** Who asks, by the headers of the request. */
+  readonly callerOf: (headers: IncomingHttpHeaders) => Caller;
+  /** Aborted when the gateway begins to drain: who follows is let go, and comes back to another process. */
+  readonly draining: AbortSignal;
+  readonly cors: CorsOptions | undefined;
+  /** As in `HttpServerOptions`. */
+  readonly bufferSize: number;
+  readonly readTimeout: number;
+  readonly heartbeat: number;
+  readonly timers: Timers;
+  readonly log: TransportLog;
+}
+
+/** `GET /enrichments/:token` of the public listener: what comes late, as server-sent events that can be resumed by
+ *  `Last-Event-ID`, or as JSON with what has come so far. */
+export function addEnrichmentRoute(server: FastifyInstance, options: EnrichmentRouteOptions): void {
+  const path = '/enrichments/:token';
+  server.get<{ Params: { token: string } }>(path, { exposeHeadRoute: false }, async (request, reply) => {
+    reply.hijack();
+    await new PickUp(options, request.raw, reply.raw).answer(request.params.token);
+  });
+  server.options(path, async (request, reply) => {
+    const allowed = preflightHeaders(request.headers, options.cors);
+    return allowed === undefined
+      ? reply.code(405).header('allow', 'GET').send({ error: 'Enrichments are picked up with GET.' })
+      : reply.code(204).headers(allowed).send();
+  });
+}
+
+const updateEvents: PayloadEncoding<SubscriptionPayload> = {
+  ...subscriptionEvents,
+  headers: { ...subscriptionEvents.headers, 'cache-control': 'no-store' },
+};
+
+/** One request for what comes late. */
+class PickUp {
+  readonly #options: EnrichmentRouteOptions;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #requestId: string;
+
+  constructor(options: EnrichmentRouteOptions, request: IncomingMessage, response: ServerResponse) {
+    this.#options = options;
+    this.#request = request;
+    this.#response = response;
+    this.#requestId = chooseRequestId(request.headers['x-request-id']);
+  }
+
+  async answer(token: string): Promise<void> {
+    const { single, prefersEvents } = negotiate(this.#request.headers.accept);
+    try {
+      if (prefersEvents) await this.#stream(token);
+      else if (single !== undefined) await this.#answerAtOnce(token);
+      else {
+        throw new Refusal(
+          406,
+          'The accept header allows no answer of this route. Accept text/event-stream or application/json.',
+        );
+      }
+    } catch (error) {
+      if (this.#response.destroyed) return;
+      const { status, formatted } = this.#describe(error);
+      if (this.#response.headersSent) this.#response.destroy();
+      else writeErrors(this.#response, status, single, this.#headers(), [formatted]);
+    }
+  }
+
+  async #answerAtOnce(token: string): Promise<void> {
+    const { late, callerOf, readTimeout } = this.#options;
+    const arrived = await late.arrived(token, callerOf(this.#request.headers));
+    if (arrived === undefined) throw expired();
+    const headers = this.#headers({ 'content-type': 'application/json; charset=utf-8' });
+    writeAnswer(this.#response, 200, headers, JSON.stringify(arrived), readTimeout);
+  }
+
+  async #stream(token: string): Promise<void> {
+    const { late, callerOf, draining } = this.#options;
+    const { headers } = this.#request;
+    const ended = new AbortController();
+    const onClose = (): void => ended.abort(new ClientGone());
+    const onDraining = (): void => ended.abort(new GoingAway());
+    this.#response.once('close', onClose);
+    draining.addEventListener('abort', onDraining, { once: true });
+    if (draining.aborted) onDraining();
+    try {
+      const cursor = headers['last-event-id'];
+      const updates = await late.follow(
+        token,
+        callerOf(headers),
+        cursor === undefined ? undefined : String(cursor),
+      );
+      if (updates === undefined) throw expired();
+      await this.#write(updates, ended.signal);
+    } finally {
+      draining.removeEventListener('abort', onDraining);
+    }
+  }
+
+  async #write(updates: AsyncIterator<EnrichmentUpdate>, signal: AbortSignal): Promise<void> {
+    const { bufferSize, readTimeout, heartbeat, timers } = this.#options;
+    try {
+      await writePayloads(this.#response, payloadsOf(updates), updateEvents, {
+        headers: this.#headers(),
+        bufferSize,
+        readTimeout,
+        heartbeat,
+        timers,
+        signal,
+        formatFailure: (reason) => this.#describe(reason).formatted,
+      });
+    } catch (error) {
+      if (!(error instanceof NoPayload)) throw error;
+      // The gateway drains already: an empty stream makes the client come back, any other status does not.
+      writeStreamHead(this.#response, updateEvents, this.#headers());
+      this.#response.end(updateEvents.opening);
+    }
+  }
+
+  #describe(error: unknown): { readonly status: number; readonly formatted: GraphQLFormattedError } {
+    if (error instanceof GatewayError || error instanceof Refusal) {
+      return { status: error.status, formatted: error.toFormatted() };
+    }
+    this.#options.log.error({ error, requestId: this.#requestId }, 'Picking up an enrichment failed');
+    const hidden = new GatewayError('INTERNAL_SERVER_ERROR', 'The gateway failed to answer.');
+    return { status: hidden.status, formatted: hidden.toFormatted() };
+  }
+
+  #headers(own: Readonly<Record<string, string>> = {}): AnswerHeaders {
+    return {
+      'cache-control': 'no-store',
+      ...corsHeaders(this.#request.headers.origin, this.#options.cors),
+      ...own,
+      'x-request-id': this.#requestId,
+      ...(this.#options.draining.aborted ? { connection: 'close' } : {}),
+    };
+  }
+}
+
+/** The same for a token that is none, so that nobody learns which ones there are. */
+function expired(): GatewayError {
+  return new GatewayError(
+    'ENRICHMENT_EXPIRED',
+    'This token leads to nothing (any more): it has expired, is none, or is not yours. Send the operation again.',
+  );
+}
+
+/** Updates as batches of one, each with its cursor. */
+function payloadsOf(updates: AsyncIterator<EnrichmentUpdate>): AsyncIterator<readonly SubscriptionPayload[]> {
+  return {
+    next: async () => {
+      const { done, value } = await updates.next();
+      if (done === true) return { done, value: undefined };
+      return { done: false, value: [{ text: JSON.stringify(value), cursor: value.cursor }] };
+    },
+    return: async () => {
+      await updates.return?.();
+      return { done: true, value: undefined };
+    },
+  };
+}

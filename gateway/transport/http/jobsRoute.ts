@@ -1,0 +1,67 @@
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { JobAdmin, JobState } from '../../enrichment/late/jobAdmin.ts';
+import { addRawBodyRoutes, sendProblem } from './rawBodyRoutes.ts';
+
+export interface JobsRouteOptions {
+  readonly jobs: JobAdmin;
+}
+
+interface JobsQuery {
+  readonly Querystring: { readonly state?: unknown; readonly limit?: unknown };
+}
+
+const defaultLimit = 100;
+const highestLimit = 1_000;
+
+/** `GET /jobs?state=…&limit=…` and `POST /jobs/:id/retry` of the admin listener: late work that waits or has failed. */
+export function addJobsRoute(server: FastifyInstance, { jobs }: JobsRouteOptions): void {
+  addRawBodyRoutes(server, howToRetry, (routes) => {
+    routes.get<JobsQuery>('/jobs', async ({ query }, reply) => {
+      const { state, limit = String(defaultLimit) } = query;
+      if (state !== undefined && !isJobState(state)) {
+        return sendProblem(reply, 400, `state is ${JSON.stringify(state)}; expected waiting or failed.`);
+      }
+      const count = typeof limit === 'string' && /^\d{1,4}$/.test(limit) ? Number(limit) : 0;
+      if (count < 1 || count > highestLimit) {
+        return sendProblem(
+          reply,
+          400,
+          `limit is ${JSON.stringify(limit)}; expected a number from 1 to ${highestLimit}.`,
+        );
+      }
+      return { jobs: await jobs.list({ state, limit: count }) };
+    });
+
+    routes.post<{ Params: { id: string } }>('/jobs/:id/retry', async ({ params }, reply) => {
+      const { id } = params;
+      switch (await jobs.retry(id)) {
+        case 'retried':
+          return reply.code(202).send({ id, state: 'waiting' });
+        case 'not failed':
+          return sendProblem(reply, 409, `Job ${id} has not failed: it is under way, or waits by itself.`);
+        case 'busy':
+          return sendBusy(reply);
+        default:
+          return sendProblem(
+            reply,
+            404,
+            `There is no job ${id}. GET /jobs?state=failed lists those that can be tried again; the oldest leave after enrichment.jobs.keepFailedFor, or for newer ones beyond enrichment.jobs.keepFailed.`,
+          );
+      }
+    });
+  });
+}
+
+const howToRetry = 'Send no body.';
+
+function isJobState(state: unknown): state is JobState {
+  return state === 'waiting' || state === 'failed';
+}
+
+function sendBusy(reply: FastifyReply): FastifyReply {
+  return sendProblem(
+    reply.header('retry-after', '5'),
+    503,
+    'This process has as many jobs as enrichment.jobs.maxPending. The job is still put aside; try again later.',
+  );
+}

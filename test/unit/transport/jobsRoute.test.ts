@@ -1,0 +1,76 @@
+import { describe, expect, test } from '@jest/globals';
+import type { JobAdmin, JobQuery, RetryVerdict } from '../../../gateway/enrichment/late/jobAdmin.ts';
+import { addJobsRoute } from '../../../gateway/transport/http/jobsRoute.ts';
+import { startScripted } from './scriptedServer.ts';
+
+const failed = {
+  id: 'a.1',
+  state: 'failed',
+  coordinates: ['Product.reviews'],
+  attempts: 5,
+  error: 'It is down.',
+  ageMs: 1_000,
+} as const;
+
+async function start(verdict: RetryVerdict = 'retried') {
+  const asked: (JobQuery | string)[] = [];
+  const jobs: JobAdmin = {
+    list: async (query) => {
+      asked.push(query);
+      return [failed];
+    },
+    retry: async (id) => {
+      asked.push(id);
+      return verdict;
+    },
+  };
+  const server = await startScripted(undefined, {
+    addAdminRoutes: (routes) => addJobsRoute(routes, { jobs }),
+  });
+  return {
+    asked,
+    ask: async (path: string, init: RequestInit = {}) => {
+      const response = await fetch(`${server.adminUrl}${path}`, init);
+      expect(response.headers.get('cache-control')).toBe('no-store');
+      return { status: response.status, body: await response.json() };
+    },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
+describe('GET /jobs', () => {
+  test.each([
+    ['/jobs', { state: undefined, limit: 100 }],
+    ['/jobs?state=failed', { state: 'failed', limit: 100 }],
+    ['/jobs?state=waiting&limit=7', { state: 'waiting', limit: 7 }],
+  ])('%s lists them', async (path, query) => {
+    await using server = await start();
+    expect(await server.ask(path)).toEqual({ status: 200, body: { jobs: [failed] } });
+    expect(server.asked).toEqual([query]);
+  });
+
+  test.each([
+    ['/jobs?state=done', 'state is "done"; expected waiting or failed.'],
+    ['/jobs?state=failed&state=waiting', 'state is ["failed","waiting"]; expected waiting or failed.'],
+    ['/jobs?limit=0', 'limit is "0"; expected a number from 1 to 1000.'],
+    ['/jobs?limit=1001', 'limit is "1001"; expected a number from 1 to 1000.'],
+    ['/jobs?limit=many', 'limit is "many"; expected a number from 1 to 1000.'],
+  ])('%s is refused', async (path, error) => {
+    await using server = await start();
+    expect(await server.ask(path)).toEqual({ status: 400, body: { error } });
+    expect(server.asked).toEqual([]);
+  });
+});
+
+describe('POST /jobs/:id/retry', () => {
+  test.each<[RetryVerdict, number, unknown]>([
+    ['retried', 202, { id: 'a.1', state: 'waiting' }],
+    ['unknown', 404, { error: expect.stringMatching(/^There is no job a\.1\. /) }],
+    ['not failed', 409, { error: 'Job a.1 has not failed: it is under way, or waits by itself.' }],
+    ['busy', 503, { error: expect.stringContaining('try again later') }],
+  ])('answers %j with %d', async (verdict, status, body) => {
+    await using server = await start(verdict);
+    expect(await server.ask('/jobs/a.1/retry', { method: 'POST' })).toEqual({ status, body });
+    expect(server.asked).toEqual(['a.1']);
+  });
+});
