@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { buffer, text } from 'node:stream/consumers';
 
 /** Why Git cannot tell. `absent`: there is no Git, or the directory is in no work tree of it. */
@@ -44,14 +46,21 @@ export async function git(
   }
 }
 
-/** The commit that a revision names. Errors: `GitError`, `unknown-revision` where there is none. */
+/** The commit that a revision names, in the repository of a directory that need not exist. Errors: `GitError`, `unknown-revision` where there is none. */
 export async function commitOf(directory: string, ref: string): Promise<string> {
   try {
     const args = ['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`];
-    return (await git(directory, args)).toString('utf8').trim();
+    return (await git(existingAncestor(directory), args)).toString('utf8').trim();
   } catch (error) {
     // Told to be quiet, it has a message for everything but that.
     if (!(error instanceof GitError) || !error.message.startsWith('git ended')) throw error;
     throw new GitError('unknown-revision', `Git knows no revision "${ref}" here`, { cause: error });
   }
+}
+
+/** The directory, or the nearest one above it that exists: it may be new in, or gone from, the work tree. */
+export function existingAncestor(directory: string): string {
+  let ancestor = resolve(directory);
+  while (!existsSync(ancestor)) ancestor = dirname(ancestor);
+  return ancestor;
 }

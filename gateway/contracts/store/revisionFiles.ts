@@ -1,13 +1,12 @@
-import { existsSync } from 'node:fs';
-import { dirname, relative, resolve, sep } from 'node:path';
-import { commitOf, GitError, git } from './git.ts';
+import { relative, resolve, sep } from 'node:path';
+import { commitOf, existingAncestor, GitError, git } from './git.ts';
 import { decodeText, isStoreContent, type StoreFiles } from './storeFiles.ts';
 import { userPath } from './userPath.ts';
 
 /** The store in a directory as it stood at a revision; `undefined` where that had no such directory.
  *  Errors: `GitError`. */
 export async function readRevisionFiles(directory: string, ref: string): Promise<StoreFiles | undefined> {
-  const anchor = existingAncestor(resolve(directory));
+  const anchor = existingAncestor(directory);
   const commit = await commitOf(anchor, ref);
   const prefix = relative(anchor, resolve(directory)).replaceAll(sep, '/');
   const blobs = await listBlobs(anchor, commit, prefix === '' ? '' : `${prefix}/`);
@@ -25,13 +24,6 @@ export async function readRevisionFiles(directory: string, ref: string): Promise
     else texts.set(path, text);
   }
   return { texts, unreadable, nameOf: (path) => `${ref}:${userPath(directory, path)}` };
-}
-
-/** The directory may be new in, or gone from, the work tree. */
-function existingAncestor(directory: string): string {
-  let ancestor = directory;
-  while (!existsSync(ancestor)) ancestor = dirname(ancestor);
-  return ancestor;
 }
 
 interface Blob {

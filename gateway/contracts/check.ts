@@ -1,0 +1,81 @@
+import { ContractCheck } from './contractCheck.ts';
+import type { ContractStore, Waiver } from './contractStore.ts';
+import type { CheckParts } from './parts.ts';
+import type { CheckReport } from './report/checkReport.ts';
+import { createReport } from './report/createReport.ts';
+import { applyWaivers } from './store/applyWaivers.ts';
+import { schemaProblems } from './store/baseline.ts';
+import { type ReadCandidatesOptions, readCandidates } from './store/readCandidates.ts';
+import { readComparisons } from './store/readComparisons.ts';
+import { readContractStore } from './store/readContractStore.ts';
+
+export interface CheckRequest extends Omit<ReadCandidatesOptions, 'known'> {
+  /** Of the store. */
+  readonly directory: string;
+  /** `NAME=FILE` or `NAME=URL`: what subgraphs want to serve in the place of their contracts. */
+  readonly candidates?: readonly string[] | undefined;
+  /** A directory or a revision with the store to compare with. */
+  readonly against?: string | undefined;
+  /** Compare with what runs there. */
+  readonly environment?: string | undefined;
+  /** What is dangerous fails too. */
+  readonly strict?: boolean | undefined;
+  /** In UTC, `2027-01-31`: waivers expire by it. */
+  readonly today: string;
+  /** What is being done now, for people. */
+  readonly onProgress?: ((message: string) => void) | undefined;
+}
+
+/** Checks the store, or candidates in it, against what was agreed on or runs. Whatever is wrong is in the report, all
+ *  of it as far as one thing does not hide another. */
+export async function checkContracts(request: CheckRequest, parts: CheckParts): Promise<CheckReport> {
+  const { directory, candidates: candidateArguments = [], strict = false, onProgress = () => {} } = request;
+  const store = await readContractStore(directory);
+  const { operations, schemas } = store;
+  const hasCandidates = candidateArguments.length > 0;
+  const candidates = await readCandidates(candidateArguments, { ...request, known: schemas });
+  const { comparisons, problems, earlier } = await readComparisons({
+    ...request,
+    store,
+    candidates: candidates.contracts,
+    hasCandidates,
+  });
+  const unreadable = unreadableSubgraphs(store, earlier);
+  const check = new ContractCheck({ parts, operations, unreadable, onProgress });
+  for (const comparison of comparisons) await check.compare(comparison);
+  const findings = [...store.problems, ...candidates.problems, ...problems, ...check.findings];
+
+  const isWhole =
+    check.isWhole && findings.every(({ severity }) => severity !== 'misuse' && severity !== 'undecided');
+  const isCovered = (waiver: Waiver): boolean => {
+    const { subgraph } = waiver;
+    // Without candidates every waiver is for this check; with them, those of other subgraphs are for another one.
+    const isAsked = !hasCandidates || subgraph === undefined || candidates.contracts.has(subgraph);
+    // What was agreed on with its waiver is no change any more.
+    const isSettled = isKnown(waiver, earlier) && !check.hasChanged(subgraph);
+    return isWhole && isAsked && !isSettled;
+  };
+  return createReport({
+    findings: applyWaivers(findings, store.waivers, request.today, { isCovered }),
+    strict,
+    checked: {
+      directory: store.directory,
+      subgraphs: comparisons[0]?.next.size ?? schemas.size,
+      consumers: new Set(operations.map(({ consumer }) => consumer)).size,
+      operations: operations.length,
+    },
+  });
+}
+
+function unreadableSubgraphs(...stores: readonly (ContractStore | undefined)[]): Set<string> {
+  const problems = stores.flatMap((store) => (store === undefined ? [] : schemaProblems(store)));
+  return new Set(problems.flatMap(({ subgraph }) => subgraph ?? []));
+}
+
+function isKnown({ rule, coordinate, subgraph }: Waiver, earlier: ContractStore | undefined): boolean {
+  return (
+    earlier?.waivers.some(
+      (known) => known.rule === rule && known.coordinate === coordinate && known.subgraph === subgraph,
+    ) ?? false
+  );
+}

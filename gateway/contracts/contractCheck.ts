@@ -1,0 +1,99 @@
+import type { ConsumerOperation } from './contractStore.ts';
+import type { Finding } from './finding.ts';
+import type { PlannedGraph } from './graph/planConsumers.ts';
+import { GraphWorkshop } from './graphWorkshop.ts';
+import type { CheckParts } from './parts.ts';
+import type { Comparison, Contracts } from './store/comparison.ts';
+
+export interface ContractCheckOptions {
+  readonly parts: CheckParts;
+  readonly operations: readonly ConsumerOperation[];
+  /** Subgraphs whose contract is there and cannot be read. */
+  readonly unreadable: ReadonlySet<string>;
+  readonly onProgress: (message: string) => void;
+}
+
+/** Comparisons, one after the other, and what they find together. */
+export class ContractCheck {
+  readonly #findings = new Map<string, Finding>();
+  readonly #changed = new Set<string>();
+  readonly #options: ContractCheckOptions;
+  readonly #graphs: GraphWorkshop;
+  #isWhole = true;
+
+  constructor(options: ContractCheckOptions) {
+    this.#options = options;
+    this.#graphs = new GraphWorkshop(options.parts, options.operations, options.onProgress);
+  }
+
+  /** Each once, though several comparisons find it. */
+  get findings(): readonly Finding[] {
+    return [...this.#findings.values()];
+  }
+
+  /** False where something hides what else there may be to find. */
+  get isWhole(): boolean {
+    return this.#isWhole;
+  }
+
+  /** Any, where no subgraph is named. */
+  hasChanged(subgraph: string | undefined): boolean {
+    return subgraph === undefined ? this.#changed.size > 0 : this.#changed.has(subgraph);
+  }
+
+  async compare({ baseline, old, next, gateway = old }: Comparison): Promise<void> {
+    const { parts, operations, unreadable, onProgress } = this.#options;
+    // Why there is nothing to check has been told.
+    if (next.size === 0) return this.#stop([]);
+    onProgress(`comparing with ${baseline}`);
+    const changes = old === undefined ? [] : await this.#diff(old, next);
+    // A graph without one of its subgraphs would be full of mistakes that nobody made.
+    if (unreadable.size > 0) return this.#stop(changes);
+    const candidate = await this.#graphs.build(next);
+    if ('findings' in candidate) return this.#stop([...changes, ...candidate.findings]);
+    this.#add(await this.#graphs.boot(candidate.graph));
+    const before = await this.#buildEarlier(old, baseline);
+    const running = gateway === old ? before : await this.#buildEarlier(gateway, baseline);
+    this.#add(
+      await parts.judgeChange({ changes, old: before, gateway: running, next: candidate, operations }),
+    );
+  }
+
+  async #diff(old: Contracts, next: Contracts): Promise<Finding[]> {
+    const { parts, unreadable } = this.#options;
+    const changes: Finding[] = [];
+    for (const name of new Set([...old.keys(), ...next.keys()])) {
+      if (unreadable.has(name) || old.get(name)?.sdl === next.get(name)?.sdl) continue;
+      this.#changed.add(name);
+      changes.push(...(await parts.diffSubgraph(old.get(name), next.get(name))));
+    }
+    return changes;
+  }
+
+  async #buildEarlier(contracts: Contracts | undefined, baseline: string): Promise<PlannedGraph | undefined> {
+    if (contracts === undefined || contracts.size === 0) return undefined;
+    const built = await this.#graphs.build(contracts);
+    if (!('findings' in built)) return built;
+    this.#add([neverRan(baseline)]);
+    return undefined;
+  }
+
+  #stop(findings: readonly Finding[]): void {
+    this.#isWhole = false;
+    this.#add(findings);
+  }
+
+  #add(findings: readonly Finding[]): void {
+    for (const finding of findings) this.#findings.set(JSON.stringify(finding), finding);
+  }
+}
+
+function neverRan(baseline: string): Finding {
+  return {
+    rule: 'baseline-not-composed',
+    severity: 'safe',
+    message: `The contracts of ${baseline} make no supergraph: no gateway runs on them, and there are no plans that could break.`,
+    advice:
+      'To see what breaks in what runs, compare with it: --against an earlier revision, or --environment.',
+  };
+}

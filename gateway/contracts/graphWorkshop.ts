@@ -1,0 +1,74 @@
+import type { ConsumerOperation } from './contractStore.ts';
+import type { Finding } from './finding.ts';
+import type { ContractGraph } from './graph/composeGraph.ts';
+import type { PlannedGraph } from './graph/planConsumers.ts';
+import type { CheckParts } from './parts.ts';
+import type { Contracts } from './store/comparison.ts';
+
+/** Or why there is none. */
+export type BuiltGraph = PlannedGraph | { readonly findings: readonly Finding[] };
+
+/** Makes what a check needs of graphs, each once however many comparisons need it. */
+export class GraphWorkshop {
+  readonly #parts: CheckParts;
+  readonly #operations: readonly ConsumerOperation[];
+  readonly #onProgress: (message: string) => void;
+  readonly #built = new Map<string, Promise<BuiltGraph>>();
+  readonly #booted = new Map<ContractGraph, Promise<readonly Finding[]>>();
+
+  constructor(
+    parts: CheckParts,
+    operations: readonly ConsumerOperation[],
+    onProgress: (message: string) => void,
+  ) {
+    this.#parts = parts;
+    this.#operations = operations;
+    this.#onProgress = onProgress;
+  }
+
+  /** Composed, with the operations planned for it. */
+  build(contracts: Contracts): Promise<BuiltGraph> {
+    const key = keyOf(contracts);
+    const known = this.#built.get(key);
+    if (known !== undefined) return known;
+    const building = this.#build(contracts);
+    this.#built.set(key, building);
+    return building;
+  }
+
+  /** What a gateway has against running on it. */
+  boot(graph: ContractGraph): Promise<readonly Finding[]> {
+    const known = this.#booted.get(graph);
+    if (known !== undefined) return known;
+    this.#onProgress('starting a gateway on the candidate');
+    const booting = this.#parts.bootGraph(graph, this.#operations);
+    this.#booted.set(graph, booting);
+    return booting;
+  }
+
+  async #build(contracts: Contracts): Promise<BuiltGraph> {
+    this.#onProgress(`composing ${contracts.size} subgraphs`);
+    const composed = await this.#parts.composeGraph(contracts);
+    if ('findings' in composed) return composed;
+    const { graph } = composed;
+    try {
+      const plans = await this.#parts.planConsumers(graph, this.#operations, {
+        onProgress: (done, total, what) => {
+          if (done === total || done % progressStep === 0) this.#onProgress(`${what}: ${done} of ${total}`);
+        },
+      });
+      return { graph, plans };
+    } finally {
+      // With it go its threads, each of which holds the whole supergraph.
+      await graph.supergraph.planner.close();
+    }
+  }
+}
+
+/** Operations between two lines of progress. */
+const progressStep = 100;
+
+function keyOf(contracts: Contracts): string {
+  const parts = [...contracts.values()].map(({ name, url, sdl }) => [name, url, sdl]);
+  return JSON.stringify(parts.sort(([a = ''], [b = '']) => (a < b ? -1 : 1)));
+}

@@ -1,0 +1,35 @@
+import type { ConsumerOperation, SubgraphContract } from './contractStore.ts';
+import type { Finding } from './finding.ts';
+import type { ComposedGraph, ContractGraph } from './graph/composeGraph.ts';
+import type { OnProgress, PlannedConsumer, PlannedGraph } from './graph/planConsumers.ts';
+
+/** What a check is put together from; tests give doubles. */
+export interface CheckParts {
+  /** What changed in one subgraph, as seen from it alone. */
+  diffSubgraph(
+    old: SubgraphContract | undefined,
+    next: SubgraphContract | undefined,
+  ): Promise<readonly Finding[]>;
+  composeGraph(contracts: ReadonlyMap<string, SubgraphContract>): Promise<ComposedGraph>;
+  /** What keeps a gateway from running on the graph. */
+  bootGraph(graph: ContractGraph, operations: readonly ConsumerOperation[]): Promise<readonly Finding[]>;
+  planConsumers(
+    graph: ContractGraph,
+    operations: readonly ConsumerOperation[],
+    options: { readonly onProgress?: OnProgress | undefined },
+  ): Promise<ReadonlyMap<ConsumerOperation, PlannedConsumer>>;
+  /** What the changes mean for consumers and for a rollout. */
+  judgeChange(change: GraphChange): readonly Finding[] | Promise<readonly Finding[]>;
+}
+
+export interface GraphChange {
+  /** Of `diffSubgraph`, for all subgraphs that changed. */
+  readonly changes: readonly Finding[];
+  /** The subgraphs that were agreed on before, or run; absent where there are none. */
+  readonly old: PlannedGraph | undefined;
+  /** What running gateways hold; `old`, unless an environment says otherwise. */
+  readonly gateway: PlannedGraph | undefined;
+  readonly next: PlannedGraph;
+  /** All of the store. */
+  readonly operations: readonly ConsumerOperation[];
+}

@@ -1,0 +1,71 @@
+import { stat } from 'node:fs/promises';
+import type { ContractStore } from '../contractStore.ts';
+import type { Finding } from '../finding.ts';
+import { commitOf, GitError } from './git.ts';
+import { readContractStore } from './readContractStore.ts';
+import { userPath } from './userPath.ts';
+
+/** What the store is compared with. */
+export interface Baseline {
+  /** Absent where there is none. */
+  readonly store?: ContractStore | undefined;
+  /** For people: `revision HEAD`. */
+  readonly label: string;
+  readonly problems: readonly Finding[];
+}
+
+/** The store in a directory, or this store at a revision. */
+export async function readBaseline(directory: string, against: string): Promise<Baseline> {
+  if (await isDirectory(against)) {
+    return usable(await readContractStore(against), userPath(against));
+  }
+  return usable(await readContractStore(directory, { ref: against }), `revision ${against}`);
+}
+
+/** The store as it was last committed; none, with the reason told, where Git does not keep it. */
+export async function readCommitted(directory: string): Promise<Baseline> {
+  const label = 'revision HEAD';
+  try {
+    await commitOf(directory, 'HEAD');
+  } catch (error) {
+    if (!(error instanceof GitError)) throw error;
+    const severity = error.reason === 'failed' ? 'undecided' : 'safe';
+    return { label, problems: [nothingToCompare(error.message, severity)] };
+  }
+  const store = await readContractStore(directory, { ref: 'HEAD' });
+  const isNew = store.problems.some(({ rule }) => rule === 'store-missing');
+  if (!isNew) return usable(store, label);
+  return { label, problems: [nothingToCompare(`${userPath(directory)} has not been committed yet`, 'safe')] };
+}
+
+/** Of what was, only the schemas count; a mistake there can be put right no more, and leaves undecided what changed. */
+function usable(store: ContractStore, label: string): Baseline {
+  const isLost = store.problems.some(({ rule }) => rule === 'revision-unknown' || rule === 'store-missing');
+  if (isLost) return { label, problems: store.problems };
+  return {
+    store,
+    label,
+    problems: schemaProblems(store).map((finding) => ({ ...finding, severity: 'undecided' })),
+  };
+}
+
+/** What keeps a subgraph's contract from being read. */
+export function schemaProblems({ problems, schemas }: ContractStore): readonly Finding[] {
+  return problems.filter(({ subgraph }) => subgraph !== undefined && !schemas.has(subgraph));
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}
+
+function nothingToCompare(reason: string, severity: 'safe' | 'undecided'): Finding {
+  return {
+    rule: 'nothing-to-compare',
+    severity,
+    message: `What changed is not known: ${reason}.`,
+    advice: 'Name what to compare with: --against a revision or a directory, or --environment.',
+  };
+}

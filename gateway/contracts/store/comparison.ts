@@ -1,0 +1,20 @@
+import type { SubgraphContract } from '../contractStore.ts';
+
+/** By subgraph name. */
+export type Contracts = ReadonlyMap<string, SubgraphContract>;
+
+/** What is there, and what is to take its place. */
+export interface Comparison {
+  /** What `old` is, for people: `revision v1`. */
+  readonly baseline: string;
+  /** The subgraphs that were agreed on before, or run; absent where there is nothing to compare with. */
+  readonly old?: Contracts | undefined;
+  readonly next: Contracts;
+  /** What the running gateways' supergraph was composed from, where that may differ from `old`. */
+  readonly gateway?: Contracts | undefined;
+}
+
+/** The contracts with some of them replaced, or added. */
+export function withContracts(contracts: Contracts, replaced: Contracts): Contracts {
+  return new Map([...contracts, ...replaced]);
+}

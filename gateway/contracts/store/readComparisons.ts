@@ -1,0 +1,82 @@
+import type { ContractStore } from '../contractStore.ts';
+import type { Finding } from '../finding.ts';
+import { readBaseline, readCommitted } from './baseline.ts';
+import { type Comparison, type Contracts, withContracts } from './comparison.ts';
+import { problem } from './problem.ts';
+import { readRunningContracts } from './runningContracts.ts';
+
+export interface ReadComparisonsOptions {
+  readonly store: ContractStore;
+  /** What subgraphs want to serve in the place of their contracts. */
+  readonly candidates: Contracts;
+  /** Whether any were asked for, be they readable or not. */
+  readonly hasCandidates: boolean;
+  /** A directory or a revision. */
+  readonly against?: string | undefined;
+  readonly environment?: string | undefined;
+}
+
+export interface Comparisons {
+  /** Not empty, unless something in `problems` is the reason. */
+  readonly comparisons: readonly Comparison[];
+  readonly problems: readonly Finding[];
+  /** The earlier state of the whole store, where it is what this one is compared with. */
+  readonly earlier?: ContractStore | undefined;
+}
+
+/** What a check compares: with an environment, what runs there; with `against`, the store there; with candidates
+ *  only, the store itself; and otherwise the store as it was committed last. */
+export async function readComparisons(options: ReadComparisonsOptions): Promise<Comparisons> {
+  const { store, candidates, hasCandidates, against, environment } = options;
+  if (environment !== undefined && against !== undefined) {
+    return { comparisons: [], problems: [twoBaselines()] };
+  }
+  if (environment !== undefined) return compareWithRunning(options, environment);
+  const next = withContracts(store.schemas, candidates);
+  if (hasCandidates && against === undefined) {
+    return { comparisons: [{ baseline: store.directory, old: store.schemas, next }], problems: [] };
+  }
+  const baseline =
+    against === undefined
+      ? await readCommitted(store.directory)
+      : await readBaseline(store.directory, against);
+  return {
+    comparisons: [{ baseline: baseline.label, old: baseline.store?.schemas, next }],
+    problems: baseline.problems,
+    earlier: baseline.store,
+  };
+}
+
+async function compareWithRunning(
+  { store, candidates, hasCandidates }: ReadComparisonsOptions,
+  environment: string,
+): Promise<Comparisons> {
+  const { states, gateways, problems } = await readRunningContracts(store, environment);
+  const [firstState] = states;
+  const [firstGateway, ...otherGateways] = gateways;
+  if (firstState === undefined) return { comparisons: [], problems };
+  // Every state with the first gateway, and every other gateway with the first state: a plan of a gateway meets
+  // each subgraph by itself, so that this is enough.
+  const pairs = [
+    ...states.map((state) => ({ state, gateway: firstGateway })),
+    ...otherGateways.map((gateway) => ({ state: firstState, gateway })),
+  ];
+  const comparisons = pairs.map(
+    ({ state, gateway }): Comparison => ({
+      baseline: state === firstState && gateway !== undefined ? gateway.label : state.label,
+      old: state.contracts,
+      // Without candidates the store as a whole is what wants to run.
+      next: hasCandidates ? withContracts(state.contracts, candidates) : store.schemas,
+      gateway: gateway?.contracts,
+    }),
+  );
+  return { comparisons, problems };
+}
+
+function twoBaselines(): Finding {
+  return problem({
+    rule: 'argument-invalid',
+    message: '--against and --environment both say what to compare with.',
+    advice: 'Give one of them.',
+  });
+}

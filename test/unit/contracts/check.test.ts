@@ -1,0 +1,371 @@
+import { describe, expect, test } from '@jest/globals';
+import { type CheckRequest, checkContracts } from '../../../gateway/contracts/check.ts';
+import type { Finding } from '../../../gateway/contracts/finding.ts';
+import { PartDoubles } from './partDoubles.ts';
+import { StoreOnDisk } from './store/storeOnDisk.ts';
+
+const [a1, a2, b1, b2] = ['scalar A1', 'scalar A2', 'scalar B1', 'scalar B2'];
+
+const agreed = {
+  'contracts/schemas/a.graphql': a1,
+  'contracts/schemas/b.graphql': b1,
+  'contracts/operations/shop/page.graphql': 'query Page { a }',
+};
+
+const change: Finding = {
+  rule: 'field-removed',
+  severity: 'breaking',
+  message: 'Query.a is gone.',
+  subgraph: 'a',
+  coordinate: 'Query.a',
+};
+
+const waiver = (more = '') =>
+  `- { rule: field-removed, coordinate: Query.a, reason: It is time., owner: shop, expires: 2027-01-31${more} }\n`;
+
+async function check(disk: StoreOnDisk, request: Partial<CheckRequest> = {}, parts = new PartDoubles()) {
+  const progress: string[] = [];
+  const onProgress = (message: string) => progress.push(message.replaceAll(disk.root, ''));
+  const report = await checkContracts(
+    { directory: disk.directory, today: '2026-11-25', retryAfterMs: 0, onProgress, ...request },
+    parts,
+  );
+  const found = report.findings.map(({ rule, severity, subgraph, waivedBy }) =>
+    [waivedBy === undefined ? severity : 'waived', rule, subgraph].filter(Boolean).join(' '),
+  );
+  expect(parts.openPlanners).toBe(0);
+  return { report, found, asked: parts.asked, progress };
+}
+
+describe('what is compared', () => {
+  test('the store with what was committed last', async () => {
+    using disk = new StoreOnDisk(agreed).commit('v1').write({ 'contracts/schemas/a.graphql': a2 });
+    const { report, asked, progress } = await check(disk);
+    expect(asked).toEqual([
+      `diff a: ${a1} → ${a2}`,
+      `compose (a ${a2}, b ${b1})`,
+      `plan Page for (a ${a2}, b ${b1})`,
+      `boot (a ${a2}, b ${b1})`,
+      `compose (a ${a1}, b ${b1})`,
+      `plan Page for (a ${a1}, b ${b1})`,
+      `judge 0 changes, Page: (a ${a1}, b ${b1}) → (a ${a2}, b ${b1})`,
+    ]);
+    expect(progress).toEqual([
+      'comparing with revision HEAD',
+      'composing 2 subgraphs',
+      'planning: 1 of 1',
+      'starting a gateway on the candidate',
+      'composing 2 subgraphs',
+      'planning: 1 of 1',
+    ]);
+    expect(report).toEqual({
+      version: 1,
+      summary: {
+        verdict: 'passed',
+        exitCode: 0,
+        strict: false,
+        counts: { misuse: 0, breaking: 0, undecided: 0, dangerous: 0, safe: 0 },
+        waived: 0,
+        checked: { directory: disk.directory, subgraphs: 2, consumers: 1, operations: 1 },
+      },
+      findings: [],
+    });
+  });
+
+  test('a graph that did not change is made once', async () => {
+    using disk = new StoreOnDisk(agreed).commit('v1');
+    expect((await check(disk)).asked).toEqual([
+      `compose (a ${a1}, b ${b1})`,
+      `plan Page for (a ${a1}, b ${b1})`,
+      `boot (a ${a1}, b ${b1})`,
+      `judge 0 changes, Page: (a ${a1}, b ${b1}) → (a ${a1}, b ${b1})`,
+    ]);
+  });
+
+  test('candidates with the store as it is, committed or not', async () => {
+    using disk = new StoreOnDisk({ ...agreed, 'a.graphql': a2, 'c.graphql': b2 });
+    const candidates = [`a=${disk.path('a.graphql')}`, `c=${disk.path('c.graphql')}`];
+    const { asked, found } = await check(disk, { candidates });
+    expect(asked.filter((question) => /diff|judge/.test(question))).toEqual([
+      `diff a: ${a1} → ${a2}`,
+      `diff c: undefined → ${b2}`,
+      `judge 0 changes, Page: (a ${a1}, b ${b1}) → (a ${a2}, b ${b1}, c ${b2})`,
+    ]);
+    expect(found).toEqual([]);
+  });
+
+  test('with a revision or a directory, with candidates and without', async () => {
+    using disk = new StoreOnDisk(agreed).commit('v1').write({ 'contracts/schemas/a.graphql': a2 });
+    disk.remove('contracts/schemas/b.graphql').commit('v2').write({ 'b.graphql': b2 });
+    disk.write({ 'other/schemas/c.graphql': b2 });
+    const judged = async (request: Partial<CheckRequest>) => (await check(disk, request)).asked.at(-1);
+    expect([
+      await judged({ against: 'v1' }),
+      await judged({ against: 'v1', candidates: [`b=${disk.path('b.graphql')}`] }),
+      await judged({ against: disk.path('other') }),
+    ]).toEqual([
+      `judge 0 changes, Page: (a ${a1}, b ${b1}) → (a ${a2})`,
+      `judge 0 changes, Page: (a ${a1}, b ${b1}) → (a ${a2}, b ${b2})`,
+      `judge 0 changes, Page: (c ${b2}) → (a ${a2})`,
+    ]);
+  });
+
+  test('with nothing, where Git does not keep the store: the rest is checked', async () => {
+    using outside = new StoreOnDisk(agreed);
+    using fresh = new StoreOnDisk({ 'other.txt': '' }).commit('v1').write(agreed);
+    using empty = new StoreOnDisk(agreed);
+    empty.git('init', '--quiet');
+    for (const disk of [outside, fresh, empty]) {
+      const { asked, found, report } = await check(disk);
+      expect(asked.at(-1)).toBe(`judge 0 changes, Page: nothing → (a ${a1}, b ${b1})`);
+      expect(found).toEqual(['safe nothing-to-compare']);
+      expect(report.summary.exitCode).toBe(0);
+    }
+  });
+
+  test('undecided, where Git fails', async () => {
+    using disk = new StoreOnDisk(agreed).commit('v1').write({ '.git/config': 'broken [' });
+    const { report, found } = await check(disk);
+    expect([found, report.summary.exitCode]).toEqual([['undecided nothing-to-compare'], 3]);
+    expect(report.findings[0]?.message).toContain('bad config line 1');
+  });
+});
+
+describe('an environment', () => {
+  const running = (yaml: string) => ({ 'contracts/environments.yaml': yaml });
+
+  /** `v1`: a1, b1. `v2`: a2, b1. `v3`: a2, b2. */
+  function threeVersions(yaml: string): StoreOnDisk {
+    return new StoreOnDisk(agreed)
+      .commit('v1')
+      .write({ 'contracts/schemas/a.graphql': a2 })
+      .commit('v2')
+      .write({ 'contracts/schemas/b.graphql': b2 })
+      .commit('v3')
+      .write(running(yaml));
+  }
+
+  test('each version that runs meets the candidate', async () => {
+    using disk = threeVersions('production: { subgraphs: { a: [v1, v2], b: [v1, v3] } }');
+    disk.write({ 'c.graphql': 'scalar C' });
+    const candidates = [`c=${disk.path('c.graphql')}`];
+    const { asked, progress, found } = await check(disk, { environment: 'production', candidates });
+    expect(found).toEqual([]);
+    expect(asked.filter((question) => question.startsWith('judge'))).toEqual([
+      `judge 0 changes, Page: (a ${a1}, b ${b1}) → (a ${a1}, b ${b1}, c scalar C)`,
+      `judge 0 changes, Page: (a ${a2}, b ${b1}) → (a ${a2}, b ${b1}, c scalar C)`,
+      `judge 0 changes, Page: (a ${a1}, b ${b2}) → (a ${a1}, b ${b2}, c scalar C)`,
+    ]);
+    expect(progress.filter((line) => line.startsWith('comparing'))).toEqual([
+      'comparing with production',
+      'comparing with production with a v2',
+      'comparing with production with b v3',
+    ]);
+  });
+
+  test('without candidates the whole store wants to run', async () => {
+    using disk = threeVersions('production: { subgraphs: { a: v1 } }');
+    expect((await check(disk, { environment: 'production' })).asked.at(-1)).toBe(
+      `judge 0 changes, Page: (a ${a1}) → (a ${a2}, b ${b2})`,
+    );
+  });
+
+  test('gateways hold what their supergraph was composed from', async () => {
+    using disk = threeVersions('production: { subgraphs: { a: [v1, v2], b: v1 }, gateways: [v3, v1] }');
+    const { asked } = await check(disk, { environment: 'production' });
+    expect(asked.filter((question) => question.startsWith('judge'))).toEqual([
+      `judge 0 changes, Page: (a ${a1}, b ${b1}) with gateways of (a ${a2}, b ${b2}) → (a ${a2}, b ${b2})`,
+      `judge 0 changes, Page: (a ${a2}, b ${b1}) with gateways of (a ${a2}, b ${b2}) → (a ${a2}, b ${b2})`,
+      `judge 0 changes, Page: (a ${a1}, b ${b1}) → (a ${a2}, b ${b2})`,
+    ]);
+    expect(asked.filter((question) => question.startsWith('compose'))).toHaveLength(3);
+  });
+
+  test('nothing runs there yet', async () => {
+    using disk = threeVersions('staging: { }');
+    const { asked, found } = await check(disk, { environment: 'staging' });
+    expect(asked.at(-1)).toBe(`judge 0 changes, Page: nothing → (a ${a2}, b ${b2})`);
+    expect(found).toEqual([]);
+  });
+
+  test.each([
+    [{ environment: 'prod' }, ['misuse environment-unknown'], 'it has production'],
+    [
+      { environment: 'production', against: 'v1' },
+      ['misuse argument-invalid'],
+      '--against and --environment',
+    ],
+  ])('%j cannot be used', async (request, expected, part) => {
+    using disk = threeVersions('production: { subgraphs: { a: v1 } }');
+    const { report, found, asked } = await check(disk, request);
+    expect([found, asked, report.summary.exitCode]).toEqual([expected, [], 2]);
+    expect(report.findings[0]?.message).toContain(part);
+  });
+
+  test('versions that are not there are told with the place of the environment', async () => {
+    using disk = threeVersions('production: { subgraphs: { a: [v1, v9], b: v9, c: v1 }, gateways: v8 }');
+    const { report } = await check(disk, { environment: 'production' });
+    expect(report.summary.exitCode).toBe(2);
+    expect(
+      report.findings.map(({ rule, message, place }) => [rule, message.replace(disk.root, ''), place?.line]),
+    ).toEqual([
+      ['revision-unknown', '/contracts cannot be read at revision v8: Git knows no revision "v8" here.', 1],
+      ['revision-unknown', '/contracts cannot be read at revision v9: Git knows no revision "v9" here.', 1],
+      ['version-missing', 'production runs c of revision v1, which has no contract of that subgraph.', 1],
+    ]);
+  });
+
+  test('a version that cannot be read leaves it undecided', async () => {
+    using disk = new StoreOnDisk({ ...agreed, 'contracts/schemas/b.graphql': 'type' })
+      .commit('v1')
+      .write(agreed);
+    disk.write(running('production: { subgraphs: { a: v1, b: v1 } }'));
+    const { found, report } = await check(disk, { environment: 'production' });
+    expect([found, report.summary.exitCode]).toEqual([['undecided schema-unparseable b'], 3]);
+  });
+});
+
+describe('what keeps a check from being whole', () => {
+  test('a schema that does not parse: the others are still compared', async () => {
+    using disk = new StoreOnDisk(agreed).commit('v1');
+    disk.write({ 'contracts/schemas/a.graphql': 'type', 'contracts/schemas/b.graphql': b2 });
+    const { asked, found, report } = await check(disk);
+    expect(asked).toEqual([`diff b: ${b1} → ${b2}`]);
+    expect([found, report.summary.exitCode]).toEqual([['misuse schema-unparseable a'], 2]);
+  });
+
+  test('an earlier schema that did not parse: what changed is undecided', async () => {
+    using disk = new StoreOnDisk({ ...agreed, 'contracts/schemas/a.graphql': 'type' })
+      .commit('v1')
+      .write(agreed);
+    const { asked, found, report } = await check(disk);
+    expect(asked).toEqual([]);
+    expect([found, report.summary.exitCode]).toEqual([['undecided schema-unparseable a'], 3]);
+    expect(report.findings[0]?.place).toEqual({
+      file: `HEAD:${disk.directory}/schemas/a.graphql`,
+      line: 1,
+      column: 5,
+    });
+  });
+
+  test('other mistakes of an earlier store do not count', async () => {
+    using disk = new StoreOnDisk({ ...agreed, 'contracts/waivers.yaml': '[' }).commit('v1');
+    disk.write({ 'contracts/waivers.yaml': '' });
+    expect((await check(disk)).found).toEqual([]);
+  });
+
+  test('a graph that does not compose: what changed is told beside', async () => {
+    using disk = new StoreOnDisk(agreed).commit('v1').write({ 'contracts/schemas/a.graphql': a2 });
+    const parts = new PartDoubles();
+    parts.uncomposable = a2;
+    parts.changes.set('a', change);
+    const { asked, found, report } = await check(disk, {}, parts);
+    expect(asked).toEqual([`diff a: ${a1} → ${a2}`, `compose (a ${a2}, b ${b1})`]);
+    expect([found, report.summary.exitCode]).toEqual([
+      ['breaking composition-error', 'breaking field-removed a'],
+      1,
+    ]);
+  });
+
+  test('an earlier graph that did not compose never ran', async () => {
+    using disk = new StoreOnDisk(agreed).commit('v1').write({ 'contracts/schemas/a.graphql': a2 });
+    const parts = new PartDoubles();
+    parts.uncomposable = a1;
+    const { asked, found } = await check(disk, {}, parts);
+    expect(asked.at(-1)).toBe(`judge 0 changes, Page: nothing → (a ${a2}, b ${b1})`);
+    expect(found).toEqual(['safe baseline-not-composed']);
+  });
+
+  test('a store that is not there', async () => {
+    using disk = new StoreOnDisk();
+    const { asked, found, report } = await check(disk);
+    expect([asked, found, report.summary.exitCode]).toEqual([
+      [],
+      ['misuse store-missing', 'safe nothing-to-compare'],
+      2,
+    ]);
+  });
+
+  test('a candidate that does not answer: the others are checked', async () => {
+    using disk = new StoreOnDisk({ ...agreed, 'b.graphql': b2 });
+    const { asked, found, report } = await check(disk, {
+      candidates: ['a=http://a.test/', `b=${disk.path('b.graphql')}`],
+      fetchSdl: async () => {
+        throw new Error('nobody there');
+      },
+    });
+    expect(asked[0]).toBe(`diff b: ${b1} → ${b2}`);
+    expect([found, report.summary.exitCode]).toEqual([['undecided subgraph-unreachable a'], 3]);
+  });
+});
+
+describe('findings', () => {
+  test('of all parts are told, and those of several comparisons once', async () => {
+    using disk = new StoreOnDisk(agreed).commit('v1').write({
+      'contracts/schemas/a.graphql': a2,
+      'contracts/environments.yaml': 'production: { subgraphs: { a: v1, b: v1 }, gateways: [v1, HEAD] }',
+    });
+    const parts = new PartDoubles();
+    parts.changes.set('a', change);
+    parts.booted = [{ rule: 'boot-failed', severity: 'breaking', message: 'It does not start.' }];
+    parts.judged = [{ rule: 'plan-cost', severity: 'dangerous', message: 'One more hop.' }];
+    const { found, report } = await check(disk, { environment: 'production', strict: true }, parts);
+    expect(found).toEqual(['breaking boot-failed', 'breaking field-removed a', 'dangerous plan-cost']);
+    expect(report.summary.strict).toBe(true);
+  });
+
+  test('a waiver lets its finding pass', async () => {
+    using disk = new StoreOnDisk(agreed).commit('v1');
+    disk.write({ 'contracts/schemas/a.graphql': a2, 'contracts/waivers.yaml': waiver() });
+    const parts = new PartDoubles();
+    parts.changes.set('a', change);
+    const passed = await check(disk, {}, parts);
+    expect([passed.found, passed.report.summary.exitCode]).toEqual([['waived field-removed a'], 0]);
+    const expired = await check(disk, { today: '2027-02-01' }, parts);
+    expect([expired.found, expired.report.summary.exitCode]).toEqual([
+      ['breaking waiver-expired', 'breaking field-removed a'],
+      1,
+    ]);
+  });
+});
+
+describe('an unused waiver', () => {
+  const withWaiver = { ...agreed, 'contracts/waivers.yaml': waiver(', subgraph: a') };
+  const unused = ['breaking waiver-unused a'];
+
+  test('fails, be it new or left from a change that has gone on', async () => {
+    using disk = new StoreOnDisk(agreed).commit('v1').write(withWaiver);
+    expect((await check(disk)).found).toEqual(unused);
+    disk.commit('v2').write({ 'contracts/schemas/a.graphql': a2 });
+    expect((await check(disk)).found).toEqual(unused);
+  });
+
+  test('fails where nothing is compared', async () => {
+    using disk = new StoreOnDisk(withWaiver);
+    expect((await check(disk)).found).toEqual([...unused, 'safe nothing-to-compare']);
+  });
+
+  test('may stay until the next change of its subgraph, once it was agreed on with its own', async () => {
+    using disk = new StoreOnDisk(withWaiver).commit('v1').write({ 'contracts/schemas/b.graphql': b2 });
+    expect((await check(disk)).found).toEqual([]);
+  });
+
+  test("is not told to another subgraph's team", async () => {
+    using disk = new StoreOnDisk({ ...withWaiver, 'a.graphql': a2, 'b.graphql': b2 });
+    const found = async (name: string) =>
+      (await check(disk, { candidates: [`${name}=${disk.path(`${name}.graphql`)}`] })).found;
+    expect([await found('a'), await found('b')]).toEqual([unused, []]);
+  });
+
+  test('is not told where the check is not whole', async () => {
+    using disk = new StoreOnDisk({ ...withWaiver, 'contracts/operations/shop/page.graphql': 'query {' });
+    expect((await check(disk)).found).toEqual(['misuse operation-unparseable', 'safe nothing-to-compare']);
+    const parts = new PartDoubles();
+    parts.uncomposable = a1;
+    disk.write(agreed);
+    expect((await check(disk, {}, parts)).found).toEqual([
+      'breaking composition-error',
+      'safe nothing-to-compare',
+    ]);
+  });
+});
