@@ -1,15 +1,19 @@
 import { type DocumentNode, validate } from 'graphql';
+import { EnrichedRequest } from './enriched-answers/enrichedRequest.ts';
+import type { Enriching } from './enriched-answers/enriching.ts';
+import { LateRunner } from './enriched-answers/lateRunner.ts';
 import { GatewayError } from './errors.ts';
-import { Execution } from './execution/execution.ts';
+import { Execution, type ExecutionOptions } from './execution/execution.ts';
 import { FetchScheduler } from './execution/fetchScheduler.ts';
 import type { FetchSender } from './execution/fetchSender.ts';
 import { type RequestScope, unshared } from './execution/requestScope.ts';
 import { TypeConditions } from './execution/typeConditions.ts';
 import { answerIntrospection } from './operation/introspection.ts';
 import type { OverrideDecision } from './operation/overrideDecision.ts';
-import type { Preparation, Preparer } from './operation/prepare.ts';
+import type { EnrichmentChoice, Preparation, Preparer } from './operation/prepare.ts';
 import type { PreparedOperation } from './operation/preparedOperation.ts';
 import type { IncrementalFormat, OperationRequest } from './operation/request.ts';
+import { AnswerShaping } from './response/answerShaping.ts';
 import { answerText } from './response/answerText.ts';
 import { outcomeWithCursor, payloadWithCursor } from './response/cursorExtension.ts';
 import type { ErrorPolicy } from './response/formatErrors.ts';
@@ -20,12 +24,15 @@ import { EventFetches } from './subscriptions/eventFetches.ts';
 import type { SourceEvent } from './subscriptions/sources/subscriptionSource.ts';
 import type { Subscriptions } from './subscriptions/subscriptions.ts';
 import type { Supergraph } from './supergraph/supergraph.ts';
-import { inSlices, resultInSlices } from './time/inSlices.ts';
+import type { SupergraphLease } from './supergraph/supergraphHolder.ts';
+import { inSlices } from './time/inSlices.ts';
 
 export interface PipelineOptions {
   readonly preparer: Preparer;
   /** What operations on a supergraph get their data from. */
   fetchesOf(supergraph: Supergraph): FetchSender;
+  /** `undefined` where every field is waited for. */
+  readonly enriching?: Enriching;
   readonly errorPolicy: ErrorPolicy;
   /** Most bytes of an answer, or of one of its payloads. */
   readonly answerSize: number;
@@ -49,10 +56,12 @@ export class Pipeline {
 
   /** Errors: `GatewayError` where the operation cannot be prepared, or `REQUEST_ABORTED` when the client left. */
   async respond(request: OperationRequest, supergraph: Supergraph): Promise<ExecutionOutcome> {
+    const startedAt = performance.now();
     const scope = this.#options.scopeOf(request, supergraph);
     let prepared: Preparation;
     try {
-      const preparing = this.#prepare(request, supergraph);
+      const choice = this.#options.enriching?.choiceFor(supergraph, request.headers);
+      const preparing = this.#prepare(request, supergraph, choice);
       prepared = 'then' in preparing ? await inTime(preparing, request, scope) : preparing;
     } catch (error) {
       // The operation is valid: that it cannot be planned is an answer without data, and no fault of the server.
@@ -74,7 +83,57 @@ export class Pipeline {
     if (request.signal.aborted) throw aborted();
     const { operation } = prepared;
     if (operation.kind === 'subscription') return this.#subscribe(operation, request, scope);
-    return this.#execute(operation, request, scope, this.#options.fetchesOf(operation.supergraph));
+    const fetches = this.#options.fetchesOf(operation.supergraph);
+    return operation.enrichments.length > 0
+      ? this.#respondWithinBudget(operation, request, scope, fetches, startedAt)
+      : this.#execute(operation, request, scope, fetches);
+  }
+
+  /** Finishes late what first answers have left out. */
+  createLateRunner(acquire: () => SupergraphLease | undefined): LateRunner {
+    const { errorPolicy, answerSize, scopeOf, enriching, fetchesOf } = this.#options;
+    return new LateRunner({
+      acquire,
+      scopeOf,
+      policy: errorPolicy,
+      answerSize,
+      prepare: async (request, supergraph, isFused) => {
+        const choice = enriching?.choiceFor(supergraph, request.headers);
+        const prepared = await this.#prepare(
+          request,
+          supergraph,
+          choice && { ...choice, isFused: () => isFused },
+        );
+        return prepared.kind === 'prepared' ? prepared.operation : undefined;
+      },
+      execute: (operation, request, scope, resume, onGroupComplete) =>
+        this.#createExecution(operation, request, scope, fetchesOf(operation.supergraph), {
+          resume,
+          onGroupComplete,
+        }),
+    });
+  }
+
+  #respondWithinBudget(
+    operation: PreparedOperation,
+    request: OperationRequest,
+    scope: RequestScope,
+    fetches: FetchSender,
+    startedAt: number,
+  ): Promise<ExecutionOutcome> {
+    const { errorPolicy, answerSize } = this.#options;
+    const enriching = this.#options.enriching as Enriching;
+    return new EnrichedRequest({
+      operation,
+      request,
+      startedAt,
+      enriching,
+      plan: enriching.planFor(operation, request),
+      policy: errorPolicy,
+      answerSize,
+      execute: (urgency, onGroupComplete) =>
+        this.#createExecution(operation, request, scope, fetches, { urgency, onGroupComplete }),
+    }).respond();
   }
 
   #execute(
@@ -137,7 +196,11 @@ export class Pipeline {
     }
   }
 
-  #prepare(request: OperationRequest, supergraph: Supergraph): Preparation | Promise<Preparation> {
+  #prepare(
+    request: OperationRequest,
+    supergraph: Supergraph,
+    enrichment?: EnrichmentChoice,
+  ): Preparation | Promise<Preparation> {
     return this.#options.preparer.prepare(
       {
         document: request.document,
@@ -145,6 +208,7 @@ export class Pipeline {
         variables: request.variables,
         incremental: request.incremental !== undefined,
         isOverridden: this.#options.overridesFor(request.headers),
+        enrichment,
       },
       supergraph,
     );
@@ -159,7 +223,9 @@ export class Pipeline {
     const complete = Promise.withResolvers<void>();
     let reject = complete.reject;
     let stop = (): void => {};
-    const execution = this.#createExecution(operation, request, scope, fetches, () => complete.resolve());
+    const execution = this.#createExecution(operation, request, scope, fetches, {
+      onGroupComplete: () => complete.resolve(),
+    });
     const abort = (): void => {
       execution.cancel();
       stop();
@@ -193,20 +259,23 @@ export class Pipeline {
     format: IncrementalFormat,
   ): Promise<ExecutionOutcome> {
     const primary = Promise.withResolvers<void>();
-    const execution: Execution = this.#createExecution(operation, request, scope, fetches, (group) => {
-      response.completeGroup(group);
-      if (group === 0) primary.resolve();
+    const execution: Execution = this.#createExecution(operation, request, scope, fetches, {
+      onGroupComplete: (group) => {
+        response.completeGroup(group);
+        if (group === 0) primary.resolve();
+      },
     });
     const abort = (): void => {
       primary.reject(aborted());
       response.cut();
     };
+    const { errorPolicy: policy, answerSize: maxBytes } = this.#options;
     const response = new IncrementalResponse({
       operation,
       execution,
+      shaping: new AnswerShaping({ operation, execution, policy, maxBytes }),
       format,
-      policy: this.#options.errorPolicy,
-      maxBytes: this.#options.answerSize,
+      maxBytes,
       onEnd: () => {
         request.signal.removeEventListener('abort', abort);
         execution.cancel();
@@ -215,7 +284,7 @@ export class Pipeline {
     request.signal.addEventListener('abort', abort, { once: true });
     execution.start();
     await primary.promise;
-    return resultInSlices(response.respond());
+    return (await response.respond()) as ExecutionOutcome;
   }
 
   #createExecution(
@@ -223,7 +292,7 @@ export class Pipeline {
     request: OperationRequest,
     ownScope: RequestScope,
     fetches: FetchSender,
-    onGroupComplete: (group: number) => void,
+    options: Pick<ExecutionOptions, 'onGroupComplete' | 'urgency' | 'resume'>,
   ): Execution {
     const scope = operation.kind === 'mutation' ? unshared(ownScope) : ownScope;
     const execution = new Execution({
@@ -231,7 +300,7 @@ export class Pipeline {
       scope,
       scheduler: new FetchScheduler(fetches, scope),
       conditions: TypeConditions.of(operation.supergraph),
-      onGroupComplete,
+      ...options,
       onInternalError: (cause) => this.#options.onInternalError(cause, request.requestId),
     });
     if (operation.introspection !== undefined) {

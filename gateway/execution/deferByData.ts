@@ -134,12 +134,13 @@ function wantedPaths(root: SelectionSet, deferred: readonly DeferredPlace[]): st
     for (const selection of selections) {
       switch (selection.kind) {
         case 'Field': {
-          any = true;
+          const own = selection.enrichment === undefined ? group : selection.enrichment + 1;
+          if (own === group) any = true;
           const path = prefix === '' ? selection.internalName : `${prefix}.${selection.internalName}`;
-          if (selection.set === undefined) wanted[group]?.push(path);
-          else if (!want(selection.set.selections, path, group)) wanted[group]?.push(path);
+          if (selection.set === undefined) wanted[own]?.push(path);
+          else if (!want(selection.set.selections, path, own)) wanted[own]?.push(path);
           // Shaping an interface or a union needs the runtime type.
-          if (isAbstractType(selection.compositeType)) wanted[group]?.push(`${path}${typenameSuffix}`);
+          if (isAbstractType(selection.compositeType)) wanted[own]?.push(`${path}${typenameSuffix}`);
           break;
         }
         case 'Fragment':

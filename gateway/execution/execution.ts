@@ -3,6 +3,7 @@ import { GatewayError, type ResponsePath } from '../errors.ts';
 import type { CallPriority } from '../subgraph-client/callPriority.ts';
 import type { SubgraphErrorEntry } from '../subgraph-client/subgraphClient.ts';
 import { inSlices, type SlicedWork } from '../time/inSlices.ts';
+import type { Budget } from './budget.ts';
 import { type EntityNote, EntityTable, type Slot, type TypeSlots } from './entityTable.ts';
 import type { FetchCall, FetchError, FetchResult, Staleness } from './fetchCall.ts';
 import type { FetchScheduler } from './fetchScheduler.ts';
@@ -33,16 +34,33 @@ export interface ExecutionOptions {
   readonly scope: RequestScope;
   readonly scheduler: FetchScheduler;
   readonly conditions: TypeConditions;
+  /** By delivery group; left out for an operation without enrichments. */
+  readonly urgency?: readonly Urgency[] | undefined;
+  /** Left out where the execution begins at the beginning. */
+  readonly resume?: ResumedExecution | undefined;
   /** Called once per delivery group when all its fetches have ended, parents before children of the same moment. */
   onGroupComplete(group: number): void;
   /** A fault of the gateway's own; the fetch that it befell has failed. */
   onInternalError(cause: unknown): void;
 }
 
+/** How urgent the fetches of a delivery group are, and whose budget they have. */
+export interface Urgency {
+  readonly priority: CallPriority;
+  readonly budget: Budget | undefined;
+}
+
+/** What is left to do of an execution that began elsewhere. */
+export interface ResumedExecution {
+  readonly tree: ResponseObject;
+  /** Indices of the steps to run. All others count as ended. */
+  readonly steps: ReadonlySet<number>;
+}
+
 /** Runs one program: starts each step when the ones before it have ended, merges the answers into the response
  *  tree, and says when a delivery group has all its data. */
 export class Execution {
-  readonly tree: ResponseObject = {};
+  readonly tree: ResponseObject;
   readonly errors: ExecutionError[] = [];
   /** Fields whose values are older than they should be. */
   readonly stale: StaleValue[] = [];
@@ -62,19 +80,43 @@ export class Execution {
 
   constructor(options: ExecutionOptions) {
     this.#options = options;
+    const { resume } = options;
     const { steps, groups } = options.program;
+    this.tree = resume?.tree ?? {};
     this.#wiring = wiringOf(options.program);
-    this.#waitsFor = steps.map((step) => step.after.length);
-    this.#isDone = steps.map(() => false);
-    this.#openSteps = groups.map((group) => group.steps.length);
+    this.#isDone = steps.map(({ index }) => resume !== undefined && !resume.steps.has(index));
+    const isOpen = (index: number): boolean => this.#isDone[index] === false;
+    this.#waitsFor = steps.map((step) => step.after.filter(isOpen).length);
+    this.#openSteps = groups.map((group) => group.steps.filter(isOpen).length);
+  }
+
+  /** Whether all fetches of a delivery group have ended. */
+  isComplete(group: number): boolean {
+    return this.#openSteps[group] === 0;
+  }
+
+  /** Indices of the steps that have not ended and that these groups wait for, with all that those wait for. */
+  openSteps(groups: readonly number[]): ReadonlySet<number> {
+    const { program } = this.#options;
+    const open = new Set<number>();
+    const next = groups.flatMap((group) => program.groups[group]?.steps ?? []);
+    for (let index = next.pop(); index !== undefined; index = next.pop()) {
+      if (this.#isDone[index] || open.has(index)) continue;
+      open.add(index);
+      next.push(...(program.steps[index] as FetchStep).after);
+    }
+    return open;
   }
 
   start(): void {
     this.#openSteps.forEach((open, group) => {
       if (open === 0) this.#options.onGroupComplete(group);
     });
-    const { steps } = this.#options.program;
-    for (const step of steps) if (step.after.length === 0) this.#run(step);
+    // Before the first one runs: one that ends at once starts those that wait for it.
+    const ready = this.#options.program.steps.filter(
+      ({ index }) => this.#waitsFor[index] === 0 && !this.#isDone[index],
+    );
+    for (const step of ready) this.#run(step);
   }
 
   /** Ends all work that nobody else needs. No group is reported any more. */
@@ -130,8 +172,7 @@ export class Execution {
       shape: step.shape,
       scope: this.#options.scope,
       group: step.group,
-      priority: priorityOf(step),
-      budget: undefined,
+      ...this.#urgencyOf(step),
       isBelowRoot,
       representations: [],
       contextVariables: undefined,
@@ -277,8 +318,7 @@ export class Execution {
       shape,
       scope: this.#options.scope,
       group: step.group,
-      priority: priorityOf(step),
-      budget: undefined,
+      ...this.#urgencyOf(step),
       isBelowRoot: false,
       representations: texts,
       contextVariables: context?.variables,
@@ -400,6 +440,10 @@ export class Execution {
         ? entity
         : step.shape.copy(entity);
     step.shape.merge(target, own, this.#options.conditions.isObjectType);
+  }
+
+  #urgencyOf({ group }: FetchStep): Urgency {
+    return this.#options.urgency?.[group] ?? (group === 0 ? ofFirstPayload : ofDeferred);
   }
 
   /** Without anything to wait for, the next step starts in the same turn. */
@@ -559,9 +603,8 @@ export class Execution {
   }
 }
 
-function priorityOf(step: FetchStep): CallPriority {
-  return step.group === 0 ? 'primary' : 'critical';
-}
+const ofFirstPayload: Urgency = { priority: 'primary', budget: undefined };
+const ofDeferred: Urgency = { priority: 'critical', budget: undefined };
 
 function invalidAnswer(step: FetchStep, cause: string): GatewayError {
   return new GatewayError('SUBGRAPH_INVALID_RESPONSE', 'A subgraph answered with what is no valid answer.', {

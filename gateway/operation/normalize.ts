@@ -15,8 +15,10 @@ import {
   print,
   type SelectionSetNode,
 } from 'graphql';
+import type { EnrichmentRule } from '../enrichment/enrichmentRule.ts';
 import { GatewayError } from '../errors.ts';
 import type { InternalNames } from './internalNames.ts';
+import { canBeNull, hasNullablePosition } from './nullablePositions.ts';
 import { type DeferredFragment, type FieldSelection, type Selection, SelectionSet } from './selection.ts';
 
 export interface NormalizeOptions {
@@ -30,19 +32,35 @@ export interface NormalizeOptions {
   readonly maxSelections: number;
   /** With false, deferred fragments become ordinary ones. */
   readonly defer: boolean;
+  /** Which fields may come late though nobody deferred them; left out for none. */
+  readonly enrichmentOf?: EnrichmentOf | undefined;
 }
+
+/** The rule of a field, by the name of the type that it is selected on. */
+export type EnrichmentOf = (parentType: string, fieldName: string) => EnrichmentRule | undefined;
 
 export interface NormalizedOperation {
   readonly root: SelectionSet;
-  /** Every use of `@defer` that is left, enclosing ones before those within; `id` is the index. */
+  /** Every use of `@defer` that is left, and every enrichment, enclosing ones before those within; `id` is the index. */
   readonly deferred: readonly DeferredPlace[];
 }
 
-/** Where a use of `@defer` stands. */
+/** Where a use of `@defer` or an enrichment stands. */
 export interface DeferredPlace {
   readonly id: number;
-  /** The enclosing use of `@defer`, if there is one. */
+  /** The enclosing one, if there is one. */
   readonly parent: number | undefined;
+  /** Set for an enrichment. */
+  readonly rule?: EnrichmentRule;
+}
+
+/** What surrounds a selection set. */
+interface Enclosing {
+  /** The use of `@defer`, or the enrichment. */
+  readonly deferred: number | undefined;
+  readonly isEnrichment: boolean;
+  /** Something on the way here can be null, so that what has to be left out leaves a valid answer. */
+  readonly canBeNull: boolean;
 }
 
 /** Expands fragments, folds `@skip`, `@include` and `@defer(if:)`, merges what stands twice and takes out of
@@ -59,13 +77,14 @@ export function normalizeOperation(options: NormalizeOptions): NormalizedOperati
 
   const rootType = schema.getRootType(options.operation.operation);
   if (rootType == null) throw new Error(`The schema has no ${options.operation.operation} type.`);
-  const selections = expand([options.operation.selectionSet], rootType, undefined);
+  const top: Enclosing = { deferred: undefined, isEnrichment: false, canBeNull: false };
+  const selections = expand([options.operation.selectionSet], rootType, top);
   return { root: new SelectionSet(subtractFromFragments(selections)), deferred };
 
   function expand(
     sources: readonly SelectionSetNode[],
     parentType: GraphQLCompositeType,
-    enclosing: number | undefined,
+    enclosing: Enclosing,
   ): Selection[] {
     /** Of each response name, the last one. */
     const fields = new Map<string, SameFields>();
@@ -116,7 +135,8 @@ export function normalizeOperation(options: NormalizeOptions): NormalizedOperati
           conditionName === undefined ? undefined : (schema.getType(conditionName) as GraphQLCompositeType);
         const decides = condition !== undefined && !alwaysHolds(condition, parentType);
         if (decides && !canHold(condition, parentType)) continue;
-        const defer = deferArguments(node.directives);
+        // An enrichment comes as a whole.
+        const defer = enclosing.isEnrichment ? undefined : deferArguments(node.directives);
         if (defer !== undefined) {
           order.push(deferredOf(fragment.selectionSet, decides ? condition : undefined, defer.label));
         } else if (!decides) {
@@ -149,9 +169,9 @@ export function normalizeOperation(options: NormalizeOptions): NormalizedOperati
       label: string | undefined,
     ): DeferredFragment {
       const id = deferred.length;
-      deferred.push({ id, parent: enclosing });
+      deferred.push({ id, parent: enclosing.deferred });
       const type = condition === undefined ? parentType : narrow(parentType, condition);
-      const full = new SelectionSet(expand([source], type, id));
+      const full = new SelectionSet(expand([source], type, { ...enclosing, deferred: id }));
       return { kind: 'Deferred', id, label, typeCondition: condition, full, own: full };
     }
 
@@ -159,6 +179,7 @@ export function normalizeOperation(options: NormalizeOptions): NormalizedOperati
       const field = nodes[0] as FieldNode;
       const inner = nodes.flatMap((node) => node.selectionSet ?? []);
       const type = compositeTypeOf(parentType, field.name.value);
+      const enrichment = enrichmentOf(field.name.value);
       return {
         kind: 'Field',
         responseName,
@@ -170,7 +191,31 @@ export function normalizeOperation(options: NormalizeOptions): NormalizedOperati
         set:
           inner.length === 0 || type === undefined
             ? undefined
-            : new SelectionSet(subtractFromFragments(expand(inner, type, enclosing))),
+            : new SelectionSet(
+                subtractFromFragments(expand(inner, type, within(field.name.value, enrichment))),
+              ),
+        ...(enrichment === undefined ? {} : { enrichment }),
+      };
+    }
+
+    /** The number that the field gets if it may come late: outside of what the client has deferred by itself, and
+     *  where there is something that can be null in its place. */
+    function enrichmentOf(fieldName: string): number | undefined {
+      if (options.enrichmentOf === undefined) return undefined;
+      if (enclosing.deferred !== undefined && !enclosing.isEnrichment) return undefined;
+      const rule = options.enrichmentOf(parentType.name, fieldName);
+      if (rule === undefined) return undefined;
+      if (!enclosing.canBeNull && !canBeNull(schema, parentType, fieldName)) return undefined;
+      const id = deferred.length;
+      deferred.push({ id, parent: enclosing.deferred, rule });
+      return id;
+    }
+
+    function within(fieldName: string, enrichment: number | undefined): Enclosing {
+      return {
+        deferred: enrichment ?? enclosing.deferred,
+        isEnrichment: enclosing.isEnrichment || enrichment !== undefined,
+        canBeNull: enclosing.canBeNull || hasNullablePosition(schema, parentType, fieldName),
       };
     }
   }

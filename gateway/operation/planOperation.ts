@@ -25,15 +25,16 @@ export interface PlannedOperation {
   readonly question: PlannerQuestion;
 }
 
-/** `undefined` where no subgraph has to be asked. */
+/** `undefined` where no subgraph has to be asked. `isWhole`: the plan is not to be split, whatever is deferred. */
 export function plannerQuestion(
   operation: OperationDefinitionNode,
   { root, deferred }: NormalizedOperation,
   overrides: readonly string[],
+  isWhole = false,
 ): PlannerQuestion | undefined {
   const whole = printOperation(operation, root, { defer: false });
   if (whole === undefined) return undefined;
-  if (deferred.length === 0 || isSeries(operation, root.selections))
+  if (isWhole || deferred.length === 0 || isSeries(operation, root.selections))
     return { document: whole, whole: undefined, overrides };
   const document = printOperation(operation, root, { defer: true });
   return document === undefined

@@ -6,6 +6,7 @@ import {
   type OperationDefinitionNode,
 } from 'graphql';
 import { LRUCache } from 'lru-cache';
+import type { EnrichmentRule } from '../enrichment/enrichmentRule.ts';
 import { GatewayError } from '../errors.ts';
 import { compileProgram } from '../execution/compileProgram.ts';
 import { deferByData } from '../execution/deferByData.ts';
@@ -16,9 +17,10 @@ import { createPlanCache, type PlanCache } from '../planning/planCache.ts';
 import type { QueryPlan } from '../planning/queryPlan.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import { nextTurn } from '../time/nextTurn.ts';
+import { enrichmentRulesOf } from './enrichmentRulesOf.ts';
 import { InternalNames } from './internalNames.ts';
 import { introspectionDocument } from './introspection.ts';
-import { type NormalizedOperation, normalizeOperation } from './normalize.ts';
+import { type EnrichmentOf, type NormalizedOperation, normalizeOperation } from './normalize.ts';
 import type { OverrideDecision } from './overrideDecision.ts';
 import { overridesToWarm } from './overridesToWarm.ts';
 import {
@@ -48,6 +50,16 @@ export interface PrepareRequest {
   /** Whether the client takes deferred parts; if not, `@defer` counts for nothing. */
   readonly incremental: boolean;
   readonly isOverridden: OverrideDecision;
+  /** `undefined` where every field is waited for. */
+  readonly enrichment?: EnrichmentChoice | undefined;
+}
+
+/** Decides on the fields that may come late. */
+export interface EnrichmentChoice {
+  ruleOf(parentType: string, fieldName: string): EnrichmentRule | undefined;
+  /** Whether the enrichments of an operation, of which these are all, are fetched with the primary data where that
+   *  saves requests. */
+  isFused(rules: readonly EnrichmentRule[]): boolean;
 }
 
 export type Preparation =
@@ -61,8 +73,15 @@ interface Template {
   readonly conditions: readonly string[];
   /** Labels of `@override`s that its plan can depend on. */
   readonly labels: readonly string[];
-  /** Key: whether deferred parts are taken, the conditions' values, which labels are on. */
+  /** Of the fields that it may ask for, whatever its conditions say; `undefined` while nobody has looked. */
+  rules: readonly EnrichmentRule[] | undefined;
+  /** Key: whether deferred parts are taken, how enrichments are fetched, the conditions' values, which labels are on. */
   readonly prepared: LRUCache<string, Prepared>;
+}
+
+interface PreparedEnrichment {
+  readonly enrichmentOf: EnrichmentOf;
+  readonly isFused: boolean;
 }
 
 interface Prepared {
@@ -97,7 +116,9 @@ export class Preparer {
     );
     if (coerced.kind === 'refused') return coerced;
     const variables = coerced.values;
+    const enrichment = this.#enrichmentFor(template, request, supergraph);
     let key = request.incremental ? 'd' : '';
+    if (enrichment !== undefined) key += enrichment.isFused ? 'f' : 'e';
     for (const name of template.conditions)
       key += variables[name] === true ? '1' : variables[name] === false ? '0' : '-';
     const overrides = template.labels.filter(request.isOverridden);
@@ -107,7 +128,7 @@ export class Preparer {
       this.#countUse(known, supergraph);
       return { kind: 'prepared', operation: known.operation };
     }
-    return this.#make(request, supergraph, template, variables, overrides).then((prepared) => {
+    return this.#make(request, supergraph, template, variables, overrides, enrichment).then((prepared) => {
       template.prepared.set(key, prepared);
       return { kind: 'prepared', operation: prepared.operation };
     });
@@ -163,11 +184,27 @@ export class Preparer {
         operation,
         conditions: conditionVariables(request.document),
         labels: relevantOverrides(supergraph, request.document, operation),
+        rules: undefined,
         prepared: new LRUCache({ max: maxCombinations }),
       };
       ofDocument.set(name, template);
     }
     return template;
+  }
+
+  /** Mutations answer when all is done. */
+  #enrichmentFor(
+    template: Template,
+    { document, enrichment }: PrepareRequest,
+    { apiSchema }: Supergraph,
+  ): PreparedEnrichment | undefined {
+    if (enrichment === undefined || template.operation.operation !== 'query') return undefined;
+    template.rules ??= enrichmentRulesOf(apiSchema, document, enrichment);
+    if (template.rules.length === 0) return undefined;
+    return {
+      enrichmentOf: (parentType, fieldName) => enrichment.ruleOf(parentType, fieldName),
+      isFused: enrichment.isFused(template.rules),
+    };
   }
 
   async #make(
@@ -176,6 +213,7 @@ export class Preparer {
     { operation }: Template,
     variables: Readonly<Record<string, unknown>>,
     overrides: readonly string[],
+    enrichment: PreparedEnrichment | undefined,
   ): Promise<Prepared> {
     const { apiSchema } = supergraph;
     const normalized = normalizeOperation({
@@ -186,15 +224,21 @@ export class Preparer {
       names: InternalNames.of(supergraph),
       maxSelections: this.#options.maxSelections,
       defer: request.incremental,
+      enrichmentOf: enrichment?.enrichmentOf,
     });
-    const question = plannerQuestion(operation, normalized, overrides);
+    // A plan that the planner splits for the client's own fragments cannot be divided any further.
+    const isFused =
+      enrichment?.isFused === true && normalized.deferred.every(({ rule }) => rule !== undefined);
+    const question = plannerQuestion(operation, normalized, overrides, isFused);
     const planned = question === undefined ? undefined : await this.#plan(supergraph, question);
     const prepared: PreparedOperation = {
       supergraph,
       kind: operation.operation,
       rootType: apiSchema.getRootType(operation.operation) as GraphQLObjectType,
       root: normalized.root,
-      deferred: normalized.deferred,
+      deferred: normalized.deferred.filter(({ rule }) => rule === undefined),
+      enrichments: normalized.deferred.flatMap(({ id, rule }) => (rule === undefined ? [] : [{ id, rule }])),
+      isFused,
       program: this.#program(supergraph, normalized, variables, planned),
       introspection: introspectionDocument(operation, normalized.root),
     };

@@ -1,4 +1,5 @@
 import type { DocumentNode, GraphQLObjectType } from 'graphql';
+import type { EnrichmentRule } from '../enrichment/enrichmentRule.ts';
 import type { Program } from '../execution/program.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import type { DeferredPlace } from './normalize.ts';
@@ -10,8 +11,20 @@ export interface PreparedOperation {
   readonly kind: 'query' | 'mutation' | 'subscription';
   readonly rootType: GraphQLObjectType;
   readonly root: SelectionSet;
+  /** Uses of `@defer` that the client takes. */
   readonly deferred: readonly DeferredPlace[];
+  /** What may come late though nobody deferred it. */
+  readonly enrichments: readonly EnrichmentUse[];
+  /** The enrichments' fetches are those that there would be if they were none. */
+  readonly isFused: boolean;
   readonly program: Program;
   /** Holds just the operation's introspection fields; `undefined` where there are none. */
   readonly introspection: DocumentNode | undefined;
+}
+
+/** A field that may come late. */
+export interface EnrichmentUse {
+  /** Its number among what is deferred: its delivery group is the next one. */
+  readonly id: number;
+  readonly rule: EnrichmentRule;
 }

@@ -63,17 +63,25 @@ export function printOperation(
         const directives = selection.directives.map((directive) => ` ${printUsing(directive)}`).join('');
         const { set, compositeType } = selection;
         const inner = set === undefined ? '' : ` ${printInner(set, compositeType)}`;
-        return `${alias}${fieldName}${parameters}${directives}${inner}`;
+        const field = `${alias}${fieldName}${parameters}${directives}${inner}`;
+        const { enrichment } = selection;
+        return options.defer && enrichment !== undefined
+          ? `... ${printDefer(enrichment)} { ${field} }`
+          : field;
       }
       case 'Fragment':
         return `... on ${selection.typeCondition.name} ${printSelections(selection.set.selections)}`;
       case 'Deferred': {
         if (selection.own.selections.length === 0) return '';
         const condition = selection.typeCondition === undefined ? '' : ` on ${selection.typeCondition.name}`;
-        const defer = options.defer ? ` ${deferMark} "${selection.id}")` : '';
+        const defer = options.defer ? ` ${printDefer(selection.id)}` : '';
         return `...${condition}${defer} ${printSelections(selection.own.selections)}`;
       }
     }
+  }
+
+  function printDefer(id: number): string {
+    return `${deferMark} "${id}")`;
   }
 
   function printUsing(node: Parameters<typeof print>[0]): string {

@@ -64,6 +64,8 @@ export interface FieldSelection {
   readonly set: SelectionSet | undefined;
   /** In a deferred fragment's own selection: the object is sent with what surrounds the fragment. */
   readonly isSent?: boolean;
+  /** The field may come late: its number among what is deferred. */
+  readonly enrichment?: number;
 }
 
 export interface FragmentSelection {
@@ -101,6 +103,8 @@ export interface CollectedField {
   readonly set: SelectionSet | undefined;
   /** The object was sent with an earlier payload. */
   readonly isSent: boolean;
+  /** What has to be there for all of the field to be there, of what may come late: numbers among what is deferred. */
+  readonly enrichments: readonly number[];
 }
 
 /** Whether a fragment with this type condition applies to objects of this type. */
@@ -134,6 +138,7 @@ function collectFields(
       type: fieldType,
       set: mergeSets(same),
       isSent: same.every((field) => field.isSent === true),
+      enrichments: same.flatMap(({ enrichment }) => enrichment ?? []),
     });
   }
   return { fields, deferred };

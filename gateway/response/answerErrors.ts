@@ -41,10 +41,10 @@ export class AnswerErrors {
     return undefined;
   };
 
-  /** The errors of a delivery group, after its data has been shaped, which found these. */
-  *ofGroup(group: number, found: readonly ShapeError[]): SlicedWork<GraphQLFormattedError[]> {
+  /** The errors of delivery groups, after their data has been shaped, which found these. */
+  *ofGroups(groups: ReadonlySet<number>, found: readonly ShapeError[]): SlicedWork<GraphQLFormattedError[]> {
     this.tell(found);
-    const errors = yield* this.ofFetches(group);
+    const errors = yield* this.ofFetches(groups);
     for (const error of yield* this.format(found, yield* this.placesOf(errors))) errors.push(error);
     return errors;
   }
@@ -54,15 +54,15 @@ export class AnswerErrors {
     for (const error of found) if (error.kind === 'missing') this.#told.add(error.cause);
   }
 
-  /** The errors of a delivery group's fetches that are not told at the fields that are missing. */
-  *ofFetches(group: number): SlicedWork<GraphQLFormattedError[]> {
+  /** The errors of delivery groups' fetches that are not told at the fields that are missing. */
+  *ofFetches(groups: ReadonlySet<number>): SlicedWork<GraphQLFormattedError[]> {
     yield* this.read();
     const formatted: GraphQLFormattedError[] = [];
     // Two subgraphs may fail for one field that they share.
     const known = new Set<string>();
     for (const [index, { error, path }] of this.#placed.entries()) {
       if (index % errorsPerPause === errorsPerPause - 1) yield;
-      if (error.group !== group || this.#told.has(error)) continue;
+      if (!groups.has(error.group) || this.#told.has(error)) continue;
       const one = formatExecutionError(error, path, this.#policy);
       const text = JSON.stringify(one);
       if (known.has(text)) continue;

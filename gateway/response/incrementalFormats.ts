@@ -4,7 +4,7 @@ import { textInSlices } from '../json/stringifyInSlices.ts';
 import type { IncrementalFormat } from '../operation/request.ts';
 import type { DeferredFragment, SelectionSet } from '../operation/selection.ts';
 import type { SlicedWork } from '../time/inSlices.ts';
-import type { StaleExtension } from './staleExtension.ts';
+import type { AnswerExtensions } from './answerExtensions.ts';
 
 /** The data of one deferred fragment at one place, with the number that it is known by. */
 export interface DeliveredFragment {
@@ -32,7 +32,7 @@ export interface PayloadFormat {
 
 interface AnyPayload {
   readonly pending: readonly AnnouncedFragment[];
-  readonly extensions: StaleExtension | undefined;
+  readonly extensions: AnswerExtensions | undefined;
   readonly hasNext: boolean;
 }
 
@@ -103,6 +103,6 @@ function* errorsText(errors: readonly GraphQLFormattedError[]): SlicedWork<strin
 }
 
 /** Short at any time, unlike errors. */
-function extensionsText(extensions: StaleExtension | undefined): string {
+function extensionsText(extensions: AnswerExtensions | undefined): string {
   return extensions === undefined ? '' : `,"extensions":${JSON.stringify(extensions)}`;
 }

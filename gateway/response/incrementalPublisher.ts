@@ -2,6 +2,7 @@ import type { GraphQLFormattedError } from 'graphql';
 import type { ResponsePath } from '../errors.ts';
 import type { DeferredFragment } from '../operation/selection.ts';
 import type { SlicedWork } from '../time/inSlices.ts';
+import { answerExtensions } from './answerExtensions.ts';
 import type {
   AnnouncedFragment,
   DeliveredFragment,
@@ -23,7 +24,7 @@ export interface DeferredResult {
 export interface DeferredResults {
   /** In the order of the places. */
   readonly results: readonly DeferredResult[];
-  readonly extensions: StaleExtension | undefined;
+  readonly stale: StaleExtension | undefined;
 }
 
 export interface IncrementalPublisherOptions {
@@ -90,13 +91,18 @@ export class IncrementalPublisher {
     const instances = this.#open.get(fragmentId) ?? [];
     this.#open.delete(fragmentId);
     const fragment = (instances[0] as AnnouncedInstance).fragment;
-    const { results, extensions } = yield* this.#options.shape(fragment, instances);
+    const { results, stale } = yield* this.#options.shape(fragment, instances);
     const delivered = instances.map((instance, index): DeliveredFragment => {
       const { data, errors } = results[index] as DeferredResult;
       return { id: instance.id, label: fragment.label, path: instance.path, data, errors };
     });
     const pending = this.#announce(results.flatMap((result) => result.deferred));
-    return yield* this.#options.format.next({ delivered, pending, extensions, hasNext: this.hasNext });
+    return yield* this.#options.format.next({
+      delivered,
+      pending,
+      extensions: answerExtensions(stale),
+      hasNext: this.hasNext,
+    });
   }
 
   #announce(deferred: readonly DeferredInstance[]): AnnouncedFragment[] {

@@ -1,65 +1,75 @@
-import type { GraphQLFormattedError } from 'graphql';
 import { GatewayError } from '../errors.ts';
 import type { Execution } from '../execution/execution.ts';
 import { textInSlices } from '../json/stringifyInSlices.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { IncrementalFormat } from '../operation/request.ts';
-import type { DeferredFragment, SelectionSet } from '../operation/selection.ts';
 import { resultInSlices, type SlicedWork } from '../time/inSlices.ts';
 import { answerCaching } from './answerCaching.ts';
-import { AnswerErrors } from './answerErrors.ts';
-import { type ErrorPolicy, errorsPerPause } from './formatErrors.ts';
+import { answerExtensions } from './answerExtensions.ts';
+import type { AnswerShaping, FirstShape } from './answerShaping.ts';
+import { completeGroups } from './completeGroups.ts';
+import type { EnrichmentExtension } from './enrichmentExtension.ts';
 import { payloadFormat } from './incrementalFormats.ts';
-import { type DeferredResult, type DeferredResults, IncrementalPublisher } from './incrementalPublisher.ts';
+import { IncrementalPublisher } from './incrementalPublisher.ts';
+import { LateFragments } from './lateFragments.ts';
 import type { IncrementalOutcome, SingleOutcome } from './outcome.ts';
-import { PathIndex } from './pathIndex.ts';
-import { SentNulls } from './sentNulls.ts';
-import { type DeferredInstance, type ShapedData, type ShapeOptions, shapeData } from './shape.ts';
+import type { DeferredInstance, LatePlace } from './shape.ts';
 import { failedOutcome, shapedOutcome } from './singleResponse.ts';
-import { StaleFields } from './staleExtension.ts';
 
 export interface IncrementalResponseOptions {
   readonly operation: PreparedOperation;
   readonly execution: Execution;
+  readonly shaping: AnswerShaping;
   readonly format: IncrementalFormat;
-  readonly policy: ErrorPolicy;
   /** No payload has more. */
   readonly maxBytes: number;
   /** Called once when the stream has ended, completely or because its reader left. */
   onEnd(): void;
 }
 
-/** The answer of an operation with deferred fragments, made from the moment on at which the primary data is
- *  complete: a stream of payloads, or one answer where nothing turned out to be deferred. */
+/** What of the first payload is not there, and what becomes of it. */
+export interface LeftOut {
+  /** Enrichments that are not complete. */
+  isLate(enrichment: number): boolean;
+  /** Whether it comes as payloads of this answer, though the client has not asked for it at this place. */
+  readonly isStreamed: boolean;
+  /** For what does not come with this answer: takes it over, and says how the client gets it. */
+  takeOver(places: readonly LatePlace[]): Promise<EnrichmentExtension>;
+}
+
+/** The answer of an operation with parts that come later, made from the moment on at which the first payload may
+ *  leave: a stream of payloads, or one answer where nothing turned out to come later. */
 export class IncrementalResponse {
   readonly #options: IncrementalResponseOptions;
   readonly #publisher: IncrementalPublisher;
-  readonly #errors: AnswerErrors;
-  readonly #stale: StaleFields;
-  readonly #shaping: ShapeOptions;
+  readonly #late: LateFragments;
   #wake: (() => void) | undefined;
   #isEnded = false;
   #isCut = false;
 
   constructor(options: IncrementalResponseOptions) {
     this.#options = options;
-    this.#errors = new AnswerErrors(options.operation, options.execution, options.policy);
-    this.#stale = new StaleFields(options.operation, options.execution);
-    this.#shaping = {
-      sentNulls: new SentNulls(),
-      causeOf: this.#errors.causeOf,
-      maxBytes: options.maxBytes,
-    };
+    const { operation, execution, shaping } = options;
     const format = payloadFormat(options.format);
-    this.#publisher = new IncrementalPublisher({
+    const publisher = new IncrementalPublisher({
       format,
-      shape: (fragment, instances) => this.#shape(fragment, format.selectionOf(fragment), instances),
+      shape: (fragment, instances) =>
+        this.#late.isLate(fragment)
+          ? shaping.late(this.#late.groupsOf(fragment), fragment.full, instances)
+          : shaping.fragment(fragment.id + 1, format.selectionOf(fragment), instances),
+    });
+    this.#publisher = publisher;
+    this.#late = new LateFragments({
+      firstId: operation.program.groups.length,
+      isComplete: (group) => execution.isComplete(group),
+      onComplete: (id) => publisher.complete(id),
     });
   }
 
   /** Group 0 is the primary answer; the fragment of group `n` has the number `n - 1`. */
   completeGroup(group: number): void {
     if (group > 0) this.#publisher.complete(group - 1);
+    this.#late.completeGroup();
     this.#wake?.();
   }
 
@@ -69,29 +79,41 @@ export class IncrementalResponse {
     this.#end();
   }
 
-  /** To be called once, after group 0 is complete. */
-  *respond(): SlicedWork<SingleOutcome | IncrementalOutcome> {
-    const { operation, execution, maxBytes } = this.#options;
-    const { root, rootType, supergraph } = operation;
+  /** To be called when group 0 is complete. `undefined` where something is left out that only the whole answer could
+   *  be left out for: it is to be called again, later. Errors: those of `takeOver`. */
+  async respond(leftOut?: LeftOut): Promise<SingleOutcome | IncrementalOutcome | undefined> {
     try {
-      yield* this.#errors.read();
-      const { apiSchema } = supergraph;
-      const shaped = yield* shapeData(apiSchema, root, rootType, execution.tree, [], this.#shaping);
-      const errors = yield* this.#errors.ofGroup(0, shaped.errors);
-      const extensions = yield* this.#stale.ofGroup(0, [{ path: [], data: shaped.data }]);
-      if (shaped.deferred.length > 0) {
-        const data = yield* textInSlices(shaped.data);
-        const first = yield* this.#publisher.first({ data, errors, extensions }, shaped.deferred);
-        if (this.#publisher.hasNext) return { kind: 'incremental', payloads: this.#payloads(first) };
-      }
-      this.#end();
-      const caching = answerCaching(operation, execution);
-      return yield* shapedOutcome({ data: shaped.data, errors, extensions, caching }, maxBytes);
+      const { shaping, operation, execution } = this.#options;
+      const groups = completeGroups(operation, execution);
+      const shaped = await resultInSlices(shaping.first(groups, leftOut && ((id) => leftOut.isLate(id))));
+      if (shaped.isTooEarly) return undefined;
+      const isHandedOver = shaped.late.length > 0 && leftOut?.isStreamed === false;
+      const enrichment = isHandedOver ? await leftOut.takeOver(shaped.late) : undefined;
+      return await resultInSlices(this.#begin(shaped, enrichment));
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
       this.#end();
       return failedOutcome(error);
     }
+  }
+
+  *#begin(
+    shaped: FirstShape,
+    enrichment: EnrichmentExtension | undefined,
+  ): SlicedWork<SingleOutcome | IncrementalOutcome> {
+    const { data, errors, deferred, late } = shaped;
+    const extensions = answerExtensions(shaped.stale, enrichment);
+    const streamed: readonly DeferredInstance[] =
+      enrichment === undefined && late.length > 0 ? [...deferred, ...this.#late.add(late)] : deferred;
+    if (streamed.length > 0) {
+      const text = yield* textInSlices(data);
+      const first = yield* this.#publisher.first({ data: text, errors, extensions }, streamed);
+      if (this.#publisher.hasNext) return { kind: 'incremental', payloads: this.#payloads(first) };
+    }
+    this.#end();
+    const { operation, execution, maxBytes } = this.#options;
+    const caching = late.length > 0 ? undefined : answerCaching(operation, execution);
+    return yield* shapedOutcome({ data, errors, extensions, caching }, maxBytes);
   }
 
   #payloads(first: string): AsyncIterable<readonly string[]> {
@@ -142,73 +164,4 @@ export class IncrementalResponse {
     this.#options.onEnd();
     this.#wake?.();
   }
-
-  *#shape(
-    fragment: DeferredFragment,
-    set: SelectionSet,
-    instances: readonly DeferredInstance[],
-  ): SlicedWork<DeferredResults> {
-    const { apiSchema } = this.#options.operation.supergraph;
-    yield* this.#errors.read();
-    const shaped: ShapedData[] = [];
-    let leftBytes = this.#options.maxBytes;
-    for (const { object, type, path } of instances) {
-      const options = { ...this.#shaping, maxBytes: leftBytes };
-      const one = yield* shapeData(apiSchema, set, type, object, path, options);
-      leftBytes -= one.bytes;
-      this.#errors.tell(one.errors);
-      shaped.push(one);
-      if (shaped.length % placesPerPause === 0) yield;
-    }
-    const all = yield* this.#errors.ofFetches(fragment.id + 1);
-    const explained = yield* this.#errors.placesOf(all);
-    const byPlace = yield* assign(all, instances);
-    const results: DeferredResult[] = [];
-    for (const [index, { data, errors, deferred }] of shaped.entries()) {
-      const told = byPlace[index] ?? [];
-      for (const error of yield* this.#errors.format(errors, explained)) told.push(error);
-      if (data === null && told.length === 0) {
-        const { path } = instances[index] as DeferredInstance;
-        const above = explained.firstOn(path);
-        // What failed for a whole list, told for one of its places: a fragment that fails always says why.
-        const reasons =
-          above === undefined
-            ? yield* this.#errors.format(errors, new PathIndex())
-            : [{ ...(all[above] as GraphQLFormattedError), path }];
-        told.push(...reasons.slice(0, 1));
-      }
-      results.push({ data, errors: told, deferred });
-      if (results.length % placesPerPause === 0) yield;
-    }
-    const delivered = instances.map(({ path }, index) => ({
-      path,
-      data: (results[index] as DeferredResult).data,
-    }));
-    return { results, extensions: yield* this.#stale.ofGroup(fragment.id + 1, delivered) };
-  }
-}
-
-/** Long lists pause after so many places of a fragment. */
-const placesPerPause = 200;
-
-/** Gives each error to the place that its path leads into, or to the first one below its path. What is at none of
- *  the places is of one that became null before. Only places that have errors are filled. */
-function* assign(
-  errors: readonly GraphQLFormattedError[],
-  instances: readonly DeferredInstance[],
-): SlicedWork<(GraphQLFormattedError[] | undefined)[]> {
-  const byPlace: (GraphQLFormattedError[] | undefined)[] = [];
-  if (errors.length === 0) return byPlace;
-  const places = new PathIndex();
-  for (const { path } of instances) if (places.add(path) % placesPerPause === 0) yield;
-  for (const [number, error] of errors.entries()) {
-    if (number % errorsPerPause === errorsPerPause - 1) yield;
-    const path = error.path ?? [];
-    const index = places.firstOn(path) ?? places.firstBelow(path);
-    if (index === undefined) continue;
-    const ofPlace = byPlace[index];
-    if (ofPlace === undefined) byPlace[index] = [error];
-    else ofPlace.push(error);
-  }
-  return byPlace;
 }

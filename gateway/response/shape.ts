@@ -4,6 +4,7 @@ import {
   type GraphQLOutputType,
   type GraphQLSchema,
   isAbstractType,
+  isCompositeType,
   isEnumType,
   isLeafType,
   isListType,
@@ -17,6 +18,7 @@ import { isNestedDeeper } from '../json/isNestedDeeper.ts';
 import type { CollectedField, DeferredFragment, RuntimeType, SelectionSet } from '../operation/selection.ts';
 import type { SlicedWork } from '../time/inSlices.ts';
 import { answerTooLarge } from './answerParts.ts';
+import { enrichmentsIn, selectionOf } from './latePlaceSelections.ts';
 import { runtimeTypeOf } from './runtimeType.ts';
 import type { SentNulls } from './sentNulls.ts';
 
@@ -37,12 +39,31 @@ export type ShapeError =
 /** What is to blame for a field that no subgraph brought, by the client's path and the internal name. */
 export type FindCause = (path: ResponsePath, internalName: string) => ExecutionError | undefined;
 
+/** A place that is null because what belongs there is not complete yet. */
+export interface LatePlace {
+  readonly path: ResponsePath;
+  /** The enrichment that is missing: the first one found at or below the place. */
+  readonly enrichment: number;
+  /** What the place's value is made of: a field of an object, or an object of a list. */
+  readonly object: ResponseObject;
+  readonly type: RuntimeType;
+  readonly set: SelectionSet;
+  /** The field; `undefined` where the place is the object itself. */
+  readonly field: string | undefined;
+  /** All enrichments that the place has to wait for. */
+  readonly enrichments: readonly number[];
+}
+
 export interface ShapedData {
   /** `null` where a null went up to the payload's boundary. */
   readonly data: Record<string, unknown> | null;
   readonly errors: readonly ShapeError[];
   /** In document order; none below a place that became null. */
   readonly deferred: readonly DeferredInstance[];
+  /** What was left out because it is not complete; none below another. */
+  readonly late: readonly LatePlace[];
+  /** Whether something is missing that only the whole could be left out for. */
+  readonly isTooEarly: boolean;
   /** Of the data's text, at least. */
   readonly bytes: number;
 }
@@ -52,6 +73,8 @@ export interface ShapeOptions {
   readonly causeOf?: FindCause | undefined;
   /** More bytes than this are not made. */
   readonly maxBytes?: number;
+  /** Says of an enrichment that it is not complete. */
+  readonly isLate?: (enrichment: number) => boolean;
 }
 
 /** Long work pauses after so many values. */
@@ -71,8 +94,9 @@ export function* shapeData(
 ): SlicedWork<ShapedData> {
   const shaper = new Shaper(schema, path, options);
   const data = yield* shaper.object(set, type, object);
-  const { errors, deferred, bytes } = shaper;
-  return { data: data === violation ? null : data, errors, deferred, bytes };
+  const { errors, deferred, late, bytes } = shaper;
+  const isTooEarly = data === tooEarly;
+  return { data: data === violation || isTooEarly ? null : data, errors, deferred, late, isTooEarly, bytes };
 }
 
 /** Two quotes, a colon, a value and a comma or bracket. */
@@ -84,16 +108,34 @@ const deepestScalar = 1000;
 /** Stands for a null where none is allowed, on its way up. */
 const violation = Symbol('null where the type is non-null');
 
-type Shaped<T> = T | typeof violation;
+/** Stands for what has to be left out for something below that is late, on its way up to where null is allowed. */
+const tooEarly = Symbol('left out until it is complete');
+
+interface Mark {
+  readonly deferred: number;
+  readonly late: number;
+  readonly errors: number;
+}
+
+type Gone = typeof violation | typeof tooEarly;
+type Shaped<T> = T | Gone;
+
+function isGone<T>(value: Shaped<T>): value is Gone {
+  return value === violation || value === tooEarly;
+}
 
 class Shaper {
   readonly errors: ShapeError[] = [];
   readonly deferred: DeferredInstance[] = [];
+  readonly late: LatePlace[] = [];
   readonly #schema: GraphQLSchema;
   readonly #path: (string | number)[];
   readonly #sentNulls: SentNulls | undefined;
   readonly #causeOf: FindCause | undefined;
   readonly #maxBytes: number;
+  readonly #isLate: ShapeOptions['isLate'];
+  /** The last enrichment that was found to be late. */
+  #lateEnrichment = 0;
   /** Of the data so far, at least. */
   bytes = 0;
   #untilPause = valuesPerPause;
@@ -101,13 +143,14 @@ class Shaper {
   constructor(
     schema: GraphQLSchema,
     path: ResponsePath,
-    { sentNulls, causeOf, maxBytes = Number.POSITIVE_INFINITY }: ShapeOptions,
+    { sentNulls, causeOf, maxBytes = Number.POSITIVE_INFINITY, isLate }: ShapeOptions,
   ) {
     this.#schema = schema;
     this.#path = [...path];
     this.#sentNulls = sentNulls;
     this.#causeOf = causeOf;
     this.#maxBytes = maxBytes;
+    this.#isLate = isLate;
   }
 
   *object(
@@ -116,7 +159,7 @@ class Shaper {
     object: ResponseObject,
   ): SlicedWork<Shaped<Record<string, unknown>>> {
     const { fields, deferred } = set.collect(this.#schema, type);
-    const mark = this.deferred.length;
+    const mark = this.#mark();
     for (const fragment of deferred) {
       this.deferred.push({ fragment, object, type, path: [...this.#path] });
     }
@@ -131,10 +174,10 @@ class Shaper {
       this.#add(field.responseName.length + shortestField);
       const value = yield* this.#field(field, type, object);
       this.#path.pop();
-      if (value === violation) {
+      if (isGone(value)) {
         // The object goes, and everything that was to come below it.
-        this.deferred.length = mark;
-        return violation;
+        this.#forget(mark, value);
+        return value;
       }
       data[field.responseName] = value;
     }
@@ -144,6 +187,11 @@ class Shaper {
   *#field(field: CollectedField, type: RuntimeType, object: ResponseObject): SlicedWork<Shaped<unknown>> {
     if (field.fieldName === '__typename') return type.name;
     if (this.#sentNulls?.has(object, field.internalName, this.#path)) return null;
+    if (this.#isFieldLate(field)) {
+      if (isNonNullType(field.type)) return tooEarly;
+      this.#leaveOut(field, type, object);
+      return null;
+    }
     const given = object[field.internalName];
     const cause = given === undefined ? this.#causeOf?.(this.#path, field.internalName) : undefined;
     if (cause !== undefined) {
@@ -153,6 +201,11 @@ class Shaper {
     const value = yield* this.#value(field.type, field.set, given, field.isSent);
     // An object that the client has already cannot become null any more: the whole fragment fails.
     if (value === violation && field.isSent) return violation;
+    if (value === tooEarly) {
+      if (isNonNullType(field.type)) return tooEarly;
+      this.#leaveOut(field, type, object);
+      return null;
+    }
     if ((value === null || value === violation) && !isNonNullType(field.type)) {
       if (field.set !== undefined) this.#sentNulls?.add(object, field.internalName, this.#path);
       return null;
@@ -184,7 +237,7 @@ class Shaper {
   ): SlicedWork<Shaped<unknown>> {
     if (!Array.isArray(value)) return this.#invalid('a list');
     const list: unknown[] = [];
-    const mark = this.deferred.length;
+    const mark = this.#mark();
     for (let i = 0; i < value.length; i++) {
       this.#path.push(i);
       this.#add(1);
@@ -196,12 +249,13 @@ class Shaper {
       let element = wasNull ? null : yield* this.#value(elementType, set, value[i], isSent);
       if (element === null && isNonNullType(elementType))
         element = this.#forbiddenNull('an element of the list');
-      if (element === violation) {
-        if (isSent || isNonNullType(elementType)) {
+      if (isGone(element)) {
+        const mayBeNull = !isSent && !isNonNullType(elementType);
+        if (!mayBeNull || (element === tooEarly && !this.#leaveOutElement(elementType, set, value[i]))) {
           this.#path.pop();
           // The elements before this one go as well.
-          this.deferred.length = mark;
-          return violation;
+          this.#forget(mark, element);
+          return element;
         }
         element = null;
       }
@@ -243,6 +297,54 @@ class Shaper {
     } catch {
       return this.#invalid(`a value of type ${type.name}`);
     }
+  }
+
+  #isFieldLate({ enrichments }: CollectedField): boolean {
+    const isLate = this.#isLate;
+    if (isLate === undefined) return false;
+    for (const enrichment of enrichments) {
+      if (!isLate(enrichment)) continue;
+      this.#lateEnrichment = enrichment;
+      return true;
+    }
+    return false;
+  }
+
+  /** The field's null is to be replaced later. */
+  #leaveOut(field: CollectedField, type: RuntimeType, object: ResponseObject): void {
+    this.#sentNulls?.add(object, field.internalName, this.#path);
+    this.#addLate({ object, type, set: selectionOf(field), field: field.responseName });
+  }
+
+  /** False where the element cannot be replaced by itself. */
+  #leaveOutElement(elementType: GraphQLOutputType, set: SelectionSet | undefined, value: unknown): boolean {
+    const named = isNonNullType(elementType) ? elementType.ofType : elementType;
+    // A list within a list has no object that could come later.
+    if (!isPlainObject(value) || set === undefined || !isCompositeType(named)) return false;
+    const type = isAbstractType(named) ? runtimeTypeOf(this.#schema, named, set, value.__typename) : named;
+    if (type === undefined) return false;
+    this.#addLate({ object: value, type, set, field: undefined });
+    return true;
+  }
+
+  #addLate(place: Pick<LatePlace, 'object' | 'type' | 'set' | 'field'>): void {
+    this.late.push({
+      ...place,
+      path: [...this.#path],
+      enrichment: this.#lateEnrichment,
+      enrichments: enrichmentsIn(place.set),
+    });
+  }
+
+  #mark(): Mark {
+    return { deferred: this.deferred.length, late: this.late.length, errors: this.errors.length };
+  }
+
+  #forget({ deferred, late, errors }: Mark, reason: Gone): void {
+    this.deferred.length = deferred;
+    this.late.length = late;
+    // What is wrong with what comes later is told later.
+    if (reason === tooEarly) this.errors.length = errors;
   }
 
   /** By reference one place costs nothing, so that lists of lists may come out larger than any memory. */

@@ -6,13 +6,14 @@ import { isLight, stringifyInSlices } from '../json/stringifyInSlices.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { SlicedWork } from '../time/inSlices.ts';
 import { answerCaching } from './answerCaching.ts';
-import { AnswerErrors } from './answerErrors.ts';
+import { answerExtensions } from './answerExtensions.ts';
 import { AnswerParts } from './answerParts.ts';
+import { AnswerShaping } from './answerShaping.ts';
+import { completeGroups } from './completeGroups.ts';
 import { DataWriter } from './dataWriter.ts';
 import type { ErrorPolicy } from './formatErrors.ts';
 import { afterData, beforeData, ResponseText, type SingleOutcome } from './outcome.ts';
-import { shapeData } from './shape.ts';
-import { type StaleExtension, StaleFields } from './staleExtension.ts';
+import { StaleFields } from './staleExtension.ts';
 
 /** Of more errors than this, only so many are handed on as objects. */
 const mostErrors = 1000;
@@ -41,22 +42,16 @@ function* slicedResponse(
   written: Buffer | 'too large' | undefined,
 ): SlicedWork<SingleOutcome> {
   try {
-    const stale = new StaleFields(operation, execution);
     const content = written === 'too large' ? yield* writeLarge(operation, execution, maxBytes) : written;
+    const groups = completeGroups(operation, execution);
     if (content !== undefined) {
-      return ordinaryOutcome(content, yield* stale.ofGroup(0, undefined), operation, execution);
+      const stale = yield* new StaleFields(operation, execution).ofGroups(groups, undefined);
+      return ordinaryOutcome(content, answerExtensions(stale), operation, execution);
     }
-    const { root, rootType, supergraph } = operation;
-    const answerErrors = new AnswerErrors(operation, execution, policy);
-    yield* answerErrors.read();
-    const shaped = yield* shapeData(supergraph.apiSchema, root, rootType, execution.tree, [], {
-      causeOf: answerErrors.causeOf,
-      maxBytes,
-    });
-    const errors = yield* answerErrors.ofGroup(0, shaped.errors);
-    const extensions = yield* stale.ofGroup(0, [{ path: [], data: shaped.data }]);
+    const shaping = new AnswerShaping({ operation, execution, policy, maxBytes });
+    const { data, errors, stale } = yield* shaping.first(groups);
     const caching = answerCaching(operation, execution);
-    return yield* shapedOutcome({ data: shaped.data, errors, extensions, caching }, maxBytes);
+    return yield* shapedOutcome({ data, errors, extensions: answerExtensions(stale), caching }, maxBytes);
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error;
     return failedOutcome(error);
@@ -74,10 +69,12 @@ export function failedOutcome(error: GatewayError): SingleOutcome {
   };
 }
 
+type Extensions = Readonly<Record<string, unknown>> | undefined;
+
 export interface ShapedAnswer {
   readonly data: unknown;
   readonly errors: readonly GraphQLFormattedError[];
-  readonly extensions: StaleExtension | undefined;
+  readonly extensions: Extensions;
   /** Of its data; with errors it is not kept. */
   readonly caching: ResponseCaching | undefined;
 }
@@ -103,7 +100,7 @@ export function* shapedOutcome(
 
 function ordinaryOutcome(
   content: Buffer | readonly Buffer[],
-  extensions: StaleExtension | undefined,
+  extensions: Extensions,
   operation: PreparedOperation,
   execution: Execution,
 ): SingleOutcome {

@@ -12,14 +12,12 @@ export interface StaleEntry extends Staleness {
   readonly path: ResponsePath;
 }
 
-/** `extensions` of an answer, or of a payload, that has stale values. */
-export type StaleExtension = {
-  readonly tributary: {
-    readonly stale: readonly StaleEntry[];
-    /** How many more there are. */
-    readonly staleOmitted?: number;
-  };
-};
+/** What an answer, or a payload, says of stale values in `extensions.tributary`. */
+export interface StaleExtension {
+  readonly stale: readonly StaleEntry[];
+  /** How many more there are. */
+  readonly staleOmitted?: number;
+}
 
 /** Data of a payload, and the place of the answer that it belongs to. */
 export interface DeliveredData {
@@ -42,13 +40,13 @@ export class StaleFields {
     this.#execution = execution;
   }
 
-  /** What the payload that delivers a group has to say, in the order in which the values came. Without `delivered`,
+  /** What the payload that delivers some groups has to say, in the order in which the values came. Without `delivered`,
    *  it has the whole response tree, with no null but those of the tree. */
-  *ofGroup(
-    group: number,
+  *ofGroups(
+    groups: ReadonlySet<number>,
     delivered: readonly DeliveredData[] | undefined,
   ): SlicedWork<StaleExtension | undefined> {
-    this.#deliveredGroups.add(group);
+    for (const group of groups) this.#deliveredGroups.add(group);
     yield* this.#readNew();
     if (this.#open.length === 0) return undefined;
     const payload = delivered === undefined ? undefined : yield* payloadOf(delivered);
@@ -121,8 +119,8 @@ function* payloadOf(all: readonly DeliveredData[]): SlicedWork<Payload> {
 function extensionOf(entries: readonly StaleEntry[]): StaleExtension | undefined {
   if (entries.length === 0) return undefined;
   const omitted = entries.length - mostEntries;
-  if (omitted <= 0) return { tributary: { stale: entries } };
-  return { tributary: { stale: entries.slice(0, mostEntries), staleOmitted: omitted } };
+  if (omitted <= 0) return { stale: entries };
+  return { stale: entries.slice(0, mostEntries), staleOmitted: omitted };
 }
 
 /** `undefined` where there is nothing. */

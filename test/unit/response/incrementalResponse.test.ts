@@ -3,9 +3,9 @@ import type { GraphQLObjectType } from 'graphql';
 import type { PreparedOperation } from '../../../gateway/operation/preparedOperation.ts';
 import type { IncrementalFormat } from '../../../gateway/operation/request.ts';
 import type { PlanNode } from '../../../gateway/planning/queryPlan.ts';
+import { AnswerShaping } from '../../../gateway/response/answerShaping.ts';
 import { IncrementalResponse } from '../../../gateway/response/incrementalResponse.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
-import { atOnce } from '../../../gateway/time/inSlices.ts';
 import { turns } from '../../harness/clock.ts';
 import { rootFetch } from '../execution/fetches.ts';
 import { type RunningPlan, runPlan } from '../execution/runPlan.ts';
@@ -27,7 +27,7 @@ interface Started {
   readonly running: RunningPlan;
   ends: number;
   bring(field: 'a' | 'b' | 'c'): Promise<void>;
-  payloads(): AsyncIterator<readonly string[]>;
+  payloads(): Promise<AsyncIterator<readonly string[]>>;
 }
 
 async function start(format: IncrementalFormat = 'deferSpec=20220824'): Promise<Started> {
@@ -44,17 +44,22 @@ async function start(format: IncrementalFormat = 'deferSpec=20220824'): Promise<
     root,
     deferred,
     program: { steps: [], groups: [] },
+    enrichments: [],
+    isFused: false,
     introspection: undefined,
   };
+  const { execution } = running;
+  const policy = { exposeSubgraphErrors: false, exposeSubgraphs: false };
+  const maxBytes = Number.POSITIVE_INFINITY;
   const started: Started = {
     running,
     ends: 0,
     response: new IncrementalResponse({
       operation,
-      execution: running.execution,
+      execution,
+      shaping: new AnswerShaping({ operation, execution, policy, maxBytes }),
       format,
-      policy: { exposeSubgraphErrors: false, exposeSubgraphs: false },
-      maxBytes: Number.POSITIVE_INFINITY,
+      maxBytes,
       onEnd: () => {
         started.ends += 1;
       },
@@ -67,9 +72,9 @@ async function start(format: IncrementalFormat = 'deferSpec=20220824'): Promise<
       await turns();
       for (const group of running.complete.slice(known)) started.response.completeGroup(group);
     },
-    payloads: () => {
-      const outcome = atOnce(started.response.respond());
-      if (outcome.kind !== 'incremental') throw new Error('The answer is one piece.');
+    payloads: async () => {
+      const outcome = await started.response.respond();
+      if (outcome?.kind !== 'incremental') throw new Error('The answer is one piece.');
       return outcome.payloads[Symbol.asyncIterator]();
     },
   };
@@ -84,7 +89,7 @@ describe('the payloads', () => {
   test('come as they are ready, the first before all others', async () => {
     const started = await start();
     await started.bring('a');
-    const payloads = started.payloads();
+    const payloads = await started.payloads();
     expect(await payloads.next()).toEqual({ done: false, value: [first] });
     const next = payloads.next();
     await started.bring('c');
@@ -99,14 +104,14 @@ describe('the payloads', () => {
     const started = await start();
     await started.bring('b');
     await started.bring('a');
-    const payloads = started.payloads();
+    const payloads = await started.payloads();
     expect(await payloads.next()).toEqual({ done: false, value: [first, later('b', true)] });
   });
 
   test('are made when they are asked for: a slow reader finds all that was ready in one batch', async () => {
     const started = await start();
     await started.bring('a');
-    const payloads = started.payloads();
+    const payloads = await started.payloads();
     expect(await payloads.next()).toEqual({ done: false, value: [first] });
     await started.bring('c');
     // Not written yet, so what is there now is what the reader gets.
@@ -123,7 +128,7 @@ describe('a reader that leaves', () => {
   test('while it waits ends the wait and the work, once', async () => {
     const started = await start();
     await started.bring('a');
-    const payloads = started.payloads();
+    const payloads = await started.payloads();
     await payloads.next();
     const waiting = payloads.next();
     expect(await payloads.return?.()).toEqual({ done: true, value: undefined });
@@ -137,7 +142,7 @@ describe('a stream that is cut', () => {
   test('still gets a last payload', async () => {
     const started = await start();
     await started.bring('a');
-    const payloads = started.payloads();
+    const payloads = await started.payloads();
     await payloads.next();
     const waiting = payloads.next();
     started.response.cut();
@@ -149,7 +154,7 @@ describe('a stream that is cut', () => {
   test('before its first payload was asked for still has it', async () => {
     const started = await start();
     await started.bring('a');
-    const payloads = started.payloads();
+    const payloads = await started.payloads();
     started.response.cut();
     expect(await payloads.next()).toEqual({ done: false, value: [first, '{"hasNext":false}'] });
     expect(await payloads.next()).toEqual({ done: true, value: undefined });
@@ -158,7 +163,7 @@ describe('a stream that is cut', () => {
   test('after its end gets nothing more', async () => {
     const started = await start();
     for (const field of ['a', 'b', 'c'] as const) await started.bring(field);
-    const payloads = started.payloads();
+    const payloads = await started.payloads();
     expect((await payloads.next()).value).toHaveLength(3);
     started.response.cut();
     expect(await payloads.next()).toEqual({ done: true, value: undefined });

@@ -26,6 +26,8 @@ function fieldsOf(query: string, tree: Record<string, unknown>, stale: StaleValu
     root,
     deferred,
     program: { steps: [], groups: [] },
+    enrichments: [],
+    isFused: false,
     introspection: undefined,
   };
   return new StaleFields(operation, { tree, stale } as unknown as Execution);
@@ -36,7 +38,7 @@ function old(path: (string | number)[], ageMs = 1, group = 0): StaleValue {
 }
 
 function told(fields: StaleFields, group = 0, delivered?: readonly DeliveredData[]) {
-  return atOnce(fields.ofGroup(group, delivered))?.tributary;
+  return atOnce(fields.ofGroups(new Set([group]), delivered));
 }
 
 const pathsOf = (fields: StaleFields, group = 0, delivered?: readonly DeliveredData[]) =>
@@ -112,7 +114,10 @@ describe('a stale value', () => {
   test('of thousands is told in slices', () => {
     const list = Array.from({ length: 1000 }, () => ({ name: 'n' }));
     const stale = list.map((_, i) => old(['products', i, 'name']));
-    const work = fieldsOf('{ products { name } }', { products: list }, stale).ofGroup(0, undefined);
+    const work = fieldsOf('{ products { name } }', { products: list }, stale).ofGroups(
+      new Set([0]),
+      undefined,
+    );
     let pauses = 0;
     while (work.next().done !== true) pauses++;
     expect(pauses).toBeGreaterThanOrEqual(10);

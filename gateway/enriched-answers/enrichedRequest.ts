@@ -1,0 +1,221 @@
+import type { EnrichmentRun } from '../enrichment/enrichmentJob.ts';
+import type { EnrichmentPriority } from '../enrichment/enrichmentRule.ts';
+import { GatewayError } from '../errors.ts';
+import type { Execution, Urgency } from '../execution/execution.ts';
+import { FirstAnswerWait } from '../execution/firstAnswerWait.ts';
+import type { PreparedOperation } from '../operation/preparedOperation.ts';
+import type { OperationRequest } from '../operation/request.ts';
+import { answerExtensions } from '../response/answerExtensions.ts';
+import { AnswerShaping } from '../response/answerShaping.ts';
+import { completeGroups } from '../response/completeGroups.ts';
+import { type EnrichmentExtension, enrichmentExtension } from '../response/enrichmentExtension.ts';
+import type { ErrorPolicy } from '../response/formatErrors.ts';
+import { IncrementalResponse } from '../response/incrementalResponse.ts';
+import type { ExecutionOutcome } from '../response/outcome.ts';
+import type { LatePlace } from '../response/shape.ts';
+import { failedOutcome, shapedOutcome, singleResponse } from '../response/singleResponse.ts';
+import type { CallPriority } from '../subgraph-client/callPriority.ts';
+import { resultInSlices } from '../time/inSlices.ts';
+import { systemTimers } from '../time/timers.ts';
+import type { BudgetPlan } from './budgetPlan.ts';
+import type { Enriching } from './enriching.ts';
+import { lateJob } from './lateJob.ts';
+import { LateRun } from './lateRun.ts';
+import { takeSnapshot } from './lateSnapshot.ts';
+
+export interface EnrichedRequestOptions {
+  readonly operation: PreparedOperation;
+  readonly request: OperationRequest;
+  readonly plan: BudgetPlan;
+  /** When the request began, on `performance.now()`'s clock. */
+  readonly startedAt: number;
+  readonly enriching: Enriching;
+  readonly policy: ErrorPolicy;
+  readonly answerSize: number;
+  execute(urgency: readonly Urgency[], onGroupComplete: (group: number) => void): Execution;
+}
+
+/** The answer of a query with enrichments: what there is when the first answer leaves, and what becomes of the rest. */
+export class EnrichedRequest {
+  readonly #options: EnrichedRequestOptions;
+  readonly #wait: FirstAnswerWait;
+  readonly #execution: Execution;
+  readonly #shaping: AnswerShaping;
+  #run: LateRun | undefined;
+  #response: IncrementalResponse | undefined;
+  #isAnswering = true;
+
+  constructor(options: EnrichedRequestOptions) {
+    this.#options = options;
+    const { operation, plan, startedAt, enriching, policy, answerSize } = options;
+    this.#wait = new FirstAnswerWait({
+      enrichments: plan.enrichments,
+      isPatient: plan.isShadow,
+      elapsedMs: () => performance.now() - startedAt,
+      timers: systemTimers,
+      onReady: (enrichment, elapsedMs) => enriching.observe(enrichment, elapsedMs, plan.isShadow),
+    });
+    this.#execution = options.execute(this.#urgency(), (group) => this.#completeGroup(group));
+    this.#shaping = new AnswerShaping({
+      operation,
+      execution: this.#execution,
+      policy,
+      maxBytes: answerSize,
+    });
+  }
+
+  /** Errors: `REQUEST_ABORTED` where the client has left before the first answer. */
+  async respond(): Promise<ExecutionOutcome> {
+    const { operation, request, plan, answerSize } = this.#options;
+    const { signal, incremental: format } = request;
+    const abort = (): void => this.#abort();
+    signal.addEventListener('abort', abort, { once: true });
+    if (format !== undefined && (operation.deferred.length > 0 || plan.isStreamed)) {
+      this.#response = new IncrementalResponse({
+        operation,
+        execution: this.#execution,
+        shaping: this.#shaping,
+        format,
+        maxBytes: answerSize,
+        onEnd: () => {
+          signal.removeEventListener('abort', abort);
+          this.#endAnswer();
+        },
+      });
+    }
+    this.#execution.start();
+    if (this.#response !== undefined) return this.#respondIncrementally(this.#response);
+    try {
+      return await this.#respondOnce();
+    } finally {
+      signal.removeEventListener('abort', abort);
+      this.#endAnswer();
+    }
+  }
+
+  async #respondIncrementally(response: IncrementalResponse): Promise<ExecutionOutcome> {
+    await this.#wait.over;
+    const late = this.#lateIds();
+    const outcome = await response.respond({
+      isLate: (id) => late.has(id),
+      isStreamed: this.#options.plan.isStreamed,
+      takeOver: (places) => this.#takeOver(places, late),
+    });
+    if (outcome !== undefined) {
+      this.#countLate(late, this.#options.plan.isStreamed);
+      return outcome;
+    }
+    await this.#wait.complete;
+    return (await response.respond()) as ExecutionOutcome;
+  }
+
+  async #respondOnce(): Promise<ExecutionOutcome> {
+    await this.#wait.over;
+    const late = this.#lateIds();
+    if (late.size > 0) {
+      const outcome = await this.#respondEarly(late);
+      if (outcome !== undefined) return outcome;
+      await this.#wait.complete;
+    }
+    const { operation, policy, answerSize } = this.#options;
+    const made = singleResponse(operation, this.#execution, policy, answerSize);
+    return 'kind' in made ? made : resultInSlices(made);
+  }
+
+  /** `undefined` where something is late that only the whole answer could be left out for. */
+  async #respondEarly(late: ReadonlySet<number>): Promise<ExecutionOutcome | undefined> {
+    const { operation, answerSize } = this.#options;
+    try {
+      const groups = completeGroups(operation, this.#execution);
+      const shaped = await resultInSlices(this.#shaping.first(groups, (id) => late.has(id)));
+      if (shaped.isTooEarly) return undefined;
+      const { data, errors, stale } = shaped;
+      const enrichment = shaped.late.length === 0 ? undefined : await this.#takeOver(shaped.late, late);
+      this.#countLate(late, false);
+      const extensions = answerExtensions(stale, enrichment);
+      return await resultInSlices(
+        shapedOutcome({ data, errors, extensions, caching: undefined }, answerSize),
+      );
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error;
+      return failedOutcome(error);
+    }
+  }
+
+  async #takeOver(places: readonly LatePlace[], late: ReadonlySet<number>): Promise<EnrichmentExtension> {
+    const { operation, request, enriching } = this.#options;
+    const run = new LateRun({
+      execution: this.#execution,
+      shaping: this.#shaping,
+      places,
+      onEnd: () => {
+        this.#run = undefined;
+        this.#releaseIfDone();
+      },
+    });
+    this.#run = run;
+    const isIncremental = request.incremental !== undefined;
+    const job = lateJob({
+      operation,
+      request,
+      headers: enriching.headersToKeep(request.headers),
+      snapshot: takeSnapshot(operation, this.#execution, places, [...late], isIncremental),
+      places,
+    });
+    return enrichmentExtension(places, await enriching.handOver(job, run satisfies EnrichmentRun, request));
+  }
+
+  #completeGroup(group: number): void {
+    this.#wait.completeGroup(group);
+    this.#response?.completeGroup(group);
+    this.#run?.completeGroup();
+  }
+
+  #lateIds(): ReadonlySet<number> {
+    return new Set(this.#wait.late.map(({ id }) => id));
+  }
+
+  #countLate(late: ReadonlySet<number>, isStreamed: boolean): void {
+    const { plan, enriching } = this.#options;
+    for (const enrichment of plan.enrichments) {
+      if (late.has(enrichment.id)) enriching.countLate(enrichment, isStreamed);
+    }
+  }
+
+  /** The client has left. What it has been promised goes on. */
+  #abort(): void {
+    this.#wait.cancel(new GatewayError('REQUEST_ABORTED', 'The client ended the request.'));
+    this.#response?.cut();
+    this.#endAnswer();
+  }
+
+  #endAnswer(): void {
+    this.#isAnswering = false;
+    this.#releaseIfDone();
+  }
+
+  #releaseIfDone(): void {
+    if (this.#isAnswering || this.#run !== undefined) return;
+    this.#execution.cancel();
+    this.#execution.release();
+  }
+
+  #urgency(): readonly Urgency[] {
+    const { operation, plan } = this.#options;
+    const budget = plan.isShadow ? undefined : this.#wait.budget;
+    const urgency: Urgency[] = operation.program.groups.map((_, group) => ({
+      priority: group === 0 ? 'primary' : 'critical',
+      budget: undefined,
+    }));
+    for (const { id, rule } of plan.enrichments) {
+      urgency[id + 1] = { priority: plan.isShadow ? 'primary' : priorities[rule.priority], budget };
+    }
+    return urgency;
+  }
+}
+
+const priorities: Readonly<Record<EnrichmentPriority, CallPriority>> = {
+  CRITICAL: 'critical',
+  NORMAL: 'normal',
+  BACKGROUND: 'background',
+};

@@ -1,0 +1,153 @@
+import { parse } from 'graphql';
+import { identityOf } from '../cache/rules/identity.ts';
+import type { GatewayConfig } from '../config/schema.ts';
+import { Adaptation } from '../enrichment/adaptation.ts';
+import { wantsAutoDefer } from '../enrichment/deferPreference.ts';
+import type { EnrichmentJob, EnrichmentRun } from '../enrichment/enrichmentJob.ts';
+import type { EnrichmentObserver } from '../enrichment/enrichmentObserver.ts';
+import type { EnrichmentRule } from '../enrichment/enrichmentRule.ts';
+import { type EnrichmentRules, readEnrichmentRules } from '../enrichment/enrichmentRules.ts';
+import type { Caller, LateEnrichments, Ticket } from '../enrichment/lateEnrichments.ts';
+import { requestBudgetOf } from '../enrichment/requestBudget.ts';
+import type { AwaitedEnrichment } from '../execution/firstAnswerWait.ts';
+import type { EnrichmentChoice } from '../operation/prepare.ts';
+import type { PreparedOperation } from '../operation/preparedOperation.ts';
+import type { OperationRequest } from '../operation/request.ts';
+import type { Supergraph } from '../supergraph/supergraph.ts';
+import { SupergraphRefusedError } from '../supergraph/supergraphRefusedError.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { BudgetPlan } from './budgetPlan.ts';
+import { keptHeaderNames } from './keptHeaderNames.ts';
+
+export interface EnrichingOptions {
+  readonly config: GatewayConfig;
+  readonly log: Logger;
+  readonly observer: EnrichmentObserver;
+  /** Called when the first answer leaves something out. */
+  late(): LateEnrichments;
+}
+
+/** What the parts of enrichments make together: the rules of each supergraph, what was learnt of their latencies, and
+ *  the budget of each request. */
+export class Enriching {
+  readonly adaptation: Adaptation;
+  readonly #options: EnrichingOptions;
+  readonly #rules = new WeakMap<Supergraph, EnrichmentRules>();
+  readonly #keptHeaders: ReadonlySet<string>;
+
+  constructor(options: EnrichingOptions) {
+    const { mode, adaptation, budget } = options.config.enrichment;
+    this.#options = options;
+    this.#keptHeaders = keptHeaderNames(options.config);
+    this.adaptation = new Adaptation({
+      mode,
+      ...adaptation,
+      defaultBudgetMs: budget,
+      now: () => performance.now(),
+    });
+  }
+
+  /** Connects a supergraph with its rules, before its first operation. `isFirst`: what the configuration names and it
+   *  does not have is a mistake of who starts the gateway. Errors: `SupergraphRefusedError` with the whole list. */
+  prepare(supergraph: Supergraph, isFirst: boolean): void {
+    const { config, log } = this.#options;
+    const { mode, fields, budget } = config.enrichment;
+    const { sdl, apiSchema } = supergraph;
+    const mayHaveRules = Object.keys(fields).length > 0 || sdl.includes('://tributary.dev/spec/');
+    if (mode === 'never' || !mayHaveRules) return;
+    const document = parse(sdl, { noLocation: true });
+    const read = readEnrichmentRules({ document, apiSchema, configured: { fields, budget } });
+    const absent = read.unknown.map((one) => `enrichment.fields: ${one}`);
+    const reasons = [...read.problems, ...(isFirst ? absent : [])];
+    if (reasons.length > 0) throw new SupergraphRefusedError(reasons.join('\n'));
+    if (absent.length > 0) {
+      log.warn(
+        { unknown: absent },
+        'The configuration of enrichments names what the supergraph does not have',
+      );
+    }
+    if (read.warnings.length > 0) {
+      log.warn({ enrichments: read.warnings }, 'Some enrichments will never come late');
+    }
+    if (!read.rules.isEmpty) this.#rules.set(supergraph, read.rules);
+  }
+
+  hasEnrichments(supergraph: Supergraph): boolean {
+    return this.#rules.has(supergraph);
+  }
+
+  /** How the operations of a request are prepared; `undefined` where nothing may come late.
+   *  Errors: `GatewayError` with `BAD_REQUEST` for a budget that is none. */
+  choiceFor(supergraph: Supergraph, headers: ReadonlyMap<string, string>): EnrichmentChoice | undefined {
+    const rules = this.#rules.get(supergraph);
+    if (rules === undefined) return undefined;
+    const budget = this.#requestBudget(headers);
+    return {
+      ruleOf: (parentType, fieldName) => rules.ruleOf(parentType, fieldName),
+      isFused: (used) =>
+        this.#options.config.enrichment.shadow ||
+        used.every((rule) => this.adaptation.wayOf(rule, this.#budgetOf(rule, budget)) === 'inline'),
+    };
+  }
+
+  /** Errors: as `choiceFor`, and for a preference that is none. */
+  planFor({ enrichments }: PreparedOperation, { headers, incremental }: OperationRequest): BudgetPlan {
+    const budget = this.#requestBudget(headers);
+    const isStreamed = wantsAutoDefer(headers) && incremental !== undefined;
+    return {
+      enrichments: enrichments.map(({ id, rule }): AwaitedEnrichment => {
+        const budgetMs = this.#budgetOf(rule, budget);
+        return { id, rule, budgetMs: this.adaptation.wayOf(rule, budgetMs) === 'late' ? 0 : budgetMs };
+      }),
+      isShadow: this.#options.config.enrichment.shadow,
+      isStreamed,
+    };
+  }
+
+  observe({ rule, budgetMs }: AwaitedEnrichment, elapsedMs: number, isShadow: boolean): void {
+    this.adaptation.observe(rule, elapsedMs);
+    const { observer } = this.#options;
+    const { coordinate } = rule;
+    observer.onReady({ coordinate, latencyMs: elapsedMs });
+    if (elapsedMs <= budgetMs) observer.onOutcome({ coordinate, outcome: 'in_time' });
+    else if (isShadow) observer.onOutcome({ coordinate, outcome: 'shadow_pending' });
+  }
+
+  countLate({ rule: { coordinate } }: AwaitedEnrichment, isStreamed: boolean): void {
+    this.#options.observer.onOutcome({ coordinate, outcome: isStreamed ? 'incremental' : 'pending' });
+  }
+
+  handOver(
+    job: EnrichmentJob,
+    run: EnrichmentRun,
+    { headers }: OperationRequest,
+  ): Promise<Ticket | undefined> {
+    return this.#options.late().handOver(job, run, this.callerOf(headers));
+  }
+
+  /** Those that subgraphs get, or that say whose a request is. */
+  headersToKeep(headers: ReadonlyMap<string, string>): readonly (readonly [string, string])[] {
+    return [...this.#keptHeaders].flatMap((name): [string, string][] => {
+      const value = headers.get(name);
+      return value === undefined ? [] : [[name, value]];
+    });
+  }
+
+  /** Who may pick up what is late: whoever has the same identity, as the cache knows it; where nobody has said what
+   *  that is, whoever has the same `authorization`. `headers` has lower case names. */
+  callerOf(headers: ReadonlyMap<string, string>): Caller {
+    const source = this.#options.config.cache.identity;
+    const isConfigured = source?.header !== undefined || source?.jwtClaim !== undefined;
+    const identity = isConfigured ? identityOf(source, headers) : headers.get('authorization');
+    return { identity: JSON.stringify(identity ?? null) };
+  }
+
+  #requestBudget(headers: ReadonlyMap<string, string>): number | undefined {
+    return requestBudgetOf(headers, this.#options.config.enrichment.bounds);
+  }
+
+  /** What the client says counts for every field. */
+  #budgetOf(rule: EnrichmentRule, requestBudget: number | undefined): number {
+    return requestBudget ?? rule.budgetMs ?? this.#options.config.enrichment.budget;
+  }
+}

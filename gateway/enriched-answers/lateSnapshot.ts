@@ -1,0 +1,36 @@
+import type { Execution } from '../execution/execution.ts';
+import { programFingerprint } from '../execution/programFingerprint.ts';
+import type { PreparedOperation } from '../operation/preparedOperation.ts';
+import type { LatePlace } from '../response/shape.ts';
+
+/** What an execution had done when its first answer left, as plain JSON: enough to do the rest anywhere. */
+export interface LateSnapshot {
+  /** The response tree as JSON text: the execution that it was taken of goes on with its own. */
+  readonly tree: string;
+  /** Indices of the steps that had not ended and that something waits for. */
+  readonly steps: readonly number[];
+  /** Enrichments that were not there. */
+  readonly late: readonly number[];
+  /** How the operation has to be prepared for its steps to have the same indices, and what tells that they have. */
+  readonly isIncremental: boolean;
+  readonly isFused: boolean;
+  readonly fingerprint: string;
+}
+
+export function takeSnapshot(
+  operation: PreparedOperation,
+  execution: Execution,
+  places: readonly LatePlace[],
+  late: readonly number[],
+  isIncremental: boolean,
+): LateSnapshot {
+  const groups = new Set(places.flatMap(({ enrichments }) => enrichments.map((id) => id + 1)));
+  return {
+    tree: JSON.stringify(execution.tree),
+    steps: [...execution.openSteps([...groups])],
+    late,
+    isIncremental,
+    isFused: operation.isFused,
+    fingerprint: programFingerprint(operation.program),
+  };
+}

@@ -1,0 +1,24 @@
+import { createHash } from 'node:crypto';
+import type { Program } from './program.ts';
+
+/** Equal for programs whose steps and delivery groups are the same, in whatever process they were compiled: then the
+ *  one can go on where the other has stopped. */
+export function programFingerprint(program: Program): string {
+  let fingerprint = fingerprints.get(program);
+  if (fingerprint === undefined) {
+    const steps = program.steps.map(({ shape, path, requires, after, group }) => [
+      shape.subgraph,
+      shape.text,
+      path.map((segment) => (segment.kind === 'list' ? 0 : [segment.name, ...(segment.types ?? [])])),
+      requires,
+      after,
+      group,
+    ]);
+    const text = JSON.stringify([steps, program.groups]);
+    fingerprint = createHash('sha256').update(text).digest('base64url');
+    fingerprints.set(program, fingerprint);
+  }
+  return fingerprint;
+}
+
+const fingerprints = new WeakMap<Program, string>();

@@ -1,0 +1,72 @@
+import type { DeferredFragment, SelectionSet } from '../operation/selection.ts';
+import type { DeferredInstance, LatePlace } from './shape.ts';
+
+export interface LateFragmentsOptions {
+  /** Numbers from here on are free. */
+  readonly firstId: number;
+  isComplete(group: number): boolean;
+  /** A fragment's data is complete. */
+  onComplete(id: number): void;
+}
+
+interface LateFragment {
+  readonly fragment: DeferredFragment;
+  readonly groups: ReadonlySet<number>;
+  isComplete: boolean;
+}
+
+/** Enrichments that come later with the answer, as if the client had deferred them: one fragment for each thing that
+ *  is late, at all its places. */
+export class LateFragments {
+  readonly #options: LateFragmentsOptions;
+  readonly #bySet = new Map<SelectionSet, LateFragment>();
+
+  constructor(options: LateFragmentsOptions) {
+    this.#options = options;
+  }
+
+  isLate(fragment: DeferredFragment): boolean {
+    return this.#bySet.get(fragment.full)?.fragment === fragment;
+  }
+
+  groupsOf({ full }: DeferredFragment): ReadonlySet<number> {
+    return (this.#bySet.get(full) as LateFragment).groups;
+  }
+
+  add(places: readonly LatePlace[]): readonly DeferredInstance[] {
+    const instances = places.map((place): DeferredInstance => {
+      const { object, type } = place;
+      return { fragment: this.#fragmentOf(place), object, type, path: surroundingPath(place) };
+    });
+    this.completeGroup();
+    return instances;
+  }
+
+  /** Some group is complete. */
+  completeGroup(): void {
+    for (const late of this.#bySet.values()) {
+      if (late.isComplete || ![...late.groups].every((group) => this.#options.isComplete(group))) continue;
+      late.isComplete = true;
+      this.#options.onComplete(late.fragment.id);
+    }
+  }
+
+  #fragmentOf({ set, enrichments }: LatePlace): DeferredFragment {
+    let late = this.#bySet.get(set);
+    if (late === undefined) {
+      const id = this.#options.firstId + this.#bySet.size;
+      late = {
+        fragment: { kind: 'Deferred', id, label: undefined, typeCondition: undefined, full: set, own: set },
+        groups: new Set(enrichments.map((enrichment) => enrichment + 1)),
+        isComplete: false,
+      };
+      this.#bySet.set(set, late);
+    }
+    return late.fragment;
+  }
+}
+
+/** Where the object stands that the place's value is made of. */
+export function surroundingPath({ path, field }: LatePlace): LatePlace['path'] {
+  return field === undefined ? path : path.slice(0, -1);
+}
