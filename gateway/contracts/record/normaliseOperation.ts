@@ -10,6 +10,7 @@ import {
   type OperationDefinitionNode,
   OperationTypeNode,
   print,
+  type SelectionNode,
   visit,
 } from 'graphql';
 import { stripLiterals } from './stripLiterals.ts';
@@ -33,17 +34,15 @@ export function normaliseOperation(
   if (operation == null) throw new Error(`The document has no operation "${operationName ?? ''}".`);
   // Mutations run in the order in which they stand.
   const isSorted = operation.operation !== OperationTypeNode.MUTATION;
-  const fragments = usedFragments(document, operation)
-    .map((fragment) => normalise(fragment, isSorted))
-    .sort(byText(nameOf));
+  const fragments = sortedBy(usedFragments(document, operation), nameOf).map((fragment) =>
+    normalise(fragment, isSorted),
+  );
   const normalised = normalise(operation, isSorted);
-  const hash = shortHash(printAll([normalised, ...fragments]));
-  const { name = nameNode(`Anonymous_${hash}`) } = normalised;
-  return {
-    label: operation.name?.value ?? 'Anonymous',
-    hash,
-    text: printAll([{ ...normalised, name }, ...fragments]),
-  };
+  const text = printAll([normalised, ...fragments]);
+  const hash = shortHash(text);
+  if (normalised.name !== undefined) return { label: normalised.name.value, hash, text };
+  const named = { ...normalised, name: nameNode(`Anonymous_${hash}`) };
+  return { label: 'Anonymous', hash, text: printAll([named, ...fragments]) };
 }
 
 function usedFragments(document: DocumentNode, operation: OperationDefinitionNode): FragmentDefinitionNode[] {
@@ -74,17 +73,17 @@ function normalise<Definition extends OperationDefinitionNode | FragmentDefiniti
     [Kind.OPERATION_DEFINITION]: {
       leave: (node) => ({
         ...node,
-        variableDefinitions: node.variableDefinitions?.toSorted(byText(({ variable }) => nameOf(variable))),
+        variableDefinitions: sortedBy(node.variableDefinitions ?? [], ({ variable }) => nameOf(variable)),
       }),
     },
     [Kind.FIELD]: {
-      leave: (node) => ({ ...node, arguments: node.arguments?.toSorted(byText(nameOf)) }),
+      leave: (node) => ({ ...node, arguments: sortedBy(node.arguments ?? [], nameOf) }),
     },
     [Kind.DIRECTIVE]: {
-      leave: (node) => ({ ...node, arguments: node.arguments?.toSorted(byText(nameOf)) }),
+      leave: (node) => ({ ...node, arguments: sortedBy(node.arguments ?? [], nameOf) }),
     },
     [Kind.SELECTION_SET]: {
-      leave: (node) => (isSorted ? { ...node, selections: node.selections.toSorted(byText(print)) } : node),
+      leave: (node) => (isSorted ? { ...node, selections: sortedBy(node.selections, headOf) } : node),
     },
   });
 }
@@ -93,13 +92,29 @@ function nameOf({ name }: { readonly name: NameNode }): string {
   return name.value;
 }
 
+/** What a selection is told apart by from those beside it. Neither its arguments nor what it selects in turn count:
+ *  fields with one response name have the same arguments, and printing all of it at every level would take long. */
+function headOf(selection: SelectionNode): string {
+  const directives = (selection.directives ?? []).map(print).join(' ');
+  switch (selection.kind) {
+    case Kind.FIELD:
+      return `${(selection.alias ?? selection.name).value} ${directives}`;
+    case Kind.FRAGMENT_SPREAD:
+      return `...${selection.name.value} ${directives}`;
+    case Kind.INLINE_FRAGMENT:
+      return `... on ${selection.typeCondition?.name.value ?? ''} ${directives}`;
+  }
+}
+
 /** By code units, which is the same everywhere. */
-function byText<T>(textOf: (value: T) => string): (one: T, other: T) => number {
-  return (one, other) => {
-    const [text, otherText] = [textOf(one), textOf(other)];
-    if (text === otherText) return 0;
-    return text < otherText ? -1 : 1;
-  };
+function sortedBy<T>(items: readonly T[], textOf: (item: T) => string): T[] {
+  return items
+    .map((item) => ({ item, text: textOf(item) }))
+    .sort((one, other) => {
+      if (one.text === other.text) return 0;
+      return one.text < other.text ? -1 : 1;
+    })
+    .map(({ item }) => item);
 }
 
 function printAll(definitions: readonly ASTNode[]): string {

@@ -116,6 +116,7 @@ function keyOf({ operationName = '', clientName = '', clientVersion = '' }: Sent
 const writeDelayMs = 1_000;
 const retryDelayMs = 30_000;
 
-/** Clients make up names and versions as they like: what is remembered of one document, and what waits, is bounded. */
+/** Clients make up names and versions as they like: what is remembered of one document is bounded, and so is what
+ *  waits, and with it the time that a second of recording can take. What had no room is seen when it comes again. */
 const maxSeen = 64;
-const maxWaiting = 1_000;
+const maxWaiting = 100;

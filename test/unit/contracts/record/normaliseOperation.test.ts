@@ -65,6 +65,15 @@ describe('a normalised operation', () => {
     expect(one.hash).toMatch(/^[0-9a-f]{12}$/);
   });
 
+  test('is ordered by what stands in a selection, at every depth', () => {
+    const one =
+      'query A { product(id: "1") { ... on Product { related(first: 2) { name id } } ...F id @skip(if: true) } }';
+    const other =
+      'query A { product(id: "1") { id @skip(if: true) ...F ... on Product { related(first: 1) { id name } } } }';
+    const fragment = 'fragment F on Product { price }';
+    expect(normalised(`${one} ${fragment}`)).toEqual(normalised(`${fragment} ${other}`));
+  });
+
   test('is another one where what it asks for differs', () => {
     const texts = [
       'query A { product(id: "1") { id } }',
