@@ -1,5 +1,6 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Gauge, Histogram, type Registry } from 'prom-client';
 import type { CacheLookup, CacheObserver } from '../cache/cacheObserver.ts';
+import { addTo, labelValue, registerCounter } from './keptCounts.ts';
 
 export interface CacheMetricsOptions {
   readonly registry: Registry;
@@ -59,11 +60,11 @@ export class CacheMetrics implements CacheObserver {
   }
 
   onNotStored({ subgraph, type, reason, count }: Observed<'onNotStored'>): void {
-    add(this.#counts(subgraph, type).notStored, reason, count);
+    addTo(this.#counts(subgraph, type).notStored, reason, count);
   }
 
   onRefresh({ subgraph, type, outcome }: Observed<'onRefresh'>): void {
-    add(this.#counts(subgraph, type).refreshes, outcome, 1);
+    addTo(this.#counts(subgraph, type).refreshes, outcome, 1);
   }
 
   onStaleIfError({ subgraph, type, count }: Observed<'onStaleIfError'>): void {
@@ -75,7 +76,7 @@ export class CacheMetrics implements CacheObserver {
   }
 
   onInvalidated({ by, deleted }: Observed<'onInvalidated'>): void {
-    add(this.#invalidated, by, deleted);
+    addTo(this.#invalidated, by, deleted);
   }
 
   #subgraph(name: string): SubgraphCounts {
@@ -199,30 +200,6 @@ interface TypeCounts {
   readonly entryBytes: Histogram.Internal<'subgraph' | 'type'>;
 }
 
-interface CountsToRead<Label extends string> {
-  readonly name: string;
-  readonly help: string;
-  readonly labelNames: readonly Label[];
-  readonly read: (set: (labels: Readonly<Record<Label, string>>, count: number) => void) => void;
-}
-
-/** A counter whose counts are kept elsewhere. */
-function registerCounter<Label extends string>(
-  registry: Registry,
-  { name, help, labelNames, read }: CountsToRead<Label>,
-): void {
-  new Counter({
-    name,
-    help,
-    labelNames: [...labelNames],
-    registers: [registry],
-    collect() {
-      this.reset();
-      read((labels, count) => this.inc(labels, count));
-    },
-  });
-}
-
 function registerStoreMetrics({ registry, problems, memory }: CacheMetricsOptions): void {
   registerCounter(registry, {
     name: 'tributary_cache_store_problems_total',
@@ -248,13 +225,4 @@ function registerStoreMetrics({ registry, problems, memory }: CacheMetricsOption
       this.set(memory().entries);
     },
   });
-}
-
-function add(counts: Map<string, number>, name: string, count: number): void {
-  counts.set(name, (counts.get(name) ?? 0) + count);
-}
-
-/** Queries are easier to write without spaces. */
-function labelValue(name: string): string {
-  return name.replaceAll(' ', '_');
 }
