@@ -59,8 +59,12 @@ module.exports = {
       to: { path: '^subgraphs/' },
     },
     mayImportOnly('config', []),
-    // The types of what it counts, which import nothing themselves.
-    mayImportOnly('telemetry', ['cache/cacheObserver']),
+    // The types of what it counts, which import no code themselves.
+    mayImportOnly('telemetry', [
+      'cache/cacheObserver',
+      'enrichment/enrichmentObserver',
+      'enrichment/late/lateObserver',
+    ]),
     mayImportOnly('supergraph', ['planning', 'contracts']),
     mayImportOnly('planning', []),
     // Preparation ends by compiling the plan, so it knows execution's compiler; the reverse is ruled out below.

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { CacheMetrics } from '../../../gateway/telemetry/cacheMetrics.ts';
+import { EnrichmentMetrics } from '../../../gateway/telemetry/enrichmentMetrics.ts';
 import { createMetrics } from '../../../gateway/telemetry/metrics.ts';
 
 const page = await readFile(join(import.meta.dirname, '../../../docs/observability.md'), 'utf8');
@@ -13,6 +14,7 @@ test('every metric is in the table, with its type, and no other', async () => {
     problems: () => new Map(),
     memory: () => ({ bytes: 0, entries: 0 }),
   });
+  new EnrichmentMetrics({ registry, jobs: () => 0, ways: () => [] });
   const registered = (await registry.getMetricsAsJSON()).map(({ name, type }) => `${name} ${type}`);
   const rows = page.matchAll(/^\| (`tributary_.+?) \| (\w+) \|/gm);
   const listed = Array.from(rows, ([, names = '', type]) =>
