@@ -64,6 +64,7 @@ module.exports = {
       'cache/cacheObserver',
       'enrichment/enrichmentObserver',
       'enrichment/late/lateObserver',
+      'subgraph-client/callQueueObserver',
     ]),
     mayImportOnly('supergraph', ['planning', 'contracts']),
     mayImportOnly('planning', []),
@@ -95,6 +96,18 @@ module.exports = {
       'cache',
       'subgraph-client',
       'enrichment',
+    ]),
+    // What a budget does to an answer: everything from preparation to the answer has a part in it.
+    mayImportOnly('enriched-answers', [
+      'enrichment',
+      'execution',
+      'response',
+      'operation',
+      'planning',
+      'supergraph',
+      'cache',
+      'cached-fetches',
+      'subgraph-client',
     ]),
     mayImportOnly('subscriptions', [
       'subgraph-client',

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { addContractsCommands } from './cli/contracts/commands.ts';
 import { CommandError, exitCode } from './cli/exitCode.ts';
 import { ConfigError } from './config/configError.ts';
 
@@ -80,6 +81,8 @@ config
     const { configSchema } = await import('./cli/config.ts');
     process.stdout.write(configSchema());
   });
+
+addContractsCommands(program);
 
 try {
   await program.parseAsync();

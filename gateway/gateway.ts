@@ -1,6 +1,7 @@
 import { Caching } from './caching.ts';
 import { parseConfig } from './config/parseConfig.ts';
 import type { GatewayConfig, GatewayOptions } from './config/schema.ts';
+import { EnrichmentServing } from './enrichmentServing.ts';
 import { SubgraphFetches } from './execution/subgraphFetches.ts';
 import { explainOperation } from './explain.ts';
 import { createOverrideDecisions } from './operation/overrideDecision.ts';
@@ -20,8 +21,10 @@ import type { SupergraphSource } from './supergraph/sources/supergraphSource.ts'
 import { createSupergraphHolder } from './supergraph/supergraphHolder.ts';
 import { checkTopics } from './supergraphTopics.ts';
 import { CacheMetrics } from './telemetry/cacheMetrics.ts';
+import { EnrichmentMetrics } from './telemetry/enrichmentMetrics.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
 import { createMetrics } from './telemetry/metrics.ts';
+import { SubgraphMetrics } from './telemetry/subgraphMetrics.ts';
 import type { ApolloServerPlugin } from './transport/admission/apolloServer.ts';
 import type { GatewayContext } from './transport/admission/clientRequest.ts';
 import { graphiqlDirectory } from './transport/graphiql/graphiqlFiles.ts';
@@ -72,7 +75,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
 
   const supergraphs = createSupergraphHolder({
     load: async (sdl, signal) => {
-      const supergraph = await loadSupergraph({
+      const loaded = await loadSupergraph({
         sdl,
         signal,
         urls: configuredUrls(config),
@@ -81,13 +84,14 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
       try {
         const isFirst = supergraphs.current() === undefined;
         checkTopics({ sdl, topics: config.subscriptions.topics, isFirst, log: logger });
+        const supergraph = enrichments.enriching.prepare(loaded, isFirst);
         const rules = caching.readRules(sdl, isFirst);
         if (rules !== undefined) caching.prepare(supergraph, rules);
+        return supergraph;
       } catch (error) {
-        await supergraph.planner.close();
+        await loaded.planner.close();
         throw error;
       }
-      return supergraph;
     },
     warm: (next, previous, signal) => preparer.warm(next, previous, config.planning.warmOperations, signal),
     warmTimeoutMs: config.planning.warmTimeout,
@@ -113,13 +117,14 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
   });
 
   const endpointOf = createSubgraphEndpoints(config, supergraphs);
+  const metrics = createMetrics();
   const client = createHttpSubgraphClient({
     endpoint: endpointOf,
     shareInFlight: config.batching.acrossRequests,
+    queueObserver: new SubgraphMetrics(metrics.registry),
     onReceiverFault: (err) => logger.error({ err }, 'An answer could not be taken'),
   });
   const fetches = new SubgraphFetches(client, config.batching);
-  const metrics = createMetrics();
   const caching: Caching = new Caching({
     config,
     log: logger,
@@ -131,6 +136,15 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
     fetches,
     now: parts.now ?? Date.now,
   });
+  const enrichments: EnrichmentServing = new EnrichmentServing({
+    config,
+    observer: new EnrichmentMetrics({
+      registry: metrics.registry,
+      jobs: () => enrichments.pending,
+      ways: () => enrichments.enriching.adaptation.snapshot(),
+    }),
+    log: logger,
+  });
   let publicUrl = config.listen.publicUrl;
   const { subscriptions, callbacks, bus } = createSubscriptionServing({
     config,
@@ -141,6 +155,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
   const pipeline = new Pipeline({
     preparer,
     subscriptions,
+    enriching: enrichments.enriching,
     fetchesOf: (supergraph) => caching.fetchesOf(supergraph),
     errorPolicy: config.security,
     answerSize: config.limits.answerSize,
@@ -148,6 +163,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
     scopeOf: createRequestScopes(config),
     overridesFor: createOverrideDecisions(config.override, parts.random ?? Math.random),
   });
+  enrichments.start(pipeline.createLateRunner(() => supergraphs.acquire()));
   supergraphs.onChange((supergraph) => {
     pipeline
       .replanSubscriptions(supergraph)
@@ -174,10 +190,12 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
     initTimeout: config.delivery.initTimeout,
     rememberedCharacters: config.planning.textCacheSize,
     ...(config.security.graphiql ? { graphiqlDirectory: graphiqlDirectory() } : {}),
-    addPublicRoutes: (routes) => {
+    addPublicRoutes: (routes, draining) => {
+      enrichments.addPublicRoutes(routes, draining);
       addCallbackRoute(routes, { callbacks, bodySize: callbackBodySize(config.subscriptions.eventSize) });
     },
     addAdminRoutes: (routes) => {
+      enrichments.addAdminRoutes(routes);
       addMetricsRoute(routes, metrics);
       addCacheRoutes(routes, { cache: caching.administration, bodySize: config.limits.bodySize });
     },
@@ -196,6 +214,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
     publish: (topic, event) => bus.publish(topic, event),
     async close() {
       await server.close();
+      await enrichments.close();
       await subscriptions.close();
       await supergraphs.close();
       await client.close();

@@ -56,6 +56,8 @@ export class Pipeline {
 
   /** Errors: `GatewayError` where the operation cannot be prepared, or `REQUEST_ABORTED` when the client left. */
   async respond(request: OperationRequest, supergraph: Supergraph): Promise<ExecutionOutcome> {
+    const pickedUp = this.#options.enriching?.subscribe(request, supergraph);
+    if (pickedUp !== undefined) return pickedUp;
     const startedAt = performance.now();
     const scope = this.#options.scopeOf(request, supergraph);
     let prepared: Preparation;

@@ -1,16 +1,21 @@
 import { identityOf } from './cache/rules/identity.ts';
 import type { GatewayConfig } from './config/schema.ts';
+import type { EnrichmentPriority } from './enrichment/enrichmentRule.ts';
+import { requestPriorityOf } from './enrichment/requestPriority.ts';
 import type { RequestScope } from './execution/requestScope.ts';
 import type { OperationRequest } from './operation/request.ts';
+import type { RequestPriority } from './subgraph-client/callPriority.ts';
 import { forwardedHeaders } from './subgraph-client/headers.ts';
 import type { ForwardedHeaders } from './subgraph-client/subgraphClient.ts';
 import { memoizePolicies } from './subgraphEndpoints.ts';
 
-/** Makes what a client's request brings along to the subgraphs. Its deadlines count from this call on. */
+/** Makes what a client's request brings along to the subgraphs. Its deadlines count from this call on. The function
+ *  throws `GatewayError` with `BAD_REQUEST` for a header that cannot be read. */
 export function createRequestScopes(config: GatewayConfig): (request: OperationRequest) => RequestScope {
   const policyOf = memoizePolicies(config);
   return (request) => {
     const startedAt = performance.now();
+    const priority = requestPriorityOf(request.headers);
     const whole = startedAt + config.subgraphs.all.timeouts.deadline;
     // Subgraphs without an allow-list of their own share one list, and so one set of headers.
     const byAllowList = new Map<readonly string[], ForwardedHeaders>();
@@ -20,6 +25,7 @@ export function createRequestScopes(config: GatewayConfig): (request: OperationR
       variables: request.variables,
       identity: identityOf(config.cache.identity, request.headers),
       isMutation: false,
+      priority: priority && requestPriorities[priority],
       deadline: whole,
       deadlineFor: (subgraph) => Math.min(whole, startedAt + policyOf(subgraph).timeouts.deadline),
       headersFor: (subgraph) => {
@@ -34,3 +40,9 @@ export function createRequestScopes(config: GatewayConfig): (request: OperationR
     };
   };
 }
+
+const requestPriorities: Readonly<Record<EnrichmentPriority, RequestPriority>> = {
+  CRITICAL: 'critical',
+  NORMAL: 'normal',
+  BACKGROUND: 'background',
+};

@@ -46,6 +46,7 @@ export function createSubgraphEndpoints(
         attemptTimeoutMs: policy.timeouts.attempt,
         maxResponseBytes: policy.maxResponseSize,
         connections: policy.connections,
+        concurrency: { max: policy.concurrency.max, queue: policy.concurrency.queue },
         http2: policy.http2 === 'auto',
       });
     }

@@ -2,7 +2,7 @@ import type { EnrichmentRun } from '../enrichment/enrichmentJob.ts';
 import type { EnrichmentPriority } from '../enrichment/enrichmentRule.ts';
 import { GatewayError } from '../errors.ts';
 import type { Execution, Urgency } from '../execution/execution.ts';
-import { FirstAnswerWait } from '../execution/firstAnswerWait.ts';
+import { type AwaitedEnrichment, FirstAnswerWait } from '../execution/firstAnswerWait.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { OperationRequest } from '../operation/request.ts';
 import { answerExtensions } from '../response/answerExtensions.ts';
@@ -44,16 +44,18 @@ export class EnrichedRequest {
   #run: LateRun | undefined;
   #response: IncrementalResponse | undefined;
   #isAnswering = true;
+  /** Enrichments that were ready after their budget. */
+  readonly #overBudget = new Set<number>();
 
   constructor(options: EnrichedRequestOptions) {
     this.#options = options;
-    const { operation, plan, startedAt, enriching, policy, answerSize } = options;
+    const { operation, plan, startedAt, policy, answerSize } = options;
     this.#wait = new FirstAnswerWait({
       enrichments: plan.enrichments,
       isPatient: plan.isShadow,
       elapsedMs: () => performance.now() - startedAt,
       timers: systemTimers,
-      onReady: (enrichment, elapsedMs) => enriching.observe(enrichment, elapsedMs, plan.isShadow),
+      onReady: (enrichment, elapsedMs) => this.#noteReady(enrichment, elapsedMs),
     });
     this.#execution = options.execute(this.#urgency(), (group) => this.#completeGroup(group));
     this.#shaping = new AnswerShaping({
@@ -102,10 +104,11 @@ export class EnrichedRequest {
       takeOver: (places) => this.#takeOver(places, late),
     });
     if (outcome !== undefined) {
-      this.#countLate(late, this.#options.plan.isStreamed);
+      this.#noteAnswered(late);
       return outcome;
     }
     await this.#wait.complete;
+    this.#noteAnswered(new Set());
     return (await response.respond()) as ExecutionOutcome;
   }
 
@@ -117,6 +120,7 @@ export class EnrichedRequest {
       if (outcome !== undefined) return outcome;
       await this.#wait.complete;
     }
+    this.#noteAnswered(new Set());
     const { operation, policy, answerSize } = this.#options;
     const made = singleResponse(operation, this.#execution, policy, answerSize);
     return 'kind' in made ? made : resultInSlices(made);
@@ -131,7 +135,7 @@ export class EnrichedRequest {
       if (shaped.isTooEarly) return undefined;
       const { data, errors, stale } = shaped;
       const enrichment = shaped.late.length === 0 ? undefined : await this.#takeOver(shaped.late, late);
-      this.#countLate(late, false);
+      this.#noteAnswered(late);
       const extensions = answerExtensions(stale, enrichment);
       return await resultInSlices(
         shapedOutcome({ data, errors, extensions, caching: undefined }, answerSize),
@@ -175,10 +179,22 @@ export class EnrichedRequest {
     return new Set(this.#wait.late.map(({ id }) => id));
   }
 
-  #countLate(late: ReadonlySet<number>, isStreamed: boolean): void {
+  #noteReady(enrichment: AwaitedEnrichment, elapsedMs: number): void {
+    this.#options.enriching.noteReady(enrichment, elapsedMs);
+    if (elapsedMs > enrichment.budgetMs) this.#overBudget.add(enrichment.id);
+  }
+
+  #noteAnswered(late: ReadonlySet<number>): void {
     const { plan, enriching } = this.#options;
+    const older = new Set(
+      this.#execution.stale.flatMap(({ reason, group }) => (reason === 'budget' ? [group - 1] : [])),
+    );
     for (const enrichment of plan.enrichments) {
-      if (late.has(enrichment.id)) enriching.countLate(enrichment, isStreamed);
+      const { id } = enrichment;
+      if (late.has(id)) enriching.noteAnswered(enrichment, plan.isStreamed ? 'incremental' : 'pending');
+      else if (plan.isShadow && this.#overBudget.has(id)) {
+        enriching.noteAnswered(enrichment, 'shadow pending');
+      } else enriching.noteAnswered(enrichment, older.has(id) ? 'stale' : 'in time');
     }
   }
 

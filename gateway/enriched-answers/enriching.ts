@@ -1,4 +1,4 @@
-import { parse } from 'graphql';
+import { type GraphQLSchema, parse } from 'graphql';
 import { identityOf } from '../cache/rules/identity.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import { Adaptation } from '../enrichment/adaptation.ts';
@@ -13,11 +13,19 @@ import type { AwaitedEnrichment } from '../execution/firstAnswerWait.ts';
 import type { EnrichmentChoice } from '../operation/prepare.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { OperationRequest } from '../operation/request.ts';
+import type { SubscriptionOutcome } from '../response/outcome.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import { SupergraphRefusedError } from '../supergraph/supergraphRefusedError.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { BudgetPlan } from './budgetPlan.ts';
+import {
+  isEnrichmentSubscription,
+  subscribeToEnrichment,
+  withEnrichmentSubscription,
+} from './enrichmentSubscription.ts';
 import { keptHeaderNames } from './keptHeaderNames.ts';
+
+export type AnsweredOutcome = Parameters<EnrichmentObserver['onAnswered']>[0]['outcome'];
 
 export interface EnrichingOptions {
   readonly config: GatewayConfig;
@@ -33,6 +41,8 @@ export class Enriching {
   readonly adaptation: Adaptation;
   readonly #options: EnrichingOptions;
   readonly #rules = new WeakMap<Supergraph, EnrichmentRules>();
+  /** API schemas that have `Subscription.enrichment` of ours. */
+  readonly #withField = new WeakSet<GraphQLSchema>();
   readonly #keptHeaders: ReadonlySet<string>;
 
   constructor(options: EnrichingOptions) {
@@ -47,14 +57,15 @@ export class Enriching {
     });
   }
 
-  /** Connects a supergraph with its rules, before its first operation. `isFirst`: what the configuration names and it
-   *  does not have is a mistake of who starts the gateway. Errors: `SupergraphRefusedError` with the whole list. */
-  prepare(supergraph: Supergraph, isFirst: boolean): void {
+  /** The supergraph with its rules, and with the field by which clients pick up what is late. To be called before its
+   *  first operation. `isFirst`: what the configuration names and it does not have is a mistake of who starts the
+   *  gateway. Errors: `SupergraphRefusedError` with the whole list. */
+  prepare(supergraph: Supergraph, isFirst: boolean): Supergraph {
     const { config, log } = this.#options;
     const { mode, fields, budget } = config.enrichment;
     const { sdl, apiSchema } = supergraph;
     const mayHaveRules = Object.keys(fields).length > 0 || sdl.includes('://tributary.dev/spec/');
-    if (mode === 'never' || !mayHaveRules) return;
+    if (mode === 'never' || !mayHaveRules) return supergraph;
     const document = parse(sdl, { noLocation: true });
     const read = readEnrichmentRules({ document, apiSchema, configured: { fields, budget } });
     const absent = read.unknown.map((one) => `enrichment.fields: ${one}`);
@@ -69,11 +80,33 @@ export class Enriching {
     if (read.warnings.length > 0) {
       log.warn({ enrichments: read.warnings }, 'Some enrichments will never come late');
     }
-    if (!read.rules.isEmpty) this.#rules.set(supergraph, read.rules);
+    if (read.rules.isEmpty) return supergraph;
+    const prepared = this.#withSubscription(supergraph);
+    this.#rules.set(prepared, read.rules);
+    return prepared;
   }
 
-  hasEnrichments(supergraph: Supergraph): boolean {
-    return this.#rules.has(supergraph);
+  /** The answer of an operation that subscribes to what is late; `undefined` for any other.
+   *  Errors: `GatewayError` `ENRICHMENT_EXPIRED`, `BAD_USER_INPUT`. */
+  subscribe(request: OperationRequest, { apiSchema }: Supergraph): Promise<SubscriptionOutcome> | undefined {
+    if (!this.#withField.has(apiSchema) || !isEnrichmentSubscription(request)) return undefined;
+    const caller = this.callerOf(request.headers);
+    return subscribeToEnrichment(apiSchema, request, (token, cursor) =>
+      this.#options.late().follow(token, caller, cursor),
+    );
+  }
+
+  #withSubscription(supergraph: Supergraph): Supergraph {
+    const extended = withEnrichmentSubscription(supergraph.apiSchema);
+    if ('obstacle' in extended) {
+      this.#options.log.warn(
+        { obstacle: extended.obstacle },
+        'The graph uses this name by itself: what is late is picked up by GET /enrichments/:token alone',
+      );
+      return supergraph;
+    }
+    this.#withField.add(extended.schema);
+    return { ...supergraph, apiSchema: extended.schema };
   }
 
   /** How the operations of a request are prepared; `undefined` where nothing may come late.
@@ -104,17 +137,15 @@ export class Enriching {
     };
   }
 
-  observe({ rule, budgetMs }: AwaitedEnrichment, elapsedMs: number, isShadow: boolean): void {
-    this.adaptation.observe(rule, elapsedMs);
-    const { observer } = this.#options;
-    const { coordinate } = rule;
-    observer.onReady({ coordinate, latencyMs: elapsedMs });
-    if (elapsedMs <= budgetMs) observer.onOutcome({ coordinate, outcome: 'in_time' });
-    else if (isShadow) observer.onOutcome({ coordinate, outcome: 'shadow_pending' });
+  /** An enrichment was ready so long after the request's start; `Infinity` where it was given up. */
+  noteReady({ rule }: AwaitedEnrichment, latencyMs: number): void {
+    this.adaptation.observe(rule, latencyMs);
+    this.#options.observer.onReady({ coordinate: rule.coordinate, latencyMs });
   }
 
-  countLate({ rule: { coordinate } }: AwaitedEnrichment, isStreamed: boolean): void {
-    this.#options.observer.onOutcome({ coordinate, outcome: isStreamed ? 'incremental' : 'pending' });
+  /** What has become of an enrichment in a first answer. */
+  noteAnswered({ rule: { coordinate } }: AwaitedEnrichment, outcome: AnsweredOutcome): void {
+    this.#options.observer.onAnswered({ coordinate, outcome });
   }
 
   handOver(

@@ -62,8 +62,8 @@ export interface HttpServerOptions {
   readonly graphiqlDirectory?: string;
   readonly plugins?: readonly ApolloServerPlugin<GatewayContext>[];
   readonly unreadyReasons?: () => readonly UnreadyReason[];
-  /** Adds routes of other parts before the server listens. */
-  readonly addPublicRoutes?: (server: FastifyInstance) => void;
+  /** Adds routes of other parts before the server listens. `draining` is aborted when it begins to close. */
+  readonly addPublicRoutes?: (server: FastifyInstance, draining: AbortSignal) => void;
   readonly addAdminRoutes?: (server: FastifyInstance) => void;
   readonly log: TransportLog;
 }
@@ -169,7 +169,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       );
     }
   }
-  options.addPublicRoutes?.(front.routes);
+  const draining = new AbortController();
+  options.addPublicRoutes?.(front.routes, draining.signal);
 
   const back =
     options.admin === undefined
@@ -188,6 +189,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
 
   const close = async (): Promise<void> => {
     isDraining = true;
+    draining.abort();
     inFlight.abortEndless(new GoingAway());
     webSockets.drain();
     // Still accepting: a balancer must be able to see that this process is not ready any more.

@@ -1,0 +1,174 @@
+import {
+  type ExecutionResult,
+  extendSchema,
+  type GraphQLSchema,
+  getOperationAST,
+  isScalarType,
+  Kind,
+  parse,
+  subscribe,
+} from 'graphql';
+import type { EnrichmentUpdate } from '../enrichment/lateEnrichments.ts';
+import { GatewayError } from '../errors.ts';
+import type { OperationRequest } from '../operation/request.ts';
+import { cursorExtension } from '../response/cursorExtension.ts';
+import type { SubscriptionOutcome, SubscriptionPayload } from '../response/outcome.ts';
+
+/** Gives what comes for a token, from after a cursor on; `undefined` where there is nothing for it. */
+export type FollowToken = (
+  token: string,
+  cursor: string | undefined,
+) => Promise<AsyncIterableIterator<EnrichmentUpdate> | undefined>;
+
+const fieldName = 'enrichment';
+const updateType = 'EnrichmentUpdate';
+
+/** The API schema with `Subscription.enrichment`, or why it cannot have it: the graph uses a name for something else. */
+export function withEnrichmentSubscription(
+  schema: GraphQLSchema,
+): { readonly schema: GraphQLSchema } | { readonly obstacle: string } {
+  const root = schema.getSubscriptionType();
+  const rootName = root?.name ?? 'Subscription';
+  if (root?.getFields()[fieldName] !== undefined) return { obstacle: `${rootName}.${fieldName}` };
+  if (root == null && schema.getType(rootName) !== undefined) return { obstacle: rootName };
+  if (schema.getType(updateType) !== undefined) return { obstacle: updateType };
+  const json = schema.getType('JSON');
+  if (json !== undefined && !isScalarType(json)) return { obstacle: 'JSON' };
+  const extended = extendSchema(schema, parse(definitions(rootName, root != null, json !== undefined)), {
+    assumeValidSDL: true,
+  });
+  const field = extended.getSubscriptionType()?.getFields()[fieldName];
+  if (field === undefined) throw new Error(`The extended schema has no ${rootName}.${fieldName}.`);
+  field.subscribe = async (_root, { token }: { token: string }, { follow, cursor }: Followed) => {
+    const updates = await follow(token, cursor);
+    if (updates === undefined) throw enrichmentExpired();
+    return updates;
+  };
+  field.resolve = (update: unknown) => update;
+  return { schema: extended };
+}
+
+interface Followed {
+  readonly follow: FollowToken;
+  readonly cursor: string | undefined;
+}
+
+function definitions(rootName: string, hasRoot: boolean, hasJson: boolean): string {
+  return `
+${hasJson ? '' : '"Any JSON value." scalar JSON'}
+"What has come after the first answer."
+type ${updateType} {
+  "Where it belongs in the answer."
+  path: [JSON!]!
+  label: String
+  data: JSON
+  errors: [JSON!]
+  "Whether more will come."
+  hasNext: Boolean!
+  "After this one, where this is the last that has been got: go on with it as \`Last-Event-ID\`."
+  cursor: String!
+}
+${hasRoot ? 'extend ' : ''}type ${rootName} {
+  "What an answer has left out, by the token that it came with."
+  ${fieldName}(token: ID!): ${updateType}!
+}
+${hasRoot ? '' : `extend schema { subscription: ${rootName} }`}`;
+}
+
+/** Whether an operation, valid against an API schema that has the field, subscribes to what is late. */
+export function isEnrichmentSubscription({ document, operationName }: OperationRequest): boolean {
+  const operation = getOperationAST(document, operationName);
+  if (operation?.operation !== 'subscription') return false;
+  // One root field is all that a subscription has; in a fragment of its own it is found by execution alone.
+  const [first] = operation.selectionSet.selections;
+  if (first?.kind === Kind.FIELD) return first.name.value === fieldName;
+  if (first?.kind === Kind.INLINE_FRAGMENT) return isField(first.selectionSet.selections[0]);
+  const spread = document.definitions.find(
+    (definition) =>
+      definition.kind === Kind.FRAGMENT_DEFINITION && definition.name.value === first?.name.value,
+  );
+  return spread?.kind === Kind.FRAGMENT_DEFINITION && isField(spread.selectionSet.selections[0]);
+}
+
+function isField(
+  node: { readonly kind: string; readonly name?: { readonly value: string } } | undefined,
+): boolean {
+  return node?.kind === Kind.FIELD && node.name?.value === fieldName;
+}
+
+/** The updates for a token as events of a subscription.
+ *  Errors: `GatewayError` `ENRICHMENT_EXPIRED`, and `BAD_USER_INPUT` for variables that do not fit. */
+export async function subscribeToEnrichment(
+  schema: GraphQLSchema,
+  request: OperationRequest,
+  follow: FollowToken,
+): Promise<SubscriptionOutcome> {
+  // Each event is one update, whatever of it the client has selected.
+  let cursor: string | undefined;
+  const context: Followed = {
+    cursor: request.resumeAfter,
+    follow: async (...asked) => {
+      const updates = await follow(...asked);
+      return updates && noting(updates, (update) => (cursor = update.cursor));
+    },
+  };
+  const subscribed = await subscribe({
+    schema,
+    document: request.document,
+    operationName: request.operationName,
+    variableValues: request.variables,
+    contextValue: context,
+  });
+  if (!(Symbol.asyncIterator in subscribed)) {
+    const [error] = subscribed.errors ?? [];
+    if (error?.originalError instanceof GatewayError) throw error.originalError;
+    throw new GatewayError('BAD_USER_INPUT', error?.message ?? 'The subscription has no events.');
+  }
+  const results = subscribed[Symbol.asyncIterator]();
+  const end = (): void => void results.return?.(undefined);
+  request.signal.addEventListener('abort', end, { once: true });
+  const events: AsyncIterableIterator<SubscriptionPayload> = {
+    next: async () => {
+      const { done, value } = await results.next();
+      if (done === true) {
+        request.signal.removeEventListener('abort', end);
+        return { done: true, value: undefined };
+      }
+      return { done: false, value: payloadOf(value, cursor) };
+    },
+    return: async () => {
+      request.signal.removeEventListener('abort', end);
+      await results.return?.(undefined);
+      return { done: true, value: undefined };
+    },
+    [Symbol.asyncIterator]: () => events,
+  };
+  return { kind: 'subscription', events };
+}
+
+function payloadOf({ data, errors }: ExecutionResult, cursor: string | undefined): SubscriptionPayload {
+  const extensions = cursor === undefined ? {} : { extensions: cursorExtension(cursor) };
+  const text = JSON.stringify({ ...(errors === undefined ? {} : { errors }), data, ...extensions });
+  return { text, cursor };
+}
+
+function noting<T>(source: AsyncIterableIterator<T>, note: (value: T) => void): AsyncIterableIterator<T> {
+  const noted: AsyncIterableIterator<T> = {
+    next: async () => {
+      const result = await source.next();
+      if (result.done !== true) note(result.value);
+      return result;
+    },
+    return: async () => (await source.return?.()) ?? { done: true, value: undefined },
+    [Symbol.asyncIterator]: () => noted,
+  };
+  return noted;
+}
+
+/** For a token that is unknown, malformed, somebody else's or too old: who asks cannot tell which. */
+export function enrichmentExpired(): GatewayError {
+  return new GatewayError(
+    'ENRICHMENT_EXPIRED',
+    'There is nothing to pick up with this token: it has expired, or is not one of yours. Ask for the data again.',
+  );
+}
