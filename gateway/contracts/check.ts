@@ -5,15 +5,11 @@ import type { CheckReport } from './report/checkReport.ts';
 import { createReport } from './report/createReport.ts';
 import { applyWaivers } from './store/applyWaivers.ts';
 import { schemaProblems } from './store/baseline.ts';
-import { type ReadCandidatesOptions, readCandidates } from './store/readCandidates.ts';
+import { type Candidates, type ReadCandidatesOptions, readCandidates } from './store/readCandidates.ts';
 import { readComparisons } from './store/readComparisons.ts';
 import { readContractStore } from './store/readContractStore.ts';
 
-export interface CheckRequest extends Omit<ReadCandidatesOptions, 'known'> {
-  /** Of the store. */
-  readonly directory: string;
-  /** `NAME=FILE` or `NAME=URL`: what subgraphs want to serve in the place of their contracts. */
-  readonly candidates?: readonly string[] | undefined;
+export interface CheckOptions {
   /** A directory or a revision with the store to compare with. */
   readonly against?: string | undefined;
   /** Compare with what runs there. */
@@ -26,37 +22,56 @@ export interface CheckRequest extends Omit<ReadCandidatesOptions, 'known'> {
   readonly onProgress?: ((message: string) => void) | undefined;
 }
 
+export interface CheckRequest extends CheckOptions, Omit<ReadCandidatesOptions, 'known'> {
+  /** Of the store. */
+  readonly directory: string;
+  /** `NAME=FILE` or `NAME=URL`: what subgraphs want to serve in the place of their contracts. */
+  readonly candidates?: readonly string[] | undefined;
+}
+
 /** Checks the store, or candidates in it, against what was agreed on or runs. Whatever is wrong is in the report, all
  *  of it as far as one thing does not hide another. */
 export async function checkContracts(request: CheckRequest, parts: CheckParts): Promise<CheckReport> {
-  const { directory, candidates: candidateArguments = [], strict = false, onProgress = () => {} } = request;
+  const { directory, candidates: candidateArguments = [] } = request;
   const store = await readContractStore(directory);
+  const candidates =
+    candidateArguments.length === 0
+      ? undefined
+      : await readCandidates(candidateArguments, { ...request, known: store.schemas });
+  return checkStore(store, candidates, request, parts);
+}
+
+/** The same with everything read. `candidates` is left out where there are none. */
+export async function checkStore(
+  store: ContractStore,
+  candidates: Candidates | undefined,
+  options: CheckOptions,
+  parts: CheckParts,
+): Promise<CheckReport> {
+  const { strict = false, today, onProgress = () => {} } = options;
   const { operations, schemas } = store;
-  const hasCandidates = candidateArguments.length > 0;
-  const candidates = await readCandidates(candidateArguments, { ...request, known: schemas });
   const { comparisons, problems, earlier } = await readComparisons({
-    ...request,
+    ...options,
     store,
-    candidates: candidates.contracts,
-    hasCandidates,
+    candidates: candidates?.contracts,
   });
   const unreadable = unreadableSubgraphs(store, earlier);
   const check = new ContractCheck({ parts, operations, unreadable, onProgress });
   for (const comparison of comparisons) await check.compare(comparison);
-  const findings = [...store.problems, ...candidates.problems, ...problems, ...check.findings];
+  const findings = [...store.problems, ...(candidates?.problems ?? []), ...problems, ...check.findings];
 
   const isWhole =
     check.isWhole && findings.every(({ severity }) => severity !== 'misuse' && severity !== 'undecided');
   const isCovered = (waiver: Waiver): boolean => {
     const { subgraph } = waiver;
     // Without candidates every waiver is for this check; with them, those of other subgraphs are for another one.
-    const isAsked = !hasCandidates || subgraph === undefined || candidates.contracts.has(subgraph);
+    const isAsked = subgraph === undefined || candidates?.contracts.has(subgraph) !== false;
     // What was agreed on with its waiver is no change any more.
     const isSettled = isKnown(waiver, earlier) && !check.hasChanged(subgraph);
     return isWhole && isAsked && !isSettled;
   };
   return createReport({
-    findings: applyWaivers(findings, store.waivers, request.today, { isCovered }),
+    findings: applyWaivers(findings, store.waivers, today, { isCovered }),
     strict,
     checked: {
       directory: store.directory,

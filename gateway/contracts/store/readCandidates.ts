@@ -24,7 +24,7 @@ export interface Candidates {
   readonly problems: readonly Finding[];
 }
 
-const argumentPattern = /^([^=/\\]+)=(.+)$/s;
+const argumentPattern = /^([^=/\\.][^=/\\]*)=(.+)$/s;
 const urlPattern = /^https?:\/\//i;
 
 /** What subgraphs want to serve, from arguments `NAME=FILE` or `NAME=URL`. */

@@ -7,10 +7,8 @@ import { readRunningContracts } from './runningContracts.ts';
 
 export interface ReadComparisonsOptions {
   readonly store: ContractStore;
-  /** What subgraphs want to serve in the place of their contracts. */
-  readonly candidates: Contracts;
-  /** Whether any were asked for, be they readable or not. */
-  readonly hasCandidates: boolean;
+  /** What subgraphs want to serve in the place of their contracts; absent where the store as a whole is checked. */
+  readonly candidates?: Contracts | undefined;
   /** A directory or a revision. */
   readonly against?: string | undefined;
   readonly environment?: string | undefined;
@@ -27,13 +25,13 @@ export interface Comparisons {
 /** What a check compares: with an environment, what runs there; with `against`, the store there; with candidates
  *  only, the store itself; and otherwise the store as it was committed last. */
 export async function readComparisons(options: ReadComparisonsOptions): Promise<Comparisons> {
-  const { store, candidates, hasCandidates, against, environment } = options;
+  const { store, candidates, against, environment } = options;
   if (environment !== undefined && against !== undefined) {
     return { comparisons: [], problems: [twoBaselines()] };
   }
   if (environment !== undefined) return compareWithRunning(options, environment);
-  const next = withContracts(store.schemas, candidates);
-  if (hasCandidates && against === undefined) {
+  const next = withContracts(store.schemas, candidates ?? new Map());
+  if (candidates !== undefined && against === undefined) {
     return { comparisons: [{ baseline: store.directory, old: store.schemas, next }], problems: [] };
   }
   const baseline =
@@ -48,7 +46,7 @@ export async function readComparisons(options: ReadComparisonsOptions): Promise<
 }
 
 async function compareWithRunning(
-  { store, candidates, hasCandidates }: ReadComparisonsOptions,
+  { store, candidates }: ReadComparisonsOptions,
   environment: string,
 ): Promise<Comparisons> {
   const { states, gateways, problems } = await readRunningContracts(store, environment);
@@ -66,7 +64,7 @@ async function compareWithRunning(
       baseline: state === firstState && gateway !== undefined ? gateway.label : state.label,
       old: state.contracts,
       // Without candidates the store as a whole is what wants to run.
-      next: hasCandidates ? withContracts(state.contracts, candidates) : store.schemas,
+      next: candidates === undefined ? store.schemas : withContracts(state.contracts, candidates),
       gateway: gateway?.contracts,
     }),
   );
