@@ -69,7 +69,7 @@ module.exports = {
     mayImportOnly('supergraph', ['planning', 'contracts']),
     mayImportOnly('planning', []),
     // Preparation ends by compiling the plan, so it knows execution's compiler; the reverse is ruled out below.
-    mayImportOnly('operation', ['planning', 'supergraph', 'response', 'execution']),
+    mayImportOnly('operation', ['planning', 'supergraph', 'response', 'execution', 'enrichment']),
     {
       name: 'execution-is-given-prepared-operations',
       severity: 'error',

@@ -1,5 +1,4 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { FastifyInstance } from 'fastify';
 import type { GatewayConfig } from './config/schema.ts';
 import { Enriching } from './enriched-answers/enriching.ts';
 import type { EnrichmentRunner } from './enrichment/enrichmentJob.ts';
@@ -8,9 +7,8 @@ import type { LateObserver } from './enrichment/late/lateObserver.ts';
 import type { LateWorks } from './enrichment/late/lateWorks.ts';
 import { createMemoryLateEnrichments } from './enrichment/late/memoryLateEnrichments.ts';
 import type { Logger } from './telemetry/logger.ts';
-import { systemTimers } from './time/timers.ts';
-import { addEnrichmentRoute } from './transport/http/enrichmentRoute.ts';
-import { addJobsRoute } from './transport/http/jobsRoute.ts';
+import type { EnrichmentRouteOptions } from './transport/http/enrichmentRoute.ts';
+import type { JobsRouteOptions } from './transport/http/jobsRoute.ts';
 
 export interface EnrichmentServingOptions {
   readonly config: GatewayConfig;
@@ -42,23 +40,13 @@ export class EnrichmentServing {
     });
   }
 
-  addPublicRoutes(routes: FastifyInstance, draining: AbortSignal): void {
-    const { config, log } = this.#options;
-    addEnrichmentRoute(routes, {
+  /** What the routes need by which late work is picked up, and looked after. */
+  get pickUp(): Pick<EnrichmentRouteOptions, 'late' | 'callerOf'> & JobsRouteOptions {
+    return {
       late: this.#started,
       callerOf: (headers) => this.enriching.callerOf(headerMap(headers)),
-      draining,
-      cors: config.security.cors,
-      bufferSize: config.delivery.bufferSize,
-      readTimeout: config.delivery.readTimeout,
-      heartbeat: config.delivery.heartbeat,
-      timers: systemTimers,
-      log,
-    });
-  }
-
-  addAdminRoutes(routes: FastifyInstance): void {
-    addJobsRoute(routes, { jobs: this.#started });
+      jobs: this.#started,
+    };
   }
 
   /** Jobs that are under way or wait in this process. */

@@ -25,11 +25,14 @@ import { EnrichmentMetrics } from './telemetry/enrichmentMetrics.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import { SubgraphMetrics } from './telemetry/subgraphMetrics.ts';
+import { systemTimers } from './time/timers.ts';
 import type { ApolloServerPlugin } from './transport/admission/apolloServer.ts';
 import type { GatewayContext } from './transport/admission/clientRequest.ts';
 import { graphiqlDirectory } from './transport/graphiql/graphiqlFiles.ts';
 import { addCacheRoutes } from './transport/http/cacheRoutes.ts';
 import { addCallbackRoute } from './transport/http/callbackRoute.ts';
+import { addEnrichmentRoute } from './transport/http/enrichmentRoute.ts';
+import { addJobsRoute } from './transport/http/jobsRoute.ts';
 import { addMetricsRoute } from './transport/http/metricsRoute.ts';
 import { createHttpServer } from './transport/http/server.ts';
 
@@ -191,11 +194,21 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
     rememberedCharacters: config.planning.textCacheSize,
     ...(config.security.graphiql ? { graphiqlDirectory: graphiqlDirectory() } : {}),
     addPublicRoutes: (routes, draining) => {
-      enrichments.addPublicRoutes(routes, draining);
+      const { bufferSize, readTimeout, heartbeat } = config.delivery;
+      addEnrichmentRoute(routes, {
+        ...enrichments.pickUp,
+        draining,
+        cors: config.security.cors,
+        bufferSize,
+        readTimeout,
+        heartbeat,
+        timers: systemTimers,
+        log: logger,
+      });
       addCallbackRoute(routes, { callbacks, bodySize: callbackBodySize(config.subscriptions.eventSize) });
     },
     addAdminRoutes: (routes) => {
-      enrichments.addAdminRoutes(routes);
+      addJobsRoute(routes, enrichments.pickUp);
       addMetricsRoute(routes, metrics);
       addCacheRoutes(routes, { cache: caching.administration, bodySize: config.limits.bodySize });
     },
