@@ -1,0 +1,57 @@
+import { describe, expect, test } from '@jest/globals';
+import { readDeployability } from '../../../gateway/contracts/deployability.ts';
+import type { Deployment, DeploymentOrder, Finding } from '../../../gateway/contracts/finding.ts';
+import { createReport } from '../../../gateway/contracts/report/createReport.ts';
+
+const checked = { directory: 'contracts', subgraphs: 2, consumers: 1, operations: 1 };
+
+function read(...findings: readonly Partial<Finding>[]) {
+  const whole = findings.map(
+    (finding): Finding => ({ rule: 'r', severity: 'safe', message: 'm', ...finding }),
+  );
+  return readDeployability(createReport({ findings: whole, strict: false, checked }));
+}
+
+const order = (which: DeploymentOrder): Deployment => ({ order: which, steps: [`${which}: first`, 'then'] });
+
+describe('whether a subgraph can be deployed', () => {
+  test('yes, where nothing is in the way', () => {
+    expect(read({ deployment: order('safe') }, { severity: 'dangerous' })).toEqual({
+      exitCode: 0,
+      obstacles: [],
+      steps: [],
+    });
+  });
+
+  test('yes, before the gateways', () => {
+    expect(read({ deployment: order('subgraph first') }, { deployment: order('subgraph first') })).toEqual({
+      exitCode: 0,
+      obstacles: [],
+      steps: ['subgraph first: first', 'then'],
+    });
+  });
+
+  test.each(['gateway first', 'expand and contract'] as const)('not yet, where it is %s', (which) => {
+    expect(read({ deployment: order(which) })).toMatchObject({
+      exitCode: 1,
+      obstacles: [{ deployment: { order: which } }],
+      steps: [`${which}: first`, 'then'],
+    });
+  });
+
+  test('yes, where that is waived', () => {
+    expect(read({ severity: 'breaking', deployment: order('gateway first'), waivedBy: 'agreed' })).toEqual({
+      exitCode: 0,
+      obstacles: [],
+      steps: [],
+    });
+  });
+
+  test.each([
+    ['breaking', 1],
+    ['misuse', 2],
+    ['undecided', 3],
+  ] as const)('no, or not known, where something is %s', (severity, exitCode) => {
+    expect(read({ severity })).toMatchObject({ exitCode, obstacles: [{ severity }] });
+  });
+});
