@@ -20,6 +20,10 @@ export function subgraphPolicy(config: GatewayConfig, name: string): SubgraphPol
     },
     headers: { forward: own?.headers?.forward ?? all.headers.forward },
     connections: own?.connections ?? all.connections,
+    concurrency: {
+      max: own?.concurrency?.max ?? all.concurrency.max,
+      queue: own?.concurrency?.queue ?? all.concurrency.queue,
+    },
     maxResponseSize: own?.maxResponseSize ?? all.maxResponseSize,
     http2: own?.http2 ?? all.http2,
     subscription: {

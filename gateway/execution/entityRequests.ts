@@ -1,6 +1,12 @@
 import DataLoader from 'dataloader';
 import { GatewayError } from '../errors.ts';
 import { deadlineExceeded } from '../subgraph-client/callFailure.ts';
+import {
+  type CallPriority,
+  mostUrgent,
+  mostUrgentRequest,
+  type RequestPriority,
+} from '../subgraph-client/callPriority.ts';
 import type {
   CancelSubgraphCall,
   SubgraphClient,
@@ -87,7 +93,8 @@ export class EntityRequests {
     const { fused } = first;
     const { subgraph } = fused;
     const batch = new RepresentationBatch(waiting);
-    const deadline = Math.max(...waiting.map((request) => request.deadline));
+    const deadlines = waiting.map((request) => request.deadline);
+    const deadline = Math.max(...deadlines);
     return new Promise((resolve) => {
       let left = waiting.length;
       let cancelCall: CancelSubgraphCall | undefined;
@@ -109,9 +116,12 @@ export class EntityRequests {
           kind: 'query',
           headers: first.scope.headersFor(subgraph),
           isDeferred: first.isDeferred,
+          priority: waiting.map((request) => request.priority).reduce(mostUrgent),
+          requestPriority: waiting.map((request) => request.requestPriority).reduce(mostUrgentRequest),
           requestId: first.scope.requestId,
           traceparent: first.scope.traceparent,
           deadline,
+          neededBy: Math.min(...deadlines),
         },
         {
           onResponse: (response) => {
@@ -199,6 +209,15 @@ class PendingRequest {
 
   get isDeferred(): boolean {
     return (this.calls[0]?.group ?? 0) > 0;
+  }
+
+  /** Of its most urgent call. */
+  get priority(): CallPriority {
+    return this.calls.map((call) => call.priority).reduce(mostUrgent);
+  }
+
+  get requestPriority(): RequestPriority {
+    return this.scope.priority ?? 'normal';
   }
 
   get deadline(): number {

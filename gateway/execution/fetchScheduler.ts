@@ -1,4 +1,5 @@
 import DataLoader from 'dataloader';
+import { mostUrgent } from '../subgraph-client/callPriority.ts';
 import { afterAll } from './afterAll.ts';
 import { type FetchCall, type FetchResult, type Staleness, variablesText } from './fetchCall.ts';
 import type { CancelFetch, FetchSender } from './fetchSender.ts';
@@ -112,6 +113,7 @@ function joinCalls(calls: readonly FetchCall[]): FetchCall {
   if (calls.length === 1) return first;
   return {
     ...first,
+    priority: calls.map((call) => call.priority).reduce(mostUrgent),
     representations: calls.flatMap((call) => call.representations),
     settle(result, done) {
       let start = 0;

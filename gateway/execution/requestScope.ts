@@ -1,3 +1,4 @@
+import type { RequestPriority } from '../subgraph-client/callPriority.ts';
 import type { ForwardedHeaders } from '../subgraph-client/subgraphClient.ts';
 
 /** What belongs to one client request and travels to subgraphs. */
@@ -10,6 +11,8 @@ export interface RequestScope {
   readonly identity: string | undefined;
   /** A mutation, or a part of its answer: what it reads must be as new as itself. */
   readonly isMutation: boolean;
+  /** Where a subgraph is short of capacity, among calls that are as urgent for their requests; `normal` when omitted. */
+  readonly priority?: RequestPriority | undefined;
   /** When the whole request must be over, on the same clock. */
   readonly deadline: number;
   /** When a call of this subgraph must be over: milliseconds on `performance.now()`'s clock. */

@@ -28,6 +28,8 @@ export class SubgraphFetches implements FetchSender {
         kind: shape.kind === 'mutation' ? 'mutation' : 'query',
         headers: scope.headersFor(shape.subgraph),
         isDeferred: call.group > 0,
+        priority: call.priority,
+        requestPriority: scope.priority,
         requestId: scope.requestId,
         traceparent: scope.traceparent,
         deadline: scope.deadlineFor(shape.subgraph),

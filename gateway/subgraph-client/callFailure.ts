@@ -28,6 +28,12 @@ export function attemptTimedOut(subgraph: string, cause?: Error): GatewayError {
   return new GatewayError('SUBGRAPH_TIMEOUT', 'A subgraph did not answer in time.', { subgraph, cause });
 }
 
+/** Too many calls wait for their turn. */
+export function overloaded(subgraph: string): GatewayError {
+  const message = 'Too many calls wait for a subgraph. Try again in a moment.';
+  return new GatewayError('OVERLOADED', message, { subgraph });
+}
+
 export function deadlineExceeded(subgraph: string): GatewayError {
   return new GatewayError('DEADLINE_EXCEEDED', 'The time for this request is over.', { subgraph });
 }

@@ -1,7 +1,11 @@
 import { GatewayError } from '../errors.ts';
 import { unreachable } from './callFailure.ts';
+import { callLimitsOf } from './callLimits.ts';
+import { rankAmongRequests } from './callPriority.ts';
+import { CallQueue } from './callQueue.ts';
+import type { CallQueueObserver } from './callQueueObserver.ts';
 import { HttpCall } from './httpCall.ts';
-import { type CallOutcome, Inflight } from './inflight.ts';
+import { type CallOutcome, type CallStart, Inflight } from './inflight.ts';
 import type {
   CancelSubgraphCall,
   SubgraphClient,
@@ -39,6 +43,8 @@ export interface HttpSubgraphClientOptions {
   /** Returns what stops the timer; `setTimeout` when omitted. */
   readonly setTimer?: ((fire: () => void, delayMs: number) => () => void) | undefined;
   readonly onCall?: ((event: SubgraphCallEvent) => void) | undefined;
+  /** Of calls that wait for their turn. */
+  readonly queueObserver?: CallQueueObserver | undefined;
   /** A receiver or `onCall` threw. A process warning when omitted. */
   readonly onReceiverFault?: ((fault: unknown) => void) | undefined;
 }
@@ -67,6 +73,8 @@ class HttpSubgraphClient implements SubgraphClient {
   readonly #isObserved: boolean;
   readonly #pools = new SubgraphPools();
   readonly #inflight: Inflight<HttpCall>;
+  readonly #queueObserver: CallQueueObserver | undefined;
+  readonly #queues = new Map<string, { endpoint: SubgraphEndpoint; readonly queue: CallQueue }>();
   #closed: Promise<void> | undefined;
 
   constructor(options: HttpSubgraphClientOptions) {
@@ -75,6 +83,7 @@ class HttpSubgraphClient implements SubgraphClient {
     this.#shareInFlight = options.shareInFlight;
     this.#now = options.now ?? (() => performance.now());
     this.#isObserved = onCall !== undefined;
+    this.#queueObserver = options.queueObserver;
     this.#inflight = new Inflight<HttpCall>({
       now: this.#now,
       setTimer: options.setTimer ?? startTimer,
@@ -100,14 +109,43 @@ class HttpSubgraphClient implements SubgraphClient {
       const message = 'The request to a subgraph could not be made.';
       return this.#inflight.refuse(receiver, new GatewayError('INTERNAL_SERVER_ERROR', message, options));
     }
+    const { priority, requestPriority, deadline, isDeferred } = request;
     return this.#inflight.send({
       key: this.#isSharable(request) ? sharingKey(request, endpoint.url) : undefined,
       subgraph: request.subgraph,
       attemptTimeoutMs: endpoint.attemptTimeoutMs,
-      deadline: request.deadline,
+      deadline,
+      urgency: {
+        priority,
+        rank: rankAmongRequests(priority, requestPriority ?? 'normal'),
+        neededBy: request.neededBy ?? deadline,
+        isDeferred,
+      },
+      queue: this.#queueOf(request.subgraph, endpoint),
       receiver,
-      createCall: () => this.#createCall(request, endpoint, target),
+      createCall: (start) =>
+        this.#createCall(
+          request,
+          endpoint,
+          start.isDeferred === isDeferred ? target : this.#pools.targetOf(endpoint, start.isDeferred),
+          start,
+        ),
     });
+  }
+
+  #queueOf(subgraph: string, endpoint: SubgraphEndpoint): CallQueue {
+    const known = this.#queues.get(subgraph);
+    if (known === undefined) {
+      const limits = callLimitsOf(endpoint);
+      const queue = new CallQueue({ subgraph, limits, observer: this.#queueObserver, now: this.#now });
+      this.#queues.set(subgraph, { endpoint, queue });
+      return queue;
+    }
+    if (known.endpoint !== endpoint) {
+      known.endpoint = endpoint;
+      known.queue.limits = callLimitsOf(endpoint);
+    }
+    return known.queue;
   }
 
   #isSharable({ kind, body, accept }: SubgraphRequest): boolean {
@@ -128,12 +166,17 @@ class HttpSubgraphClient implements SubgraphClient {
     await this.#pools.destroy(new Error('the client was closed'));
   }
 
-  #createCall(request: SubgraphRequest, endpoint: SubgraphEndpoint, target: SubgraphTarget): HttpCall {
+  #createCall(
+    request: SubgraphRequest,
+    endpoint: SubgraphEndpoint,
+    target: SubgraphTarget,
+    { deadline }: CallStart,
+  ): HttpCall {
     const now = this.#now();
     const call = {
       subgraph: request.subgraph,
       target,
-      headers: headersOf(request, target.acceptsCompressed, now),
+      headers: headersOf(request, target.acceptsCompressed, deadline - now),
       body: request.body,
       maxResponseBytes: endpoint.maxResponseBytes,
       isIdempotent: request.kind === 'query',
@@ -166,9 +209,9 @@ function sharingKey({ subgraph, headers, body }: SubgraphRequest, url: string): 
   return `${subgraph.length}:${subgraph}${url.length}:${url}${key.length}:${key}${body}`;
 }
 
-function headersOf(request: SubgraphRequest, acceptsCompressed: boolean, now: number): string[] {
+function headersOf(request: SubgraphRequest, acceptsCompressed: boolean, left: number): string[] {
   // A number of whole milliseconds that never says more than there is, and never 0, which reads as "none".
-  const leftMs = Math.max(1, Math.floor(request.deadline - now));
+  const leftMs = Math.max(1, Math.floor(left));
   const headers = [
     'content-type',
     'application/json',

@@ -1,5 +1,7 @@
 import type { ErrorCode, GatewayError } from '../errors.ts';
-import { attemptTimedOut, deadlineExceeded } from './callFailure.ts';
+import { attemptTimedOut, deadlineExceeded, overloaded } from './callFailure.ts';
+import type { CallPriority } from './callPriority.ts';
+import type { CallQueue, QueuedCall } from './callQueue.ts';
 import type { CancelSubgraphCall, SubgraphReceiver, SubgraphResponse } from './subgraphClient.ts';
 
 /** A whole answer, which every receiver reads for itself. */
@@ -34,15 +36,35 @@ export interface InflightOptions<C extends Call> {
   onCallEnd?: ((call: C, outcome: CallOutcome, receivers: number) => void) | undefined;
 }
 
+/** Of one who waits for a call. */
+export interface CallUrgency {
+  readonly priority: CallPriority;
+  /** Smaller goes first; among equal ranks, what is needed first. */
+  readonly rank: number;
+  readonly neededBy: number;
+  readonly isDeferred: boolean;
+}
+
+/** What a call is made for in the moment in which it begins. */
+export interface CallStart {
+  /** Nobody who waits for it needs it for a first answer. */
+  readonly isDeferred: boolean;
+  /** The latest of those who wait. */
+  readonly deadline: number;
+}
+
 export interface InflightRequest<C extends Call> {
   /** Calls of equal keys may share one answer; `undefined` is equal to nothing. */
   readonly key: string | undefined;
   readonly subgraph: string;
-  /** Milliseconds from the start of the call, connecting included. */
+  /** Milliseconds from when the call has its turn, connecting included. */
   readonly attemptTimeoutMs: number;
   readonly deadline: number;
+  readonly urgency: CallUrgency;
+  /** Where it waits for its turn. */
+  readonly queue: CallQueue;
   readonly receiver: SubgraphReceiver;
-  createCall(): C;
+  createCall(start: CallStart): C;
 }
 
 // Longer delays make setTimeout fire at once.
@@ -63,18 +85,16 @@ export class Inflight<C extends Call> {
     const { key, subgraph, deadline, receiver } = request;
     if (deadline <= this.#options.now()) return this.refuse(receiver, deadlineExceeded(subgraph));
     let pending = key === undefined ? undefined : this.#shared.get(key);
-    if (pending !== undefined) return pending.join(receiver, deadline);
+    if (pending !== undefined) return pending.join(request);
     pending = new PendingCall(this.#options, request, this.#forget);
     this.#pending.add(pending);
     if (key !== undefined) this.#shared.set(key, pending);
-    const cancel = pending.join(receiver, deadline);
-    pending.start();
-    return cancel;
+    return pending.start(request);
   }
 
   /** Answers with an error and without a call; like all answers, not before this has returned. */
   refuse(receiver: SubgraphReceiver, error: GatewayError): CancelSubgraphCall {
-    const waiter: Waiter = { receiver, deadline: 0 };
+    const waiter: Answerable = { receiver };
     queueMicrotask(() => giveError(waiter, error, this.#options.onReceiverFault));
     return () => {
       waiter.receiver = undefined;
@@ -92,13 +112,17 @@ export class Inflight<C extends Call> {
   };
 }
 
-interface Waiter {
+interface Answerable {
   /** Taken out before it is called, and by a cancel: nobody is answered twice. */
   receiver: SubgraphReceiver | undefined;
-  readonly deadline: number;
 }
 
-function giveError(waiter: Waiter, error: GatewayError, onFault: (fault: unknown) => void): void {
+interface Waiter extends Answerable {
+  readonly deadline: number;
+  readonly urgency: CallUrgency;
+}
+
+function giveError(waiter: Answerable, error: GatewayError, onFault: (fault: unknown) => void): void {
   const receiver = waiter.receiver;
   waiter.receiver = undefined;
   try {
@@ -108,7 +132,11 @@ function giveError(waiter: Waiter, error: GatewayError, onFault: (fault: unknown
   }
 }
 
-function giveResponse(waiter: Waiter, response: SubgraphResponse, onFault: (fault: unknown) => void): void {
+function giveResponse(
+  waiter: Answerable,
+  response: SubgraphResponse,
+  onFault: (fault: unknown) => void,
+): void {
   const receiver = waiter.receiver;
   waiter.receiver = undefined;
   try {
@@ -119,13 +147,21 @@ function giveResponse(waiter: Waiter, response: SubgraphResponse, onFault: (faul
 }
 
 /** A call and all who wait for it. One timer, set to whatever ends first. */
-class PendingCall<C extends Call> implements CallListener {
+class PendingCall<C extends Call> implements CallListener, QueuedCall {
   readonly key: string | undefined;
   readonly subgraph: string;
   readonly #options: InflightOptions<C>;
+  readonly #attemptTimeoutMs: number;
+  readonly #queue: CallQueue;
   readonly #forget: (pending: PendingCall<C>) => void;
-  readonly #call: C;
-  readonly #attemptEnd: number;
+  #state: 'waiting' | 'under way' | 'over' = 'waiting';
+  #urgency: CallUrgency;
+  /** Counted by the queue. */
+  #isCounted = false;
+  /** Gone once it was called: it holds the request. */
+  #createCall: InflightRequest<C>['createCall'] | undefined;
+  #call: C | undefined;
+  #attemptEnd = Number.POSITIVE_INFINITY;
   #waiters: Waiter[] = [];
   #receivers = 0;
   #timerEnd = Number.POSITIVE_INFINITY;
@@ -140,24 +176,89 @@ class PendingCall<C extends Call> implements CallListener {
     this.key = request.key;
     this.subgraph = request.subgraph;
     this.#options = options;
+    this.#attemptTimeoutMs = request.attemptTimeoutMs;
+    this.#queue = request.queue;
+    this.#createCall = request.createCall;
     this.#forget = forget;
-    this.#call = request.createCall();
-    this.#attemptEnd = options.now() + request.attemptTimeoutMs;
+    this.#urgency = request.urgency;
   }
 
-  start(): void {
-    this.#call.start(this);
+  get priority(): CallPriority {
+    return this.#urgency.priority;
   }
 
-  join(receiver: SubgraphReceiver, deadline: number): CancelSubgraphCall {
-    const waiter: Waiter = { receiver, deadline };
-    this.#waiters.push(waiter);
-    this.#receivers += 1;
-    this.#setTimer(Math.min(deadline, this.#attemptEnd));
+  get rank(): number {
+    return this.#urgency.rank;
+  }
+
+  get neededBy(): number {
+    return this.#urgency.neededBy;
+  }
+
+  get isDeferred(): boolean {
+    return this.#urgency.isDeferred;
+  }
+
+  start(first: InflightRequest<C>): CancelSubgraphCall {
+    const waiter = this.#addWaiter(first);
+    if (this.#queue.enter(this)) this.begin();
+    else if (this.#state === 'waiting') this.#setTimer(waiter.deadline);
     return () => this.#leave(waiter);
   }
 
+  begin(): void {
+    this.#state = 'under way';
+    this.#isCounted = true;
+    let [first, last] = [Number.POSITIVE_INFINITY, 0];
+    for (const { deadline } of this.#waiters) {
+      first = Math.min(first, deadline);
+      last = Math.max(last, deadline);
+    }
+    this.#call = this.#createCall?.({ isDeferred: this.isDeferred, deadline: last });
+    this.#createCall = undefined;
+    this.#attemptEnd = this.#options.now() + this.#attemptTimeoutMs;
+    this.#setTimer(Math.min(first, this.#attemptEnd));
+    this.#call?.start(this);
+  }
+
+  drop(): void {
+    this.#state = 'over';
+    const waiters = this.#end('OVERLOADED');
+    const error = overloaded(this.subgraph);
+    // Somebody is sending: nobody is answered from within that.
+    queueMicrotask(() => this.#failWaiters(waiters, () => error));
+  }
+
+  join(request: InflightRequest<C>): CancelSubgraphCall {
+    const waiter = this.#addWaiter(request);
+    if (this.#state === 'waiting') this.#setUrgency(mostUrgentOf(this.#urgency, request.urgency));
+    this.#setTimer(Math.min(request.deadline, this.#attemptEnd));
+    return () => this.#leave(waiter);
+  }
+
+  #addWaiter({ receiver, deadline, urgency }: InflightRequest<C>): Waiter {
+    const waiter: Waiter = { receiver, deadline, urgency };
+    this.#waiters.push(waiter);
+    this.#receivers += 1;
+    return waiter;
+  }
+
+  #setUrgency(urgency: CallUrgency): void {
+    const { rank, neededBy, isDeferred } = urgency;
+    if (rank === this.rank && neededBy === this.neededBy && isDeferred === this.isDeferred) return;
+    this.#queue.change(this, () => {
+      this.#urgency = urgency;
+    });
+  }
+
+  /** Somebody waits no longer. */
+  #renewUrgency(): void {
+    if (this.#state !== 'waiting') return;
+    this.#setUrgency(this.#waiters.map(({ urgency }) => urgency).reduce(mostUrgentOf));
+  }
+
   onAnswer(answer: CallAnswer): void {
+    this.#giveTurnBack();
     // Until it has been read, the call is under way: others may join, and its time may end.
     this.#stopReading = answer.read((response) => {
       if (response instanceof Error) this.onFailure(response);
@@ -172,7 +273,7 @@ class PendingCall<C extends Call> implements CallListener {
   /** Like a failure of the call, which is under way and ends here. */
   fail(error: GatewayError): void {
     const waiters = this.#end(error.code);
-    this.#call.abort();
+    this.#call?.abort();
     this.#failWaiters(waiters, () => error);
   }
 
@@ -202,9 +303,12 @@ class PendingCall<C extends Call> implements CallListener {
     const index = this.#waiters.indexOf(waiter);
     if (index === -1) return;
     this.#waiters.splice(index, 1);
-    if (this.#waiters.length > 0) return;
+    if (this.#waiters.length > 0) {
+      this.#renewUrgency();
+      return;
+    }
     this.#end('cancelled');
-    this.#call.abort();
+    this.#call?.abort();
   }
 
   #setTimer(end: number): void {
@@ -226,12 +330,13 @@ class PendingCall<C extends Call> implements CallListener {
     if (now >= this.#attemptEnd || this.#waiters.every((waiter) => waiter.deadline <= now)) {
       const isDeadline = this.#waiters.every((waiter) => waiter.deadline <= now);
       const waiters = this.#end(isDeadline ? 'DEADLINE_EXCEEDED' : 'SUBGRAPH_TIMEOUT');
-      this.#call.abort();
+      this.#call?.abort();
       this.#failWaiters(waiters, errorFor);
       return;
     }
     const late = this.#waiters.filter((waiter) => waiter.deadline <= now);
     this.#waiters = this.#waiters.filter((waiter) => waiter.deadline > now);
+    this.#renewUrgency();
     let end = this.#attemptEnd;
     for (const waiter of this.#waiters) end = Math.min(end, waiter.deadline);
     this.#setTimer(end);
@@ -247,15 +352,32 @@ class PendingCall<C extends Call> implements CallListener {
     this.#stopReading?.();
     this.#stopReading = undefined;
     this.#forget(this);
+    if (this.#state === 'waiting') this.#queue.leave(this);
+    this.#state = 'over';
+    this.#createCall = undefined;
+    this.#giveTurnBack();
     try {
-      this.#options.onCallEnd?.(this.#call, outcome, this.#receivers);
+      if (this.#call !== undefined) this.#options.onCallEnd?.(this.#call, outcome, this.#receivers);
     } catch (fault) {
       this.#options.onReceiverFault(fault);
     }
     return waiters;
   }
 
+  #giveTurnBack(): void {
+    if (!this.#isCounted) return;
+    this.#isCounted = false;
+    this.#queue.end(this.isDeferred);
+  }
+
   #failWaiters(waiters: readonly Waiter[], errorFor: (waiter: Waiter) => GatewayError): void {
     for (const waiter of waiters) giveError(waiter, errorFor(waiter), this.#options.onReceiverFault);
   }
+}
+
+/** What is as urgent as either of two. */
+function mostUrgentOf(one: CallUrgency, other: CallUrgency): CallUrgency {
+  const isFirst = one.rank < other.rank || (one.rank === other.rank && one.neededBy <= other.neededBy);
+  const [first, second] = isFirst ? [one, other] : [other, one];
+  return first.isDeferred && !second.isDeferred ? { ...first, isDeferred: false } : first;
 }

@@ -1,4 +1,5 @@
 import type { GatewayError } from '../errors.ts';
+import type { CallPriority, RequestPriority } from './callPriority.ts';
 
 /** The client's headers that travel to one subgraph, after the allow-list. */
 export interface ForwardedHeaders {
@@ -19,11 +20,17 @@ export interface SubgraphRequest {
   /** The client has the rest of its answer already, or does not wait for this to get it. Such calls have
    *  connections of their own: a slow deferred field must not take those that first payloads need. */
   readonly isDeferred: boolean;
+  /** Where a subgraph is short of capacity: what of its request the call is, then how urgent the request is (`normal`
+   *  when omitted), then when it is needed. */
+  readonly priority: CallPriority;
+  readonly requestPriority?: RequestPriority | undefined;
   /** Sent on as `x-request-id` and, where the client had one, `traceparent`; never part of a sharing key. */
   readonly requestId: string;
   readonly traceparent?: string | undefined;
   /** When the whole request must be over: milliseconds on `performance.now()`'s clock. */
   readonly deadline: number;
+  /** When the one who has the least time needs it; `deadline` when omitted. */
+  readonly neededBy?: number | undefined;
 }
 
 /** A subgraph's answer, parsed for this receiver alone: it may write into it. */

@@ -1,20 +1,14 @@
 import { type ConnectionOptions, TLSSocket } from 'node:tls';
 import { type buildConnector, Client, type Dispatcher, Pool } from 'undici';
+import { type CallCapacity, callLimitsOf, http2StreamsPerConnection } from './callLimits.ts';
 
-/** How many requests share one HTTP/2 connection at most, unless the server allows fewer. */
-const http2StreamsPerConnection = 100;
-
-export interface SubgraphEndpoint {
+export interface SubgraphEndpoint extends CallCapacity {
   /** Absolute, `http:` or `https:`. */
   readonly url: string;
   /** Longest one attempt may take, connecting and waiting for a free connection included. */
   readonly attemptTimeoutMs: number;
   /** Largest body accepted, before and after decompression. */
   readonly maxResponseBytes: number;
-  /** Most connections to the origin. */
-  readonly connections: number;
-  /** Speak HTTP/2 where the server offers it over TLS. */
-  readonly http2: boolean;
   /** Ask for compressed answers. When omitted: unless the subgraph is on this machine's loopback. */
   readonly acceptCompressed?: boolean | undefined;
   /** Trusted authorities and the client's own certificate; Node's defaults when omitted. */
@@ -108,7 +102,11 @@ export class SubgraphPools {
 
   #poolOf(url: URL, endpoint: SubgraphEndpoint, isDeferred: boolean): Pool {
     const allowH2 = endpoint.http2 && url.protocol === 'https:';
-    const { connections, attemptTimeoutMs, tls } = endpoint;
+    const { attemptTimeoutMs, tls } = endpoint;
+    const limits = callLimitsOf(endpoint);
+    // A connection is free again somewhat later than its call is over: the next one is to wait for it, where otherwise
+    // another connection would be made.
+    const connections = Math.min(endpoint.connections, isDeferred ? limits.deferred : limits.primary);
     const key = JSON.stringify([url.origin, connections, allowH2, tlsKey(tls), isDeferred]);
     let pool = this.#pools.get(key);
     if (pool === undefined) {
@@ -146,6 +144,7 @@ export class SubgraphPools {
 function hasSameTarget(one: SubgraphEndpoint, other: SubgraphEndpoint): boolean {
   return (
     one.connections === other.connections &&
+    one.concurrency?.max === other.concurrency?.max &&
     one.http2 === other.http2 &&
     one.acceptCompressed === other.acceptCompressed &&
     one.tls === other.tls

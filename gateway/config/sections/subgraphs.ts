@@ -19,6 +19,12 @@ const forward = z
 const connections = integer({ min: 1 }).describe(
   'Most open connections to one origin (HTTP/1.1). Deferred fetches have as many of their own.',
 );
+const maxCalls = integer({ min: 1 }).describe(
+  "Most HTTP calls under way at once; those that subscriptions consist of do not count. Deferred ones and enrichments get half of it at most (and one at least). When omitted: as many as the connections carry, of both kinds. Beyond that, calls wait: what a first answer needs goes first, then by priority, by the request's `tributary-priority`, and by deadline.",
+);
+const callQueue = integer({ min: 0 }).describe(
+  'Most calls that wait for their turn. When there are more, the least urgent one ends with OVERLOADED.',
+);
 const maxResponseSize = size().describe('Largest answer that is read, after decompression.');
 const http2 = choice(['auto', 'off']).describe(
   '`auto`: HTTP/2 where an https subgraph offers it. `off`: HTTP/1.1 only.',
@@ -40,6 +46,7 @@ const allSubgraphs = z
       .prefault({}),
     headers: z.strictObject({ forward: forward.prefault(['authorization', 'accept-language']) }).prefault({}),
     connections: connections.prefault(64),
+    concurrency: z.strictObject({ max: maxCalls.optional(), queue: callQueue.prefault(1000) }).prefault({}),
     maxResponseSize: maxResponseSize.prefault('64MB'),
     http2: http2.prefault('auto'),
     subscription: z
@@ -57,6 +64,7 @@ const namedSubgraph = z
     timeouts: z.strictObject({ attempt: attempt.optional(), deadline: deadline.optional() }).optional(),
     headers: z.strictObject({ forward: forward.optional() }).optional(),
     connections: connections.optional(),
+    concurrency: z.strictObject({ max: maxCalls.optional(), queue: callQueue.optional() }).optional(),
     maxResponseSize: maxResponseSize.optional(),
     http2: http2.optional(),
     subscription: z

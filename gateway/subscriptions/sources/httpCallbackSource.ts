@@ -126,6 +126,7 @@ class HttpCallbackSource implements SubscriptionSource, CallbackReceiver {
         accept: 'application/json;callbackSpec=1.0',
         headers,
         isDeferred: false,
+        priority: 'primary',
         requestId,
         traceparent,
         deadline: Number.POSITIVE_INFINITY,

@@ -1,7 +1,14 @@
 import { Kind, type OperationDefinitionNode, parse, type SelectionNode } from 'graphql';
 import type { GatewayError } from '../../../gateway/errors.ts';
 import { setKey } from '../../../gateway/execution/responseTree.ts';
-import { type Call, type CallListener, Inflight } from '../../../gateway/subgraph-client/inflight.ts';
+import { callLimitsOf } from '../../../gateway/subgraph-client/callLimits.ts';
+import { CallQueue } from '../../../gateway/subgraph-client/callQueue.ts';
+import {
+  type Call,
+  type CallListener,
+  type CallUrgency,
+  Inflight,
+} from '../../../gateway/subgraph-client/inflight.ts';
 import type {
   CancelSubgraphCall,
   SubgraphClient,
@@ -202,6 +209,13 @@ function selectionsFor(type: string, selections: readonly SelectionNode[]): read
   );
 }
 
+const plainUrgency: CallUrgency = {
+  priority: 'primary',
+  rank: 0,
+  neededBy: Number.POSITIVE_INFINITY,
+  isDeferred: false,
+};
+
 export interface ModelSubgraphOptions {
   readonly time: ModelTime;
   /** Equal calls under way are one. */
@@ -213,6 +227,13 @@ export class ModelSubgraph implements SubgraphClient {
   readonly calls: ModelCall[] = [];
   readonly #options: ModelSubgraphOptions;
   readonly #inflight: Inflight<ModelCall>;
+  /** Nothing waits for its turn. */
+  readonly #queue = new CallQueue({
+    subgraph: 'products',
+    limits: callLimitsOf({ url: '', connections: Number.POSITIVE_INFINITY, http2: false }),
+    observer: undefined,
+    now: () => 0,
+  });
 
   constructor(options: ModelSubgraphOptions) {
     this.#options = options;
@@ -234,6 +255,8 @@ export class ModelSubgraph implements SubgraphClient {
       subgraph: request.subgraph,
       attemptTimeoutMs: Number.POSITIVE_INFINITY,
       deadline: request.deadline,
+      urgency: plainUrgency,
+      queue: this.#queue,
       receiver,
       createCall: () => {
         const call = new ModelCall(this.calls.length, request, this.#options.time);

@@ -5,8 +5,10 @@ import { subgraphPolicy } from '../../../gateway/config/subgraphPolicy.ts';
 const config = parseConfig({
   supergraph: { file: 'supergraph.graphql' },
   subgraphs: {
-    all: { timeouts: { attempt: '2s' }, connections: 10 },
+    all: { timeouts: { attempt: '2s' }, connections: 10, concurrency: { max: 8 } },
     reviews: { url: 'http://reviews.internal/graphql', timeouts: { deadline: '3s' }, http2: 'off' },
+    stock: { concurrency: { queue: 0 } },
+    search: { concurrency: { max: 3 } },
     accounts: { headers: { forward: [] } },
   },
 });
@@ -17,10 +19,16 @@ test('a named subgraph gets its own options over those of all', () => {
     timeouts: { attempt: 2_000, deadline: 3_000 },
     headers: { forward: ['authorization', 'accept-language'] },
     connections: 10,
+    concurrency: { max: 8, queue: 1_000 },
     maxResponseSize: 64 * 1024 ** 2,
     http2: 'off',
     subscription: { protocol: 'auto', path: '' },
   });
+});
+
+test('bounds of calls are taken from all one by one', () => {
+  expect(subgraphPolicy(config, 'stock').concurrency).toEqual({ max: 8, queue: 0 });
+  expect(subgraphPolicy(config, 'search').concurrency).toEqual({ max: 3, queue: 1_000 });
 });
 
 test('an empty list of headers wins over that of all', () => {

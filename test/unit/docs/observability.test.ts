@@ -4,11 +4,13 @@ import { expect, test } from '@jest/globals';
 import { CacheMetrics } from '../../../gateway/telemetry/cacheMetrics.ts';
 import { EnrichmentMetrics } from '../../../gateway/telemetry/enrichmentMetrics.ts';
 import { createMetrics } from '../../../gateway/telemetry/metrics.ts';
+import { SubgraphMetrics } from '../../../gateway/telemetry/subgraphMetrics.ts';
 
 const page = await readFile(join(import.meta.dirname, '../../../docs/observability.md'), 'utf8');
 
 test('every metric is in the table, with its type, and no other', async () => {
   const { registry } = createMetrics();
+  new SubgraphMetrics(registry);
   new CacheMetrics({
     registry,
     problems: () => new Map(),

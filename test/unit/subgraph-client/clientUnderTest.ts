@@ -57,6 +57,7 @@ export function clientOf(
     kind: 'query',
     headers: { key: '', pairs: [] },
     isDeferred: false,
+    priority: 'primary',
     requestId: 'request-1',
     deadline: clock.now() + deadlineMs,
     ...more,

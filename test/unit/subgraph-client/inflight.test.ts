@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { GatewayError } from '../../../gateway/errors.ts';
+import { CallQueue } from '../../../gateway/subgraph-client/callQueue.ts';
 import { type Call, type CallListener, Inflight } from '../../../gateway/subgraph-client/inflight.ts';
 import type { SubgraphResponse } from '../../../gateway/subgraph-client/subgraphClient.ts';
 import { startScriptedSubgraph } from '../../harness/scriptedSubgraph.ts';
@@ -43,105 +44,145 @@ const responseFor = (key: string): SubgraphResponse => ({
 });
 
 type Step =
-  | { readonly do: 'send'; readonly key: number; readonly leftMs: number }
+  | { readonly do: 'send'; readonly key: number; readonly leftMs: number; readonly rank: number }
+  | { readonly do: 'turn' }
   | { readonly do: 'cancel' | 'answer' | 'fail'; readonly which: number }
   | { readonly do: 'advance'; readonly ms: number };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  fc.record({ do: fc.constant('send' as const), key: fc.nat(2), leftMs: fc.integer({ min: 0, max: 80 }) }),
+  fc.record({
+    do: fc.constant('send' as const),
+    key: fc.nat(2),
+    leftMs: fc.integer({ min: 0, max: 80 }),
+    rank: fc.nat(1),
+  }),
   fc.record({
     do: fc.constantFrom('cancel' as const, 'answer' as const, 'fail' as const),
     which: fc.nat(20),
   }),
   fc.record({ do: fc.constant('advance' as const), ms: fc.nat(40) }),
+  fc.constant<Step>({ do: 'turn' }),
 );
 
-describe('calls in flight', () => {
-  test('whatever is sent, cancelled, answered and late: every receiver that stayed is called once, in time, with its own answer', async () => {
-    const run = fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
-      const clock = new ManualClock();
-      const faults: unknown[] = [];
-      const calls: OpenCall[] = [];
-      const ends: OpenCall[] = [];
-      const receivers: {
-        key: string;
-        deadline: number;
-        isCancelled: boolean;
-        answers: string[];
-        cancel: () => void;
-      }[] = [];
-      const inflight = new Inflight<OpenCall>({
-        now: clock.now,
-        setTimer: clock.setTimer,
-        onReceiverFault: (fault) => faults.push(fault),
-        onCallEnd: (call) => ends.push(call),
-      });
+function queueFor(max: number, { now }: ManualClock): CallQueue {
+  const limits = { total: max, primary: max, deferred: max, waiting: 1 };
+  return new CallQueue({ subgraph: 'reviews', limits, observer: undefined, now });
+}
 
-      for (const one of steps) {
-        if (one.do === 'send') {
-          const key = `key ${one.key}`;
-          const receiver = {
-            key,
-            deadline: clock.now() + one.leftMs,
-            isCancelled: false,
-            answers: [] as string[],
-            cancel: () => {},
-          };
-          receivers.push(receiver);
-          receiver.cancel = inflight.send({
-            key,
-            subgraph: 'reviews',
-            attemptTimeoutMs: 50,
-            deadline: receiver.deadline,
-            receiver: {
-              onResponse: (response) => {
-                if (clock.now() > receiver.deadline) receiver.answers.push('too late');
-                receiver.answers.push(String(response.data?.key));
+describe('calls in flight', () => {
+  test.each([
+    ['all at once', 10],
+    ['two at a time', 2],
+    ['one at a time', 1],
+  ])(
+    '%s: whatever is sent, cancelled, answered and late: every receiver that stayed is called once, in time, with its own answer',
+    async (_, max) => {
+      const run = fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+        const clock = new ManualClock();
+        const queue = queueFor(max, clock);
+        const faults: unknown[] = [];
+        const calls: OpenCall[] = [];
+        const ends: OpenCall[] = [];
+        const receivers: {
+          key: string;
+          deadline: number;
+          isCancelled: boolean;
+          answers: string[];
+          cancel: () => void;
+        }[] = [];
+        const inflight = new Inflight<OpenCall>({
+          now: clock.now,
+          setTimer: clock.setTimer,
+          onReceiverFault: (fault) => faults.push(fault),
+          onCallEnd: (call) => ends.push(call),
+        });
+
+        for (const one of steps) {
+          if (one.do === 'send') {
+            const key = `key ${one.key}`;
+            const receiver = {
+              key,
+              deadline: clock.now() + one.leftMs,
+              isCancelled: false,
+              answers: [] as string[],
+              cancel: () => {},
+            };
+            receivers.push(receiver);
+            receiver.cancel = inflight.send({
+              key,
+              subgraph: 'reviews',
+              attemptTimeoutMs: 50,
+              deadline: receiver.deadline,
+              urgency: {
+                priority: 'primary',
+                rank: one.rank,
+                neededBy: receiver.deadline,
+                isDeferred: one.rank > 0,
               },
-              onError: (error) => receiver.answers.push(error.code),
-            },
-            createCall: () => {
-              const call = new OpenCall(key);
-              calls.push(call);
-              return call;
-            },
-          });
-        } else if (one.do === 'cancel') {
-          const receiver = receivers[one.which];
-          if (receiver !== undefined && receiver.answers.length === 0) receiver.isCancelled = true;
-          receiver?.cancel();
-        } else if (one.do === 'advance') {
-          clock.advance(one.ms);
-        } else {
-          const call = calls[one.which];
-          if (one.do === 'answer') {
-            call?.take()?.onAnswer({
-              read(done) {
-                done(responseFor(call.key));
-                return () => {};
+              queue,
+              receiver: {
+                onResponse: (response) => {
+                  if (clock.now() > receiver.deadline) receiver.answers.push('too late');
+                  receiver.answers.push(String(response.data?.key));
+                },
+                onError: (error) => receiver.answers.push(error.code),
+              },
+              createCall: () => {
+                const call = new OpenCall(key);
+                calls.push(call);
+                return call;
               },
             });
-          } else call?.take()?.onFailure(new GatewayError('SUBGRAPH_UNREACHABLE', 'gone'));
+          } else if (one.do === 'cancel') {
+            const receiver = receivers[one.which];
+            if (receiver !== undefined && receiver.answers.length === 0) receiver.isCancelled = true;
+            receiver?.cancel();
+          } else if (one.do === 'advance') {
+            clock.advance(one.ms);
+          } else if (one.do === 'turn') {
+            await null;
+          } else {
+            const call = calls[one.which];
+            if (one.do === 'answer') {
+              call?.take()?.onAnswer({
+                read(done) {
+                  done(responseFor(call.key));
+                  return () => {};
+                },
+              });
+            } else call?.take()?.onFailure(new GatewayError('SUBGRAPH_UNREACHABLE', 'gone'));
+          }
+          // A key has one call under way at most.
+          const open = calls.filter((call) => call.listener !== undefined).map((call) => call.key);
+          expect(open.length).toBe(new Set(open).size);
+          expect(open.length).toBeLessThanOrEqual(max);
         }
-        // A key has one call under way at most.
-        const open = calls.filter((call) => call.listener !== undefined).map((call) => call.key);
-        expect(open.length).toBe(new Set(open).size);
-      }
-      clock.advance(1_000);
-      await null;
+        // What waited begins when others have ended, and ends by its own time.
+        for (let round = 0; round < 5; round++) {
+          clock.advance(1_000);
+          await null;
+        }
+        expect(queue.length).toBe(0);
 
-      expect(faults).toEqual([]);
-      expect(clock.runningTimers).toBe(0);
-      expect(calls.every((call) => call.listener === undefined)).toBe(true);
-      expect(ends.length).toBe(calls.length);
-      for (const { key, isCancelled, answers } of receivers) {
-        const allowed = [key, 'SUBGRAPH_UNREACHABLE', 'SUBGRAPH_TIMEOUT', 'DEADLINE_EXCEEDED'];
-        expect(answers.length).toBe(isCancelled ? 0 : 1);
-        expect(answers.every((answer) => allowed.includes(answer))).toBe(true);
-      }
-    });
-    await fc.assert(run, { numRuns: 500 });
-  });
+        expect(faults).toEqual([]);
+        expect(clock.runningTimers).toBe(0);
+        expect(calls.every((call) => call.listener === undefined)).toBe(true);
+        expect(ends.length).toBe(calls.length);
+        for (const { key, isCancelled, answers } of receivers) {
+          const allowed = [
+            key,
+            'SUBGRAPH_UNREACHABLE',
+            'SUBGRAPH_TIMEOUT',
+            'DEADLINE_EXCEEDED',
+            'OVERLOADED',
+          ];
+          expect(answers.length).toBe(isCancelled ? 0 : 1);
+          expect(answers.every((answer) => allowed.includes(answer))).toBe(true);
+        }
+      });
+      await fc.assert(run, { numRuns: 500 });
+    },
+  );
 
   test('a call goes on as long as anybody waits for it, and is aborted once', () => {
     const clock = new ManualClock();
@@ -157,6 +198,8 @@ describe('calls in flight', () => {
         subgraph: 'reviews',
         attemptTimeoutMs: 50,
         deadline: clock.now() + 40,
+        urgency: { priority: 'primary', rank: 0, neededBy: clock.now() + 40, isDeferred: false },
+        queue: queueFor(10, clock),
         receiver: { onResponse: () => {}, onError: () => {} },
         createCall: () => call,
       });
