@@ -1,0 +1,60 @@
+import type { SubgraphContract } from '../contractStore.ts';
+import type { Finding } from '../finding.ts';
+import { locateCoordinate, placeAt, startOf } from './coordinates.ts';
+import { diffRules } from './diffRules.ts';
+import { directiveChanges } from './directives/directiveChanges.ts';
+import { schemaChanges } from './schemaChanges.ts';
+import type { SubgraphChange } from './subgraphChange.ts';
+import { readSubgraphVersion } from './subgraphVersion.ts';
+
+/** What is different between two versions of a subgraph's contract, and how bad that is as far as this subgraph
+ *  alone can tell; `undefined` for a subgraph that is not there. Places are in the new file. An SDL that is no
+ *  subgraph's is a finding (`subgraph-unparseable`, `subgraph-invalid`) in place of the differences. */
+export async function diffSubgraph(
+  old: SubgraphContract | undefined,
+  next: SubgraphContract | undefined,
+): Promise<readonly Finding[]> {
+  if (old === undefined) return next === undefined ? [] : [added(next)];
+  if (next === undefined) return [removed(old)];
+  if (old.sdl === next.sdl) return [];
+  const before = readSubgraphVersion(old);
+  const after = readSubgraphVersion(next);
+  if (!('schema' in before) || !('schema' in after)) {
+    return [before, after].flatMap((version) => ('schema' in version ? [] : version));
+  }
+  const changes = [...(await schemaChanges(before, after)), ...directiveChanges(before, after)];
+  return changes.map((change) => toFinding(change, next));
+}
+
+function toFinding(change: SubgraphChange, next: SubgraphContract): Finding {
+  const { rule, severity, message, coordinate, node } = change;
+  return {
+    rule,
+    severity,
+    message,
+    advice: diffRules[rule],
+    subgraph: next.name,
+    coordinate,
+    place: node?.loc === undefined ? locateCoordinate(next, coordinate) : placeAt(next, node.loc),
+  };
+}
+
+function added(contract: SubgraphContract): Finding {
+  const message = `The subgraph ${contract.name} is new`;
+  return wholeSubgraph('subgraph-added', 'safe', message, contract);
+}
+
+function removed(contract: SubgraphContract): Finding {
+  const message = `The subgraph ${contract.name} is gone`;
+  return wholeSubgraph('subgraph-removed', 'breaking', message, contract);
+}
+
+function wholeSubgraph(
+  rule: 'subgraph-added' | 'subgraph-removed',
+  severity: 'safe' | 'breaking',
+  message: string,
+  contract: SubgraphContract,
+): Finding {
+  const { name: subgraph } = contract;
+  return { rule, severity, message, advice: diffRules[rule], subgraph, place: startOf(contract) };
+}

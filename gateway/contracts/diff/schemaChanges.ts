@@ -1,0 +1,80 @@
+import { type Change, CriticalityLevel, diff, type TypeOfChangeType } from '@graphql-inspector/core';
+import type { Severity } from '../finding.ts';
+import { changeRules } from './changeRules.ts';
+import { holdersOf } from './elements.ts';
+import { severityOf } from './schemaSeverity.ts';
+import { isKnownDirective } from './specifiedNames.ts';
+import type { SubgraphChange } from './subgraphChange.ts';
+import type { SubgraphVersion } from './subgraphVersion.ts';
+
+/** A change as the library tells it. */
+export type SchemaChange = Change<TypeOfChangeType>;
+
+/** What is different in types, fields, arguments, values and definitions of directives. Of what is new or gone as a
+ *  whole nothing else is told. The library's own rules are not used: they hide removed types, compare names by
+ *  prefix, or know nothing of entities. */
+export async function schemaChanges(
+  old: SubgraphVersion,
+  next: SubgraphVersion,
+): Promise<readonly SubgraphChange[]> {
+  const told = (await diff(old.schema, next.schema))
+    .map((change: SchemaChange) => ({ change, coordinate: coordinateOf(change) }))
+    .filter(({ coordinate }) => !isAddedByFederation(coordinate, old, next));
+  const added = new Set(told.flatMap(({ change, coordinate }) => (isAddition(change) ? [coordinate] : [])));
+  const roots = new Set(told.flatMap(({ change, coordinate }) => (isOfRoot(change) ? [coordinate] : [])));
+
+  return told.flatMap(({ change, coordinate }) => {
+    const rule = changeRules[change.type];
+    if (rule === 'ignored' || rule === 'by meaning') return [];
+    const isWithinAdded =
+      holdersOf(coordinate).some((holder) => added.has(holder)) ||
+      (added.has(coordinate) && !isAddition(change) && !isOfRoot(change));
+    const isToldAsRoot = roots.has(coordinate) && (rule === 'type-added' || rule === 'type-removed');
+    if (isWithinAdded || isToldAsRoot) return [];
+    const usual = usualSeverity[change.criticality.level];
+    const judged = severityOf({ rule, severity: usual, coordinate, old, next });
+    return judged === undefined ? [] : [{ ...judged, message: change.message, coordinate }];
+  });
+}
+
+const usualSeverity: Readonly<Record<CriticalityLevel, Severity>> = {
+  [CriticalityLevel.Breaking]: 'breaking',
+  [CriticalityLevel.Dangerous]: 'dangerous',
+  [CriticalityLevel.NonBreaking]: 'safe',
+};
+
+const rootNames: ReadonlyMap<TypeOfChangeType, string> = new Map([
+  ['SCHEMA_MUTATION_TYPE_CHANGED', 'Mutation'],
+  ['SCHEMA_SUBSCRIPTION_TYPE_CHANGED', 'Subscription'],
+]);
+
+function isOfRoot({ type }: SchemaChange): boolean {
+  return rootNames.has(type);
+}
+
+function isAddition({ type }: SchemaChange): boolean {
+  return type === 'TYPE_ADDED' || type === 'FIELD_ADDED' || type === 'DIRECTIVE_ADDED';
+}
+
+/** The library joins everything by dots. */
+function coordinateOf({ type, path = '' }: SchemaChange): string {
+  const root = rootNames.get(type);
+  if (root !== undefined) return root;
+  const [first = '', second, third] = path.split('.');
+  if (second === undefined) return first;
+  if (first.startsWith('@')) return `${first}(${second}:)`;
+  const isOfArgument = third !== undefined && !third.startsWith('@');
+  return `${first}.${second}${isOfArgument ? `(${third}:)` : ''}`;
+}
+
+function isAddedByFederation(coordinate: string, old: SubgraphVersion, next: SubgraphVersion): boolean {
+  const [name = ''] = coordinate.split(/[.(]/);
+  const versions = [old.subgraph, next.subgraph];
+  if (name.startsWith('@')) {
+    return versions.some((subgraph) => isKnownDirective(subgraph.directiveMeaning(name.slice(1))));
+  }
+  return (
+    versions.some((subgraph) => subgraph.isOfSpecification(name)) ||
+    /^Query\.(_entities|_service)\b/.test(coordinate)
+  );
+}
