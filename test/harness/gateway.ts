@@ -3,7 +3,8 @@ import { createGateway, type GatewayOptions, type GatewayParts } from '../../gat
 import { type DemoSubgraphs, type StartDemoOptions, startDemoSubgraphs } from '../../subgraphs/demo.ts';
 
 export interface TestGatewayOptions extends Pick<StartDemoOptions, 'faults' | 'clock' | 'now'> {
-  /** Over what the harness sets: any free ports, no log, the demo's supergraph and subgraphs. */
+  /** Over what the harness sets: any free ports, no log, the demo's supergraph and subgraphs, and that every field is
+   *  waited for, so that answers do not depend on how busy the machine is. */
   readonly config?: Partial<GatewayOptions>;
   readonly parts?: GatewayParts;
 }
@@ -30,6 +31,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
       admin: { port: 0 },
       supergraph: { file: demoSupergraphFile, watch: false },
       telemetry: { logLevel: 'silent' },
+      enrichment: { mode: 'never' },
       ...config,
       subgraphs: {
         ...Object.fromEntries(subgraphs.all.map(({ name, url }) => [name, { url }])),
