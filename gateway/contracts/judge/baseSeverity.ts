@@ -1,0 +1,37 @@
+import type { Finding, Severity } from '../finding.ts';
+import type { Schemas } from './explains.ts';
+import { describePart } from './operationUse.ts';
+
+/** How bad a change is that breaks no plan and no operation. `isUsed`: an operation uses what it is about. */
+export function baseSeverity(change: Finding, isUsed: boolean, { old, next }: Schemas): Severity {
+  const { rule, severity, coordinate } = change;
+  if (severity !== 'breaking' && severity !== 'dangerous') return severity;
+  // For what may be seen by whom no operation is needed.
+  if (rule === 'cached-made-public' || invalid.has(rule)) return severity;
+  // Nothing was planned anew: that nobody is hurt is not known.
+  if (next === undefined || old === undefined) return 'dangerous';
+  if (decidedByPlans.test(rule)) return 'safe';
+  if (seenInApi.test(rule)) {
+    const isSame =
+      coordinate !== undefined && describePart(old, coordinate) === describePart(next, coordinate);
+    if (isSame) return 'safe';
+    return severity === 'breaking' || isUsed ? 'dangerous' : 'safe';
+  }
+  return isUsed ? 'dangerous' : 'safe';
+}
+
+const invalid: ReadonlySet<string> = new Set([
+  'subgraph-unparseable',
+  'subgraph-invalid',
+  'cached-invalid',
+  'enrichment-invalid',
+]);
+
+/** What clients do not see, and gateways do: an operation for which it matters has another plan, or one that does not
+ *  work. */
+const decidedByPlans =
+  /^(key|requires|provides|external|external-field|shareable|override|override-from|override-label|context|from-context|interface-object|compose-directive|federation-version)-/;
+
+/** What is different for clients only if their API is. */
+const seenInApi =
+  /^(type|field|argument|input-field|enum-value|union-member|interface|inaccessible|query-type|mutation-type|subscription-type)-/;

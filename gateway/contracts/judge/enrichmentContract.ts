@@ -1,0 +1,144 @@
+import { type DocumentNode, type GraphQLSchema, Kind, type SelectionSetNode } from 'graphql';
+import { type EnrichmentRules, readEnrichmentRules } from '../../enrichment/enrichmentRules.ts';
+import type { ConsumerOperation } from '../contractStore.ts';
+import type { Finding } from '../finding.ts';
+import type { GraphFacts } from '../graph/subgraphFacts.ts';
+import { affected } from './affected.ts';
+import { type SelectedField, selectedFields } from './selectedFields.ts';
+
+/** One supergraph, as its enrichments are read from it. */
+export interface EnrichedGraph {
+  readonly document: DocumentNode;
+  readonly apiSchema: GraphQLSchema;
+  readonly facts: GraphFacts;
+}
+
+/** Says where a field that may come late cannot: others need it, nothing in its place can be null, or a consumer wants
+ *  it in the first answer. What was so before is not told. */
+export function judgeEnrichmentContract(
+  old: EnrichedGraph,
+  next: EnrichedGraph,
+  operations: readonly ConsumerOperation[],
+): readonly Finding[] {
+  const known = new Set(violations(old, operations).map(identityOf));
+  return violations(next, operations).filter((finding) => !known.has(identityOf(finding)));
+}
+
+function violations(graph: EnrichedGraph, operations: readonly ConsumerOperation[]): readonly Finding[] {
+  const rules = rulesOf(graph);
+  if (rules.isEmpty) return [];
+  return [...neededFields(graph, rules), ...wantedAtOnce(graph, rules, operations)];
+}
+
+/** Whether two findings say the same of the same operations. */
+function identityOf({ coordinate, message, affects = [] }: Finding): string {
+  return JSON.stringify([
+    coordinate,
+    message,
+    affects.map(({ consumer, operation }) => [consumer, operation]),
+  ]);
+}
+
+function rulesOf({ document, apiSchema }: EnrichedGraph): EnrichmentRules {
+  return readEnrichmentRules({ document, apiSchema, configured: { fields: {}, budget: 0 } }).rules;
+}
+
+/** Fields that keys and `@requires` need: whatever waits for them would be late as well, or computed without them. */
+function neededFields({ facts }: EnrichedGraph, rules: EnrichmentRules): readonly Finding[] {
+  const found = new Map<string, Finding>();
+  for (const [subgraph, { keys, fields }] of facts.subgraphs) {
+    for (const [typeName, ofType] of keys) {
+      for (const key of ofType) look(subgraph, typeName, key.fields, `a @key of ${typeName}`);
+    }
+    for (const [coordinate, { requires }] of fields) {
+      if (requires === undefined) continue;
+      look(subgraph, coordinate.split('.')[0] ?? '', requires, `the @requires of ${coordinate}`);
+    }
+  }
+  return [...found.values()];
+
+  function look(subgraph: string, typeName: string, { selections }: SelectionSetNode, where: string): void {
+    for (const selection of selections) {
+      if (selection.kind === Kind.FRAGMENT_SPREAD) continue;
+      if (selection.kind === Kind.INLINE_FRAGMENT) {
+        look(subgraph, selection.typeCondition?.name.value ?? typeName, selection.selectionSet, where);
+        continue;
+      }
+      const name = selection.name.value;
+      const coordinate = `${typeName}.${name}`;
+      if (rules.ruleOf(typeName, name) !== undefined && !found.has(coordinate)) {
+        found.set(coordinate, {
+          rule: 'enrichment-contract',
+          severity: 'breaking',
+          message: `${coordinate} may come late, and is part of ${where} in subgraph "${subgraph}", which needs it at once.`,
+          advice: 'Take @enrichment off, or let nobody depend on the field.',
+          subgraph,
+          coordinate,
+        });
+      }
+      const inner = typeOf(typeName, name);
+      if (selection.selectionSet !== undefined && inner !== undefined) {
+        look(subgraph, inner, selection.selectionSet, where);
+      }
+    }
+  }
+
+  function typeOf(typeName: string, field: string): string | undefined {
+    const type = facts.schema.getType(typeName);
+    if (type === undefined || !('getFields' in type)) return undefined;
+    const found = type.getFields()[field]?.type;
+    return found === undefined ? undefined : String(found).replaceAll(/[[\]!]/g, '');
+  }
+}
+
+interface Refusal {
+  readonly field: SelectedField;
+  readonly operation: ConsumerOperation;
+  readonly reason: string;
+}
+
+/** By field, what its readers have against its coming late. */
+function wantedAtOnce(
+  { apiSchema }: EnrichedGraph,
+  rules: EnrichmentRules,
+  operations: readonly ConsumerOperation[],
+): readonly Finding[] {
+  const refusals = new Map<string, Refusal[]>();
+  for (const operation of operations) {
+    for (const field of selectedFields(apiSchema, operation.document)) {
+      if (rules.ruleOf(field.typeName, field.fieldName) === undefined) continue;
+      const reason = refusalOf(field, operation);
+      if (reason === undefined) continue;
+      refusals.set(field.coordinate, [
+        ...(refusals.get(field.coordinate) ?? []),
+        { field, operation, reason },
+      ]);
+    }
+  }
+  return [...refusals].map(([coordinate, refused]) => ({
+    rule: 'enrichment-contract',
+    severity: 'breaking',
+    message: `${coordinate} may come late, and not everybody who selects it can do without it in the first answer.`,
+    advice:
+      'Take @enrichment off, make the field nullable, or agree with the consumers on `# @slo mayDefer`.',
+    coordinate,
+    affects: refused.map(({ operation, reason }) => affected(operation, reason)),
+  }));
+}
+
+function refusalOf(
+  { coordinate, canBeNull }: SelectedField,
+  { slo, document }: ConsumerOperation,
+): string | undefined {
+  // Mutations and subscriptions wait for everything.
+  const isQuery = document.definitions.some(
+    (definition) => definition.kind === Kind.OPERATION_DEFINITION && definition.operation === 'query',
+  );
+  if (!isQuery) return undefined;
+  if (slo.mayDefer !== undefined && !slo.mayDefer.includes(coordinate)) {
+    return `does not name ${coordinate} in its @slo mayDefer`;
+  }
+  return canBeNull
+    ? undefined
+    : `${coordinate} cannot be left out: neither it nor anything around it can be null`;
+}

@@ -1,0 +1,84 @@
+import { type GraphQLSchema, getNamedType, isInterfaceType, isObjectType, isUnionType } from 'graphql';
+import { holdersOf } from '../diff/elements.ts';
+import type { Finding } from '../finding.ts';
+import type { Trouble } from './trouble.ts';
+
+/** The API before and after. */
+export interface Schemas {
+  readonly old: GraphQLSchema | undefined;
+  readonly next: GraphQLSchema | undefined;
+}
+
+/** Whether a change can be the reason of a trouble. */
+export function explains(change: Finding, trouble: Trouble, schemas: Schemas): boolean {
+  const { subgraph, coordinate, rule } = change;
+  if (trouble.subgraph !== undefined && trouble.subgraph !== subgraph) return false;
+  if (coordinate === undefined || !canBeReason(rule, trouble)) return false;
+  const names = new Set([coordinate, ...membersThatChanged(change, schemas)]);
+  const within = providedType(change, schemas);
+  return trouble.coordinates.some(
+    (place) =>
+      names.has(place) ||
+      (coversParts.test(rule) && holdersOf(place).includes(coordinate)) ||
+      (within !== undefined && place.startsWith(`${within}.`)),
+  );
+}
+
+/** What is there as a whole or not at all. */
+const coversParts = /^(type|field|external-field|inaccessible|external|override|interface-object)-/;
+
+/** Where a subgraph lost something, old plans miss it; where it got something, new plans miss it in the old one. What
+ *  it needs is the other way round. */
+function canBeReason(rule: string, { phase }: Trouble): boolean {
+  if (phase === 'in the end') return true;
+  const missed = phase === 'old gateways' ? lost : gained;
+  const other = phase === 'old gateways' ? gained : lost;
+  return missed.has(rule) || !other.has(rule);
+}
+
+const lost: ReadonlySet<string> = new Set([
+  'key-removed',
+  'key-not-resolvable',
+  'provides-removed',
+  'provides-narrowed',
+  'requires-added',
+  'requires-widened',
+  'external-added',
+  'external-field-added',
+]);
+const gained: ReadonlySet<string> = new Set([
+  'key-added',
+  'key-resolvable',
+  'provides-added',
+  'provides-widened',
+  'requires-removed',
+  'requires-narrowed',
+  'external-removed',
+  'override-added',
+  'override-label-removed',
+]);
+
+/** A change of a union is told at the union; what breaks is told at its members. */
+function membersThatChanged({ rule, coordinate = '' }: Finding, { old, next }: Schemas): readonly string[] {
+  if (!rule.startsWith('union-member-')) return [];
+  const [before, after] = [membersOf(old, coordinate), membersOf(next, coordinate)];
+  return [...before.symmetricDifference(after)];
+}
+
+function membersOf(schema: GraphQLSchema | undefined, union: string): Set<string> {
+  const type = schema?.getType(union);
+  return new Set(isUnionType(type) ? type.getTypes().map(({ name }) => name) : []);
+}
+
+/** Of what a `@provides` is about. */
+function providedType({ rule, coordinate = '' }: Finding, { old, next }: Schemas): string | undefined {
+  if (!rule.startsWith('provides-')) return undefined;
+  const [typeName = '', field = ''] = coordinate.split('.');
+  for (const schema of [next, old]) {
+    const type = schema?.getType(typeName);
+    if (!isObjectType(type) && !isInterfaceType(type)) continue;
+    const found = type.getFields()[field];
+    if (found !== undefined) return getNamedType(found.type).name;
+  }
+  return undefined;
+}

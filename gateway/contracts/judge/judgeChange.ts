@@ -1,0 +1,168 @@
+import { type DocumentNode, type GraphQLSchema, parse } from 'graphql';
+import type { ConsumerOperation } from '../contractStore.ts';
+import type { Finding } from '../finding.ts';
+import { type PlanContract, pairOperations } from '../graph/checkPlanContracts.ts';
+import { newHints } from '../graph/composeGraph.ts';
+import { deploymentFor } from '../graph/deploymentFor.ts';
+import { placeOfDefinition } from '../graph/placeInContract.ts';
+import type { PlannedConsumer, PlannedGraph } from '../graph/planConsumers.ts';
+import { factsOf, type GraphFacts } from '../graph/subgraphFacts.ts';
+import type { GraphChange } from '../parts.ts';
+import { affected } from './affected.ts';
+import { blame } from './blame.ts';
+import { judgeCacheContract } from './cacheContract.ts';
+import { endTroubles } from './endTroubles.ts';
+import { judgeEnrichmentContract } from './enrichmentContract.ts';
+import { judgeFinding } from './judgeFinding.ts';
+import { judgeHint } from './judgeHint.ts';
+import { OperationUses } from './operationUses.ts';
+import { planContractsBetween } from './planContractsBetween.ts';
+import { judgePlanCost } from './planCost.ts';
+import type { Trouble } from './trouble.ts';
+
+/** What changes mean for the consumers that there are and for a rollout: what breaks operations is `breaking`, with
+ *  them and with the order that it takes; what would break somebody whom nobody knows is `dangerous`. */
+export function judgeChange({
+  changes,
+  old,
+  gateway = old,
+  next,
+  operations,
+}: GraphChange): readonly Finding[] {
+  if (old === undefined || gateway === undefined) {
+    return [
+      ...changes,
+      ...[...next.plans].flatMap(([operation, after]) => failedOperation(operation, after)),
+    ];
+  }
+  const schemas = { old: apiOf(gateway), next: apiOf(next) };
+  const pairs = pairOperations(gateway, next);
+  const contracts = planContractsBetween(old, gateway, next);
+  const troubles = [
+    ...pairs.flatMap(({ operation, before, after }) =>
+      before?.kind === 'planned' && after !== undefined
+        ? endTroubles(operation, after, schemas.old, schemas.next)
+        : [],
+    ),
+    ...contracts.flatMap(troublesOf),
+  ];
+  const uses = new OperationUses(operations, [schemas.old, schemas.next]);
+  const { blamed, unexplained } = blame(changes, troubles, schemas);
+  const judged = changes.map((change) => {
+    const own = blamed.get(change) ?? [];
+    return judgeFinding(change, {
+      troubles: own,
+      deployment: deploymentOf(change, own, contracts),
+      users: uses.of(change),
+      schemas,
+    });
+  });
+  return [
+    ...judged,
+    ...newHints(old.graph, next.graph).map(judgeHint),
+    ...operationsThatBreak(unexplained),
+    ...pairs.flatMap(({ operation, before, after }) =>
+      before?.kind === 'planned' || after === undefined ? [] : failedOperation(operation, after),
+    ),
+    ...pairs.flatMap((pair) => judgePlanCost(pair) ?? []),
+    ...contractFindings({ changes, gateway, next, operations }),
+  ];
+}
+
+function apiOf({ graph }: PlannedGraph): GraphQLSchema {
+  return graph.supergraph.apiSchema;
+}
+
+function troublesOf({ operation, subgraph, oldPlans, newPlans }: PlanContract): readonly Trouble[] {
+  const troubles = (phase: Trouble['phase'], problems: PlanContract['oldPlans']) =>
+    problems.map(({ message, coordinates }) => ({ operation, subgraph, phase, message, coordinates }));
+  return [...troubles('old gateways', oldPlans), ...troubles('new gateways', newPlans)];
+}
+
+function deploymentOf(change: Finding, troubles: readonly Trouble[], contracts: readonly PlanContract[]) {
+  const { subgraph } = change;
+  if (troubles.length === 0 || subgraph === undefined) return undefined;
+  const operations = new Set(troubles.map(({ operation }) => operation));
+  const concerned = contracts.filter((one) => one.subgraph === subgraph && operations.has(one.operation));
+  return deploymentFor({
+    subgraph,
+    oldPlans: concerned.flatMap(({ oldPlans }) => oldPlans),
+    newPlans: concerned.flatMap(({ newPlans }) => newPlans),
+    isRefused: troubles.some(({ phase }) => phase === 'in the end'),
+  });
+}
+
+/** What breaks without a change that explains it. */
+function operationsThatBreak(troubles: readonly Trouble[]): readonly Finding[] {
+  const byOperation = Map.groupBy(troubles, ({ operation }) => operation);
+  return [...byOperation].map(([operation, own]) =>
+    brokenOperation(operation, [...new Set(own.map(({ message }) => message))].join('; ')),
+  );
+}
+
+function failedOperation(operation: ConsumerOperation, after: PlannedConsumer): readonly Finding[] {
+  if (after.kind === 'planned') return [];
+  const [first] = after.problems;
+  const reason = after.problems.map(({ message }) => message).join('; ');
+  return [{ ...brokenOperation(operation, reason), place: first?.place ?? operation.place }];
+}
+
+function brokenOperation(operation: ConsumerOperation, reason: string): Finding {
+  return {
+    rule: 'operation-broken',
+    severity: 'breaking',
+    message: `${operation.consumer}/${operation.name} does not work with this graph: ${reason}`,
+    advice: 'Change the graph so that it works, or change the operation where its consumer has changed it.',
+    place: operation.place,
+    affects: [affected(operation, reason)],
+  };
+}
+
+interface ContractQuestion {
+  readonly changes: readonly Finding[];
+  readonly gateway: PlannedGraph;
+  readonly next: PlannedGraph;
+  readonly operations: readonly ConsumerOperation[];
+}
+
+/** What was agreed on about caching and about what may come late. */
+function contractFindings({ changes, gateway, next, operations }: ContractQuestion): readonly Finding[] {
+  const [before, after] = [readGraph(gateway), readGraph(next)];
+  const told = new Set(
+    changes.flatMap(({ rule, coordinate }) => (rule === 'cached-made-public' ? (coordinate ?? []) : [])),
+  );
+  const isTold = ({ rule, coordinate = '' }: Finding): boolean =>
+    rule === 'cache-contract' && (told.has(coordinate) || told.has(coordinate.split('.')[0] ?? ''));
+  return [
+    ...judgeCacheContract(before, after, operations).filter((finding) => !isTold(finding)),
+    ...judgeEnrichmentContract(before, after, operations),
+  ].map((finding) => withPlace(finding, changes, next));
+}
+
+interface ReadGraph {
+  readonly document: DocumentNode;
+  readonly apiSchema: GraphQLSchema;
+  readonly facts: GraphFacts;
+}
+
+function readGraph(planned: PlannedGraph): ReadGraph {
+  return {
+    document: parse(planned.graph.sdl, { noLocation: true }),
+    apiSchema: apiOf(planned),
+    facts: factsOf(planned.graph),
+  };
+}
+
+/** Where the change is that is to blame, or else where the part is defined. */
+function withPlace(finding: Finding, changes: readonly Finding[], { graph }: PlannedGraph): Finding {
+  const { coordinate, place, subgraph } = finding;
+  if (place !== undefined || coordinate === undefined) return finding;
+  const change = changes.find((one) => one.coordinate === coordinate && one.place !== undefined);
+  if (change !== undefined) return { ...finding, subgraph: change.subgraph, place: change.place };
+  const contracts = [...graph.contracts.values()];
+  for (const contract of contracts.filter(({ name }) => subgraph === undefined || name === subgraph)) {
+    const found = placeOfDefinition(contract, coordinate);
+    if (found !== undefined) return { ...finding, subgraph: contract.name, place: found };
+  }
+  return finding;
+}

@@ -1,0 +1,102 @@
+import type { ConsumerOperation, SubgraphContract } from '../contractStore.ts';
+import type { Finding } from '../finding.ts';
+import { checkFetch } from '../graph/checkFetch.ts';
+import { deploymentFor } from '../graph/deploymentFor.ts';
+import type { FetchProblem } from '../graph/fetchProblem.ts';
+import type { PlannedConsumer, PlannedGraph } from '../graph/planConsumers.ts';
+import { factsOf } from '../graph/subgraphFacts.ts';
+import { blame } from './blame.ts';
+import { fetchTargetOf } from './fetchTargetOf.ts';
+import { judgeFinding } from './judgeFinding.ts';
+import { OperationUses } from './operationUses.ts';
+import type { Trouble } from './trouble.ts';
+
+export interface UncomposedChange {
+  /** Of the subgraphs that changed, as each is seen alone. */
+  readonly changes: readonly Finding[];
+  /** What running gateways hold. */
+  readonly gateway: PlannedGraph;
+  /** Contracts that make no supergraph. */
+  readonly next: ReadonlyMap<string, SubgraphContract>;
+  /** Why they do not. */
+  readonly refusals: readonly Finding[];
+  readonly operations: readonly ConsumerOperation[];
+}
+
+/** What changes mean that make no supergraph: gateways stay on the old one, and whatever of its plans does not work with
+ *  the new subgraphs breaks as soon as these are deployed. */
+export function judgeUncomposed(change: UncomposedChange): readonly Finding[] {
+  const { changes, gateway, next, refusals, operations } = change;
+  const schemas = { old: gateway.graph.supergraph.apiSchema, next: undefined };
+  const troubles = oldPlanTroubles(gateway, next, changedSubgraphs(gateway, next));
+  const uses = new OperationUses(operations, [schemas.old]);
+  const { blamed } = blame(changes, troubles, schemas);
+  const judged = changes.map((finding) => {
+    const own = blamed.get(finding) ?? [];
+    const { subgraph } = finding;
+    const oldPlans: readonly FetchProblem[] = own.map(({ message, coordinates }) => ({
+      kind: 'invalid',
+      isCertain: true,
+      message,
+      coordinates,
+    }));
+    const deployment =
+      own.length === 0 || subgraph === undefined
+        ? undefined
+        : deploymentFor({ subgraph, oldPlans, newPlans: [], isRefused: true });
+    return judgeFinding(finding, { troubles: own, deployment, users: uses.of(finding), schemas });
+  });
+  return [...judged, ...mergeUnreachable(refusals)];
+}
+
+function changedSubgraphs({ graph }: PlannedGraph, next: UncomposedChange['next']): readonly string[] {
+  const names = new Set([...graph.contracts.keys(), ...next.keys()]);
+  return [...names].filter((name) => graph.contracts.get(name)?.sdl !== next.get(name)?.sdl);
+}
+
+function oldPlanTroubles(
+  gateway: PlannedGraph,
+  next: UncomposedChange['next'],
+  changed: readonly string[],
+): readonly Trouble[] {
+  const planned = factsOf(gateway.graph);
+  return changed.flatMap((subgraph) => {
+    const contract = next.get(subgraph);
+    const target = contract && fetchTargetOf(contract);
+    return [...gateway.plans].flatMap(([operation, plan]) => {
+      const fetches = fetchesOf(plan).filter((fetch) => fetch.subgraph === subgraph);
+      const problems =
+        target === undefined
+          ? fetches
+              .slice(0, 1)
+              .map(() => ({ message: `there is no subgraph "${subgraph}"`, coordinates: [] }))
+          : fetches.flatMap((fetch) => checkFetch(fetch, planned, target));
+      return problems.map(
+        ({ message, coordinates }): Trouble => ({
+          operation,
+          subgraph,
+          phase: 'old gateways',
+          message,
+          coordinates,
+        }),
+      );
+    });
+  });
+}
+
+function fetchesOf(planned: PlannedConsumer) {
+  return planned.kind === 'planned' ? planned.variants.flatMap(({ fetches }) => fetches) : [];
+}
+
+/** One key that is missing makes every field unreachable that was reached by it. */
+function mergeUnreachable(refusals: readonly Finding[]): readonly Finding[] {
+  const unreachable = refusals.filter(({ message }) => message.startsWith('SATISFIABILITY_ERROR'));
+  const [first, ...others] = unreachable;
+  if (first === undefined || others.length === 0) return refusals;
+  const fields = new Set(others.flatMap(({ coordinate }) => coordinate ?? []));
+  const merged = {
+    ...first,
+    message: `${first.message}\nNor can these be reached on all ways to them: ${[...fields].join(', ')}.`,
+  };
+  return [...refusals.filter((finding) => !unreachable.includes(finding)), merged];
+}
