@@ -1,0 +1,265 @@
+import { describe, expect, test } from '@jest/globals';
+import { createClient } from 'graphql-ws';
+import WebSocket from 'ws';
+import { type EnrichedBody, startEnrichedShop } from '../harness/enrichedShop.ts';
+import { readEvents } from '../harness/eventStreams.ts';
+
+const enrichmentOf = ({ extensions }: EnrichedBody) => extensions?.tributary?.enrichment;
+const pendingOf = (body: EnrichedBody) => enrichmentOf(body)?.pending.map(({ path }) => path.join('.'));
+
+describe('a field that may come late', () => {
+  test('is waited for within its budget', async () => {
+    await using shop = await startEnrichedShop({ enrichment: { budget: '10s' } });
+    expect(await shop.ask('{ top { related { name } id } }')).toEqual({
+      data: { top: { related: [{ name: 'Pot' }], id: '1' } },
+    });
+  });
+
+  test('is null after it, and comes for the token, at its place and in the order of keys', async () => {
+    await using shop = await startEnrichedShop();
+    const gate = shop.advice.hold('Product.related');
+    const first = await shop.ask('{ top { also: related { name id } id } }');
+    expect(first.data).toEqual({ top: { also: null, id: '1' } });
+    const { token, expiresInMs, pending } = enrichmentOf(first) ?? {};
+    expect(pending).toEqual([{ path: ['top', 'also'], reason: 'budget' }]);
+    expect(expiresInMs).toBe(60_000);
+    expect(await (await shop.look(token)).json()).toEqual({ updates: [], hasNext: true });
+    gate.open();
+    const update = {
+      path: ['top', 'also'],
+      label: null,
+      data: [{ name: 'Pot', id: '2' }],
+      errors: null,
+      hasNext: false,
+      cursor: expect.any(String),
+    };
+    expect(await shop.pickUp(token)).toEqual([update]);
+    expect(await (await shop.look(token)).json()).toEqual({ updates: [update], hasNext: false });
+  });
+
+  test('leaves other fields alone: what has no rule is always waited for', async () => {
+    await using shop = await startEnrichedShop({ enrichment: { fields: { 'Product.related': {} } } });
+    const gate = shop.advice.hold('Product.related');
+    const first = await shop.ask('{ top { related { id } advice { text } } }');
+    expect(first.data).toEqual({ top: { related: null, advice: { text: 'about 1' } } });
+    gate.open();
+  });
+
+  test('that is non-null takes along its nearest ancestor that can be null', async () => {
+    await using shop = await startEnrichedShop();
+    const gate = shop.advice.hold('Product.rating');
+    const first = await shop.ask('{ top { id rating } products { rating name } }');
+    expect(first.data).toEqual({ top: null, products: [null, null] });
+    expect(pendingOf(first)).toEqual(['top', 'products.0', 'products.1']);
+    gate.open();
+    const updates = await shop.pickUp(enrichmentOf(first)?.token);
+    expect(updates.map(({ path, data }) => [path.join('.'), data]).sort()).toEqual([
+      ['products.0', { rating: 2, name: 'Pan' }],
+      ['products.1', { rating: 4, name: 'Pot' }],
+      ['top', { id: '1', rating: 2 }],
+    ]);
+  });
+
+  test('is waited for where nothing on the way to it can be null', async () => {
+    await using shop = await startEnrichedShop();
+    expect(await shop.ask('{ must { rating } }')).toEqual({ data: { must: { rating: 4 } } });
+  });
+
+  test('within another one comes with it, once', async () => {
+    await using shop = await startEnrichedShop();
+    const gate = shop.advice.hold('Product.related');
+    const first = await shop.ask('{ top { related { advice { text } } } }');
+    expect(pendingOf(first)).toEqual(['top.related']);
+    gate.open();
+    const updates = await shop.pickUp(enrichmentOf(first)?.token);
+    expect(updates.map(({ data }) => data)).toEqual([[{ advice: { text: 'about 2' } }]]);
+  });
+
+  test('is waited for in a mutation', async () => {
+    await using shop = await startEnrichedShop();
+    const { data, extensions } = await shop.ask('mutation { rename(name: "Lid") { name advice { text } } }');
+    expect([data, extensions]).toEqual([{ rename: { name: 'Lid', advice: { text: 'about 1' } } }, undefined]);
+  });
+
+  test('is counted and waited for in shadow', async () => {
+    await using shop = await startEnrichedShop({ enrichment: { shadow: true } });
+    expect(await shop.ask('{ top { advice { text } } }')).toEqual({
+      data: { top: { advice: { text: 'about 1' } } },
+    });
+    const metrics = await (await fetch(`${shop.gateway.adminUrl}/metrics`)).text();
+    expect(metrics).toContain(
+      'tributary_enrichment_answers_total{coordinate="Product.advice",outcome="shadow_pending"} 1',
+    );
+  });
+
+  test('that fails in time is an error like any other', async () => {
+    await using shop = await startEnrichedShop({ enrichment: { budget: '10s' } });
+    shop.advice.answerWith(() => ({ kind: 'json', body: {}, status: 500 }));
+    const body = await shop.ask('{ top { id advice { text } } }');
+    expect([body.data, body.errors?.length, body.extensions]).toEqual([
+      { top: { id: '1', advice: null } },
+      1,
+      undefined,
+    ]);
+  });
+});
+
+describe('a client that takes payloads which it has not asked for', () => {
+  test.each([
+    {
+      format: 'deferSpec=20220824' as const,
+      later: { incremental: [{ data: { advice: { text: 'about 1' } }, path: ['top'] }], hasNext: false },
+    },
+    {
+      format: 'incrementalSpec=v0.2' as const,
+      later: {
+        incremental: [{ id: '0', data: { advice: { text: 'about 1' } } }],
+        completed: [{ id: '0' }],
+        hasNext: false,
+      },
+    },
+  ])('gets what is late on the same response, by $format', async ({ format, later }) => {
+    await using shop = await startEnrichedShop();
+    const gate = shop.advice.hold('Product.advice');
+    const answer = await shop.gateway.defer('{ top { id advice { text } } }', {
+      format,
+      headers: { 'tributary-defer': 'auto' },
+    });
+    const [first = {}] = (await answer.next()) as readonly EnrichedBody[];
+    expect([first.data, first.extensions]).toEqual([{ top: { id: '1', advice: null } }, undefined]);
+    gate.open();
+    expect(await answer.next()).toEqual([later]);
+  });
+});
+
+describe('a client with `@defer` of its own', () => {
+  test('gets what it deferred as it has asked, and a token for what it has not', async () => {
+    await using shop = await startEnrichedShop();
+    const [related, advice] = [shop.advice.hold('Product.related'), shop.advice.hold('Product.advice')];
+    const answer = await shop.gateway.defer('{ top { id advice { text } ... @defer { related { id } } } }');
+    const [first = {}] = (await answer.next()) as readonly EnrichedBody[];
+    expect(first.data).toEqual({ top: { id: '1', advice: null } });
+    expect(pendingOf(first)).toEqual(['top.advice']);
+    related.open();
+    expect(await answer.next()).toEqual([
+      { incremental: [{ data: { related: [{ id: '2' }] }, path: ['top'] }], hasNext: false },
+    ]);
+    advice.open();
+    const updates = await shop.pickUp(enrichmentOf(first)?.token);
+    expect(updates.map(({ data }) => data)).toEqual([{ text: 'about 1' }]);
+  });
+});
+
+describe('what is late', () => {
+  test('is asked for once for equal answers, each of which has a token of its own', async () => {
+    await using shop = await startEnrichedShop();
+    const gate = shop.advice.hold('Product.advice');
+    const query = '{ top { advice { text } } }';
+    const answers = await Promise.all([1, 2, 3].map(() => shop.ask(query)));
+    const tokens = answers.map((answer) => enrichmentOf(answer)?.token);
+    expect(new Set(tokens).size).toBe(3);
+    gate.open();
+    const updates = await Promise.all(tokens.map((token) => shop.pickUp(token)));
+    expect(updates.map((of) => of.map(({ data }) => data))).toEqual(
+      Array.from({ length: 3 }, () => [{ text: 'about 1' }]),
+    );
+    expect(shop.advice.calls).toHaveLength(1);
+  });
+
+  test('is for whoever asked: to others its token is none', async () => {
+    await using shop = await startEnrichedShop();
+    const mine = { authorization: 'me' };
+    const { token } = enrichmentOf(await shop.ask('{ top { advice { text } } }', mine)) ?? {};
+    const answers = await Promise.all([
+      shop.look(token, mine),
+      shop.look(token, { authorization: 'you' }),
+      shop.look(token),
+      shop.look('nonsense', mine),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual([200, 404, 404, 404]);
+    const [, foreign, nobody, malformed] = await Promise.all(answers.map((answer) => answer.text()));
+    expect(foreign).toContain('ENRICHMENT_EXPIRED');
+    expect([nobody, malformed]).toEqual([foreign, foreign]);
+  });
+
+  test('is tried again where it fails, and is put aside after the last attempt', async () => {
+    await using shop = await startEnrichedShop({ enrichment: { jobs: { attempts: 3, budgetRatio: 1 } } });
+    shop.advice.answerWith(() => ({ kind: 'json', body: {}, status: 503 }));
+    const { token } = enrichmentOf(await shop.ask('{ top { advice { text } } }')) ?? {};
+    const [failed, ...more] = await shop.pickUp(token);
+    expect([failed?.data, failed?.errors?.length, more]).toEqual([null, 1, []]);
+    expect(shop.advice.calls).toHaveLength(3);
+
+    const jobsUrl = `${shop.gateway.adminUrl}/jobs`;
+    const { jobs } = (await (await fetch(`${jobsUrl}?state=failed`)).json()) as {
+      jobs: readonly { id: string; coordinates: unknown; attempts: number; error: string }[];
+    };
+    expect(jobs).toMatchObject([
+      { coordinates: ['Product.advice'], attempts: 3, error: expect.stringContaining('not available') },
+    ]);
+    shop.advice.answerWith(undefined);
+    const retried = await fetch(`${jobsUrl}/${jobs[0]?.id}/retry`, { method: 'POST' });
+    expect(retried.status).toBe(202);
+    await shop.advice.called(4);
+    const updates = await shop.pickUp(token);
+    expect(updates.at(-1)).toMatchObject({ data: { text: 'about 1' }, errors: null, hasNext: false });
+  });
+
+  test.each([
+    ['tributary-budget', 'soon', 'from 0ms to 10s'],
+    ['tributary-budget', '11s', 'from 0ms to 10s'],
+    ['tributary-defer', 'always', 'auto'],
+  ])('with a header that is not right (%s: %s) is refused', async (name, value, expected) => {
+    await using shop = await startEnrichedShop();
+    const { status, body } = await shop.gateway.ask('{ top { advice { text } } }', {
+      headers: { [name]: value },
+    });
+    expect([status, JSON.stringify(body)]).toEqual([400, expect.stringContaining(expected)]);
+  });
+});
+
+describe('`subscription { enrichment }`', () => {
+  const operationFor = (token: string | undefined) =>
+    `subscription { late: enrichment(token: ${JSON.stringify(token)}) { where: path data hasNext } }`;
+
+  test('gives updates over server-sent events, and goes on after a cursor', async () => {
+    await using shop = await startEnrichedShop();
+    const { token } = enrichmentOf(await shop.ask('{ products { advice { text } } }')) ?? {};
+    const subscribe = async (headers: Readonly<Record<string, string>> = {}) => {
+      const response = await fetch(shop.gateway.url, {
+        method: 'POST',
+        headers: { accept: 'text/event-stream', 'content-type': 'application/json', ...headers },
+        body: JSON.stringify({ query: operationFor(token) }),
+      });
+      return readEvents(await response.text());
+    };
+    const events = await subscribe();
+    expect(events.slice(0, -1).map(({ data }) => JSON.parse(data).data)).toEqual([
+      { late: { where: ['products', 0, 'advice'], data: { text: 'about 1' }, hasNext: true } },
+      { late: { where: ['products', 1, 'advice'], data: { text: 'about 2' }, hasNext: false } },
+    ]);
+    const after = await subscribe({ 'last-event-id': String(events[0]?.id) });
+    expect(after.map(({ data }) => data)).toEqual(events.slice(1).map(({ data }) => data));
+  });
+
+  test('gives updates over WebSockets, and says what is wrong with a token', async () => {
+    await using shop = await startEnrichedShop();
+    const { token } = enrichmentOf(await shop.ask('{ top { advice { text } } }')) ?? {};
+    const client = createClient({
+      url: shop.gateway.url.replace('http', 'ws'),
+      webSocketImpl: WebSocket,
+      retryAttempts: 0,
+    });
+    try {
+      const got: unknown[] = [];
+      for await (const { data } of client.iterate({ query: operationFor(token) })) got.push(data);
+      expect(got).toEqual([
+        { late: { where: ['top', 'advice'], data: { text: 'about 1' }, hasNext: false } },
+      ]);
+      const refused = client.iterate({ query: operationFor('nonsense') });
+      await expect(refused.next()).rejects.toMatchObject([{ extensions: { code: 'ENRICHMENT_EXPIRED' } }]);
+    } finally {
+      await client.dispose();
+    }
+  });
+});

@@ -1,0 +1,117 @@
+import type { GatewayOptions, GatewayParts } from '../../gateway/gateway.ts';
+import { readEvents } from './eventStreams.ts';
+import { type InlineGateway, type RunningInlineSubgraph, startInlineGateway } from './inlineGateway.ts';
+
+const products = [
+  { id: '1', name: 'Pan' },
+  { id: '2', name: 'Pot' },
+];
+
+export interface EnrichedShopOptions {
+  readonly config?: Partial<GatewayOptions>;
+  readonly enrichment?: GatewayOptions['enrichment'];
+  readonly parts?: GatewayParts;
+}
+
+export interface Update {
+  readonly path: readonly (string | number)[];
+  readonly data: unknown;
+  readonly errors: readonly { readonly message: string }[] | null;
+  readonly hasNext: boolean;
+  readonly cursor: string;
+}
+
+export interface EnrichedBody {
+  readonly data?: unknown;
+  readonly errors?: readonly unknown[];
+  readonly extensions?: {
+    readonly tributary?: {
+      readonly enrichment?: {
+        readonly token?: string;
+        readonly expiresInMs?: number;
+        readonly pending: readonly { readonly path: readonly (string | number)[]; readonly reason: string }[];
+      };
+      readonly stale?: readonly unknown[];
+    };
+  };
+}
+
+export interface EnrichedShop extends AsyncDisposable {
+  readonly gateway: InlineGateway;
+  /** Brings what may come late. */
+  readonly advice: RunningInlineSubgraph;
+  readonly catalog: RunningInlineSubgraph;
+  ask(query: string, headers?: Readonly<Record<string, string>>): Promise<EnrichedBody>;
+  /** Whatever comes for a token, to its end. */
+  pickUp(token: string | undefined, headers?: Readonly<Record<string, string>>): Promise<readonly Update[]>;
+  /** What has come for a token so far. */
+  look(token: string | undefined, headers?: Readonly<Record<string, string>>): Promise<Response>;
+}
+
+/** A shop whose advice may come late: nobody waits for it, unless a test says so. */
+export async function startEnrichedShop(options: EnrichedShopOptions = {}): Promise<EnrichedShop> {
+  const gateway = await startInlineGateway({
+    subgraphs: [
+      {
+        name: 'catalog',
+        sdl: `
+          type Query { top: Product, products: [Product]!, must: Product! }
+          type Mutation { rename(name: String!): Product }
+          type Product @key(fields: "id") { id: ID! name: String! }`,
+        resolvers: {
+          Query: { top: () => products[0], products: () => products, must: () => products[1] },
+          Product: {
+            name: ({ id, name }: { id: string; name?: string }) =>
+              name ?? products.find((product) => product.id === id)?.name,
+          },
+          Mutation: { rename: (_: never, { name }: { name: string }) => ({ id: '1', name }) },
+        },
+      },
+      {
+        name: 'advice',
+        sdl: `
+          type Product @key(fields: "id") {
+            id: ID!
+            related: [Product!]
+            advice: Advice
+            rating: Int!
+          }
+          type Advice { text: String! author: String }`,
+        resolvers: {
+          Product: {
+            related: ({ id }: { id: string }) => [{ id: id === '1' ? '2' : '1' }],
+            advice: ({ id }: { id: string }) => ({ text: `about ${id}`, author: 'us' }),
+            rating: ({ id }: { id: string }) => Number(id) * 2,
+          },
+        },
+      },
+    ],
+    config: {
+      enrichment: {
+        mode: 'always',
+        budget: '0ms',
+        fields: { 'Product.related': {}, 'Product.advice': {}, 'Product.rating': {} },
+        jobs: { backoff: { base: '1ms', max: '1ms' } },
+        ...options.enrichment,
+      },
+      ...options.config,
+    },
+    ...(options.parts === undefined ? {} : { parts: options.parts }),
+  });
+  const urlOf = (token: string | undefined): URL => new URL(`/enrichments/${String(token)}`, gateway.url);
+  return {
+    gateway,
+    advice: gateway.subgraph('advice'),
+    catalog: gateway.subgraph('catalog'),
+    ask: async (query, headers = {}) => (await gateway.ask(query, { headers })).body as EnrichedBody,
+    pickUp: async (token, headers = {}) => {
+      const response = await fetch(urlOf(token), { headers: { accept: 'text/event-stream', ...headers } });
+      const events = readEvents(await response.text());
+      if (events.at(-1)?.event !== 'complete') throw new Error('The updates do not end.');
+      return events.slice(0, -1).map(({ data }) => JSON.parse(data) as Update);
+    },
+    look: (token, headers = {}) =>
+      fetch(urlOf(token), { headers: { accept: 'application/json', ...headers } }),
+    [Symbol.asyncDispose]: () => gateway.close(),
+  };
+}
