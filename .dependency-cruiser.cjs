@@ -17,6 +17,9 @@ function mayImportOnly(folder, allowed) {
 /** May be imported by every part: plain types, error codes, events, values without a stage of their own. */
 const everywhere = ['errors', 'generateFunction', 'config', 'telemetry', 'json', 'time', 'graph'];
 
+/** Starts a whole gateway to see whether it does: for a check, not for serving. */
+const bootsTheGateway = '^gateway/contracts/graph/bootGraph\\.ts$';
+
 /** One library is imported by one part, so that replacing it means reading one folder. */
 function oneDoor(name, library, door) {
   return {
@@ -118,11 +121,24 @@ module.exports = {
       'supergraph',
       'response',
     ]),
+    // A check does with a candidate what the gateway will do, by the same parts.
+    {
+      ...mayImportOnly('contracts', [
+        'planning',
+        'supergraph',
+        'operation',
+        'execution',
+        'cache',
+        'enrichment',
+        'response',
+      ]),
+      from: { path: '^gateway/contracts/', pathNot: bootsTheGateway },
+    },
     {
       name: 'transport-stays-on-top',
       severity: 'error',
       comment: 'Only the files directly below gateway/ put transport together with the rest.',
-      from: { path: '^gateway/[^/]+/', pathNot: '^gateway/(transport|cli|admin)/' },
+      from: { path: '^gateway/[^/]+/', pathNot: `^gateway/(transport|cli|admin)/|${bootsTheGateway}` },
       to: { path: '^gateway/(transport|admin|cli|gateway|pipeline)(/|\\.ts$)' },
     },
     {
@@ -138,6 +154,7 @@ module.exports = {
     oneDoor('apollo-gateway', '@apollo/gateway', '^gateway/supergraph/'),
     oneDoor('planner', '@apollo/(query-planner|query-graphs|federation-internals)', '^gateway/planning/'),
     oneDoor('composition', '@apollo/composition', '^(gateway/supergraph|gateway/contracts|contracts)/'),
+    oneDoor('graphql-inspector', '@graphql-inspector/core', '^gateway/contracts/diff/'),
     oneDoor('apollo-server', '@apollo/server', '^gateway/transport/'),
     oneDoor('fastify', 'fastify', '^gateway/transport/'),
     oneDoor('dataloader', 'dataloader', '^gateway/execution/'),
