@@ -34,7 +34,7 @@ describe('whether a subgraph can be deployed', () => {
   test.each(['gateway first', 'expand and contract'] as const)('not yet, where it is %s', (which) => {
     expect(read({ deployment: order(which) })).toMatchObject({
       exitCode: 1,
-      obstacles: [{ deployment: { order: which } }],
+      obstacles: [{ severity: 'breaking', deployment: { order: which } }],
       steps: [`${which}: first`, 'then'],
     });
   });
