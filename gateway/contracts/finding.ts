@@ -7,7 +7,7 @@ export interface Finding {
   /** What to do about it. */
   readonly advice?: string | undefined;
   readonly subgraph?: string | undefined;
-  /** Schema coordinate, `Type.field(argument:)`. */
+  /** Schema coordinate, `Type.field(argument:)`; `consumer/Operation` where it is about an operation alone. */
   readonly coordinate?: string | undefined;
   readonly place?: Place | undefined;
   /** Operations of consumers that it breaks, or makes worse. */

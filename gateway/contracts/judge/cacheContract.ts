@@ -4,7 +4,7 @@ import { readCachedDirectives } from '../../cache/rules/readCachedDirectives.ts'
 import { formatDuration } from '../../config/duration.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
 import type { Finding } from '../finding.ts';
-import { affected } from './affected.ts';
+import { affected, atOperation } from './affected.ts';
 import { selectedFields } from './selectedFields.ts';
 
 /** One supergraph, as its cache reads it. */
@@ -54,7 +54,7 @@ function madePublic(coordinate: string, users: readonly ConsumerOperation[]): Fi
 }
 
 function tooStale(operation: ConsumerOperation, exceeding: readonly string[]): Finding {
-  const { consumer, name, place, slo } = operation;
+  const { consumer, name, slo } = operation;
   const values = exceeding.join(', ');
   const allowed = formatDuration(slo.staleness ?? 0);
   return {
@@ -63,7 +63,7 @@ function tooStale(operation: ConsumerOperation, exceeding: readonly string[]): F
     message: `${consumer}/${name} accepts values that are stale by ${allowed}, and may get ${values}.`,
     advice:
       'Lower staleIfError and staleWhileRevalidate, or agree with the consumer on another `# @slo staleness`.',
-    place,
+    ...atOperation(operation),
     affects: [affected(operation, `may get ${values}`)],
   };
 }

@@ -8,7 +8,7 @@ import { placeOfDefinition } from '../graph/placeInContract.ts';
 import type { PlannedConsumer, PlannedGraph } from '../graph/planConsumers.ts';
 import { factsOf, type GraphFacts } from '../graph/subgraphFacts.ts';
 import type { GraphChange } from '../parts.ts';
-import { affected } from './affected.ts';
+import { affected, atOperation } from './affected.ts';
 import { blame } from './blame.ts';
 import { judgeCacheContract } from './cacheContract.ts';
 import { endTroubles } from './endTroubles.ts';
@@ -113,7 +113,7 @@ function brokenOperation(operation: ConsumerOperation, reason: string): Finding 
     severity: 'breaking',
     message: `${operation.consumer}/${operation.name} does not work with this graph: ${reason}`,
     advice: 'Change the graph so that it works, or change the operation where its consumer has changed it.',
-    place: operation.place,
+    ...atOperation(operation),
     affects: [affected(operation, reason)],
   };
 }

@@ -9,23 +9,25 @@ export function planContractsBetween(
   gateway: PlannedGraph,
   next: PlannedGraph,
 ): readonly PlanContract[] {
-  const contracts = checkPlanContracts(old, next);
-  const ofGateways = new Map(
-    (gateway === old ? contracts : checkPlanContracts(gateway, next)).map(
-      (contract) => [keyOf(contract), contract] as const,
-    ),
-  );
-  return contracts.map((contract) => {
-    const { operation, subgraph } = contract;
-    const oldPlans = ofGateways.get(keyOf(contract))?.oldPlans ?? contract.oldPlans;
+  const ofSubgraphs = byOperationAndSubgraph(checkPlanContracts(old, next));
+  const ofGateways =
+    gateway === old ? ofSubgraphs : byOperationAndSubgraph(checkPlanContracts(gateway, next));
+  return [...new Map([...ofGateways, ...ofSubgraphs])].map(([key, { operation, subgraph }]) => {
+    // Where gateways have no plan that meets a changed subgraph, nothing is wrong with their plans.
+    const oldPlans = ofGateways.get(key)?.oldPlans ?? [];
     // Consumers send what they have sent so far, which the old subgraph takes.
-    const newPlans = contract.newPlans.filter(({ kind }) => kind !== 'input');
+    const newPlans = (ofSubgraphs.get(key)?.newPlans ?? []).filter(({ kind }) => kind !== 'input');
     const isRefused = next.plans.get(operation)?.kind === 'failed';
     const deployment = deploymentFor({ subgraph, oldPlans, newPlans, isRefused });
     return { operation, subgraph, oldPlans, newPlans, deployment };
   });
 }
 
-function keyOf({ operation: { consumer, name }, subgraph }: PlanContract): string {
-  return JSON.stringify([consumer, name, subgraph]);
+function byOperationAndSubgraph(contracts: readonly PlanContract[]): ReadonlyMap<string, PlanContract> {
+  return new Map(
+    contracts.map((contract) => {
+      const { operation, subgraph } = contract;
+      return [JSON.stringify([operation.consumer, operation.name, subgraph]), contract];
+    }),
+  );
 }

@@ -2,7 +2,7 @@ import type { ConsumerOperation } from '../contractStore.ts';
 import type { Finding } from '../finding.ts';
 import type { PlannedConsumer } from '../graph/planConsumers.ts';
 import type { PlanCost } from '../graph/planCost.ts';
-import { affected } from './affected.ts';
+import { affected, atOperation } from './affected.ts';
 
 /** How much more an operation with an `@slo latency` may take before that breaks what its consumer relies on. */
 export const allowedCost = { fetches: 2, depth: 1 } as const;
@@ -34,7 +34,7 @@ export function judgePlanCost({ operation, before, after }: PlanCostChange): Fin
     advice: isTooMuch
       ? 'Let the subgraph that is asked first serve or @provides what the added fetches get, or agree on another latency.'
       : 'Compare the latency of the added fetches with what the consumer can wait for.',
-    place: operation.place,
+    ...atOperation(operation),
     affects: [affected(operation, reason)],
   };
 }
