@@ -48,6 +48,7 @@ export interface OperationSlo {
 /** Lets exactly one kind of finding pass at one coordinate, until a day. */
 export interface Waiver {
   readonly rule: string;
+  /** Of the finding; `consumer/Operation` for one that is about an operation and no part of the schema. */
   readonly coordinate: string;
   /** Only for this subgraph's change, where named. */
   readonly subgraph?: string | undefined;

@@ -57,8 +57,8 @@ async function readCandidate(name: string, from: string, options: ReadCandidates
   if (typeof text !== 'string') return { problems: [text] };
   const agreed = options.known.get(name)?.url;
   const isAgreed = agreed !== undefined && agreed !== unknownUrl(name);
-  const url = isAgreed ? agreed : isUrl ? from : undefined;
-  return readSchema({ name, file: isUrl ? from : userPath(from), text, url });
+  const url = isAgreed ? agreed : isUrl ? publicUrl(from) : undefined;
+  return readSchema({ name, file: isUrl ? publicUrl(from) : userPath(from), text, url });
 }
 
 async function readText(name: string, path: string): Promise<string | Finding> {
@@ -92,11 +92,18 @@ async function fetchText(
     return {
       rule: 'subgraph-unreachable',
       severity: 'undecided',
-      message: `${url} gives no schema: ${messageOf(error)}. It was asked twice.`,
+      message: `${publicUrl(url)} gives no schema: ${messageOf(error)}. It was asked twice.`,
       advice: 'Start the subgraph, or check a file with its SDL.',
       subgraph: name,
     };
   }
+}
+
+/** Reports and contracts are read by many: no user name, no password. */
+function publicUrl(url: string): string {
+  const { username, password } = new URL(url);
+  if (username === '' && password === '') return url;
+  return Object.assign(new URL(url), { username: '', password: '' }).href;
 }
 
 function fetchNow(address: SubgraphAddress): Promise<string> {

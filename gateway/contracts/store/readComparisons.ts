@@ -52,7 +52,8 @@ async function compareWithRunning(
   const { states, gateways, problems } = await readRunningContracts(store, environment);
   const [firstState] = states;
   const [firstGateway, ...otherGateways] = gateways;
-  if (firstState === undefined) return { comparisons: [], problems };
+  // A graph without a version that runs would be full of mistakes that nobody made.
+  if (firstState === undefined || problems.length > 0) return { comparisons: [], problems };
   // Every state with the first gateway, and every other gateway with the first state: a plan of a gateway meets
   // each subgraph by itself, so that this is enough.
   const pairs = [

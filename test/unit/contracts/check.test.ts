@@ -220,8 +220,10 @@ describe('an environment', () => {
       .commit('v1')
       .write(agreed);
     disk.write(running('production: { subgraphs: { a: v1, b: v1 } }'));
-    const { found, report } = await check(disk, { environment: 'production' });
-    expect([found, report.summary.exitCode]).toEqual([['undecided schema-unparseable b'], 3]);
+    disk.write({ 'a.graphql': a2 });
+    const candidates = [`a=${disk.path('a.graphql')}`];
+    const { asked, found, report } = await check(disk, { environment: 'production', candidates });
+    expect([asked, found, report.summary.exitCode]).toEqual([[], ['undecided schema-unparseable b'], 3]);
   });
 });
 

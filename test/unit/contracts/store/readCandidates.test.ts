@@ -67,6 +67,27 @@ describe('candidates', () => {
     ]);
   });
 
+  test('keep who asked and the password to themselves', async () => {
+    const asked: string[] = [];
+    const fetchSdl = async ({ url }: { readonly url: string }) => {
+      asked.push(url);
+      if (url.endsWith('/down')) throw new Error('nobody there');
+      return sdl;
+    };
+    const from = ['products=http://me:secret@a.test/graphql', 'reviews=http://me:secret@a.test/down'];
+    const { contracts, problems } = await readCandidates(from, { ...options, fetchSdl });
+    expect(asked).toContain('http://me:secret@a.test/graphql');
+    expect(contracts.get('products')).toEqual({
+      name: 'products',
+      url: 'http://a.test/graphql',
+      file: 'http://a.test/graphql',
+      sdl,
+    });
+    expect(problems.map(({ message }) => message)).toEqual([
+      'http://a.test/down gives no schema: nobody there. It was asked twice.',
+    ]);
+  });
+
   test('that are wrong are told, all of them', async () => {
     await using running = await startScriptedSubgraph();
     running.otherwise(json({ data: { _service: { sdl: 'type Query {' } } }));
