@@ -8,7 +8,7 @@ import type { SubgraphChange } from './subgraphChange.ts';
 import type { SubgraphVersion } from './subgraphVersion.ts';
 
 /** A change as the library tells it. */
-export type SchemaChange = Change<TypeOfChangeType>;
+type SchemaChange = Change<TypeOfChangeType>;
 
 /** What is different in types, fields, arguments, values and definitions of directives. Of what is new or gone as a
  *  whole nothing else is told. The library's own rules are not used: they hide removed types, compare names by

@@ -31,10 +31,10 @@ export function severityOf(
     case 'field-removed':
       if (isExternal(before)) return { rule: 'external-field-removed', severity: 'safe' };
       return as(isHidden(before) ? 'dangerous' : severity);
-    case 'type-removed':
     case 'enum-value-removed':
+      return as(isHidden(before) || !stands('in', coordinate, old) ? 'dangerous' : severity);
+    case 'type-removed':
     case 'input-field-removed':
-      if (rule === 'enum-value-removed' && !stands('in', coordinate, old)) return as('dangerous');
       return as(isHidden(before) ? 'dangerous' : severity);
     case 'field-type-changed':
       return as(severity === 'breaking' && isExternal(before) && isExternal(after) ? 'dangerous' : severity);

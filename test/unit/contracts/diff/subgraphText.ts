@@ -1,8 +1,5 @@
 import type { SubgraphContract } from '../../../../gateway/contracts/contractStore.ts';
 
-/** The lines above the first line of the types in `federation2` and `withOwnDirectives`. */
-export const headLines = 1;
-
 const imports = [
   '@authenticated',
   '@composeDirective',
