@@ -2,25 +2,24 @@ import type { GatewayError } from '../errors.ts';
 import type { SlicedWork } from '../time/inSlices.ts';
 import type { CacheUnit } from './cacheUnits.ts';
 import type { FetchCache } from './fetchCache.ts';
-import type { FlightEnd } from './flights.ts';
+import type { FlightEnd, Pilot } from './flights.ts';
 
 /** The fetches that one request has begun and that others may wait for. */
 export class LedFlights {
   readonly #cache: FetchCache;
-  readonly #onAlone: () => void;
+  readonly #pilot: Pilot;
   readonly #keys = new Set<string>();
   /** Those of which another process has the claim: there is none to give back. */
   readonly #unclaimed = new Set<string>();
 
-  /** `onAlone` is called when somebody has left, who was the last to wait for one of them. */
-  constructor(cache: FetchCache, onAlone: () => void) {
+  constructor(cache: FetchCache, pilot: Pilot) {
     this.#cache = cache;
-    this.#onAlone = onAlone;
+    this.#pilot = pilot;
   }
 
   /** False where another request fetches it. */
   begin(key: string): boolean {
-    if (!this.#cache.flights.begin(key, this.#onAlone)) return false;
+    if (!this.#cache.flights.begin(key, this.#pilot)) return false;
     this.#keys.add(key);
     return true;
   }

@@ -4,6 +4,8 @@ import type { FetchCall, FetchError, FetchResult } from '../execution/fetchCall.
 import type { CancelFetch, FetchSender } from '../execution/fetchSender.ts';
 import type { RequestScope } from '../execution/requestScope.ts';
 import { deadlineExceeded } from '../subgraph-client/callFailure.ts';
+import { mostUrgent } from '../subgraph-client/callPriority.ts';
+import { RaisablePriority } from '../subgraph-client/raisablePriority.ts';
 import { inSlices, type SlicedWork } from '../time/inSlices.ts';
 import type { CachedCall, Place } from './cachedCall.ts';
 import type { Answered, CacheUnit, UnitAnswer } from './cacheUnits.ts';
@@ -33,6 +35,8 @@ export class MissingUnits {
   readonly #subgraph: string;
   readonly #isEntityFetch: boolean;
   readonly #led: LedFlights;
+  /** Of whatever is asked for: it goes in few requests. */
+  readonly #raisable: RaisablePriority;
   readonly #waits: Waits<Place>;
   /** Ends waiting for other processes. */
   readonly #abandoned = new AbortController();
@@ -50,7 +54,11 @@ export class MissingUnits {
     const { shape } = (calls[0] as CachedCall).call;
     this.#subgraph = shape.subgraph;
     this.#isEntityFetch = shape.isEntityFetch;
-    this.#led = new LedFlights(cache, () => this.#abandonIfAlone());
+    this.#raisable = new RaisablePriority(calls.map(({ call }) => call.priority).reduce(mostUrgent));
+    this.#led = new LedFlights(cache, {
+      onJoin: (priority) => this.#raisable.raise(priority),
+      onAlone: () => this.#abandonIfAlone(),
+    });
     this.#waits = new Waits({
       timers: cache.options.timers,
       leftMs: () => this.#leftMs(),
@@ -131,7 +139,7 @@ export class MissingUnits {
   }
 
   #join(one: Place, key: string): void {
-    const leave = this.#cache.flights.join(key, (end) => {
+    const leave = this.#cache.flights.join(key, one.call.call.priority, (end) => {
       this.#waits.delete(one);
       if (this.#isWanted(one)) this.#land(one, end);
     });
@@ -222,6 +230,8 @@ export class MissingUnits {
       return {
         ...call.units.callFor(of, (result, done) => this.#settle(call, of, result, since, done)),
         scope,
+        priority: mostUrgent(call.call.priority, this.#raisable.current),
+        raisable: this.#raisable,
       };
     });
     this.#sendCalls([...calls, ...plain], scope);

@@ -1,8 +1,10 @@
 import type { FetchResult } from '../execution/fetchCall.ts';
 import type { FetchSender } from '../execution/fetchSender.ts';
+import { RaisablePriority } from '../subgraph-client/raisablePriority.ts';
 import { inSlices, type SlicedWork } from '../time/inSlices.ts';
 import type { CacheUnit, CallUnits } from './cacheUnits.ts';
 import type { FetchCache } from './fetchCache.ts';
+import type { Pilot } from './flights.ts';
 import { type KeptUnit, keepAnswers } from './keepAnswers.ts';
 import { refreshScope } from './readScope.ts';
 import { flightEndOf } from './subgraphFailure.ts';
@@ -15,9 +17,12 @@ export function refresh(
   call: CallUnits,
   places: readonly number[],
 ): void {
+  // Whoever comes to wait for it is in more of a hurry.
+  const raisable = new RaisablePriority('background');
+  const pilot: Pilot = { onJoin: (priority) => raisable.raise(priority), onAlone: goOn };
   const due = places.filter((place) => {
     const unit = call.units[place];
-    return unit !== undefined && !cache.held.isHeld(unit.key) && cache.flights.begin(unit.key, goOn);
+    return unit !== undefined && !cache.held.isHeld(unit.key) && cache.flights.begin(unit.key, pilot);
   });
   if (due.length === 0) return;
   const { subgraph } = call.call.shape;
@@ -26,14 +31,14 @@ export function refresh(
     cache.options.refreshDeadlineMs(subgraph),
   );
   if (!(claims instanceof Promise)) {
-    new Refresh(cache, call, due).send(next);
+    new Refresh(cache, call, due).send(next, raisable);
     return;
   }
   void claims.then((granted) => {
     const mine = due.filter((_, index) => granted[index] === true);
     const others = due.filter((_, index) => granted[index] !== true);
     new Refresh(cache, call, others).leave();
-    if (mine.length > 0) new Refresh(cache, call, mine).send(next);
+    if (mine.length > 0) new Refresh(cache, call, mine).send(next, raisable);
   });
 }
 
@@ -48,7 +53,7 @@ class Refresh {
     this.#places = places;
   }
 
-  send(next: FetchSender): void {
+  send(next: FetchSender, raisable: RaisablePriority): void {
     const { store, options } = this.#cache;
     const { call } = this.#call;
     const since = store.beginRead();
@@ -64,6 +69,8 @@ class Refresh {
       scope,
       // First answers must not wait for a connection that refreshes have taken.
       group: 1,
+      priority: raisable.current,
+      raisable,
     };
     const done = (): void => {};
     if (call.shape.isEntityFetch) next.sendEntities({ calls: [asked], scope, done });

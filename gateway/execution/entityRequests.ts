@@ -117,6 +117,7 @@ export class EntityRequests {
           headers: first.scope.headersFor(subgraph),
           isDeferred: first.isDeferred,
           priority: waiting.map((request) => request.priority).reduce(mostUrgent),
+          raisable: waiting.flatMap((request) => request.calls.flatMap(({ raisable }) => raisable ?? [])),
           requestPriority: waiting.map((request) => request.requestPriority).reduce(mostUrgentRequest),
           requestId: first.scope.requestId,
           traceparent: first.scope.traceparent,
@@ -213,7 +214,8 @@ class PendingRequest {
 
   /** Of its most urgent call. */
   get priority(): CallPriority {
-    return this.calls.map((call) => call.priority).reduce(mostUrgent);
+    // Somebody may have joined a fetch since it was sent.
+    return this.calls.map(({ priority, raisable }) => raisable?.current ?? priority).reduce(mostUrgent);
   }
 
   get requestPriority(): RequestPriority {

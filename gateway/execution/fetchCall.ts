@@ -2,6 +2,7 @@ import type { CachedPart } from '../cache/rules/responseCaching.ts';
 import type { GatewayError } from '../errors.ts';
 import { clientVariableName } from '../operation/variableNames.ts';
 import type { CallPriority } from '../subgraph-client/callPriority.ts';
+import type { RaisablePriority } from '../subgraph-client/raisablePriority.ts';
 import type { SubgraphErrorEntry } from '../subgraph-client/subgraphClient.ts';
 import type { Budget } from './budget.ts';
 import type { FetchShape } from './fetchShape.ts';
@@ -14,6 +15,8 @@ export interface FetchCall {
   /** Calls of different delivery groups never share a request. */
   readonly group: number;
   readonly priority: CallPriority;
+  /** By which `priority` may become more urgent while the call is under way; left out where nobody else can. */
+  readonly raisable?: RaisablePriority | undefined;
   /** When it is over, the call is content with values that are older than their rules allow otherwise;
    *  `undefined` for what the answer waits for as long as it takes. */
   readonly budget: Budget | undefined;

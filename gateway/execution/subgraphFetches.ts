@@ -29,6 +29,7 @@ export class SubgraphFetches implements FetchSender {
         headers: scope.headersFor(shape.subgraph),
         isDeferred: call.group > 0,
         priority: call.priority,
+        raisable: call.raisable && [call.raisable],
         requestPriority: scope.priority,
         requestId: scope.requestId,
         traceparent: scope.traceparent,

@@ -1,11 +1,10 @@
 import { GatewayError } from '../errors.ts';
 import { unreachable } from './callFailure.ts';
 import { callLimitsOf } from './callLimits.ts';
-import { rankAmongRequests } from './callPriority.ts';
 import { CallQueue } from './callQueue.ts';
 import type { CallQueueObserver } from './callQueueObserver.ts';
 import { HttpCall } from './httpCall.ts';
-import { type CallOutcome, type CallStart, Inflight } from './inflight.ts';
+import { type CallOutcome, type CallStart, Inflight, urgencyOf } from './inflight.ts';
 import type {
   CancelSubgraphCall,
   SubgraphClient,
@@ -109,18 +108,14 @@ class HttpSubgraphClient implements SubgraphClient {
       const message = 'The request to a subgraph could not be made.';
       return this.#inflight.refuse(receiver, new GatewayError('INTERNAL_SERVER_ERROR', message, options));
     }
-    const { priority, requestPriority, deadline, isDeferred } = request;
+    const { deadline, isDeferred } = request;
     return this.#inflight.send({
       key: this.#isSharable(request) ? sharingKey(request, endpoint.url) : undefined,
       subgraph: request.subgraph,
       attemptTimeoutMs: endpoint.attemptTimeoutMs,
       deadline,
-      urgency: {
-        priority,
-        rank: rankAmongRequests(priority, requestPriority ?? 'normal'),
-        neededBy: request.neededBy ?? deadline,
-        isDeferred,
-      },
+      urgency: urgencyOf(request),
+      raisable: request.raisable,
       queue: this.#queueOf(request.subgraph, endpoint),
       receiver,
       createCall: (start) =>

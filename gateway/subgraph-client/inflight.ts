@@ -1,8 +1,14 @@
 import type { ErrorCode, GatewayError } from '../errors.ts';
 import { attemptTimedOut, deadlineExceeded, overloaded } from './callFailure.ts';
-import type { CallPriority } from './callPriority.ts';
+import { type CallPriority, type RequestPriority, rankAmongRequests } from './callPriority.ts';
 import type { CallQueue, QueuedCall } from './callQueue.ts';
-import type { CancelSubgraphCall, SubgraphReceiver, SubgraphResponse } from './subgraphClient.ts';
+import type { RaisablePriority } from './raisablePriority.ts';
+import type {
+  CancelSubgraphCall,
+  SubgraphReceiver,
+  SubgraphRequest,
+  SubgraphResponse,
+} from './subgraphClient.ts';
 
 /** A whole answer, which every receiver reads for itself. */
 export interface CallAnswer {
@@ -39,10 +45,17 @@ export interface InflightOptions<C extends Call> {
 /** Of one who waits for a call. */
 export interface CallUrgency {
   readonly priority: CallPriority;
-  /** Smaller goes first; among equal ranks, what is needed first. */
+  readonly requestPriority: RequestPriority;
+  /** Made of both: smaller goes first; among equal ranks, what is needed first. */
   readonly rank: number;
   readonly neededBy: number;
   readonly isDeferred: boolean;
+}
+
+export function urgencyOf(request: SubgraphRequest): CallUrgency {
+  const { priority, requestPriority = 'normal', deadline, neededBy = deadline, isDeferred } = request;
+  const rank = rankAmongRequests(priority, requestPriority);
+  return { priority, requestPriority, rank, neededBy, isDeferred };
 }
 
 /** What a call is made for in the moment in which it begins. */
@@ -61,6 +74,7 @@ export interface InflightRequest<C extends Call> {
   readonly attemptTimeoutMs: number;
   readonly deadline: number;
   readonly urgency: CallUrgency;
+  readonly raisable: readonly RaisablePriority[] | undefined;
   /** Where it waits for its turn. */
   readonly queue: CallQueue;
   readonly receiver: SubgraphReceiver;
@@ -119,7 +133,7 @@ interface Answerable {
 
 interface Waiter extends Answerable {
   readonly deadline: number;
-  readonly urgency: CallUrgency;
+  urgency: CallUrgency;
 }
 
 function giveError(waiter: Answerable, error: GatewayError, onFault: (fault: unknown) => void): void {
@@ -202,7 +216,10 @@ class PendingCall<C extends Call> implements CallListener, QueuedCall {
   start(first: InflightRequest<C>): CancelSubgraphCall {
     const waiter = this.#addWaiter(first);
     if (this.#queue.enter(this)) this.begin();
-    else if (this.#state === 'waiting') this.#setTimer(waiter.deadline);
+    else if (this.#state === 'waiting') {
+      this.#setTimer(waiter.deadline);
+      this.#watch(waiter, first);
+    }
     return () => this.#leave(waiter);
   }
 
@@ -231,7 +248,10 @@ class PendingCall<C extends Call> implements CallListener, QueuedCall {
 
   join(request: InflightRequest<C>): CancelSubgraphCall {
     const waiter = this.#addWaiter(request);
-    if (this.#state === 'waiting') this.#setUrgency(mostUrgentOf(this.#urgency, request.urgency));
+    if (this.#state === 'waiting') {
+      this.#setUrgency(mostUrgentOf(this.#urgency, request.urgency));
+      this.#watch(waiter, request);
+    }
     this.#setTimer(Math.min(request.deadline, this.#attemptEnd));
     return () => this.#leave(waiter);
   }
@@ -241,6 +261,16 @@ class PendingCall<C extends Call> implements CallListener, QueuedCall {
     this.#waiters.push(waiter);
     this.#receivers += 1;
     return waiter;
+  }
+
+  #watch(waiter: Waiter, { raisable }: InflightRequest<C>): void {
+    for (const one of raisable ?? []) {
+      one.onRaise((priority) => {
+        if (waiter.receiver === undefined) return;
+        waiter.urgency = raisedTo(waiter.urgency, priority);
+        if (this.#state === 'waiting') this.#setUrgency(mostUrgentOf(this.#urgency, waiter.urgency));
+      });
+    }
   }
 
   #setUrgency(urgency: CallUrgency): void {
@@ -373,6 +403,12 @@ class PendingCall<C extends Call> implements CallListener, QueuedCall {
   #failWaiters(waiters: readonly Waiter[], errorFor: (waiter: Waiter) => GatewayError): void {
     for (const waiter of waiters) giveError(waiter, errorFor(waiter), this.#options.onReceiverFault);
   }
+}
+
+function raisedTo(urgency: CallUrgency, priority: CallPriority): CallUrgency {
+  const rank = rankAmongRequests(priority, urgency.requestPriority);
+  if (rank >= urgency.rank) return urgency;
+  return { ...urgency, priority, rank, isDeferred: urgency.isDeferred && priority !== 'primary' };
 }
 
 /** What is as urgent as either of two. */

@@ -1,5 +1,6 @@
 import type { GatewayError } from '../errors.ts';
 import type { CallPriority, RequestPriority } from './callPriority.ts';
+import type { RaisablePriority } from './raisablePriority.ts';
 
 /** The client's headers that travel to one subgraph, after the allow-list. */
 export interface ForwardedHeaders {
@@ -23,6 +24,8 @@ export interface SubgraphRequest {
   /** Where a subgraph is short of capacity: what of its request the call is, then how urgent the request is (`normal`
    *  when omitted), then when it is needed. */
   readonly priority: CallPriority;
+  /** By which `priority` may become more urgent while the call waits; left out where nobody else can. */
+  readonly raisable?: readonly RaisablePriority[] | undefined;
   readonly requestPriority?: RequestPriority | undefined;
   /** Sent on as `x-request-id` and, where the client had one, `traceparent`; never part of a sharing key. */
   readonly requestId: string;

@@ -11,6 +11,7 @@ import { answeredWith, toFailure } from '../../../gateway/execution/fetchResults
 import type { EntityRequest, FetchSender, RootRequest } from '../../../gateway/execution/fetchSender.ts';
 import type { FetchShape } from '../../../gateway/execution/fetchShape.ts';
 import type { RequestScope } from '../../../gateway/execution/requestScope.ts';
+import type { CallPriority } from '../../../gateway/subgraph-client/callPriority.ts';
 import { systemTimers } from '../../../gateway/time/timers.ts';
 import { scopeOf } from '../execution/fetches.ts';
 import { silentObserver } from './silentObserver.ts';
@@ -89,7 +90,13 @@ export interface UnderTest {
   readonly clock: { now: number };
   readonly mistakes: string[];
   /** Sends a call for entities, or a root fetch where `ids` is left out. */
-  ask(shape: FetchShape, ids?: readonly string[], scope?: RequestScope, budget?: Budget): Asked;
+  ask(
+    shape: FetchShape,
+    ids?: readonly string[],
+    scope?: RequestScope,
+    budget?: Budget,
+    priority?: CallPriority,
+  ): Asked;
 }
 
 export interface Asked {
@@ -137,14 +144,14 @@ export function cachedUnderTest(
     cache,
     clock,
     mistakes,
-    ask(shape, ids, scope = scopeOf(), budget = undefined) {
+    ask(shape, ids, scope = scopeOf(), budget = undefined, priority = 'primary') {
       let result: FetchResult | undefined;
       let isDone = false;
       const call: FetchCall = {
         shape,
         scope,
         group: 0,
-        priority: 'primary',
+        priority,
         budget,
         isBelowRoot: false,
         representations: (ids ?? []).map((id) => `{"__typename":"Product","id":"${id}"}`),

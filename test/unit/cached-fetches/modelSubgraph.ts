@@ -211,6 +211,7 @@ function selectionsFor(type: string, selections: readonly SelectionNode[]): read
 
 const plainUrgency: CallUrgency = {
   priority: 'primary',
+  requestPriority: 'normal',
   rank: 0,
   neededBy: Number.POSITIVE_INFINITY,
   isDeferred: false,
@@ -256,6 +257,7 @@ export class ModelSubgraph implements SubgraphClient {
       attemptTimeoutMs: Number.POSITIVE_INFINITY,
       deadline: request.deadline,
       urgency: plainUrgency,
+      raisable: undefined,
       queue: this.#queue,
       receiver,
       createCall: () => {

@@ -93,6 +93,44 @@ describe('who has waited for nothing', () => {
   });
 });
 
+describe('a fetch that others join', () => {
+  /** What the calls that have reached the subgraph are now. */
+  const priorities = ({ subgraphs }: UnderTest): unknown[] =>
+    subgraphs.asked.map(({ call }) => call.raisable?.current);
+
+  test('is as urgent as the most urgent of them', () => {
+    const under = cachedUnderTest(rules);
+    under.ask(names, ['1', '2'], undefined, undefined, 'normal');
+    under.ask(names, ['1'], undefined, undefined, 'background');
+    expect(priorities(under)).toEqual(['normal']);
+    under.ask(names, ['2'], undefined, undefined, 'primary');
+    under.ask(names, ['1'], undefined, undefined, 'critical');
+    expect(priorities(under)).toEqual(['primary']);
+  });
+
+  test('is a refresh that nobody waits for, until somebody does', () => {
+    const under = cachedUnderTest(rules);
+    under.ask(names, ['1']);
+    at(under, 0).answer(named('old'));
+    under.clock.now += 15_000;
+    under.ask(names, ['1']);
+    expect(at(under, 1).call).toMatchObject({ priority: 'background', group: 1 });
+    under.clock.now += 20_000;
+    under.ask(names, ['1'], undefined, undefined, 'critical');
+    expect(priorities(under)).toEqual(['primary', 'critical']);
+  });
+
+  test('is as urgent when it is asked for again', async () => {
+    const under = cachedUnderTest(rules);
+    const leader = under.ask(names, ['1'], undefined, undefined, 'background');
+    under.ask(names, ['1'], undefined, undefined, 'normal');
+    leader.cancel();
+    at(under, 0).fail(late);
+    await turns();
+    expect(at(under, 1).call).toMatchObject({ priority: 'normal' });
+  });
+});
+
 describe('a request that leaves', () => {
   test('goes on for others, and no longer than they wait', () => {
     const under = cachedUnderTest(rules);

@@ -2,6 +2,8 @@ import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { EntityRequests } from '../../../gateway/execution/entityRequests.ts';
 import type { FetchCall } from '../../../gateway/execution/fetchCall.ts';
 import { FetchShapes } from '../../../gateway/execution/fetchShape.ts';
+import type { RequestScope } from '../../../gateway/execution/requestScope.ts';
+import { RaisablePriority } from '../../../gateway/subgraph-client/raisablePriority.ts';
 import { turns } from '../../harness/clock.ts';
 import { FakeClient } from './fakeClient.ts';
 import { callFor, entityFetch, scopeOf, shapeOf } from './fetches.ts';
@@ -273,6 +275,38 @@ describe('a common request for several fetches of one client', () => {
         [null],
         [{ entry: { message: 'no price', path: ['_e1', 0, 'price'] }, entity: 0, path: ['price'] }],
       ),
+    ]);
+  });
+});
+
+describe('where a subgraph is short of capacity', () => {
+  test('what several clients ask is as urgent as the most urgent of it, and goes in one call', async () => {
+    const { client, requests } = started();
+    const scopes = [
+      scopeOf({ deadlineFor: () => performance.now() + 20_000, priority: 'background' }),
+      scopeOf({ deadlineFor: () => 7_000_000, priority: 'critical' }),
+    ];
+    const sent = [
+      send(requests, callFor(['1'], { scope: scopes[0] as RequestScope, priority: 'critical', group: 1 })),
+      send(requests, callFor(['2'], { scope: scopes[1] as RequestScope, priority: 'background', group: 1 })),
+    ];
+    await turns(2);
+    expect(client.calls.map(({ request }) => request)).toMatchObject([
+      { priority: 'critical', requestPriority: 'critical', isDeferred: true, deadline: 7_000_000 },
+    ]);
+    expect(client.calls[0]?.request.neededBy).toBeLessThan(7_000_000);
+    // Their deadlines are watched until then.
+    for (const { cancel } of sent) cancel();
+  });
+
+  test('whoever joins before it is sent makes it more urgent, and may do so afterwards', async () => {
+    const { client, requests } = started();
+    const raisable = new RaisablePriority('background');
+    send(requests, callFor(['1'], { priority: 'background', raisable }));
+    raisable.raise('critical');
+    await turns(2);
+    expect(client.calls.map(({ request }) => request)).toMatchObject([
+      { priority: 'critical', requestPriority: 'normal', raisable: [raisable] },
     ]);
   });
 });

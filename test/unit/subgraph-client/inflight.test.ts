@@ -115,11 +115,13 @@ describe('calls in flight', () => {
               deadline: receiver.deadline,
               urgency: {
                 priority: 'primary',
+                requestPriority: 'normal',
                 rank: one.rank,
                 neededBy: receiver.deadline,
                 isDeferred: one.rank > 0,
               },
               queue,
+              raisable: undefined,
               receiver: {
                 onResponse: (response) => {
                   if (clock.now() > receiver.deadline) receiver.answers.push('too late');
@@ -198,8 +200,15 @@ describe('calls in flight', () => {
         subgraph: 'reviews',
         attemptTimeoutMs: 50,
         deadline: clock.now() + 40,
-        urgency: { priority: 'primary', rank: 0, neededBy: clock.now() + 40, isDeferred: false },
+        urgency: {
+          priority: 'primary',
+          requestPriority: 'normal',
+          rank: 0,
+          neededBy: clock.now() + 40,
+          isDeferred: false,
+        },
         queue: queueFor(10, clock),
+        raisable: undefined,
         receiver: { onResponse: () => {}, onError: () => {} },
         createCall: () => call,
       });

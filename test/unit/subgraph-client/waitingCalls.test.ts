@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { GatewayError } from '../../../gateway/errors.ts';
 import type { CallPriority } from '../../../gateway/subgraph-client/callPriority.ts';
+import { RaisablePriority } from '../../../gateway/subgraph-client/raisablePriority.ts';
 import { turns } from '../../harness/clock.ts';
 import {
   type Exchange,
@@ -191,6 +192,34 @@ describe('a call that waits', () => {
     under.send({ body: 'other', ...of('critical') });
     under.clock.advance(10);
     expect(await failureOf(late)).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    await answerAll(3);
+    await rest.outcome;
+    expect(sent()).toEqual(['first', 'other', 'joined']);
+  });
+
+  test('goes before others when what it is for becomes more urgent', async () => {
+    clientFor(1);
+    await occupy();
+    const raisable = new RaisablePriority('background');
+    const raised = under.send({ body: 'raised', ...of('background'), raisable: [raisable] });
+    under.send({ body: 'other', ...of('critical') });
+    raisable.raise('normal');
+    raisable.raise('primary');
+    raisable.raise('critical');
+    await answerAll(3);
+    await raised.outcome;
+    expect(sent()).toEqual(['first', 'raised', 'other']);
+  });
+
+  test('is not raised by one who has left', async () => {
+    clientFor(1);
+    await occupy();
+    const raisable = new RaisablePriority('background');
+    const left = under.send({ body: 'joined', ...of('background'), raisable: [raisable] });
+    const rest = under.send({ body: 'joined', ...of('background') });
+    under.send({ body: 'other', ...of('critical') });
+    left.cancel();
+    raisable.raise('primary');
     await answerAll(3);
     await rest.outcome;
     expect(sent()).toEqual(['first', 'other', 'joined']);
