@@ -36,16 +36,9 @@ function isWaivable({ severity }: Finding): boolean {
 function lets({ rule, coordinate, subgraph }: Waiver, finding: Finding): boolean {
   return (
     rule === finding.rule &&
-    coordinate === subjectOf(finding) &&
+    coordinate === finding.coordinate &&
     (subgraph === undefined || subgraph === finding.subgraph)
   );
-}
-
-/** What a waiver names as `coordinate`: for what is about one operation and no part of the schema, `shop/Page`. */
-function subjectOf({ coordinate, affects = [] }: Finding): string | undefined {
-  const [only, other] = affects;
-  if (coordinate !== undefined || only === undefined || other !== undefined) return coordinate;
-  return `${only.consumer}/${only.operation}`;
 }
 
 function describe({ reason, owner, expires, place: { file, line } }: Waiver): string {

@@ -1,5 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { join, sep } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import { decodeText, isStoreContent, type StoreFiles } from './storeFiles.ts';
 import { userPath } from './userPath.ts';
 
@@ -27,7 +27,7 @@ async function listPaths(directory: string): Promise<string[] | undefined> {
     const entries = await readdir(directory, { recursive: true, withFileTypes: true });
     return entries
       .filter((entry) => !entry.isDirectory())
-      .map(({ parentPath, name }) => join(parentPath, name).slice(join(directory, sep).length))
+      .map(({ parentPath, name }) => relative(directory, join(parentPath, name)))
       .map((path) => path.replaceAll(sep, '/'))
       .filter(isStoreContent)
       .sort();

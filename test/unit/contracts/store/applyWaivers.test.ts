@@ -60,21 +60,6 @@ describe('waivers', () => {
     ]);
   });
 
-  test('name an operation where a finding is about that and no part of the schema', () => {
-    const affects = ['Page', 'Cart'].map((operation) => ({ consumer: 'shop', operation, place, reason: '' }));
-    const about = (count: number): Finding => ({
-      rule: 'plan-cost',
-      severity: 'breaking',
-      message: 'Two more fetches.',
-      affects: affects.slice(0, count),
-    });
-    const costly = { ...waiver, rule: 'plan-cost', coordinate: 'shop/Page' };
-    expect(applyWaivers([about(1)], [costly], '2026-11-25')).toEqual([
-      { ...about(1), waivedBy: waived.waivedBy },
-    ]);
-    expect(applyWaivers([about(2)], [costly], '2026-11-25')[0]).toEqual(about(2));
-  });
-
   test('hold to the end of their last day and are breaking after it', () => {
     expect(applyWaivers([finding], [waiver], '2027-01-31')).toEqual([waived]);
     expect(applyWaivers([finding], [waiver], '2027-02-01')).toEqual([

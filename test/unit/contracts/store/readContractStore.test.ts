@@ -1,4 +1,5 @@
 import { mkdirSync, symlinkSync } from 'node:fs';
+import { relative } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { print } from 'graphql';
 import type { ContractStore } from '../../../../gateway/contracts/contractStore.ts';
@@ -241,6 +242,15 @@ query Three { a }
     expect(problemsOf(await readContractStore(disk.directory), disk)).toEqual([
       'store-missing: contracts has no schemas/<subgraph>.graphql.',
     ]);
+  });
+
+  test('a directory may be written in any way', async () => {
+    using disk = new StoreOnDisk(schema);
+    const below = (path: string) => relative(process.cwd(), disk.path(path));
+    for (const directory of [`${disk.directory}/`, below('contracts'), `${below('.')}/./contracts`]) {
+      const { schemas, problems } = await readContractStore(directory);
+      expect([[...schemas.keys()], problems]).toEqual([['products'], []]);
+    }
   });
 
   test('a dangling link is a file that cannot be read', async () => {
