@@ -20,6 +20,7 @@ import { resultInSlices } from '../time/inSlices.ts';
 import { LateRun } from './lateRun.ts';
 import type { LateSnapshot } from './lateSnapshot.ts';
 import { placeKey } from './placeKey.ts';
+import { restoreError } from './savedError.ts';
 
 export interface LateRunnerOptions {
   acquire(): SupergraphLease | undefined;
@@ -91,7 +92,11 @@ export class LateRunner implements EnrichmentRunner {
     const { policy, answerSize } = this.#options;
     const scope = within(this.#options.scopeOf(request, operation.supergraph), deadlineMs);
     let run: LateRun | undefined;
-    const resume = { tree: JSON.parse(snapshot.tree), steps: new Set(snapshot.steps) };
+    const resume = {
+      tree: JSON.parse(snapshot.tree),
+      steps: new Set(snapshot.steps),
+      errors: snapshot.errors.map(restoreError),
+    };
     const execution = this.#options.execute(operation, request, scope, resume, () => run?.completeGroup());
     const shaping = new AnswerShaping({ operation, execution, policy, maxBytes: answerSize });
     // What was left out then is left out now: the places are where they were.

@@ -1,14 +1,19 @@
+import { isSubgraphFailure } from '../cached-fetches/subgraphFailure.ts';
 import type { Execution } from '../execution/execution.ts';
 import { programFingerprint } from '../execution/programFingerprint.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { LatePlace } from '../response/shape.ts';
+import { type SavedError, saveError } from './savedError.ts';
 
 /** What an execution had done when its first answer left, as plain JSON: enough to do the rest anywhere. */
 export interface LateSnapshot {
   /** The response tree as JSON text: the execution that it was taken of goes on with its own. */
   readonly tree: string;
-  /** Indices of the steps that had not ended and that something waits for. */
+  /** Indices of the steps that something still waits for: those that had not ended, and those that had failed in a way
+   *  that another attempt may mend. */
   readonly steps: readonly number[];
+  /** Of all other steps. */
+  readonly errors: readonly SavedError[];
   /** Enrichments that were not there. */
   readonly late: readonly number[];
   /** How the operation has to be prepared for its steps to have the same indices, and what tells that they have. */
@@ -25,9 +30,14 @@ export function takeSnapshot(
   isIncremental: boolean,
 ): LateSnapshot {
   const groups = new Set(places.flatMap(({ enrichments }) => enrichments.map((id) => id + 1)));
+  const failed = execution.errors.filter(
+    ({ group, reason }) => groups.has(group) && isSubgraphFailure(reason),
+  );
+  const steps = execution.stepsLeft([...groups], new Set(failed.map(({ step }) => step)));
   return {
     tree: JSON.stringify(execution.tree),
-    steps: [...execution.openSteps([...groups])],
+    steps: [...steps],
+    errors: execution.errors.filter(({ step }) => !steps.has(step)).map(saveError),
     late,
     isIncremental,
     isFused: operation.isFused,

@@ -22,6 +22,8 @@ export interface ExecutionError {
   readonly subgraph: string;
   /** The subgraph's own error, or one of the gateway about the fetch. */
   readonly reason: SubgraphErrorEntry | GatewayError;
+  /** Index of the step that it befell. */
+  readonly step: number;
   /** The delivery group whose payload carries it. */
   readonly group: number;
   /** For what failed as a whole: names of the fields below `path` that are missing because of it, in the fetch
@@ -55,6 +57,8 @@ export interface ResumedExecution {
   readonly tree: ResponseObject;
   /** Indices of the steps to run. All others count as ended. */
   readonly steps: ReadonlySet<number>;
+  /** Of those that have ended. */
+  readonly errors: readonly ExecutionError[];
 }
 
 /** Runs one program: starts each step when the ones before it have ended, merges the answers into the response
@@ -83,6 +87,7 @@ export class Execution {
     const { resume } = options;
     const { steps, groups } = options.program;
     this.tree = resume?.tree ?? {};
+    this.errors.push(...(resume?.errors ?? []));
     this.#wiring = wiringOf(options.program);
     this.#isDone = steps.map(({ index }) => resume !== undefined && !resume.steps.has(index));
     const isOpen = (index: number): boolean => this.#isDone[index] === false;
@@ -95,17 +100,25 @@ export class Execution {
     return this.#openSteps[group] === 0;
   }
 
-  /** Indices of the steps that have not ended and that these groups wait for, with all that those wait for. */
-  openSteps(groups: readonly number[]): ReadonlySet<number> {
+  /** Indices of the steps that these groups wait for and that have not ended, or that are to be run again, with those
+   *  that wait for them. */
+  stepsLeft(groups: readonly number[], again: ReadonlySet<number>): ReadonlySet<number> {
     const { program } = this.#options;
-    const open = new Set<number>();
+    const needed = new Set<number>();
     const next = groups.flatMap((group) => program.groups[group]?.steps ?? []);
     for (let index = next.pop(); index !== undefined; index = next.pop()) {
-      if (this.#isDone[index] || open.has(index)) continue;
-      open.add(index);
+      if (needed.has(index)) continue;
+      needed.add(index);
       next.push(...(program.steps[index] as FetchStep).after);
     }
-    return open;
+    const left = new Set<number>();
+    const add = (index: number): void => {
+      if (!needed.has(index) || left.has(index)) return;
+      left.add(index);
+      for (const dependent of this.#wiring.dependents[index] ?? []) add(dependent);
+    };
+    for (const index of needed) if (!this.#isDone[index] || again.has(index)) add(index);
+    return left;
   }
 
   start(): void {
@@ -568,7 +581,8 @@ export class Execution {
     path: ResponsePath,
     missing: ReadonlySet<string> | undefined,
   ): void {
-    this.errors.push({ path, subgraph: step.shape.subgraph, reason, group: step.group, missing });
+    const { index, group, shape } = step;
+    this.errors.push({ path, subgraph: shape.subgraph, reason, step: index, group, missing });
   }
 
   #lostBy(step: FetchStep): ReadonlySet<string> {

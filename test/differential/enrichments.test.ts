@@ -99,7 +99,7 @@ describe('first answers of the demo, with what was late,', () => {
       }),
     );
     expect(problems).toEqual([]);
-    expect(pending).toBeGreaterThan(operations.length);
+    expect(pending).toBeGreaterThan(0);
   }, 60_000);
 });
 
