@@ -34,7 +34,12 @@ export function errorCoordinates(
     visitWithTypeInfo(types, {
       enter: (node) => {
         if (isInput(node)) inputs.push(inputCoordinate(node, types));
-        blamed.get(node)?.push(...coordinatesAt(node, types, inputs.at(-1)));
+        const coordinates = coordinatesAt(node, types, inputs.at(-1));
+        blamed.get(node)?.push(...coordinates);
+        // Parts of a field that has none are blamed as a whole, where the walk does not know what they are of.
+        if (node.kind === Kind.FIELD && node.selectionSet !== undefined) {
+          blamed.get(node.selectionSet)?.push(...coordinates);
+        }
       },
       leave: (node) => {
         if (isInput(node)) inputs.pop();

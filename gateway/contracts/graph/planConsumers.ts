@@ -1,8 +1,6 @@
 import {
-  type DocumentNode,
   type GraphQLError,
   type GraphQLSchema,
-  Kind,
   type OperationDefinitionNode,
   parse,
   print,
@@ -21,6 +19,7 @@ import type { Place } from '../finding.ts';
 import type { ContractGraph } from './composeGraph.ts';
 import { errorCoordinates } from './errorCoordinates.ts';
 import { flattenPlan, type PlannedFetch } from './flattenPlan.ts';
+import { operationOf } from './operationOf.ts';
 import { OperationWeights } from './operationWeight.ts';
 import { costOf, greatestCost, type PlanCost } from './planCost.ts';
 
@@ -150,13 +149,6 @@ class ConsumerPlanning {
         : (await planOperation(this.#graph.supergraph.planner, question)).plan;
     return { overrides, plan, fetches: flattenPlan(plan) };
   }
-}
-
-/** The operation among the fragments that it uses. */
-export function operationOf({ definitions }: DocumentNode): OperationDefinitionNode {
-  const operation = definitions.find(({ kind }) => kind === Kind.OPERATION_DEFINITION);
-  if (operation === undefined) throw new Error('A consumer operation has no operation.');
-  return operation as OperationDefinitionNode;
 }
 
 /** Everything but planning that a gateway would refuse the operation for. */
