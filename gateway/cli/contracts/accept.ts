@@ -1,0 +1,56 @@
+import { checkStore } from '../../contracts/check.ts';
+import { checkParts } from '../../contracts/checkParts.ts';
+import type { CheckReport } from '../../contracts/report/checkReport.ts';
+import { acceptContracts } from '../../contracts/store/accept.ts';
+import { readCandidates } from '../../contracts/store/readCandidates.ts';
+import { readContractStore } from '../../contracts/store/readContractStore.ts';
+import { CommandError, type ExitCode, exitCode } from '../exitCode.ts';
+import { describeProblems } from './describeProblems.ts';
+import { showProgress } from './progress.ts';
+import { writeReport } from './reportOutputs.ts';
+import { utcDay } from './utcDay.ts';
+import { orWrongUsage } from './writingFailure.ts';
+
+export interface ContractsAcceptOptions {
+  readonly directory: string;
+  readonly subgraph: readonly string[];
+  readonly reason: string;
+  readonly force?: boolean | undefined;
+}
+
+/** Takes candidates into the store, unless a check has something against them. Resolves with the exit code: that of
+ *  the check where it is the reason that nothing was written. Errors: `wrongUsage`, and `undecided` for a candidate
+ *  that cannot be had. */
+export async function contractsAccept(options: ContractsAcceptOptions): Promise<ExitCode> {
+  const { directory, subgraph, reason, force = false } = options;
+  if (reason.trim() === '') {
+    throw new CommandError(
+      exitCode.wrongUsage,
+      '--reason is empty; expected: why the candidate is accepted.',
+    );
+  }
+  const store = await readContractStore(directory);
+  const candidates = await readCandidates(subgraph, { known: store.schemas });
+  if (candidates.problems.length > 0) throw describeProblems('Nothing was accepted', candidates.problems);
+  const today = utcDay();
+  const report = await checkStore(store, candidates, { today, onProgress: showProgress }, checkParts);
+  writeReport(report, [{ format: 'text' }]);
+  const { exitCode: checked } = report.summary;
+  if (checked !== exitCode.fine && !force) {
+    console.error(
+      'Nothing was accepted. What is agreed on can be waived in waivers.yaml, or overruled with --force.',
+    );
+    return checked;
+  }
+  const overruled = checked === exitCode.fine ? undefined : describeCounts(report);
+  const contracts = candidates.contracts.values();
+  const written = await orWrongUsage(acceptContracts({ directory, contracts, reason, today, overruled }));
+  for (const file of written) console.log(`Accepted: ${file}`);
+  if (written.length === 0) console.log('Nothing to accept: the contracts are like that already.');
+  return exitCode.fine;
+}
+
+function describeCounts({ summary: { counts } }: CheckReport): string {
+  const failing = (['misuse', 'breaking', 'undecided'] as const).filter((severity) => counts[severity] > 0);
+  return failing.map((severity) => `${counts[severity]} ${severity}`).join(', ');
+}

@@ -1,0 +1,26 @@
+import { checkContracts } from '../../contracts/check.ts';
+import { checkParts } from '../../contracts/checkParts.ts';
+import type { ExitCode } from '../exitCode.ts';
+import { showProgress } from './progress.ts';
+import { type ReportArgument, readReportOutputs, writeReport } from './reportOutputs.ts';
+import { utcDay } from './utcDay.ts';
+
+export interface ContractsCheckOptions {
+  readonly directory: string;
+  readonly subgraph?: readonly string[] | undefined;
+  readonly against?: string | undefined;
+  readonly environment?: string | undefined;
+  readonly strict?: boolean | undefined;
+}
+
+/** Checks the contracts and writes the report. Resolves with the exit code. Errors: `wrongUsage`. */
+export async function contractsCheck(
+  { subgraph, ...options }: ContractsCheckOptions,
+  reportArguments: readonly ReportArgument[],
+): Promise<ExitCode> {
+  const outputs = readReportOutputs(reportArguments);
+  const request = { ...options, candidates: subgraph, today: utcDay(), onProgress: showProgress };
+  const report = await checkContracts(request, checkParts);
+  writeReport(report, outputs);
+  return report.summary.exitCode;
+}

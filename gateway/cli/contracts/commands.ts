@@ -1,0 +1,76 @@
+import type { Command } from 'commander';
+import type { ReportArgument } from './reportOutputs.ts';
+
+const directoryOption = ['-d, --directory <dir>', 'the store', 'contracts'] as const;
+const candidateText = 'NAME=FILE or NAME=URL: what a subgraph wants to serve; may be given several times';
+
+/** Adds `contracts` with its commands. */
+export function addContractsCommands(program: Command): void {
+  const contracts = program
+    .command('contracts')
+    .description('what subgraphs and clients have agreed on, and what a change would break');
+
+  // In the order in which they are given: each --out is for the --format before it.
+  const reportArguments: ReportArgument[] = [];
+  const note = (option: ReportArgument['option']) => (value: string) => {
+    reportArguments.push({ option, value });
+    return value;
+  };
+  contracts
+    .command('check')
+    .description('say what breaks: by default, of what has changed since the last commit')
+    .option(...directoryOption)
+    .option('--subgraph <candidate>', candidateText, collect)
+    .option('--against <ref|dir>', 'compare with the store at a Git revision, or in another directory')
+    .option('--environment <name>', 'compare with what runs there, by environments.yaml')
+    .option('--strict', 'fail on what is dangerous too')
+    .option(
+      '--format <format>',
+      'text, json, junit, sarif, github, markdown or gitlab; may be given several times',
+      note('format'),
+    )
+    .option('--out <file>', 'write the --format before it into a file', note('out'))
+    .action(async (options) => {
+      const { contractsCheck } = await import('./check.ts');
+      process.exitCode = await contractsCheck(options, reportArguments);
+    });
+
+  contracts
+    .command('accept')
+    .description('take what a subgraph wants to serve into the store')
+    .option(...directoryOption)
+    .requiredOption('--subgraph <candidate>', candidateText, collect)
+    .requiredOption('--reason <text>', 'why, for CHANGELOG.md')
+    .option('--force', 'even if the check fails')
+    .action(async (options) => {
+      const { contractsAccept } = await import('./accept.ts');
+      process.exitCode = await contractsAccept(options);
+    });
+
+  contracts
+    .command('init')
+    .description('make a store from running subgraphs or files')
+    .option('-c, --config <file>', 'where the subgraphs are named (default: tributary.yaml, where it exists)')
+    .option(...directoryOption)
+    .option('--subgraph <source>', 'NAME=FILE or NAME=URL, instead of the configured ones', collect)
+    .option('--force', 'replace schemas that are there')
+    .action(async (options) => {
+      const { contractsInit } = await import('./init.ts');
+      await contractsInit(options);
+    });
+
+  contracts
+    .command('can-deploy')
+    .description('say whether a subgraph can be deployed now, or why not and in which order')
+    .option(...directoryOption)
+    .requiredOption('--subgraph <name>', 'NAME for its contract; NAME=FILE or NAME=URL for a candidate')
+    .requiredOption('--environment <name>', 'where to')
+    .action(async (options) => {
+      const { contractsCanDeploy } = await import('./canDeploy.ts');
+      process.exitCode = await contractsCanDeploy(options);
+    });
+}
+
+function collect(value: string, earlier: readonly string[] = []): string[] {
+  return [...earlier, value];
+}

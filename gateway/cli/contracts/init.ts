@@ -1,0 +1,40 @@
+import { loadConfig } from '../../config/load.ts';
+import { initStore } from '../../contracts/store/init.ts';
+import { readCandidates } from '../../contracts/store/readCandidates.ts';
+import { CommandError, exitCode } from '../exitCode.ts';
+import { describeProblems } from './describeProblems.ts';
+import { orWrongUsage } from './writingFailure.ts';
+
+export interface ContractsInitOptions {
+  readonly config?: string | undefined;
+  readonly directory: string;
+  /** `NAME=FILE` or `NAME=URL`; the configured subgraphs without them. */
+  readonly subgraph?: readonly string[] | undefined;
+  readonly force?: boolean | undefined;
+}
+
+/** Makes a store from what subgraphs serve: all of it, or nothing. Errors: `wrongUsage`, and `undecided` for a
+ *  subgraph that does not answer. */
+export async function contractsInit(options: ContractsInitOptions): Promise<void> {
+  const { config, directory, subgraph = configuredSubgraphs(config), force = false } = options;
+  const { contracts, problems } = await readCandidates(subgraph, { known: new Map() });
+  if (problems.length > 0) throw describeProblems('Nothing was written', problems);
+  const outcome = await orWrongUsage(initStore({ directory, contracts: contracts.values(), force }));
+  if ('existing' in outcome) {
+    throw new CommandError(
+      exitCode.wrongUsage,
+      `Nothing was written, since these are there already; --force replaces schemas and leaves the rest:\n${outcome.existing.map((file) => `  ${file}`).join('\n')}`,
+    );
+  }
+  for (const file of outcome.written) console.log(`Written: ${file}`);
+  console.log(`Put what clients send into ${directory}/operations/<consumer>/, and commit it.`);
+}
+
+function configuredSubgraphs(file: string | undefined): string[] {
+  const { supergraph } = loadConfig({ file, env: process.env });
+  if ('subgraphs' in supergraph) return supergraph.subgraphs.map(({ name, url }) => `${name}=${url}`);
+  throw new CommandError(
+    exitCode.wrongUsage,
+    'The configuration names no running subgraphs: supergraph is a file. Give them with --subgraph NAME=FILE or NAME=URL.',
+  );
+}

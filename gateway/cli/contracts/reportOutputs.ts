@@ -1,0 +1,64 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { CheckReport } from '../../contracts/report/checkReport.ts';
+import { hasColours } from '../../contracts/report/hasColours.ts';
+import { type ReportFormat, renderReport, reportFormats } from '../../contracts/report/renderReport.ts';
+import { CommandError, exitCode } from '../exitCode.ts';
+
+/** One `--format` or `--out`, in the order in which they were given. */
+export interface ReportArgument {
+  readonly option: 'format' | 'out';
+  readonly value: string;
+}
+
+export interface ReportOutput {
+  readonly format: ReportFormat;
+  /** Standard output without it. */
+  readonly file?: string | undefined;
+}
+
+/** Where the report goes in which format: `--out` is for the `--format` before it. Text to standard output, where
+ *  nothing is said. Errors: `wrongUsage`. */
+export function readReportOutputs(given: readonly ReportArgument[]): readonly ReportOutput[] {
+  const outputs: ReportOutput[] = [];
+  for (const { option, value } of given) {
+    const last = outputs.at(-1);
+    if (option === 'format') outputs.push({ format: readFormat(value) });
+    else if (last === undefined) outputs.push({ format: 'text', file: value });
+    else if (last.file === undefined) outputs[outputs.length - 1] = { ...last, file: value };
+    else
+      throw wrong(
+        `--out ${value}: ${last.format} is written to ${last.file} already. Put a --format before it.`,
+      );
+  }
+  return outputs.length === 0 ? [{ format: 'text' }] : outputs;
+}
+
+/** Errors: `wrongUsage` for a file that cannot be written. */
+export function writeReport(report: CheckReport, outputs: readonly ReportOutput[]): void {
+  for (const { format, file } of outputs) {
+    const colours = file === undefined && hasColours(process.stdout);
+    const text = renderReport(report, format, { colours });
+    if (file === undefined) process.stdout.write(text);
+    else writeFile(file, text);
+  }
+}
+
+function writeFile(file: string, text: string): void {
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, text);
+  } catch (cause) {
+    throw wrong(`${file} cannot be written: ${(cause as Error).message}`, cause);
+  }
+}
+
+function readFormat(value: string): ReportFormat {
+  const format = reportFormats.find((known) => known === value);
+  if (format !== undefined) return format;
+  throw wrong(`--format ${value} is not known; expected: one of ${reportFormats.join(', ')}.`);
+}
+
+function wrong(message: string, cause?: unknown): CommandError {
+  return new CommandError(exitCode.wrongUsage, message, { cause });
+}

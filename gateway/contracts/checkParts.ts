@@ -1,0 +1,16 @@
+import { diffSubgraph } from './diff/diffSubgraph.ts';
+import { composeGraph } from './graph/composeGraph.ts';
+import { planConsumers } from './graph/planConsumers.ts';
+import { judgeChange } from './judge/judgeChange.ts';
+import { judgeUncomposed } from './judge/judgeUncomposed.ts';
+import type { CheckParts } from './parts.ts';
+
+/** The parts of a check that really checks. */
+export const checkParts: CheckParts = {
+  diffSubgraph,
+  composeGraph,
+  bootGraph: async () => [],
+  planConsumers,
+  judgeChange,
+  judgeUncomposed,
+};

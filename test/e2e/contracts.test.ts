@@ -1,0 +1,415 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
+import { describe, expect, test } from '@jest/globals';
+import { json, reset, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
+import { StoreOnDisk } from '../unit/contracts/store/storeOnDisk.ts';
+
+const root = new URL('../../', import.meta.url).pathname;
+
+interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  /** Without the lines that say what is being done. */
+  readonly stderr: string;
+  readonly progress: readonly string[];
+}
+
+/** Runs `tributary contracts …` in a directory. */
+async function contracts(cwd: string, ...args: readonly string[]): Promise<Outcome> {
+  const { NODE_OPTIONS: _, ...env } = process.env;
+  const child = spawn(process.execPath, [`${root}gateway/cli.ts`, 'contracts', ...args], { cwd, env });
+  const closed = once(child, 'close');
+  const [stdout, told] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  const [code] = await closed;
+  const lines = told.split('\n');
+  return {
+    code,
+    stdout,
+    stderr: lines.filter((line) => !line.startsWith('… ')).join('\n'),
+    progress: lines.filter((line) => line.startsWith('… ')),
+  };
+}
+
+const federation =
+  'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@external", "@requires"])\n';
+
+const products = `${federation}
+type Query {
+  product(id: ID!): Product
+}
+type Product @key(fields: "id") {
+  id: ID!
+  name: String!
+  unused: String
+  weight: Int
+  size: Int
+}
+`;
+
+const shipping = `${federation}
+type Product @key(fields: "id") {
+  id: ID!
+  weight: Int @external
+  estimate: Int @requires(fields: "weight")
+}
+`;
+
+const page = `# @slo latency: 200ms
+query Page($id: ID!) {
+  product(id: $id) {
+    name
+    estimate
+  }
+}
+`;
+
+const store = {
+  'contracts/schemas/products.graphql': products,
+  'contracts/schemas/shipping.graphql': shipping,
+  'contracts/operations/shop/page.graphql': page,
+};
+
+const withoutName = products.replace('  name: String!\n', '');
+const withoutUnused = products.replace('  unused: String\n', '');
+
+/** What a test would write if it had the file's place: rule, severity and where. */
+function findingsIn(jsonReport: string): string[] {
+  const { findings } = JSON.parse(jsonReport) as {
+    findings: {
+      rule: string;
+      severity: string;
+      waivedBy?: string;
+      place?: { file: string; line: number; column: number };
+    }[];
+  };
+  return findings.map(({ rule, severity, waivedBy, place }) => {
+    const where = place === undefined ? '' : ` ${place.file}:${place.line}:${place.column}`;
+    return `${waivedBy === undefined ? severity : 'waived'} ${rule}${where}`;
+  });
+}
+
+describe('contracts check', () => {
+  test('passes where nothing has changed since the last commit', async () => {
+    using disk = new StoreOnDisk(store).commit('v1');
+    const { code, stdout, stderr, progress } = await contracts(disk.root, 'check');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toContain('2 subgraphs, 1 consumer, 1 operation checked');
+    expect(progress).toEqual([
+      '… comparing with revision HEAD',
+      '… composing 2 subgraphs',
+      '… planning operations: 1 of 1',
+      '… starting a gateway on the candidate',
+    ]);
+  });
+
+  test('tells what breaks for whom, and fails; what nobody uses fails with --strict', async () => {
+    using disk = new StoreOnDisk(store).commit('v1').write({
+      'name.graphql': withoutName,
+      'unused.graphql': withoutUnused,
+    });
+    const [used, unused, strict] = await Promise.all([
+      contracts(disk.root, 'check', '--subgraph', 'products=name.graphql'),
+      contracts(disk.root, 'check', '--subgraph', 'products=unused.graphql'),
+      contracts(disk.root, 'check', '--subgraph', 'products=unused.graphql', '--strict'),
+    ]);
+    expect([used.code, unused.code, strict.code]).toEqual([1, 0, 1]);
+    expect(used.stdout).toMatch(
+      /^breaking {2}field-removed {2}products {2}Product\.name\n {2}at name\.graphql:6:6\n/,
+    );
+    expect(used.stdout).toContain('affects  shop/Page (contracts/operations/shop/page.graphql:2:1)');
+    expect(unused.stdout).toMatch(/^dangerous {2}field-removed {2}products {2}Product\.unused\n/);
+  });
+
+  test('writes several formats in one run', async () => {
+    using disk = new StoreOnDisk({ ...store, 'name.graphql': withoutName }).commit('v1');
+    const { code, stdout, stderr } = await contracts(
+      disk.root,
+      'check',
+      ...['--subgraph', 'products=name.graphql', '--format', 'github', '--format', 'json'],
+      ...['--out', 'reports/check.json', '--format', 'junit', '--out', 'reports/check.xml'],
+    );
+    expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
+    expect(stdout).toMatch(/^::error file=name\.graphql,line=6,col=6,/);
+    expect(findingsIn(readFileSync(disk.path('reports/check.json'), 'utf8'))).toEqual([
+      'breaking field-removed name.graphql:6:6',
+    ]);
+    expect(readFileSync(disk.path('reports/check.xml'), 'utf8')).toContain('<testsuite name="products"');
+  });
+
+  test('compares with a revision, a directory, or what runs', async () => {
+    using disk = new StoreOnDisk(store).commit('v1');
+    disk.write({ 'contracts/schemas/products.graphql': withoutUnused }).commit('v2');
+    disk.write({
+      'contracts/environments.yaml':
+        'live:\n  subgraphs: { products: [v1, v2], shipping: v1 }\n  gateways: v1\n',
+    });
+    const check = async (...args: readonly string[]) => {
+      const { code, stdout } = await contracts(disk.root, 'check', '--format', 'json', ...args);
+      return [code, ...findingsIn(stdout)];
+    };
+    const removed = 'dangerous field-removed contracts/schemas/products.graphql:6:6';
+    expect(
+      await Promise.all([
+        check(),
+        check('--against', 'v1'),
+        check('--against', 'contracts'),
+        check('--environment', 'live'),
+      ]),
+    ).toEqual([[0], [0, removed], [0], [0, removed]]);
+  });
+
+  test('lets pass what is waived, until the day', async () => {
+    using disk = new StoreOnDisk(store).commit('v1');
+    const waivers = (expires: string) =>
+      `- rule: field-removed\n  coordinate: Product.name\n  reason: It is time.\n  owner: shop\n  expires: ${expires}\n`;
+    disk.write({ 'name.graphql': withoutName, 'contracts/waivers.yaml': waivers('2999-12-31') });
+    const check = async () => {
+      const args = ['check', '--subgraph', 'products=name.graphql', '--format', 'json'];
+      const { code, stdout } = await contracts(disk.root, ...args);
+      return [code, ...findingsIn(stdout)];
+    };
+    expect(await check()).toEqual([0, 'waived field-removed name.graphql:6:6']);
+    disk.write({ 'contracts/waivers.yaml': waivers('2020-01-31') });
+    expect(await check()).toEqual([
+      1,
+      'breaking waiver-expired contracts/waivers.yaml:1:3',
+      'breaking field-removed name.graphql:6:6',
+    ]);
+    disk.write({ 'name.graphql': products, 'contracts/waivers.yaml': waivers('2999-12-31') });
+    expect(await check()).toEqual([1, 'breaking waiver-unused contracts/waivers.yaml:1:3']);
+  });
+
+  test('tells every mistake in one run, with its place', async () => {
+    using disk = new StoreOnDisk(store).commit('v1').write({
+      'contracts/schemas/broken.graphql': 'type Query {\n  a:\n}\n',
+      'contracts/operations/shop/broken.graphql': 'query Broken {\n',
+      'contracts/operations/shop/again.graphql': 'query Page {\n  __typename\n}\n',
+      'contracts/operations/shop/latin.graphql': Uint8Array.of(0x23, 0xe4),
+      'contracts/operations/stray.graphql': '{ __typename }',
+      'contracts/waivers.yaml': '- rule: field-removed\n  coordinate: Product.name\n',
+      'contracts/environments.yaml': 'live: [',
+    });
+    const { code, stdout, stderr } = await contracts(
+      disk.root,
+      'check',
+      ...['--subgraph', 'a=gone.graphql', '--subgraph', 'nameless', '--against', 'v9', '--format', 'json'],
+    );
+    expect({ code, stderr }).toEqual({ code: 2, stderr: '' });
+    expect(findingsIn(stdout).sort()).toEqual([
+      'misuse argument-invalid',
+      'misuse candidate-unreadable gone.graphql:1:1',
+      'misuse environments-unreadable contracts/environments.yaml:1:8',
+      'misuse operation-duplicate contracts/operations/shop/page.graphql:2:1',
+      'misuse operation-unparseable contracts/operations/shop/broken.graphql:2:1',
+      'misuse revision-unknown',
+      'misuse schema-unparseable contracts/schemas/broken.graphql:3:1',
+      'misuse store-file-unknown contracts/operations/stray.graphql:1:1',
+      'misuse store-file-unreadable contracts/operations/shop/latin.graphql:1:1',
+      'misuse waiver-incomplete contracts/waivers.yaml:1:3',
+    ]);
+  });
+
+  test('asks a subgraph that does not answer once more, and is then undecided', async () => {
+    using disk = new StoreOnDisk(store);
+    await using running = await startScriptedSubgraph();
+    running.script(reset, reset);
+    const check = () => contracts(disk.root, 'check', '--subgraph', `products=${running.url}`);
+    const { code, stdout } = await check();
+    expect([code, running.requests.length]).toEqual([3, 2]);
+    expect(stdout).toContain(`${running.url} gives no schema: `);
+    running.script(reset, json({ data: { _service: { sdl: withoutUnused } } }));
+    expect(await check()).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^dangerous {2}field-removed {2}products {2}Product\.unused\n/),
+    });
+  });
+
+  test.each([
+    [['--format', 'xml'], '--format xml is not known; expected: one of text, json, '],
+    [['--out', 'a', '--out', 'b'], '--out b: text is written to a already.'],
+    [['--out', 'contracts'], 'contracts cannot be written: '],
+    [['--formt', 'json'], "error: unknown option '--formt'"],
+  ])('%j is wrong usage', async (args, message) => {
+    using disk = new StoreOnDisk(store);
+    const { code, stderr } = await contracts(disk.root, 'check', ...args);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
+  });
+
+  test('needs a store', async () => {
+    using disk = new StoreOnDisk();
+    const { code, stdout } = await contracts(disk.root, 'check', '--directory', 'elsewhere');
+    expect([code, stdout]).toEqual([
+      2,
+      expect.stringContaining('elsewhere has no schemas/<subgraph>.graphql.'),
+    ]);
+  });
+
+  test("passes for the repository's own contracts", async () => {
+    const { code, stdout } = await contracts(root, 'check', '--format', 'json');
+    const { summary, findings } = JSON.parse(stdout);
+    const failing = findings.filter(({ severity }: { severity: string }) => !/safe|dangerous/.test(severity));
+    expect([code, failing]).toEqual([0, []]);
+    expect(summary.checked).toMatchObject({
+      directory: 'contracts',
+      subgraphs: 5,
+      consumers: 1,
+      operations: 2,
+    });
+  });
+});
+
+describe('contracts init', () => {
+  test('makes a store from files and running subgraphs, and overwrites nothing', async () => {
+    using disk = new StoreOnDisk({ 'products.graphql': products });
+    await using running = await startScriptedSubgraph();
+    running.otherwise(json({ data: { _service: { sdl: shipping } } }));
+    const init = (...more: readonly string[]) =>
+      contracts(
+        disk.root,
+        'init',
+        ...['--subgraph', 'products=products.graphql', '--subgraph', `shipping=${running.url}`, ...more],
+      );
+    const made = await init();
+    expect(made).toEqual({
+      code: 0,
+      stdout: [
+        'Written: contracts/schemas/products.graphql',
+        'Written: contracts/schemas/shipping.graphql',
+        'Written: contracts/README.md',
+        'Written: contracts/waivers.yaml',
+        'Written: contracts/environments.yaml',
+        'Put what clients send into contracts/operations/<consumer>/, and commit it.',
+        '',
+      ].join('\n'),
+      stderr: '',
+      progress: [],
+    });
+    expect(readFileSync(disk.path('contracts/schemas/shipping.graphql'), 'utf8')).toBe(
+      `# @url ${running.url}\n${shipping}`,
+    );
+    expect((await contracts(disk.root, 'check')).code).toBe(0);
+    const again = await init();
+    expect([again.code, again.stderr]).toEqual([
+      2,
+      expect.stringMatching(
+        /^Nothing was written, since these are there already; --force .*\n {2}contracts\/schemas\/products/,
+      ),
+    ]);
+    expect((await init('--force')).stdout).toContain('Written: contracts/schemas/products.graphql');
+  });
+
+  test('takes the subgraphs of a configuration', async () => {
+    await using running = await startScriptedSubgraph();
+    running.otherwise(json({ data: { _service: { sdl: products } } }));
+    using disk = new StoreOnDisk({
+      'tributary.yaml': `supergraph: { subgraphs: [{ name: products, url: '${running.url}' }] }`,
+      'file.yaml': 'supergraph: { file: supergraph.graphql }',
+    });
+    const file = await contracts(disk.root, 'init', '--config', 'file.yaml');
+    expect([file.code, file.stderr]).toEqual([2, expect.stringContaining('names no running subgraphs')]);
+    expect((await contracts(disk.root, 'init')).code).toBe(0);
+    expect(readFileSync(disk.path('contracts/schemas/products.graphql'), 'utf8')).toContain('type Product');
+  });
+
+  test('writes nothing where a subgraph does not answer or a file is wrong', async () => {
+    using disk = new StoreOnDisk({ 'products.graphql': products, 'broken.graphql': 'type' });
+    await using running = await startScriptedSubgraph();
+    running.otherwise(reset);
+    const init = (other: string) =>
+      contracts(disk.root, 'init', '--subgraph', 'products=products.graphql', '--subgraph', other);
+    const [down, broken] = await Promise.all([init(`down=${running.url}`), init('broken=broken.graphql')]);
+    expect([down.code, down.stderr]).toEqual([
+      3,
+      expect.stringContaining(`Nothing was written:\n  ${running.url} gives no schema: `),
+    ]);
+    expect([broken.code, broken.stderr]).toEqual([
+      2,
+      expect.stringContaining('Nothing was written:\n  broken.graphql:1:5 Syntax Error: '),
+    ]);
+    expect((await contracts(disk.root, 'check')).stdout).toContain('store-missing');
+  });
+});
+
+describe('contracts accept', () => {
+  const candidates = { 'name.graphql': withoutName, 'unused.graphql': withoutUnused };
+  const accept = ({ root: cwd }: StoreOnDisk, file: string, ...more: readonly string[]) =>
+    contracts(cwd, 'accept', '--subgraph', `products=${file}`, '--reason', `by ${file}`, ...more);
+  const contractIn = (disk: StoreOnDisk) =>
+    readFileSync(disk.path('contracts/schemas/products.graphql'), 'utf8');
+
+  test('refuses what breaks something', async () => {
+    using disk = new StoreOnDisk({ ...store, ...candidates });
+    const refused = await accept(disk, 'name.graphql');
+    expect([refused.code, contractIn(disk)]).toEqual([1, products]);
+    expect(refused.stdout).toContain('affects  shop/Page');
+    expect(refused.stderr).toContain('Nothing was accepted.');
+  });
+
+  test('takes a candidate in with a line of why; by force also what breaks something', async () => {
+    using disk = new StoreOnDisk({ ...store, ...candidates });
+    const accepted = await accept(disk, 'unused.graphql');
+    expect([accepted.code, accepted.stderr, contractIn(disk)]).toEqual([0, '', withoutUnused]);
+    expect(accepted.stdout).toContain('Accepted: contracts/schemas/products.graphql\n');
+    const forced = await accept(disk, 'name.graphql', '--force');
+    expect([forced.code, contractIn(disk)]).toEqual([0, withoutName]);
+    const changelog = readFileSync(disk.path('contracts/CHANGELOG.md'), 'utf8');
+    expect(changelog.replaceAll(/\d{4}-\d\d-\d\d/g, 'DAY')).toBe(
+      [
+        '# What was accepted into these contracts, and why',
+        '',
+        '- DAY products: by unused.graphql',
+        '- DAY products: by name.graphql (forced, despite 1 breaking)',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  test.each([
+    [['--reason', 'why'], "error: required option '--subgraph <candidate>' not specified"],
+    [['--subgraph', 'products=a.graphql'], "error: required option '--reason <text>' not specified"],
+    [['--subgraph', 'products=a.graphql', '--reason', ' '], '--reason is empty'],
+    [
+      ['--subgraph', 'products=gone.graphql', '--reason', 'why', '--force'],
+      'Nothing was accepted:\n  gone.graphql:1:1 gone.graphql does not exist.',
+    ],
+  ])('%j is wrong usage', async (args, message) => {
+    using disk = new StoreOnDisk(store);
+    const { code, stderr } = await contracts(disk.root, 'accept', ...args);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
+  });
+});
+
+describe('contracts can-deploy', () => {
+  const running = (gateways: string) => ({
+    'contracts/environments.yaml': `live:\n  subgraphs: { products: v1, shipping: v1 }\n  gateways: ${gateways}\n`,
+  });
+  const canDeploy = async ({ root: cwd }: StoreOnDisk, subgraph: string, environment = 'live') => {
+    const args = ['--subgraph', subgraph, '--environment', environment];
+    const { code, stdout } = await contracts(cwd, 'can-deploy', ...args);
+    return [code, stdout] as const;
+  };
+
+  test('says yes, no with the reason, or that it is not known', async () => {
+    using disk = new StoreOnDisk({ ...store, 'name.graphql': withoutName }).commit('v1').write(running('v1'));
+    expect(await canDeploy(disk, 'shipping')).toEqual([0, 'Yes: shipping can be deployed to live now.\n']);
+    expect(await canDeploy(disk, 'products=name.graphql')).toEqual([
+      1,
+      expect.stringMatching(/^No: products cannot be deployed to live now\.\n\nbreaking {2}field-removed/),
+    ]);
+    expect(await canDeploy(disk, 'shipping', 'staging')).toEqual([2, expect.stringContaining('it has live')]);
+  });
+
+  test('says that gateways come first, until they hold the new supergraph', async () => {
+    using disk = new StoreOnDisk(store).commit('v1').write(running('v1'));
+    // Gateways of v1 would not send what the new version needs.
+    const wider = shipping
+      .replace('"weight"', '"weight size"')
+      .replace('estimate:', 'size: Int @external\n  estimate:');
+    disk.write({ 'contracts/schemas/shipping.graphql': wider });
+    expect(await canDeploy(disk, 'shipping')).toEqual([1, expect.stringContaining('gateway first')]);
+    disk.commit('v2').write(running('v2'));
+    expect(await canDeploy(disk, 'shipping')).toEqual([0, 'Yes: shipping can be deployed to live now.\n']);
+  });
+});
