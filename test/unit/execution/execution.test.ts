@@ -179,6 +179,7 @@ describe('a Defer node', () => {
         reason: { message: 'no' },
         group: 1,
         missing: new Set(['stock']),
+        step: 1,
       },
     ]);
   });
