@@ -50,7 +50,13 @@ export class ContractCheck {
     // A graph without one of its subgraphs would be full of mistakes that nobody made.
     if (unreadable.size > 0) return this.#stop(changes);
     const candidate = await this.#graphs.build(next);
-    if ('findings' in candidate) return this.#stop([...changes, ...candidate.findings]);
+    if ('findings' in candidate) {
+      const { findings: refusals } = candidate;
+      const running = await this.#buildEarlier(gateway, baseline);
+      return this.#stop(
+        await parts.judgeUncomposed({ changes, gateway: running, next, refusals, operations }),
+      );
+    }
     this.#add(await this.#graphs.boot(candidate.graph));
     const before = await this.#buildEarlier(old, baseline);
     const running = gateway === old ? before : await this.#buildEarlier(gateway, baseline);

@@ -20,6 +20,8 @@ export interface CheckParts {
   ): Promise<ReadonlyMap<ConsumerOperation, PlannedConsumer>>;
   /** What the changes mean for consumers and for a rollout. */
   judgeChange(change: GraphChange): readonly Finding[] | Promise<readonly Finding[]>;
+  /** The same where they make no supergraph. */
+  judgeUncomposed(change: UncomposedChange): readonly Finding[] | Promise<readonly Finding[]>;
 }
 
 export interface GraphChange {
@@ -32,4 +34,12 @@ export interface GraphChange {
   readonly next: PlannedGraph;
   /** All of the store. */
   readonly operations: readonly ConsumerOperation[];
+}
+
+export interface UncomposedChange extends Pick<GraphChange, 'changes' | 'operations'> {
+  /** What running gateways hold, and go on holding. */
+  readonly gateway: PlannedGraph | undefined;
+  readonly next: ReadonlyMap<string, SubgraphContract>;
+  /** Why there is no supergraph. */
+  readonly refusals: readonly Finding[];
 }

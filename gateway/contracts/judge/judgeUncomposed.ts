@@ -1,32 +1,21 @@
-import type { ConsumerOperation, SubgraphContract } from '../contractStore.ts';
 import type { Finding } from '../finding.ts';
 import { checkFetch } from '../graph/checkFetch.ts';
 import { deploymentFor } from '../graph/deploymentFor.ts';
 import type { FetchProblem } from '../graph/fetchProblem.ts';
 import type { PlannedConsumer, PlannedGraph } from '../graph/planConsumers.ts';
 import { factsOf } from '../graph/subgraphFacts.ts';
+import type { UncomposedChange } from '../parts.ts';
 import { blame } from './blame.ts';
 import { fetchTargetOf } from './fetchTargetOf.ts';
 import { judgeFinding } from './judgeFinding.ts';
 import { OperationUses } from './operationUses.ts';
 import type { Trouble } from './trouble.ts';
 
-export interface UncomposedChange {
-  /** Of the subgraphs that changed, as each is seen alone. */
-  readonly changes: readonly Finding[];
-  /** What running gateways hold. */
-  readonly gateway: PlannedGraph;
-  /** Contracts that make no supergraph. */
-  readonly next: ReadonlyMap<string, SubgraphContract>;
-  /** Why they do not. */
-  readonly refusals: readonly Finding[];
-  readonly operations: readonly ConsumerOperation[];
-}
-
 /** What changes mean that make no supergraph: gateways stay on the old one, and whatever of its plans does not work with
  *  the new subgraphs breaks as soon as these are deployed. */
 export function judgeUncomposed(change: UncomposedChange): readonly Finding[] {
   const { changes, gateway, next, refusals, operations } = change;
+  if (gateway === undefined) return [...changes, ...mergeUnreachable(refusals)];
   const schemas = { old: gateway.graph.supergraph.apiSchema, next: undefined };
   const troubles = oldPlanTroubles(gateway, next, changedSubgraphs(gateway, next));
   const uses = new OperationUses(operations, [schemas.old]);

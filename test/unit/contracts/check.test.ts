@@ -262,7 +262,9 @@ describe('what keeps a check from being whole', () => {
     parts.uncomposable = a2;
     parts.changes.set('a', change);
     const { asked, found, report } = await check(disk, {}, parts);
-    expect(asked).toEqual([`diff a: ${a1} → ${a2}`, `compose (a ${a2}, b ${b1})`]);
+    // For what running gateways hold.
+    const running = [`compose (a ${a1}, b ${b1})`, `plan Page for (a ${a1}, b ${b1})`];
+    expect(asked).toEqual([`diff a: ${a1} → ${a2}`, `compose (a ${a2}, b ${b1})`, ...running]);
     expect([found, report.summary.exitCode]).toEqual([
       ['breaking composition-error', 'breaking field-removed a'],
       1,

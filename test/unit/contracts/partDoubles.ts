@@ -51,6 +51,10 @@ export class PartDoubles implements CheckParts {
     return new Map();
   }
 
+  judgeUncomposed({ changes, refusals }: Parameters<CheckParts['judgeUncomposed']>[0]) {
+    return [...changes, ...refusals];
+  }
+
   judgeChange({ changes, old, gateway, next, operations }: Parameters<CheckParts['judgeChange']>[0]) {
     const [before, running, after] = [old, gateway, next].map(describeGraph);
     const names = operations.map(({ name }) => name);
