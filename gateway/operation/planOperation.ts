@@ -13,6 +13,9 @@ export interface PlannerQuestion {
   /** The same operation without `@defer`, to fall back on where `document` has one. Where it has none, though the
    *  operation does, the executor is to tell the deferred fragments apart. */
   readonly whole: string | undefined;
+  /** Some of what `document` defers is no wish of the client's: rather than have the operation refused, it is planned
+   *  whole. */
+  readonly isSplitOptional: boolean;
   /** Labels of progressive `@override`s that are on, sorted. */
   readonly overrides: readonly string[];
 }
@@ -34,12 +37,11 @@ export function plannerQuestion(
 ): PlannerQuestion | undefined {
   const whole = printOperation(operation, root, { defer: false });
   if (whole === undefined) return undefined;
-  if (isWhole || deferred.length === 0 || isSeries(operation, root.selections))
-    return { document: whole, whole: undefined, overrides };
+  const asWhole = { document: whole, whole: undefined, isSplitOptional: false, overrides };
+  if (isWhole || deferred.length === 0 || isSeries(operation, root.selections)) return asWhole;
   const document = printOperation(operation, root, { defer: true });
-  return document === undefined
-    ? { document: whole, whole: undefined, overrides }
-    : { document, whole, overrides };
+  const isSplitOptional = deferred.some(({ rule }) => rule !== undefined);
+  return document === undefined ? asWhole : { document, whole, isSplitOptional, overrides };
 }
 
 /** The planner would read a deferred part of one mutation again while the next one runs, and perhaps find what
@@ -60,14 +62,14 @@ function countFields(selections: readonly Selection[]): number {
 
 /** Errors: `GatewayError` with `PLANNING_FAILED`, `OPERATION_TOO_COMPLEX` or `OVERLOADED`. */
 export async function planOperation(planner: Planner, question: PlannerQuestion): Promise<PlannedOperation> {
-  const { document, whole, overrides } = question;
+  const { document, whole, isSplitOptional, overrides } = question;
   const defer = document.includes(deferMark);
   if (whole === undefined || mayDefer(planner, document)) {
     try {
       const plan = await planInTurn(planner, { document, defer, overrides });
       return { plan, isSplitByPlanner: true, question };
     } catch (error) {
-      if (whole === undefined || !hasGivenUp(error)) throw error;
+      if (whole === undefined || !(hasGivenUp(error) || (isSplitOptional && isRefusal(error)))) throw error;
     }
   }
   // Some uses of `@defer` are beyond the planner: a plan for the whole is divided by the executor.
@@ -80,6 +82,11 @@ function hasGivenUp(error: unknown): boolean {
   if (!(error instanceof GatewayError)) return false;
   const { code, extensions } = error;
   return code === 'PLANNING_FAILED' || (code === 'OPERATION_TOO_COMPLEX' && extensions?.limit === undefined);
+}
+
+/** A plan took too long, or too much memory. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof GatewayError && error.code === 'OPERATION_TOO_COMPLEX';
 }
 
 /** No planner splits a subscription: Apollo's throws on any `@defer` in one. */

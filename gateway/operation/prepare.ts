@@ -226,17 +226,19 @@ export class Preparer {
       defer: request.incremental,
       enrichmentOf: enrichment?.enrichmentOf,
     });
+    const clients = normalized.deferred.filter(({ rule }) => rule === undefined);
+    const ofGateway = normalized.deferred.length - clients.length;
     // A plan that the planner splits for the client's own fragments cannot be divided any further.
-    const isFused =
-      enrichment?.isFused === true && normalized.deferred.every(({ rule }) => rule !== undefined);
-    const question = plannerQuestion(operation, normalized, overrides, isFused);
+    const isFused = enrichment?.isFused === true && clients.length === 0;
+    const isWhole = isFused || ofGateway > mostSplitEnrichments;
+    const question = plannerQuestion(operation, normalized, overrides, isWhole);
     const planned = question === undefined ? undefined : await this.#plan(supergraph, question);
     const prepared: PreparedOperation = {
       supergraph,
       kind: operation.operation,
       rootType: apiSchema.getRootType(operation.operation) as GraphQLObjectType,
       root: normalized.root,
-      deferred: normalized.deferred.filter(({ rule }) => rule === undefined),
+      deferred: clients,
       enrichments: normalized.deferred.flatMap(({ id, rule }) => (rule === undefined ? [] : [{ id, rule }])),
       isFused,
       program: this.#program(supergraph, normalized, variables, planned),
@@ -306,6 +308,9 @@ export class Preparer {
 
 /** Looking a plan up by its text costs as much as the rest of finding an operation again. */
 const usesCountedAtOnce = 16;
+
+/** Each one more makes planning harder, and no client has asked for it. */
+const mostSplitEnrichments = 16;
 
 /** Combinations of conditions that are kept for one document: clients use few of the 2ⁿ. */
 const maxCombinations = 32;

@@ -1,4 +1,5 @@
-import { afterAll, expect, test } from '@jest/globals';
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { GatewayError } from '../../../gateway/errors.ts';
 import { planOperation } from '../../../gateway/operation/planOperation.ts';
 import { loadDemoSupergraph, planDemoOperation } from '../../differential/planDemoOperation.ts';
 
@@ -13,6 +14,7 @@ test('several mutations planned from the printed text alone, as for a new superg
   const warmed = await planOperation(supergraph.planner, {
     document,
     whole: undefined,
+    isSplitOptional: false,
     overrides: [],
   });
   expect(warmed).toMatchObject({ plan: asked, isSplitByPlanner: true });
@@ -24,5 +26,32 @@ test('several mutations planned from the printed text alone, as for a new superg
       { kind: 'Flatten', node: { serviceName: 'accounts', operationKind: 'query' } },
       { kind: 'Fetch', serviceName: 'accounts', operationKind: 'mutation' },
     ],
+  });
+});
+
+describe('a split that takes the planner too long', () => {
+  const tooComplex = new GatewayError('OPERATION_TOO_COMPLEX', 'Too long.', {
+    extensions: { limit: 'timeout' },
+  });
+  const planner = {
+    plan: ({ document }: { readonly document: string }) =>
+      document.includes('@defer')
+        ? Promise.reject(tooComplex)
+        : Promise.resolve({ kind: 'QueryPlan' as const }),
+    close: () => Promise.resolve(),
+  };
+  const question = {
+    document: 'query { ... @defer(label: "0") { me { id } } }',
+    whole: 'query { me { id } }',
+    overrides: [],
+  };
+
+  test('is refused where the client has asked for it', async () => {
+    await expect(planOperation(planner, { ...question, isSplitOptional: false })).rejects.toBe(tooComplex);
+  });
+
+  test('is done without where it was for enrichments', async () => {
+    const planned = await planOperation(planner, { ...question, isSplitOptional: true });
+    expect(planned).toMatchObject({ plan: { kind: 'QueryPlan' }, isSplitByPlanner: false });
   });
 });
