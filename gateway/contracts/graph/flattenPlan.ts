@@ -1,4 +1,11 @@
-import { type DocumentNode, parse } from 'graphql';
+import {
+  type DocumentNode,
+  type GraphQLSchema,
+  isAbstractType,
+  isInterfaceType,
+  isObjectType,
+  parse,
+} from 'graphql';
 import type { FetchNode, PlanNode, QueryPlan, RequiresSelection } from '../../planning/queryPlan.ts';
 
 /** One request of a plan to a subgraph. */
@@ -21,8 +28,8 @@ export interface Representation {
 }
 
 /** The fetches of a plan in an order in which they can run, with both branches of each condition and all deferred
- *  parts. */
-export function flattenPlan({ node }: QueryPlan): readonly PlannedFetch[] {
+ *  parts. `schema` is the supergraph's, with what clients do not see. */
+export function flattenPlan({ node }: QueryPlan, schema: GraphQLSchema): readonly PlannedFetch[] {
   const fetches: PlannedFetch[] = [];
   const byId = new Map<string, number>();
   if (node?.kind === 'Subscription') {
@@ -69,7 +76,7 @@ export function flattenPlan({ node }: QueryPlan): readonly PlannedFetch[] {
       subgraph: fetch.serviceName,
       kind: fetch.operationKind,
       document: parse(fetch.operation, { noLocation: true }),
-      representations: fetch.requires && representationsOf(fetch, fetch.requires),
+      representations: fetch.requires && representationsOf(fetch, fetch.requires, schema),
       dependsOn: after,
     });
     return [index];
@@ -84,6 +91,7 @@ function union(sets: readonly (readonly number[])[]): readonly number[] {
 function representationsOf(
   { inputRewrites = [] }: FetchNode,
   requires: readonly RequiresSelection[],
+  schema: GraphQLSchema,
 ): readonly Representation[] {
   const byType = new Map<string, RequiresSelection[]>();
   for (const selection of requires) {
@@ -98,9 +106,18 @@ function representationsOf(
     for (const rewrite of inputRewrites) {
       if (rewrite.kind !== 'ValueSetter' || typeof rewrite.setValueTo !== 'string') continue;
       const [condition, ...rest] = rewrite.path;
-      if (condition === `... on ${typeName}` && rest.length === 1 && rest[0] === '__typename')
+      if (holds(condition, typeName) && rest.length === 1 && rest[0] === '__typename')
         return rewrite.setValueTo;
     }
     return typeName;
+  }
+
+  function holds(condition: string | undefined, typeName: string): boolean {
+    const name = condition?.replace(/^\.\.\. on /, '');
+    if (name === undefined || name === typeName) return name === typeName;
+    const [wider, type] = [schema.getType(name), schema.getType(typeName)];
+    return (
+      isAbstractType(wider) && (isObjectType(type) || isInterfaceType(type)) && schema.isSubType(wider, type)
+    );
   }
 }

@@ -22,6 +22,7 @@ import { flattenPlan, type PlannedFetch } from './flattenPlan.ts';
 import { operationOf } from './operationOf.ts';
 import { OperationWeights } from './operationWeight.ts';
 import { costOf, greatestCost, type PlanCost } from './planCost.ts';
+import { factsOf } from './subgraphFacts.ts';
 
 /** What became of an operation. */
 export type PlannedConsumer =
@@ -147,7 +148,7 @@ class ConsumerPlanning {
       question === undefined
         ? { kind: 'QueryPlan' }
         : (await planOperation(this.#graph.supergraph.planner, question)).plan;
-    return { overrides, plan, fetches: flattenPlan(plan) };
+    return { overrides, plan, fetches: flattenPlan(plan, factsOf(this.#graph).schema) };
   }
 }
 
