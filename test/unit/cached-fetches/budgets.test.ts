@@ -251,6 +251,21 @@ test('a request that leaves before its budget is over takes its fetches along', 
   expect(call(under, 1).isCancelled).toBe(true);
 });
 
+test('a request that has left is given nothing stale, whatever goes on for others', () => {
+  const served: string[] = [];
+  const observer = { ...silentObserver, onStaleIfBudget: () => served.push('budget') };
+  const under = stale(['1', '2'], { observer });
+  under.ask(names, ['1']);
+  const budget = new Budget();
+  const asked = under.ask(names, ['1', '2'], undefined, budget);
+  const other = under.ask(names, ['2']);
+  asked.cancel();
+  budget.end();
+  call(under, 2).answer(named('new 2'));
+  expect(other.data).toEqual(named('new 2'));
+  expect(served).toEqual([]);
+});
+
 test('no timer runs once everything is there', async () => {
   const clock = new ManualClock();
   const under = stale(['1'], { timers: { after: (ms, run) => clock.setTimer(run, ms) } });

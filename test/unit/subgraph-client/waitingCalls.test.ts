@@ -228,12 +228,13 @@ describe('a call that waits', () => {
   test('has the time of whoever has the most when it is sent', async () => {
     clientFor(1);
     await occupy();
+    const soon = under.clock.now() + 1_000;
     const leader = under.send({ body: 'joined', deadline: under.clock.now() + 100 });
-    const joins = under.send({ body: 'joined' });
+    const joins = [under.send({ body: 'joined' }), under.send({ body: 'joined', deadline: soon })];
     under.clock.advance(100);
     expect(await failureOf(leader)).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
     await answerAll(2);
-    await joins.outcome;
+    await Promise.all(joins.map(({ outcome }) => outcome));
     expect(subgraph.requests[1]?.headers.get('tributary-deadline-ms')).toBe('14900');
   });
 
@@ -245,6 +246,16 @@ describe('a call that waits', () => {
     await turns();
     expect(sent()).toEqual(['hangs']);
     const joins = under.send({ body: 'joined' });
+    await subgraph.received(2);
+    await answerTo(open[1] as Exchange);
+    expect(await joins.outcome).toMatchObject({ data: { ok: true } });
+  });
+
+  test('needs no connection of deferred ones either where a less urgent one may use the others', async () => {
+    clientFor(2);
+    under.send({ body: 'hangs', ...of('critical') });
+    under.send({ body: 'joined', ...of('critical') });
+    const joins = under.send({ body: 'joined', priority: 'normal', isDeferred: false });
     await subgraph.received(2);
     await answerTo(open[1] as Exchange);
     expect(await joins.outcome).toMatchObject({ data: { ok: true } });
