@@ -8,6 +8,8 @@ export interface LateStore {
   /** From now on works without a process, and those that are to be tried once more, are handed to `adopt`; it returns
    *  false where there is no room for one. */
   start(adopt: (work: OpenWork) => boolean): void;
+  /** From now on nothing is handed to `adopt` any more. */
+  stop(): Promise<void>;
   /** A work begins here, with its first token; it can be written to at once. Resolves when others know of it, or after
    *  a short time all the same, with the id of the work that the token leads to: another one where an equal job is
    *  under way in another process. */

@@ -15,6 +15,7 @@ import type { LateObserver } from './lateObserver.ts';
 import type { LatePolicy } from './latePolicy.ts';
 import type { LateStore, OpenWork, TokenRecord } from './lateStore.ts';
 import { hashOf, isSameHash, isToken, newToken } from './lateToken.ts';
+import { unreachable } from './pendingReads.ts';
 import { RetryBudget } from './retryBudget.ts';
 import { WorkPool } from './workPool.ts';
 import { WorkTurns } from './workTurns.ts';
@@ -97,7 +98,7 @@ export class LateWorks implements LateEnrichments, JobAdmin {
   async arrived(token: string, caller: Caller): Promise<ArrivedUpdates | undefined> {
     const workId = await this.#find(token, caller);
     if (workId === undefined) return undefined;
-    const page = await this.#options.store.read(workId, firstStreamId);
+    const page = await this.#soon(this.#options.store.read(workId, firstStreamId));
     return page === undefined ? undefined : { updates: updatesOf(page), hasNext: page.remaining > 0 };
   }
 
@@ -113,6 +114,7 @@ export class LateWorks implements LateEnrichments, JobAdmin {
     if (this.#isClosing) return;
     this.#isClosing = true;
     const { store, timers, drainTimeout, log } = this.#options;
+    await store.stop();
     await new Promise<void>((resolve) => {
       const cancelTimer = timers.after(drainTimeout, resolve);
       void this.#pool.quiet().then(() => {
@@ -163,11 +165,22 @@ export class LateWorks implements LateEnrichments, JobAdmin {
 
   async #find(token: string, caller: Caller): Promise<string | undefined> {
     if (!isToken(token)) return undefined;
-    const found = await this.#options.store.find(hashOf(token));
+    const found = await this.#soon(this.#options.store.find(hashOf(token)));
     if (found === undefined || !isSameHash(found.identityHash, hashOf(caller.identity))) return undefined;
     return found.workId;
   }
+
+  /** Rejects with a `GatewayError` where the answer takes too long for a client: whether a token is good is not known
+   *  then. */
+  #soon<Value>(answer: Promise<Value>): Promise<Value> {
+    return new Promise((resolve, reject) => {
+      const cancelTimer = this.#options.timers.after(patienceMs, () => reject(unreachable()));
+      answer.then(resolve, reject).finally(cancelTimer);
+    });
+  }
 }
+
+const patienceMs = 5_000;
 
 /** What is no cursor of ours is none: everything from the beginning. */
 function startOf(cursor: string | undefined): string {

@@ -14,7 +14,7 @@ import type {
   WorkFailure,
 } from './lateStore.ts';
 import { PutAside } from './putAside.ts';
-import { TokenTable } from './tokenTable.ts';
+import { type LiveToken, TokenTable } from './tokenTable.ts';
 import { type LogPage, UpdateLog } from './updateLog.ts';
 import { viewOf } from './viewOf.ts';
 
@@ -49,12 +49,16 @@ export class MemoryLateStore implements LateStore {
   constructor(options: MemoryLateStoreOptions) {
     this.#options = options;
     const { policy, timers, now } = options;
-    this.#tokens = new TokenTable({ expireAfter: policy.tokens.expireAfter, timers });
+    this.#tokens = new TokenTable({ expireAfter: policy.tokens.expireAfter, timers, now });
     this.#aside = new PutAside({ most: policy.jobs.keepFailed, keepFor: policy.jobs.keepFailedFor, now });
   }
 
   start(adopt: (work: OpenWork) => boolean): void {
     this.#adopt = adopt;
+  }
+
+  async stop(): Promise<void> {
+    this.#adopt = () => false;
   }
 
   async open(work: NewWork, token: TokenRecord): Promise<string> {
@@ -91,6 +95,31 @@ export class MemoryLateStore implements LateStore {
   noteFailure(workId: string, failure: WorkFailure): void {
     const work = this.#works.get(workId);
     if (work !== undefined) work.failure = failure;
+  }
+
+  /** The log of a work; `undefined` where it is forgotten. */
+  logOf(workId: string): UpdateLog | undefined {
+    return this.#works.get(workId)?.log;
+  }
+
+  /** Keeps a work that began elsewhere, with what it has brought. */
+  restore(work: NewWork, log: UpdateLog, begunAt: number, isRetried: boolean): void {
+    this.#keep(work, log, isRetried, begunAt);
+  }
+
+  /** Forgets a work, but not its tokens. */
+  release(workId: string): void {
+    const work = this.#works.get(workId);
+    if (work !== undefined) this.#forget(work);
+  }
+
+  /** The token leads to this work, which may be one of another process. */
+  redirect(token: TokenRecord, workId: string): void {
+    this.#tokens.add(token, workId);
+  }
+
+  tokens(): readonly LiveToken[] {
+    return this.#tokens.all();
   }
 
   async isWanted(workId: string): Promise<boolean> {

@@ -5,9 +5,18 @@ export interface TokenTableOptions {
   /** Milliseconds that a token is good for. */
   readonly expireAfter: number;
   readonly timers: Timers;
+  /** The clock, in milliseconds. */
+  readonly now: () => number;
+}
+
+/** A token that is good for a while yet. */
+export interface LiveToken extends TokenRecord {
+  readonly workId: string;
+  readonly expiresInMs: number;
 }
 
 interface KeptToken extends FoundToken {
+  readonly expiresAt: number;
   readonly cancelExpiry: CancelTimer;
 }
 
@@ -21,10 +30,12 @@ export class TokenTable {
     this.#options = options;
   }
 
+  /** A token that is there already leads to this work from now on. */
   add({ tokenHash, identityHash }: TokenRecord, workId: string): void {
-    const { expireAfter, timers } = this.#options;
+    const { expireAfter, timers, now } = this.#options;
+    this.#remove(tokenHash);
     const cancelExpiry = timers.after(expireAfter, () => this.#remove(tokenHash));
-    this.#tokens.set(tokenHash, { workId, identityHash, cancelExpiry });
+    this.#tokens.set(tokenHash, { workId, identityHash, expiresAt: now() + expireAfter, cancelExpiry });
     const hashes = this.#ofWork.get(workId);
     if (hashes === undefined) this.#ofWork.set(workId, new Set([tokenHash]));
     else hashes.add(tokenHash);
@@ -32,6 +43,16 @@ export class TokenTable {
 
   find(tokenHash: string): FoundToken | undefined {
     return this.#tokens.get(tokenHash);
+  }
+
+  all(): readonly LiveToken[] {
+    const now = this.#options.now();
+    return Array.from(this.#tokens, ([tokenHash, { workId, identityHash, expiresAt }]) => ({
+      tokenHash,
+      identityHash,
+      workId,
+      expiresInMs: expiresAt - now,
+    }));
   }
 
   /** Whether any leads to this work. */

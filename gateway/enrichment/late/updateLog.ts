@@ -20,6 +20,8 @@ export interface LogPage {
 /** The result of a place, as it stands in a log. */
 export interface LogEntry extends LoggedUpdate {
   readonly key: string;
+  /** Its last attempt failed: a good result of somebody else would be better. */
+  readonly isFailure: boolean;
 }
 
 /** The updates of one job: at most one per place, in the order in which they came. Their cursors are ids of a stream,
@@ -47,10 +49,17 @@ export class UpdateLog {
   }
 
   /** `undefined` for a place that has had its result. */
-  append({ key, path, data, errors }: PlaceResult): LogEntry | undefined {
+  append({ key, path, data, errors, isRetryable }: PlaceResult): LogEntry | undefined {
     if (!this.#missing.delete(key)) return undefined;
     this.#lastNumber += 1;
-    const entry = { key, cursor: `${this.#lastNumber}-0`, path, data, errors: errors ?? null };
+    const entry = {
+      key,
+      cursor: `${this.#lastNumber}-0`,
+      path,
+      data,
+      errors: errors ?? null,
+      isFailure: isRetryable,
+    };
     // To the end: it takes the place of an older one that comes earlier.
     this.#entries.delete(key);
     this.#entries.set(key, entry);

@@ -430,6 +430,7 @@ describe('closing', () => {
     await handOver(jobOf('b'), new HandRun());
     const next = updates.next();
     const closed = late.close();
+    await turns();
     timers.pass(1_000);
     await closed;
     expect(run.isCancelled).toBe(true);

@@ -1,0 +1,144 @@
+import { DelayedError, type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
+import { connectForQueue, type QueueConnection } from '../../redis/queueConnection.ts';
+import type { RedisConfig } from '../../redis/redisOptions.ts';
+import type { EnrichmentJob } from '../enrichmentJob.ts';
+import type { WorkFailure } from './lateStore.ts';
+
+/** What another process needs to go on with a work. */
+export interface QueuedWork {
+  readonly id: string;
+  readonly job: EnrichmentJob;
+  /** By the clock, in milliseconds. */
+  readonly begunAt: number;
+  /** It has failed for good. */
+  readonly failure?: WorkFailure & { readonly keys: readonly string[] };
+}
+
+/** What becomes of a work that is due: nothing more; it is due again after a while; it is put aside. */
+export type DueVerdict = 'done' | 'later' | { readonly failed: string };
+
+export interface LateQueueOptions {
+  readonly config: RedisConfig;
+  readonly prefix: string;
+  /** Milliseconds after which a work is due that was not removed. */
+  readonly dueAfter: number;
+  readonly concurrency: number;
+  readonly keepFailed: number;
+  readonly keepFailedFor: number;
+  handle(work: QueuedWork): Promise<DueVerdict>;
+  onError(error: Error): void;
+}
+
+const queueName = 'enrichments';
+const jobName = 'enrichment';
+
+/** The works of all processes, each of which is due some time after it began, unless it was done by then. Handling a
+ *  work takes no longer than finding out whose it is: that can be done twice. */
+export class LateQueue {
+  readonly #options: LateQueueOptions;
+  readonly #connection: QueueConnection;
+  readonly #queue: Queue<QueuedWork>;
+  #worker: Worker<QueuedWork> | undefined;
+
+  constructor(options: LateQueueOptions) {
+    this.#options = options;
+    this.#connection = connectForQueue(options.config);
+    this.#queue = new Queue(queueName, {
+      connection: this.#connection,
+      prefix: options.prefix,
+      defaultJobOptions: {
+        removeOnComplete: true,
+        removeOnFail: { count: options.keepFailed, age: Math.ceil(options.keepFailedFor / 1_000) },
+      },
+    });
+    this.#queue.on('error', options.onError);
+  }
+
+  /** Begins to handle what is due. */
+  start(): void {
+    const { prefix, dueAfter, concurrency, onError } = this.#options;
+    this.#worker = new Worker(queueName, (job, token) => this.#handle(job, token), {
+      connection: this.#connection,
+      prefix,
+      concurrency,
+      // A process may die while it handles one, or lose its lock to a Redis that hangs.
+      lockDuration: Math.max(10_000, 2 * dueAfter),
+      stalledInterval: dueAfter,
+      maxStalledCount: 1_000,
+    });
+    this.#worker.on('error', onError);
+  }
+
+  /** Resolves when nothing is being handled any more. */
+  async stop(): Promise<void> {
+    await this.#worker?.close();
+  }
+
+  /** Nothing where it is there already. */
+  async add(work: QueuedWork): Promise<void> {
+    const delay = work.failure === undefined ? this.#options.dueAfter : 0;
+    await this.#queue.add(jobName, work, { jobId: work.id, delay });
+  }
+
+  /** It is done. One that is being handled is removed by that. */
+  async remove(id: string): Promise<void> {
+    await this.#queue.remove(id);
+  }
+
+  /** It is due now, for whoever comes first. */
+  async promote(id: string): Promise<void> {
+    await (await this.#queue.getJob(id))?.promote().catch(dueAnyway);
+  }
+
+  /** Puts it aside as soon as somebody handles it. */
+  async fail(work: QueuedWork): Promise<void> {
+    const job = await this.#queue.getJob(work.id);
+    if (job === undefined) {
+      await this.add(work);
+      return;
+    }
+    await job.updateData(work);
+    await job.promote().catch(dueAnyway);
+  }
+
+  async get(id: string): Promise<{ readonly work: QueuedWork; readonly isFailed: boolean } | undefined> {
+    const job = await this.#queue.getJob(id);
+    return job === undefined ? undefined : { work: job.data, isFailed: await job.isFailed() };
+  }
+
+  /** Handles one anew that was put aside; false where it was not. */
+  async retry({ failure: _, ...work }: QueuedWork): Promise<boolean> {
+    const job = await this.#queue.getJob(work.id);
+    if (job === undefined) return false;
+    await job.updateData(work);
+    return job.retry('failed').then(
+      () => true,
+      // Somebody else was faster.
+      () => false,
+    );
+  }
+
+  /** The newest first. */
+  async list(state: 'waiting' | 'failed', limit: number): Promise<readonly QueuedWork[]> {
+    const states = state === 'failed' ? (['failed'] as const) : (['delayed', 'waiting', 'active'] as const);
+    const jobs = await this.#queue.getJobs([...states], 0, limit - 1, false);
+    // One that was removed meanwhile is none.
+    return jobs.filter((job) => job?.data?.id !== undefined).map(({ data }) => data);
+  }
+
+  close(): void {
+    this.#connection.disconnect();
+    void this.#worker?.close(true).catch(() => {});
+  }
+
+  async #handle(job: Job<QueuedWork>, token: string | undefined): Promise<void> {
+    const verdict = await this.#options.handle(job.data);
+    if (verdict === 'done') return;
+    if (verdict !== 'later') throw new UnrecoverableError(verdict.failed);
+    await job.moveToDelayed(Date.now() + this.#options.dueAfter, token);
+    throw new DelayedError();
+  }
+}
+
+// It is being handled, or waits for that.
+function dueAnyway(): void {}
