@@ -7,7 +7,11 @@ import {
   validate,
 } from 'graphql';
 import { InternalNames } from '../../../gateway/operation/internalNames.ts';
-import { type NormalizedOperation, normalizeOperation } from '../../../gateway/operation/normalize.ts';
+import {
+  type EnrichmentOf,
+  type NormalizedOperation,
+  normalizeOperation,
+} from '../../../gateway/operation/normalize.ts';
 import { printOperation } from '../../../gateway/operation/printOperation.ts';
 import { coerceVariables } from '../../../gateway/operation/variables.ts';
 
@@ -22,13 +26,14 @@ export interface NormalizeTestOptions {
   readonly variables?: Readonly<Record<string, unknown>>;
   readonly defer?: boolean;
   readonly maxSelections?: number;
+  readonly enrichmentOf?: EnrichmentOf;
 }
 
 /** Normalises an operation that must be valid. Every field name of the schema counts as one of the supergraph. */
 export function normalize(
   schema: GraphQLSchema,
   text: string,
-  { variables = {}, defer = true, maxSelections = 1000 }: NormalizeTestOptions = {},
+  { variables = {}, defer = true, maxSelections = 1000, enrichmentOf }: NormalizeTestOptions = {},
 ): NormalizedOperation & { readonly operation: OperationDefinitionNode } {
   const document = parse(text);
   const [problem] = validate(schema, document);
@@ -51,7 +56,16 @@ export function normalize(
       names: new InternalNames(names),
       maxSelections,
       defer,
+      enrichmentOf,
     }),
+  };
+}
+
+/** Rules with a budget of no time for the fields at these coordinates. */
+export function enrichmentsAt(...coordinates: string[]): EnrichmentOf {
+  return (parentType, fieldName) => {
+    const coordinate = `${parentType}.${fieldName}`;
+    return coordinates.includes(coordinate) ? { coordinate, budgetMs: 0, priority: 'NORMAL' } : undefined;
   };
 }
 

@@ -1,0 +1,100 @@
+import { describe, expect, test } from '@jest/globals';
+import type { PlanNode } from '../../../gateway/planning/queryPlan.ts';
+import { turns } from '../../harness/clock.ts';
+import { enrichmentsAt, normalize, schemaOf } from '../operation/normalized.ts';
+import { entityFetch, rootFetch } from './fetches.ts';
+import { at, parallel, type RunningPlan, runPlan, sequence } from './runPlan.ts';
+
+const schema = schemaOf(`
+  type Query { product: Product other: Int }
+  type Product { id: ID! stock: Int advice: Advice }
+  type Advice { text: String! product: Product }
+`);
+const enrichmentOf = enrichmentsAt('Product.stock', 'Product.advice');
+
+/** Runs a plan that knows nothing of enrichments for an operation that has some. */
+function run(query: string, plan: PlanNode): RunningPlan {
+  const { root, deferred } = normalize(schema, query, { enrichmentOf });
+  return runPlan(plan, { root, deferred });
+}
+
+const asked = ({ client }: RunningPlan) => client.calls.map(({ request }) => request.subgraph);
+
+async function bring({ client }: RunningPlan, subgraph: string, data: Record<string, unknown>) {
+  client.calls.find(({ request }) => request.subgraph === subgraph)?.answer({ data });
+  await turns();
+}
+
+describe('a plan that is divided for enrichments', () => {
+  const product = { product: { __typename: 'Product', id: '1' } };
+
+  test('has a group for each, which waits for the fetches that feed it alone', async () => {
+    const running = run(
+      '{ product { id stock advice { text } } other }',
+      parallel(
+        sequence(
+          rootFetch('product{__typename id}'),
+          parallel(
+            at('product', entityFetch('stock')),
+            at('product', entityFetch('advice{text}', { serviceName: 'advice' })),
+          ),
+        ),
+        rootFetch('other', { serviceName: 'others' }),
+      ),
+    );
+    await turns();
+    expect(asked(running)).toEqual(['products', 'others']);
+    await bring(running, 'products', product);
+    expect([asked(running), running.complete]).toEqual([['products', 'others', 'stock', 'advice'], []]);
+    await bring(running, 'others', { other: 1 });
+    expect(running.complete).toEqual([0]);
+    await bring(running, 'advice', { _entities: [{ advice: { text: 'x' } }] });
+    expect(running.complete).toEqual([0, 2]);
+    await bring(running, 'stock', { _entities: [{ stock: 1 }] });
+    expect(running.complete).toEqual([0, 2, 1]);
+  });
+
+  test('that brings an enrichment with the primary data makes both complete at once', async () => {
+    const running = run('{ product { id stock } }', rootFetch('product{id stock}'));
+    await turns();
+    await bring(running, 'products', { product: { id: '1', stock: 1 } });
+    expect(running.complete).toEqual([0, 1]);
+  });
+
+  test('has one within another as a part of it, which may be complete later', async () => {
+    const running = run(
+      '{ product { id advice { product { stock } text } } }',
+      sequence(
+        rootFetch('product{__typename id}'),
+        at('product', entityFetch('advice{text product{__typename id}}', { serviceName: 'advice' })),
+        at('product.advice.product', entityFetch('stock')),
+      ),
+    );
+    await turns();
+    await bring(running, 'products', product);
+    expect(running.complete).toEqual([0]);
+    await bring(running, 'advice', {
+      _entities: [{ advice: { text: 'x', product: { __typename: 'Product', id: '2' } } }],
+    });
+    expect(running.complete).toEqual([0, 1]);
+    await bring(running, 'stock', { _entities: [{ stock: 2 }] });
+    expect(running.complete).toEqual([0, 1, 2]);
+  });
+
+  test('keeps its own order for what has no inputs', async () => {
+    const running = run(
+      '{ product { id advice { text } } other }',
+      sequence(
+        rootFetch('product{__typename id}'),
+        at('product', entityFetch('advice{text}', { serviceName: 'advice' })),
+        rootFetch('other', { serviceName: 'others' }),
+      ),
+    );
+    await turns();
+    await bring(running, 'products', product);
+    await bring(running, 'advice', { _entities: [{ advice: { text: 'x' } }] });
+    expect([asked(running), running.complete]).toEqual([['products', 'advice', 'others'], [1]]);
+    await bring(running, 'others', { other: 1 });
+    expect(running.complete).toEqual([1, 0]);
+  });
+});
