@@ -1,0 +1,123 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { print } from 'graphql';
+import { createGateway } from '../../gateway.ts';
+import type { ConsumerOperation } from '../contractStore.ts';
+import type { Finding } from '../finding.ts';
+import { chooseCanaries } from './chooseCanaries.ts';
+import type { ContractGraph } from './composeGraph.ts';
+import { startMockSubgraph } from './mockSubgraph.ts';
+import { mockVariables } from './mockVariables.ts';
+import { operationOf } from './operationOf.ts';
+import { subgraphSchemaOf } from './subgraphSchema.ts';
+
+/** Starts the real gateway on the graph, with a made-up subgraph in the place of each one, and has it answer some of
+ *  the operations. A gateway that does not get ready is the finding `boot-failed`, an answer with errors
+ *  `canary-failed`; empty where all is well. Operations that the graph refuses are not sent: planning tells about
+ *  them. Subscriptions are not sent either. Everything listens on free ports of the loopback interface. */
+export async function bootGraph(
+  graph: ContractGraph,
+  operations: readonly ConsumerOperation[],
+): Promise<readonly Finding[]> {
+  const cleanups: (() => Promise<void>)[] = [];
+  try {
+    return await bootOn(graph, operations, cleanups);
+  } finally {
+    for (const cleanup of cleanups.reverse()) await cleanup();
+  }
+}
+
+async function bootOn(
+  graph: ContractGraph,
+  operations: readonly ConsumerOperation[],
+  cleanups: (() => Promise<void>)[],
+): Promise<readonly Finding[]> {
+  const subgraphs: Record<string, { readonly url: string }> = {};
+  for (const contract of graph.contracts.values()) {
+    const mock = await startMockSubgraph(subgraphSchemaOf(contract), graph.supergraph.apiSchema);
+    cleanups.push(() => mock.close());
+    subgraphs[contract.name] = { url: mock.url };
+  }
+  const directory = await mkdtemp(join(tmpdir(), 'tributary-contracts-'));
+  cleanups.push(() => rm(directory, { recursive: true }));
+  const file = join(directory, 'supergraph.graphql');
+  await writeFile(file, graph.sdl);
+  const gateway = await createGateway({
+    listen: { host: '127.0.0.1', port: 0, drainTimeout: 0 },
+    admin: { port: 0 },
+    supergraph: { file, watch: false },
+    subgraphs,
+    // It would check what is being checked.
+    contracts: { guard: 'off' },
+    security: { introspection: true, exposeSubgraphErrors: true },
+    telemetry: { logLevel: 'silent' },
+  });
+  cleanups.push(() => gateway.close());
+  const { url, adminUrl } = await gateway.start();
+  const unready = await whyUnready(adminUrl);
+  if (unready !== undefined) return [bootFailed(unready)];
+  const findings: Finding[] = [];
+  for (const canary of chooseCanaries(graph, operations)) {
+    const problem = await ask(url, graph, canary);
+    if (problem !== undefined) findings.push(canaryFailed(canary, problem));
+  }
+  return findings;
+}
+
+async function whyUnready(adminUrl: string): Promise<string | undefined> {
+  const response = await fetch(new URL('/health/ready', adminUrl));
+  if (response.ok) return undefined;
+  const { reasons } = (await response.json()) as {
+    readonly reasons: readonly { readonly message: string }[];
+  };
+  return reasons.map(({ message }) => message).join('; ');
+}
+
+/** What is wrong with the answer. */
+async function ask(
+  url: string,
+  { supergraph }: ContractGraph,
+  { document }: ConsumerOperation,
+): Promise<string | undefined> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'application/json' },
+    body: JSON.stringify({
+      query: print(document),
+      variables: mockVariables(operationOf(document), supergraph.apiSchema),
+    }),
+  });
+  const { errors = [] } = (await response.json()) as MockedAnswer;
+  const [first] = errors;
+  if (first === undefined) return response.ok ? undefined : `status ${response.status}`;
+  const place = first.path === undefined ? '' : ` at ${first.path.join('.')}`;
+  return `${first.message}${place}${errors.length > 1 ? `, and ${errors.length - 1} more` : ''}`;
+}
+
+interface MockedAnswer {
+  readonly errors?: readonly {
+    readonly message: string;
+    readonly path?: readonly (string | number)[];
+  }[];
+}
+
+function bootFailed(reason: string): Finding {
+  return {
+    rule: 'boot-failed',
+    severity: 'breaking',
+    message: `The gateway does not start on this supergraph: ${reason}`,
+    advice: 'A gateway that runs would keep its old supergraph, and one that starts would serve nothing.',
+  };
+}
+
+function canaryFailed({ consumer, name, place }: ConsumerOperation, reason: string): Finding {
+  return {
+    rule: 'canary-failed',
+    severity: 'breaking',
+    message: `The gateway started on this supergraph, and its answer to ${consumer}/${name} from mocked subgraphs has errors: ${reason}`,
+    place,
+    affects: [{ consumer, operation: name, place, reason }],
+    advice: 'Look at its plan with `tributary plan`: what it asks of the subgraphs is not what they serve.',
+  };
+}
