@@ -6,6 +6,8 @@ import type { EnrichmentObserver } from './enrichment/enrichmentObserver.ts';
 import type { LateObserver } from './enrichment/late/lateObserver.ts';
 import type { LateWorks } from './enrichment/late/lateWorks.ts';
 import { createMemoryLateEnrichments } from './enrichment/late/memoryLateEnrichments.ts';
+import { createRedisLateEnrichments } from './enrichment/late/redisLateEnrichments.ts';
+import { usesRedis } from './redis/redisOptions.ts';
 import type { Logger } from './telemetry/logger.ts';
 import type { EnrichmentRouteOptions } from './transport/http/enrichmentRoute.ts';
 import type { JobsRouteOptions } from './transport/http/jobsRoute.ts';
@@ -20,6 +22,7 @@ export interface EnrichmentServingOptions {
 export class EnrichmentServing {
   readonly enriching: Enriching;
   readonly #options: EnrichmentServingOptions;
+  #runner: EnrichmentRunner | undefined;
   #late: LateWorks | undefined;
 
   constructor(options: EnrichmentServingOptions) {
@@ -27,25 +30,20 @@ export class EnrichmentServing {
     this.enriching = new Enriching({ ...options, late: () => this.#started });
   }
 
-  /** To be called once, before the first request: from now on there is somebody who finishes what is late. */
+  /** To be called once, before the first request: who does what is late. */
   start(runner: EnrichmentRunner): void {
-    const { config, observer, log } = this.#options;
-    this.#late = createMemoryLateEnrichments({
-      runner,
-      policy: config.enrichment,
-      attemptDeadline: config.subgraphs.all.timeouts.deadline,
-      drainTimeout: config.listen.drainTimeout,
-      observer,
-      log,
-    });
+    this.#runner = runner;
   }
 
   /** What the routes need by which late work is picked up, and looked after. */
   get pickUp(): Pick<EnrichmentRouteOptions, 'late' | 'callerOf'> & JobsRouteOptions {
     return {
-      late: this.#started,
+      late: {
+        follow: (...asked) => this.#started.follow(...asked),
+        arrived: (...asked) => this.#started.arrived(...asked),
+      },
       callerOf: (headers) => this.enriching.callerOf(headerMap(headers)),
-      jobs: this.#started,
+      jobs: { list: (query) => this.#started.list(query), retry: (id) => this.#started.retry(id) },
     };
   }
 
@@ -58,9 +56,26 @@ export class EnrichmentServing {
     await this.#late?.close();
   }
 
+  /** A gateway whose graph has no enrichments needs none of it: no connection, and nobody who looks after others' work. */
   get #started(): LateWorks {
-    if (this.#late === undefined) throw new Error('Nobody finishes what is late.');
+    this.#late ??= this.#create();
     return this.#late;
+  }
+
+  #create(): LateWorks {
+    const { config, observer, log } = this.#options;
+    if (this.#runner === undefined) throw new Error('Nobody does what is late.');
+    const options = {
+      runner: this.#runner,
+      policy: config.enrichment,
+      attemptDeadline: config.subgraphs.all.timeouts.deadline,
+      drainTimeout: config.listen.drainTimeout,
+      observer,
+      log,
+    };
+    return usesRedis(config.redis)
+      ? createRedisLateEnrichments({ ...options, config: config.redis })
+      : createMemoryLateEnrichments(options);
   }
 }
 

@@ -31,7 +31,7 @@ export interface EnrichingOptions {
   readonly config: GatewayConfig;
   readonly log: Logger;
   readonly observer: EnrichmentObserver;
-  /** Called when the first answer leaves something out. */
+  /** Who takes over what first answers leave out. Not called where nothing can be late. */
   late(): LateEnrichments;
 }
 
@@ -83,6 +83,8 @@ export class Enriching {
     if (read.rules.isEmpty) return supergraph;
     const prepared = this.#withSubscription(supergraph);
     this.#rules.set(prepared, read.rules);
+    // From now on this process also finishes what others have left.
+    this.#options.late();
     return prepared;
   }
 

@@ -55,10 +55,16 @@ export class LateRun implements EnrichmentRun {
       if (![...groups].every((group) => this.#options.execution.isComplete(group))) continue;
       this.#open.delete(set);
       this.#beingMade += 1;
-      void this.#make(groups, set, places).finally(() => {
-        this.#beingMade -= 1;
-        if (this.#open.size === 0 && this.#beingMade === 0) this.#end();
-      });
+      this.#make(groups, set, places).then(
+        () => {
+          this.#beingMade -= 1;
+          if (this.#open.size === 0 && this.#beingMade === 0) this.#end();
+        },
+        (fault: unknown) => {
+          this.#ended.reject(fault);
+          this.#end();
+        },
+      );
     }
   }
 
