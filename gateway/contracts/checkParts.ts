@@ -1,4 +1,5 @@
 import { diffSubgraph } from './diff/diffSubgraph.ts';
+import { bootGraph } from './graph/bootGraph.ts';
 import { composeGraph } from './graph/composeGraph.ts';
 import { planConsumers } from './graph/planConsumers.ts';
 import { judgeChange } from './judge/judgeChange.ts';
@@ -9,7 +10,7 @@ import type { CheckParts } from './parts.ts';
 export const checkParts: CheckParts = {
   diffSubgraph,
   composeGraph,
-  bootGraph: async () => [],
+  bootGraph,
   planConsumers,
   judgeChange,
   judgeUncomposed,
