@@ -34,6 +34,7 @@ export interface RunPlanOptions {
   readonly scope?: RequestScope;
   /** The client's selection, for a plan that the executor has to divide. */
   readonly root?: SelectionSet;
+  onGroupComplete?(group: number): void;
 }
 
 /** Starts a plan against a client that the test answers for. */
@@ -58,7 +59,10 @@ export function runPlan(node: PlanNode, options: RunPlanOptions = {}): RunningPl
       scope,
     ),
     conditions,
-    onGroupComplete: (group) => complete.push(group),
+    onGroupComplete: (group) => {
+      complete.push(group);
+      options.onGroupComplete?.(group);
+    },
     onInternalError: (fault) => faults.push(fault),
   });
   execution.start();

@@ -1,0 +1,214 @@
+import { describe, expect, test } from '@jest/globals';
+import type { GraphQLObjectType } from 'graphql';
+import { LateRun } from '../../../gateway/enriched-answers/lateRun.ts';
+import type { PlaceResult } from '../../../gateway/enrichment/enrichmentJob.ts';
+import type { PreparedOperation } from '../../../gateway/operation/preparedOperation.ts';
+import type { PlanNode } from '../../../gateway/planning/queryPlan.ts';
+import { AnswerShaping } from '../../../gateway/response/answerShaping.ts';
+import type { SubgraphResponse } from '../../../gateway/subgraph-client/subgraphClient.ts';
+import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
+import { resultInSlices } from '../../../gateway/time/inSlices.ts';
+import { turns } from '../../harness/clock.ts';
+import { entityFetch, rootFetch } from '../execution/fetches.ts';
+import { at, parallel, runPlan, sequence } from '../execution/runPlan.ts';
+import { enrichmentsAt, normalize, schemaOf } from '../operation/normalized.ts';
+
+const schema = schemaOf(`
+  type Query { products: [Product] }
+  type Product { id: ID! stock: Int advice: Advice rating: Int! }
+  type Advice { text: String! }
+`);
+const enrichmentOf = enrichmentsAt('Product.stock', 'Product.advice', 'Product.rating');
+
+const fetchFrom = (serviceName: string, fields: string): PlanNode =>
+  at('products.@', entityFetch(fields, { serviceName }));
+const advice = fetchFrom('advice', 'advice{text}');
+const stock = fetchFrom('stock', 'stock');
+
+interface StartOptions {
+  readonly maxBytes?: number;
+  /** In place of what makes results. */
+  readonly fault?: Error;
+}
+
+/** An answer that has left without its enrichments, and the run that goes on. */
+async function start(query: string, later: PlanNode, { maxBytes = 10_000, fault }: StartOptions = {}) {
+  const { root, deferred } = normalize(schema, query, { enrichmentOf });
+  const taken: PlaceResult[] = [];
+  let run: LateRun | undefined;
+  const running = runPlan(sequence(rootFetch('products{__typename id}'), later), {
+    root,
+    deferred,
+    onGroupComplete: () => run?.completeGroup(),
+  });
+  const { client, execution } = running;
+  await turns();
+  const products = ['1', '2'].map((id) => ({ __typename: 'Product', id }));
+  client.calls[0]?.answer({ data: { products } });
+  await turns();
+
+  const operation: PreparedOperation = {
+    supergraph: { apiSchema: schema } as unknown as Supergraph,
+    kind: 'query',
+    rootType: schema.getQueryType() as GraphQLObjectType,
+    root,
+    deferred: [],
+    program: { steps: [], groups: [] },
+    enrichments: deferred.flatMap(({ id, rule }) => (rule === undefined ? [] : [{ id, rule }])),
+    isFused: false,
+    introspection: undefined,
+  };
+  const policy = { exposeSubgraphErrors: true, exposeSubgraphs: true };
+  const shaping = new AnswerShaping({ operation, execution, policy, maxBytes });
+  const { late } = await resultInSlices(shaping.first(new Set([0]), () => true));
+  if (fault !== undefined) {
+    shaping.late = () => {
+      throw fault;
+    };
+  }
+  let ends = 0;
+  run = new LateRun({ execution, shaping, places: late, onEnd: () => ends++ });
+  const begun = run;
+  return {
+    run,
+    late,
+    taken,
+    begin: () => begun.results((result) => taken.push(result)),
+    ends: () => ends,
+    async bring(subgraph: string, response: Partial<SubgraphResponse>): Promise<void> {
+      client.calls.find(({ request }) => request.subgraph === subgraph)?.answer(response);
+      await turns(3);
+    },
+  };
+}
+
+const entities = (...values: unknown[]) => ({ data: { _entities: values } });
+const texts = entities({ advice: { text: 'a' } }, { advice: { text: 'b' } });
+const told = ({ key, data, errors, isRetryable }: PlaceResult) => [
+  key,
+  JSON.parse(JSON.stringify(data)),
+  errors?.length ?? 0,
+  isRetryable,
+];
+
+describe('a run after the first answer', () => {
+  test('gives one result for each place, as it comes, and then ends', async () => {
+    const { begin, bring, taken, ends } = await start(
+      '{ products { id advice { text } stock } }',
+      parallel(advice, stock),
+    );
+    const ended = begin();
+    expect(taken).toEqual([]);
+    await bring('stock', entities({ stock: 1 }, { stock: 2 }));
+    expect(taken.map(told)).toEqual([
+      ['["products",0,"stock"]', 1, 0, false],
+      ['["products",1,"stock"]', 2, 0, false],
+    ]);
+    expect(ends()).toBe(0);
+    await bring('advice', texts);
+    expect(taken.slice(2).map(told)).toEqual([
+      ['["products",0,"advice"]', { text: 'a' }, 0, false],
+      ['["products",1,"advice"]', { text: 'b' }, 0, false],
+    ]);
+    await ended;
+    expect(ends()).toBe(1);
+  });
+
+  test('gives what had come before it was asked', async () => {
+    const { begin, bring, taken } = await start('{ products { advice { text } } }', advice);
+    await bring('advice', texts);
+    expect(taken).toEqual([]);
+    await begin();
+    expect(taken.map(({ path }) => path)).toEqual([
+      ['products', 0, 'advice'],
+      ['products', 1, 'advice'],
+    ]);
+  });
+
+  test('gives a whole object where that was left out', async () => {
+    const { begin, bring, taken } = await start('{ products { id rating } }', fetchFrom('ratings', 'rating'));
+    const ended = begin();
+    await bring('ratings', entities({ rating: 4 }, { rating: 5 }));
+    await ended;
+    expect(taken.map(told)).toEqual([
+      ['["products",0]', { id: '1', rating: 4 }, 0, false],
+      ['["products",1]', { id: '2', rating: 5 }, 0, false],
+    ]);
+  });
+
+  test('tells what failed, each error at its place, and that it may be tried again', async () => {
+    const { begin, bring, taken } = await start('{ products { advice { text } } }', advice);
+    const ended = begin();
+    await bring('advice', { data: null, errors: [{ message: 'It is down.' }] });
+    await ended;
+    expect(taken.map(told)).toEqual([
+      ['["products",0,"advice"]', null, 1, true],
+      ['["products",1,"advice"]', null, 1, true],
+    ]);
+    expect(taken.map(({ errors }) => errors?.[0]?.path)).toEqual([
+      ['products', 0, 'advice'],
+      ['products', 1, 'advice'],
+    ]);
+  });
+
+  test('tells that nothing is mended by another attempt where the answer breaks the schema', async () => {
+    const { begin, bring, taken } = await start('{ products { advice { text } } }', advice);
+    const ended = begin();
+    await bring('advice', entities({ advice: { text: null } }, { advice: { text: 'b' } }));
+    await ended;
+    expect(taken.map(told)).toEqual([
+      ['["products",0,"advice"]', null, 1, false],
+      ['["products",1,"advice"]', { text: 'b' }, 0, false],
+    ]);
+  });
+
+  test('tells each place that it is too large', async () => {
+    const options = { maxBytes: 100 };
+    const { begin, bring, taken } = await start('{ products { advice { text } } }', advice, options);
+    const ended = begin();
+    const advices = ['x', 'y'].map((letter) => ({ advice: { text: letter.repeat(80) } }));
+    await bring('advice', entities(...advices));
+    await ended;
+    expect(
+      taken.map(({ path, data, errors, isRetryable }) => [
+        path,
+        data,
+        errors?.map((error) => [error.path, error.extensions?.code]),
+        isRetryable,
+      ]),
+    ).toEqual(
+      [0, 1].map((index) => {
+        const path = ['products', index, 'advice'];
+        return [path, null, [[path, 'OPERATION_TOO_COMPLEX']], false];
+      }),
+    );
+  });
+
+  test('ends with a fault of the gateway, which nobody else hears of', async () => {
+    const fault = new TypeError('A fault of the gateway.');
+    const { begin, bring, taken, ends } = await start('{ products { advice { text } } }', advice, { fault });
+    const ended = begin();
+    const outcome = expect(ended).rejects.toBe(fault);
+    await bring('advice', texts);
+    await outcome;
+    expect([taken, ends()]).toEqual([[], 1]);
+  });
+});
+
+describe('a run that nobody wants any more', () => {
+  test('ends at once, and gives nothing', async () => {
+    const { begin, bring, run, taken, ends } = await start('{ products { advice { text } } }', advice);
+    const ended = begin();
+    run.cancel();
+    run.cancel();
+    await ended;
+    await bring('advice', texts);
+    expect([taken, ends()]).toEqual([[], 1]);
+  });
+
+  test('ends though its results were never asked for', async () => {
+    const { run, ends } = await start('{ products { advice { text } } }', advice);
+    run.cancel();
+    expect(ends()).toBe(1);
+  });
+});
