@@ -62,8 +62,10 @@ export class LateQueue {
       prefix,
       concurrency,
       // A process may die while it handles one, or lose its lock to a Redis that hangs.
-      lockDuration: Math.max(10_000, 2 * dueAfter),
+      lockDuration: Math.max(1_000, 2 * dueAfter),
       stalledInterval: dueAfter,
+      // After a failure of the connection.
+      runRetryDelay: 1_000,
       maxStalledCount: 1_000,
     });
     this.#worker.on('error', onError);

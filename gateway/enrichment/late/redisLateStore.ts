@@ -58,6 +58,8 @@ export class RedisLateStore implements LateStore {
   readonly #queue: LateQueue;
   readonly #life: ProcessLife;
   readonly #shared = new Map<string, SharedWork>();
+  /** What is not yet done of the ends of works. */
+  readonly #settling = new Set<Promise<void>>();
   readonly #listeners = new ChangeListeners();
   readonly #reads: PendingReads;
   #tokensUnderWay = 0;
@@ -191,7 +193,10 @@ export class RedisLateStore implements LateStore {
   settle(workId: string, end: WorkEnd): void {
     const shared = this.#shared.get(workId);
     if (shared === undefined) this.#memory.settle(workId, end);
-    else void this.#settleShared(shared, end);
+    else {
+      const settled = this.#settleShared(shared, end).finally(() => this.#settling.delete(settled));
+      this.#settling.add(settled);
+    }
   }
 
   async list(query: JobQuery): Promise<readonly JobView[]> {
@@ -222,11 +227,7 @@ export class RedisLateStore implements LateStore {
   }
 
   async close(): Promise<void> {
-    const written = Array.from(this.#shared.values(), async ({ writer, queued }) => {
-      await writer.write();
-      await queued;
-    });
-    await this.#within(farewellMs, Promise.all(written));
+    await this.#within(farewellMs, this.#allWritten());
     await this.#within(farewellMs, this.#life.end());
     this.#isClosed = true;
     this.#life.stop();
@@ -237,6 +238,11 @@ export class RedisLateStore implements LateStore {
     this.#shared.clear();
     await this.#memory.close();
     this.#listeners.tellAll();
+  }
+
+  async #allWritten(): Promise<void> {
+    await Promise.all(Array.from(this.#shared.values(), ({ writer }) => writer.write()));
+    await Promise.all(this.#settling);
   }
 
   get #keepFor(): number {
@@ -328,7 +334,8 @@ export class RedisLateStore implements LateStore {
     this.#recoveredAt = this.#options.now();
     void this.#life.beat();
     for (const token of this.#memory.tokens()) {
-      void this.#writeToken(token, token.workId, token.expiresInMs);
+      const isForRedis = this.#shared.has(token.workId) || !this.#isOnlyHere(token.workId);
+      if (isForRedis) void this.#writeToken(token, token.workId, token.expiresInMs);
     }
     for (const shared of this.#shared.values()) {
       if (!shared.writer.isKnown) continue;
@@ -352,7 +359,7 @@ export class RedisLateStore implements LateStore {
     const { id, writer } = shared;
     writer.end(end);
     await writer.write();
-    if (writer.isTheirs) {
+    if (writer.isTheirs && end.kind !== 'left') {
       // Nothing to be done for it here.
     } else if (end.kind === 'failed') {
       const { keys, attempts, error } = end;

@@ -1,0 +1,327 @@
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import process from 'node:process';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Redis } from 'ioredis';
+import type { LateEnrichments } from '../../gateway/enrichment/lateEnrichments.ts';
+import { answeringRunner, lateReplica } from '../harness/lateReplica.ts';
+import { connectRedis, type OwnRedisServer, startOwnRedis } from '../harness/redis.ts';
+import {
+  ada,
+  allOf,
+  bad,
+  brief,
+  good,
+  HandRun,
+  HandRunner,
+  jobOf,
+} from '../unit/enrichment/late/lateUnderTest.ts';
+
+// The first run on a machine may have to download the program.
+const downloadTimeoutMs = 300_000;
+
+let server: OwnRedisServer;
+let redis: Redis;
+beforeAll(async () => {
+  server = await startOwnRedis();
+  redis = connectRedis(server.url);
+}, downloadTimeoutMs);
+afterAll(async () => {
+  redis.disconnect();
+  await server[Symbol.asyncDispose]();
+});
+
+async function handOver(late: LateEnrichments, job: ReturnType<typeof jobOf>, run = new HandRun()) {
+  const ticket = await late.handOver(job, run, ada);
+  if (ticket === undefined) throw new Error('There was no room.');
+  return ticket.token;
+}
+
+async function follow(late: LateEnrichments, token: string, cursor?: string) {
+  const updates = await late.follow(token, ada, cursor);
+  if (updates === undefined) throw new Error('The token leads nowhere.');
+  return updates;
+}
+
+/** Resolves when the probe is true; asks again as often as Redis answers. */
+async function until(probe: () => Promise<boolean> | boolean): Promise<void> {
+  while (!(await probe())) await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe('two processes', () => {
+  test('serve each other’s tokens, each update once and in order, from any cursor on', async () => {
+    const prefix = randomUUID();
+    await using one = lateReplica(server.url, prefix);
+    await using other = lateReplica(server.url, prefix);
+    const run = new HandRun();
+    const token = await handOver(one.late, jobOf('a', ['reviews', 'stock', 'price']), run);
+    const [here, there] = [await follow(one.late, token), await follow(other.late, token)];
+    run.give(good('stock', { é: 5 }));
+    expect((await there.next()).value).toEqual({
+      path: ['product', 'stock'],
+      label: null,
+      data: { é: 5 },
+      errors: null,
+      hasNext: true,
+      cursor: '1-0',
+    });
+    expect(await other.late.arrived(token, { identity: 'bob' })).toBeUndefined();
+    run.end(good('reviews'), bad('price', 'There is none.', false));
+    const rest = ['2-0 reviews "reviews!" …', '3-0 price There is none.'];
+    expect(await allOf(there)).toEqual(rest);
+    expect(await allOf(here)).toEqual(['1-0 stock {"é":5} …', ...rest]);
+    expect(await allOf(await follow(other.late, token, '2-0'))).toEqual(rest.slice(1));
+    const arrived = await other.late.arrived(token, ada);
+    expect([arrived?.updates.length, arrived?.hasNext]).toEqual([3, false]);
+  });
+
+  test('keep neither tokens nor identities in Redis, and nothing for longer than it is needed', async () => {
+    const prefix = randomUUID();
+    await using one = lateReplica(server.url, prefix);
+    const run = new HandRun();
+    const token = await handOver(one.late, jobOf('a'), run);
+    run.end(good('reviews'));
+    await allOf(await follow(one.late, token));
+    const queued = `{${prefix}late}`;
+    // Removed from the queue when it is done.
+    await until(async () => (await redis.exists(`${queued}:enrichments:delayed`)) === 0);
+    const keys = (await redis.keys(`*${prefix}*`)).filter((key) => !key.startsWith(queued));
+    expect(
+      keys.map((key) => key.slice(prefix.length).replace(/[\w-]{36,43}$|\.[\w-]+$/, '#')).sort(),
+    ).toEqual(['late:alive:#', 'late:token:#', '{a}late:log:a#', '{a}late:work:a#']);
+    for (const key of keys) {
+      const text = JSON.stringify([key, await redis.dumpBuffer(key).then((dump) => String(dump))]);
+      expect(text).not.toContain(token);
+      expect(text).not.toContain('ada');
+      const left = await redis.pttl(key);
+      expect([key, left > 0 && left <= 70_000]).toEqual([key, true]);
+    }
+  });
+
+  test('work once on equal jobs', async () => {
+    const prefix = randomUUID();
+    await using one = lateReplica(server.url, prefix);
+    await using other = lateReplica(server.url, prefix);
+    const [run, second] = [new HandRun(), new HandRun()];
+    const first = await handOver(one.late, jobOf('a'), run);
+    const token = await handOver(other.late, jobOf('a'), second);
+    expect([second.isCancelled, other.late.pending, other.events]).toEqual([true, 0, ['joined']]);
+    run.end(good('reviews'));
+    for (const late of [one.late, other.late]) {
+      expect(await allOf(await follow(late, first))).toEqual(['1-0 reviews "reviews!"']);
+      expect(await allOf(await follow(late, token))).toEqual(['1-0 reviews "reviews!"']);
+    }
+    await using third = lateReplica(server.url, prefix);
+    await handOver(third.late, jobOf('a'));
+    expect(third.events).toEqual(['begun']);
+  });
+
+  test('leave a job to the one that lives, however long it takes', async () => {
+    const prefix = randomUUID();
+    const runner = answeringRunner('other');
+    await using one = lateReplica(server.url, prefix, { takeOverAfter: 100 });
+    await using other = lateReplica(server.url, prefix, { takeOverAfter: 100 }, runner);
+    const run = new HandRun();
+    const token = await handOver(one.late, jobOf('a'), run);
+    const [id] = (await other.late.list({ state: 'waiting', limit: 10 })).map((job) => job.id);
+    // Due several times.
+    const started = async () => Number(await redis.hget(`{${prefix}late}:enrichments:${id}`, 'ats'));
+    await until(async () => (await started()) >= 3);
+    expect([runner.asked, other.events]).toEqual([[], []]);
+    run.end(good('reviews'));
+    expect(await allOf(await follow(other.late, token))).toEqual(['1-0 reviews "reviews!"']);
+    await until(async () => (await other.late.list({ state: undefined, limit: 10 })).length === 0);
+  });
+
+  test('go on with what one leaves when it closes, without waiting', async () => {
+    const prefix = randomUUID();
+    const runner = answeringRunner('other');
+    const one = lateReplica(server.url, prefix, { takeOverAfter: 60_000 });
+    await using other = lateReplica(server.url, prefix, { takeOverAfter: 60_000 }, runner);
+    const run = new HandRun();
+    const token = await handOver(one.late, jobOf('a', ['reviews', 'stock']), run);
+    run.give(good('stock', 1));
+    const updates = await follow(other.late, token);
+    expect(brief((await updates.next()).value)).toBe('1-0 stock 1 …');
+    await one.late.close();
+    expect(run.isCancelled).toBe(true);
+    expect(await allOf(updates)).toEqual(['2-0 reviews "a by other"']);
+  });
+});
+
+describe('a process that dies', () => {
+  test('leaves its jobs to another one, which shows each update once', async () => {
+    const prefix = randomUUID();
+    const count = 200;
+    const script = new URL('../harness/lateProcess.ts', import.meta.url).pathname;
+    const { NODE_OPTIONS: _, ...env } = process.env;
+    const child = spawn(process.execPath, [script, server.url, prefix, `${count}`], {
+      env,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const ended = once(child, 'close');
+    const [line] = await once(createInterface(child.stdout), 'line');
+    const tokens = JSON.parse(line) as string[];
+    const runner = answeringRunner('heir');
+    await using heir = lateReplica(server.url, prefix, {}, runner);
+    const all = tokens.map(async (token) => allOf(await follow(heir.late, token)));
+    // What it has brought by itself is there.
+    await until(async () => {
+      const arrived = await Promise.all(tokens.map((token) => heir.late.arrived(token, ada)));
+      return arrived.every((updates) => updates?.updates.length === 1);
+    });
+    child.kill('SIGKILL');
+    await ended;
+    expect(await Promise.all(all)).toEqual(
+      tokens.map((_, number) => ['1-0 done "by the dead" …', `2-0 open "job${number} by heir"`]),
+    );
+    expect(runner.asked).toHaveLength(count);
+    expect(new Set(runner.asked).size).toBe(count);
+    await until(async () => (await heir.late.list({ state: undefined, limit: 1 })).length === 0);
+  });
+});
+
+describe('what fails', () => {
+  test('is put aside for all processes to see, and tried again by any of them', async () => {
+    const prefix = randomUUID();
+    const runner = new HandRunner();
+    const attempts = 2;
+    await using one = lateReplica(server.url, prefix, { attempts }, runner);
+    const run = new HandRun();
+    const token = await handOver(one.late, jobOf('a', ['reviews', 'stock']), run);
+    run.end(good('stock', 1), bad('reviews', 'first'));
+    await until(() => runner.runs.length === 1);
+    expect(await one.late.list({ state: undefined, limit: 10 })).toEqual([
+      expect.objectContaining({ state: 'waiting', attempts: 1, error: 'first' }),
+    ]);
+    runner.last.end(bad('reviews', 'second'));
+    expect(await allOf(await follow(one.late, token))).toEqual(['1-0 stock 1 …', '2-0 reviews second']);
+    await until(async () => (await one.late.list({ state: 'failed', limit: 10 })).length === 1);
+    const heirs = answeringRunner('other');
+    await using other = lateReplica(server.url, prefix, { attempts }, heirs);
+    // Whoever handles it first tries it.
+    await one.late.close();
+    const [failed, ...more] = await other.late.list({ state: undefined, limit: 10 });
+    expect([failed, more]).toEqual([
+      {
+        id: expect.stringMatching(/^a\./),
+        state: 'failed',
+        coordinates: ['Product.reviews', 'Product.stock'],
+        attempts: 2,
+        error: 'second',
+        ageMs: expect.any(Number),
+      },
+      [],
+    ]);
+    const id = failed?.id ?? '';
+    expect(await other.late.retry('a.none')).toBe('unknown');
+    expect(await other.late.retry(id)).toBe('retried');
+    await until(async () => (await other.late.arrived(token, ada))?.hasNext === false);
+    const after = await other.late.arrived(token, ada);
+    expect(after?.updates.map(brief)).toEqual(['1-0 stock 1 …', '3-0 reviews "a by other"']);
+    expect(heirs.asked).toEqual(['a']);
+    await until(async () => (await other.late.retry(id)) === 'unknown');
+    expect(other.events).toEqual(['adopted: put aside', 'NORMAL done']);
+  });
+
+  test('can be tried again when its updates are forgotten', async () => {
+    const prefix = randomUUID();
+    const heirs = answeringRunner('other');
+    await using one = lateReplica(server.url, prefix, { attempts: 1 }, heirs);
+    const run = new HandRun();
+    await handOver(one.late, jobOf('a', ['reviews', 'stock']), run);
+    run.end(good('stock', 1), bad('reviews'));
+    await until(async () => (await one.late.list({ state: 'failed', limit: 10 })).length === 1);
+    const [failed] = await one.late.list({ state: 'failed', limit: 10 });
+    await redis.del(`${prefix}{a}late:work:${failed?.id}`, `${prefix}{a}late:log:${failed?.id}`);
+    expect(await one.late.retry(failed?.id ?? '')).toBe('retried');
+    await until(async () => (await one.late.list({ state: undefined, limit: 10 })).length === 0);
+    expect(heirs.asked).toEqual(['a']);
+  });
+});
+
+describe('what is too large for Redis', () => {
+  test('is kept in its process', async () => {
+    const prefix = randomUUID();
+    await using one = lateReplica(server.url, prefix, { maxSnapshotSize: 10 });
+    await using other = lateReplica(server.url, prefix);
+    const run = new HandRun();
+    const token = await handOver(one.late, jobOf('a'), run);
+    expect(one.events).toEqual(['kept here: too large', 'begun']);
+    expect(await other.late.arrived(token, ada)).toBeUndefined();
+    const updates = await follow(one.late, token);
+    run.end(good('reviews'));
+    expect(await allOf(updates)).toEqual(['1-0 reviews "reviews!"']);
+  });
+});
+
+describe('a Redis', () => {
+  test('that hangs holds up neither the hand-over nor what this process serves', async () => {
+    await using own = await startOwnRedis();
+    const prefix = randomUUID();
+    await using one = lateReplica(own.url, prefix, { handOverTimeout: 20 });
+    await handOver(one.late, jobOf('before'));
+    own.pause();
+    const run = new HandRun();
+    const token = await handOver(one.late, jobOf('a', ['reviews', 'stock']), run);
+    expect(one.events).toEqual(expect.arrayContaining(['kept here: redis']));
+    const updates = await follow(one.late, token);
+    run.give(good('reviews'));
+    expect(brief((await updates.next()).value)).toBe('1-0 reviews "reviews!" …');
+    own.resume();
+    // From now on others know of it.
+    await using other = lateReplica(own.url, prefix);
+    await until(async () => (await other.late.arrived(token, ada))?.updates.length === 1);
+    run.end(good('stock', 1));
+    expect(await allOf(updates)).toEqual(['2-0 stock 1']);
+    expect(await allOf(await follow(other.late, token, '1-0'))).toEqual(['2-0 stock 1']);
+  });
+
+  test.each([
+    ['with what it had', ['--appendonly', 'yes', '--appendfsync', 'always']],
+    ['empty', []],
+  ])('that comes back %s loses nothing, and nothing comes twice', async (_, options) => {
+    await using own = await startOwnRedis(options);
+    const prefix = randomUUID();
+    await using one = lateReplica(own.url, prefix);
+    await using other = lateReplica(own.url, prefix);
+    const runs = Array.from({ length: 100 }, () => new HandRun());
+    const tokens = await Promise.all(
+      runs.map((run, number) => handOver(one.late, jobOf(`${number}`, ['a', 'b', 'c']), run)),
+    );
+    const followed = await Promise.all(tokens.map((token) => follow(other.late, token)));
+    for (const run of runs) run.give(good('a', 1));
+    for (const updates of followed) expect(brief((await updates.next()).value)).toBe('1-0 a 1 …');
+    const rest = Promise.all(followed.map(allOf));
+    await own.kill();
+    for (const run of runs) run.give(good('b', 1));
+    await own.restart();
+    for (const run of runs) run.end(good('c', 1));
+    expect(await rest).toEqual(runs.map(() => ['2-0 b 1 …', '3-0 c 1']));
+    await until(async () => (await other.late.list({ state: undefined, limit: 10 })).length === 0);
+    // All of it is there for those who come late.
+    for (const token of tokens) {
+      expect((await other.late.arrived(token, ada))?.updates.map(brief)).toEqual([
+        '1-0 a 1 …',
+        '2-0 b 1 …',
+        '3-0 c 1',
+      ]);
+    }
+  });
+
+  test('that is lost between two attempts holds up no attempt', async () => {
+    await using own = await startOwnRedis();
+    const runner = new HandRunner();
+    await using one = lateReplica(own.url, randomUUID(), {}, runner);
+    const run = new HandRun();
+    const token = await handOver(one.late, jobOf('a'), run);
+    await own.kill();
+    run.end(bad('reviews'));
+    await until(() => runner.runs.length === 1);
+    runner.last.end(good('reviews'));
+    await own.restart();
+    expect(await allOf(await follow(one.late, token))).toEqual(['1-0 reviews "reviews!"']);
+  });
+});
