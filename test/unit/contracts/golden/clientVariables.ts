@@ -1,0 +1,78 @@
+import {
+  type DocumentNode,
+  type GraphQLInputType,
+  type GraphQLSchema,
+  getNamedType,
+  isEnumType,
+  isInputObjectType,
+  isListType,
+  isNonNullType,
+  Kind,
+  typeFromAST,
+  visit,
+} from 'graphql';
+
+export type Variables = Readonly<Record<string, unknown>>;
+
+/** What a client may send with its operation that was written for this schema: nothing that could be left out, null
+ *  for it, and everything with each value of its enums. */
+export function clientVariables(schema: GraphQLSchema, document: DocumentNode): readonly Variables[] {
+  const types = new Map<string, { readonly type: GraphQLInputType; readonly isOptional: boolean }>();
+  visit(document, {
+    [Kind.VARIABLE_DEFINITION]: ({ variable, type: node, defaultValue }) => {
+      const type = typeFromAST(schema, node as never) as GraphQLInputType;
+      types.set(variable.name.value, {
+        type,
+        isOptional: node.kind !== Kind.NON_NULL_TYPE || defaultValue !== undefined,
+      });
+    },
+  });
+  const least = Object.fromEntries(
+    [...types].flatMap(([name, { type, isOptional }]) => (isOptional ? [] : [[name, leastOf(type)]])),
+  );
+  const most = Array.from({ length: Math.max(1, ...[...types.values()].map(({ type }) => enumSize(type))) });
+  return [
+    least,
+    Object.fromEntries([...types].map(([name, { type }]) => [name, nullsOf(type)])),
+    ...most.map((_, index) =>
+      Object.fromEntries([...types].map(([name, { type }]) => [name, mostOf(type, index)])),
+    ),
+  ];
+}
+
+function leastOf(type: GraphQLInputType): unknown {
+  if (isNonNullType(type)) return leastOf(type.ofType);
+  if (isListType(type)) return [];
+  if (!isInputObjectType(type)) return mostOf(type, 0);
+  const required = Object.values(type.getFields()).filter(
+    (field) => isNonNullType(field.type) && field.defaultValue === undefined,
+  );
+  return Object.fromEntries(required.map((field) => [field.name, leastOf(field.type)]));
+}
+
+function nullsOf(type: GraphQLInputType): unknown {
+  if (!isNonNullType(type)) return null;
+  const inner = type.ofType;
+  if (!isInputObjectType(inner)) return mostOf(inner, 0);
+  return Object.fromEntries(
+    Object.values(inner.getFields()).map((field) => [field.name, nullsOf(field.type)]),
+  );
+}
+
+function mostOf(type: GraphQLInputType, index: number): unknown {
+  if (isNonNullType(type)) return mostOf(type.ofType, index);
+  if (isListType(type)) return [mostOf(type.ofType, index)];
+  if (isInputObjectType(type)) {
+    const fields = Object.values(type.getFields());
+    return Object.fromEntries(fields.map((field) => [field.name, mostOf(field.type, index)]));
+  }
+  if (isEnumType(type)) return type.getValues()[index % type.getValues().length]?.name;
+  return { Int: 3, Float: 1.5, Boolean: true, ID: 'id-1' }[type.name] ?? 'text';
+}
+
+function enumSize(type: GraphQLInputType): number {
+  const named = getNamedType(type);
+  if (isEnumType(named)) return named.getValues().length;
+  if (!isInputObjectType(named)) return 1;
+  return Math.max(...Object.values(named.getFields()).map((field) => enumSize(field.type)));
+}

@@ -1,0 +1,49 @@
+import type { DeploymentOrder, Finding, Severity } from '../../../../gateway/contracts/finding.ts';
+import type { Edit } from './changeContracts.ts';
+
+/** A change, and everything that a check has to say about it. */
+export interface GoldenRow {
+  readonly name: string;
+  readonly edits: readonly Edit[];
+  readonly findings: readonly ExpectedFinding[];
+}
+
+export interface ExpectedFinding {
+  readonly severity: Severity;
+  readonly rule: string;
+  readonly subgraph: string | undefined;
+  readonly coordinate: string | undefined;
+  /** `consumer/Operation`, sorted. */
+  readonly affects: readonly string[];
+  readonly order: DeploymentOrder | undefined;
+}
+
+type Expect = (
+  rule: string,
+  subgraph: string | undefined,
+  coordinate: string | undefined,
+  affects?: readonly string[],
+  order?: DeploymentOrder,
+) => ExpectedFinding;
+
+export const breaking = expectOf('breaking');
+export const dangerous = expectOf('dangerous');
+export const safe = expectOf('safe');
+
+function expectOf(severity: Severity): Expect {
+  return (rule, subgraph, coordinate, affects = [], order) => ({
+    severity,
+    rule,
+    subgraph,
+    coordinate,
+    affects,
+    order,
+  });
+}
+
+/** A finding as the table has it. */
+export function asExpected(finding: Finding): ExpectedFinding {
+  const { severity, rule, subgraph, coordinate, affects = [], deployment } = finding;
+  const names = affects.map(({ consumer, operation }) => `${consumer}/${operation}`);
+  return { severity, rule, subgraph, coordinate, affects: names.sort(), order: deployment?.order };
+}

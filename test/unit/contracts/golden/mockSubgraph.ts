@@ -1,0 +1,274 @@
+import { buildSubgraphSchema } from '@apollo/subgraph';
+import {
+  type ConstDirectiveNode,
+  type DocumentNode,
+  type FieldDefinitionNode,
+  type GraphQLField,
+  type GraphQLNamedType,
+  type GraphQLObjectType,
+  type GraphQLOutputType,
+  type GraphQLSchema,
+  getNamedType,
+  isAbstractType,
+  isEnumType,
+  isListType,
+  isNonNullType,
+  isObjectType,
+  Kind,
+  parse,
+  type SelectionSetNode,
+} from 'graphql';
+
+export interface MockOptions {
+  /** Coordinates at which it answers with null; `Type.field[]` for a null in the list. */
+  readonly nulls: ReadonlySet<string>;
+  /** It answers with values and types that one of these graphs does not know, where it has any. */
+  readonly strangers: readonly GraphQLSchema[];
+  /** Told of each place where the subgraph did not get what it needs, and answers with wrong data. */
+  onWrong(what: string): void;
+}
+
+/** An object of the mocked graph: the same number is the same object, in every subgraph. */
+interface MockObject {
+  readonly __typename: string;
+  readonly n: number;
+  /** What the gateway has sent about it. */
+  readonly given?: Readonly<Record<string, unknown>>;
+  /** Fields of others that `@provides` lets it answer at this place. */
+  readonly provided?: SelectionSetNode | undefined;
+}
+
+/** A subgraph that answers everything from names and numbers. It is strict where real ones are: an entity is found by a
+ *  resolvable key only, a field with `@requires` is right only with all that it needs, and another's field is known
+ *  only where it is provided or was sent along. */
+export function mockSubgraph(sdl: string, options: MockOptions): GraphQLSchema {
+  const document = parse(sdl);
+  const source = readSource(document);
+  type Modules = Parameters<typeof buildSubgraphSchema>[0];
+  const schema = buildSubgraphSchema({
+    typeDefs: document,
+    resolvers: Object.fromEntries(
+      [...source.keys].map(([type, keys]) => [type, { __resolveReference: referenceResolver(type, keys) }]),
+    ),
+  } as unknown as Modules);
+  for (const type of Object.values(schema.getTypeMap())) {
+    if (isAbstractType(type)) type.resolveType = (object: MockObject) => object.__typename;
+    if (!isObjectType(type) || type.name.startsWith('_')) continue;
+    for (const field of Object.values(type.getFields())) {
+      if (field.name.startsWith('_')) continue;
+      field.resolve = (object: MockObject | undefined, args: Record<string, unknown>) =>
+        answer({ schema, source, options, type, field, object, args });
+      if (type === schema.getSubscriptionType()) field.subscribe = oneEvent;
+    }
+  }
+  return schema;
+}
+
+async function* oneEvent(): AsyncGenerator<unknown> {
+  yield {};
+}
+
+interface Question {
+  readonly schema: GraphQLSchema;
+  readonly source: SubgraphSource;
+  readonly options: MockOptions;
+  readonly type: GraphQLObjectType;
+  readonly field: GraphQLField<unknown, unknown>;
+  readonly object: MockObject | undefined;
+  readonly args: Readonly<Record<string, unknown>>;
+}
+
+function answer(question: Question): unknown {
+  const { schema, source, options, type, field, object, args } = question;
+  const coordinate = `${type.name}.${field.name}`;
+  if (options.nulls.has(coordinate)) return null;
+  const { provides, requires, isExternal } = source.fields.get(coordinate) ?? {};
+  const provided = selectionOf(object?.provided, field.name);
+  if (isExternal && provided === undefined) {
+    const given = object?.given?.[field.name];
+    if (given === undefined) options.onWrong(`${coordinate} is another subgraph's`);
+    return given ?? null;
+  }
+  const n = object?.n ?? numberIn(args) ?? 1;
+  if (requires !== undefined && !isGiven(schema, requires, type, object?.given, n)) {
+    options.onWrong(`${coordinate} without its inputs`);
+  }
+  const below = provides ?? provided?.selectionSet;
+  const { strangers } = options;
+  const value = mockValue(schema, field.type, { name: field.name, n, args, provided: below, strangers });
+  return options.nulls.has(`${coordinate}[]`) && Array.isArray(value) ? [...value, null] : value;
+}
+
+interface Wanted {
+  readonly name: string;
+  readonly n: number;
+  readonly args: Readonly<Record<string, unknown>>;
+  readonly provided: SelectionSetNode | undefined;
+  readonly strangers: readonly GraphQLSchema[];
+}
+
+function mockValue(schema: GraphQLSchema, type: GraphQLOutputType, wanted: Wanted): unknown {
+  const { name, n, args, provided } = wanted;
+  if (isNonNullType(type)) return mockValue(schema, type.ofType, wanted);
+  if (isListType(type)) {
+    const length = typeof args.first === 'number' ? Math.min(args.first, 4) : 2;
+    return Array.from({ length }, (_, index) => mockValue(schema, type.ofType, { ...wanted, n: n + index }));
+  }
+  if (isEnumType(type)) {
+    const values = type.getValues();
+    const stranger = values.find((value) =>
+      wanted.strangers.some((other) => isNoValue(other, type.name, value.name)),
+    );
+    return (stranger ?? values[0])?.value;
+  }
+  if (isAbstractType(type)) {
+    const possible = schema.getPossibleTypes(type);
+    const stranger = possible.find((one) =>
+      wanted.strangers.some((other) => isNoMember(other, type.name, one.name)),
+    );
+    return { __typename: (stranger ?? possible[(n - 1) % Math.min(possible.length, 2)])?.name, n };
+  }
+  if (isObjectType(type)) return { __typename: type.name, n, provided };
+  return scalarOf(type, name, n, args);
+}
+
+/** Whether another graph has the enum, and not the value. */
+export function isNoValue(schema: GraphQLSchema, enumName: string, value: string): boolean {
+  const type = schema.getType(enumName);
+  return isEnumType(type) && type.getValue(value) == null;
+}
+
+/** Whether another graph has the interface or union, and not the type in it. */
+export function isNoMember(schema: GraphQLSchema, abstractName: string, member: string): boolean {
+  const type = schema.getType(abstractName);
+  return isAbstractType(type) && !schema.getPossibleTypes(type).some(({ name }) => name === member);
+}
+
+function scalarOf({ name: type }: GraphQLNamedType, name: string, n: number, args: object): unknown {
+  if (type === 'Int') return n * 10;
+  if (type === 'Float') return n + 0.5;
+  if (type === 'Boolean') return n % 2 === 1;
+  const given = Object.keys(args).length === 0 ? '' : ` ${JSON.stringify(args)}`;
+  return `${name}-${n}${type === 'ID' ? '' : given}`;
+}
+
+/** Whether the inputs of a `@requires` came, with the values that they have. */
+function isGiven(
+  schema: GraphQLSchema,
+  required: SelectionSetNode,
+  type: GraphQLNamedType,
+  given: unknown,
+  n: number,
+): boolean {
+  return required.selections.every((selection) => {
+    if (selection.kind !== Kind.FIELD || !isObjectType(type)) return false;
+    const field = type.getFields()[selection.name.value];
+    if (field === undefined || typeof given !== 'object' || given === null) return false;
+    const value = (given as Record<string, unknown>)[selection.name.value];
+    if (selection.selectionSet !== undefined) {
+      return isGiven(schema, selection.selectionSet, getNamedType(field.type), value, n);
+    }
+    const wanted = { name: field.name, n, args: {}, provided: undefined, strangers: [] };
+    return value !== undefined && value === mockValue(schema, field.type, wanted);
+  });
+}
+
+function referenceResolver(type: string, keys: readonly SelectionSetNode[]) {
+  return (representation: Readonly<Record<string, unknown>>): MockObject => {
+    if (!keys.some((key) => has(representation, key))) {
+      throw new Error(`A ${type} cannot be found by ${Object.keys(representation).join(', ')}.`);
+    }
+    return { __typename: type, n: numberIn(representation) ?? 1, given: representation };
+  };
+}
+
+function has(value: unknown, fields: SelectionSetNode): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return fields.selections.every((selection) => {
+    if (selection.kind !== Kind.FIELD) return false;
+    const below = (value as Record<string, unknown>)[selection.name.value];
+    return selection.selectionSet === undefined ? below !== undefined : has(below, selection.selectionSet);
+  });
+}
+
+/** The first number at the end of a text, at any depth: ids and keys have one. */
+function numberIn(value: unknown): number | undefined {
+  if (typeof value === 'string') {
+    const [, digits] = /-(\d+)$/.exec(value) ?? [];
+    return digits === undefined ? undefined : Number(digits);
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  for (const one of Object.values(value)) {
+    const found = numberIn(one);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+interface SubgraphSource {
+  /** Resolvable keys by type. */
+  readonly keys: ReadonlyMap<string, readonly SelectionSetNode[]>;
+  readonly fields: ReadonlyMap<
+    string,
+    {
+      readonly requires: SelectionSetNode | undefined;
+      readonly provides: SelectionSetNode | undefined;
+      readonly isExternal: boolean;
+    }
+  >;
+}
+
+function readSource(document: DocumentNode): SubgraphSource {
+  const keys = new Map<string, SelectionSetNode[]>();
+  const fields = new Map<string, NonNullable<ReturnType<SubgraphSource['fields']['get']>>>();
+  for (const definition of document.definitions) {
+    if (
+      definition.kind !== Kind.OBJECT_TYPE_DEFINITION &&
+      definition.kind !== Kind.OBJECT_TYPE_EXTENSION &&
+      definition.kind !== Kind.INTERFACE_TYPE_DEFINITION
+    ) {
+      continue;
+    }
+    const type = definition.name.value;
+    const resolvable = named(definition, 'key').filter((key) => argument(key, 'resolvable') !== 'false');
+    if (named(definition, 'key').length > 0)
+      keys.set(
+        type,
+        resolvable.flatMap((key) => fieldSet(key) ?? []),
+      );
+    for (const field of definition.fields ?? []) {
+      fields.set(`${type}.${field.name.value}`, {
+        requires: fieldSet(named(field, 'requires')[0]),
+        provides: fieldSet(named(field, 'provides')[0]),
+        isExternal: named(field, 'external').length > 0,
+      });
+    }
+  }
+  return { keys, fields };
+}
+
+function named(
+  { directives = [] }: { readonly directives?: readonly ConstDirectiveNode[] } | FieldDefinitionNode,
+  name: string,
+): readonly ConstDirectiveNode[] {
+  return directives.filter((directive) => directive.name.value === name);
+}
+
+function argument(directive: ConstDirectiveNode, name: string): string | undefined {
+  const value = directive.arguments?.find((one) => one.name.value === name)?.value;
+  return value !== undefined && 'value' in value ? String(value.value) : undefined;
+}
+
+function fieldSet(directive: ConstDirectiveNode | undefined): SelectionSetNode | undefined {
+  const text = directive === undefined ? undefined : argument(directive, 'fields');
+  if (text === undefined) return undefined;
+  const [operation] = parse(`{ ${text} }`).definitions;
+  return operation?.kind === Kind.OPERATION_DEFINITION ? operation.selectionSet : undefined;
+}
+
+function selectionOf(set: SelectionSetNode | undefined, name: string) {
+  for (const selection of set?.selections ?? []) {
+    if (selection.kind === Kind.FIELD && selection.name.value === name) return selection;
+  }
+  return undefined;
+}
