@@ -10,7 +10,9 @@ export function baseSeverity(change: Finding, isUsed: boolean, { old, next }: Sc
   if (rule === 'cached-made-public' || invalid.has(rule)) return severity;
   // Nothing was planned anew: that nobody is hurt is not known.
   if (next === undefined || old === undefined) return 'dangerous';
-  if (decidedByPlans.test(rule)) return 'safe';
+  if (isDecidedByPlans(rule)) return 'safe';
+  // What nobody gives yet, and nobody has to.
+  if (severity === 'dangerous' && rule === 'input-field-added') return 'safe';
   if (seenInApi.test(rule)) {
     const isSame =
       coordinate !== undefined && describePart(old, coordinate) === describePart(next, coordinate);
@@ -27,10 +29,14 @@ const invalid: ReadonlySet<string> = new Set([
   'enrichment-invalid',
 ]);
 
-/** What clients do not see, and gateways do: an operation for which it matters has another plan, or one that does not
- *  work. */
+/** Whether it is about what clients do not see, and gateways do: an operation for which it matters has another plan, or
+ *  one that does not work. */
+export function isDecidedByPlans(rule: string): boolean {
+  return decidedByPlans.test(rule);
+}
+
 const decidedByPlans =
-  /^(key|requires|provides|external|external-field|shareable|override|override-from|override-label|context|from-context|interface-object|compose-directive|federation-version)-/;
+  /^(key|provides|external|external-field|shareable|override|override-from|override-label|context|from-context|interface-object|compose-directive|federation-version)-|^requires-(added|widened|narrowed|removed)$/;
 
 /** What is different for clients only if their API is. */
 const seenInApi =

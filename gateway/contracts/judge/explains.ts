@@ -1,4 +1,11 @@
-import { type GraphQLSchema, getNamedType, isInterfaceType, isObjectType, isUnionType } from 'graphql';
+import {
+  type GraphQLSchema,
+  getNamedType,
+  isInputObjectType,
+  isInterfaceType,
+  isObjectType,
+  isUnionType,
+} from 'graphql';
 import { holdersOf } from '../diff/elements.ts';
 import type { Finding } from '../finding.ts';
 import type { Trouble } from './trouble.ts';
@@ -20,7 +27,8 @@ export function explains(change: Finding, trouble: Trouble, schemas: Schemas): b
     (place) =>
       names.has(place) ||
       (coversParts.test(rule) && holdersOf(place).includes(coordinate)) ||
-      (within !== undefined && place.startsWith(`${within}.`)),
+      (within !== undefined && place.startsWith(`${within}.`)) ||
+      (rule === 'type-kind-changed' && typesOf(place, schemas).includes(coordinate)),
   );
 }
 
@@ -71,14 +79,21 @@ function membersOf(schema: GraphQLSchema | undefined, union: string): Set<string
 }
 
 /** Of what a `@provides` is about. */
-function providedType({ rule, coordinate = '' }: Finding, { old, next }: Schemas): string | undefined {
-  if (!rule.startsWith('provides-')) return undefined;
-  const [typeName = '', field = ''] = coordinate.split('.');
-  for (const schema of [next, old]) {
+function providedType({ rule, coordinate = '' }: Finding, schemas: Schemas): string | undefined {
+  return rule.startsWith('provides-') ? typesOf(coordinate, schemas)[0] : undefined;
+}
+
+/** Names of the types that a field, an argument or an input field has in the APIs. */
+function typesOf(coordinate: string, { old, next }: Schemas): readonly string[] {
+  const [, typeName = '', memberName = '', argumentName] =
+    /^(\w+)\.(\w+)(?:\((\w+):\))?$/.exec(coordinate) ?? [];
+  return [next, old].flatMap((schema) => {
     const type = schema?.getType(typeName);
-    if (!isObjectType(type) && !isInterfaceType(type)) continue;
-    const found = type.getFields()[field];
-    if (found !== undefined) return getNamedType(found.type).name;
-  }
-  return undefined;
+    if (!isObjectType(type) && !isInterfaceType(type) && !isInputObjectType(type)) return [];
+    const member = type.getFields()[memberName];
+    if (member === undefined || argumentName === undefined)
+      return member ? [getNamedType(member.type).name] : [];
+    const argument = 'args' in member ? member.args.find(({ name }) => name === argumentName) : undefined;
+    return argument === undefined ? [] : [getNamedType(argument.type).name];
+  });
 }

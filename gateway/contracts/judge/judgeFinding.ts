@@ -1,7 +1,7 @@
 import type { ConsumerOperation } from '../contractStore.ts';
 import type { AffectedOperation, Deployment, Finding, Severity } from '../finding.ts';
 import { affected } from './affected.ts';
-import { baseSeverity } from './baseSeverity.ts';
+import { baseSeverity, isDecidedByPlans } from './baseSeverity.ts';
 import type { Schemas } from './explains.ts';
 import type { Trouble } from './trouble.ts';
 
@@ -27,7 +27,7 @@ export function judgeFinding(change: Finding, evidence: FindingEvidence): Findin
     affects.set(operation, affected(operation, reasonOf(own)));
   }
   // Where plans and operations have been found to break, the others were found not to.
-  if (troubles.length === 0 && base !== 'safe') {
+  if (troubles.length === 0 && base !== 'safe' && !isDecidedByPlans(change.rule)) {
     for (const operation of users) affects.set(operation, affected(operation, `uses ${change.coordinate}`));
   }
   return {
