@@ -1,11 +1,14 @@
 import {
+  type DocumentNode,
   type ExecutionResult,
   extendSchema,
+  type FragmentDefinitionNode,
   type GraphQLSchema,
   getOperationAST,
   isScalarType,
   Kind,
   parse,
+  type SelectionSetNode,
   subscribe,
 } from 'graphql';
 import type { EnrichmentUpdate } from '../enrichment/lateEnrichments.ts';
@@ -78,22 +81,20 @@ ${hasRoot ? '' : `extend schema { subscription: ${rootName} }`}`;
 /** Whether an operation, valid against an API schema that has the field, subscribes to what is late. */
 export function isEnrichmentSubscription({ document, operationName }: OperationRequest): boolean {
   const operation = getOperationAST(document, operationName);
-  if (operation?.operation !== 'subscription') return false;
-  // One root field is all that a subscription has; in a fragment of its own it is found by execution alone.
-  const [first] = operation.selectionSet.selections;
-  if (first?.kind === Kind.FIELD) return first.name.value === fieldName;
-  if (first?.kind === Kind.INLINE_FRAGMENT) return isField(first.selectionSet.selections[0]);
-  const spread = document.definitions.find(
-    (definition) =>
-      definition.kind === Kind.FRAGMENT_DEFINITION && definition.name.value === first?.name.value,
-  );
-  return spread?.kind === Kind.FRAGMENT_DEFINITION && isField(spread.selectionSet.selections[0]);
+  return operation?.operation === 'subscription' && hasField(operation.selectionSet, document);
 }
 
-function isField(
-  node: { readonly kind: string; readonly name?: { readonly value: string } } | undefined,
-): boolean {
-  return node?.kind === Kind.FIELD && node.name?.value === fieldName;
+/** One root field is all that a valid subscription has; it may stand in fragments. */
+function hasField({ selections }: SelectionSetNode, document: DocumentNode): boolean {
+  return selections.some((selection) => {
+    if (selection.kind === Kind.FIELD) return selection.name.value === fieldName;
+    if (selection.kind === Kind.INLINE_FRAGMENT) return hasField(selection.selectionSet, document);
+    const fragment = document.definitions.find(
+      (definition): definition is FragmentDefinitionNode =>
+        definition.kind === Kind.FRAGMENT_DEFINITION && definition.name.value === selection.name.value,
+    );
+    return fragment !== undefined && hasField(fragment.selectionSet, document);
+  });
 }
 
 /** The updates for a token as events of a subscription.

@@ -1,4 +1,6 @@
 import { execute, type GraphQLSchema, parse, validate } from 'graphql';
+import type { Enriching } from '../../gateway/enriched-answers/enriching.ts';
+import type { LateRunner } from '../../gateway/enriched-answers/lateRunner.ts';
 import type { FetchSender } from '../../gateway/execution/fetchSender.ts';
 import { SubgraphFetches } from '../../gateway/execution/subgraphFetches.ts';
 import { nothingOverridden } from '../../gateway/operation/overrideDecision.ts';
@@ -25,6 +27,8 @@ export interface LocalPipelineOptions {
   /** Something between the pipeline and the subgraphs. */
   readonly fetches?: (subgraphs: FetchSender) => FetchSender;
   readonly subscriptions?: Subscriptions;
+  /** Left out where every field is waited for. */
+  readonly enriching?: Enriching;
 }
 
 export interface LocalAnswer {
@@ -50,6 +54,8 @@ export interface LocalPipeline {
     variables?: Readonly<Record<string, unknown>>,
     format?: IncrementalFormat,
   ): Promise<{ readonly payloads: readonly unknown[]; readonly merged: unknown }>;
+  /** Finishes what first answers have left out, as another process would. */
+  readonly lateRunner: LateRunner;
   /** Subgraph operations that were executed, in order. */
   readonly calls: readonly { readonly subgraph: string; readonly query: string }[];
 }
@@ -63,8 +69,9 @@ export function localPipeline({
   deadlineMs = Number.POSITIVE_INFINITY,
   fetches = (subgraphFetches) => subgraphFetches,
   subscriptions,
+  enriching,
 }: LocalPipelineOptions): LocalPipeline {
-  const supergraph: Supergraph = {
+  const loaded: Supergraph = {
     id: 'local',
     sdl,
     apiSchema,
@@ -72,6 +79,7 @@ export function localPipeline({
     subgraphs: new Map([...subgraphs.keys()].map((name) => [name, { name, url: `http://${name}.test` }])),
     planner,
   };
+  const supergraph = enriching?.prepare(loaded, true) ?? loaded;
   const calls: { subgraph: string; query: string }[] = [];
   const client = localClient(subgraphs, calls);
   const used = fetches(new SubgraphFetches(client, { acrossRequests: false, maxBatchSize: 100 }));
@@ -83,6 +91,7 @@ export function localPipeline({
     }),
     fetchesOf: () => used,
     ...(subscriptions === undefined ? {} : { subscriptions }),
+    ...(enriching === undefined ? {} : { enriching }),
     errorPolicy: { exposeSubgraphErrors: true, exposeSubgraphs: true },
     answerSize: Number.POSITIVE_INFINITY,
     onInternalError: (cause) => {
@@ -108,7 +117,7 @@ export function localPipeline({
     resumeAfter?: string,
   ) => {
     const document = parse(query);
-    const [problem] = validate(apiSchema, document);
+    const [problem] = validate(supergraph.apiSchema, document);
     if (problem !== undefined) throw problem;
     return pipeline.respond(
       {
@@ -127,6 +136,7 @@ export function localPipeline({
 
   return {
     calls,
+    lateRunner: pipeline.createLateRunner(() => ({ supergraph, release: () => {} })),
     respond,
     replan: (next) => pipeline.replanSubscriptions(next),
     ask: async (query, variables = {}) => {

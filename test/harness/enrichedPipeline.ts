@@ -1,0 +1,170 @@
+import { buildSubgraphSchema } from '@apollo/subgraph';
+import { buildSchema, parse } from 'graphql';
+import { pino } from 'pino';
+import { parseConfig } from '../../gateway/config/parseConfig.ts';
+import { Enriching } from '../../gateway/enriched-answers/enriching.ts';
+import type { EnrichmentJob, EnrichmentRun, PlaceResult } from '../../gateway/enrichment/enrichmentJob.ts';
+import type { LateEnrichments } from '../../gateway/enrichment/lateEnrichments.ts';
+import type { GatewayOptions } from '../../gateway/gateway.ts';
+import type { FetchNode, PlanNode } from '../../gateway/planning/queryPlan.ts';
+import { Gate } from './gate.ts';
+import { type LocalPipeline, localPipeline } from './localPipeline.ts';
+import { plannerDouble } from './plannerDouble.ts';
+
+const apiSdl = `
+  directive @defer(label: String, if: Boolean! = true) on FRAGMENT_SPREAD | INLINE_FRAGMENT
+  type Query { products: [Product] }
+  type Product { id: ID! stock: Int advice: Advice rating: Int! }
+  type Advice { text: String! }
+`;
+
+const federation = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])';
+
+const catalog = parse(`${federation}
+  type Query { products: [Product] }
+  type Product @key(fields: "id") { id: ID! }
+`);
+
+const extras = parse(`${federation}
+  type Product @key(fields: "id") { id: ID! stock: Int advice: Advice rating: Int! }
+  type Advice { text: String! }
+`);
+
+export interface HandedOver {
+  readonly job: EnrichmentJob;
+  readonly run: EnrichmentRun;
+  readonly identity: string;
+}
+
+export interface EnrichedPipeline {
+  readonly pipeline: LocalPipeline;
+  /** What first answers have left out, in their order. */
+  readonly handedOver: readonly HandedOver[];
+  /** What has become of enrichments in first answers. */
+  readonly answered: readonly string[];
+  /** Every fetch of the extras waits here. */
+  hold(): Gate;
+}
+
+export interface EnrichedPipelineOptions {
+  readonly enrichment?: GatewayOptions['enrichment'];
+  /** By names: what is fetched of each product after the first fetch, at once. */
+  readonly fetches?: readonly string[];
+}
+
+/** A pipeline for `{ products { id … } }` whose enrichments nobody waits for, and nobody finishes but the test. */
+export function enrichedPipeline(options: EnrichedPipelineOptions = {}): EnrichedPipeline {
+  const { enrichment, fetches = ['advice { text }'] } = options;
+  const handedOver: HandedOver[] = [];
+  const answered: string[] = [];
+  let gate: Gate | undefined;
+  const passing = async <T>(value: T): Promise<T> => {
+    await gate?.pass();
+    return value;
+  };
+  const fields = { 'Product.stock': {}, 'Product.advice': {}, 'Product.rating': {} };
+  const config = parseConfig({
+    supergraph: { file: 'supergraph.graphql' },
+    enrichment: { mode: 'always', budget: '0ms', fields, ...enrichment },
+  });
+  const enriching = new Enriching({
+    config,
+    log: pino({ level: 'silent' }),
+    observer: {
+      onReady: () => {},
+      onAnswered: ({ coordinate, outcome }) => answered.push(`${coordinate}: ${outcome}`),
+    },
+    late: () =>
+      ({
+        handOver: (job, run, { identity }) => {
+          handedOver.push({ job, run, identity });
+          return Promise.resolve({ token: `token ${handedOver.length}`, expiresInMs: 60_000 });
+        },
+      }) as LateEnrichments,
+  });
+  const node: PlanNode = {
+    kind: 'Sequence',
+    nodes: [
+      fetchOf('catalog', 'query { products { __typename id } }'),
+      {
+        kind: 'Parallel',
+        nodes: fetches.map((fetched) => ({
+          kind: 'Flatten',
+          path: ['products', '@'],
+          node: fetchOf(
+            'extras',
+            `query ($representations: [_Any!]!) { _entities(representations: $representations) { ... on Product { ${fetched} } } }`,
+            true,
+          ),
+        })),
+      },
+    ],
+  };
+  return {
+    handedOver,
+    answered,
+    hold: () => {
+      gate = new Gate();
+      return gate;
+    },
+    pipeline: localPipeline({
+      enriching,
+      planner: plannerDouble(() => ({ kind: 'QueryPlan', node }), { supportsDefer: false }),
+      sdl: apiSdl,
+      apiSchema: buildSchema(apiSdl),
+      subgraphs: new Map([
+        [
+          'catalog',
+          buildSubgraphSchema({
+            typeDefs: catalog,
+            resolvers: { Query: { products: () => ['1', '2'].map((id) => ({ id })) } },
+          }),
+        ],
+        [
+          'extras',
+          buildSubgraphSchema({
+            typeDefs: extras,
+            resolvers: {
+              Product: {
+                stock: ({ id }: { id: string }) => passing(Number(id)),
+                advice: ({ id }: { id: string }) => passing({ text: `about ${id}` }),
+                rating: ({ id }: { id: string }) => passing(Number(id) * 2),
+              },
+            },
+          }),
+        ],
+      ]),
+    }),
+  };
+}
+
+function fetchOf(serviceName: string, operation: string, isEntityFetch = false): FetchNode {
+  return {
+    kind: 'Fetch',
+    serviceName,
+    operation,
+    operationKind: 'query',
+    variableUsages: [],
+    ...(isEntityFetch
+      ? {
+          requires: [
+            {
+              kind: 'InlineFragment',
+              typeCondition: 'Product',
+              selections: [
+                { kind: 'Field', name: '__typename' },
+                { kind: 'Field', name: 'id' },
+              ],
+            },
+          ],
+        }
+      : {}),
+  };
+}
+
+/** All results of a run. */
+export async function resultsOf(run: EnrichmentRun): Promise<readonly PlaceResult[]> {
+  const results: PlaceResult[] = [];
+  await run.results((result) => results.push(result));
+  return results;
+}

@@ -1,0 +1,113 @@
+import { describe, expect, test } from '@jest/globals';
+import type { EnrichmentJob, PlaceResult } from '../../../gateway/enrichment/enrichmentJob.ts';
+import { turns } from '../../harness/clock.ts';
+import { type EnrichedPipeline, enrichedPipeline, resultsOf } from '../../harness/enrichedPipeline.ts';
+
+const query = '{ products { id advice { text } stock } }';
+const fetches = ['advice { text }', 'stock'];
+const deadlineMs = 60_000;
+
+/** The job of a first answer, as another process gets it; the process that made it is gone. */
+async function jobOf(shop: EnrichedPipeline, asked = query): Promise<EnrichmentJob> {
+  const gate = shop.hold();
+  await shop.pipeline.ask(asked);
+  const handed = shop.handedOver.at(-1);
+  if (handed === undefined) throw new Error('Nothing was late.');
+  handed.run.cancel();
+  gate.open();
+  return JSON.parse(JSON.stringify(handed.job)) as EnrichmentJob;
+}
+
+const told = ({ path, data, errors, isRetryable }: PlaceResult): unknown => {
+  const codes = errors?.map(({ extensions }) => extensions?.code);
+  return [path.join('.'), JSON.parse(JSON.stringify(data)), codes, isRetryable];
+};
+
+const everything = [
+  ['products.0.advice', { text: 'about 1' }, undefined, false],
+  ['products.0.stock', 1, undefined, false],
+  ['products.1.advice', { text: 'about 2' }, undefined, false],
+  ['products.1.stock', 2, undefined, false],
+];
+
+describe('late work from a snapshot', () => {
+  test('gives what was missing, and asks subgraphs for nothing else', async () => {
+    const shop = enrichedPipeline({ fetches });
+    const job = await jobOf(shop);
+    const before = shop.pipeline.calls.length;
+    const results = await resultsOf(shop.pipeline.lateRunner.run(job, deadlineMs));
+    expect(results.map(told).sort()).toEqual(everything);
+    expect(shop.pipeline.calls.slice(before).map(({ subgraph }) => subgraph)).toEqual(['extras', 'extras']);
+  });
+
+  test('is done by a process that never saw the operation', async () => {
+    const job = await jobOf(enrichedPipeline({ fetches }));
+    const other = enrichedPipeline({ fetches });
+    const results = await resultsOf(other.pipeline.lateRunner.run(job, deadlineMs));
+    expect(results.map(told).sort()).toEqual(everything);
+    expect(other.pipeline.calls.every(({ subgraph }) => subgraph === 'extras')).toBe(true);
+  });
+
+  test('gives whole objects where those were left out', async () => {
+    const shop = enrichedPipeline({ fetches: ['rating'] });
+    const job = await jobOf(shop, '{ products { id rating } }');
+    const results = await resultsOf(shop.pipeline.lateRunner.run(job, deadlineMs));
+    expect(results.map(told)).toEqual([
+      ['products.0', { id: '1', rating: 2 }, undefined, false],
+      ['products.1', { id: '2', rating: 4 }, undefined, false],
+    ]);
+  });
+
+  test('gives no more than is asked for', async () => {
+    const shop = enrichedPipeline({ fetches });
+    const job = await jobOf(shop);
+    const places = job.places.filter(({ path }) => path.join('.') === 'products.1.stock');
+    const results = await resultsOf(shop.pipeline.lateRunner.run({ ...job, places }, deadlineMs));
+    expect(results.map(told)).toEqual([['products.1.stock', 2, undefined, false]]);
+  });
+
+  test('cannot be done where the operation has another program by now', async () => {
+    const job = await jobOf(enrichedPipeline({ fetches }));
+    const other = enrichedPipeline({ fetches: [...fetches].reverse() });
+    const results = await resultsOf(other.pipeline.lateRunner.run(job, deadlineMs));
+    expect(results.map(told).sort()).toEqual(
+      everything.map(([path]) => [path, null, ['SUPERGRAPH_CHANGED'], false]),
+    );
+    expect(other.pipeline.calls).toEqual([]);
+  });
+
+  test('ends when nobody wants it any more', async () => {
+    const shop = enrichedPipeline({ fetches });
+    const job = await jobOf(shop);
+    shop.hold();
+    const run = shop.pipeline.lateRunner.run(job, deadlineMs);
+    const results = resultsOf(run);
+    await turns(5);
+    run.cancel();
+    expect(await results).toEqual([]);
+  });
+
+  test('asks nothing where nobody wants it from the start', async () => {
+    const shop = enrichedPipeline({ fetches });
+    const job = await jobOf(shop);
+    const before = shop.pipeline.calls.length;
+    const run = shop.pipeline.lateRunner.run(job, deadlineMs);
+    const results = resultsOf(run);
+    run.cancel();
+    expect([await results, shop.pipeline.calls.length]).toEqual([[], before]);
+  });
+});
+
+describe('the id of late work', () => {
+  test('is the same for equal answers, and another where something else is missing', async () => {
+    const shop = enrichedPipeline({ fetches });
+    const [one, other] = [await jobOf(shop), await jobOf(shop)];
+    const less = await jobOf(enrichedPipeline(), '{ products { id advice { text } } }');
+    expect([one.id === other.id, one.id === less.id]).toEqual([true, false]);
+  });
+
+  test('is the same in whatever process the answer was made', async () => {
+    const [one, other] = await Promise.all([1, 2].map(() => jobOf(enrichedPipeline({ fetches }))));
+    expect(one?.id).toBe(other?.id);
+  });
+});
