@@ -183,6 +183,27 @@ describe('a process that dies', () => {
   });
 });
 
+describe('a process that was thought to be dead', () => {
+  test('may add what it has, but no failure to what another one is at', async () => {
+    const prefix = randomUUID();
+    const runner = new HandRunner();
+    await using one = lateReplica(server.url, prefix, { attempts: 1 });
+    const run = new HandRun();
+    const token = await handOver(one.late, jobOf('a', ['reviews', 'stock']), run);
+    const [work] = await redis.keys(`${prefix}{a}late:work:*`);
+    await redis.hset(work ?? '', 'owner', 'a process that died');
+    await using heir = lateReplica(server.url, prefix, {}, runner);
+    await until(() => runner.runs.length === 1);
+    run.end(good('reviews'), bad('stock'));
+    await until(() => one.late.pending === 0);
+    const updates = await follow(heir.late, token);
+    expect(brief((await updates.next()).value)).toBe('1-0 reviews "reviews!" …');
+    runner.last.end(good('reviews', 'again'), good('stock', 1));
+    expect(await allOf(updates)).toEqual(['2-0 stock 1']);
+    await until(async () => (await heir.late.list({ state: undefined, limit: 10 })).length === 0);
+  });
+});
+
 describe('what fails', () => {
   test('is put aside for all processes to see, and tried again by any of them', async () => {
     const prefix = randomUUID();

@@ -70,6 +70,11 @@ export class JobWork {
     return this.#isWaiting;
   }
 
+  /** Those that had no result yet. */
+  get missing(): readonly EnrichmentPlace[] {
+    return Array.from(this.#missing.values(), ({ place }) => place);
+  }
+
   /** Its first attempt is under way. */
   begin(run: EnrichmentRun): void {
     void this.#attempt(run);
@@ -156,8 +161,7 @@ export class JobWork {
       return;
     }
     this.#setWaiting(false);
-    const places = Array.from(this.#missing.values(), ({ place }) => place);
-    await this.#attempt(runner.run({ ...this.job, places }, deadline));
+    await this.#attempt(runner.run({ ...this.job, places: this.missing }, deadline));
   }
 
   #publishFailures(): void {

@@ -71,11 +71,11 @@ export class WorkPool {
     return new Promise((resolve) => this.#untilQuiet.push(resolve));
   }
 
-  /** Lets go of all. Returns how many there were by the coordinates of their fields. */
+  /** Lets go of all. Returns how many places had no result yet, by the coordinates of their fields. */
   leaveAll(): ReadonlyMap<string, number> {
     const left = new Map<string, number>();
     for (const work of [...this.#works.values()]) {
-      for (const { coordinate } of work.job.places) left.set(coordinate, (left.get(coordinate) ?? 0) + 1);
+      for (const { coordinate } of work.missing) left.set(coordinate, (left.get(coordinate) ?? 0) + 1);
       work.leave();
     }
     return left;
