@@ -1,0 +1,97 @@
+import { describe, expect, test } from '@jest/globals';
+import { type EnrichedBody, type EnrichedShop, startEnrichedShop } from '../harness/enrichedShop.ts';
+
+const query = '{ top { rating advice { text } } }';
+const whole = { data: { top: { rating: 2, advice: { text: 'about 1' } } } };
+/** Its primary data needs nothing of the subgraph that has the advice. */
+const alone = '{ top { id advice { text } } }';
+const fields = { 'Product.advice': {} };
+const enrichmentOf = ({ extensions }: EnrichedBody) => extensions?.tributary?.enrichment;
+
+const wayOf = async (shop: EnrichedShop): Promise<string | undefined> => {
+  const metrics = await (await fetch(`${shop.gateway.adminUrl}/metrics`)).text();
+  return /tributary_enrichment_way\{coordinate="Product.advice",way="(\w+)"\} 1/.exec(metrics)?.[1];
+};
+
+/** Answers that each leave without the advice, which then comes after its budget. */
+async function askInVain(shop: EnrichedShop, times: number): Promise<void> {
+  for (let time = 0; time < times; time++) {
+    const gate = shop.advice.hold('Product.advice');
+    const first = await shop.ask(alone);
+    gate.open();
+    await shop.pickUp(enrichmentOf(first)?.token);
+  }
+}
+
+describe('in adaptive mode', () => {
+  test('a field that is well inside its budget is fetched with the primary data', async () => {
+    await using shop = await startEnrichedShop({
+      enrichment: { mode: 'adaptive', budget: '10s', fields, adaptation: { minSamples: 5 } },
+    });
+    for (let time = 0; time < 5; time++) {
+      expect(await shop.ask(query)).toEqual(whole);
+      // One for what is waited for, and one for what may come late.
+      expect(shop.advice.calls).toHaveLength(2 * (time + 1));
+    }
+    expect(await wayOf(shop)).toBe('inline');
+    expect([await shop.ask(query), shop.advice.calls.length]).toEqual([whole, 11]);
+  });
+
+  test('it is not waited for past its budget all the same', async () => {
+    await using shop = await startEnrichedShop({
+      enrichment: { mode: 'adaptive', budget: '10s', fields, adaptation: { minSamples: 1 } },
+    });
+    await shop.ask(alone);
+    expect(await wayOf(shop)).toBe('inline');
+    const gate = shop.advice.hold('Product.advice');
+    const first = await shop.ask(alone, { 'tributary-budget': '0ms' });
+    expect(first.data).toEqual({ top: { id: '1', advice: null } });
+    gate.open();
+    const updates = await shop.pickUp(enrichmentOf(first)?.token);
+    expect(updates.map(({ data }) => data)).toEqual([{ text: 'about 1' }]);
+  });
+
+  test('a field that hardly ever makes its budget is not waited for', async () => {
+    await using shop = await startEnrichedShop({
+      enrichment: { mode: 'adaptive', budget: '100ms', fields, adaptation: { minSamples: 3 } },
+    });
+    await askInVain(shop, 3);
+    expect(await wayOf(shop)).toBe('late');
+    // Its subgraph would answer within the budget now, but is asked only once the primary data is there.
+    const first = await shop.ask(alone);
+    expect([first.data, enrichmentOf(first)?.pending]).toEqual([
+      { top: { id: '1', advice: null } },
+      [{ path: ['top', 'advice'], reason: 'budget' }],
+    ]);
+    const updates = await shop.pickUp(enrichmentOf(first)?.token);
+    expect(updates.map(({ data }) => data)).toEqual([{ text: 'about 1' }]);
+  });
+
+  test('it is waited for again once it makes its budget', async () => {
+    await using shop = await startEnrichedShop({
+      enrichment: {
+        mode: 'adaptive',
+        budget: '500ms',
+        fields,
+        adaptation: { minSamples: 2, lateBelow: 0.5, lateUntil: 0.5 },
+      },
+    });
+    await askInVain(shop, 2);
+    expect(await wayOf(shop)).toBe('late');
+    while ((await wayOf(shop)) === 'late') {
+      await shop.pickUp(enrichmentOf(await shop.ask(alone))?.token);
+    }
+    expect(await shop.ask(alone)).toEqual({ data: { top: { id: '1', advice: { text: 'about 1' } } } });
+  });
+
+  test('nothing is done before enough is known, and with `always` nothing ever', async () => {
+    for (const enrichment of [
+      { mode: 'adaptive' as const, adaptation: { minSamples: 1000 } },
+      { mode: 'always' as const, adaptation: { minSamples: 1 } },
+    ]) {
+      await using shop = await startEnrichedShop({ enrichment: { budget: '10s', fields, ...enrichment } });
+      for (let time = 0; time < 3; time++) expect(await shop.ask(query)).toEqual(whole);
+      expect([await wayOf(shop), shop.advice.calls.length]).toEqual(['budget', 6]);
+    }
+  });
+});
