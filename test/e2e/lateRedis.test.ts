@@ -183,6 +183,19 @@ describe('a process that dies', () => {
   });
 });
 
+test('what nobody can pick up any more is dropped when its process has died', async () => {
+  const prefix = randomUUID();
+  const one = lateReplica(server.url, prefix);
+  await handOver(one.late, jobOf('a'));
+  const [work] = await redis.keys(`${prefix}{a}late:work:*`);
+  await one.late.close();
+  await redis.del(work ?? '');
+  const runner = answeringRunner('heir');
+  await using heir = lateReplica(server.url, prefix, {}, runner);
+  await until(async () => (await heir.late.list({ state: undefined, limit: 10 })).length === 0);
+  expect([heir.events, runner.asked]).toEqual([['NORMAL unwanted'], []]);
+});
+
 describe('a process that was thought to be dead', () => {
   test('may add what it has, but no failure to what another one is at', async () => {
     const prefix = randomUUID();

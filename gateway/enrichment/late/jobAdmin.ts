@@ -1,4 +1,4 @@
-/** What operators may see of late work and do with it. */
+/** What operators may see of late work and do with it. Both reject with a `GatewayError` while Redis does not answer. */
 export interface JobAdmin {
   /** The newest first. */
   list(query: JobQuery): Promise<readonly JobView[]>;

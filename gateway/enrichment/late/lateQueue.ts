@@ -10,6 +10,8 @@ export interface QueuedWork {
   readonly job: EnrichmentJob;
   /** By the clock, in milliseconds. */
   readonly begunAt: number;
+  /** The process that got it from an answer. */
+  readonly begunBy: string;
   /** It has failed for good. */
   readonly failure?: WorkFailure & { readonly keys: readonly string[] };
 }

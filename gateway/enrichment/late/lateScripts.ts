@@ -49,10 +49,13 @@ if isOwner then
   redis.call('HSET', work, 'attempts', ARGV[7], 'error', ARGV[8])
   if ARGV[9] == 'left' then
     redis.call('HSET', work, 'owner', '')
-  else
+  elseif ARGV[9] ~= 'open' then
     redis.call('HSET', work, 'state', ARGV[9])
-    if ARGV[9] ~= 'open' and redis.call('GET', job) == id then redis.call('DEL', job) end
+    if redis.call('GET', job) == id then redis.call('DEL', job) end
   end
+elseif redis.call('HGET', work, 'remaining') == '0' then
+  redis.call('HSET', work, 'state', 'done')
+  if redis.call('GET', job) == id then redis.call('DEL', job) end
 end
 keep(id, work, log, job, ttl)
 if hasChanged then redis.call('PUBLISH', channel, id) end

@@ -103,11 +103,11 @@ export class LateWorks implements LateEnrichments, JobAdmin {
   }
 
   list(query: JobQuery): Promise<readonly JobView[]> {
-    return this.#options.store.list(query);
+    return this.#soon(this.#options.store.list(query));
   }
 
   retry(id: string): Promise<RetryVerdict> {
-    return this.#options.store.retry(id);
+    return this.#soon(this.#options.store.retry(id));
   }
 
   async close(): Promise<void> {

@@ -37,6 +37,8 @@ export interface RedisLateStoreOptions extends MemoryLateStoreOptions {
 /** A work of this process that other processes are to know. */
 interface SharedWork extends QueuedWork {
   readonly writer: WorkWriter;
+  /** Resolves when it is clear that others know it, or that an equal one is in its place. */
+  begun: Promise<unknown>;
   /** What is done in the queue, one after the other. */
   queued: Promise<void>;
 }
@@ -93,6 +95,7 @@ export class RedisLateStore implements LateStore {
       keys,
       timers,
       deadAfter: takeOverAfter,
+      now: options.now,
     });
     this.#subscriber = new RedisSubscriber({
       config,
@@ -130,7 +133,11 @@ export class RedisLateStore implements LateStore {
       observer.onKeptHere({ reason: 'redis' });
       return Promise.resolve(work.id);
     }
-    const shared = this.#share({ id: work.id, job: work.job, begunAt: now() }, false, undefined);
+    const shared = this.#share(
+      { id: work.id, job: work.job, begunAt: now(), begunBy: this.#processId },
+      false,
+      undefined,
+    );
     return this.#begin(shared, token);
   }
 
@@ -277,7 +284,7 @@ export class RedisLateStore implements LateStore {
       log: () => this.#memory.logOf(work.id),
       onLost: () => this.#tellAnew(work.id),
     });
-    const shared = { ...work, writer, queued: Promise.resolve() };
+    const shared = { ...work, writer, begun: Promise.resolve(), queued: Promise.resolve() };
     this.#shared.set(work.id, shared);
     return shared;
   }
@@ -292,6 +299,7 @@ export class RedisLateStore implements LateStore {
       await shared.writer.write();
       return shared.id;
     });
+    shared.begun = begun;
     const workId = await this.#within(policy.jobs.handOverTimeout, begun);
     if (workId !== undefined) return workId;
     isLate = true;
@@ -358,6 +366,7 @@ export class RedisLateStore implements LateStore {
   async #settleShared(shared: SharedWork, end: WorkEnd): Promise<void> {
     const { id, writer } = shared;
     writer.end(end);
+    await shared.begun;
     await writer.write();
     if (writer.isTheirs && end.kind !== 'left') {
       // Nothing to be done for it here.
@@ -404,12 +413,14 @@ export class RedisLateStore implements LateStore {
     const state = readFields(reply);
     const owner = state.get('owner');
     if (owner === undefined) {
+      // That one still works on what nobody can pick up any more, and ends it.
+      if (!(await this.#life.isDead(work.begunBy))) return 'later';
       this.#options.observer.onSettled({ priority: work.job.priority, outcome: 'unwanted' });
       return 'done';
     }
     if (state.get('state') !== 'open') return 'done';
     const isOthers = owner !== '' && owner !== this.#processId;
-    if (isOthers && (await this.#life.isAlive(owner))) return 'later';
+    if (isOthers && !(await this.#life.isDead(owner))) return 'later';
     const taken = await this.#redis.run(takeOver, [this.#keys.work(work.id)], [owner, this.#processId]);
     if (Number(taken) === 1) await this.#goOn(work, state);
     return 'later';
@@ -470,8 +481,8 @@ export class RedisLateStore implements LateStore {
   }
 }
 
-function queuedOf({ id, job, begunAt }: QueuedWork): QueuedWork {
-  return { id, job, begunAt };
+function queuedOf({ id, job, begunAt, begunBy }: QueuedWork): QueuedWork {
+  return { id, job, begunAt, begunBy };
 }
 
 function readFields(reply: unknown): ReadonlyMap<string, string> {

@@ -53,12 +53,10 @@ export class WorkWriter {
   /** Resolves with the id of the work for an equal job, where another process has one under way. */
   async begin(): Promise<string | undefined> {
     let other: string | undefined;
-    this.#writing = (async () => {
+    this.#writing = this.#writeOn(async () => {
       other = await this.#writeOnce();
-    })();
+    });
     await this.#writing;
-    this.#writing = undefined;
-    if (other === undefined && this.#isDirty) void this.write();
     return other;
   }
 
@@ -91,17 +89,19 @@ export class WorkWriter {
   /** Resolves when all is written, or never will be. */
   write(): Promise<void> {
     this.#isDirty = true;
-    this.#writing ??= this.#writeOn().finally(() => {
-      this.#writing = undefined;
-    });
+    this.#writing ??= this.#writeOn(() => this.#writeOnce());
     return this.#writing;
   }
 
-  async #writeOn(): Promise<void> {
+  // Between the last look at what is to be written and the end of the writing there is no gap for more of it.
+  async #writeOn(write: () => Promise<unknown>): Promise<void> {
+    this.#isDirty = false;
+    await write();
     while (this.#isDirty) {
       this.#isDirty = false;
       await this.#writeOnce();
     }
+    this.#writing = undefined;
   }
 
   async #writeOnce(): Promise<string | undefined> {

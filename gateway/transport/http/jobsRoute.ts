@@ -1,5 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { JobAdmin, JobState } from '../../enrichment/late/jobAdmin.ts';
+import { GatewayError } from '../../errors.ts';
+import { Refusal } from '../refusal.ts';
 import { addRawBodyRoutes, sendProblem } from './rawBodyRoutes.ts';
 
 export interface JobsRouteOptions {
@@ -29,12 +31,12 @@ export function addJobsRoute(server: FastifyInstance, { jobs }: JobsRouteOptions
           `limit is ${JSON.stringify(limit)}; expected a number from 1 to ${highestLimit}.`,
         );
       }
-      return { jobs: await jobs.list({ state, limit: count }) };
+      return { jobs: await orRefusal(jobs.list({ state, limit: count })) };
     });
 
     routes.post<{ Params: { id: string } }>('/jobs/:id/retry', async ({ params }, reply) => {
       const { id } = params;
-      switch (await jobs.retry(id)) {
+      switch (await orRefusal(jobs.retry(id))) {
         case 'retried':
           return reply.code(202).send({ id, state: 'waiting' });
         case 'not failed':
@@ -56,6 +58,14 @@ const howToRetry = 'Send no body.';
 
 function isJobState(state: unknown): state is JobState {
   return state === 'waiting' || state === 'failed';
+}
+
+async function orRefusal<Answer>(answer: Promise<Answer>): Promise<Answer> {
+  try {
+    return await answer;
+  } catch (error) {
+    throw error instanceof GatewayError ? new Refusal(error.status, error.message) : error;
+  }
 }
 
 function sendBusy(reply: FastifyReply): FastifyReply {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { JobAdmin, JobQuery, RetryVerdict } from '../../../gateway/enrichment/late/jobAdmin.ts';
+import { GatewayError } from '../../../gateway/errors.ts';
 import { addJobsRoute } from '../../../gateway/transport/http/jobsRoute.ts';
 import { startScripted } from './scriptedServer.ts';
 
@@ -12,15 +13,17 @@ const failed = {
   ageMs: 1_000,
 } as const;
 
-async function start(verdict: RetryVerdict = 'retried') {
+async function start(verdict: RetryVerdict | Error = 'retried') {
   const asked: (JobQuery | string)[] = [];
   const jobs: JobAdmin = {
     list: async (query) => {
       asked.push(query);
+      if (verdict instanceof Error) throw verdict;
       return [failed];
     },
     retry: async (id) => {
       asked.push(id);
+      if (verdict instanceof Error) throw verdict;
       return verdict;
     },
   };
@@ -37,6 +40,13 @@ async function start(verdict: RetryVerdict = 'retried') {
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }
+
+test('jobs that cannot be read now are said to be so', async () => {
+  await using server = await start(new GatewayError('OVERLOADED', 'Ask again.'));
+  const refused = { status: 503, body: { error: 'Ask again.' } };
+  expect(await server.ask('/jobs')).toEqual(refused);
+  expect(await server.ask('/jobs/a.1/retry', { method: 'POST' })).toEqual(refused);
+});
 
 describe('GET /jobs', () => {
   test.each([
