@@ -11,6 +11,8 @@ export interface EnrichedShopOptions {
   readonly config?: Partial<GatewayOptions>;
   readonly enrichment?: GatewayOptions['enrichment'];
   readonly parts?: GatewayParts;
+  /** Whether a change of the supergraph's file is taken up. */
+  readonly isWatching?: boolean;
 }
 
 export interface Update {
@@ -97,6 +99,7 @@ export async function startEnrichedShop(options: EnrichedShopOptions = {}): Prom
       ...options.config,
     },
     ...(options.parts === undefined ? {} : { parts: options.parts }),
+    isWatching: options.isWatching ?? false,
   });
   const urlOf = (token: string | undefined): URL => new URL(`/enrichments/${String(token)}`, gateway.url);
   return {
