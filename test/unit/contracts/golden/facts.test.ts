@@ -20,6 +20,14 @@ beforeAll(async () => {
 
 afterAll(() => old.supergraph.planner.close());
 
+test('without a change everything works, and brings the same', async () => {
+  const { refusal, operations } = await runFacts(old, baseContracts, consumerOperations);
+  expect([refusal, [...operations.values()]]).toEqual([
+    undefined,
+    consumerOperations.map(() => ({ breaksInTheEnd: undefined, rollouts: new Map(), differs: false })),
+  ]);
+});
+
 test.each(goldenTable)('$name', async ({ edits, findings }) => {
   const facts = await runFacts(old, changeContracts(edits), consumerOperations);
   const aboutRuns = findings.filter(({ rule }) => !agreements.has(rule));

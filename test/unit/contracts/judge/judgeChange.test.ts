@@ -1,0 +1,119 @@
+import { describe, expect, test } from '@jest/globals';
+import { parse } from 'graphql';
+import type { ConsumerOperation, OperationSlo } from '../../../../gateway/contracts/contractStore.ts';
+import { diffSubgraph } from '../../../../gateway/contracts/diff/diffSubgraph.ts';
+import type { Finding } from '../../../../gateway/contracts/finding.ts';
+import { composeGraph } from '../../../../gateway/contracts/graph/composeGraph.ts';
+import { type PlannedGraph, planConsumers } from '../../../../gateway/contracts/graph/planConsumers.ts';
+import { judgeChange } from '../../../../gateway/contracts/judge/judgeChange.ts';
+
+const v1 = 'type Query { shelf: Shelf } type Shelf @key(fields: "id") { id: ID! label: String }';
+const v2 = v1.replace('label: String', 'label: String width: Int');
+const v3 = v2.replace('label: String ', '');
+
+describe('operations', () => {
+  test('that never worked are told, with what is wrong', async () => {
+    const found = await judge([operation('{ shelf { colour } }')], v1, v2);
+    expect(found.map(said)).toEqual(['safe field-added Shelf.width', 'breaking operation-broken shop/Page']);
+    expect(found.at(-1)?.message).toBe(
+      'shop/Page does not work with this graph: Cannot query field "colour" on type "Shelf".',
+    );
+  });
+
+  test('are checked where there is nothing to compare with', async () => {
+    const [page] = [operation('{ shelf { width } }')];
+    const next = await plan([page], v1);
+    const found = await judgeChange({
+      changes: [],
+      old: undefined,
+      gateway: undefined,
+      next,
+      operations: [page],
+    });
+    expect(found.map(said)).toEqual(['breaking operation-broken shop/Page']);
+  });
+
+  test('that come together with what they need do not break', async () => {
+    const found = await judge([operation('{ shelf { width } }')], v1, v2);
+    expect(found.map(said)).toEqual(['safe field-added Shelf.width']);
+  });
+});
+
+describe('gateways that hold something else than was agreed on', () => {
+  test('have their own plans checked against the new subgraph', async () => {
+    const operations = [operation('{ shelf { id } }')];
+    const labels = [operation('{ shelf { label } }')];
+    const [old, gateway, next] = [
+      await plan(operations, v2),
+      await plan(labels, v2),
+      await plan(operations, v3),
+    ];
+    const changes = await diffSubgraph(contract(v2), contract(v3));
+    const found = await judgeChange({ changes, old, gateway, next, operations });
+    // Their plan of the operation still asks for the label.
+    expect(found.map((finding) => [said(finding), finding.deployment?.order])).toEqual([
+      ['dangerous field-removed Shelf.label', 'gateway first'],
+    ]);
+  });
+
+  test('break nothing once they have the new supergraph', async () => {
+    const operations = [operation('{ shelf { id } }')];
+    const [old, next] = [await plan(operations, v2), await plan(operations, v3)];
+    const changes = await diffSubgraph(contract(v2), contract(v3));
+    const found = await judgeChange({ changes, old, gateway: next, next, operations });
+    expect(found.map(({ deployment }) => deployment)).toEqual([undefined]);
+  });
+});
+
+test('more fetches than allowed break only who relies on a latency', async () => {
+  const far = 'type Query { far: Far } type Far @key(fields: "id") { id: ID! a: Int b: Int }';
+  const near = 'type Far @key(fields: "id") { id: ID! a: Int @override(from: "shelves") }';
+  const cost = async (slo: OperationSlo) => {
+    const operations = [operation('{ far { a } }', slo)];
+    const old = await plan(operations, far);
+    const next = await plan(operations, far, near);
+    const found = await judgeChange({ changes: [], old, gateway: old, next, operations });
+    return found.filter(({ rule }) => rule === 'plan-cost').map(said);
+  };
+  // One more step is within what is allowed.
+  expect(await cost({ latency: 100 })).toEqual(['dangerous plan-cost shop/Page']);
+  expect(await cost({})).toEqual(['dangerous plan-cost shop/Page']);
+});
+
+function said({ severity, rule, coordinate }: Finding): string {
+  return `${severity} ${rule} ${coordinate}`;
+}
+
+function operation(text: string, slo: OperationSlo = {}): ConsumerOperation {
+  const place = { file: 'contracts/operations/shop/page.graphql', line: 1, column: 1 };
+  return { consumer: 'shop', name: 'Page', document: parse(`query Page ${text}`), place, slo };
+}
+
+const link =
+  'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@override"])\n';
+
+function contract(sdl: string, name = 'shelves') {
+  return { name, url: `http://${name}.invalid/`, file: `contracts/schemas/${name}.graphql`, sdl: link + sdl };
+}
+
+async function plan(
+  operations: readonly ConsumerOperation[],
+  ...sdls: readonly string[]
+): Promise<PlannedGraph> {
+  const names = ['shelves', 'others'];
+  const contracts = sdls.map((sdl, index) => contract(sdl, names[index]));
+  const composed = await composeGraph(new Map(contracts.map((one) => [one.name, one])));
+  if ('findings' in composed) throw new Error(composed.findings.map(({ message }) => message).join('\n'));
+  const { graph } = composed;
+  try {
+    return { graph, plans: await planConsumers(graph, operations) };
+  } finally {
+    await graph.supergraph.planner.close();
+  }
+}
+
+async function judge(operations: readonly ConsumerOperation[], before: string, after: string) {
+  const [old, next] = [await plan(operations, before), await plan(operations, after)];
+  const changes = await diffSubgraph(contract(before), contract(after));
+  return judgeChange({ changes, old, gateway: old, next, operations });
+}
