@@ -65,7 +65,7 @@ describe('gateways that hold something else than was agreed on', () => {
   });
 });
 
-test('more fetches than allowed break only who relies on a latency', async () => {
+test('one more step is allowed, and told, with a latency or without', async () => {
   const far = 'type Query { far: Far } type Far @key(fields: "id") { id: ID! a: Int b: Int }';
   const near = 'type Far @key(fields: "id") { id: ID! a: Int @override(from: "shelves") }';
   const cost = async (slo: OperationSlo) => {
@@ -75,7 +75,6 @@ test('more fetches than allowed break only who relies on a latency', async () =>
     const found = await judgeChange({ changes: [], old, gateway: old, next, operations });
     return found.filter(({ rule }) => rule === 'plan-cost').map(said);
   };
-  // One more step is within what is allowed.
   expect(await cost({ latency: 100 })).toEqual(['dangerous plan-cost shop/Page']);
   expect(await cost({})).toEqual(['dangerous plan-cost shop/Page']);
 });
