@@ -1,6 +1,8 @@
 import { Caching } from './caching.ts';
+import { createClientKey } from './clientKeys.ts';
 import { parseConfig } from './config/parseConfig.ts';
 import type { GatewayConfig, GatewayOptions } from './config/schema.ts';
+import { createOperationRecording } from './contracts/record/operationRecording.ts';
 import { EnrichmentServing } from './enrichmentServing.ts';
 import { SubgraphFetches } from './execution/subgraphFetches.ts';
 import { explainOperation } from './explain.ts';
@@ -148,6 +150,11 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
     }),
     log: logger,
   });
+  const recording = createOperationRecording(config, {
+    log: logger,
+    timers: systemTimers,
+    now: parts.now ?? Date.now,
+  });
   let publicUrl = config.listen.publicUrl;
   const { subscriptions, callbacks, bus } = createSubscriptionServing({
     config,
@@ -165,6 +172,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
     onInternalError: (err, requestId) => logger.error({ err, requestId }, 'A fetch failed unexpectedly'),
     scopeOf: createRequestScopes(config),
     overridesFor: createOverrideDecisions(config.override, parts.random ?? Math.random),
+    ...(recording === undefined ? {} : { onPrepared: (request) => recording.onPrepared(request) }),
   });
   enrichments.start(pipeline.createLateRunner(() => supergraphs.acquire()));
   supergraphs.onChange((supergraph) => {
@@ -185,12 +193,15 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
         lease?.release();
       }
     },
-    limits: config.limits,
+    // A client's requests may reach any worker, and its stream is in one.
+    limits: config.workers === 1 ? config.limits : { ...config.limits, eventStreams: 0 },
     security: config.security,
+    clientKey: createClientKey(config),
     bufferSize: config.delivery.bufferSize,
     readTimeout: config.delivery.readTimeout,
     heartbeat: config.delivery.heartbeat,
     initTimeout: config.delivery.initTimeout,
+    reservationTimeout: config.delivery.reservationTimeout,
     rememberedCharacters: config.planning.textCacheSize,
     ...(config.security.graphiql ? { graphiqlDirectory: graphiqlDirectory() } : {}),
     addPublicRoutes: (routes, draining) => {
@@ -232,6 +243,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
       await supergraphs.close();
       await client.close();
       await caching.close();
+      await recording?.close();
     },
   };
 }

@@ -44,6 +44,8 @@ export interface PipelineOptions {
   scopeOf(request: OperationRequest, supergraph: Supergraph): RequestScope;
   /** Which progressive `@override`s are on for the request with these headers. */
   overridesFor(headers: ReadonlyMap<string, string>): OverrideDecision;
+  /** Told of every operation that is about to be executed. Must not throw. */
+  onPrepared?(request: OperationRequest): void;
 }
 
 /** The way of every operation, whatever transport it came by: prepare, execute, respond. */
@@ -82,6 +84,7 @@ export class Pipeline {
         caching: undefined,
       };
     }
+    this.#options.onPrepared?.(request);
     if (request.signal.aborted) throw aborted();
     const { operation } = prepared;
     if (operation.kind === 'subscription') return this.#subscribe(operation, request, scope);
