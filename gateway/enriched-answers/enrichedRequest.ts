@@ -14,6 +14,7 @@ import { IncrementalResponse } from '../response/incrementalResponse.ts';
 import type { ExecutionOutcome } from '../response/outcome.ts';
 import type { LatePlace } from '../response/shape.ts';
 import { failedOutcome, shapedOutcome, singleResponse } from '../response/singleResponse.ts';
+import { wholePlace } from '../response/wholePlace.ts';
 import type { CallPriority } from '../subgraph-client/callPriority.ts';
 import { resultInSlices } from '../time/inSlices.ts';
 import { systemTimers } from '../time/timers.ts';
@@ -146,7 +147,8 @@ export class EnrichedRequest {
     }
   }
 
-  async #takeOver(places: readonly LatePlace[], late: ReadonlySet<number>): Promise<EnrichmentExtension> {
+  async #takeOver(found: readonly LatePlace[], late: ReadonlySet<number>): Promise<EnrichmentExtension> {
+    const places = found.map(wholePlace);
     const { operation, request, enriching } = this.#options;
     const run = new LateRun({
       execution: this.#execution,

@@ -13,7 +13,7 @@ import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { OperationRequest } from '../operation/request.ts';
 import { AnswerShaping } from '../response/answerShaping.ts';
 import type { ErrorPolicy } from '../response/formatErrors.ts';
-import type { LatePlace } from '../response/shape.ts';
+import { wholePlace } from '../response/wholePlace.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import type { SupergraphLease } from '../supergraph/supergraphHolder.ts';
 import { resultInSlices } from '../time/inSlices.ts';
@@ -103,7 +103,7 @@ export class LateRunner implements EnrichmentRunner {
     const late = new Set(snapshot.late);
     const first = await resultInSlices(shaping.first(new Set(), (id) => late.has(id)));
     const wanted = new Set(job.places.map(({ key }) => key));
-    const places = first.late.filter(({ path }: LatePlace) => wanted.has(placeKey(path)));
+    const places = first.late.filter(({ path }) => wanted.has(placeKey(path))).map(wholePlace);
     run = new LateRun({
       execution,
       shaping,

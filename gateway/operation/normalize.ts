@@ -17,6 +17,7 @@ import {
 } from 'graphql';
 import type { EnrichmentRule } from '../enrichment/enrichmentRule.ts';
 import { GatewayError } from '../errors.ts';
+import { contestedEnrichments } from './contestedEnrichments.ts';
 import type { InternalNames } from './internalNames.ts';
 import { canBeNull, hasNullablePosition } from './nullablePositions.ts';
 import { type DeferredFragment, type FieldSelection, type Selection, SelectionSet } from './selection.ts';
@@ -79,6 +80,14 @@ export function normalizeOperation(options: NormalizeOptions): NormalizedOperati
   if (rootType == null) throw new Error(`The schema has no ${options.operation.operation} type.`);
   const top: Enclosing = { deferred: undefined, isEnrichment: false, canBeNull: false };
   const selections = expand([options.operation.selectionSet], rootType, top);
+  const contested = contestedRules(selections, deferred);
+  if (contested.size > 0) {
+    const enrichmentOf: EnrichmentOf = (parentType, fieldName) => {
+      const rule = options.enrichmentOf?.(parentType, fieldName);
+      return rule !== undefined && contested.has(rule.coordinate) ? undefined : rule;
+    };
+    return normalizeOperation({ ...options, enrichmentOf });
+  }
   return { root: new SelectionSet(subtractFromFragments(selections)), deferred };
 
   function expand(
@@ -289,6 +298,17 @@ export function normalizeOperation(options: NormalizeOptions): NormalizedOperati
     const type = getNamedType(field.type);
     return isCompositeType(type) ? type : undefined;
   }
+}
+
+/** Coordinates of enrichments that would be in the way of the client's own uses of `@defer`. */
+function contestedRules(
+  selections: readonly Selection[],
+  deferred: readonly DeferredPlace[],
+): ReadonlySet<string> {
+  const own = deferred.filter(({ rule }) => rule === undefined);
+  if (own.length === 0 || own.length === deferred.length) return new Set();
+  const contested = contestedEnrichments(selections);
+  return new Set(deferred.flatMap(({ id, rule }) => (rule && contested.has(id) ? [rule.coordinate] : [])));
 }
 
 function isCondition(directive: DirectiveNode): boolean {

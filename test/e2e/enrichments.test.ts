@@ -150,6 +150,58 @@ describe('a client with `@defer` of its own', () => {
   });
 });
 
+describe('what a client defers of an object that is late', () => {
+  test('comes with the object, for its token', async () => {
+    await using shop = await startEnrichedShop();
+    const gates = ['Product.rating', 'Product.advice'].map((field) => shop.advice.hold(field));
+    const answer = await shop.gateway.defer('{ top { id rating ... @defer { name advice { text } } } }');
+    const [first = {}, ...more] = (await answer.rest()) as readonly EnrichedBody[];
+    expect([first.data, pendingOf(first), more]).toEqual([{ top: null }, ['top'], []]);
+    for (const gate of gates) gate.open();
+    const updates = await shop.pickUp(enrichmentOf(first)?.token);
+    expect(updates.map(({ data }) => data)).toEqual([
+      { id: '1', rating: 2, name: 'Pan', advice: { text: 'about 1' } },
+    ]);
+  });
+
+  test('comes with it after a failure as well', async () => {
+    await using shop = await startEnrichedShop({ enrichment: { jobs: { attempts: 2, budgetRatio: 1 } } });
+    shop.advice.answerWith(() => ({ kind: 'json', body: {}, status: 503 }));
+    const answer = await shop.gateway.defer('{ products { id rating ... @defer { name advice { text } } } }');
+    const [first = {}] = (await answer.rest()) as readonly EnrichedBody[];
+    await shop.advice.called(1);
+    shop.advice.answerWith(undefined);
+    const updates = await shop.pickUp(enrichmentOf(first)?.token);
+    expect(updates.map(({ data }) => data)).toEqual([
+      { id: '1', rating: 2, name: 'Pan', advice: { text: 'about 1' } },
+      { id: '2', rating: 4, name: 'Pot', advice: { text: 'about 2' } },
+    ]);
+  });
+
+  test('comes after it on the same response, for who takes that', async () => {
+    await using shop = await startEnrichedShop();
+    const gate = shop.advice.hold('Product.rating');
+    const headers = { 'tributary-defer': 'auto' };
+    const answer = await shop.gateway.defer('{ top { id rating ... @defer { name } } }', { headers });
+    const [first] = await answer.next();
+    expect(first).toEqual({ data: { top: null }, hasNext: true });
+    gate.open();
+    expect(await answer.rest()).toEqual([
+      { incremental: [{ data: { top: { id: '1', rating: 2 } }, path: [] }], hasNext: true },
+      { incremental: [{ data: { name: 'Pan' }, path: ['top'] }], hasNext: false },
+    ]);
+  });
+});
+
+test('a field of which the client defers a part is waited for', async () => {
+  await using shop = await startEnrichedShop();
+  const query = '{ top { advice { text } ... @defer { advice { author } name } } }';
+  const answer = await shop.gateway.defer(query);
+  const payloads = await answer.rest();
+  expect(payloads[0]).toMatchObject({ data: { top: { advice: { text: 'about 1' } } } });
+  expect(JSON.stringify(payloads)).toContain('"author":"us"');
+});
+
 describe('what is late', () => {
   test('is asked for once for equal answers, each of which has a token of its own', async () => {
     await using shop = await startEnrichedShop();

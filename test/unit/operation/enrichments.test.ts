@@ -95,6 +95,34 @@ describe('an enrichment', () => {
     ]);
   });
 
+  test.each([
+    ['of the same field', '{ product { advice { text } ... @defer { advice { author { name } } } } }', []],
+    ['of an object around it', '{ product { rating } ... @defer { product { id } } }', []],
+    [
+      'of an object around it, by a fragment',
+      '{ ... { product { advice { text } } } ...A @defer } fragment A on Query { ... { product { id } } }',
+      [],
+    ],
+    [
+      'of the same field of a type',
+      '{ node { ... on Product { advice { text } } ... @defer { ... on Product { advice { author { name } } } } } }',
+      [],
+    ],
+    [
+      'of it under another name',
+      '{ product { advice { text } ... @defer { other: advice { text } } } }',
+      ['Product.advice'],
+    ],
+    [
+      'of another field beside it',
+      '{ product { advice { text } rating ... @defer { score } } }',
+      ['Product.advice', 'Product.rating'],
+    ],
+  ])('is none where the client defers a part %s', (_, text, coordinates) => {
+    const { deferred } = normalize(schema, text, { enrichmentOf });
+    expect(deferred.flatMap(({ rule }) => rule?.coordinate ?? [])).toEqual(coordinates);
+  });
+
   test('of an object is none where the interface is asked, and is one in a fragment on the object', () => {
     expect(placesOf('{ node { score } }')).toEqual([]);
     expect(placesOf('{ node { ... on Maker { score } ... on Product { advice { text } } } }')).toEqual([
