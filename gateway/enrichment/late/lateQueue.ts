@@ -46,7 +46,7 @@ export class LateQueue {
     this.#options = options;
     this.#connection = connectForQueue(options.config);
     this.#queue = new Queue(queueName, {
-      connection: this.#connection,
+      connection: this.#connection.client,
       prefix: options.prefix,
       defaultJobOptions: {
         removeOnComplete: true,
@@ -60,7 +60,7 @@ export class LateQueue {
   start(): void {
     const { prefix, dueAfter, concurrency, onError } = this.#options;
     this.#worker = new Worker(queueName, (job, token) => this.#handle(job, token), {
-      connection: this.#connection,
+      connection: this.#connection.client,
       prefix,
       concurrency,
       // A process may die while it handles one, or lose its lock to a Redis that hangs.
@@ -75,7 +75,7 @@ export class LateQueue {
 
   /** Resolves when nothing is being handled any more. */
   async stop(): Promise<void> {
-    await this.#worker?.close();
+    await this.#worker?.pause();
   }
 
   /** Nothing where it is there already. */
@@ -131,8 +131,9 @@ export class LateQueue {
   }
 
   close(): void {
-    this.#connection.disconnect();
+    // By force, and not before: a close that waits for a connection cannot be hurried any more.
     void this.#worker?.close(true).catch(() => {});
+    this.#connection.close();
   }
 
   async #handle(job: Job<QueuedWork>, token: string | undefined): Promise<void> {
