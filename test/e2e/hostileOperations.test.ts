@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
 import { WebSocket } from 'ws';
-import { exchange } from '../harness/frames.ts';
+import { exchange, RawConnection } from '../harness/frames.ts';
 import { answer, startScripted } from '../unit/transport/scriptedServer.ts';
 
 type Body = Record<string, unknown> | readonly unknown[];
@@ -87,6 +87,24 @@ const socket: Ask = async (url, body) => {
   }
 };
 
+const sharedStream: Ask = async (url, body) => {
+  const { body: token } = await exchange(url, { method: 'PUT' });
+  const { extensions } = body as { extensions?: object };
+  const own = { 'x-graphql-event-stream-token': token };
+  const { status, body: text } = await exchange(url, {
+    headers: { ...own, 'content-type': 'application/json' },
+    body: JSON.stringify(
+      'length' in body ? body : { ...body, extensions: { ...extensions, operationId: '1' } },
+    ),
+  });
+  if (status !== 202) return codeOf(text);
+  await using stream = await RawConnection.open(url);
+  stream.send({ method: 'GET', headers: { ...own, accept: 'text/event-stream' } });
+  await stream.readHead();
+  const [, payload] = /^:\n\nevent: next\ndata: (.*)\n\n/.exec((await stream.readChunk()) ?? '') ?? [];
+  return codeOf(JSON.stringify(JSON.parse(payload ?? '{}').payload));
+};
+
 const deep = `{ ${'node { '.repeat(8)} id ${'}'.repeat(8)} }`;
 const aliases = `{ ${Array.from({ length: 8 }, (_, index) => `a${index}: greeting`).join(' ')} }`;
 const tokens = `{ ${'greeting '.repeat(60)} }`;
@@ -132,6 +150,7 @@ const transports: [string, Ask][] = [
   ['server-sent events by POST', events],
   ['server-sent events by GET', eventsByGet],
   ['WebSocket', socket],
+  ['an event stream of several operations', sharedStream],
 ];
 
 function startStrict() {
@@ -155,6 +174,7 @@ describe('what a transport has its own word for', () => {
     ['POST', post, 'BAD_REQUEST', 'BAD_REQUEST'],
     ['server-sent events by POST', events, 'BAD_REQUEST', 'BAD_REQUEST'],
     ['WebSocket', socket, 1009, 4400],
+    ['an event stream of several operations', sharedStream, 'BAD_REQUEST', 'BAD_REQUEST'],
   ] as const)('is refused by %s when it is too large, or a batch', async (_, ask, tooLarge, tooMany) => {
     await using server = await startStrict();
     expect([await ask(server.url, large), await ask(server.url, batch)]).toEqual([tooLarge, tooMany]);

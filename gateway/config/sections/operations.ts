@@ -62,8 +62,18 @@ export const limitsSection = z
       )
       .prefault(20_000),
     operationsPerSocket: integer({ min: 1 })
-      .describe('Most operations at a time on one WebSocket; then OVERLOADED.')
+      .describe('Most operations at a time on one WebSocket, or on one event stream; then OVERLOADED.')
       .prefault(100),
+    eventStreams: integer()
+      .describe(
+        "Most event streams at a time in one process on which clients have several operations each (graphql-sse's single connection mode), reserved ones included. More are refused with 503; 0 refuses all, and so do several workers.",
+      )
+      .prefault(20_000),
+    eventStreamsPerClient: integer({ min: 1 })
+      .describe(
+        'Most of these that one client has: whoever has the same `cache.identity`, else the same address. Behind a proxy that is one address for all.',
+      )
+      .prefault(4_000),
   })
   .describe('What one client request may ask for. More is refused before anything is planned.');
 
@@ -148,5 +158,8 @@ export const deliverySection = z
     initTimeout: duration({ min: 1 })
       .describe('How long a WebSocket may take to send `connection_init`. Then it is closed with 4408.')
       .prefault('3s'),
+    reservationTimeout: duration({ min: 1 })
+      .describe('How long an event stream that was reserved (PUT) may take to be opened. Then it is gone.')
+      .prefault('10s'),
   })
   .describe('How answers travel.');

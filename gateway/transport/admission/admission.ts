@@ -121,12 +121,22 @@ export class Admission {
     if (!client.takes(operation.kind)) return undefined;
     client.holdSupergraph(supergraphs);
     const { document, operationName, variables, cursor } = operation;
-    const { headers, incremental, requestId, signal } = client;
+    const { headers, incremental, clientAddress, requestId, signal } = client;
     const resumeAfter = client.lastEventId ?? cursor;
     let outcome: ExecutionOutcome;
     try {
       outcome = await respond(
-        { document, operationName, variables, headers, incremental, resumeAfter, requestId, signal },
+        {
+          document,
+          operationName,
+          variables,
+          headers,
+          incremental,
+          resumeAfter,
+          clientAddress,
+          requestId,
+          signal,
+        },
         supergraph,
       );
     } catch (error) {

@@ -25,10 +25,12 @@ export function corsHeaders(
 
 const exposed = { 'access-control-expose-headers': 'x-request-id' };
 
-/** Headers that answer a browser's preflight; `undefined` when the page may not send the request. */
+/** Headers that answer a browser's preflight; `undefined` when the page may not send the request. `methods`: those of
+ *  the route. */
 export function preflightHeaders(
   headers: IncomingHttpHeaders,
   options: CorsOptions | undefined,
+  methods: string,
 ): Record<string, string> | undefined {
   if (headers['access-control-request-method'] === undefined) return undefined;
   const allowed = corsHeaders(headers.origin, options);
@@ -36,7 +38,7 @@ export function preflightHeaders(
   const requested = headers['access-control-request-headers'];
   return {
     ...allowed,
-    'access-control-allow-methods': 'GET, POST',
+    'access-control-allow-methods': methods,
     ...(requested === undefined ? {} : { 'access-control-allow-headers': requested }),
   };
 }

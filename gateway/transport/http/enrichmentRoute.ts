@@ -40,7 +40,7 @@ export function addEnrichmentRoute(server: FastifyInstance, options: EnrichmentR
     await new PickUp(options, request.raw, reply.raw).answer(request.params.token);
   });
   server.options(path, async (request, reply) => {
-    const allowed = preflightHeaders(request.headers, options.cors);
+    const allowed = preflightHeaders(request.headers, options.cors, 'GET');
     return allowed === undefined
       ? reply.code(405).header('allow', 'GET').send({ error: 'Enrichments are picked up with GET.' })
       : reply.code(204).headers(allowed).send();

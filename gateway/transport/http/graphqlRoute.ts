@@ -6,6 +6,8 @@ import type { Timers } from '../../time/timers.ts';
 import type { Admission, CompleteAdmission, StreamAdmission } from '../admission/admission.ts';
 import { formatFailure, HeaderMap } from '../admission/apolloServer.ts';
 import { ClientRequest } from '../admission/clientRequest.ts';
+import type { StreamExchange, StreamRequests } from '../event-streams/streamRequests.ts';
+import { streamToken } from '../event-streams/streamToken.ts';
 import type { BrowserPage } from '../graphiql/graphiqlFiles.ts';
 import { ClientGone, Refusal } from '../refusal.ts';
 import { chooseRequestId } from '../requestId.ts';
@@ -24,6 +26,9 @@ import { isJsonContentType, readJsonBody } from './readBody.ts';
 
 export interface GraphQLRouteOptions {
   readonly admission: Admission;
+  readonly streamRequests: StreamRequests;
+  /** Who somebody is for limits, by the headers and the address of the connection. */
+  readonly clientKey: (headers: ReadonlyMap<string, string>, address: string | undefined) => string;
   readonly bodySize: number;
   /** Bytes that may wait for a client that reads slowly. */
   readonly bufferSize: number;
@@ -63,7 +68,7 @@ export function createGraphQLRoute(
   };
 }
 
-const methods = 'GET, POST';
+const methods = 'GET, POST, PUT, DELETE';
 
 class Exchange {
   readonly #options: GraphQLRouteOptions;
@@ -94,8 +99,13 @@ class Exchange {
     const { admission, page } = this.#options;
     const method = this.#request.method ?? '';
     if (method === 'OPTIONS') return this.#answerPreflight();
-    if (method !== 'GET' && method !== 'POST') {
+    if (!/^(GET|POST|PUT|DELETE)$/.test(method)) {
       throw new Refusal(405, `The GraphQL route takes ${methods}.`, { headers: { allow: methods } });
+    }
+    const search = searchOf(this.#request.url ?? '');
+    const token = streamToken(this.#request, search);
+    if (token !== undefined || method === 'PUT' || method === 'DELETE') {
+      return this.#options.streamRequests.answer(this.#streamExchange(method, search), token);
     }
     if (method === 'GET' && page !== undefined && this.#accepted.prefersHtml) {
       return writeAnswer(
@@ -114,7 +124,7 @@ class Exchange {
     }
     admission.checkReady();
     const body = method === 'POST' ? await this.#readBody() : undefined;
-    await this.#execute(method, body);
+    await this.#execute(method, search, body);
   }
 
   /** The answer to what `answer` threw; nothing for a client that is gone. */
@@ -149,8 +159,8 @@ class Exchange {
     }
   }
 
-  #formatFailure(reason: unknown): GraphQLFormattedError {
-    return formatFailure(reason, { requestId: this.#requestId, signal: this.#signal }, this.#options.log);
+  #formatFailure(reason: unknown, signal = this.#signal): GraphQLFormattedError {
+    return formatFailure(reason, { requestId: this.#requestId, signal }, this.#options.log);
   }
 
   /** After the answer, whatever came of it: gives back what the request held. */
@@ -175,7 +185,28 @@ class Exchange {
     return this.#options.csrf && isSimpleContentType(headers['content-type']) && !isPreflighted(headers);
   }
 
-  async #execute(method: string, body: unknown): Promise<void> {
+  #streamExchange(method: string, search: string): StreamExchange {
+    const { remoteAddress } = this.#request.socket;
+    const clientHeaders = this.#clientHeaders();
+    return {
+      method,
+      search,
+      accept: this.#request.headers.accept,
+      response: this.#response,
+      requestId: this.#requestId,
+      signal: this.#signal,
+      client: this.#options.clientKey(clientHeaders, remoteAddress),
+      clientAddress: remoteAddress,
+      headers: (own) => this.#headers(own),
+      clientHeaders,
+      readBody: () => this.#readBody(),
+      writeComplete: (answer) => this.#writeComplete(answer, false),
+      formatFailure: (reason, signal) =>
+        reason instanceof Refusal ? reason.toFormatted() : this.#formatFailure(reason, signal),
+    };
+  }
+
+  async #execute(method: string, search: string, body: unknown): Promise<void> {
     const { single, incremental, prefersEvents, subscription } = this.#accepted;
     const headers = this.#clientHeaders();
     const client = new ClientRequest({
@@ -184,11 +215,11 @@ class Exchange {
       takesSubscriptions: subscription !== undefined,
       isReadOnly: method === 'GET',
       lastEventId: subscription === 'text/event-stream' ? headers.get('last-event-id') : undefined,
+      clientAddress: this.#request.socket.remoteAddress,
       requestId: this.#requestId,
       signal: this.#signal,
     });
     this.#client = client;
-    const search = searchOf(this.#request.url ?? '');
     const takesArrays = single !== undefined;
     // Apollo Server lets nothing but queries come by GET; events are read by GET in browsers.
     const isReadByGet = prefersEvents && method === 'GET' && !this.#isUnasked();
@@ -251,7 +282,7 @@ class Exchange {
   }
 
   #answerPreflight(): void {
-    const allowed = preflightHeaders(this.#request.headers, this.#options.cors);
+    const allowed = preflightHeaders(this.#request.headers, this.#options.cors, methods);
     if (allowed === undefined) {
       throw new Refusal(405, `The GraphQL route takes ${methods}.`, { headers: { allow: methods } });
     }
@@ -289,7 +320,7 @@ class Exchange {
 
 /** Statuses that tell something about the request itself: a client of events gets them, too. The rest it gets as an
  *  event, since it would take any status for a failure of the network and try again. */
-const notAboutTheOperation = new Set([405, 406, 415, 503]);
+const notAboutTheOperation = new Set([404, 405, 406, 409, 415, 503]);
 
 /** Events as batches of one. */
 class OneByOne implements AsyncIterator<readonly SubscriptionPayload[]> {

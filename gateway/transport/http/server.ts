@@ -8,6 +8,8 @@ import { type ApolloServerPlugin, createApolloPipeline, type Respond } from '../
 import type { GatewayContext } from '../admission/clientRequest.ts';
 import { KnownOperations } from '../admission/knownOperations.ts';
 import { createPreflight, createVariablesCheck } from '../admission/preflight.ts';
+import { EventStreams } from '../event-streams/eventStreams.ts';
+import { StreamRequests } from '../event-streams/streamRequests.ts';
 import { GoingAway } from '../goingAway.ts';
 import { addGraphiqlRoutes, browserPage, hasGraphiql } from '../graphiql/graphiqlFiles.ts';
 import type { SupergraphView } from '../supergraphView.ts';
@@ -37,7 +39,11 @@ export interface HttpServerOptions {
     readonly bodySize: number;
     readonly batchedOperations: number;
     readonly webSockets: number;
+    /** On one WebSocket, or one event stream. */
     readonly operationsPerSocket: number;
+    /** Event streams on which clients have several operations; 0 for none. */
+    readonly eventStreams: number;
+    readonly eventStreamsPerClient: number;
   };
   readonly security: {
     readonly introspection: boolean;
@@ -53,6 +59,10 @@ export interface HttpServerOptions {
   readonly heartbeat: number;
   /** Milliseconds in which a WebSocket has to begin. */
   readonly initTimeout: number;
+  /** Milliseconds in which a reserved event stream has to be opened. */
+  readonly reservationTimeout: number;
+  /** Who somebody is for limits, by the headers and the address of the connection. */
+  readonly clientKey: (headers: ReadonlyMap<string, string>, address: string | undefined) => string;
   /** Real time when omitted. */
   readonly timers?: Timers;
   /** Characters of operation texts that are remembered: as checked, as parsed, and as persisted, each. */
@@ -113,8 +123,21 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     checkVariables: createVariablesCheck(limits),
     batchedOperations: limits.batchedOperations,
   });
+  const eventStreams = new EventStreams({
+    streams: limits.eventStreams,
+    streamsPerClient: limits.eventStreamsPerClient,
+    operationsPerStream: limits.operationsPerSocket,
+    bufferSize: options.bufferSize,
+    readTimeout: options.readTimeout,
+    heartbeat: options.heartbeat,
+    reservationTimeout: options.reservationTimeout,
+    timers,
+    isDraining: () => isDraining,
+  });
   const answerGraphQL = createGraphQLRoute({
     admission,
+    streamRequests: new StreamRequests({ admission, eventStreams }),
+    clientKey: options.clientKey,
     bodySize: limits.bodySize,
     bufferSize: options.bufferSize,
     readTimeout: options.readTimeout,
@@ -192,6 +215,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     draining.abort();
     inFlight.abortEndless(new GoingAway());
     webSockets.drain();
+    eventStreams.drain();
     // Still accepting: a balancer must be able to see that this process is not ready any more.
     const drained = Promise.all([inFlight.ended(), webSockets.ended()]).then(async () => {
       const closed = closeServer(front.server);

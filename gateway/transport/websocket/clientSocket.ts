@@ -166,7 +166,7 @@ export class ClientSocket {
       this.#close(CloseCode.SubscriberAlreadyExists, `Subscriber for ${id} already exists`);
       return;
     }
-    const { admission, operationsPerSocket, handshake, log } = this.#options;
+    const { admission, operationsPerSocket, handshake, connection, log } = this.#options;
     if (this.#operations.size >= operationsPerSocket) {
       const refusal = new Refusal(
         503,
@@ -181,6 +181,7 @@ export class ClientSocket {
       id,
       body: bodyOf(payload),
       headers: operationHeaders(handshake, this.#parameters, requestId),
+      clientAddress: connection.remoteAddress,
       requestId,
       incremental: this.#incremental,
       admission,

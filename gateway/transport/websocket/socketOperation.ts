@@ -18,6 +18,7 @@ export interface SocketOperationOptions {
   /** What HTTP would have as its body. */
   readonly body: Readonly<Record<string, unknown>>;
   readonly headers: HeaderMap;
+  readonly clientAddress: string | undefined;
   readonly requestId: string;
   readonly incremental: IncrementalFormat | undefined;
   readonly admission: Admission;
@@ -60,13 +61,14 @@ export class SocketOperation {
 
   /** Executes the operation and sends what comes of it. Never rejects. */
   async run(): Promise<void> {
-    const { admission, body, headers, incremental, requestId } = this.#options;
+    const { admission, body, headers, incremental, clientAddress, requestId } = this.#options;
     const client = new ClientRequest({
       headers,
       incremental,
       takesSubscriptions: true,
       isReadOnly: false,
       lastEventId: undefined,
+      clientAddress,
       requestId,
       signal: this.#operation.signal,
     });

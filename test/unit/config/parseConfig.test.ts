@@ -44,6 +44,8 @@ describe('a configuration', () => {
       batchedOperations: 0,
       webSockets: 20_000,
       operationsPerSocket: 100,
+      eventStreams: 20_000,
+      eventStreamsPerClient: 4_000,
     });
     expect(config.security).toEqual({
       introspection: false,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ApolloServerErrorCode, ApolloServerValidationErrorCode } from '@apollo/server/errors';
 import { describe, expect, test } from '@jest/globals';
 import { errorCodes } from '../../../gateway/errors.ts';
-import { exchange, type RawRequest } from '../../harness/frames.ts';
+import { exchange, RawConnection, type RawRequest } from '../../harness/frames.ts';
 import { SettableView, startScripted } from '../transport/scriptedServer.ts';
 
 const page = await readFile(join(import.meta.dirname, '../../../docs/errors.md'), 'utf8');
@@ -65,6 +65,12 @@ describe('the statuses of docs/errors.md', () => {
   test('are all that a refused HTTP request gets', async () => {
     await using server = await startScripted();
     const json = { 'content-type': 'application/json' };
+    const events = { accept: 'text/event-stream' };
+    const { body: token } = await exchange(server.url, { method: 'PUT' });
+    const opened = { ...events, 'x-graphql-event-stream-token': token };
+    await using stream = await RawConnection.open(server.url);
+    stream.send({ method: 'GET', headers: opened });
+    await stream.readHead();
     const requests: RawRequest[] = [
       { method: 'POST', headers: json, body: '{' },
       { method: 'POST', headers: { 'content-type': 'text/plain' }, body: '{}' },
@@ -79,13 +85,15 @@ describe('the statuses of docs/errors.md', () => {
           origin: 'https://other.test',
         },
       },
-      { method: 'PUT', headers: json, body: '{}' },
+      { method: 'GET', headers: { ...events, 'x-graphql-event-stream-token': 'none' } },
+      { method: 'PATCH', headers: json, body: '{}' },
       {
         method: 'GET',
         path: `/graphql?query=${encodeURIComponent('mutation { greet(name: "a") }')}`,
         headers: { 'apollo-require-preflight': '1' },
       },
       { ...operation({ query: '{ greeting }' }), headers: { ...json, accept: 'image/png' } },
+      { method: 'GET', headers: opened },
       { method: 'POST', headers: json, body: ' '.repeat(1_000_001) },
       { method: 'POST', headers: { 'content-type': 'application/xml' }, body: '<a/>' },
       { method: 'POST', headers: { ...json, 'x-long': 'y'.repeat(20_000) }, body: '{}' },
@@ -99,7 +107,7 @@ describe('the statuses of docs/errors.md', () => {
       ]);
       statuses.push(status);
     }
-    expect(statuses).toEqual([400, 400, 400, 403, 405, 405, 406, 413, 415, 431]);
+    expect(statuses).toEqual([400, 400, 400, 403, 404, 405, 405, 406, 409, 413, 415, 431]);
     const listed = [...tableUnder('BAD_REQUEST by status').keys()].map(Number);
     expect(listed).toEqual([...new Set(statuses)]);
   });

@@ -119,6 +119,8 @@ export async function startScripted(
     readTimeout: 1000,
     heartbeat: 60_000,
     initTimeout: 60_000,
+    reservationTimeout: 60_000,
+    clientKey: (_, address) => String(address),
     rememberedCharacters: 1_000_000,
     log: {
       error: (_, message) => logged.push(message),
@@ -141,6 +143,8 @@ export async function startScripted(
       batchedOperations: 0,
       webSockets: 100,
       operationsPerSocket: 100,
+      eventStreams: 100,
+      eventStreamsPerClient: 100,
       ...limits,
     },
     security: {
