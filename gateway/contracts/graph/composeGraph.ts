@@ -43,7 +43,7 @@ export async function composeGraph(contracts: ReadonlyMap<string, SubgraphContra
 
 /** A check may wait longer than a client: whether an operation can be planned must not hang on how busy the machine
  *  is that checks. */
-const planning = {
+export const planning = {
   ...planningLimits(parseConfig({ supergraph: { file: 'composed' } }).planning),
   timeoutMs: 30_000,
 };

@@ -13,7 +13,7 @@ import type { ConsumerOperation } from '../contractStore.ts';
 import { variableDifferences } from '../graph/inputDifferences.ts';
 import { operationOf } from '../graph/operationOf.ts';
 import { typeDifferences } from '../graph/outputDifferences.ts';
-import type { PlannedConsumer } from '../graph/planConsumers.ts';
+import type { FailedOperation } from '../graph/planOnSupergraph.ts';
 import { selectedFields } from './selectedFields.ts';
 import type { Trouble } from './trouble.ts';
 
@@ -22,7 +22,7 @@ import type { Trouble } from './trouble.ts';
  *  has to reckon. */
 export function endTroubles(
   operation: ConsumerOperation,
-  after: PlannedConsumer,
+  after: { readonly kind: 'planned' } | FailedOperation,
   old: GraphQLSchema,
   next: GraphQLSchema,
 ): readonly Trouble[] {

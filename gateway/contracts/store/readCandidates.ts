@@ -100,7 +100,7 @@ async function fetchText(
 }
 
 /** Reports and contracts are read by many: no user name, no password. */
-function publicUrl(url: string): string {
+export function publicUrl(url: string): string {
   const { username, password } = new URL(url);
   if (username === '' && password === '') return url;
   return Object.assign(new URL(url), { username: '', password: '' }).href;

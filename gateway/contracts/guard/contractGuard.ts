@@ -1,0 +1,195 @@
+import type { Supergraph } from '../../supergraph/supergraph.ts';
+import { SupergraphRefusedError } from '../../supergraph/supergraphRefusedError.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import type { ContractStore } from '../contractStore.ts';
+import type { BrokenOperation } from './brokenOperations.ts';
+import { hasStore } from './hasStore.ts';
+import type { SupergraphGuard } from './supergraphGuard.ts';
+
+export interface ContractGuardOptions {
+  readonly mode: 'warn' | 'enforce';
+  readonly directory: string;
+  readonly log: Logger;
+  /** Milliseconds since 1970. */
+  now(): number;
+}
+
+/** What came of looking at a supergraph. `undecided`: the contracts could not be read, or not be tried. */
+export type GuardOutcome = 'fine' | 'broken' | 'refused' | 'undecided';
+
+export interface GuardCheck {
+  readonly at: string;
+  readonly supergraph: string;
+  readonly outcome: GuardOutcome;
+  readonly broken: readonly BrokenOperation[];
+}
+
+export interface GuardedStore {
+  readonly directory: string;
+  readonly subgraphs: number;
+  readonly operations: number;
+  /** What is wrong with its files. */
+  readonly problems: readonly string[];
+}
+
+/** Looks at every supergraph before it is used. With `enforce`, one that breaks an operation of the store is refused;
+ *  but the first of a process is taken, which is better than nothing, and looked at when it is in use. */
+export class ContractGuard implements SupergraphGuard {
+  /** How often each outcome has come. */
+  readonly counts = new Map<GuardOutcome, number>();
+  readonly #options: ContractGuardOptions;
+  readonly #checked = new WeakSet<Supergraph>();
+  readonly #stopped = new AbortController();
+  #store: GuardedStore | undefined;
+  #lastCheck: GuardCheck | undefined;
+  #refusals: readonly GuardCheck[] = [];
+  #refused: string | undefined;
+  #background: Promise<void> = Promise.resolve();
+
+  constructor(options: ContractGuardOptions) {
+    this.#options = options;
+  }
+
+  /** As it was read last; `undefined` where there is none. */
+  get store(): GuardedStore | undefined {
+    return this.#store;
+  }
+
+  get lastCheck(): GuardCheck | undefined {
+    return this.#lastCheck;
+  }
+
+  /** The newest first. */
+  get refusals(): readonly GuardCheck[] {
+    return this.#refusals;
+  }
+
+  /** The SDL that was refused, while nothing else has been looked at since. */
+  get refused(): string | undefined {
+    return this.#refused;
+  }
+
+  async admit(next: Supergraph, current: Supergraph | undefined, signal: AbortSignal): Promise<void> {
+    if (current === undefined) return;
+    const check = await this.#check(next, current, mostUnderWay, signal);
+    this.#checked.add(next);
+    this.#refused = undefined;
+    if (check === undefined || check.outcome !== 'broken') return this.#count(check);
+    if (this.#options.mode === 'warn') {
+      this.#count(check);
+      this.#options.log.warn(logged(check), 'A new supergraph breaks operations of the contracts');
+      return;
+    }
+    const refusal: GuardCheck = { ...check, outcome: 'refused' };
+    this.#count(refusal);
+    this.#refusals = [refusal, ...this.#refusals].slice(0, keptRefusals);
+    this.#refused = next.sdl;
+    throw new SupergraphRefusedError(sayRefused(check, this.#options.directory));
+  }
+
+  /** To be told of every supergraph that comes into use. */
+  use(supergraph: Supergraph): void {
+    if (this.#checked.has(supergraph)) return;
+    this.#checked.add(supergraph);
+    this.#background = this.#checkFirst(supergraph);
+  }
+
+  async close(): Promise<void> {
+    this.#stopped.abort();
+    await this.#background;
+  }
+
+  /** Requests are served meanwhile by the same planner: they wait for one of these operations at most. */
+  async #checkFirst(supergraph: Supergraph): Promise<void> {
+    const { signal } = this.#stopped;
+    try {
+      const check = await this.#check(supergraph, undefined, 1, signal);
+      this.#count(check);
+      if (check?.outcome !== 'broken') return;
+      this.#options.log.error(
+        logged(check),
+        'The first supergraph does not serve operations of the contracts, and is used since there is no other',
+      );
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  async #check(
+    next: Supergraph,
+    current: Supergraph | undefined,
+    underWay: number,
+    signal: AbortSignal,
+  ): Promise<GuardCheck | undefined> {
+    const at = new Date(this.#options.now()).toISOString();
+    const as = (outcome: GuardOutcome, broken: readonly BrokenOperation[]): GuardCheck => ({
+      at,
+      supergraph: next.id,
+      outcome,
+      broken,
+    });
+    try {
+      const store = await this.#readStore();
+      if (store === undefined) return undefined;
+      const { findBrokenOperations } = await import('./brokenOperations.ts');
+      const question = { store, next, current, today: at.slice(0, 10), underWay, signal };
+      const broken = await findBrokenOperations(question);
+      return as(broken.length > 0 ? 'broken' : 'fine', broken);
+    } catch (err) {
+      signal.throwIfAborted();
+      this.#options.log.error({ err }, 'The contracts could not be looked at');
+      return as('undecided', []);
+    }
+  }
+
+  async #readStore(): Promise<ContractStore | undefined> {
+    const { directory, log } = this.#options;
+    if (!(await hasStore(directory))) {
+      this.#store = undefined;
+      return undefined;
+    }
+    const { readContractStore } = await import('../store/readContractStore.ts');
+    const store = await readContractStore(directory);
+    const problems = store.problems.map(
+      ({ message, place }) => `${place === undefined ? '' : `${place.file}:${place.line} `}${message}`,
+    );
+    this.#store = {
+      directory: store.directory,
+      subgraphs: store.schemas.size,
+      operations: store.operations.length,
+      problems,
+    };
+    if (problems.length > 0) log.warn({ directory, problems }, 'The contracts have mistakes');
+    return store;
+  }
+
+  #count(check: GuardCheck | undefined): void {
+    if (check === undefined) return;
+    this.#lastCheck = check;
+    this.counts.set(check.outcome, (this.counts.get(check.outcome) ?? 0) + 1);
+  }
+}
+
+/** Nobody else has work for the planner of a supergraph that is not in use. */
+const mostUnderWay = 8;
+const keptRefusals = 10;
+/** Of a list that goes into one message. */
+const mostTold = 20;
+
+function logged({ supergraph, broken }: GuardCheck) {
+  return { supergraph, count: broken.length, operations: broken.slice(0, mostTold).map(sayBroken) };
+}
+
+function sayBroken({ consumer, operation, place, reasons }: BrokenOperation): string {
+  return `${consumer}/${operation} (${place.file}:${place.line}): ${reasons.join('; ')}`;
+}
+
+function sayRefused({ broken }: GuardCheck, directory: string): string {
+  const count = broken.length === 1 ? '1 operation' : `${broken.length} operations`;
+  const more = broken.length > mostTold ? [`and ${broken.length - mostTold} more`] : [];
+  return [
+    `contracts.guard is enforce, and the supergraph breaks ${count} of ${directory}:`,
+    ...broken.slice(0, mostTold).map(sayBroken),
+    ...more,
+  ].join('\n');
+}
