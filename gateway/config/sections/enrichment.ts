@@ -83,7 +83,7 @@ const jobs = z.strictObject({
     .prefault('50ms'),
   maxSnapshotSize: size()
     .describe(
-      'Largest part of a first answer that is kept for its rest, as JSON text. Where it would be larger, the rest is begun anew if its process dies.',
+      'Largest part of a first answer that is kept in Redis for its rest, as JSON text. Where it would be larger, no other process finishes the rest if its own one dies.',
     )
     .prefault('256KB'),
   keepFailed: integer().describe('Most jobs that are put aside; the oldest leave first.').prefault(1_000),
