@@ -1,0 +1,80 @@
+import { ApolloClient, ApolloLink, gql, HttpLink, InMemoryCache } from '@apollo/client/core';
+import { expect, test } from '@jest/globals';
+import { Client, fetchExchange } from '@urql/core';
+import { lateLink } from '../../../docs/examples/enrichments/apollo.ts';
+import { showWithUpdates } from '../../../docs/examples/enrichments/urql.ts';
+import { startEnrichedShop } from '../../harness/enrichedShop.ts';
+import { ResultLog } from './resultLog.ts';
+
+const query = '{ products { id advice { text } related { name } } }';
+
+const first = [1, 2].map((id) => ({ id: String(id), advice: null, related: null }));
+const last = [
+  { id: '1', advice: { text: 'about 1' }, related: [{ name: 'Pot' }] },
+  { id: '2', advice: { text: 'about 2' }, related: [{ name: 'Pan' }] },
+];
+
+async function startHeldShop() {
+  const shop = await startEnrichedShop();
+  const gates = ['Product.advice', 'Product.related'].map((field) => shop.advice.hold(field));
+  return {
+    shop,
+    release: () => {
+      for (const gate of gates) gate.open();
+    },
+  };
+}
+
+test('Apollo Client with the link of the documentation has what comes late in its cache', async () => {
+  const { shop, release } = await startHeldShop();
+  await using _ = shop;
+  const client: ApolloClient = new ApolloClient({
+    link: ApolloLink.from([lateLink(() => client), new HttpLink({ uri: shop.gateway.url })]),
+    cache: new InMemoryCache(),
+  });
+  const log = new ResultLog<unknown>();
+  const observable = client.watchQuery<{ products: readonly { related: unknown; advice: unknown }[] }>({
+    query: gql(query),
+  });
+  const subscription = observable.subscribe(({ data, dataState, loading }) => {
+    if (loading || dataState !== 'complete') return;
+    log.push(withoutTypes(data));
+    if (data.products.every(({ related, advice }) => related !== null && advice !== null)) log.end();
+  });
+  expect(await log.first(1)).toEqual([{ products: first }]);
+  release();
+  const shown = await log.all();
+  expect(shown.at(-1)).toEqual({ products: last });
+  subscription.unsubscribe();
+  client.stop();
+});
+
+test('urql with the function of the documentation shows what comes late', async () => {
+  const { shop, release } = await startHeldShop();
+  await using _ = shop;
+  const client = new Client({
+    url: shop.gateway.url,
+    exchanges: [fetchExchange],
+    preferGetMethod: false,
+    fetchSubscriptions: true,
+  });
+  const log = new ResultLog<unknown>();
+  let count = 0;
+  const stop = showWithUpdates(client, query, {}, (data) => {
+    log.push(data);
+    // The first answer, and four updates.
+    count += 1;
+    if (count === 5) log.end();
+  });
+  expect(await log.first(1)).toEqual([{ products: first }]);
+  release();
+  expect((await log.all()).at(-1)).toEqual({ products: last });
+  stop();
+});
+
+/** Apollo Client adds `__typename` to every object. */
+function withoutTypes(data: unknown): unknown {
+  return JSON.parse(
+    JSON.stringify(data, (key, value: unknown) => (key === '__typename' ? undefined : value)),
+  );
+}
