@@ -1,5 +1,5 @@
 /** What happens to an event for which there is no room. */
-export type OverflowPolicy = 'drop-oldest' | 'close';
+export type OverflowPolicy = 'drop-oldest' | 'close' | 'wait';
 
 export interface EventQueueOptions {
   readonly maxEvents: number;
@@ -26,12 +26,24 @@ export class EventQueue<Event extends Sized> {
     return this.#events.length;
   }
 
-  /** False where there is no room and nothing may be dropped. An event is never too large by itself. */
-  push(event: Event): boolean {
+  /** Whether it has so many that no more should come. */
+  get isFull(): boolean {
+    return this.#events.length >= this.#options.maxEvents || this.#bytes >= this.#options.maxBytes;
+  }
+
+  /** Whether there is room again for some that come together. */
+  get isHalfEmpty(): boolean {
+    return this.#events.length <= this.#options.maxEvents / 2 && this.#bytes <= this.#options.maxBytes / 2;
+  }
+
+  /** False where there is no room and nothing may be dropped. An event is never too large by itself. With `wait` there
+   *  is room: nothing more is read from where events come from, and those that were on their way are few. */
+  push(event: Event, policy = this.#options.policy): boolean {
     this.#events.push(event);
     this.#bytes += event.size;
-    while (this.#events.length > 1 && this.#isFull) {
-      if (this.#options.policy === 'close') return false;
+    if (policy === 'wait') return true;
+    while (this.#events.length > 1 && this.#isTooLong) {
+      if (policy === 'close') return false;
       this.shift();
       this.dropped += 1;
     }
@@ -49,7 +61,7 @@ export class EventQueue<Event extends Sized> {
     this.#bytes = 0;
   }
 
-  get #isFull(): boolean {
+  get #isTooLong(): boolean {
     return this.#events.length > this.#options.maxEvents || this.#bytes > this.#options.maxBytes;
   }
 }

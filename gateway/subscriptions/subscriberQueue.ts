@@ -1,6 +1,6 @@
 import { GatewayError } from '../errors.ts';
 import type { SubscriptionPayload } from '../response/outcome.ts';
-import { EventQueue, type EventQueueOptions } from './eventQueue.ts';
+import { EventQueue, type EventQueueOptions, type OverflowPolicy } from './eventQueue.ts';
 import type { Subscriber } from './subscriptionRun.ts';
 
 interface Waiting extends SubscriptionPayload {
@@ -14,6 +14,7 @@ export class SubscriberQueue implements Subscriber {
   #end: { readonly error: GatewayError | undefined } | undefined;
   #wake: (() => void) | undefined;
   readonly #untilTaken: (() => void)[] = [];
+  readonly #untilRoom: (() => void)[] = [];
 
   /** `onEnd`: the client has left, or could not keep up. Called at most once. */
   constructor(options: EventQueueOptions, onEnd: () => void) {
@@ -21,9 +22,9 @@ export class SubscriberQueue implements Subscriber {
     this.#onEnd = onEnd;
   }
 
-  onPayload(payload: SubscriptionPayload): void {
+  onPayload(payload: SubscriptionPayload, whenFull: OverflowPolicy): void {
     if (this.#end !== undefined) return;
-    if (this.#queue.push({ ...payload, size: payload.text.length })) {
+    if (this.#queue.push({ ...payload, size: payload.text.length }, whenFull)) {
       this.#wake?.();
       return;
     }
@@ -45,6 +46,11 @@ export class SubscriberQueue implements Subscriber {
     return new Promise((resolve) => this.#untilTaken.push(resolve));
   }
 
+  whenRoom(): Promise<void> {
+    if (this.#end !== undefined || !this.#queue.isFull) return Promise.resolve();
+    return new Promise((resolve) => this.#untilRoom.push(resolve));
+  }
+
   /** The payloads, as they are taken. */
   events(): AsyncIterable<SubscriptionPayload> {
     // Not a generator: `return()` of a generator that waits is itself put off until the wait is over.
@@ -54,7 +60,8 @@ export class SubscriberQueue implements Subscriber {
         for (;;) {
           const payload = this.#queue.shift();
           if (payload !== undefined) {
-            if (this.#queue.length === 0) this.#tellTaken();
+            if (this.#queue.isHalfEmpty) tell(this.#untilRoom);
+            if (this.#queue.length === 0) tell(this.#untilTaken);
             return { done: false, value: payload };
           }
           if (this.#end?.error !== undefined) throw this.#end.error;
@@ -84,12 +91,13 @@ export class SubscriberQueue implements Subscriber {
   #finish(error: GatewayError | undefined): void {
     this.#end ??= { error };
     this.#wake?.();
-    this.#tellTaken();
+    tell(this.#untilRoom);
+    tell(this.#untilTaken);
   }
+}
 
-  #tellTaken(): void {
-    for (const resolve of this.#untilTaken.splice(0)) resolve();
-  }
+function tell(waiting: (() => void)[]): void {
+  for (const resolve of waiting.splice(0)) resolve();
 }
 
 function tooSlow(): GatewayError {

@@ -1,12 +1,15 @@
 import { GatewayError } from '../errors.ts';
 import { cursorExtension } from '../response/cursorExtension.ts';
 import type { SubscriptionPayload } from '../response/outcome.ts';
-import { EventQueue, type EventQueueOptions } from './eventQueue.ts';
-import type { SourceEvent, SourceReceiver } from './sources/subscriptionSource.ts';
+import { EventQueue, type EventQueueOptions, type OverflowPolicy } from './eventQueue.ts';
+import type { SourceEvent, SourceReceiver, SourceSubscription } from './sources/subscriptionSource.ts';
 
 /** Whoever gets what comes of a subscription. Nothing is called after an end, nor after it left. */
 export interface Subscriber {
-  onPayload(payload: SubscriptionPayload): void;
+  /** `whenFull`: what becomes of it where many wait already. */
+  onPayload(payload: SubscriptionPayload, whenFull: OverflowPolicy): void;
+  /** Resolves when there is room for more payloads. */
+  whenRoom(): Promise<void>;
   /** Resolves when no payload waits to be taken any more. */
   whenTaken(): Promise<void>;
   onComplete(): void;
@@ -17,8 +20,8 @@ export interface SubscriptionRunOptions {
   readonly queue: EventQueueOptions;
   /** Whether clients are told that events may be missing. */
   readonly tellsInterruptions: boolean;
-  /** Subscribes at the subgraph; returns what ends it there. */
-  subscribe(receiver: SourceReceiver): () => void;
+  /** Subscribes at the subgraph. `isBehind`: events were left there, and are to come first. */
+  subscribe(receiver: SourceReceiver, isBehind: boolean): SourceSubscription;
   /** Completes an event: its payloads. */
   complete(event: SourceEvent, signal: AbortSignal): AsyncIterable<SubscriptionPayload>;
   /** Past events are over: from now on it gets the same as equal ones. */
@@ -38,7 +41,8 @@ export class SubscriptionRun {
   readonly #subscribers = new Set<Subscriber>();
   readonly #queue: EventQueue<SourceEvent>;
   readonly #stop = new AbortController();
-  #cancel: (() => void) | undefined;
+  #source: SourceSubscription | undefined;
+  #isPaused = false;
   #isBusy = false;
   #isEnded = false;
   /** How it ends once the events that wait have been sent. */
@@ -51,7 +55,7 @@ export class SubscriptionRun {
   }
 
   start(): void {
-    this.#cancel = this.#options.subscribe({
+    const receiver: SourceReceiver = {
       onEvent: (event) => this.#take(event),
       onCaughtUp: () => this.#options.onCaughtUp(),
       onInterrupted: (cause) => {
@@ -63,16 +67,18 @@ export class SubscriptionRun {
         const told = this.#options.tellError(error);
         this.#endAfterEvents((subscriber) => subscriber.onError(told));
       },
-    });
+    };
+    this.#source = this.#options.subscribe(receiver, this.#isPaused);
+    if (this.#isPaused) this.#source.flow?.pause();
   }
 
   /** Subscribes at the subgraph anew; events that wait are still completed. The old subscription ends after the new
    *  one has begun: what they share at the source goes on. */
   resubscribe(): void {
     if (this.#isEnded || this.#last !== undefined) return;
-    const cancel = this.#cancel;
+    const before = this.#source;
     this.start();
-    cancel?.();
+    before?.cancel();
   }
 
   get size(): number {
@@ -110,16 +116,39 @@ export class SubscriptionRun {
 
   #take(event: SourceEvent): void {
     if (this.#isEnded) return;
-    if (!this.#queue.push(event)) {
+    if (!this.#queue.push(event, this.#whenFull)) {
       this.fail(tooSlow());
       return;
     }
+    if (this.#whenFull === 'wait' && this.#queue.isFull) this.#pause();
     if (!this.#isBusy) void this.#work();
+  }
+
+  /** A source that cannot be stopped would fill the memory. */
+  get #whenFull(): OverflowPolicy {
+    const { policy } = this.#options.queue;
+    return policy === 'wait' && this.#source?.flow === undefined ? 'close' : policy;
+  }
+
+  #pause(): void {
+    this.#isPaused = true;
+    this.#source?.flow?.pause();
+  }
+
+  #resumeIfRoom(): void {
+    if (!this.#isPaused || !this.#queue.isHalfEmpty) return;
+    this.#isPaused = false;
+    this.#source?.flow?.resume();
   }
 
   async #work(): Promise<void> {
     this.#isBusy = true;
     for (let event = this.#queue.shift(); event !== undefined; event = this.#queue.shift()) {
+      if (this.#whenFull === 'wait') {
+        await Promise.all([...this.#subscribers].map((subscriber) => subscriber.whenRoom()));
+        if (this.#isEnded) return;
+        this.#resumeIfRoom();
+      }
       if (event.failure === undefined) await this.#complete(event);
       else this.#send(notice(event.failure));
       if (this.#isEnded) return;
@@ -148,7 +177,7 @@ export class SubscriptionRun {
   }
 
   #send(payload: SubscriptionPayload): void {
-    for (const subscriber of [...this.#subscribers]) subscriber.onPayload(payload);
+    for (const subscriber of [...this.#subscribers]) subscriber.onPayload(payload, this.#whenFull);
   }
 
   #endAfterEvents(last: (subscriber: Subscriber) => void): void {
@@ -169,7 +198,7 @@ export class SubscriptionRun {
     this.#isEnded = true;
     this.#queue.clear();
     this.#stop.abort(new GatewayError('REQUEST_ABORTED', 'Nobody listens to this subscription any more.'));
-    this.#cancel?.();
+    this.#source?.cancel();
     this.#options.onEnd();
   }
 }

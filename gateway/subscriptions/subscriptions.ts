@@ -50,6 +50,8 @@ interface Live {
   subscription: SubscriptionRequest;
   /** After which event it would go on. */
   resumeAfter: string | undefined;
+  /** Of the last event that has one. */
+  lastCursor: string | undefined;
 }
 
 /** Serves subscriptions: those that are equal share one at the subgraph, and everything that comes of it. */
@@ -91,7 +93,8 @@ export class Subscriptions {
     leave = this.#runs.join(
       keyOf(subscription),
       {
-        onPayload: (payload) => subscriber.onPayload(payload),
+        onPayload: (payload, whenFull) => subscriber.onPayload(payload, whenFull),
+        whenRoom: () => subscriber.whenRoom(),
         whenTaken: () => subscriber.whenTaken(),
         onComplete: () => {
           subscriber.onComplete();
@@ -156,12 +159,15 @@ export class Subscriptions {
     const live: Live = {
       subscription,
       resumeAfter: subscription.request.resumeAfter,
+      lastCursor: undefined,
       run: new SubscriptionRun({
         queue,
         tellsInterruptions,
         tellError,
-        subscribe: (receiver) =>
-          source.subscribe(sourceRequest(live.subscription, live.resumeAfter), noting(live, receiver)),
+        subscribe: (receiver, isBehind) => {
+          const resumeAfter = live.resumeAfter ?? (isBehind ? live.lastCursor : undefined);
+          return source.subscribe(sourceRequest(live.subscription, resumeAfter), noting(live, receiver));
+        },
         complete: (event, signal) => live.subscription.complete(event, live.subscription.operation, signal),
         onCaughtUp: () => {
           live.resumeAfter = undefined;
@@ -187,6 +193,7 @@ function noting(live: Live, receiver: SourceReceiver): SourceReceiver {
     onEvent: (event) => {
       if (event.failure === undefined) {
         live.resumeAfter = event.onTaken === undefined ? undefined : event.cursor;
+        live.lastCursor = event.cursor ?? live.lastCursor;
       }
       receiver.onEvent(event);
     },

@@ -170,6 +170,19 @@ describe('events of a stream', () => {
     expect(await stocks(client, 3)).toEqual(numbers(2, 4));
   });
 
+  test('wait in the stream for who takes them slowly, where the queue is to wait', async () => {
+    const stream = randomUUID();
+    await using shop = open(stream, { maxEvents: 3, whenFull: 'wait' });
+    const client = await shop.subscribe(query);
+    await reading(1);
+    await addAll(stream, 1, 100);
+    expect(await stocks(client, 50)).toEqual(numbers(1, 50));
+    await addAll(stream, 101, 200);
+    expect(await stocks(client, 150)).toEqual(numbers(51, 200));
+    await addAll(stream, 201, 203);
+    expect(await stocks(client, 3)).toEqual(numbers(201, 203));
+  });
+
   test('are told to be missing, where the stream has lost them', async () => {
     const stream = randomUUID();
     await using shop = open(stream);

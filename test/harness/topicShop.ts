@@ -2,6 +2,7 @@ import { buildSubgraphSchema } from '@apollo/subgraph';
 import { parse } from 'graphql';
 import { pino } from 'pino';
 import type { SubscriptionOutcome } from '../../gateway/response/outcome.ts';
+import type { OverflowPolicy } from '../../gateway/subscriptions/eventQueue.ts';
 import { Subscriptions } from '../../gateway/subscriptions/subscriptions.ts';
 import { TopicBus } from '../../gateway/subscriptions/topics/topicBus.ts';
 import type { TopicFields } from '../../gateway/subscriptions/topics/topicField.ts';
@@ -138,6 +139,7 @@ export interface TopicShopOptions {
   readonly fields: TopicFields;
   readonly config?: TestRedisConfig;
   readonly maxEvents?: number;
+  readonly whenFull?: OverflowPolicy;
   readonly maxEventBytes?: number;
   readonly now?: () => number;
 }
@@ -148,6 +150,7 @@ export function openTopicShop(supergraph: TopicShopSupergraph, options: TopicSho
     fields,
     config = redisConfig({}),
     maxEvents = 1000,
+    whenFull = 'close',
     maxEventBytes = 10_000,
     now = Date.now,
   } = options;
@@ -159,7 +162,7 @@ export function openTopicShop(supergraph: TopicShopSupergraph, options: TopicSho
   const next = new FakeSource();
   const subscriptions = new Subscriptions({
     source: new TopicSource({ fields, hub, problems, next }),
-    queue: { maxEvents, maxBytes: 1_000_000, policy: 'close' },
+    queue: { maxEvents, maxBytes: 1_000_000, policy: whenFull },
     tellsInterruptions: true,
     tellError: (error) => error,
     total: 1000,

@@ -21,9 +21,9 @@ export const subscriptionsSection = z
           )
           .prefault(1_000),
         size: size().describe('Most bytes of these.').prefault('4MB'),
-        whenFull: choice(['drop-oldest', 'close'])
+        whenFull: choice(['drop-oldest', 'close', 'wait'])
           .describe(
-            '`drop-oldest`: the oldest event that waits is lost. `close`: the subscription ends with an error; what came before stays complete.',
+            "`drop-oldest`: the oldest event that waits is lost. `close`: the subscription ends with an error; what came before stays complete. `wait`: nothing more is read from the subgraph or the stream until there is room; equal subscriptions wait for the slowest client. Where that cannot be, as with topics of the gateway's own process, it is `close`.",
           )
           .prefault('close'),
       })

@@ -4,11 +4,12 @@ import { createMultipartSource } from './multipartSource.ts';
 import { reportedErrorsOf } from './reportedErrors.ts';
 import { createSseSource } from './sseSource.ts';
 import type {
-  CancelSource,
   SourceEvent,
+  SourceFlow,
   SourceOptions,
   SourceReceiver,
   SourceRequest,
+  SourceSubscription,
   SubscriptionSource,
 } from './subscriptionSource.ts';
 
@@ -56,7 +57,7 @@ class AutoSource implements SubscriptionSource {
     };
   }
 
-  subscribe(request: SourceRequest, receiver: SourceReceiver): CancelSource {
+  subscribe(request: SourceRequest, receiver: SourceReceiver): SourceSubscription {
     const { subgraph } = request;
     const trial = new Trial({
       receiver,
@@ -64,7 +65,7 @@ class AutoSource implements SubscriptionSource {
       chosen: () => this.#chosen(subgraph),
       forget: () => this.#choices.delete(subgraph),
     });
-    return () => trial.cancel();
+    return { cancel: () => trial.cancel(), flow: trial };
   }
 
   async close(): Promise<void> {
@@ -99,27 +100,35 @@ class AutoSource implements SubscriptionSource {
 
 interface TrialOptions {
   readonly receiver: SourceReceiver;
-  subscribe(protocol: TriedProtocol, receiver: SourceReceiver): CancelSource;
+  subscribe(protocol: TriedProtocol, receiver: SourceReceiver): SourceSubscription;
   /** By this subscription or another one. */
   chosen(): TriedProtocol | undefined;
   forget(): void;
 }
 
 /** One subscription, by one protocol after the other until one is chosen. */
-class Trial implements SourceReceiver {
+class Trial implements SourceReceiver, SourceFlow {
   readonly #options: TrialOptions;
   readonly #failures = new Map<TriedProtocol, GatewayError>();
   #protocol: TriedProtocol;
-  #cancel: CancelSource;
+  #subscription: SourceSubscription;
 
   constructor(options: TrialOptions) {
     this.#options = options;
     this.#protocol = options.chosen() ?? triedProtocols[0];
-    this.#cancel = options.subscribe(this.#protocol, this);
+    this.#subscription = options.subscribe(this.#protocol, this);
   }
 
   cancel(): void {
-    this.#cancel();
+    this.#subscription.cancel();
+  }
+
+  pause(): void {
+    this.#subscription.flow?.pause();
+  }
+
+  resume(): void {
+    this.#subscription.flow?.resume();
   }
 
   onEvent(event: SourceEvent): void {
@@ -153,7 +162,7 @@ class Trial implements SourceReceiver {
       return;
     }
     this.#protocol = next;
-    this.#cancel = subscribe(next, this);
+    this.#subscription = subscribe(next, this);
   }
 
   /** The subgraph's own words, else what became of the plainest request, which was the last. */

@@ -12,8 +12,9 @@ export type CallbackVerdict =
 export interface CallbackReceiver {
   /** Whether a message with this id is worth reading. */
   isKnown(id: string): boolean;
-  /** `message`: parsed JSON, of `size` bytes. Messages of one id in their order. */
-  receive(id: string, message: unknown, size: number): CallbackVerdict;
+  /** `message`: parsed JSON, of `size` bytes. Messages of one id in their order. A promise where the subgraph is to
+   *  wait for the answer, and with the next event. */
+  receive(id: string, message: unknown, size: number): CallbackVerdict | Promise<CallbackVerdict>;
 }
 
 /** What a message holds besides its event, bytes. */

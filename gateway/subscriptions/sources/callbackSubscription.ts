@@ -20,7 +20,7 @@ import { eventTooLarge, readEvent } from './readEvent.ts';
 import { isPassing, Reconnection } from './reconnection.ts';
 import { reportedFailure, reportedRefusal } from './reportedErrors.ts';
 import { SilenceWatch, toleratedSilence } from './silenceWatch.ts';
-import type { SourceEndpoint, SourceReceiver } from './subscriptionSource.ts';
+import type { SourceEndpoint, SourceFlow, SourceReceiver } from './subscriptionSource.ts';
 
 export interface CallbackSubscriptionOptions {
   readonly subgraph: string;
@@ -48,7 +48,7 @@ interface Attempt {
 }
 
 /** One subscription, over as many ids as it takes. */
-export class CallbackSubscription {
+export class CallbackSubscription implements SourceFlow {
   readonly #options: CallbackSubscriptionOptions;
   readonly #delivery: Delivery;
   readonly #reconnection: Reconnection;
@@ -57,6 +57,7 @@ export class CallbackSubscription {
   /** By this attempt or an earlier one. */
   #wasAccepted = false;
   #isResent = false;
+  #resumed: PromiseWithResolvers<void> | undefined;
 
   constructor(options: CallbackSubscriptionOptions) {
     const { endpoint, timers, random } = options;
@@ -78,7 +79,26 @@ export class CallbackSubscription {
   }
 
   /** A message with the present id, whose verifier is right. */
-  receive({ action, payload, errors }: CallbackMessage, size: number): CallbackVerdict {
+  receive(message: CallbackMessage, size: number): CallbackVerdict | Promise<CallbackVerdict> {
+    const verdict = this.#receive(message, size);
+    return this.#resumed === undefined ? verdict : this.#resumed.promise.then(() => verdict);
+  }
+
+  /** The subgraph gets no answer to its next event until `resume`. */
+  pause(): void {
+    if (this.#delivery.isOver) return;
+    this.#resumed ??= Promise.withResolvers();
+    this.#watch.stop();
+  }
+
+  resume(): void {
+    if (this.#resumed === undefined) return;
+    this.#resumed.resolve();
+    this.#resumed = undefined;
+    if (this.#attempt?.isAccepted === true) this.#watch.start();
+  }
+
+  #receive({ action, payload, errors }: CallbackMessage, size: number): CallbackVerdict {
     this.#watch.heard();
     switch (action) {
       case 'check':
@@ -155,7 +175,7 @@ export class CallbackSubscription {
     if (attempt.isAccepted) return;
     attempt.isAccepted = true;
     this.#wasAccepted = true;
-    this.#watch.start();
+    if (this.#resumed === undefined) this.#watch.start();
     this.#reconnection.connected();
     this.#options.onAccepted();
     this.#delivery.subscribed();
@@ -218,6 +238,7 @@ export class CallbackSubscription {
 
   #over(): void {
     this.#endAttempt();
+    this.resume();
     this.#reconnection.stop();
     this.#options.onOver();
   }

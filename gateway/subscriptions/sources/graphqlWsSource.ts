@@ -3,11 +3,11 @@ import { systemTimers, type Timers } from '../../time/timers.ts';
 import { refusedSubscription } from './refusedSubscription.ts';
 import { SharedSocket } from './sharedSocket.ts';
 import type {
-  CancelSource,
   SourceEndpoint,
   SourceOptions,
   SourceReceiver,
   SourceRequest,
+  SourceSubscription,
   SubscriptionSource,
 } from './subscriptionSource.ts';
 
@@ -33,7 +33,7 @@ class GraphqlWsSource implements SubscriptionSource {
     this.#timers = options.timers ?? systemTimers;
   }
 
-  subscribe(request: SourceRequest, receiver: SourceReceiver): CancelSource {
+  subscribe(request: SourceRequest, receiver: SourceReceiver): SourceSubscription {
     let shared: SharedSocket;
     try {
       if (this.#isClosed) throw new Error('the source was closed');

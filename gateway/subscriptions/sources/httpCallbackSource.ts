@@ -14,11 +14,11 @@ import { CallbackSubscription } from './callbackSubscription.ts';
 import { CallbackVerifiers } from './callbackVerifiers.ts';
 import { refusedSubscription } from './refusedSubscription.ts';
 import type {
-  CancelSource,
   SourceEndpoint,
   SourceOptions,
   SourceReceiver,
   SourceRequest,
+  SourceSubscription,
   SubscriptionSource,
 } from './subscriptionSource.ts';
 
@@ -56,7 +56,7 @@ class HttpCallbackSource implements SubscriptionSource, CallbackReceiver {
     });
   }
 
-  subscribe(request: SourceRequest, receiver: SourceReceiver): CancelSource {
+  subscribe(request: SourceRequest, receiver: SourceReceiver): SourceSubscription {
     const { subgraph } = request;
     let endpoint: SourceEndpoint;
     try {
@@ -83,14 +83,14 @@ class HttpCallbackSource implements SubscriptionSource, CallbackReceiver {
       onOver: () => this.#subscriptions.delete(subscription),
     });
     this.#subscriptions.add(subscription);
-    return () => subscription.cancel();
+    return { cancel: () => subscription.cancel(), flow: subscription };
   }
 
   isKnown(id: string): boolean {
     return this.#byId.has(id);
   }
 
-  receive(id: string, message: unknown, size: number): CallbackVerdict {
+  receive(id: string, message: unknown, size: number): CallbackVerdict | Promise<CallbackVerdict> {
     const subscription = this.#byId.get(id);
     if (subscription === undefined) return 'unknown';
     const read = readCallbackMessage(id, message);

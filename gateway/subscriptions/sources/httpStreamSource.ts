@@ -21,11 +21,12 @@ import { refusedSubscription } from './refusedSubscription.ts';
 import { reportedFailure, reportedRefusal } from './reportedErrors.ts';
 import { SilenceWatch, toleratedSilence } from './silenceWatch.ts';
 import type {
-  CancelSource,
   SourceEndpoint,
+  SourceFlow,
   SourceOptions,
   SourceReceiver,
   SourceRequest,
+  SourceSubscription,
   SubscriptionSource,
 } from './subscriptionSource.ts';
 
@@ -73,7 +74,7 @@ class HttpStreamSource implements SubscriptionSource {
     this.#timers = options.timers ?? systemTimers;
   }
 
-  subscribe(request: SourceRequest, receiver: SourceReceiver): CancelSource {
+  subscribe(request: SourceRequest, receiver: SourceReceiver): SourceSubscription {
     let stream: HttpStream;
     try {
       if (this.#closed !== undefined) throw new Error('the source was closed');
@@ -92,7 +93,7 @@ class HttpStreamSource implements SubscriptionSource {
       return refusedSubscription(request.subgraph, cause, receiver);
     }
     this.#streams.add(stream);
-    return () => stream.cancel();
+    return { cancel: () => stream.cancel(), flow: stream };
   }
 
   close(): Promise<void> {
@@ -115,7 +116,7 @@ interface HttpStreamOptions {
 }
 
 /** One subscription, over as many answers as it takes. */
-class HttpStream {
+class HttpStream implements SourceFlow {
   readonly #options: HttpStreamOptions;
   readonly #delivery: Delivery;
   readonly #reconnection: Reconnection;
@@ -125,6 +126,7 @@ class HttpStream {
   #head: StreamingHead | undefined;
   /** A stream has begun, now or on an earlier connection. */
   #wasSubscribed = false;
+  #isPaused = false;
   #cancelConnectTimer: CancelTimer | undefined;
   #cancelReading: (() => void) | undefined;
 
@@ -147,6 +149,19 @@ class HttpStream {
     this.#over();
   }
 
+  pause(): void {
+    this.#isPaused = true;
+    this.#call?.pause();
+    this.#watch.stop();
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#call?.resume();
+    if (this.#reader !== undefined) this.#watch.start();
+  }
+
   #connect(): void {
     const { client, endpoint, format, request, timers } = this.#options;
     const call = client.open(
@@ -164,6 +179,7 @@ class HttpStream {
       },
     );
     this.#call = call;
+    if (this.#isPaused) call.pause();
     this.#cancelConnectTimer = timers.after(endpoint.connectTimeoutMs, () =>
       this.#lose(attemptTimedOut(request.subgraph)),
     );
@@ -187,7 +203,7 @@ class HttpStream {
     if (reader === undefined) return { kind: 'whole', maxBytes: endpoint.maxEventBytes };
     this.#reader = reader;
     this.#endConnectTimer();
-    this.#watch.start();
+    if (!this.#isPaused) this.#watch.start();
     this.#reconnection.connected();
     this.#wasSubscribed = true;
     onAccepted();

@@ -22,7 +22,12 @@ import { eventTooLarge, readEvent } from './readEvent.ts';
 import { isPassing, Reconnection } from './reconnection.ts';
 import { reportedFailure } from './reportedErrors.ts';
 import { SilenceWatch, toleratedSilence } from './silenceWatch.ts';
-import type { CancelSource, SourceEndpoint, SourceReceiver, SourceRequest } from './subscriptionSource.ts';
+import type {
+  SourceEndpoint,
+  SourceReceiver,
+  SourceRequest,
+  SourceSubscription,
+} from './subscriptionSource.ts';
 
 export interface SharedSocketOptions {
   readonly endpoint: SourceEndpoint;
@@ -61,6 +66,8 @@ export class SharedSocket {
   readonly #options: SharedSocketOptions;
   readonly #subgraph: string;
   readonly #subscriptions = new Map<string, SocketSubscription>();
+  /** Subscriptions for which nothing is to be read: as there is one socket, it is for none of them. */
+  readonly #paused = new Set<string>();
   readonly #reconnection: Reconnection;
   readonly #watch: SilenceWatch;
   #socket: WebSocket | undefined;
@@ -82,7 +89,7 @@ export class SharedSocket {
     this.#connect();
   }
 
-  subscribe(request: SourceRequest, receiver: SourceReceiver): CancelSource {
+  subscribe(request: SourceRequest, receiver: SourceReceiver): SourceSubscription {
     this.#lastId += 1;
     const id = String(this.#lastId);
     const subscription: SocketSubscription = {
@@ -100,9 +107,12 @@ export class SharedSocket {
         subscription.delivery.error(attemptTimedOut(this.#subgraph));
       });
     }
-    return () => {
-      subscription.delivery.cancel();
-      this.#stop(id);
+    return {
+      cancel: () => {
+        subscription.delivery.cancel();
+        this.#stop(id);
+      },
+      flow: { pause: () => this.#pause(id), resume: () => this.#resume(id) },
     };
   }
 
@@ -111,6 +121,25 @@ export class SharedSocket {
     for (const { delivery } of this.#subscriptions.values()) delivery.cancel();
     this.#forgetAll();
     this.#retire(1001, 'Going away');
+  }
+
+  #pause(id: string): void {
+    if (!this.#subscriptions.has(id)) return;
+    this.#paused.add(id);
+    // Before the acknowledgement there is nothing that would have to wait.
+    if (this.#isAcknowledged) this.#stopReading();
+  }
+
+  #resume(id: string): void {
+    if (!this.#paused.delete(id) || this.#paused.size > 0 || !this.#isAcknowledged) return;
+    this.#socket?.resume();
+    this.#watch.start();
+  }
+
+  #stopReading(): void {
+    this.#socket?.pause();
+    // Its pings are not read either.
+    this.#watch.stop();
   }
 
   #connect(): void {
@@ -225,6 +254,7 @@ export class SharedSocket {
       this.#sendSubscribe(id, subscription);
       subscription.delivery.subscribed();
     }
+    if (this.#paused.size > 0) this.#stopReading();
   }
 
   #onNext(id: string, { delivery }: SocketSubscription, payload: unknown, bytes: number): void {
@@ -265,6 +295,7 @@ export class SharedSocket {
   #remove(id: string): void {
     this.#subscriptions.get(id)?.cancelWait?.();
     this.#subscriptions.delete(id);
+    this.#resume(id);
     if (this.#subscriptions.size === 0) this.#retire(1000, 'Normal Closure');
   }
 
@@ -312,6 +343,7 @@ export class SharedSocket {
   #forgetAll(): void {
     for (const { cancelWait } of this.#subscriptions.values()) cancelWait?.();
     this.#subscriptions.clear();
+    this.#paused.clear();
   }
 
   #retire(code: number, reason: string): void {
@@ -324,6 +356,8 @@ export class SharedSocket {
     this.#watch.stop();
     this.#reconnection.stop();
     this.#options.onUnused();
+    // A socket that does not read would not hear the answer.
+    socket?.resume();
     socket?.close(code, reason);
   }
 

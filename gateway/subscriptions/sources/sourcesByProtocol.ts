@@ -1,7 +1,7 @@
 import type {
-  CancelSource,
   SourceReceiver,
   SourceRequest,
+  SourceSubscription,
   SubscriptionSource,
 } from './subscriptionSource.ts';
 
@@ -18,7 +18,7 @@ export class SourcesByProtocol<Protocol extends string> implements SubscriptionS
     this.#protocolOf = protocolOf;
   }
 
-  subscribe(request: SourceRequest, receiver: SourceReceiver): CancelSource {
+  subscribe(request: SourceRequest, receiver: SourceReceiver): SourceSubscription {
     return this.#sources[this.#protocolOf(request.subgraph)].subscribe(request, receiver);
   }
 

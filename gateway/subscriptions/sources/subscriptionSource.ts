@@ -66,14 +66,26 @@ export interface SourceReceiver {
   onError(error: GatewayError): void;
 }
 
-/** Ends the subscription at the subgraph, if it is still there. Idempotent. */
-export type CancelSource = () => void;
+/** Where events come from, so that they wait there and not here. Both are idempotent. */
+export interface SourceFlow {
+  /** Nothing is read any more, besides what is on its way already. */
+  pause(): void;
+  resume(): void;
+}
+
+/** A subscription under way. */
+export interface SourceSubscription {
+  /** Ends it at the subgraph, if it is still there. Idempotent. */
+  cancel(): void;
+  /** `undefined` where the source cannot be stopped. */
+  readonly flow?: SourceFlow | undefined;
+}
 
 /** Subscribes at subgraphs, by one protocol. */
 export interface SubscriptionSource {
   /** Why a request is not taken, before anything is begun for it. */
   refusalOf?(request: SourceRequest): GatewayError | undefined;
-  subscribe(request: SourceRequest, receiver: SourceReceiver): CancelSource;
+  subscribe(request: SourceRequest, receiver: SourceReceiver): SourceSubscription;
   /** Ends everything; receivers are told nothing more. */
   close(): Promise<void>;
 }

@@ -13,7 +13,7 @@ import {
 } from '../../redis/streamLook.ts';
 import type { Timers } from '../../time/timers.ts';
 import { isMalformed, readTopicEvent, type TopicEvent } from './topicEvent.ts';
-import type { TopicListener } from './topicListener.ts';
+import type { TopicListener, TopicListening } from './topicListener.ts';
 import type { TopicProblems } from './topicProblems.ts';
 
 export interface StreamTopicOptions {
@@ -29,6 +29,8 @@ interface Member {
   readonly listener: TopicListener;
   /** It has got everything up to this entry, which is ahead of the reader. */
   until: string | undefined;
+  /** It gets nothing more after this entry until it goes on. */
+  pausedAt: string | undefined;
   isGone: boolean;
 }
 
@@ -73,17 +75,19 @@ export class StreamTopic {
     return this.#members.size;
   }
 
-  /** With `after`, the id of an entry, everything after it; without, what is added from now on. Returns what ends
-   *  it. */
-  listen(after: string | undefined, listener: TopicListener): () => void {
-    const member: Member = { listener, until: undefined, isGone: false };
+  /** With `after`, the id of an entry, everything after it; without, what is added from now on. */
+  listen(after: string | undefined, listener: TopicListener): TopicListening {
+    const member: Member = { listener, until: undefined, pausedAt: undefined, isGone: false };
     this.#members.add(member);
     if (after === undefined) this.#live.add(member);
     else void this.#catchUp(member, after);
-    return () => {
-      member.isGone = true;
-      this.#members.delete(member);
-      this.#live.delete(member);
+    return {
+      leave: () => {
+        member.isGone = true;
+        this.#members.delete(member);
+        this.#live.delete(member);
+      },
+      flow: { pause: () => this.#pause(member), resume: () => this.#resume(member) },
     };
   }
 
@@ -94,6 +98,21 @@ export class StreamTopic {
     this.#reader.close();
     this.#past?.close();
     this.#started.resolve();
+  }
+
+  /** Past events wait by themselves until they are taken. */
+  #pause(member: Member): void {
+    if (!this.#live.delete(member)) return;
+    const { until } = member;
+    member.pausedAt = until !== undefined && isLaterId(until, this.#position) ? until : this.#position;
+    member.until = undefined;
+  }
+
+  #resume(member: Member): void {
+    const { pausedAt } = member;
+    if (pausedAt === undefined || member.isGone) return;
+    member.pausedAt = undefined;
+    void this.#catchUp(member, pausedAt);
   }
 
   #send(entry: StreamEntry): void {

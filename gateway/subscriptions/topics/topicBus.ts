@@ -1,5 +1,5 @@
 import { isMalformed, readTopicEvent } from './topicEvent.ts';
-import type { TopicListener } from './topicListener.ts';
+import type { TopicListener, TopicListening } from './topicListener.ts';
 
 /** Topics of this process. */
 export class TopicBus {
@@ -14,13 +14,13 @@ export class TopicBus {
     for (const listener of [...(this.#listeners.get(topic) ?? [])]) listener.onEvent(event);
   }
 
-  /** Returns what ends it. */
-  listen(topic: string, listener: TopicListener): () => void {
+  listen(topic: string, listener: TopicListener): TopicListening {
     const listeners = this.#listeners.get(topic) ?? new Set();
     this.#listeners.set(topic, listeners.add(listener));
-    return () => {
+    const leave = (): void => {
       listeners.delete(listener);
       if (listeners.size === 0 && this.#listeners.get(topic) === listeners) this.#listeners.delete(topic);
     };
+    return { leave };
   }
 }

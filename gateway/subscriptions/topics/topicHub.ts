@@ -3,7 +3,7 @@ import type { Timers } from '../../time/timers.ts';
 import { StreamTopic } from './streamTopic.ts';
 import type { TopicBus } from './topicBus.ts';
 import type { TopicField } from './topicField.ts';
-import type { TopicListener } from './topicListener.ts';
+import type { TopicListener, TopicListening } from './topicListener.ts';
 import type { TopicProblems } from './topicProblems.ts';
 
 export interface TopicHubOptions {
@@ -31,10 +31,13 @@ export class TopicHub {
     return this.#streams.size;
   }
 
-  /** `after`: id of the entry of a stream after which it begins; only from now on when left out. Returns what ends
-   *  it. */
-  listen({ stream, topic = '' }: TopicField, after: string | undefined, listener: TopicListener): () => void {
-    if (this.#isClosed) return () => {};
+  /** `after`: id of the entry of a stream after which it begins; only from now on when left out. */
+  listen(
+    { stream, topic = '' }: TopicField,
+    after: string | undefined,
+    listener: TopicListener,
+  ): TopicListening {
+    if (this.#isClosed) return { leave: () => {} };
     return stream === undefined
       ? this.#options.bus.listen(topic, listener)
       : this.#listenToStream(stream, after, listener);
@@ -46,19 +49,20 @@ export class TopicHub {
     this.#streams.clear();
   }
 
-  #listenToStream(stream: string, after: string | undefined, listener: TopicListener): () => void {
+  #listenToStream(stream: string, after: string | undefined, listener: TopicListener): TopicListening {
     let topic = this.#streams.get(stream);
     if (topic === undefined) {
       topic = new StreamTopic({ ...this.#options, stream });
       this.#streams.set(stream, topic);
     }
     const open = topic;
-    const leave = open.listen(after, listener);
-    return () => {
-      leave();
+    const listening = open.listen(after, listener);
+    const leave = (): void => {
+      listening.leave();
       if (open.size > 0 || this.#streams.get(stream) !== open) return;
       this.#streams.delete(stream);
       open.close();
     };
+    return { ...listening, leave };
   }
 }

@@ -1,4 +1,13 @@
+import type { SourceFlow } from '../sources/subscriptionSource.ts';
 import type { TopicEvent } from './topicEvent.ts';
+
+/** Somebody listens. */
+export interface TopicListening {
+  /** Ends it. */
+  leave(): void;
+  /** While it is paused, events wait in their stream. `undefined` where there is none. */
+  readonly flow?: SourceFlow | undefined;
+}
 
 /** Who gets the events of a topic, in their order and each once. Nothing is called before subscribing has returned,
  *  nor after it was cancelled. */

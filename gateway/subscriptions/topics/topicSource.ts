@@ -1,10 +1,10 @@
 import { GatewayError } from '../../errors.ts';
 import { isStreamId } from '../../redis/streamIds.ts';
 import type {
-  CancelSource,
   SourceEvent,
   SourceReceiver,
   SourceRequest,
+  SourceSubscription,
   SubscriptionSource,
 } from '../sources/subscriptionSource.ts';
 import { createEventFilter, type EventFilter } from './eventFilter.ts';
@@ -45,13 +45,13 @@ export class TopicSource implements SubscriptionSource {
     return isStreamId(resumeAfter) ? undefined : noCursor();
   }
 
-  subscribe(request: SourceRequest, receiver: SourceReceiver): CancelSource {
+  subscribe(request: SourceRequest, receiver: SourceReceiver): SourceSubscription {
     const fed = this.#fedBy(request);
     if (fed === undefined) return this.#options.next.subscribe(request, receiver);
     const { field, operation } = fed;
     const { hub } = this.#options;
     const isWanted = this.#filterOf(fed, request);
-    return hub.listen(field, request.resumeAfter, {
+    const { leave, flow } = hub.listen(field, request.resumeAfter, {
       onEvent: (event) => {
         if (isWanted(event)) receiver.onEvent(sourceEvent(event, operation));
       },
@@ -64,6 +64,7 @@ export class TopicSource implements SubscriptionSource {
       onCaughtUp: () => receiver.onCaughtUp?.(),
       onGap: () => receiver.onEvent(gapEvent),
     });
+    return { cancel: leave, flow };
   }
 
   async close(): Promise<void> {

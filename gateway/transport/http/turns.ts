@@ -7,7 +7,7 @@ export class Turns {
   async take<Value, Result>(
     key: string,
     ready: Promise<Value>,
-    act: (value: Value) => Result,
+    act: (value: Value) => Result | Promise<Result>,
   ): Promise<Result> {
     const turn = actAfter(this.#last.get(key), ready, act);
     this.#last.set(key, turn);
@@ -22,7 +22,7 @@ export class Turns {
 async function actAfter<Value, Result>(
   before: Promise<unknown> | undefined,
   ready: Promise<Value>,
-  act: (value: Value) => Result,
+  act: (value: Value) => Result | Promise<Result>,
 ): Promise<Result> {
   await Promise.allSettled([before, ready]);
   return act(await ready);

@@ -2,6 +2,7 @@ import type {
   SourceEvent,
   SourceReceiver,
   SourceRequest,
+  SourceSubscription,
   SubscriptionSource,
 } from '../../../gateway/subscriptions/sources/subscriptionSource.ts';
 
@@ -10,6 +11,7 @@ export class PlayedSubscription {
   readonly request: SourceRequest;
   readonly receiver: SourceReceiver;
   isCancelled = false;
+  isPaused = false;
 
   constructor(request: SourceRequest, receiver: SourceReceiver) {
     this.request = request;
@@ -24,12 +26,18 @@ export class PlayedSubscription {
 export class FakeSource implements SubscriptionSource {
   readonly subscriptions: PlayedSubscription[] = [];
   isClosed = false;
+  canBeStopped = true;
 
-  subscribe(request: SourceRequest, receiver: SourceReceiver): () => void {
+  subscribe(request: SourceRequest, receiver: SourceReceiver): SourceSubscription {
     const subscription = new PlayedSubscription(request, receiver);
     this.subscriptions.push(subscription);
-    return () => {
-      subscription.isCancelled = true;
+    return {
+      cancel: () => {
+        subscription.isCancelled = true;
+      },
+      flow: this.canBeStopped
+        ? { pause: () => (subscription.isPaused = true), resume: () => (subscription.isPaused = false) }
+        : undefined,
     };
   }
 

@@ -407,6 +407,61 @@ describe('what goes wrong', () => {
     expect(seen).toEqual([3, 4, 5].map((amount) => ({ data: { stockChanged: { stock: amount } } })));
   });
 
+  test('or they wait where they come from, and none is lost', async () => {
+    const { source, subscribe } = start({ queue: { ...queue, policy: 'wait' } });
+    const query = 'subscription { stockChanged { stock } }';
+    const [slow, fast] = [await subscribe(query), await subscribe(query)];
+    const played = source.at(0);
+    const seen: unknown[] = [];
+    let sent = 0;
+    while (!played.isPaused) {
+      played.send(changed('1', sent++));
+      await turns(5);
+    }
+    // Three wait for the slow client, three to be completed, and one is between.
+    expect(sent).toBe(7);
+    // It was on its way.
+    played.send(changed('1', sent++));
+    for (let index = 0; index < 3; index++) await fast.next();
+    await turns(5);
+    expect(played.isPaused).toBe(true);
+    const rest = (async () => {
+      for (let index = 3; index < sent; index++) await fast.next();
+    })();
+    while (seen.length < sent) seen.push(await slow.next());
+    await rest;
+    expect(seen).toEqual(
+      Array.from({ length: sent }, (_, amount) => ({ data: { stockChanged: { stock: amount } } })),
+    );
+    expect(played.isPaused).toBe(false);
+  });
+
+  test('a client that leaves lets the others go on', async () => {
+    const { source, subscribe } = start({ queue: { ...queue, policy: 'wait' } });
+    const query = 'subscription { stockChanged { stock } }';
+    const [slow, fast] = [await subscribe(query), await subscribe(query)];
+    for (let amount = 0; amount < 7; amount++) source.at(0).send(changed('1', amount));
+    await turns(5);
+    expect(source.at(0).isPaused).toBe(true);
+    await slow.leave();
+    for (let amount = 0; amount < 7; amount++) {
+      expect(await fast.next()).toEqual({ data: { stockChanged: { stock: amount } } });
+    }
+    expect(source.at(0).isPaused).toBe(false);
+  });
+
+  test('events of a source that cannot be stopped end the subscription of who is too slow', async () => {
+    const { source, subscribe } = start({ queue: { ...queue, policy: 'wait' } });
+    source.canBeStopped = false;
+    const query = 'subscription { stockChanged { stock } }';
+    const [slow, fast] = [await subscribe(query), await subscribe(query)];
+    for (let amount = 0; amount < 5; amount++) {
+      source.at(0).send(changed('1', amount));
+      expect(await fast.next()).toEqual({ data: { stockChanged: { stock: amount } } });
+    }
+    await expect(slow.next()).rejects.toMatchObject({ code: 'OVERLOADED' });
+  });
+
   test('there are no more clients than may be', async () => {
     const { subscribe } = start({ total: 1 });
     const client = await subscribe(whole);

@@ -206,7 +206,7 @@ async function runMocked(
   );
   const subscriptions = new Subscriptions({
     source: {
-      subscribe: (request, receiver) => sendOneEvent(schemas, request, receiver),
+      subscribe: (request, receiver) => ({ cancel: sendOneEvent(schemas, request, receiver) }),
       close: async () => {},
     },
     queue: { maxEvents: 10, maxBytes: 1_000_000, policy: 'close' },

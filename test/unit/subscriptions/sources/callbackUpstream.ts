@@ -72,7 +72,7 @@ export async function callbackSource(
         if (!isKnown) say('unknown');
         return isKnown;
       },
-      receive: (id, message, size) => say(source?.receive(id, message, size) ?? 'unknown'),
+      receive: async (id, message, size) => say((await source?.receive(id, message, size)) ?? 'unknown'),
     },
     bodySize: callbackBodySize(more.maxEventBytes ?? maxEventBytes),
   });

@@ -34,6 +34,24 @@ describe('with the reference server', () => {
     expect(at.accepted).toEqual(['reviews']);
   });
 
+  test('reads nothing while one of those that share a socket is paused, and misses no sign of life', async () => {
+    await using upstream = await graphqlWsUpstream();
+    await using at = sourceOf(upstream.url);
+    const paused = [at.subscribe(), at.subscribe()];
+    const { receiver: other } = at.subscribe({ headers: headers('authorization', 'other') });
+    await upstream.ticks.listening(3);
+    for (const { flow } of paused) flow?.pause();
+    upstream.ticks.push(1);
+    at.clock.advance(10 * heartbeatMs);
+    await other.told(1);
+    paused[0]?.flow?.resume();
+    upstream.ticks.push(2);
+    await other.told(2);
+    expect(paused.map(({ receiver }) => receiver.log)).toEqual([[], []]);
+    paused[1]?.cancel();
+    expect(await paused[0]?.receiver.told(2)).toEqual(['{"tick":"1"}', '{"tick":"2"}']);
+  });
+
   test('tells of errors within an event, and of the size that it came with', async () => {
     await using upstream = await graphqlWsUpstream();
     await using at = sourceOf(upstream.url);

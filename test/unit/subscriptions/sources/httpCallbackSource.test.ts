@@ -47,6 +47,20 @@ describe('with the plugin of Apollo Server', () => {
     expect(at.clock.runningTimers).toBe(0);
   });
 
+  test('leaves an event unanswered while it is paused, so that the next one is not sent', async () => {
+    await using upstream = await apolloUpstream();
+    const { at } = upstream;
+    const { receiver, flow } = at.subscribe();
+    await upstream.ticks.listening(1);
+    flow?.pause();
+    for (const value of [1, 2, 3]) upstream.ticks.push(value);
+    await receiver.told(1);
+    at.clock.advance(10 * heartbeatMs);
+    expect([receiver.log, at.verdicts]).toEqual([['{"tick":"1"}'], ['checked']]);
+    flow?.resume();
+    expect(await receiver.told(3)).toEqual(['{"tick":"1"}', '{"tick":"2"}', '{"tick":"3"}']);
+  });
+
   test('tells of errors within an event, and of the size that it came with', async () => {
     await using upstream = await apolloUpstream();
     const { at } = upstream;

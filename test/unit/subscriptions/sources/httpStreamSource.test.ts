@@ -86,6 +86,26 @@ describe.each(formats)('$name', (format) => {
     });
   });
 
+  test('reads nothing while it is paused, and misses no sign of life', async () => {
+    await using upstream = await streamUpstream();
+    await using at = sourceOf(upstream.url);
+    const { receiver, stream, flow } = await established(at, upstream);
+    flow?.pause();
+    stream.write(format.event(tick(1)));
+    // The first that comes was on its way.
+    await receiver.told(1);
+    stream.write(format.event(tick(2)));
+    at.clock.advance(10 * heartbeatMs);
+    // What goes this way round comes later than the event would.
+    const { receiver: other } = at.subscribe();
+    const otherStream = await begun(upstream);
+    otherStream.write(format.event(tick(3)));
+    await other.told(1);
+    expect(receiver.log).toEqual(['{"tick":1}']);
+    flow?.resume();
+    expect(await receiver.told(2)).toEqual(['{"tick":1}', '{"tick":2}']);
+  });
+
   test('brings the events in order, heartbeats between them, and then the end', async () => {
     await using upstream = await streamUpstream();
     await using at = sourceOf(upstream.url);

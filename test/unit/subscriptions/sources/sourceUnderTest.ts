@@ -1,9 +1,9 @@
 import type { GatewayError } from '../../../../gateway/errors.ts';
 import { reportedErrorsOf } from '../../../../gateway/subscriptions/sources/reportedErrors.ts';
 import type {
-  CancelSource,
   SourceEndpoint,
   SourceEvent,
+  SourceFlow,
   SourceOptions,
   SourceReceiver,
   SourceRequest,
@@ -57,7 +57,8 @@ export class Receiver implements SourceReceiver {
 
 export interface Subscribed {
   readonly receiver: Receiver;
-  readonly cancel: CancelSource;
+  readonly cancel: () => void;
+  readonly flow?: SourceFlow | undefined;
 }
 
 export interface SourceUnderTest extends AsyncDisposable {
@@ -122,7 +123,7 @@ export function sourceUnderTest(
     request,
     subscribe: (changes, receiver = new Receiver()) => ({
       receiver,
-      cancel: source.subscribe(request(changes), receiver),
+      ...source.subscribe(request(changes), receiver),
     }),
     [Symbol.asyncDispose]: () => source.close(),
   };
