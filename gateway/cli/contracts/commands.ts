@@ -69,6 +69,27 @@ export function addContractsCommands(program: Command): void {
       const { contractsCanDeploy } = await import('./canDeploy.ts');
       process.exitCode = await contractsCanDeploy(options);
     });
+
+  contracts
+    .command('drift')
+    .description('compare what runs with what was agreed on, and with the running supergraph')
+    .option(...directoryOption)
+    .option('-c, --config <file>', 'where the subgraphs are named (default: tributary.yaml, where it exists)')
+    .option('--subgraph <address>', 'NAME=URL of one that runs; may be given several times', collect)
+    .option('--gateway <url>', "a gateway's admin listener, to ask for the running supergraph")
+    .option('--strict', 'fail on what is dangerous too')
+    .option('--watch', 'go on until a signal, and report what changes')
+    .option('--interval <time>', 'with --watch: the time between two looks', '30s')
+    .option(
+      '--format <format>',
+      'text, json, junit, sarif, github, markdown or gitlab; may be given several times',
+      note('format'),
+    )
+    .option('--out <file>', 'write the --format before it into a file', note('out'))
+    .action(async (options) => {
+      const { contractsDrift } = await import('./drift.ts');
+      process.exitCode = await contractsDrift(options, reportArguments);
+    });
 }
 
 function collect(value: string, earlier: readonly string[] = []): string[] {

@@ -1,0 +1,138 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
+import { longestDurationMs, parseDuration } from '../../config/duration.ts';
+import { defaultConfigFile, loadConfig } from '../../config/load.ts';
+import type { GatewayConfig } from '../../config/schema.ts';
+import type { ContractStore } from '../../contracts/contractStore.ts';
+import { findDrift } from '../../contracts/drift/findDrift.ts';
+import { askSubgraphs } from '../../contracts/drift/liveSubgraphs.ts';
+import { subgraphAddresses } from '../../contracts/drift/subgraphAddresses.ts';
+import type { CheckReport } from '../../contracts/report/checkReport.ts';
+import { createReport } from '../../contracts/report/createReport.ts';
+import { applyWaivers } from '../../contracts/store/applyWaivers.ts';
+import { readContractStore } from '../../contracts/store/readContractStore.ts';
+import { messageOf } from '../../supergraph/messageOf.ts';
+import { CommandError, type ExitCode, exitCode } from '../exitCode.ts';
+import { listenForStop } from '../stopSignals.ts';
+import { showProgress } from './progress.ts';
+import { reportChanges } from './reportChanges.ts';
+import { type ReportArgument, readReportOutputs, writeReport } from './reportOutputs.ts';
+import { type RunningGateway, readRunningGateway } from './runningGateway.ts';
+import { utcDay } from './utcDay.ts';
+
+export interface ContractsDriftOptions {
+  readonly directory: string;
+  readonly config?: string | undefined;
+  /** `NAME=URL`: where subgraphs run. */
+  readonly subgraph?: readonly string[] | undefined;
+  /** Address of a gateway's admin listener. */
+  readonly gateway?: string | undefined;
+  readonly strict?: boolean | undefined;
+  readonly watch?: boolean | undefined;
+  readonly interval: string;
+}
+
+/** Compares what runs with the contracts and with the running supergraph. Resolves with the exit code; with `watch`, with
+ *  the last one, when it is told to stop. Errors: `wrongUsage`. */
+export async function contractsDrift(
+  options: ContractsDriftOptions,
+  reportArguments: readonly ReportArgument[],
+): Promise<ExitCode> {
+  const outputs = readReportOutputs(reportArguments);
+  const intervalMs = readInterval(options.interval);
+  const given = readAddresses(options.subgraph ?? []);
+  const config = readConfig(options.config);
+  const stopped = new AbortController();
+  const look = () => lookOnce(options, given, config, stopped.signal);
+  if (options.watch !== true) {
+    const report = await look();
+    writeReport(report, outputs);
+    return report.summary.exitCode;
+  }
+  const ignoreSignals = listenForStop({
+    onFirst: () => stopped.abort(),
+    onAgain: () => process.exit(exitCode.failed),
+  });
+  let last: CheckReport | undefined;
+  try {
+    for (;;) {
+      const report = await look();
+      reportChanges(last, report, outputs);
+      last = report;
+      await wait(intervalMs, undefined, { signal: stopped.signal });
+    }
+  } catch (error) {
+    if (!stopped.signal.aborted) throw error;
+    return last?.summary.exitCode ?? exitCode.undecided;
+  } finally {
+    ignoreSignals();
+  }
+}
+
+async function lookOnce(
+  { directory, gateway: adminUrl, strict = false, watch = false }: ContractsDriftOptions,
+  given: ReadonlyMap<string, string>,
+  config: GatewayConfig | undefined,
+  signal: AbortSignal,
+): Promise<CheckReport> {
+  const store = await readContractStore(directory);
+  const gateway = await readGateway(adminUrl, config, signal);
+  const addresses = subgraphAddresses({ store, config, given, gateway: gateway.subgraphs });
+  const live = await askSubgraphs(addresses, { signal });
+  const onProgress = watch ? undefined : showProgress;
+  const { findings } = await findDrift({ store, live, supergraphSdl: gateway.sdl, onProgress });
+  // Those that are over or unused are for a check to tell.
+  const waivers = store.waivers.filter(({ expires }) => utcDay() <= expires);
+  const all = applyWaivers([...store.problems, ...gateway.findings, ...findings], waivers, utcDay(), {
+    isCovered: () => false,
+  });
+  return createReport({ findings: all, strict, checked: checkedThings(store, addresses.length) });
+}
+
+function checkedThings({ directory, operations }: ContractStore, subgraphs: number) {
+  const consumers = new Set(operations.map(({ consumer }) => consumer)).size;
+  return { directory, subgraphs, consumers, operations: operations.length };
+}
+
+async function readGateway(
+  adminUrl: string | undefined,
+  config: GatewayConfig | undefined,
+  signal: AbortSignal,
+): Promise<RunningGateway> {
+  if (adminUrl !== undefined) return readRunningGateway(adminUrl, signal);
+  if (config === undefined || !('file' in config.supergraph)) return { subgraphs: new Map(), findings: [] };
+  const { file } = config.supergraph;
+  try {
+    return { sdl: readFileSync(file, 'utf8'), subgraphs: new Map(), findings: [] };
+  } catch (cause) {
+    throw new CommandError(exitCode.wrongUsage, `${file} cannot be read: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** None is needed where subgraphs and gateway are named otherwise. */
+function readConfig(file: string | undefined): GatewayConfig | undefined {
+  if (file === undefined && !existsSync(defaultConfigFile)) return undefined;
+  return loadConfig({ file, env: process.env });
+}
+
+function readInterval(text: string): number {
+  const ms = parseDuration(text);
+  if (ms !== undefined && ms > 0 && ms <= longestDurationMs) return ms;
+  throw new CommandError(
+    exitCode.wrongUsage,
+    `--interval is "${text}"; expected: a time such as 500ms, 30s or 5m, longer than 0.`,
+  );
+}
+
+function readAddresses(given: readonly string[]): ReadonlyMap<string, string> {
+  return new Map(
+    given.map((argument) => {
+      const [, name, url] = /^([^=]+)=(https?:\/\/.+)$/i.exec(argument) ?? [];
+      if (name !== undefined && url !== undefined && URL.canParse(url)) return [name, url];
+      throw new CommandError(
+        exitCode.wrongUsage,
+        `--subgraph is "${argument}"; expected: NAME=URL of a subgraph that runs.`,
+      );
+    }),
+  );
+}

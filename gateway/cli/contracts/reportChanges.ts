@@ -1,0 +1,42 @@
+import type { Finding } from '../../contracts/finding.ts';
+import type { CheckReport } from '../../contracts/report/checkReport.ts';
+import { createReport } from '../../contracts/report/createReport.ts';
+import { type ReportOutput, writeReport } from './reportOutputs.ts';
+
+/** Writes what is new since the last look, and what is over; nothing where nothing has changed. As text, on standard
+ *  output, only that. Every other output gets the whole report, since it says how things are. */
+export function reportChanges(
+  last: CheckReport | undefined,
+  report: CheckReport,
+  outputs: readonly ReportOutput[],
+): void {
+  if (last === undefined) {
+    writeReport(report, outputs);
+    return;
+  }
+  const before = new Set(last.findings.map(identityOf));
+  const after = new Set(report.findings.map(identityOf));
+  const isNew = report.findings.filter((finding) => !before.has(identityOf(finding)));
+  const over = last.findings.filter((finding) => !after.has(identityOf(finding)));
+  if (isNew.length === 0 && over.length === 0) return;
+  for (const output of outputs) {
+    if (output.format !== 'text' || output.file !== undefined) {
+      writeReport(report, [output]);
+      continue;
+    }
+    process.stdout.write(`\n${new Date().toISOString()}: ${isNew.length} new, ${over.length} over\n`);
+    for (const finding of over) process.stdout.write(`over  ${nameOf(finding)}\n`);
+    if (isNew.length === 0) continue;
+    const { strict, checked } = report.summary;
+    writeReport(createReport({ findings: isNew, strict, checked }), [output]);
+  }
+}
+
+function identityOf(finding: Finding): string {
+  return JSON.stringify(finding);
+}
+
+function nameOf({ rule, subgraph, coordinate, message }: Finding): string {
+  const parts = [rule, subgraph, coordinate].filter((part) => part !== undefined);
+  return parts.length > 2 ? parts.join('  ') : `${parts.join('  ')}  ${message}`;
+}
