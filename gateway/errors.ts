@@ -15,6 +15,7 @@ export const errorCodes = {
   SUPERGRAPH_UNAVAILABLE: { status: 503 },
   SUPERGRAPH_CHANGED: { status: 503 },
   EVENTS_MISSED: { status: 503 },
+  SUBSCRIPTION_IDLE: { status: 503 },
   EVENT_INCOMPLETE: { status: 502 },
   ENRICHMENT_EXPIRED: { status: 404 },
   BAD_USER_INPUT: { status: 400 },

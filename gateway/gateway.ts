@@ -27,7 +27,7 @@ import { EnrichmentMetrics } from './telemetry/enrichmentMetrics.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import { SubgraphMetrics } from './telemetry/subgraphMetrics.ts';
-import { systemTimers } from './time/timers.ts';
+import { systemTimers, type Timers } from './time/timers.ts';
 import type { ApolloServerPlugin } from './transport/admission/apolloServer.ts';
 import type { GatewayContext } from './transport/admission/clientRequest.ts';
 import { graphiqlDirectory } from './transport/graphiql/graphiqlFiles.ts';
@@ -65,6 +65,8 @@ export interface GatewayParts {
   readonly random?: () => number;
   /** The clock by which the cache counts, in milliseconds since 1970; the system's where left out. */
   readonly now?: () => number;
+  /** By which connections and subscriptions wait; real time where left out. */
+  readonly timers?: Timers;
 }
 
 /** A gateway in this process. `options` has the shape of the configuration file.
@@ -72,6 +74,7 @@ export interface GatewayParts {
 export async function createGateway(options: GatewayOptions, parts: GatewayParts = {}): Promise<Gateway> {
   const config = parseConfig(options);
   const logger = parts.logger ?? createLogger(config.telemetry.logLevel);
+  const timers = parts.timers ?? systemTimers;
   const preparer = new Preparer({
     cacheSize: config.planning.cacheSize,
     maxSelections: config.limits.recursiveSelections,
@@ -161,6 +164,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
     endpointOf,
     publicUrl: () => publicUrl,
     log: logger,
+    timers,
   });
   const pipeline = new Pipeline({
     preparer,
@@ -213,7 +217,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
         bufferSize,
         readTimeout,
         heartbeat,
-        timers: systemTimers,
+        timers,
         log: logger,
       });
       addCallbackRoute(routes, { callbacks, bodySize: callbackBodySize(config.subscriptions.eventSize) });
@@ -224,6 +228,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
       addCacheRoutes(routes, { cache: caching.administration, bodySize: config.limits.bodySize });
     },
     plugins: parts.plugins ?? [],
+    timers,
     log: logger,
   });
 

@@ -16,6 +16,7 @@ import { TopicHub } from './subscriptions/topics/topicHub.ts';
 import { TopicProblems } from './subscriptions/topics/topicProblems.ts';
 import { TopicSource } from './subscriptions/topics/topicSource.ts';
 import type { Logger } from './telemetry/logger.ts';
+import type { Timers } from './time/timers.ts';
 
 export interface SubscriptionServing {
   readonly subscriptions: Subscriptions;
@@ -32,29 +33,32 @@ export interface SubscriptionServingOptions {
   /** Of the public listener, without a path; asked when a subgraph is to call back. */
   publicUrl(): string;
   readonly log: Logger;
+  readonly timers: Timers;
 }
 
 /** Subscriptions as they are configured. */
 export function createSubscriptionServing(options: SubscriptionServingOptions): SubscriptionServing {
-  const { config, endpointOf, publicUrl, log } = options;
-  const { queue, interruptions, total } = config.subscriptions;
+  const { config, endpointOf, publicUrl, log, timers } = options;
+  const { queue, interruptions, total, idleTimeout } = config.subscriptions;
   const policyOf = memoizePolicies(config);
   const endpoint = (subgraph: string): SourceEndpoint =>
     sourceEndpoint(config, endpointOf(subgraph), policyOf(subgraph).subscription.path);
   const callbacks = createHttpCallbackSource({
     endpoint,
+    timers,
     callbackUrl: (id) => callbackUrl(publicUrl(), id),
   });
   const source = new SourcesByProtocol(
     {
       auto: createAutoSource({
         endpoint,
+        timers,
         onChosen: (subgraph, protocol) =>
           log.info({ subgraph, protocol }, 'A subgraph is subscribed at by this protocol'),
       }),
-      graphql_ws: createGraphqlWsSource({ endpoint }),
-      sse: createSseSource({ endpoint }),
-      multipart: createMultipartSource({ endpoint }),
+      graphql_ws: createGraphqlWsSource({ endpoint, timers }),
+      sse: createSseSource({ endpoint, timers }),
+      multipart: createMultipartSource({ endpoint, timers }),
       http_callback: callbacks,
     },
     (subgraph) => policyOf(subgraph).subscription.protocol,
@@ -66,6 +70,7 @@ export function createSubscriptionServing(options: SubscriptionServingOptions): 
     bus,
     maxEventBytes: config.subscriptions.eventSize,
     problems,
+    timers,
   });
   return {
     callbacks,
@@ -79,6 +84,8 @@ export function createSubscriptionServing(options: SubscriptionServingOptions): 
         log,
       }),
       total,
+      idleTimeoutMs: idleTimeout,
+      timers,
     }),
   };
 }

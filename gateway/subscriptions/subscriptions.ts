@@ -6,7 +6,9 @@ import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { OperationRequest } from '../operation/request.ts';
 import type { SubscriptionOutcome, SubscriptionPayload } from '../response/outcome.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
+import type { Timers } from '../time/timers.ts';
 import type { EventQueueOptions } from './eventQueue.ts';
+import { IdleTimer } from './idleTimer.ts';
 import { ResumedRuns } from './resumedRuns.ts';
 import type {
   SourceEvent,
@@ -26,6 +28,9 @@ export interface SubscriptionsOptions {
   tellError(error: GatewayError): GatewayError;
   /** Most clients that subscribe at a time. */
   readonly total: number;
+  /** Milliseconds without an event after which a client's subscription ends; 0 for no limit. */
+  readonly idleTimeoutMs: number;
+  readonly timers: Timers;
 }
 
 /** One client's subscription, prepared. */
@@ -72,7 +77,7 @@ export class Subscriptions {
 
   /** Errors: `GatewayError` `OVERLOADED`, and what the source refuses. */
   respond(subscription: SubscriptionRequest): SubscriptionOutcome {
-    const { queue, source, total } = this.#options;
+    const { queue, source, total, idleTimeoutMs, timers } = this.#options;
     if (this.#clients >= total) throw tooMany(total);
     const refusal = source.refusalOf?.(sourceRequest(subscription, subscription.request.resumeAfter));
     if (refusal !== undefined) throw refusal;
@@ -84,16 +89,28 @@ export class Subscriptions {
       if (isOver) return;
       isOver = true;
       this.#clients -= 1;
+      idle.stop();
       signal.removeEventListener('abort', abort);
       leave?.();
     };
     const subscriber = new SubscriberQueue(queue, end);
+    const idle = new IdleTimer({
+      timers,
+      timeoutMs: idleTimeoutMs,
+      onIdle: () => {
+        subscriber.onError(wasIdle(idleTimeoutMs));
+        end();
+      },
+    });
     const abort = (): void => subscriber.leave();
     signal.addEventListener('abort', abort, { once: true });
     leave = this.#runs.join(
       keyOf(subscription),
       {
-        onPayload: (payload, whenFull) => subscriber.onPayload(payload, whenFull),
+        onPayload: (payload, whenFull) => {
+          idle.restart();
+          subscriber.onPayload(payload, whenFull);
+        },
         whenRoom: () => subscriber.whenRoom(),
         whenTaken: () => subscriber.whenTaken(),
         onComplete: () => {
@@ -250,6 +267,13 @@ function tooMany(total: number): GatewayError {
   return new GatewayError(
     'OVERLOADED',
     `There are ${total} subscriptions already, the most that this gateway serves (subscriptions.total). Try again later.`,
+  );
+}
+
+function wasIdle(timeoutMs: number): GatewayError {
+  return new GatewayError(
+    'SUBSCRIPTION_IDLE',
+    `There was no event for ${timeoutMs} ms, the most that this gateway waits (subscriptions.idleTimeout). Subscribe again when you expect one.`,
   );
 }
 

@@ -11,6 +11,7 @@ import { TopicProblems } from '../../gateway/subscriptions/topics/topicProblems.
 import { TopicSource } from '../../gateway/subscriptions/topics/topicSource.ts';
 import { composeSupergraph } from '../../gateway/supergraph/composeSupergraph.ts';
 import { loadSupergraph } from '../../gateway/supergraph/loadSupergraph.ts';
+import { systemTimers } from '../../gateway/time/timers.ts';
 import { FakeSource } from '../unit/subscriptions/fakeSource.ts';
 import { localPipeline } from './localPipeline.ts';
 import { testPlanning } from './planningLimits.ts';
@@ -166,6 +167,8 @@ export function openTopicShop(supergraph: TopicShopSupergraph, options: TopicSho
     tellsInterruptions: true,
     tellError: (error) => error,
     total: 1000,
+    idleTimeoutMs: 0,
+    timers: systemTimers,
   });
   const pipeline = localPipeline({ ...supergraph, subgraphs, subscriptions });
   return {

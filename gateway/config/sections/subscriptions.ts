@@ -54,6 +54,11 @@ export const subscriptionsSection = z
     total: integer({ min: 1 })
       .describe('Most subscriptions that are open at a time in one process.')
       .prefault(50_000),
+    idleTimeout: duration()
+      .describe(
+        'A subscription of a client ends when it had no event for so long, with SUBSCRIPTION_IDLE. `0s`: never.',
+      )
+      .prefault('0s'),
     ...subscriptionTopicOptions,
   })
   .describe('Subscriptions: how events get from subgraphs to clients.');

@@ -8,6 +8,7 @@ import { Subscriptions, type SubscriptionsOptions } from '../../../gateway/subsc
 import { composeSupergraph } from '../../../gateway/supergraph/composeSupergraph.ts';
 import { loadSupergraph } from '../../../gateway/supergraph/loadSupergraph.ts';
 import { turns } from '../../harness/clock.ts';
+import { HandTimers } from '../../harness/handTimers.ts';
 import { localPipeline } from '../../harness/localPipeline.ts';
 import { testPlanning } from '../../harness/planningLimits.ts';
 import { FakeSource } from './fakeSource.ts';
@@ -55,17 +56,21 @@ const queue = { maxEvents: 3, maxBytes: 100_000, policy: 'close' } as const;
 
 function start(options: Partial<SubscriptionsOptions> = {}) {
   const source = new FakeSource();
+  const timers = new HandTimers();
   const subscriptions = new Subscriptions({
     source,
     queue,
     tellsInterruptions: true,
     tellError: (error) => error,
     total: 10,
+    idleTimeoutMs: 0,
+    timers,
     ...options,
   });
   const pipeline = localPipeline({ ...supergraph, subgraphs, subscriptions });
   return {
     source,
+    timers,
     subscriptions,
     calls: pipeline.calls,
     replan: pipeline.replan,
@@ -365,6 +370,41 @@ describe('another supergraph', () => {
     await expect(client.next()).rejects.toMatchObject({ code: 'SUPERGRAPH_CHANGED' });
     started.source.at(1).send(changed('1', 5));
     expect(await other.next()).toEqual({ data: { stockChanged: { stock: 5 } } });
+  });
+});
+
+describe('a time without events', () => {
+  const query = 'subscription { stockChanged { stock } }';
+
+  test('ends the subscription of who has waited for so long, with a reason', async () => {
+    const { source, timers, subscribe } = start({ idleTimeoutMs: 1000 });
+    const first = await subscribe(query);
+    timers.pass(600);
+    const second = await subscribe(query);
+    timers.pass(400);
+    await expect(first.next()).rejects.toMatchObject({ code: 'SUBSCRIPTION_IDLE' });
+    expect(source.at(0).isCancelled).toBe(false);
+    timers.pass(600);
+    await expect(second.next()).rejects.toThrow('1000 ms');
+    expect([source.at(0).isCancelled, timers.size]).toEqual([true, 0]);
+  });
+
+  test('counts anew from each event', async () => {
+    const { source, timers, subscribe } = start({ idleTimeoutMs: 1000 });
+    const client = await subscribe(query);
+    for (let amount = 0; amount < 3; amount++) {
+      timers.pass(999);
+      source.at(0).send(changed('1', amount));
+      expect(await client.next()).toEqual({ data: { stockChanged: { stock: amount } } });
+    }
+    await client.leave();
+    expect(timers.size).toBe(0);
+  });
+
+  test('has no limit unless there is one', async () => {
+    const { timers, subscribe } = start();
+    await subscribe(query);
+    expect(timers.size).toBe(0);
   });
 });
 

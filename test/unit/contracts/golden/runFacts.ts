@@ -21,6 +21,7 @@ import { composeSupergraph } from '../../../../gateway/supergraph/composeSupergr
 import { loadSupergraph } from '../../../../gateway/supergraph/loadSupergraph.ts';
 import { messageOf } from '../../../../gateway/supergraph/messageOf.ts';
 import type { Supergraph } from '../../../../gateway/supergraph/supergraph.ts';
+import { systemTimers } from '../../../../gateway/time/timers.ts';
 import { type LocalAnswer, localPipeline } from '../../../harness/localPipeline.ts';
 import { testPlanning } from '../../../harness/planningLimits.ts';
 import { clientVariables, type Variables } from './clientVariables.ts';
@@ -213,6 +214,8 @@ async function runMocked(
     tellsInterruptions: false,
     tellError: (error) => error,
     total: 10,
+    idleTimeoutMs: 0,
+    timers: systemTimers,
   });
   const pipeline = localPipeline({ ...gateway.supergraph, subgraphs: schemas, subscriptions });
   const outcomes = new Map<string, Outcome>();

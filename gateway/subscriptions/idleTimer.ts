@@ -1,0 +1,32 @@
+import type { CancelTimer, Timers } from '../time/timers.ts';
+
+export interface IdleTimerOptions {
+  readonly timers: Timers;
+  /** Milliseconds; 0 for no limit. */
+  readonly timeoutMs: number;
+  onIdle(): void;
+}
+
+/** Notices that nothing has happened for so long, once. */
+export class IdleTimer {
+  readonly #options: IdleTimerOptions;
+  #cancel: CancelTimer | undefined;
+
+  constructor(options: IdleTimerOptions) {
+    this.#options = options;
+    this.restart();
+  }
+
+  /** Something has happened. */
+  restart(): void {
+    const { timers, timeoutMs, onIdle } = this.#options;
+    if (timeoutMs === 0) return;
+    this.#cancel?.();
+    this.#cancel = timers.after(timeoutMs, onIdle);
+  }
+
+  stop(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+  }
+}
