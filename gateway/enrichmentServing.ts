@@ -1,4 +1,3 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import type { GatewayConfig } from './config/schema.ts';
 import { Enriching } from './enriched-answers/enriching.ts';
 import type { EnrichmentRunner } from './enrichment/enrichmentJob.ts';
@@ -10,6 +9,7 @@ import { createRedisLateEnrichments } from './enrichment/late/redisLateEnrichmen
 import { usesRedis } from './redis/redisOptions.ts';
 import type { Logger } from './telemetry/logger.ts';
 import type { EnrichmentRouteOptions } from './transport/http/enrichmentRoute.ts';
+import { headerMap } from './transport/http/headerMap.ts';
 import type { JobsRouteOptions } from './transport/http/jobsRoute.ts';
 
 export interface EnrichmentServingOptions {
@@ -77,12 +77,4 @@ export class EnrichmentServing {
       ? createRedisLateEnrichments({ ...options, config: config.redis })
       : createMemoryLateEnrichments(options);
   }
-}
-
-function headerMap(headers: IncomingHttpHeaders): ReadonlyMap<string, string> {
-  const map = new Map<string, string>();
-  for (const [name, value] of Object.entries(headers)) {
-    if (value !== undefined) map.set(name, Array.isArray(value) ? value.join(', ') : value);
-  }
-  return map;
 }

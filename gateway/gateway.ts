@@ -2,12 +2,14 @@ import { Caching } from './caching.ts';
 import { createClientKey } from './clientKeys.ts';
 import { parseConfig } from './config/parseConfig.ts';
 import type { GatewayConfig, GatewayOptions } from './config/schema.ts';
+import { ContractGuarding } from './contractGuarding.ts';
 import { createOperationRecording } from './contracts/record/operationRecording.ts';
 import { EnrichmentServing } from './enrichmentServing.ts';
 import { SubgraphFetches } from './execution/subgraphFetches.ts';
 import { explainOperation } from './explain.ts';
 import { createOverrideDecisions } from './operation/overrideDecision.ts';
 import { Preparer } from './operation/prepare.ts';
+import type { OperationRequest } from './operation/request.ts';
 import { Pipeline } from './pipeline.ts';
 import { listOverrideLabels } from './planning/overrideLabels.ts';
 import { planningLimits } from './planning/planningLimits.ts';
@@ -15,6 +17,7 @@ import { createRequestScopes } from './requestScopes.ts';
 import { createHttpSubgraphClient } from './subgraph-client/httpSubgraphClient.ts';
 import { absentSubgraphs, configuredUrls, createSubgraphEndpoints } from './subgraphEndpoints.ts';
 import { createSubscriptionServing } from './subscriptionServing.ts';
+import { OpenStreams } from './subscriptions/openStreams.ts';
 import { callbackBodySize } from './subscriptions/sources/callbackReceiver.ts';
 import { loadSupergraph } from './supergraph/loadSupergraph.ts';
 import { createFileSource } from './supergraph/sources/fileSource.ts';
@@ -33,6 +36,7 @@ import type { GatewayContext } from './transport/admission/clientRequest.ts';
 import { graphiqlDirectory } from './transport/graphiql/graphiqlFiles.ts';
 import { addCacheRoutes } from './transport/http/cacheRoutes.ts';
 import { addCallbackRoute } from './transport/http/callbackRoute.ts';
+import { addContractsRoute } from './transport/http/contractsRoute.ts';
 import { addEnrichmentRoute } from './transport/http/enrichmentRoute.ts';
 import { addJobsRoute } from './transport/http/jobsRoute.ts';
 import { addMetricsRoute } from './transport/http/metricsRoute.ts';
@@ -90,11 +94,13 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
         planning: planningLimits(config.planning),
       });
       try {
-        const isFirst = supergraphs.current() === undefined;
+        const previous = supergraphs.current();
+        const isFirst = previous === undefined;
         checkTopics({ sdl, topics: config.subscriptions.topics, isFirst, log: logger });
         const supergraph = enrichments.enriching.prepare(loaded, isFirst);
         const rules = caching.readRules(sdl, isFirst);
         if (rules !== undefined) caching.prepare(supergraph, rules);
+        await guarding.admit(supergraph, previous, signal);
         return supergraph;
       } catch (error) {
         await loaded.planner.close();
@@ -108,6 +114,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
   supergraphs.onProblem((reason) => logger.error({ reason }, 'No new supergraph is used'));
   supergraphs.onChange((supergraph) => {
     caching.use(supergraph);
+    guarding.use(supergraph);
     const subgraphs = [...supergraph.subgraphs.keys()];
     logger.info({ supergraph: supergraph.id, subgraphs }, 'A supergraph is in use');
     const absent = absentSubgraphs(config, supergraph);
@@ -126,13 +133,21 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
 
   const endpointOf = createSubgraphEndpoints(config, supergraphs);
   const metrics = createMetrics();
+  const guarding: ContractGuarding = new ContractGuarding({
+    config,
+    log: logger,
+    registry: metrics.registry,
+    timers,
+    now: parts.now ?? Date.now,
+    supergraphs,
+  });
   const client = createHttpSubgraphClient({
     endpoint: endpointOf,
     shareInFlight: config.batching.acrossRequests,
     queueObserver: new SubgraphMetrics(metrics.registry),
     onReceiverFault: (err) => logger.error({ err }, 'An answer could not be taken'),
   });
-  const fetches = new SubgraphFetches(client, config.batching);
+  const fetches = new SubgraphFetches(guarding.listenTo(client), config.batching);
   const caching: Caching = new Caching({
     config,
     log: logger,
@@ -159,17 +174,23 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
     now: parts.now ?? Date.now,
   });
   let publicUrl = config.listen.publicUrl;
+  const clientKey = createClientKey(config);
+  const openStreams = new OpenStreams(config.subscriptions);
+  const openStream = ({ headers, clientAddress }: Pick<OperationRequest, 'headers' | 'clientAddress'>) =>
+    openStreams.open(clientKey(headers, clientAddress));
   const { subscriptions, callbacks, bus } = createSubscriptionServing({
     config,
     endpointOf,
     publicUrl: () => publicUrl,
     log: logger,
     timers,
+    openStream,
   });
   const pipeline = new Pipeline({
     preparer,
     subscriptions,
     enriching: enrichments.enriching,
+    openStream,
     fetchesOf: (supergraph) => caching.fetchesOf(supergraph),
     errorPolicy: config.security,
     answerSize: config.limits.answerSize,
@@ -200,7 +221,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
     // A client's requests may reach any worker, and its stream is in one.
     limits: config.workers === 1 ? config.limits : { ...config.limits, eventStreams: 0 },
     security: config.security,
-    clientKey: createClientKey(config),
+    clientKey,
     bufferSize: config.delivery.bufferSize,
     readTimeout: config.delivery.readTimeout,
     heartbeat: config.delivery.heartbeat,
@@ -212,6 +233,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
       const { bufferSize, readTimeout, heartbeat } = config.delivery;
       addEnrichmentRoute(routes, {
         ...enrichments.pickUp,
+        openStream,
         draining,
         cors: config.security.cors,
         bufferSize,
@@ -222,9 +244,11 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
       });
       addCallbackRoute(routes, { callbacks, bodySize: callbackBodySize(config.subscriptions.eventSize) });
     },
+    readyNotes: () => guarding.notes,
     addAdminRoutes: (routes) => {
       addJobsRoute(routes, enrichments.pickUp);
       addMetricsRoute(routes, metrics);
+      addContractsRoute(routes, () => guarding.describe());
       addCacheRoutes(routes, { cache: caching.administration, bodySize: config.limits.bodySize });
     },
     plugins: parts.plugins ?? [],
@@ -245,7 +269,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
       await server.close();
       await enrichments.close();
       await subscriptions.close();
-      await supergraphs.close();
+      await Promise.all([guarding.close(), supergraphs.close()]);
       await client.close();
       await caching.close();
       await recording?.close();

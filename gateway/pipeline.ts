@@ -21,6 +21,7 @@ import { IncrementalResponse } from './response/incrementalResponse.ts';
 import type { ExecutionOutcome, SubscriptionPayload } from './response/outcome.ts';
 import { failedOutcome, singleResponse } from './response/singleResponse.ts';
 import { EventFetches } from './subscriptions/eventFetches.ts';
+import { endingWith } from './subscriptions/openStreams.ts';
 import type { SourceEvent } from './subscriptions/sources/subscriptionSource.ts';
 import type { Subscriptions } from './subscriptions/subscriptions.ts';
 import type { Supergraph } from './supergraph/supergraph.ts';
@@ -38,6 +39,8 @@ export interface PipelineOptions {
   readonly answerSize: number;
   /** `undefined` where subscriptions are not served. */
   readonly subscriptions?: Subscriptions;
+  /** Counts a client's stream; returns what ends it. Errors: `GatewayError` `OVERLOADED`. */
+  openStream(request: OperationRequest): () => void;
   /** A fault of the gateway's own, which failed one fetch. */
   onInternalError(cause: unknown, requestId: string): void;
   /** What the request brings along to each subgraph, from its headers and its start. */
@@ -58,8 +61,7 @@ export class Pipeline {
 
   /** Errors: `GatewayError` where the operation cannot be prepared, or `REQUEST_ABORTED` when the client left. */
   async respond(request: OperationRequest, supergraph: Supergraph): Promise<ExecutionOutcome> {
-    const pickedUp = this.#options.enriching?.subscribe(request, supergraph);
-    if (pickedUp !== undefined) return pickedUp;
+    if (this.#options.enriching?.isPickUp(request, supergraph)) return this.#pickUp(request, supergraph);
     const startedAt = performance.now();
     const scope = this.#options.scopeOf(request, supergraph);
     let prepared: Preparation;
@@ -92,6 +94,17 @@ export class Pipeline {
     return operation.enrichments.length > 0
       ? this.#respondWithinBudget(operation, request, scope, fetches, startedAt)
       : this.#execute(operation, request, scope, fetches);
+  }
+
+  async #pickUp(request: OperationRequest, supergraph: Supergraph): Promise<ExecutionOutcome> {
+    const close = this.#options.openStream(request);
+    try {
+      const { events } = await (this.#options.enriching as Enriching).pickUp(request, supergraph);
+      return { kind: 'subscription', events: endingWith(events, close) };
+    } catch (error) {
+      close();
+      throw error;
+    }
   }
 
   /** Finishes late what first answers have left out. */

@@ -1,4 +1,5 @@
 import type { GatewayConfig } from './config/schema.ts';
+import type { OperationRequest } from './operation/request.ts';
 import type { SubgraphEndpoint } from './subgraph-client/subgraphPools.ts';
 import { memoizePolicies } from './subgraphEndpoints.ts';
 import { createSubscriptionErrors } from './subscriptionErrors.ts';
@@ -34,12 +35,14 @@ export interface SubscriptionServingOptions {
   publicUrl(): string;
   readonly log: Logger;
   readonly timers: Timers;
+  /** Counts a client's stream; returns what ends it. Errors: `GatewayError` `OVERLOADED`. */
+  openStream(request: OperationRequest): () => void;
 }
 
 /** Subscriptions as they are configured. */
 export function createSubscriptionServing(options: SubscriptionServingOptions): SubscriptionServing {
-  const { config, endpointOf, publicUrl, log, timers } = options;
-  const { queue, interruptions, total, idleTimeout } = config.subscriptions;
+  const { config, endpointOf, publicUrl, log, timers, openStream } = options;
+  const { queue, interruptions, idleTimeout } = config.subscriptions;
   const policyOf = memoizePolicies(config);
   const endpoint = (subgraph: string): SourceEndpoint =>
     sourceEndpoint(config, endpointOf(subgraph), policyOf(subgraph).subscription.path);
@@ -83,7 +86,7 @@ export function createSubscriptionServing(options: SubscriptionServingOptions): 
         exposeSubgraphErrors: config.security.exposeSubgraphErrors,
         log,
       }),
-      total,
+      openStream,
       idleTimeoutMs: idleTimeout,
       timers,
     }),

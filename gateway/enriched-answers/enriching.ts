@@ -88,10 +88,13 @@ export class Enriching {
     return prepared;
   }
 
-  /** The answer of an operation that subscribes to what is late; `undefined` for any other.
-   *  Errors: `GatewayError` `ENRICHMENT_EXPIRED`, `BAD_USER_INPUT`. */
-  subscribe(request: OperationRequest, { apiSchema }: Supergraph): Promise<SubscriptionOutcome> | undefined {
-    if (!this.#withField.has(apiSchema) || !isEnrichmentSubscription(request)) return undefined;
+  /** Whether an operation subscribes to what is late. */
+  isPickUp(request: OperationRequest, { apiSchema }: Supergraph): boolean {
+    return this.#withField.has(apiSchema) && isEnrichmentSubscription(request);
+  }
+
+  /** The answer of such an operation. Errors: `GatewayError` `ENRICHMENT_EXPIRED`, `BAD_USER_INPUT`. */
+  pickUp(request: OperationRequest, { apiSchema }: Supergraph): Promise<SubscriptionOutcome> {
     const caller = this.callerOf(request.headers);
     return subscribeToEnrichment(apiSchema, request, (token, cursor) =>
       this.#options.late().follow(token, caller, cursor),

@@ -26,8 +26,8 @@ export interface SubscriptionsOptions {
   readonly tellsInterruptions: boolean;
   /** What clients are told of an error with which a subgraph has ended a subscription. Asked once for each. */
   tellError(error: GatewayError): GatewayError;
-  /** Most clients that subscribe at a time. */
-  readonly total: number;
+  /** Counts a client's stream; returns what ends it. Errors: `GatewayError` `OVERLOADED`. */
+  openStream(request: OperationRequest): () => void;
   /** Milliseconds without an event after which a client's subscription ends; 0 for no limit. */
   readonly idleTimeoutMs: number;
   readonly timers: Timers;
@@ -64,7 +64,6 @@ export class Subscriptions {
   readonly #options: SubscriptionsOptions;
   readonly #runs = new SubscriptionRuns<Live>();
   readonly #resumed: ResumedRuns<Live>;
-  #clients = 0;
   #latest: { readonly supergraph: Supergraph; readonly prepare: PrepareAgain } | undefined;
 
   constructor(options: SubscriptionsOptions) {
@@ -77,18 +76,17 @@ export class Subscriptions {
 
   /** Errors: `GatewayError` `OVERLOADED`, and what the source refuses. */
   respond(subscription: SubscriptionRequest): SubscriptionOutcome {
-    const { queue, source, total, idleTimeoutMs, timers } = this.#options;
-    if (this.#clients >= total) throw tooMany(total);
+    const { queue, source, openStream, idleTimeoutMs, timers } = this.#options;
     const refusal = source.refusalOf?.(sourceRequest(subscription, subscription.request.resumeAfter));
     if (refusal !== undefined) throw refusal;
-    this.#clients += 1;
+    const closeStream = openStream(subscription.request);
     const { signal } = subscription.request;
     let leave: (() => void) | undefined;
     let isOver = false;
     const end = (): void => {
       if (isOver) return;
       isOver = true;
-      this.#clients -= 1;
+      closeStream();
       idle.stop();
       signal.removeEventListener('abort', abort);
       leave?.();
@@ -261,13 +259,6 @@ function firstStep({ program }: PreparedOperation): FetchStep {
   if (first?.shape.kind !== 'subscription')
     throw new Error('The plan of a subscription begins with something else.');
   return first;
-}
-
-function tooMany(total: number): GatewayError {
-  return new GatewayError(
-    'OVERLOADED',
-    `There are ${total} subscriptions already, the most that this gateway serves (subscriptions.total). Try again later.`,
-  );
 }
 
 function wasIdle(timeoutMs: number): GatewayError {

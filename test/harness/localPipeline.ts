@@ -92,6 +92,7 @@ export function localPipeline({
     fetchesOf: () => used,
     ...(subscriptions === undefined ? {} : { subscriptions }),
     ...(enriching === undefined ? {} : { enriching }),
+    openStream: () => () => {},
     errorPolicy: { exposeSubgraphErrors: true, exposeSubgraphs: true },
     answerSize: Number.POSITIVE_INFINITY,
     onInternalError: (cause) => {

@@ -166,7 +166,7 @@ export function openTopicShop(supergraph: TopicShopSupergraph, options: TopicSho
     queue: { maxEvents, maxBytes: 1_000_000, policy: whenFull },
     tellsInterruptions: true,
     tellError: (error) => error,
-    total: 1000,
+    openStream: () => () => {},
     idleTimeoutMs: 0,
     timers: systemTimers,
   });

@@ -52,8 +52,15 @@ export const subscriptionsSection = z
       )
       .prefault('told'),
     total: integer({ min: 1 })
-      .describe('Most subscriptions that are open at a time in one process.')
+      .describe(
+        'Most subscriptions that are open at a time in one process. Clients that follow what comes late count as well.',
+      )
       .prefault(50_000),
+    perClient: integer({ min: 1 })
+      .describe(
+        'Most of these that one client has, over all its connections: whoever has the same `cache.identity`, else the same address. Behind a proxy that is one address for all.',
+      )
+      .prefault(10_000),
     idleTimeout: duration()
       .describe(
         'A subscription of a client ends when it had no event for so long, with SUBSCRIPTION_IDLE. `0s`: never.',

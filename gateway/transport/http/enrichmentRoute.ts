@@ -12,6 +12,7 @@ import type { TransportLog } from '../transportLog.ts';
 import { type AnswerHeaders, writeAnswer, writeErrors } from './answer.ts';
 import { type CorsOptions, corsHeaders, preflightHeaders } from './cors.ts';
 import { subscriptionEvents } from './eventStream.ts';
+import { headerMap } from './headerMap.ts';
 import { negotiate } from './negotiate.ts';
 import type { PayloadEncoding } from './payloadEncoding.ts';
 import { NoPayload, writePayloads, writeStreamHead } from './payloadStream.ts';
@@ -20,6 +21,11 @@ export interface EnrichmentRouteOptions {
   readonly late: Pick<LateEnrichments, 'follow' | 'arrived'>;
   /** Who asks, by the headers of the request. */
   readonly callerOf: (headers: IncomingHttpHeaders) => Caller;
+  /** Counts a client's stream; returns what ends it. Errors: `GatewayError` `OVERLOADED`. */
+  readonly openStream: (client: {
+    readonly headers: ReadonlyMap<string, string>;
+    readonly clientAddress: string | undefined;
+  }) => () => void;
   /** Aborted when the gateway begins to drain: who follows is let go, and comes back to another process. */
   readonly draining: AbortSignal;
   readonly cors: CorsOptions | undefined;
@@ -94,8 +100,9 @@ class PickUp {
   }
 
   async #stream(token: string): Promise<void> {
-    const { late, callerOf, draining } = this.#options;
-    const { headers } = this.#request;
+    const { late, callerOf, draining, openStream } = this.#options;
+    const { headers, socket } = this.#request;
+    const close = openStream({ headers: headerMap(headers), clientAddress: socket.remoteAddress });
     const ended = new AbortController();
     const onClose = (): void => ended.abort(new ClientGone());
     const onDraining = (): void => ended.abort(new GoingAway());
@@ -112,6 +119,7 @@ class PickUp {
       if (updates === undefined) throw expired();
       await this.#write(updates, ended.signal);
     } finally {
+      close();
       draining.removeEventListener('abort', onDraining);
     }
   }

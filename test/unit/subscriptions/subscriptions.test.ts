@@ -3,6 +3,7 @@ import { afterAll, describe, expect, test } from '@jest/globals';
 import { type GraphQLSchema, parse } from 'graphql';
 import { GatewayError } from '../../../gateway/errors.ts';
 import type { SubscriptionOutcome } from '../../../gateway/response/outcome.ts';
+import { OpenStreams, type OpenStreamsOptions } from '../../../gateway/subscriptions/openStreams.ts';
 import type { SourceEvent } from '../../../gateway/subscriptions/sources/subscriptionSource.ts';
 import { Subscriptions, type SubscriptionsOptions } from '../../../gateway/subscriptions/subscriptions.ts';
 import { composeSupergraph } from '../../../gateway/supergraph/composeSupergraph.ts';
@@ -54,15 +55,16 @@ const subgraphs = new Map<string, GraphQLSchema>([
 
 const queue = { maxEvents: 3, maxBytes: 100_000, policy: 'close' } as const;
 
-function start(options: Partial<SubscriptionsOptions> = {}) {
+function start(options: Partial<SubscriptionsOptions> = {}, limits: Partial<OpenStreamsOptions> = {}) {
   const source = new FakeSource();
   const timers = new HandTimers();
+  const openStreams = new OpenStreams({ total: 10, perClient: 10, ...limits });
   const subscriptions = new Subscriptions({
     source,
     queue,
     tellsInterruptions: true,
     tellError: (error) => error,
-    total: 10,
+    openStream: () => openStreams.open('any'),
     idleTimeoutMs: 0,
     timers,
     ...options,
@@ -503,7 +505,7 @@ describe('what goes wrong', () => {
   });
 
   test('there are no more clients than may be', async () => {
-    const { subscribe } = start({ total: 1 });
+    const { subscribe } = start({}, { total: 1 });
     const client = await subscribe(whole);
     await expect(subscribe(whole)).rejects.toMatchObject({ code: 'OVERLOADED' });
     await client.leave();

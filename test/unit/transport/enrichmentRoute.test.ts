@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { LateEnrichments } from '../../../gateway/enrichment/lateEnrichments.ts';
+import { OpenStreams } from '../../../gateway/subscriptions/openStreams.ts';
 import { addEnrichmentRoute } from '../../../gateway/transport/http/enrichmentRoute.ts';
 import { exchange, RawConnection } from '../../harness/frames.ts';
 import { HandTimers } from '../../harness/handTimers.ts';
@@ -13,6 +14,7 @@ const json = { accept: 'application/json', authorization: 'ada' };
 async function start(given?: (late: LateEnrichments) => Pick<LateEnrichments, 'follow' | 'arrived'>) {
   const parts = lateInMemory();
   const draining = new AbortController();
+  const openStreams = new OpenStreams({ total: 2, perClient: 2 });
   const timers = new HandTimers();
   const logged: unknown[] = [];
   const server = await startScripted(undefined, {
@@ -20,6 +22,7 @@ async function start(given?: (late: LateEnrichments) => Pick<LateEnrichments, 'f
       addEnrichmentRoute(routes, {
         late: given === undefined ? parts.late : given(parts.late),
         callerOf: (headers) => ({ identity: headers.authorization ?? '' }),
+        openStream: () => openStreams.open('ada'),
         draining: draining.signal,
         cors: { origins: ['https://shop.test'] },
         bufferSize: 100_000,
@@ -91,6 +94,25 @@ describe('GET /enrichments/:token as events', () => {
     expect(await from('1-0')).toBe(`:\n\n${stock}${complete}`);
     expect(await from('2-0')).toBe(`:\n\n${complete}`);
     expect(await from('none')).toBe(`:\n\n${reviews}${stock}${complete}`);
+  });
+
+  test('is for as many followers as one client may have', async () => {
+    await using server = await start();
+    const run = new HandRun();
+    const token = await server.handOver(jobOf('a', ['reviews']), run);
+    await using one = await server.open(token);
+    await one.readHead();
+    await using other = await server.open(token);
+    await other.readHead();
+    const { status, body } = await server.ask(token, events);
+    expect([status, body]).toEqual([503, expect.stringContaining('subscriptions.')]);
+    // What has come so far is no stream.
+    expect((await server.ask(token, json)).status).toBe(200);
+    expect((await server.ask('none', events)).status).toBe(503);
+    run.end(good('reviews', false));
+    while ((await one.readChunk()) !== undefined);
+    while ((await other.readChunk()) !== undefined);
+    expect((await server.ask('none', events)).status).toBe(404);
   });
 
   test('ends the following when the client leaves', async () => {

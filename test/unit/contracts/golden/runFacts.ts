@@ -213,7 +213,7 @@ async function runMocked(
     queue: { maxEvents: 10, maxBytes: 1_000_000, policy: 'close' },
     tellsInterruptions: false,
     tellError: (error) => error,
-    total: 10,
+    openStream: () => () => {},
     idleTimeoutMs: 0,
     timers: systemTimers,
   });
