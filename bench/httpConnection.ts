@@ -131,13 +131,14 @@ export class HttpConnection {
 export interface GraphQLRequest {
   readonly url: string;
   readonly query: string;
+  readonly variables?: Readonly<Record<string, unknown>>;
   readonly headers: Readonly<Record<string, string>>;
 }
 
 /** The bytes of a POST request. */
-export function requestBytes({ url, query, headers }: GraphQLRequest): Buffer {
+export function requestBytes({ url, query, variables, headers }: GraphQLRequest): Buffer {
   const { host, pathname } = new URL(url);
-  const body = JSON.stringify({ query });
+  const body = JSON.stringify({ query, variables });
   const lines = [
     `POST ${pathname} HTTP/1.1`,
     `host: ${host}`,

@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { targetCore } from './childProcess.ts';
+import { installPeers } from './installPeers.ts';
 import type { Report } from './report.ts';
 import { markdown } from './report.ts';
 
@@ -67,17 +68,6 @@ async function main(): Promise<number> {
   console.log(`Written to ${writeResults({ circumstances, reports })}`);
   const isComplete = reports.every(({ rows }) => rows.every(({ failure }) => failure === undefined));
   return isComplete ? 0 : 1;
-}
-
-/** The peers are a large installation of their own, which nobody but this program needs. */
-function installPeers(): void {
-  const installed = `${here}/node_modules/.package-lock.json`;
-  if (existsSync(installed)) return;
-  console.error('Installing the peers in bench/ …');
-  execFileSync('npm', ['ci', '--no-audit', '--no-fund'], {
-    cwd: here,
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
 }
 
 function selection<T extends { readonly name: string }>(

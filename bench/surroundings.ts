@@ -1,7 +1,5 @@
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -12,6 +10,7 @@ import { startChild } from './childProcess.ts';
 import type { ClosedLoopJob, ClosedLoopResult } from './closedLoop.ts';
 import type { FirstPayloadJob, FirstPayloadResult } from './firstPayload.ts';
 import type { LoadJob, LoadReply } from './load.ts';
+import { type RunningTarget, startTarget } from './startTarget.ts';
 import type { SubgraphName } from './subgraphs/schemas.ts';
 import { subgraphNames, subgraphSdl } from './subgraphs/schemas.ts';
 import type { Target } from './targets/target.ts';
@@ -24,22 +23,10 @@ export interface Surroundings extends AsyncDisposable {
   runFirstPayload(job: FirstPayloadJob): Promise<FirstPayloadResult>;
 }
 
-export interface RunningTarget {
-  readonly target: Target;
-  readonly url: string;
-  readonly child: Child;
-}
-
 interface SubgraphAddresses {
   readonly admin: string;
   readonly urls: Readonly<Record<SubgraphName, string>>;
 }
-
-/** The same for every target: the default young generation (16 MiB) is too small for 50 requests in flight. */
-const nodeFlags = ['--max-semi-space-size=64'];
-
-const startTimeoutMs = 60_000;
-const startPollMs = 100;
 
 export async function createSurroundings(): Promise<Surroundings> {
   const directory = mkdtempSync(join(tmpdir(), 'tributary-bench-'));
@@ -59,16 +46,9 @@ export async function createSurroundings(): Promise<Surroundings> {
     subgraphAdmin: admin,
 
     async startTarget(target, sharing) {
-      const port = await freePort();
-      const ownDirectory = join(directory, `${target.name}-${port}`);
-      mkdirSync(ownDirectory);
-      const context = { port, supergraphFile, subgraphUrls: urls, sharing, directory: ownDirectory };
-      const { args, env, path } = target.program(context);
-      const child = startChild(target.name, { core: 'target', args: [...nodeFlags, ...args], env });
-      targets.push(child);
-      const url = `http://127.0.0.1:${port}${path}`;
-      await Promise.race([untilAnswering(url, target.name), child.ended]);
-      return { target, url, child };
+      const running = await startTarget(target, { supergraphFile, subgraphUrls: urls, sharing, directory });
+      targets.push(running.child);
+      return running;
     },
 
     async runClosedLoop(job) {
@@ -110,35 +90,6 @@ function composeSupergraph(urls: SubgraphAddresses['urls']): string {
   );
   if (!supergraphSdl) throw new AggregateError(errors ?? [], 'The subgraphs do not compose');
   return supergraphSdl;
-}
-
-async function untilAnswering(url: string, name: string): Promise<void> {
-  const deadline = performance.now() + startTimeoutMs;
-  while (performance.now() < deadline) {
-    const status = await fetch(url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: '{"query":"{__typename}"}',
-    }).then(
-      async (response) => {
-        await response.arrayBuffer();
-        return response.status;
-      },
-      () => undefined,
-    );
-    if (status === 200) return;
-    await new Promise((resolve) => setTimeout(resolve, startPollMs));
-  }
-  throw new Error(`${name} does not answer on ${url}`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 function fileHere(relative: string): string {

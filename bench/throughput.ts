@@ -5,7 +5,8 @@ import { operationText } from './operations.ts';
 import { median } from './percentile.ts';
 import { referenceAnswer } from './reference.ts';
 import type { ThroughputScenario } from './scenarios.ts';
-import type { RunningTarget, Surroundings } from './surroundings.ts';
+import type { RunningTarget } from './startTarget.ts';
+import type { Surroundings } from './surroundings.ts';
 import type { Target } from './targets/target.ts';
 
 export interface RoundOptions {

@@ -1,10 +1,8 @@
-import type { SubgraphName } from '../subgraphs/schemas.ts';
-
 /** What a target is started with. */
 export interface TargetContext {
   readonly port: number;
   readonly supergraphFile: string;
-  readonly subgraphUrls: Readonly<Record<SubgraphName, string>>;
+  readonly subgraphUrls: Readonly<Record<string, string>>;
   /** Whether work may be shared between client requests, as far as the target does it by default. */
   readonly sharing: boolean;
   /** An own directory for the files that the target needs. */

@@ -1,0 +1,291 @@
+/** Measures first answers while an enrichment is slow or hangs, and whether everything that they left out comes, once:
+ *  see README.md. */
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { parse, print, visit } from 'graphql';
+import { composeSupergraph } from '../gateway/supergraph/composeSupergraph.ts';
+import { demoDefinitions } from '../subgraphs/demo.ts';
+import { startOwnRedis } from '../test/harness/redis.ts';
+import { type Child, startChild, targetCore } from './childProcess.ts';
+import type { ClientKind, ClientsJob, ClientsReply } from './enrichments/clientsProcess.ts';
+import type { ShopAddresses, Slowness } from './enrichments/shopProcess.ts';
+import type { TallyResult } from './enrichments/tally.ts';
+import { deadlineMs, tributaryTargets } from './enrichments/tributaryTargets.ts';
+import { installPeers } from './installPeers.ts';
+import { operationText } from './operations.ts';
+import { median } from './percentile.ts';
+import { busyMs, treeCpuMs } from './processTree.ts';
+import { type RunningTarget, startTarget } from './startTarget.ts';
+import { apolloGateway } from './targets/apolloGateway.ts';
+import { hiveGateway, hiveGatewayRouterRuntime } from './targets/hiveGateway.ts';
+import type { Target } from './targets/target.ts';
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '6' },
+    rounds: { type: 'string', default: '3' },
+    'warm-up': { type: 'string', default: '4' },
+    rate: { type: 'string', default: '100' },
+    slow: { type: 'string', default: '5 %,all,hanging' },
+    clients: { type: 'string', default: 'json,incremental' },
+    // Parts of the names.
+    targets: { type: 'string', default: 'tributary,apollo,hive' },
+    // It is quick until the measurement begins, and what was learnt of it holds no longer.
+    sudden: { type: 'boolean', default: false },
+    // Clients that ask the same at one time share their calls, as by default.
+    sharing: { type: 'boolean', default: false },
+  },
+});
+
+/** What `@enrichment` says in the demo. */
+const budgetMs = 50;
+const enriched = ['product', 'recommended'];
+const productCount = 100;
+/** Longer than all attempts of Tributary at what hangs. */
+const patienceMs = 2 * deadlineMs + 2_000;
+
+const noSlowness: Slowness = { share: 0, latencyMs: 0, isHanging: false };
+const slownesses: Readonly<Record<string, Slowness>> = {
+  '5 %': { share: 0.05, latencyMs: 2_000, isHanging: false },
+  all: { share: 1, latencyMs: 2_000, isHanging: false },
+  hanging: { share: 1, latencyMs: 0, isHanging: true },
+};
+
+interface Row {
+  readonly running: RunningTarget;
+  readonly clients: ClientKind;
+}
+
+/** One operation's measurement in one round. */
+interface Measured extends TallyResult {
+  readonly cpuMsPerRequest: number;
+  readonly foreignLoadPercent: number;
+}
+
+interface Round {
+  /** The operation without the enrichment. */
+  readonly primary: Measured;
+  readonly whole: Measured;
+}
+
+const chosen = {
+  slow: listFrom('slow', Object.keys(slownesses)),
+  clients: listFrom('clients', ['json', 'incremental']) as readonly ClientKind[],
+};
+const fileOf = (path: string): string => fileURLToPath(new URL(`enrichments/${path}`, import.meta.url));
+const directory = mkdtempSync(join(tmpdir(), 'tributary-enrichments-'));
+process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
+const wholeText = operationText('productPage');
+const primaryText = withoutField(wholeText, 'recommended');
+
+await using redis = await startOwnRedis();
+const targets = [...tributaryTargets(redis.url), hiveGatewayRouterRuntime, hiveGateway, apolloGateway].filter(
+  ({ name }) => values.targets.split(',').some((part) => name.includes(part)),
+);
+if (targets.some(({ role }) => role === 'peer')) installPeers();
+const shop = startChild('The subgraphs', { core: 'load', args: [fileOf('shopProcess.ts')] });
+const { admin, urls } = JSON.parse(await firstLine(shop)) as ShopAddresses;
+const load = startChild('The clients', { core: 'load', args: [fileOf('clientsProcess.ts')], ipc: true });
+const context = {
+  supergraphFile: await writeSupergraph(),
+  subgraphUrls: urls,
+  sharing: values.sharing,
+  directory,
+};
+const expected = await expectedAnswers();
+
+console.log(
+  '| recommendations | gateway, clients | first answer p50 / p99 ms | primary p50 / p99 ms | p99 less max(primary, budget) ms | × | whole p50 / p99 ms | CPU ms/request | of the primary alone | left out | came | failed | lost | twice | no answer | wrong | foreign load % |',
+);
+console.log(`|${' --- |'.repeat(17)}`);
+let isComplete = true;
+for (const slow of chosen.slow) await measureAll(slow);
+await Promise.all([load.stop(), shop.stop()]);
+process.exitCode = isComplete ? 0 : 1;
+
+async function measureAll(slow: string): Promise<void> {
+  const rows: Row[] = [];
+  const rounds = new Map<Row, Round[]>();
+  const slowness = slownesses[slow] as Slowness;
+  await setSlowness(values.sudden ? noSlowness : slowness);
+  // What each has learnt is of this slowness alone.
+  for (const target of targets) rows.push(...(await startRows(target)));
+  try {
+    for (const row of rows) {
+      for (const query of [primaryText, wholeText]) await measure(row, query, Number(values['warm-up']));
+    }
+    await setSlowness(slowness);
+    for (let round = 0; round < Number(values.rounds); round++) {
+      for (const row of rows) {
+        const primary = await measure(row, primaryText, Number(values.seconds));
+        const whole = await measure(row, wholeText, Number(values.seconds));
+        rounds.set(row, [...(rounds.get(row) ?? []), { primary, whole }]);
+        console.error(
+          `${slow}, ${nameOf(row)}, round ${round + 1}: p99 ${milliseconds(whole.firstP99Ms)} ms`,
+        );
+        if (whole.problem !== undefined) console.error(whole.problem.slice(0, 1_000));
+      }
+    }
+    for (const row of rows) report(slow, row, rounds.get(row) ?? []);
+  } finally {
+    await Promise.all([...new Set(rows.map(({ running }) => running))].map(({ child }) => child.stop()));
+  }
+}
+
+/** The peers know nothing of clients that take what they have not asked for. */
+async function startRows(target: Target): Promise<readonly Row[]> {
+  const kinds = chosen.clients.filter((clients) => target.role === 'subject' || clients === 'json');
+  return Promise.all(
+    kinds.map(async (clients) => ({ running: await startTarget(target, context), clients })),
+  );
+}
+
+function report(slow: string, row: Row, rounds: readonly Round[]): void {
+  const over = (pick: (round: Round) => number | null | undefined): number =>
+    median(rounds.map((round) => pick(round) ?? Number.POSITIVE_INFINITY));
+  const sum = (pick: (result: TallyResult) => number): number =>
+    rounds.reduce((total, { whole }) => total + pick(whole), 0);
+  const primaryP99 = over(({ primary }) => primary.firstP99Ms);
+  const firstP99 = over(({ whole }) => whole.firstP99Ms);
+  const bound = Math.max(primaryP99, budgetMs);
+  const counted = (['pending', 'delivered', 'failed', 'lost', 'twice'] as const).map((key) =>
+    sum((result) => result[key]),
+  );
+  const [, , , lost = 0, twice = 0] = counted;
+  const wrong = sum(({ wrong: count }) => count);
+  const unanswered = sum((result) => result.unanswered);
+  const hasLate = rounds.some(({ whole }) => whole.pending > 0);
+  const cells = [
+    slow,
+    nameOf(row),
+    `${milliseconds(over(({ whole }) => whole.firstP50Ms))} / ${milliseconds(firstP99)}`,
+    `${milliseconds(over(({ primary }) => primary.firstP50Ms))} / ${milliseconds(primaryP99)}`,
+    milliseconds(firstP99 - bound),
+    Number.isFinite(firstP99) ? (firstP99 / bound).toFixed(2) : '',
+    hasLate
+      ? `${milliseconds(over(({ whole }) => whole.lateP50Ms))} / ${milliseconds(over(({ whole }) => whole.lateP99Ms))}`
+      : '',
+    over(({ whole }) => whole.cpuMsPerRequest).toFixed(3),
+    over(({ primary }) => primary.cpuMsPerRequest).toFixed(3),
+    ...counted,
+    unanswered,
+    wrong,
+    over(({ whole }) => whole.foreignLoadPercent).toFixed(0),
+  ];
+  console.log(`| ${cells.join(' | ')} |`);
+  if (row.running.target.role === 'subject') isComplete &&= lost + twice + wrong + unanswered === 0;
+}
+
+async function measure({ running, clients }: Row, query: string, seconds: number): Promise<Measured> {
+  const job: ClientsJob = {
+    url: running.url,
+    query,
+    clients,
+    enriched,
+    expected: query === wholeText ? expected : expected.map(([id, data]) => [id, withoutEnriched(data)]),
+    requestsPerSecond: Number(values.rate),
+    measureMs: seconds * 1_000,
+    patienceMs,
+  };
+  const { pid, ended } = running.child;
+  const [cpuBefore, busyBefore, startedAt] = [treeCpuMs(pid), busyNow(), performance.now()];
+  load.process.send(job);
+  const [reply] = (await Promise.race([once(load.process, 'message'), load.ended, ended, shop.ended])) as [
+    ClientsReply,
+  ];
+  if (reply.kind === 'failed') throw new Error(reply.message);
+  const cpuMs = treeCpuMs(pid) - cpuBefore;
+  const wholeMs = performance.now() - startedAt;
+  return {
+    ...reply.result,
+    cpuMsPerRequest: cpuMs / reply.result.requests,
+    foreignLoadPercent: Math.max(0, ((busyNow() - busyBefore - cpuMs) / wholeMs) * 100),
+  };
+}
+
+/** Those of a gateway that has nothing to wait for. */
+async function expectedAnswers(): Promise<ClientsJob['expected']> {
+  const [waiting] = tributaryTargets(redis.url);
+  const { url, child } = await startTarget(waiting as Target, context);
+  try {
+    const ids = Array.from({ length: productCount }, (_, index) => `p${index + 1}`);
+    return await Promise.all(ids.map(async (id) => [id, await wholeAnswer(url, id)] as const));
+  } finally {
+    await child.stop();
+  }
+}
+
+async function wholeAnswer(url: string, id: string): Promise<unknown> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      accept: 'application/json',
+      'tributary-budget': `${deadlineMs}ms`,
+    },
+    body: JSON.stringify({ query: wholeText, variables: { id } }),
+  });
+  const { data, ...rest } = (await response.json()) as { data?: unknown };
+  if (Object.keys(rest).length > 0) throw new Error(`The whole answer for ${id}: ${JSON.stringify(rest)}`);
+  return data;
+}
+
+async function writeSupergraph(): Promise<string> {
+  const composed = await composeSupergraph(
+    Object.values(demoDefinitions).map(({ name, typeDefs }) => ({
+      name,
+      url: urls[name] as string,
+      sdl: print(typeDefs),
+    })),
+  );
+  if ('errors' in composed) throw new Error(JSON.stringify(composed.errors));
+  const file = join(directory, 'supergraph.graphql');
+  writeFileSync(file, composed.sdl);
+  return file;
+}
+
+async function setSlowness(slowness: Slowness): Promise<void> {
+  const response = await fetch(admin, { method: 'POST', body: JSON.stringify(slowness) });
+  if (!response.ok) throw new Error(`The subgraphs answered with ${response.status}`);
+}
+
+function withoutField(text: string, name: string): string {
+  return print(visit(parse(text), { Field: (field) => (field.name.value === name ? null : undefined) }));
+}
+
+function withoutEnriched(data: unknown): unknown {
+  const { product } = data as { product: Readonly<Record<string, unknown>> };
+  const { recommended: _, ...primary } = product;
+  return { product: primary };
+}
+
+function nameOf({ running, clients }: Row): string {
+  return `${running.target.name}, ${clients}`;
+}
+
+function milliseconds(ms: number | null): string {
+  return ms === null || !Number.isFinite(ms) ? `none in ${patienceMs}` : ms.toFixed(1);
+}
+
+function busyNow(): number {
+  return targetCore === undefined ? 0 : busyMs(targetCore);
+}
+
+function listFrom(option: 'slow' | 'clients', choices: readonly string[]): readonly string[] {
+  const given = values[option].split(',');
+  const unknown = given.find((one) => !choices.includes(one));
+  if (unknown === undefined) return given;
+  throw new Error(`--${option} takes ${choices.join(', ')}, not "${unknown}".`);
+}
+
+async function firstLine(child: Child): Promise<string> {
+  const { stdout } = child.process;
+  if (stdout === null) throw new Error('The process has no standard output');
+  const [line] = await Promise.race([once(createInterface({ input: stdout }), 'line'), child.ended]);
+  return String(line);
+}

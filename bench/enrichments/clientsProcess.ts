@@ -1,0 +1,143 @@
+/** Clients of a gateway. Takes jobs from its parent, one at a time, and answers each with what became of it. */
+import { setTimeout as elapse } from 'node:timers/promises';
+import { requestBytes } from '../httpConnection.ts';
+import { ClientConnection, type Received } from './clientConnection.ts';
+import { readFirstAnswer } from './firstAnswer.ts';
+import { pickUp, type Update } from './pickUp.ts';
+import { Tally, type TallyResult } from './tally.ts';
+
+export interface ClientsJob {
+  readonly url: string;
+  readonly query: string;
+  /** `incremental`: takes payloads that it has not asked for. */
+  readonly clients: ClientKind;
+  /** Where the enrichment is. */
+  readonly enriched: Update['path'];
+  /** The whole `data` by the `id` that is asked for, asked for in turn. */
+  readonly expected: readonly (readonly [id: string, data: unknown])[];
+  readonly requestsPerSecond: number;
+  readonly measureMs: number;
+  /** How long a client waits for a first answer, and then for what is late. */
+  readonly patienceMs: number;
+}
+
+export type ClientKind = 'json' | 'incremental';
+
+export type ClientsReply =
+  | { readonly kind: 'result'; readonly result: TallyResult }
+  | { readonly kind: 'failed'; readonly message: string };
+
+const headersOf: Readonly<Record<ClientKind, Readonly<Record<string, string>>>> = {
+  json: { accept: 'application/json' },
+  incremental: { accept: 'multipart/mixed; deferSpec=20220824', 'tributary-defer': 'auto' },
+};
+
+/** One in so many loses its connection while it waits for what is late. */
+const interruptedOneIn = 4;
+
+/** Requests start at a fixed rate, however long their answers take. */
+async function run(job: ClientsJob): Promise<TallyResult> {
+  const clients = new Clients(job);
+  const asked: Promise<void>[] = [];
+  const count = Math.round((job.requestsPerSecond * job.measureMs) / 1000);
+  const startedAt = performance.now();
+  try {
+    for (let index = 0; index < count; index++) {
+      const wait = startedAt + (index * 1000) / job.requestsPerSecond - performance.now();
+      if (wait > 0) await elapse(wait);
+      asked.push(clients.ask(index));
+    }
+    await Promise.all(asked);
+    return clients.tally.result();
+  } finally {
+    clients.close();
+  }
+}
+
+class Clients {
+  readonly tally = new Tally();
+  readonly #job: ClientsJob;
+  readonly #url: URL;
+  readonly #requests: readonly Buffer[];
+  readonly #idle: ClientConnection[] = [];
+  readonly #all = new Set<ClientConnection>();
+
+  constructor(job: ClientsJob) {
+    const { url, query, clients, expected } = job;
+    this.#job = job;
+    this.#url = new URL(url);
+    this.#requests = expected.map(([id]) =>
+      requestBytes({ url, query, variables: { id }, headers: headersOf[clients] }),
+    );
+  }
+
+  /** Asks, and waits for everything that belongs to the answer. */
+  async ask(index: number): Promise<void> {
+    const { expected, enriched } = this.#job;
+    const sentAt = performance.now();
+    try {
+      const received = await this.#receive(this.#requests[index % expected.length] as Buffer);
+      if (received === undefined) {
+        this.tally.noteUnanswered();
+        return;
+      }
+      const answer = readFirstAnswer(received, enriched);
+      this.tally.noteFirst(received.firstMs);
+      const { token, later } = answer;
+      const isInterrupted = index % interruptedOneIn === 0;
+      const updates = token === undefined ? later : [...later, ...(await this.#pickUp(token, isInterrupted))];
+      const [, data] = expected[index % expected.length] ?? [];
+      this.tally.noteWhole(answer, updates, data, performance.now() - sentAt);
+    } catch (error) {
+      this.tally.noteUnanswered();
+      this.tally.noteProblem(String(error));
+    }
+  }
+
+  close(): void {
+    for (const connection of this.#all) connection.close();
+  }
+
+  async #receive(request: Buffer): Promise<Received | undefined> {
+    // A target closes connections that were idle for a while.
+    let connection = this.#idle.pop();
+    while (connection?.isOpen === false) connection = this.#idle.pop();
+    connection ??= new ClientConnection(this.#url);
+    this.#all.add(connection);
+    const received = await within(connection.send(request), this.#job.patienceMs);
+    if (received === undefined) connection.close();
+    else this.#idle.push(connection);
+    return received;
+  }
+
+  /** Nothing where it fails or takes too long: what is pending then is lost. */
+  async #pickUp(token: string, isInterrupted: boolean): Promise<readonly Update[]> {
+    try {
+      const updates = await within(pickUp(this.#url, token, isInterrupted), this.#job.patienceMs);
+      if (updates !== undefined) return updates;
+      this.tally.noteProblem('The updates of a token did not end');
+    } catch (error) {
+      this.tally.noteProblem(String(error));
+    }
+    return [];
+  }
+}
+
+async function within<Value>(promise: Promise<Value>, ms: number): Promise<Value | undefined> {
+  const timeout = new AbortController();
+  const over = elapse(ms, undefined, { signal: timeout.signal, ref: false }).catch(() => undefined);
+  try {
+    return await Promise.race([promise, over]);
+  } finally {
+    timeout.abort();
+    promise.catch(() => {});
+  }
+}
+
+process.on('message', async (job: ClientsJob) => {
+  const reply = await run(job).then(
+    (result): ClientsReply => ({ kind: 'result', result }),
+    (error: unknown): ClientsReply => ({ kind: 'failed', message: String(error) }),
+  );
+  process.send?.(reply);
+});

@@ -1,0 +1,53 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { GatewayOptions } from '../../gateway/gateway.ts';
+import { pathFromTargets, type Target } from '../targets/target.ts';
+
+/** Longest a call of a subgraph may take. */
+export const attemptMs = 3_000;
+
+/** Longest that is worked on a request, or on one attempt at what it left out. */
+export const deadlineMs = 4_000;
+
+const jobs: NonNullable<GatewayOptions['enrichment']>['jobs'] = {
+  attempts: 2,
+  backoff: { base: 100, max: 500 },
+};
+
+/** Tributary with enrichments in these modes; with a Redis, what is late is durable. */
+export function tributaryTargets(redisUrl: string): readonly Target[] {
+  return [
+    enrichedTributary('always', { enrichment: { mode: 'always', jobs } }),
+    enrichedTributary('always-redis', {
+      enrichment: { mode: 'always', jobs },
+      redis: { url: redisUrl },
+    }),
+    enrichedTributary('adaptive', { enrichment: { mode: 'adaptive', jobs } }),
+  ];
+}
+
+function enrichedTributary(name: string, config: Pick<GatewayOptions, 'enrichment' | 'redis'>): Target {
+  return {
+    name: `tributary-${name}`,
+    role: 'subject',
+    program: ({ port, supergraphFile, sharing, directory }) => {
+      const file = join(directory, 'tributary.yaml');
+      const options: GatewayOptions = {
+        listen: { host: '127.0.0.1', port },
+        admin: { host: '127.0.0.1', port: 0 },
+        supergraph: { file: supergraphFile, watch: false },
+        batching: { acrossRequests: sharing },
+        // Each call that takes 2 s holds a connection of its own.
+        subgraphs: { all: { connections: 512, timeouts: { attempt: attemptMs, deadline: deadlineMs } } },
+        ...config,
+      };
+      // JSON is YAML.
+      writeFileSync(file, JSON.stringify(options));
+      return {
+        args: [pathFromTargets('../../gateway/cli.ts'), 'serve', '--config', file],
+        env: {},
+        path: '/graphql',
+      };
+    },
+  };
+}
