@@ -46,10 +46,15 @@ export class ContractCheck {
     // Why there is nothing to check has been told.
     if (next.size === 0) return this.#stop([]);
     onProgress(`comparing with ${baseline}`);
+    // In other threads, while this one looks for what is different.
+    if (unreadable.size === 0) {
+      this.#graphs.prepare(next, candidateName);
+      this.#graphs.prepare(old ?? new Map(), baseline);
+    }
     const changes = old === undefined ? [] : await this.#diff(old, next);
     // A graph without one of its subgraphs would be full of mistakes that nobody made.
     if (unreadable.size > 0) return this.#stop(changes);
-    const candidate = await this.#graphs.build(next);
+    const candidate = await this.#graphs.build(next, candidateName);
     if ('findings' in candidate) {
       const { findings: refusals } = candidate;
       const running = await this.#buildEarlier(gateway, baseline);
@@ -60,6 +65,7 @@ export class ContractCheck {
     this.#add(await this.#graphs.boot(candidate.graph));
     const before = await this.#buildEarlier(old, baseline);
     const running = gateway === old ? before : await this.#buildEarlier(gateway, baseline);
+    onProgress(`judging what ${changes.length} changes mean for ${operations.length} operations`);
     this.#add(
       await parts.judgeChange({ changes, old: before, gateway: running, next: candidate, operations }),
     );
@@ -78,7 +84,7 @@ export class ContractCheck {
 
   async #buildEarlier(contracts: Contracts | undefined, baseline: string): Promise<PlannedGraph | undefined> {
     if (contracts === undefined || contracts.size === 0) return undefined;
-    const built = await this.#graphs.build(contracts);
+    const built = await this.#graphs.build(contracts, baseline);
     if (!('findings' in built)) return built;
     this.#add([neverRan(baseline)]);
     return undefined;
@@ -93,6 +99,8 @@ export class ContractCheck {
     for (const finding of findings) this.#findings.set(JSON.stringify(finding), finding);
   }
 }
+
+const candidateName = 'the candidate';
 
 function neverRan(baseline: string): Finding {
   return {

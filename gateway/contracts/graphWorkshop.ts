@@ -1,6 +1,6 @@
 import type { ConsumerOperation } from './contractStore.ts';
 import type { Finding } from './finding.ts';
-import type { ContractGraph } from './graph/composeGraph.ts';
+import type { ComposedContracts, ContractGraph } from './graph/composeGraph.ts';
 import type { PlannedGraph } from './graph/planConsumers.ts';
 import type { CheckParts } from './parts.ts';
 import type { Contracts } from './store/comparison.ts';
@@ -13,6 +13,7 @@ export class GraphWorkshop {
   readonly #parts: CheckParts;
   readonly #operations: readonly ConsumerOperation[];
   readonly #onProgress: (message: string) => void;
+  readonly #composed = new Map<string, Promise<ComposedContracts>>();
   readonly #built = new Map<string, Promise<BuiltGraph>>();
   readonly #booted = new Map<ContractGraph, Promise<readonly Finding[]>>();
 
@@ -26,12 +27,19 @@ export class GraphWorkshop {
     this.#onProgress = onProgress;
   }
 
-  /** Composed, with the operations planned for it. */
-  build(contracts: Contracts): Promise<BuiltGraph> {
+  /** Starts to compose what will be built, so that several are composed at the same time. */
+  prepare(contracts: Contracts, name: string): void {
+    // Whoever builds it is told what goes wrong.
+    if (contracts.size > 0) this.#compose(contracts, name).catch(() => {});
+  }
+
+  /** Composed, with the operations planned for it. `name` is what people call it. Planners take the most memory: who
+   *  builds one graph after the other has one planner at a time. */
+  build(contracts: Contracts, name: string): Promise<BuiltGraph> {
     const key = keyOf(contracts);
     const known = this.#built.get(key);
     if (known !== undefined) return known;
-    const building = this.#build(contracts);
+    const building = this.#build(contracts, name);
     this.#built.set(key, building);
     return building;
   }
@@ -46,15 +54,25 @@ export class GraphWorkshop {
     return booting;
   }
 
-  async #build(contracts: Contracts): Promise<BuiltGraph> {
-    this.#onProgress(`composing ${contracts.size} subgraphs`);
-    const composed = await this.#parts.composeGraph(contracts);
-    if ('findings' in composed) return composed;
-    const { graph } = composed;
+  #compose(contracts: Contracts, name: string): Promise<ComposedContracts> {
+    const key = keyOf(contracts);
+    const known = this.#composed.get(key);
+    if (known !== undefined) return known;
+    this.#onProgress(`composing ${name}: ${contracts.size} subgraphs`);
+    const composing = this.#parts.composeContracts(contracts);
+    this.#composed.set(key, composing);
+    return composing;
+  }
+
+  async #build(contracts: Contracts, name: string): Promise<BuiltGraph> {
+    const loaded = await this.#parts.loadGraph(contracts, await this.#compose(contracts, name));
+    if ('findings' in loaded) return loaded;
+    const { graph } = loaded;
     try {
       const plans = await this.#parts.planConsumers(graph, this.#operations, {
         onProgress: (done, total, what) => {
-          if (done === total || done % progressStep === 0) this.#onProgress(`${what}: ${done} of ${total}`);
+          if (done === total || done % progressStep === 0)
+            this.#onProgress(`${what} for ${name}: ${done} of ${total}`);
         },
       });
       return { graph, plans };

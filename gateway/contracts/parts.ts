@@ -1,6 +1,6 @@
 import type { ConsumerOperation, SubgraphContract } from './contractStore.ts';
 import type { Finding } from './finding.ts';
-import type { ComposedGraph, ContractGraph } from './graph/composeGraph.ts';
+import type { ComposedContracts, ComposedGraph, ContractGraph } from './graph/composeGraph.ts';
 import type { OnProgress, PlannedConsumer, PlannedGraph } from './graph/planConsumers.ts';
 
 /** What a check is put together from; tests give doubles. */
@@ -10,7 +10,12 @@ export interface CheckParts {
     old: SubgraphContract | undefined,
     next: SubgraphContract | undefined,
   ): Promise<readonly Finding[]>;
-  composeGraph(contracts: ReadonlyMap<string, SubgraphContract>): Promise<ComposedGraph>;
+  composeContracts(contracts: ReadonlyMap<string, SubgraphContract>): Promise<ComposedContracts>;
+  /** What was composed, with a planner: the memory that a graph takes, until that is closed. */
+  loadGraph(
+    contracts: ReadonlyMap<string, SubgraphContract>,
+    composed: ComposedContracts,
+  ): Promise<ComposedGraph>;
   /** What keeps a gateway from running on the graph. */
   bootGraph(graph: ContractGraph, operations: readonly ConsumerOperation[]): Promise<readonly Finding[]>;
   planConsumers(

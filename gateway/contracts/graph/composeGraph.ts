@@ -1,6 +1,7 @@
 import { parseConfig } from '../../config/parseConfig.ts';
 import { planningLimits } from '../../planning/planningLimits.ts';
-import { type CompositionNote, composeSupergraph } from '../../supergraph/composeSupergraph.ts';
+import { composeInThread } from '../../supergraph/composeInThread.ts';
+import type { CompositionNote } from '../../supergraph/composeSupergraph.ts';
 import { loadSupergraph } from '../../supergraph/loadSupergraph.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 import { SupergraphRefusedError } from '../../supergraph/supergraphRefusedError.ts';
@@ -23,15 +24,35 @@ export type ComposedGraph =
   /** Why there is none; not empty. */
   | { readonly findings: readonly Finding[] };
 
+/** What the composer makes of contracts: a supergraph, not loaded yet. */
+export type ComposedContracts =
+  | Pick<ContractGraph, 'sdl' | 'hints'>
+  /** Why there is none; not empty. */
+  | { readonly findings: readonly Finding[] };
+
 /** Composes and loads what the contracts say, as a gateway would. Never rejects for a mistake in a contract: a
  *  composition error is the finding `composition-error`, a supergraph that the gateway does not load
- *  `supergraph-refused`. Composing blocks the thread. */
+ *  `supergraph-refused`. */
 export async function composeGraph(contracts: ReadonlyMap<string, SubgraphContract>): Promise<ComposedGraph> {
+  return loadGraph(contracts, await composeContracts(contracts));
+}
+
+/** The first half of `composeGraph`. Composing a small graph blocks the thread. */
+export async function composeContracts(
+  contracts: ReadonlyMap<string, SubgraphContract>,
+): Promise<ComposedContracts> {
   if (contracts.size === 0) return { findings: [refusal('There is no subgraph to compose.', contracts)] };
-  const composed = await composeSupergraph([...contracts.values()]);
-  if ('errors' in composed) {
-    return { findings: composed.errors.map((note) => errorFinding(note, contracts)) };
-  }
+  const composed = await composeInThread([...contracts.values()]);
+  if ('sdl' in composed) return composed;
+  return { findings: composed.errors.map((note) => errorFinding(note, contracts)) };
+}
+
+/** The second half of `composeGraph`: from here on the planner's thread holds the supergraph. */
+export async function loadGraph(
+  contracts: ReadonlyMap<string, SubgraphContract>,
+  composed: ComposedContracts,
+): Promise<ComposedGraph> {
+  if ('findings' in composed) return composed;
   try {
     const supergraph = await loadSupergraph({ sdl: composed.sdl, planning });
     return { graph: { contracts, ...composed, supergraph } };

@@ -42,21 +42,22 @@ describe('what is compared', () => {
     using disk = new StoreOnDisk(agreed).commit('v1').write({ 'contracts/schemas/a.graphql': a2 });
     const { report, asked, progress } = await check(disk);
     expect(asked).toEqual([
-      `diff a: ${a1} → ${a2}`,
       `compose (a ${a2}, b ${b1})`,
+      `compose (a ${a1}, b ${b1})`,
+      `diff a: ${a1} → ${a2}`,
       `plan Page for (a ${a2}, b ${b1})`,
       `boot (a ${a2}, b ${b1})`,
-      `compose (a ${a1}, b ${b1})`,
       `plan Page for (a ${a1}, b ${b1})`,
       `judge 0 changes, Page: (a ${a1}, b ${b1}) → (a ${a2}, b ${b1})`,
     ]);
     expect(progress).toEqual([
       'comparing with revision HEAD',
-      'composing 2 subgraphs',
-      'planning: 1 of 1',
+      'composing the candidate: 2 subgraphs',
+      'composing revision HEAD: 2 subgraphs',
+      'planning for the candidate: 1 of 1',
       'starting a gateway on the candidate',
-      'composing 2 subgraphs',
-      'planning: 1 of 1',
+      'planning for revision HEAD: 1 of 1',
+      'judging what 0 changes mean for 1 operations',
     ]);
     expect(report).toEqual({
       version: 1,
@@ -262,9 +263,13 @@ describe('what keeps a check from being whole', () => {
     parts.uncomposable = a2;
     parts.changes.set('a', change);
     const { asked, found, report } = await check(disk, {}, parts);
-    // For what running gateways hold.
-    const running = [`compose (a ${a1}, b ${b1})`, `plan Page for (a ${a1}, b ${b1})`];
-    expect(asked).toEqual([`diff a: ${a1} → ${a2}`, `compose (a ${a2}, b ${b1})`, ...running]);
+    expect(asked).toEqual([
+      `compose (a ${a2}, b ${b1})`,
+      `compose (a ${a1}, b ${b1})`,
+      `diff a: ${a1} → ${a2}`,
+      // For what running gateways hold.
+      `plan Page for (a ${a1}, b ${b1})`,
+    ]);
     expect([found, report.summary.exitCode]).toEqual([
       ['breaking composition-error', 'breaking field-removed a'],
       1,
@@ -298,7 +303,7 @@ describe('what keeps a check from being whole', () => {
         throw new Error('nobody there');
       },
     });
-    expect(asked[0]).toBe(`diff b: ${b1} → ${b2}`);
+    expect(asked).toContain(`diff b: ${b1} → ${b2}`);
     expect([found, report.summary.exitCode]).toEqual([['undecided subgraph-unreachable a'], 3]);
   });
 });

@@ -1,6 +1,6 @@
 import type { SubgraphContract } from '../../../gateway/contracts/contractStore.ts';
 import type { Finding } from '../../../gateway/contracts/finding.ts';
-import type { ContractGraph } from '../../../gateway/contracts/graph/composeGraph.ts';
+import type { ComposedContracts, ContractGraph } from '../../../gateway/contracts/graph/composeGraph.ts';
 import type { PlannedGraph } from '../../../gateway/contracts/graph/planConsumers.ts';
 import type { CheckParts } from '../../../gateway/contracts/parts.ts';
 
@@ -27,12 +27,17 @@ export class PartDoubles implements CheckParts {
     return change === undefined ? [] : [change];
   }
 
-  async composeGraph(contracts: ReadonlyMap<string, SubgraphContract>) {
+  async composeContracts(contracts: ReadonlyMap<string, SubgraphContract>): Promise<ComposedContracts> {
     this.asked.push(`compose ${describe(contracts)}`);
     if ([...contracts.values()].some(({ sdl }) => sdl.includes(this.uncomposable))) {
       const finding: Finding = { rule: 'composition-error', severity: 'breaking', message: 'No.' };
       return { findings: [finding] };
     }
+    return { sdl: describe(contracts), hints: [] };
+  }
+
+  async loadGraph(contracts: ReadonlyMap<string, SubgraphContract>, composed: ComposedContracts) {
+    if ('findings' in composed) return composed;
     this.openPlanners += 1;
     const close = async () => {
       this.openPlanners -= 1;

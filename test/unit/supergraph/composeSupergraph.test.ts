@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { composeInThread } from '../../../gateway/supergraph/composeInThread.ts';
 import { composeRunning } from '../../../gateway/supergraph/composeRunning.ts';
 import { composeSupergraph } from '../../../gateway/supergraph/composeSupergraph.ts';
 import { SupergraphRefusedError } from '../../../gateway/supergraph/supergraphRefusedError.ts';
@@ -140,5 +141,21 @@ describe('composing in a thread', () => {
     const composing = composeRunning(people, stop.signal);
     stop.abort(new Error('stopped'));
     await expect(composing).rejects.toThrow('stopped');
+  });
+});
+
+describe('composing large graphs in a thread', () => {
+  // Long enough for the thread to be worth it.
+  const long = (sdl: string) => `${sdl}\n${'# …\n'.repeat(20_000)}`;
+
+  test.each([
+    ['a supergraph and hints', 'type Box @shareable { size: Int }'],
+    ['errors', 'type Box @key(fields: "id") { size: Int }'],
+  ])('gives what composing here gives: %s', async (_, box) => {
+    const subgraphs = [
+      subgraph('a', 'type Query { a: Box }\ntype Box @shareable { size: Int! }'),
+      subgraph('b', long(`type Query { b: Box }\n${box}`)),
+    ];
+    expect(await composeInThread(subgraphs)).toEqual(await composeSupergraph(subgraphs));
   });
 });

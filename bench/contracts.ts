@@ -1,0 +1,85 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type StoreSize, writeSyntheticStore } from './contracts/syntheticStore.ts';
+import { treePeakRssMib } from './processTree.ts';
+
+// Measures `tributary contracts check` on a large store of which every subgraph has changed: the whole command, as its
+// users start it, with Node's own limits.
+
+const { values } = parseArgs({
+  options: {
+    subgraphs: { type: 'string', default: '20' },
+    types: { type: 'string', default: '1000' },
+    operations: { type: 'string', default: '1000' },
+    /** Where to leave the two stores; a directory that is removed otherwise. */
+    keep: { type: 'string' },
+  },
+});
+const size: StoreSize = {
+  subgraphs: Number(values.subgraphs),
+  types: Number(values.types),
+  operations: Number(values.operations),
+};
+
+const directory = values.keep ?? mkdtempSync(join(tmpdir(), 'tributary-bench-contracts-'));
+try {
+  const [agreed, next] = [join(directory, 'agreed'), join(directory, 'next')];
+  writeSyntheticStore(agreed, size, 'agreed');
+  writeSyntheticStore(next, size, 'next');
+  const report = join(directory, 'report.json');
+  const { seconds, peakRssMib, exitCode } = await check(['--directory', next, '--against', agreed], report);
+  console.log(
+    [
+      `Node ${process.version}, ${availableParallelism()} cores`,
+      '',
+      '| subgraphs | types | operations | seconds | peak RSS MiB | exit code |',
+      '| --- | --- | --- | --- | --- | --- |',
+      `| ${size.subgraphs} | ${size.types} | ${size.operations} | ${seconds.toFixed(1)} | ${peakRssMib.toFixed(0)} | ${exitCode} |`,
+    ].join('\n'),
+  );
+  // A check that could not be made has measured nothing.
+  if (exitCode !== 0 && exitCode !== 1) process.exitCode = 1;
+} finally {
+  if (values.keep === undefined) rmSync(directory, { recursive: true });
+}
+
+interface Measured {
+  readonly seconds: number;
+  readonly peakRssMib: number;
+  readonly exitCode: number | null;
+}
+
+/** Its progress is seen as it comes. */
+async function check(args: readonly string[], out: string): Promise<Measured> {
+  const cli = new URL('../gateway/cli.ts', import.meta.url).pathname;
+  const started = performance.now();
+  const child = spawn(
+    process.execPath,
+    [cli, 'contracts', 'check', ...args, '--format', 'json', '--out', out],
+    {
+      stdio: ['ignore', 'inherit', 'inherit'],
+    },
+  );
+  const { pid } = child;
+  if (pid === undefined) throw new Error('the command could not be started');
+  // The kernel keeps the peak; it only has to be read before the process is gone.
+  let peakRssMib = 0;
+  const watch = setInterval(() => {
+    peakRssMib = Math.max(peakRssMib, readPeak(pid));
+  }, 50);
+  const exitCode = await new Promise<number | null>((resolve) => child.once('exit', resolve));
+  clearInterval(watch);
+  return { seconds: (performance.now() - started) / 1000, peakRssMib, exitCode };
+}
+
+/** 0 for a process that has ended. */
+function readPeak(pid: number): number {
+  try {
+    return treePeakRssMib(pid);
+  } catch {
+    return 0;
+  }
+}
