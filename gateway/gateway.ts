@@ -16,7 +16,7 @@ import { planningLimits } from './planning/planningLimits.ts';
 import { createRequestScopes } from './requestScopes.ts';
 import { createHttpSubgraphClient } from './subgraph-client/httpSubgraphClient.ts';
 import { absentSubgraphs, configuredUrls, createSubgraphEndpoints } from './subgraphEndpoints.ts';
-import { createSubscriptionServing } from './subscriptionServing.ts';
+import { createSubscriptionServing, subgraphParamNames } from './subscriptionServing.ts';
 import { OpenStreams } from './subscriptions/openStreams.ts';
 import { callbackBodySize } from './subscriptions/sources/callbackReceiver.ts';
 import { loadSupergraph } from './supergraph/loadSupergraph.ts';
@@ -220,7 +220,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
     },
     // A client's requests may reach any worker, and its stream is in one.
     limits: config.workers === 1 ? config.limits : { ...config.limits, eventStreams: 0 },
-    security: config.security,
+    security: { ...config.security, subgraphParams: subgraphParamNames(config) },
     clientKey,
     bufferSize: config.delivery.bufferSize,
     readTimeout: config.delivery.readTimeout,

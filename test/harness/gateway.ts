@@ -31,6 +31,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
       admin: { port: 0 },
       supergraph: { file: demoSupergraphFile, watch: false },
       telemetry: { logLevel: 'silent' },
+      contracts: { guard: 'off' },
       enrichment: { mode: 'never' },
       ...config,
       subgraphs: {

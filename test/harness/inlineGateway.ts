@@ -140,6 +140,8 @@ export async function startInlineGateway(options: StartInlineGatewayOptions): Pr
         admin: { port: 0 },
         supergraph: { file, watch: isWatching },
         telemetry: { logLevel: 'silent' },
+        // The contracts of this repository are the demo's.
+        contracts: { guard: 'off' },
         ...config,
       },
       parts,

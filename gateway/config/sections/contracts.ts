@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { choice, flag, integer, nonBlankText, size } from '../scalars.ts';
+import { choice, duration, flag, integer, nonBlankText, size } from '../scalars.ts';
 import { headerName } from './headerName.ts';
 
 const directory = () => nonBlankText('a directory');
@@ -12,8 +12,15 @@ export const contractsSection = z
       )
       .prefault('warn'),
     directory: directory()
-      .describe('Where the contracts are; see [contracts.md](contracts.md).')
+      .describe(
+        'Where the contracts are; see [contracts.md](contracts.md). A relative path starts at the working directory. Where there is no such directory, there is nothing to guard.',
+      )
       .prefault('contracts'),
+    driftInterval: duration()
+      .describe(
+        'Time between two looks at whether subgraphs serve what they have agreed to. `0`: none. There are none either with `guard: off`.',
+      )
+      .prefault('60s'),
     record: z
       .strictObject({
         enabled: flag()

@@ -4,6 +4,7 @@ import type { Logger } from '../../telemetry/logger.ts';
 import type { ContractStore } from '../contractStore.ts';
 import type { BrokenOperation } from './brokenOperations.ts';
 import { hasStore } from './hasStore.ts';
+import { storeMark } from './storeMark.ts';
 import type { SupergraphGuard } from './supergraphGuard.ts';
 
 export interface ContractGuardOptions {
@@ -32,6 +33,14 @@ export interface GuardedStore {
   readonly problems: readonly string[];
 }
 
+export interface RefusedSupergraph {
+  readonly sdl: string;
+  /** Of the error. */
+  readonly message: string;
+  /** `storeMark` of the contracts that it breaks. */
+  readonly mark: string;
+}
+
 /** Looks at every supergraph before it is used. With `enforce`, one that breaks an operation of the store is refused;
  *  but the first of a process is taken, which is better than nothing, and looked at when it is in use. */
 export class ContractGuard implements SupergraphGuard {
@@ -43,7 +52,7 @@ export class ContractGuard implements SupergraphGuard {
   #store: GuardedStore | undefined;
   #lastCheck: GuardCheck | undefined;
   #refusals: readonly GuardCheck[] = [];
-  #refused: string | undefined;
+  #refused: RefusedSupergraph | undefined;
   #background: Promise<void> = Promise.resolve();
 
   constructor(options: ContractGuardOptions) {
@@ -64,13 +73,21 @@ export class ContractGuard implements SupergraphGuard {
     return this.#refusals;
   }
 
-  /** The SDL that was refused, while nothing else has been looked at since. */
-  get refused(): string | undefined {
+  /** What was refused, while nothing else has been looked at since. */
+  get refused(): RefusedSupergraph | undefined {
     return this.#refused;
+  }
+
+  /** Whether the contracts are others than those for which the supergraph was refused. */
+  async hasChangedSinceRefusal(): Promise<boolean> {
+    const mark = await storeMark(this.#options.directory);
+    return this.#refused !== undefined && this.#refused.mark !== mark;
   }
 
   async admit(next: Supergraph, current: Supergraph | undefined, signal: AbortSignal): Promise<void> {
     if (current === undefined) return;
+    // Before it is read: what is changed meanwhile shows later.
+    const mark = await storeMark(this.#options.directory);
     const check = await this.#check(next, current, mostUnderWay, signal);
     this.#checked.add(next);
     this.#refused = undefined;
@@ -83,8 +100,9 @@ export class ContractGuard implements SupergraphGuard {
     const refusal: GuardCheck = { ...check, outcome: 'refused' };
     this.#count(refusal);
     this.#refusals = [refusal, ...this.#refusals].slice(0, keptRefusals);
-    this.#refused = next.sdl;
-    throw new SupergraphRefusedError(sayRefused(check, this.#options.directory));
+    const message = sayRefused(check, this.#options.directory);
+    this.#refused = { sdl: next.sdl, message, mark };
+    throw new SupergraphRefusedError(message);
   }
 
   /** To be told of every supergraph that comes into use. */

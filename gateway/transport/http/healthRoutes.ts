@@ -12,6 +12,8 @@ export interface HealthOptions {
   readonly isDraining: () => boolean;
   /** What else stands against it: overload, a store that is needed and away. */
   readonly otherReasons: () => readonly UnreadyReason[];
+  /** What is not as it should be, though requests can be served. */
+  readonly notes: () => readonly UnreadyReason[];
 }
 
 /** `GET /health/live`: the process answers. `GET /health/ready`: it can answer operations, or why not. */
@@ -23,7 +25,12 @@ export function addHealthRoutes(server: FastifyInstance, options: HealthOptions)
     const reasons = unreadyReasons(options);
     reply.header('cache-control', 'no-store');
     if (reasons.length > 0) return reply.code(503).send({ status: 'not ready', reasons });
-    return reply.send({ status: 'ready', supergraph: options.supergraphs.current()?.id });
+    const notes = options.notes();
+    return reply.send({
+      status: 'ready',
+      supergraph: options.supergraphs.current()?.id,
+      ...(notes.length > 0 ? { notes } : {}),
+    });
   });
 }
 

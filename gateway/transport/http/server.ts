@@ -50,6 +50,8 @@ export interface HttpServerOptions {
     readonly csrf: boolean;
     /** Names of a WebSocket's parameters that count as headers, in lower case. */
     readonly connectionParams: readonly string[];
+    /** Names of those that may travel to subgraphs. */
+    readonly subgraphParams: readonly string[];
     readonly cors?: CorsOptions;
   };
   /** Bytes that may wait for a client that reads slowly. */
@@ -72,6 +74,8 @@ export interface HttpServerOptions {
   readonly graphiqlDirectory?: string;
   readonly plugins?: readonly ApolloServerPlugin<GatewayContext>[];
   readonly unreadyReasons?: () => readonly UnreadyReason[];
+  /** What operators should know although the gateway is ready. */
+  readonly readyNotes?: () => readonly UnreadyReason[];
   /** Adds routes of other parts before the server listens. `draining` is aborted when it begins to close. */
   readonly addPublicRoutes?: (server: FastifyInstance, draining: AbortSignal) => void;
   readonly addAdminRoutes?: (server: FastifyInstance) => void;
@@ -161,6 +165,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     initTimeout: options.initTimeout,
     timers,
     connectionParams: new Set(security.connectionParams),
+    subgraphParams: new Set(security.subgraphParams),
     csrf: security.csrf,
     cors: security.cors,
     isDraining: () => isDraining,
@@ -170,6 +175,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     supergraphs,
     isDraining: () => isDraining,
     otherReasons: options.unreadyReasons ?? (() => []),
+    notes: options.readyNotes ?? (() => []),
   };
 
   const isForGraphQL = ({ url = '' }: IncomingMessage): boolean =>

@@ -1,0 +1,156 @@
+import type { Registry } from 'prom-client';
+import type { GatewayConfig } from './config/schema.ts';
+import { DriftWatch, type WatchedSubgraph } from './contracts/drift/driftWatch.ts';
+import { ContractGuard, type RefusedSupergraph } from './contracts/guard/contractGuard.ts';
+import type { SupergraphGuard } from './contracts/guard/supergraphGuard.ts';
+import type { SubgraphClient } from './subgraph-client/subgraphClient.ts';
+import { watchRefusals } from './subgraph-client/watchRefusals.ts';
+import type { SubgraphAddress } from './supergraph/sources/fetchSubgraphSdl.ts';
+import type { Supergraph } from './supergraph/supergraph.ts';
+import { registerContractMetrics } from './telemetry/contractMetrics.ts';
+import type { Logger } from './telemetry/logger.ts';
+import type { Timers } from './time/timers.ts';
+import type { UnreadyReason } from './transport/http/healthRoutes.ts';
+
+export interface ContractGuardingOptions {
+  readonly config: GatewayConfig;
+  readonly log: Logger;
+  readonly registry: Registry;
+  readonly timers: Timers;
+  /** Milliseconds since 1970. */
+  now(): number;
+  readonly supergraphs: {
+    current(): Supergraph | undefined;
+    problem(): string | undefined;
+    offer(sdl: string): Promise<void>;
+  };
+}
+
+/** Keeps to the contracts while the gateway runs: what is put together from the guard of supergraphs and the watch over
+ *  subgraphs. With `contracts.guard: off` it does nothing, and without a store nothing but look for one. */
+export class ContractGuarding implements SupergraphGuard {
+  readonly #options: ContractGuardingOptions;
+  readonly #guard: ContractGuard | undefined;
+  readonly #drift: DriftWatch | undefined;
+
+  constructor(options: ContractGuardingOptions) {
+    this.#options = options;
+    const { config, log, registry, timers, now, supergraphs } = options;
+    const { guard: mode, directory, driftInterval: intervalMs } = config.contracts;
+    if (mode === 'off') return;
+    const guard = new ContractGuard({ mode, directory, log, now });
+    this.#guard = guard;
+    if (intervalMs > 0) {
+      this.#drift = new DriftWatch({
+        directory,
+        intervalMs,
+        timers,
+        log,
+        now,
+        current: () => supergraphs.current(),
+        addresses: () => this.#addresses(),
+        onLooked: () => this.#reconsider(guard),
+      });
+    }
+    registerContractMetrics({
+      registry,
+      supergraphs: () => guard.counts,
+      brokenOperations: () => guard.lastCheck?.broken.length ?? 0,
+      subgraphs: () => this.#watched.map(({ name, state }) => ({ name, hasDrifted: state === 'drifted' })),
+    });
+  }
+
+  async admit(next: Supergraph, current: Supergraph | undefined, signal: AbortSignal): Promise<void> {
+    await this.#guard?.admit(next, current, signal);
+  }
+
+  /** To be told of every supergraph that comes into use. */
+  use(supergraph: Supergraph): void {
+    this.#guard?.use(supergraph);
+  }
+
+  /** The client, heard by the watch over subgraphs where there is one. */
+  listenTo(client: SubgraphClient): SubgraphClient {
+    const drift = this.#drift;
+    return drift === undefined
+      ? client
+      : watchRefusals(client, (subgraph, message) => drift.noteRefusal(subgraph, message));
+  }
+
+  /** What operators should know although the gateway is ready. */
+  get notes(): readonly UnreadyReason[] {
+    const [refusal] = this.#refused === undefined ? [] : (this.#guard?.refusals ?? []);
+    const drifted = this.#watched.filter(({ state }) => state === 'drifted');
+    return [
+      ...(refusal === undefined
+        ? []
+        : [
+            {
+              code: 'SUPERGRAPH_REFUSED',
+              message: `The newest supergraph is not used: it breaks ${refusal.broken.map(({ consumer, operation }) => `${consumer}/${operation}`).join(', ')}.`,
+            },
+          ]),
+      ...drifted.map((subgraph) => ({ code: 'CONTRACT_DRIFT', message: sayDrifted(subgraph) })),
+    ];
+  }
+
+  /** All there is to know, for operators. */
+  describe(): object {
+    const { guard: mode, directory } = this.#options.config.contracts;
+    const guard = this.#guard;
+    if (guard === undefined) return { guard: mode };
+    return {
+      guard: mode,
+      store: guard.store ?? null,
+      directory,
+      lastCheck: guard.lastCheck ?? null,
+      refusals: guard.refusals,
+      drift:
+        this.#drift === undefined
+          ? null
+          : {
+              lastLook: this.#drift.lastLook ?? null,
+              subgraphs: this.#watched,
+              findings: this.#drift.findings,
+            },
+    };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#drift?.close(), this.#guard?.close()]);
+  }
+
+  /** What would be in use but for the guard. The supergraph that is in use may have been offered again since. */
+  get #refused(): RefusedSupergraph | undefined {
+    const refused = this.#guard?.refused;
+    return refused?.message === this.#options.supergraphs.problem() ? refused : undefined;
+  }
+
+  get #watched(): readonly WatchedSubgraph[] {
+    return this.#drift?.subgraphs ?? [];
+  }
+
+  #addresses(): readonly SubgraphAddress[] {
+    const { config, supergraphs } = this.#options;
+    const addresses = new Map(supergraphs.current()?.subgraphs);
+    // Schemas are asked for where the configuration says so, which may be another address than that for operations.
+    if ('subgraphs' in config.supergraph) {
+      for (const { name, url } of config.supergraph.subgraphs) addresses.set(name, { name, url });
+    }
+    return [...addresses.values()];
+  }
+
+  /** What was refused may be fine once the contracts are others; a source offers it only once. */
+  async #reconsider(guard: ContractGuard): Promise<void> {
+    const refused = this.#refused;
+    if (refused !== undefined && (await guard.hasChangedSinceRefusal())) {
+      await this.#options.supergraphs.offer(refused.sdl);
+    }
+  }
+}
+
+function sayDrifted({ name, breaks, refusal }: WatchedSubgraph): string {
+  const broken = breaks.length === 0 ? '' : ` It breaks ${breaks.join(', ')}.`;
+  const refused = refusal === undefined ? '' : ' It refuses what was planned for it.';
+  return `${name} serves something else than it has agreed to.${refused}${broken}`;
+}

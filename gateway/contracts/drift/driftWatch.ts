@@ -1,0 +1,164 @@
+import type { SubgraphAddress } from '../../supergraph/sources/fetchSubgraphSdl.ts';
+import type { Supergraph } from '../../supergraph/supergraph.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import type { CancelTimer, Timers } from '../../time/timers.ts';
+import { hasStore } from '../guard/hasStore.ts';
+import { storeMark } from '../guard/storeMark.ts';
+import type { Drift, SubgraphDrift } from './drift.ts';
+import { findDriftInThread } from './findDriftInThread.ts';
+import { askSubgraphs } from './liveSubgraphs.ts';
+
+export interface DriftWatchOptions {
+  readonly directory: string;
+  /** From the end of one look to the start of the next. */
+  readonly intervalMs: number;
+  readonly timers: Timers;
+  readonly log: Logger;
+  /** Milliseconds since 1970. */
+  now(): number;
+  current(): Supergraph | undefined;
+  addresses(): readonly SubgraphAddress[];
+  /** Called after each look. */
+  onLooked(): Promise<void>;
+}
+
+/** A subgraph as it was found last. */
+export interface WatchedSubgraph extends SubgraphDrift {
+  /** When it was found so first. */
+  readonly since: string;
+  /** Why it refused a fetch of the gateway as invalid, where it has done so since the look before last. */
+  readonly refusal?: string | undefined;
+}
+
+/** Looks from time to time at what subgraphs of a running gateway serve, and at once at one that refuses what was
+ *  planned for it. Nothing is composed while nothing has changed. */
+export class DriftWatch {
+  readonly #options: DriftWatchOptions;
+  readonly #stopped = new AbortController();
+  #subgraphs: ReadonlyMap<string, WatchedSubgraph> = new Map();
+  #refusals = new Map<string, string>();
+  #found: { readonly of: string; readonly drift: Drift } | undefined;
+  #lastLook: string | undefined;
+  #extraLookAt = Number.NEGATIVE_INFINITY;
+  #looking: Promise<void> | undefined;
+  #cancelTimer: CancelTimer | undefined;
+
+  constructor(options: DriftWatchOptions) {
+    this.#options = options;
+    this.#lookLater();
+  }
+
+  get subgraphs(): readonly WatchedSubgraph[] {
+    return [...this.#subgraphs.values()];
+  }
+
+  get lastLook(): string | undefined {
+    return this.#lastLook;
+  }
+
+  /** What was found last, with what breaks and what to do. */
+  get findings(): Drift['findings'] {
+    return this.#found?.drift.findings ?? [];
+  }
+
+  /** A subgraph refused a fetch as invalid: it is not what the plan was made for. */
+  noteRefusal(name: string, message: string): void {
+    if (this.#stopped.signal.aborted) return;
+    const isNews = !this.#refusals.has(name);
+    this.#refusals.set(name, message);
+    if (isNews) void this.#reportRefusal(name, message);
+  }
+
+  async close(): Promise<void> {
+    this.#stopped.abort();
+    this.#cancelTimer?.();
+    await this.#looking;
+  }
+
+  /** Of many refusals one is told, and leads to a look. */
+  async #reportRefusal(name: string, message: string): Promise<void> {
+    const { directory, log, now } = this.#options;
+    if (!(await hasStore(directory)) || this.#stopped.signal.aborted) return;
+    const known = this.#subgraphs.get(name);
+    if (known?.state !== 'drifted') {
+      log.warn({ subgraph: name, message }, 'A subgraph refuses what was planned for it: it has drifted');
+      const drifted: WatchedSubgraph = {
+        name,
+        state: 'drifted',
+        breaks: known?.breaks ?? [],
+        since: new Date(now()).toISOString(),
+        refusal: message,
+      };
+      this.#subgraphs = new Map([...this.#subgraphs, [name, drifted]]);
+    }
+    if (now() - this.#extraLookAt < shortestPauseMs || this.#looking !== undefined) return;
+    this.#extraLookAt = now();
+    this.#look();
+  }
+
+  #lookLater(): void {
+    if (this.#stopped.signal.aborted) return;
+    this.#cancelTimer = this.#options.timers.after(this.#options.intervalMs, () => this.#look());
+  }
+
+  #look(): void {
+    this.#cancelTimer?.();
+    this.#looking ??= this.#lookOnce()
+      .catch((err: unknown) => {
+        if (!this.#stopped.signal.aborted) {
+          this.#options.log.error({ err }, 'What subgraphs serve could not be compared with the contracts');
+        }
+      })
+      .finally(() => {
+        this.#looking = undefined;
+        this.#lookLater();
+      });
+  }
+
+  async #lookOnce(): Promise<void> {
+    const { directory, current, addresses, onLooked, now } = this.#options;
+    const supergraph = current();
+    if (!(await hasStore(directory)) || supergraph === undefined) {
+      this.#subgraphs = new Map();
+      return;
+    }
+    const { signal } = this.#stopped;
+    const refusals = this.#refusals;
+    this.#refusals = new Map();
+    const live = await askSubgraphs(addresses(), { signal });
+    const of = JSON.stringify([supergraph.id, await storeMark(directory), live]);
+    if (this.#found?.of !== of) {
+      const task = { directory, live, supergraphSdl: supergraph.sdl };
+      this.#found = { of, drift: await findDriftInThread(task, signal) };
+    }
+    this.#lastLook = new Date(now()).toISOString();
+    this.#take(this.#found.drift, refusals);
+    await onLooked();
+  }
+
+  #take({ subgraphs }: Drift, refusals: ReadonlyMap<string, string>): void {
+    const { log } = this.#options;
+    const before = this.#subgraphs;
+    const at = this.#lastLook as string;
+    this.#subgraphs = new Map(
+      subgraphs.map((found): [string, WatchedSubgraph] => {
+        const { name, breaks } = found;
+        const refusal = this.#refusals.get(name) ?? refusals.get(name);
+        const known = before.get(name);
+        // One that gave no schema is what it was before.
+        const seen = found.state === 'unknown' && known?.state === 'drifted' ? 'drifted' : found.state;
+        const state = refusal === undefined ? seen : 'drifted';
+        const isSame = known?.state === state;
+        if (!isSame && state === 'drifted') {
+          log.warn({ subgraph: name, breaks }, 'A subgraph serves something else than it has agreed to');
+        } else if (known?.state === 'drifted' && state === 'as agreed') {
+          log.info({ subgraph: name }, 'A subgraph serves what it has agreed to again');
+        }
+        return [name, { name, breaks, state, since: isSame ? known.since : at, refusal }];
+      }),
+    );
+  }
+}
+
+/** Between two looks because of refusals. */
+const shortestPauseMs = 10_000;

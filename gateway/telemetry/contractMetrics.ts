@@ -1,0 +1,42 @@
+import { Gauge, type Registry } from 'prom-client';
+import { registerCounter } from './keptCounts.ts';
+
+export interface ContractMetricsOptions {
+  readonly registry: Registry;
+  /** By outcome; read when Prometheus asks, as are the others. */
+  readonly supergraphs: () => Iterable<readonly [outcome: string, count: number]>;
+  /** Of the newest supergraph that was looked at. */
+  readonly brokenOperations: () => number;
+  readonly subgraphs: () => Iterable<{ readonly name: string; readonly hasDrifted: boolean }>;
+}
+
+/** Metrics of the contracts. Labels are names of subgraphs and from a fixed list: clients cannot make new ones. */
+export function registerContractMetrics(options: ContractMetricsOptions): void {
+  const { registry, supergraphs, brokenOperations, subgraphs } = options;
+  registerCounter(registry, {
+    name: 'tributary_contract_supergraphs_total',
+    help: 'Supergraphs that were checked against the contracts.',
+    labelNames: ['outcome'],
+    read: (set) => {
+      for (const [outcome, count] of supergraphs()) set({ outcome }, count);
+    },
+  });
+  new Gauge({
+    name: 'tributary_contract_broken_operations',
+    help: 'Operations of the contracts that the newest supergraph breaks, in use or not.',
+    registers: [registry],
+    collect() {
+      this.set(brokenOperations());
+    },
+  });
+  new Gauge({
+    name: 'tributary_contract_drift',
+    help: 'Whether a subgraph serves something else than it has agreed to.',
+    labelNames: ['subgraph'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const { name, hasDrifted } of subgraphs()) this.set({ subgraph: name }, hasDrifted ? 1 : 0);
+    },
+  });
+}

@@ -1,0 +1,69 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { json } from 'node:stream/consumers';
+import { buildSubgraphSchema } from '@apollo/subgraph';
+import { execute, type GraphQLSchema, parse, validate } from 'graphql';
+
+type Modules = Parameters<typeof buildSubgraphSchema>[0];
+
+/** A subgraph that can be deployed anew with another schema, without a moment in which it is not there. What is not
+ *  valid for its schema it refuses as Apollo Server does. */
+export class SwappableSubgraph implements AsyncDisposable {
+  readonly #resolvers: unknown;
+  readonly #server = createServer(async (request, response) => {
+    const { query, variables } = (await json(request)) as {
+      query: string;
+      variables?: Record<string, unknown>;
+    };
+    const { status, body } = await this.#answer(query, variables);
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  });
+  #schema: GraphQLSchema;
+  /** How often it was asked for its SDL. */
+  sdlRequests = 0;
+
+  private constructor(sdl: string, resolvers: unknown) {
+    this.#resolvers = resolvers;
+    this.#schema = this.#build(sdl);
+  }
+
+  static async start(sdl: string, resolvers: unknown): Promise<SwappableSubgraph> {
+    const subgraph = new SwappableSubgraph(sdl, resolvers);
+    await new Promise<void>((resolve) => subgraph.#server.listen(0, '127.0.0.1', resolve));
+    return subgraph;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/graphql`;
+  }
+
+  deploy(sdl: string): void {
+    this.#schema = this.#build(sdl);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  #build(sdl: string): GraphQLSchema {
+    return buildSubgraphSchema({ typeDefs: parse(sdl), resolvers: this.#resolvers } as unknown as Modules);
+  }
+
+  async #answer(query: string, variables?: Record<string, unknown>) {
+    if (query.includes('_service')) this.sdlRequests += 1;
+    const document = parse(query);
+    const errors = validate(this.#schema, document);
+    if (errors.length > 0) {
+      const told = errors.map(({ message }) => ({
+        message,
+        extensions: { code: 'GRAPHQL_VALIDATION_FAILED' },
+      }));
+      return { status: 400, body: { errors: told } };
+    }
+    return {
+      status: 200,
+      body: await execute({ schema: this.#schema, document, variableValues: variables }),
+    };
+  }
+}
