@@ -87,10 +87,25 @@ export function createSubscriptionServing(options: SubscriptionServingOptions): 
         log,
       }),
       openStream,
+      connectionParamsFor: (subgraph, { connectionParams = {} }) =>
+        pick(connectionParams, policyOf(subgraph).subscription.connectionParams),
       idleTimeoutMs: idleTimeout,
       timers,
     }),
   };
+}
+
+/** Names of connection parameters that travel to any subgraph. */
+export function subgraphParamNames({ subgraphs }: GatewayConfig): readonly string[] {
+  return Object.values(subgraphs).flatMap(({ subscription }) => subscription?.connectionParams ?? []);
+}
+
+function pick(
+  values: Readonly<Record<string, unknown>>,
+  names: readonly string[],
+): Readonly<Record<string, unknown>> {
+  const present = names.filter((name) => Object.hasOwn(values, name));
+  return Object.fromEntries(present.map((name) => [name, values[name]]));
 }
 
 function sourceEndpoint(

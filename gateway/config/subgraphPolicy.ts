@@ -29,6 +29,7 @@ export function subgraphPolicy(config: GatewayConfig, name: string): SubgraphPol
     subscription: {
       protocol: own?.subscription?.protocol ?? all.subscription.protocol,
       path: own?.subscription?.path ?? all.subscription.path,
+      connectionParams: own?.subscription?.connectionParams ?? all.subscription.connectionParams,
     },
   };
 }

@@ -15,6 +15,8 @@ export interface OperationRequest {
   readonly incremental: IncrementalFormat | undefined;
   /** For a subscription: cursor of the last event that the client has got. Everything after it is wanted. */
   readonly resumeAfter?: string | undefined;
+  /** Parameters that the client's connection began with and that may travel to subgraphs. */
+  readonly connectionParams?: Readonly<Record<string, unknown>> | undefined;
   /** That the client's connection comes from. */
   readonly clientAddress?: string | undefined;
   readonly requestId: string;

@@ -28,6 +28,8 @@ export interface SubscriptionsOptions {
   tellError(error: GatewayError): GatewayError;
   /** Counts a client's stream; returns what ends it. Errors: `GatewayError` `OVERLOADED`. */
   openStream(request: OperationRequest): () => void;
+  /** Parameters of the client's connection that travel to a subgraph. */
+  connectionParamsFor(subgraph: string, request: OperationRequest): Readonly<Record<string, unknown>>;
   /** Milliseconds without an event after which a client's subscription ends; 0 for no limit. */
   readonly idleTimeoutMs: number;
   readonly timers: Timers;
@@ -69,7 +71,7 @@ export class Subscriptions {
   constructor(options: SubscriptionsOptions) {
     this.#options = options;
     this.#resumed = new ResumedRuns({
-      keyOf: ({ subscription }) => keyOf(subscription),
+      keyOf: ({ subscription }) => this.#keyOf(subscription),
       runs: this.#runs,
     });
   }
@@ -77,7 +79,7 @@ export class Subscriptions {
   /** Errors: `GatewayError` `OVERLOADED`, and what the source refuses. */
   respond(subscription: SubscriptionRequest): SubscriptionOutcome {
     const { queue, source, openStream, idleTimeoutMs, timers } = this.#options;
-    const refusal = source.refusalOf?.(sourceRequest(subscription, subscription.request.resumeAfter));
+    const refusal = source.refusalOf?.(this.#sourceRequest(subscription, subscription.request.resumeAfter));
     if (refusal !== undefined) throw refusal;
     const closeStream = openStream(subscription.request);
     const { signal } = subscription.request;
@@ -103,7 +105,7 @@ export class Subscriptions {
     const abort = (): void => subscriber.leave();
     signal.addEventListener('abort', abort, { once: true });
     leave = this.#runs.join(
-      keyOf(subscription),
+      this.#keyOf(subscription),
       {
         onPayload: (payload, whenFull) => {
           idle.restart();
@@ -157,9 +159,9 @@ export class Subscriptions {
         continue;
       }
       live.subscription = { ...live.subscription, operation };
-      this.#runs.rename(live, keyOf(live.subscription));
-      const [old, next] = [sourceRequest(before, undefined), sourceRequest(live.subscription, undefined)];
-      if (old.subgraph !== next.subgraph || old.query !== next.query) live.run.resubscribe();
+      this.#runs.rename(live, this.#keyOf(live.subscription));
+      const [old, next] = [before, live.subscription].map(({ operation }) => firstStep(operation).shape);
+      if (old?.subgraph !== next?.subgraph || old?.text !== next?.text) live.run.resubscribe();
     }
   }
 
@@ -181,7 +183,10 @@ export class Subscriptions {
         tellError,
         subscribe: (receiver, isBehind) => {
           const resumeAfter = live.resumeAfter ?? (isBehind ? live.lastCursor : undefined);
-          return source.subscribe(sourceRequest(live.subscription, resumeAfter), noting(live, receiver));
+          return source.subscribe(
+            this.#sourceRequest(live.subscription, resumeAfter),
+            noting(live, receiver),
+          );
         },
         complete: (event, signal) => live.subscription.complete(event, live.subscription.operation, signal),
         onCaughtUp: () => {
@@ -199,6 +204,46 @@ export class Subscriptions {
     };
     return live;
   }
+
+  #sourceRequest(
+    { operation, request, scope }: SubscriptionRequest,
+    resumeAfter: string | undefined,
+  ): SourceRequest {
+    const { shape } = firstStep(operation);
+    const variables = variablesText({ shape, scope, contextVariables: undefined }, (name) => name);
+    return {
+      subgraph: shape.subgraph,
+      query: shape.text,
+      variables: JSON.parse(`{${variables}}`),
+      headers: scope.headersFor(shape.subgraph),
+      connectionParams: this.#options.connectionParamsFor(shape.subgraph, request),
+      requestId: scope.requestId,
+      traceparent: scope.traceparent,
+      operation,
+      resumeAfter,
+    };
+  }
+
+  /** Everything that may change what a client gets. */
+  #keyOf({ operation, request, scope }: SubscriptionRequest): string | undefined {
+    const text = request.document.loc?.source.body;
+    // The past is for this client alone.
+    if (text === undefined || request.resumeAfter !== undefined) return undefined;
+    const shapes = operation.program.steps.map(({ shape }) => shape);
+    const subgraphs = [...new Set(shapes.map(({ subgraph }) => subgraph))].sort();
+    return JSON.stringify([
+      operation.supergraph.id,
+      text,
+      request.operationName ?? null,
+      // By labels of `@override` one text may have several plans.
+      shapes.map(({ id }) => id),
+      request.incremental ?? null,
+      scope.variables,
+      scope.identity ?? null,
+      subgraphs.map((subgraph) => [subgraph, scope.headersFor(subgraph).key]),
+      this.#options.connectionParamsFor(firstStep(operation).shape.subgraph, request),
+    ]);
+  }
 }
 
 /** While past events come, it goes on after the last of them; of those that come as they happen, none is missed. */
@@ -213,45 +258,6 @@ function noting(live: Live, receiver: SourceReceiver): SourceReceiver {
       receiver.onEvent(event);
     },
   };
-}
-
-function sourceRequest(
-  { operation, scope }: SubscriptionRequest,
-  resumeAfter: string | undefined,
-): SourceRequest {
-  const { shape } = firstStep(operation);
-  const variables = variablesText({ shape, scope, contextVariables: undefined }, (name) => name);
-  return {
-    subgraph: shape.subgraph,
-    query: shape.text,
-    variables: JSON.parse(`{${variables}}`),
-    headers: scope.headersFor(shape.subgraph),
-    connectionParams: {},
-    requestId: scope.requestId,
-    traceparent: scope.traceparent,
-    operation,
-    resumeAfter,
-  };
-}
-
-/** Everything that may change what a client gets. */
-function keyOf({ operation, request, scope }: SubscriptionRequest): string | undefined {
-  const text = request.document.loc?.source.body;
-  // The past is for this client alone.
-  if (text === undefined || request.resumeAfter !== undefined) return undefined;
-  const shapes = operation.program.steps.map(({ shape }) => shape);
-  const subgraphs = [...new Set(shapes.map(({ subgraph }) => subgraph))].sort();
-  return JSON.stringify([
-    operation.supergraph.id,
-    text,
-    request.operationName ?? null,
-    // By labels of `@override` one text may have several plans.
-    shapes.map(({ id }) => id),
-    request.incremental ?? null,
-    scope.variables,
-    scope.identity ?? null,
-    subgraphs.map((subgraph) => [subgraph, scope.headersFor(subgraph).key]),
-  ]);
 }
 
 function firstStep({ program }: PreparedOperation): FetchStep {

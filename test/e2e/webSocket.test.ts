@@ -328,6 +328,28 @@ describe('the headers of an operation', () => {
     expect(requestId).not.toBe('mine');
   });
 
+  test('leave out parameters for subgraphs, which come by themselves and as they are', async () => {
+    await using server = await startScripted();
+    const shop = { id: 7, name: 'north' };
+    await using peer = await Peer.ready(server.url, { shop, Tenant: 'a', tenant: 'b', other: 1 });
+    for (const id of ['1', '2']) {
+      peer.subscribe(query, id);
+      await peer.next();
+      await peer.next();
+    }
+    expect(server.seen.map(({ connectionParams }) => connectionParams)).toEqual([
+      { shop, Tenant: 'a' },
+      { shop, Tenant: 'a' },
+    ]);
+  });
+
+  test('and parameters for subgraphs may not be larger than headers either', async () => {
+    await using server = await startScripted();
+    await using peer = await Peer.open(server.url);
+    peer.send({ type: 'connection_init', payload: { shop: ['x'.repeat(20_000)] } });
+    expect((await peer.closed).code).toBe(4400);
+  });
+
   test('may not be larger than those of HTTP', async () => {
     await using server = await startScripted();
     await using peer = await Peer.open(server.url);

@@ -167,6 +167,7 @@ export function openTopicShop(supergraph: TopicShopSupergraph, options: TopicSho
     tellsInterruptions: true,
     tellError: (error) => error,
     openStream: () => () => {},
+    connectionParamsFor: () => ({}),
     idleTimeoutMs: 0,
     timers: systemTimers,
   });

@@ -36,6 +36,18 @@ const subscriptionPath = text({
   isRight: (value) => value === '' || value.startsWith('/'),
 }).describe("Path for subscriptions, instead of that of the subgraph's address.");
 
+const connectionParams = z
+  .array(
+    text({
+      title: 'name',
+      expected: 'the name of a parameter, other than headers',
+      isRight: (value) => value.trim() !== '' && value !== 'headers',
+    }),
+  )
+  .describe(
+    "Parameters of a client's WebSocket (`connection_init`) that travel on in `connection_init` where the protocol is `graphql_ws`, by their exact names. Subscriptions are only shared between clients for which all of these are equal.",
+  );
+
 const allSubgraphs = z
   .strictObject({
     timeouts: z
@@ -53,6 +65,7 @@ const allSubgraphs = z
       .strictObject({
         protocol: protocol.prefault(subscriptionDefaults.protocol),
         path: subscriptionPath.prefault(subscriptionDefaults.path),
+        connectionParams: connectionParams.prefault([]),
       })
       .prefault({}),
   })
@@ -68,7 +81,11 @@ const namedSubgraph = z
     maxResponseSize: maxResponseSize.optional(),
     http2: http2.optional(),
     subscription: z
-      .strictObject({ protocol: protocol.optional(), path: subscriptionPath.optional() })
+      .strictObject({
+        protocol: protocol.optional(),
+        path: subscriptionPath.optional(),
+        connectionParams: connectionParams.optional(),
+      })
       .optional(),
   })
   .describe('For one subgraph, by its name in the supergraph; what is left out comes from `all`.');

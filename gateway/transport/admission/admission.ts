@@ -121,7 +121,7 @@ export class Admission {
     if (!client.takes(operation.kind)) return undefined;
     client.holdSupergraph(supergraphs);
     const { document, operationName, variables, cursor } = operation;
-    const { headers, incremental, clientAddress, requestId, signal } = client;
+    const { headers, incremental, connectionParams, clientAddress, requestId, signal } = client;
     const resumeAfter = client.lastEventId ?? cursor;
     let outcome: ExecutionOutcome;
     try {
@@ -133,6 +133,7 @@ export class Admission {
           headers,
           incremental,
           resumeAfter,
+          connectionParams,
           clientAddress,
           requestId,
           signal,

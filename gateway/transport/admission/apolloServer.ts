@@ -188,6 +188,7 @@ function createExecutor(
           headers: client.headers,
           incremental: isBatched ? undefined : client.incremental,
           resumeAfter: client.lastEventId ?? requestedCursor(context.request.extensions),
+          connectionParams: client.connectionParams,
           clientAddress: client.clientAddress,
           requestId: client.requestId,
           signal: client.signal,

@@ -27,6 +27,8 @@ export interface ClientRequestOptions {
   readonly isReadOnly: boolean;
   /** Cursor of the last event that the client has got, where the transport itself says so. */
   readonly lastEventId: string | undefined;
+  /** That its connection began with, and that may travel to subgraphs. */
+  readonly connectionParams?: Readonly<Record<string, unknown>> | undefined;
   /** That its connection comes from. */
   readonly clientAddress: string | undefined;
   readonly requestId: string;
@@ -48,6 +50,7 @@ export class ClientRequest {
   readonly headers: ReadonlyMap<string, string>;
   readonly incremental: IncrementalFormat | undefined;
   readonly lastEventId: string | undefined;
+  readonly connectionParams: Readonly<Record<string, unknown>> | undefined;
   readonly clientAddress: string | undefined;
   readonly requestId: string;
   readonly signal: AbortSignal;
@@ -62,6 +65,7 @@ export class ClientRequest {
     this.#takesSubscriptions = options.takesSubscriptions;
     this.#isReadOnly = options.isReadOnly;
     this.lastEventId = options.lastEventId;
+    this.connectionParams = options.connectionParams;
     this.clientAddress = options.clientAddress;
     this.requestId = options.requestId;
     this.signal = options.signal;

@@ -19,12 +19,15 @@ import { chooseRequestId } from '../requestId.ts';
 import type { TransportLog } from '../transportLog.ts';
 import { operationHeaders, parameterHeaders } from './connectionHeaders.ts';
 import { Outbox } from './outbox.ts';
+import { ownParameters } from './ownParameters.ts';
 import { SocketOperation } from './socketOperation.ts';
 
 export interface ClientSocketSettings {
   readonly admission: Admission;
   /** Names of connection parameters that count as headers, in lower case. */
   readonly connectionParams: ReadonlySet<string>;
+  /** Names of those that may travel to subgraphs, as they are. */
+  readonly subgraphParams: ReadonlySet<string>;
   /** Most operations at a time. */
   readonly operationsPerSocket: number;
   /** Bytes that may wait for a client that reads slowly. */
@@ -59,6 +62,7 @@ export class ClientSocket {
   #isAsked = false;
   #isDraining = false;
   #parameters: ReadonlyMap<string, string> = new Map();
+  #ownParameters: Readonly<Record<string, unknown>> = {};
   #incremental: IncrementalFormat | undefined = 'deferSpec=20220824';
 
   constructor(options: ClientSocketOptions) {
@@ -145,13 +149,15 @@ export class ClientSocket {
       return;
     }
     const headers = parameterHeaders(parameters, this.#options.connectionParams);
-    if (headers === undefined) {
+    const own = ownParameters(parameters, this.#options.subgraphParams);
+    if (headers === undefined || own === undefined) {
       this.#close(CloseCode.BadRequest, 'The connection parameters are larger than headers may be');
       return;
     }
     this.#isInitialized = true;
     this.#endInitTimer();
     this.#parameters = headers;
+    this.#ownParameters = own;
     const accept = headers.get('accept');
     if (accept !== undefined) this.#incremental = negotiate(accept).incremental;
     this.#outbox.send(JSON.stringify({ type: MessageType.ConnectionAck }));
@@ -181,6 +187,7 @@ export class ClientSocket {
       id,
       body: bodyOf(payload),
       headers: operationHeaders(handshake, this.#parameters, requestId),
+      connectionParams: this.#ownParameters,
       clientAddress: connection.remoteAddress,
       requestId,
       incremental: this.#incremental,

@@ -18,6 +18,7 @@ export interface SocketOperationOptions {
   /** What HTTP would have as its body. */
   readonly body: Readonly<Record<string, unknown>>;
   readonly headers: HeaderMap;
+  readonly connectionParams: Readonly<Record<string, unknown>>;
   readonly clientAddress: string | undefined;
   readonly requestId: string;
   readonly incremental: IncrementalFormat | undefined;
@@ -61,13 +62,15 @@ export class SocketOperation {
 
   /** Executes the operation and sends what comes of it. Never rejects. */
   async run(): Promise<void> {
-    const { admission, body, headers, incremental, clientAddress, requestId } = this.#options;
+    const { admission, body, headers, incremental, connectionParams, clientAddress, requestId } =
+      this.#options;
     const client = new ClientRequest({
       headers,
       incremental,
       takesSubscriptions: true,
       isReadOnly: false,
       lastEventId: undefined,
+      connectionParams,
       clientAddress,
       requestId,
       signal: this.#operation.signal,

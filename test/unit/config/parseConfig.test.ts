@@ -24,7 +24,7 @@ describe('a configuration', () => {
         concurrency: { queue: 1_000 },
         maxResponseSize: 64 * 1024 ** 2,
         http2: 'auto',
-        subscription: { protocol: 'auto', path: '' },
+        subscription: { protocol: 'auto', path: '', connectionParams: [] },
       },
     });
     expect(config.limits).toEqual({

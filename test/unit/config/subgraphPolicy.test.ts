@@ -22,7 +22,7 @@ test('a named subgraph gets its own options over those of all', () => {
     concurrency: { max: 8, queue: 1_000 },
     maxResponseSize: 64 * 1024 ** 2,
     http2: 'off',
-    subscription: { protocol: 'auto', path: '' },
+    subscription: { protocol: 'auto', path: '', connectionParams: [] },
   });
 });
 

@@ -65,6 +65,7 @@ function start(options: Partial<SubscriptionsOptions> = {}, limits: Partial<Open
     tellsInterruptions: true,
     tellError: (error) => error,
     openStream: () => openStreams.open('any'),
+    connectionParamsFor: () => ({}),
     idleTimeoutMs: 0,
     timers,
     ...options,
@@ -167,6 +168,17 @@ describe('events', () => {
 });
 
 describe('equal subscriptions', () => {
+  test('have equal parameters for the subgraph', async () => {
+    const params = [{ tenant: 'a' }, { tenant: 'a' }, { tenant: 'b' }];
+    let given = 0;
+    const { source, subscribe } = start({ connectionParamsFor: () => params[given] ?? {} });
+    for (given = 0; given < params.length; given++) await subscribe(whole);
+    expect(source.subscriptions.map(({ request }) => request.connectionParams)).toEqual([
+      { tenant: 'a' },
+      { tenant: 'b' },
+    ]);
+  });
+
   test('share one at the subgraph, and what comes of it', async () => {
     const { source, subscribe, calls } = start();
     const clients = await Promise.all([subscribe(whole), subscribe(whole), subscribe(whole, { w: 'north' })]);

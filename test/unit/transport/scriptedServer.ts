@@ -151,6 +151,7 @@ export async function startScripted(
       introspection: false,
       csrf: true,
       connectionParams: ['authorization', 'x-shop'],
+      subgraphParams: ['shop', 'Tenant'],
       ...security,
     },
   });

@@ -214,6 +214,7 @@ async function runMocked(
     tellsInterruptions: false,
     tellError: (error) => error,
     openStream: () => () => {},
+    connectionParamsFor: () => ({}),
     idleTimeoutMs: 0,
     timers: systemTimers,
   });

@@ -1,0 +1,34 @@
+import { expect, test } from '@jest/globals';
+import { createClient } from 'graphql-ws';
+import { WebSocket } from 'ws';
+import { startTestGateway } from '../harness/gateway.ts';
+import { graphqlWsUpstream } from '../unit/subscriptions/sources/webSocketUpstream.ts';
+
+const query = 'subscription { reviewAdded { body } }';
+
+test('parameters of a client travel to the subgraph as they are, and make subscriptions unequal', async () => {
+  await using upstream = await graphqlWsUpstream(() => true);
+  await using gateway = await startTestGateway({
+    config: {
+      subgraphs: {
+        reviews: {
+          url: upstream.url,
+          subscription: { protocol: 'graphql_ws', connectionParams: ['tenant', 'shop'] },
+        },
+      },
+    },
+  });
+  const subscribe = async (connectionParams: Readonly<Record<string, unknown>>): Promise<void> => {
+    const url = gateway.url.replace('http', 'ws');
+    const client = createClient({ url, webSocketImpl: WebSocket, retryAttempts: 0, connectionParams });
+    await expect(client.iterate({ query }).next()).rejects.toMatchObject([
+      { extensions: { code: 'SUBGRAPH_ERROR' } },
+    ]);
+    await client.dispose();
+  };
+  const shop = { id: 7 };
+  await subscribe({ tenant: 'a', shop, user: 'ada', headers: { tenant: 'c' } });
+  await subscribe({ tenant: 'b' });
+  await subscribe({});
+  expect(upstream.initPayloads).toEqual([{ tenant: 'a', shop }, { tenant: 'b' }, undefined]);
+});
