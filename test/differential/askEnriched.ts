@@ -1,6 +1,7 @@
 import type { GraphQLFormattedError } from 'graphql';
-import { type Answer, type Json, type Path, readJson } from './answer.ts';
-import { type Trial, viewerId } from './askGateway.ts';
+import { MultipartReader, mergePayloads } from '../harness/frames.ts';
+import { type Answer, type Json, type Path, readable, readJson } from './answer.ts';
+import { type DeferFormat, type Trial, viewerId } from './askGateway.ts';
 
 interface EnrichedBody {
   readonly data?: Json;
@@ -26,28 +27,62 @@ export interface EnrichedAnswer {
   readonly pending: number;
 }
 
+export interface EnrichedPayloads extends EnrichedAnswer {
+  /** Empty where the answer came whole. */
+  readonly payloads: readonly unknown[];
+}
+
 /** A complete answer of a client that waits for no enrichment, and picks up what is late.
  *  Errors: where not each of the places that are pending gets exactly one update. */
-export async function askEnriched(
+export async function askEnriched(url: string, trial: Trial): Promise<EnrichedAnswer> {
+  const text = await send(url, trial, 'application/json');
+  return withLate(url, trial, readJson(text) as EnrichedBody);
+}
+
+/** The same for a client that takes what it has deferred in parts. `headers`: more of them. */
+export async function askEnrichedInParts(
   url: string,
-  { source, variables, headers }: Trial,
-): Promise<EnrichedAnswer> {
-  const who = { authorization: `Demo ${viewerId}`, ...headers };
+  trial: Trial,
+  format: DeferFormat,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<EnrichedPayloads> {
+  const accept = `multipart/mixed;${format}, application/json;q=0.9`;
+  const text = await send(url, { ...trial, headers: { ...trial.headers, ...headers } }, accept);
+  if (text.startsWith('{')) {
+    return { payloads: [], ...(await withLate(url, trial, readJson(text) as EnrichedBody)) };
+  }
+  const reader = new MultipartReader();
+  const payloads = reader.read(readable(text));
+  reader.assertClosed();
+  const mayFillNulls = 'tributary-defer' in headers;
+  const first = mergePayloads(payloads, mayFillNulls) as EnrichedBody;
+  return { payloads, ...(await withLate(url, trial, first)) };
+}
+
+async function send(url: string, trial: Trial, accept: string): Promise<string> {
   const response = await fetch(url, {
     method: 'POST',
     headers: {
       'content-type': 'application/json',
-      accept: 'application/json',
+      accept,
       'tributary-budget': '0ms',
-      ...who,
+      ...credentials(trial),
     },
-    body: JSON.stringify({ query: source, variables }),
+    body: JSON.stringify({ query: trial.source, variables: trial.variables }),
   });
-  const { data, errors = [], extensions } = readJson(await response.text()) as EnrichedBody;
+  return await response.text();
+}
+
+function credentials({ headers }: Trial): Readonly<Record<string, string>> {
+  return { authorization: `Demo ${viewerId}`, ...headers };
+}
+
+async function withLate(url: string, trial: Trial, body: EnrichedBody): Promise<EnrichedAnswer> {
+  const { data, errors = [], extensions } = body;
   const enrichment = extensions?.tributary?.enrichment;
   if (enrichment === undefined) return { merged: { data, errors }, pending: 0 };
   if (enrichment.token === undefined) throw new Error('The first answer has no token for what is pending.');
-  const updates = await pickUp(new URL(`/enrichments/${enrichment.token}`, url), who);
+  const updates = await pickUp(new URL(`/enrichments/${enrichment.token}`, url), credentials(trial));
   const [expected, got] = [enrichment.pending, updates].map((places) =>
     places.map(({ path }) => JSON.stringify(path)).sort(),
   );

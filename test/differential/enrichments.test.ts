@@ -1,7 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type GraphQLSchema, isObjectType } from 'graphql';
-import type { GatewayOptions } from '../../gateway/gateway.ts';
-import { createRandom } from '../../subgraphs/shared/random.ts';
 import { startTestGateway, type TestGateway } from '../harness/gateway.ts';
 import { askEnriched } from './askEnriched.ts';
 import type { Trial } from './askGateway.ts';
@@ -9,6 +6,7 @@ import { DemoMonolith, now } from './askMonolith.ts';
 import { findDataDifference } from './compareAnswers.ts';
 import { findErrorDifference } from './compareErrors.ts';
 import { demoOperations } from './demoOperations.ts';
+import { enrichmentsOf } from './enrichmentsOf.ts';
 import { generateOperation } from './generateOperation.ts';
 import { graphs } from './graphs/all.ts';
 import { generateTrial } from './graphs/framework/generateTrial.ts';
@@ -22,31 +20,6 @@ const firstSeed = Number(process.env.DIFFERENTIAL_SEED ?? 1);
 const count = Number(process.env.DIFFERENTIAL_COUNT ?? 10);
 const seeds = Array.from({ length: count }, (_, index) => firstSeed + index);
 const faultPercent = 15;
-
-/** Fields of object types but those of the roots, about one in so many. */
-const oneIn = 3;
-
-/** `enrichment` of a configuration in which fields of the schema may come late, whatever they are. */
-function enrichmentsOf(schema: GraphQLSchema, seed: number): GatewayOptions['enrichment'] {
-  const random = createRandom(seed);
-  const roots = new Set<unknown>([
-    schema.getQueryType(),
-    schema.getMutationType(),
-    schema.getSubscriptionType(),
-  ]);
-  const coordinates = Object.values(schema.getTypeMap()).flatMap((type) =>
-    isObjectType(type) && !type.name.startsWith('__') && !roots.has(type)
-      ? Object.keys(type.getFields()).map((field) => `${type.name}.${field}`)
-      : [],
-  );
-  const chosen = coordinates.filter(() => random.next() < 1 / oneIn);
-  return {
-    mode: 'always',
-    fields: Object.fromEntries(chosen.map((coordinate) => [coordinate, { budget: '0ms' }])),
-    // What fails is tried again, from the snapshot of the first answer, and fails again.
-    jobs: { attempts: 2, budgetRatio: 1, backoff: { base: '1ms', max: '1ms' } },
-  };
-}
 
 async function tryEnriched(
   url: string,

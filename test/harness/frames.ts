@@ -205,14 +205,16 @@ export interface MergedAnswer {
 /** Merges the payloads of either incremental format into what the operation without `@defer` would have
  *  answered. Strict: throws for every payload that a client could misread. A failed fragment leaves its
  *  fields out and its errors in `errors`. In the 2022 format a null may take back an object that was sent, if an
- *  error says why: each of its entries is a whole fragment, and a null ends within it. */
-export function mergePayloads(payloads: readonly unknown[]): MergedAnswer {
-  const merge = new PayloadMerge();
+ *  error says why: each of its entries is a whole fragment, and a null ends within it. `mayFillNulls`: for a client
+ *  that takes payloads which it has not asked for, where null stands for what comes later. */
+export function mergePayloads(payloads: readonly unknown[], mayFillNulls = false): MergedAnswer {
+  const merge = new PayloadMerge(mayFillNulls);
   for (const payload of payloads) merge.add(payload as Json);
   return merge.finish();
 }
 
 class PayloadMerge {
+  readonly #mayFillNulls: boolean;
   #data: unknown;
   #hasData = false;
   #count = 0;
@@ -221,6 +223,10 @@ class PayloadMerge {
   readonly #extensions: Json = {};
   readonly #pending = new Map<string, Path>();
   readonly #usedIds = new Set<string>();
+
+  constructor(mayFillNulls: boolean) {
+    this.#mayFillNulls = mayFillNulls;
+  }
 
   add(payload: Json): void {
     if (!this.#hasNext) throw new Error(`A payload after hasNext: false: ${JSON.stringify(payload)}`);
@@ -263,8 +269,12 @@ class PayloadMerge {
     this.#collect(increment);
     if (increment.data === null || increment.data === undefined) return;
     const path = this.#pathOf(increment);
-    const mayTakeBack = 'id' in increment ? () => false : (place: Path) => this.#isExplained(place);
-    mergeInto(this.#objectAt(path), increment.data as Json, path, mayTakeBack);
+    const isByPath = !('id' in increment);
+    mergeInto(this.#objectAt(path), increment.data as Json, path, (present, value, place) =>
+      present === null
+        ? this.#mayFillNulls
+        : isByPath && isContainer(present) && value === null && this.#isExplained(place),
+    );
   }
 
   /** Whether an error stands at the place or below it. */
@@ -315,7 +325,12 @@ function list(value: unknown): Json[] {
   return Array.isArray(value) ? (value as Json[]) : [];
 }
 
-function mergeInto(target: Json, source: Json, path: Path, mayTakeBack: (place: Path) => boolean): void {
+function mergeInto(
+  target: Json,
+  source: Json,
+  path: Path,
+  mayReplace: (present: unknown, value: unknown, place: Path) => boolean,
+): void {
   for (const [key, value] of Object.entries(source)) {
     // `constructor` may be a response name: what an object inherits is not there.
     const present = Object.hasOwn(target, key) ? target[key] : undefined;
@@ -325,11 +340,11 @@ function mergeInto(target: Json, source: Json, path: Path, mayTakeBack: (place: 
       if (Array.isArray(present) && Array.isArray(value) && present.length !== value.length) {
         throw new Error(`Lists of different length at ${place.join('.')}.`);
       }
-      mergeInto(present, value, place, mayTakeBack);
+      mergeInto(present, value, place, mayReplace);
     } else if (
       present !== undefined &&
       JSON.stringify(present) !== JSON.stringify(value) &&
-      !(isContainer(present) && value === null && mayTakeBack(place))
+      !mayReplace(present, value, place)
     ) {
       throw new Error(`Two values at ${place.join('.')}.`);
     } else {
