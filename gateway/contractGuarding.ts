@@ -1,4 +1,3 @@
-import type { Registry } from 'prom-client';
 import type { GatewayConfig } from './config/schema.ts';
 import { DriftWatch, type WatchedSubgraph } from './contracts/drift/driftWatch.ts';
 import { ContractGuard, type RefusedSupergraph } from './contracts/guard/contractGuard.ts';
@@ -9,13 +8,14 @@ import type { SubgraphAddress } from './supergraph/sources/fetchSubgraphSdl.ts';
 import type { Supergraph } from './supergraph/supergraph.ts';
 import { registerContractMetrics } from './telemetry/contractMetrics.ts';
 import type { Logger } from './telemetry/logger.ts';
+import type { Metrics } from './telemetry/metrics.ts';
 import type { Timers } from './time/timers.ts';
 import type { UnreadyReason } from './transport/http/healthRoutes.ts';
 
 export interface ContractGuardingOptions {
   readonly config: GatewayConfig;
   readonly log: Logger;
-  readonly registry: Registry;
+  readonly metrics: Pick<Metrics, 'registry'>;
   readonly timers: Timers;
   /** Milliseconds since 1970. */
   now(): number;
@@ -35,7 +35,7 @@ export class ContractGuarding implements SupergraphGuard {
 
   constructor(options: ContractGuardingOptions) {
     this.#options = options;
-    const { config, log, registry, timers, now, supergraphs } = options;
+    const { config, log, metrics, timers, now, supergraphs } = options;
     const { guard: mode, directory, driftInterval: intervalMs } = config.contracts;
     if (mode === 'off') return;
     const guard = new ContractGuard({ mode, directory, log, now });
@@ -53,7 +53,7 @@ export class ContractGuarding implements SupergraphGuard {
       });
     }
     registerContractMetrics({
-      registry,
+      registry: metrics.registry,
       supergraphs: () => guard.counts,
       brokenOperations: () => guard.lastCheck?.broken.length ?? 0,
       subgraphs: () => this.#watched.map(({ name, state }) => ({ name, hasDrifted: state === 'drifted' })),

@@ -136,7 +136,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
   const guarding: ContractGuarding = new ContractGuarding({
     config,
     log: logger,
-    registry: metrics.registry,
+    metrics,
     timers,
     now: parts.now ?? Date.now,
     supergraphs,

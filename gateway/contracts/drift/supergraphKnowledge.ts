@@ -70,7 +70,7 @@ class Reading {
       const coordinate = `${name}.${part.name.value}`;
       const own = [...joinsOf(part, 'join__field'), ...joinsOf(part, 'join__enumValue')];
       // Without any of its own a field is resolved by every subgraph that has the type.
-      for (const join of own.length > 0 ? own : joins.map(graphOnly)) this.#say(join, coordinate, text);
+      for (const join of own.length > 0 ? own : joins.map(asField)) this.#say(join, coordinate, text);
     }
   }
 
@@ -118,6 +118,8 @@ function joinsOf(
   return directives.filter((directive) => directive.name.value === name);
 }
 
-function graphOnly(join: ConstDirectiveNode): ConstDirectiveNode {
-  return { ...join, arguments: join.arguments?.filter(({ name }) => name.value === 'graph') ?? [] };
+/** What the composer writes out in some cases, and leaves out in others where it means the same. */
+function asField(join: ConstDirectiveNode): ConstDirectiveNode {
+  const name = { ...join.name, value: 'join__field' };
+  return { ...join, name, arguments: join.arguments?.filter(({ name }) => name.value === 'graph') ?? [] };
 }
