@@ -48,7 +48,7 @@ function problem(
   return {
     rule,
     severity: rule === 'subgraph-unparseable' ? 'misuse' : 'breaking',
-    message: `${contract.file} is no schema of a subgraph: ${error.message}`,
+    message: `${contract.file} is no schema of a subgraph: ${error.message.replace('[<unnamed>] ', '')}`,
     advice: diffRules[rule],
     subgraph: contract.name,
     place: location === undefined ? startOf(contract) : { file: contract.file, ...location },

@@ -17,7 +17,12 @@ export function judgeUncomposed(change: UncomposedChange): readonly Finding[] {
   const { changes, gateway, next, refusals, operations } = change;
   if (gateway === undefined) return [...changes, ...mergeUnreachable(refusals)];
   const schemas = { old: gateway.graph.supergraph.apiSchema, next: undefined };
-  const troubles = oldPlanTroubles(gateway, next, changedSubgraphs(gateway, next));
+  // A subgraph library refuses these: they do not start, so that no plan meets them.
+  const invalid = new Set(
+    changes.flatMap(({ rule, subgraph }) => (rule === 'subgraph-invalid' ? subgraph : [])),
+  );
+  const started = changedSubgraphs(gateway, next).filter((name) => !invalid.has(name));
+  const troubles = oldPlanTroubles(gateway, next, started);
   const uses = new OperationUses(operations, [schemas.old]);
   const { blamed } = blame(changes, troubles, schemas);
   const judged = changes.map((finding) => {

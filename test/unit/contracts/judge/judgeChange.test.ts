@@ -6,6 +6,7 @@ import type { Finding } from '../../../../gateway/contracts/finding.ts';
 import { composeGraph } from '../../../../gateway/contracts/graph/composeGraph.ts';
 import { type PlannedGraph, planConsumers } from '../../../../gateway/contracts/graph/planConsumers.ts';
 import { judgeChange } from '../../../../gateway/contracts/judge/judgeChange.ts';
+import { judgeUncomposed } from '../../../../gateway/contracts/judge/judgeUncomposed.ts';
 
 const v1 = 'type Query { shelf: Shelf } type Shelf @key(fields: "id") { id: ID! label: String }';
 const v2 = v1.replace('label: String', 'label: String width: Int');
@@ -63,6 +64,21 @@ describe('gateways that hold something else than was agreed on', () => {
     const found = await judgeChange({ changes, old, gateway: next, next, operations });
     expect(found.map(({ deployment }) => deployment)).toEqual([undefined]);
   });
+});
+
+test('a subgraph that its library refuses is told as that, and what else changed as usual', async () => {
+  const operations = [operation('{ shelf { label } }')];
+  const gateway = await plan(operations, v1);
+  const [before, after] = [contract(v1), contract(v1.replace('fields: "id"', 'fields: "isbn"'))];
+  const next = new Map([[after.name, after]]);
+  const changes = await diffSubgraph(before, after);
+  const composed = await composeGraph(next);
+  const refusals = 'findings' in composed ? composed.findings : [];
+  const found = judgeUncomposed({ changes, gateway, next, refusals, operations });
+  expect(found.map(({ severity, rule }) => `${severity} ${rule}`)).toEqual([
+    'breaking subgraph-invalid',
+    'breaking composition-error',
+  ]);
 });
 
 test('one more step is allowed, and told, with a latency or without', async () => {
