@@ -1,4 +1,10 @@
-import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  maxHeaderSize,
+  type RequestListener,
+  type Server,
+} from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { OperationLimits } from '../../operation/limits.ts';
@@ -281,6 +287,8 @@ interface FrontOptions {
 function createFront({ route, isWriting, takesUpgrade }: FrontOptions): Front {
   let server: Server | undefined;
   const routes = fastify({
+    // Whatever Node lets through: a long token is answered like any other that is none.
+    routerOptions: { maxParamLength: maxHeaderSize },
     clientErrorHandler: (error, socket) => answerBrokenHttp(error, socket, isWriting(socket)),
     serverFactory: (handler) => {
       server = createServer({ shouldUpgradeCallback: takesUpgrade }, route(handler));
