@@ -54,7 +54,9 @@ class Reading {
     return new Map(
       Array.from(this.#statements, ([subgraph, statements]) => [
         subgraph,
-        new Map(Array.from(statements, ([coordinate, said]) => [coordinate, said.sort().join('\n')])),
+        new Map(
+          Array.from(statements, ([coordinate, said]) => [coordinate, [...new Set(said)].sort().join('\n')]),
+        ),
       ]),
     );
   }
