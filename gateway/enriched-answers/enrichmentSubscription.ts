@@ -11,6 +11,7 @@ import {
   type SelectionSetNode,
   subscribe,
 } from 'graphql';
+import { expiredToken } from '../enrichment/expiredToken.ts';
 import type { EnrichmentUpdate } from '../enrichment/lateEnrichments.ts';
 import { GatewayError } from '../errors.ts';
 import type { OperationRequest } from '../operation/request.ts';
@@ -44,7 +45,7 @@ export function withEnrichmentSubscription(
   if (field === undefined) throw new Error(`The extended schema has no ${rootName}.${fieldName}.`);
   field.subscribe = async (_root, { token }: { token: string }, { follow, cursor }: Followed) => {
     const updates = await follow(token, cursor);
-    if (updates === undefined) throw enrichmentExpired();
+    if (updates === undefined) throw expiredToken();
     return updates;
   };
   field.resolve = (update: unknown) => update;
@@ -164,12 +165,4 @@ function noting<T>(source: AsyncIterableIterator<T>, note: (value: T) => void): 
     [Symbol.asyncIterator]: () => noted,
   };
   return noted;
-}
-
-/** For a token that is unknown, malformed, somebody else's or too old: who asks cannot tell which. */
-export function enrichmentExpired(): GatewayError {
-  return new GatewayError(
-    'ENRICHMENT_EXPIRED',
-    'There is nothing to pick up with this token: it has expired, or is not one of yours. Ask for the data again.',
-  );
 }

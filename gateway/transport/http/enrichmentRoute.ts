@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { GraphQLFormattedError } from 'graphql';
+import { expiredToken } from '../../enrichment/expiredToken.ts';
 import type { Caller, EnrichmentUpdate, LateEnrichments } from '../../enrichment/lateEnrichments.ts';
 import { GatewayError } from '../../errors.ts';
 import type { SubscriptionPayload } from '../../response/outcome.ts';
@@ -94,7 +95,7 @@ class PickUp {
   async #answerAtOnce(token: string): Promise<void> {
     const { late, callerOf, readTimeout } = this.#options;
     const arrived = await late.arrived(token, callerOf(this.#request.headers));
-    if (arrived === undefined) throw expired();
+    if (arrived === undefined) throw expiredToken();
     const headers = this.#headers({ 'content-type': 'application/json; charset=utf-8' });
     writeAnswer(this.#response, 200, headers, JSON.stringify(arrived), readTimeout);
   }
@@ -116,7 +117,7 @@ class PickUp {
         callerOf(headers),
         cursor === undefined ? undefined : String(cursor),
       );
-      if (updates === undefined) throw expired();
+      if (updates === undefined) throw expiredToken();
       await this.#write(updates, ended.signal);
     } finally {
       close();
@@ -162,14 +163,6 @@ class PickUp {
       ...(this.#options.draining.aborted ? { connection: 'close' } : {}),
     };
   }
-}
-
-/** The same for a token that is none, so that nobody learns which ones there are. */
-function expired(): GatewayError {
-  return new GatewayError(
-    'ENRICHMENT_EXPIRED',
-    'This token leads to nothing (any more): it has expired, is none, or is not yours. Send the operation again.',
-  );
 }
 
 /** Updates as batches of one, each with its cursor. */
