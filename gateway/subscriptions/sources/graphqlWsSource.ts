@@ -57,6 +57,7 @@ class GraphqlWsSource implements SubscriptionSource {
     if (known !== undefined) return known;
     const shared: SharedSocket = new SharedSocket({
       endpoint,
+      presentEndpoint: () => this.#options.endpoint(request.subgraph),
       opener: request,
       timers: this.#timers,
       random: this.#options.random ?? Math.random,

@@ -15,6 +15,7 @@ import {
 import { SubgraphAnswer } from '../../subgraph-client/subgraphAnswer.ts';
 import { type CancelTimer, systemTimers, type Timers } from '../../time/timers.ts';
 import { Delivery } from './delivery.ts';
+import { presentOr } from './presentEndpoint.ts';
 import { readEvent } from './readEvent.ts';
 import { isPassing, Reconnection } from './reconnection.ts';
 import { refusedSubscription } from './refusedSubscription.ts';
@@ -81,6 +82,7 @@ class HttpStreamSource implements SubscriptionSource {
       stream = new HttpStream({
         format: this.#format,
         endpoint: this.#options.endpoint(request.subgraph),
+        presentEndpoint: () => this.#options.endpoint(request.subgraph),
         client: this.#client,
         timers: this.#timers,
         random: this.#options.random ?? Math.random,
@@ -106,6 +108,8 @@ class HttpStreamSource implements SubscriptionSource {
 interface HttpStreamOptions {
   readonly format: StreamFormat;
   readonly endpoint: SourceEndpoint;
+  /** Where it is by now. Throws where the subgraph is gone. */
+  presentEndpoint(): SourceEndpoint;
   readonly client: StreamingClient;
   readonly timers: Timers;
   readonly random: () => number;
@@ -140,7 +144,7 @@ class HttpStream implements SourceFlow {
       intervalMs: endpoint.heartbeatMs,
       onSilence: (intervals) => this.#onSilence(intervals),
     });
-    this.#connect();
+    this.#connect(endpoint);
   }
 
   cancel(): void {
@@ -162,8 +166,8 @@ class HttpStream implements SourceFlow {
     if (this.#reader !== undefined) this.#watch.start();
   }
 
-  #connect(): void {
-    const { client, endpoint, format, request, timers } = this.#options;
+  #connect(endpoint: SourceEndpoint): void {
+    const { client, format, request, timers } = this.#options;
     const call = client.open(
       endpoint,
       { subgraph: request.subgraph, headers: headersOf(request, format.accept), body: bodyOf(request) },
@@ -255,11 +259,16 @@ class HttpStream implements SourceFlow {
     this.#fail(invalidResponse(this.#options.request.subgraph, problem));
   }
 
+  #connectAgain(): void {
+    const { endpoint, presentEndpoint } = this.#options;
+    this.#connect(presentOr(endpoint, presentEndpoint));
+  }
+
   /** The connection is gone, or is given up. */
   #lose(error: GatewayError): void {
     this.#disconnect();
     const mayReturn =
-      this.#wasSubscribed && isPassing(error) && this.#reconnection.schedule(() => this.#connect());
+      this.#wasSubscribed && isPassing(error) && this.#reconnection.schedule(() => this.#connectAgain());
     if (mayReturn) this.#delivery.interrupted(error);
     else this.#fail(error);
   }

@@ -18,6 +18,7 @@ import {
 import type { CancelTimer, Timers } from '../../time/timers.ts';
 import { closeFailure } from './closeFailure.ts';
 import { Delivery } from './delivery.ts';
+import { presentOr } from './presentEndpoint.ts';
 import { eventTooLarge, readEvent } from './readEvent.ts';
 import { isPassing, Reconnection } from './reconnection.ts';
 import { reportedFailure } from './reportedErrors.ts';
@@ -31,6 +32,8 @@ import type {
 
 export interface SharedSocketOptions {
   readonly endpoint: SourceEndpoint;
+  /** Where it is by now. Throws where the subgraph is gone. */
+  presentEndpoint(): SourceEndpoint;
   /** The one that needs the socket first: all others have its subgraph, headers and connection parameters. */
   readonly opener: SourceRequest;
   readonly timers: Timers;
@@ -86,7 +89,7 @@ export class SharedSocket {
       intervalMs: endpoint.heartbeatMs,
       onSilence: (intervals) => this.#onSilence(intervals),
     });
-    this.#connect();
+    this.#connect(endpoint);
   }
 
   subscribe(request: SourceRequest, receiver: SourceReceiver): SourceSubscription {
@@ -142,8 +145,13 @@ export class SharedSocket {
     this.#watch.stop();
   }
 
-  #connect(): void {
-    const { endpoint, opener, timers } = this.#options;
+  #connectAgain(): void {
+    const { endpoint, presentEndpoint } = this.#options;
+    this.#connect(presentOr(endpoint, presentEndpoint));
+  }
+
+  #connect(endpoint: SourceEndpoint): void {
+    const { opener, timers } = this.#options;
     const socket = new WebSocket(webSocketUrl(endpoint.url), GRAPHQL_TRANSPORT_WS_PROTOCOL, {
       ...endpoint.tls,
       ...socketLimits(endpoint),
@@ -317,7 +325,7 @@ export class SharedSocket {
     this.#endConnectTimer();
     this.#watch.stop();
     socket?.terminate();
-    const mayReturn = isPassing(error) && this.#reconnection.schedule(() => this.#connect());
+    const mayReturn = isPassing(error) && this.#reconnection.schedule(() => this.#connectAgain());
     if (!mayReturn) {
       this.#giveUp(error);
       return;

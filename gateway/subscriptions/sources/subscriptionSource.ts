@@ -115,7 +115,8 @@ export interface SourceEndpoint {
 
 /** What every protocol's source is made with. */
 export interface SourceOptions {
-  /** Asked for every subscription, so that a new supergraph needs no new source. */
+  /** Asked for every subscription, and for every attempt to get one back: with a new supergraph a subgraph may be
+   *  elsewhere. */
   endpoint(subgraph: string): SourceEndpoint;
   /** Real time when omitted. */
   readonly timers?: Timers | undefined;

@@ -410,6 +410,20 @@ describe('lost connections', () => {
     expect(at.clock.runningTimers).toBe(0);
   });
 
+  test('are made again where the subgraph is by then', async () => {
+    await using upstream = await scriptedWebSocketUpstream();
+    await using next = await scriptedWebSocketUpstream();
+    await using at = sourceOf(upstream.url);
+    const server = await established(at, upstream);
+    at.move(next.url);
+    server.socket.terminate();
+    await server.receiver.told(1);
+    at.clock.advance(firstDelayMs);
+    const again = await next.next();
+    again.acknowledge();
+    expect((await again.received(2))[1]).toMatchObject({ type: 'subscribe' });
+  });
+
   test('no attempts, no interruption', async () => {
     await using upstream = await scriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url, { reconnect: { attempts: 0, minDelayMs: 1, maxDelayMs: 1 } });

@@ -355,6 +355,27 @@ describe.each(formats)('$name', (format) => {
       expect(again.request.body).toBe(stream.request.body);
     });
 
+    test('are made again where the subgraph is by then, or where it was', async () => {
+      await using upstream = await streamUpstream();
+      await using next = await streamUpstream();
+      await using at = sourceOf(upstream.url);
+      const { receiver, stream } = await established(at, upstream);
+      at.move(next.url);
+      stream.exchange.reset();
+      await receiver.told(1);
+      at.clock.advance(firstDelayMs);
+      const again = await begun(next);
+      await receiver.told(2);
+      again.write(format.event(tick(2)));
+      await receiver.told(3);
+      at.move(undefined);
+      again.exchange.reset();
+      await receiver.told(4);
+      at.clock.advance(firstDelayMs);
+      await begun(upstream);
+      expect((await receiver.told(5)).at(-1)).toBe('resumed');
+    });
+
     test('attempts have an end, and are told as one interruption', async () => {
       await using upstream = await streamUpstream();
       await using at = sourceOf(upstream.url);

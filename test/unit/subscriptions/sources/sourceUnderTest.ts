@@ -68,6 +68,8 @@ export interface SourceUnderTest extends AsyncDisposable {
   readonly delays: number[];
   /** Subgraphs whose protocol was accepted, once for each time. */
   readonly accepted: string[];
+  /** The subgraph is elsewhere from now on; `undefined`: it is gone. */
+  move(url: string | undefined): void;
   request(more?: Partial<SourceRequest>): SourceRequest;
   subscribe(more?: Partial<SourceRequest>, receiver?: Receiver): Subscribed;
 }
@@ -91,6 +93,7 @@ export function sourceUnderTest(
     },
   };
   const accepted: string[] = [];
+  let present: string | undefined = url;
   const endpoint: SourceEndpoint = {
     url,
     connectTimeoutMs,
@@ -100,7 +103,10 @@ export function sourceUnderTest(
     ...more,
   };
   const source = create({
-    endpoint: () => endpoint,
+    endpoint: () => {
+      if (present === undefined) throw new Error('no such subgraph');
+      return { ...endpoint, url: present };
+    },
     timers,
     random: () => 1,
     onAccepted: (subgraph) => accepted.push(subgraph),
@@ -120,6 +126,9 @@ export function sourceUnderTest(
     clock,
     delays,
     accepted,
+    move: (to) => {
+      present = to;
+    },
     request,
     subscribe: (changes, receiver = new Receiver()) => ({
       receiver,
