@@ -35,6 +35,7 @@ async function startWith(sdl: string, cache: GatewayOptions['cache']): Promise<W
       listen: { port: 0 },
       admin: { port: 0 },
       supergraph: { file, watch: true },
+      contracts: { guard: 'off' },
       ...(cache === undefined ? {} : { cache }),
     },
     { logger: pino({ level: 'warn' }, { write: (line) => take(JSON.parse(line)) }) },

@@ -93,6 +93,7 @@ test('a hundred switches in a row fail no request and leave nothing behind', asy
       listen: { port: 0 },
       admin: { port: 0 },
       supergraph: { file, watch: true },
+      contracts: { guard: 'off' },
       planning: { warmOperations: 5 },
     },
     {

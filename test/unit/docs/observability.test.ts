@@ -2,9 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { CacheMetrics } from '../../../gateway/telemetry/cacheMetrics.ts';
+import { registerContractMetrics } from '../../../gateway/telemetry/contractMetrics.ts';
 import { EnrichmentMetrics } from '../../../gateway/telemetry/enrichmentMetrics.ts';
 import { createMetrics } from '../../../gateway/telemetry/metrics.ts';
 import { SubgraphMetrics } from '../../../gateway/telemetry/subgraphMetrics.ts';
+import { registerSubscriptionMetrics } from '../../../gateway/telemetry/subscriptionMetrics.ts';
 
 const page = await readFile(join(import.meta.dirname, '../../../docs/observability.md'), 'utf8');
 
@@ -16,7 +18,14 @@ test('every metric is in the table, with its type, and no other', async () => {
     problems: () => new Map(),
     memory: () => ({ bytes: 0, entries: 0 }),
   });
+  registerSubscriptionMetrics({ registry, topicProblems: () => new Map() });
   new EnrichmentMetrics({ registry, jobs: () => 0, ways: () => [] });
+  registerContractMetrics({
+    registry,
+    supergraphs: () => [],
+    brokenOperations: () => 0,
+    subgraphs: () => [],
+  });
   const registered = (await registry.getMetricsAsJSON()).map(({ name, type }) => `${name} ${type}`);
   const rows = page.matchAll(/^\| (`tributary_.+?) \| (\w+) \|/gm);
   const listed = Array.from(rows, ([, names = '', type]) =>
