@@ -24,12 +24,13 @@ import { createFileSource } from './supergraph/sources/fileSource.ts';
 import { createIntrospectionSource } from './supergraph/sources/introspectionSource.ts';
 import type { SupergraphSource } from './supergraph/sources/supergraphSource.ts';
 import { createSupergraphHolder } from './supergraph/supergraphHolder.ts';
-import { checkTopics } from './supergraphTopics.ts';
+import { checkTopics, prepareTopics } from './supergraphTopics.ts';
 import { CacheMetrics } from './telemetry/cacheMetrics.ts';
 import { EnrichmentMetrics } from './telemetry/enrichmentMetrics.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import { SubgraphMetrics } from './telemetry/subgraphMetrics.ts';
+import { registerSubscriptionMetrics } from './telemetry/subscriptionMetrics.ts';
 import { systemTimers, type Timers } from './time/timers.ts';
 import type { ApolloServerPlugin } from './transport/admission/apolloServer.ts';
 import type { GatewayContext } from './transport/admission/clientRequest.ts';
@@ -100,6 +101,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
         const supergraph = enrichments.enriching.prepare(loaded, isFirst);
         const rules = caching.readRules(sdl, isFirst);
         if (rules !== undefined) caching.prepare(supergraph, rules);
+        prepareTopics(supergraph, config.subscriptions.topics);
         await guarding.admit(supergraph, previous, signal);
         return supergraph;
       } catch (error) {
@@ -178,7 +180,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
   const openStreams = new OpenStreams(config.subscriptions);
   const openStream = ({ headers, clientAddress }: Pick<OperationRequest, 'headers' | 'clientAddress'>) =>
     openStreams.open(clientKey(headers, clientAddress));
-  const { subscriptions, callbacks, bus } = createSubscriptionServing({
+  const { subscriptions, callbacks, bus, topicProblems } = createSubscriptionServing({
     config,
     endpointOf,
     publicUrl: () => publicUrl,
@@ -186,6 +188,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
     timers,
     openStream,
   });
+  registerSubscriptionMetrics({ registry: metrics.registry, topicProblems: () => topicProblems });
   const pipeline = new Pipeline({
     preparer,
     subscriptions,

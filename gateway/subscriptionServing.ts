@@ -25,6 +25,8 @@ export interface SubscriptionServing {
   readonly callbacks: CallbackReceiver;
   /** Topics of this process. */
   readonly bus: TopicBus;
+  /** What went wrong with topics, by kind. */
+  readonly topicProblems: TopicProblems['counts'];
 }
 
 export interface SubscriptionServingOptions {
@@ -78,6 +80,7 @@ export function createSubscriptionServing(options: SubscriptionServingOptions): 
   return {
     callbacks,
     bus,
+    topicProblems: problems.counts,
     subscriptions: new Subscriptions({
       source: new TopicSource({ fields: config.subscriptions.topics, hub, problems, next: source }),
       queue: { maxEvents: queue.events, maxBytes: queue.size, policy: queue.whenFull },

@@ -1,5 +1,7 @@
 import { parse } from 'graphql';
 import { type TopicFields, unknownTopicFields } from './subscriptions/topics/topicField.ts';
+import { TopicGraph } from './subscriptions/topics/topicGraph.ts';
+import type { Supergraph } from './supergraph/supergraph.ts';
 import { SupergraphRefusedError } from './supergraph/supergraphRefusedError.ts';
 import type { Logger } from './telemetry/logger.ts';
 
@@ -20,4 +22,9 @@ export function checkTopics({ sdl, topics, isFirst, log }: TopicCheck): void {
   if (isFirst)
     throw new SupergraphRefusedError(unknown.map((one) => `subscriptions.topics: ${one}`).join('\n'));
   log.warn({ unknown }, 'The configuration feeds subscriptions that the supergraph does not have');
+}
+
+/** Reads of a supergraph what its events will need, so that the first of them does not wait for that. */
+export function prepareTopics(supergraph: Supergraph, topics: TopicFields): void {
+  if (Object.keys(topics).length > 0) TopicGraph.of(supergraph);
 }

@@ -1,0 +1,20 @@
+import type { Registry } from 'prom-client';
+import { labelValue, registerCounter } from './keptCounts.ts';
+
+export interface SubscriptionMetricsOptions {
+  readonly registry: Registry;
+  /** How often each kind of problem has been seen with topics; read when Prometheus asks. */
+  readonly topicProblems: () => ReadonlyMap<string, number>;
+}
+
+/** Metrics of subscriptions. The kinds are from a fixed list. */
+export function registerSubscriptionMetrics({ registry, topicProblems }: SubscriptionMetricsOptions): void {
+  registerCounter(registry, {
+    name: 'tributary_subscription_topic_problems_total',
+    help: 'What went wrong with the topics that feed subscriptions.',
+    labelNames: ['kind'],
+    read: (set) => {
+      for (const [kind, count] of topicProblems()) set({ kind: labelValue(kind) }, count);
+    },
+  });
+}
