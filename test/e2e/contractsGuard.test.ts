@@ -207,7 +207,7 @@ describe('enforce', () => {
   test('under load, a supergraph of a drifted subgraph is refused, and only what the subgraph lacks fails until it is back', async () => {
     await using shop = await Guarded.start({ guard: 'enforce', driftInterval: 200 });
     const before = await shop.admin<SupergraphAnswer>('/supergraph');
-    const clients = load(shop, 4);
+    const clients = load(shop, 2);
     shop.products.deploy(withoutPrice);
     await shop.logged(refused);
     await shop.becomes<ContractsAnswer>(

@@ -34,9 +34,15 @@ export async function findBrokenOperations(question: GuardQuestion): Promise<rea
   const { store, underWay, signal } = question;
   const found = new Map<ConsumerOperation, BrokenOperation>();
   const open = store.operations.values();
+  let lastTurn = Promise.resolve();
+  // What waits for the next turn comes all in that one: each waits for the one before it.
+  const ownTurn = (): Promise<void> => {
+    lastTurn = lastTurn.then(nextTurn);
+    return lastTurn;
+  };
   const work = async (): Promise<void> => {
     for (const operation of open) {
-      await nextTurn();
+      await ownTurn();
       const broken = await tryOperation(operation, question);
       // A planner that was closed meanwhile plans nothing, which says nothing about the operation.
       signal.throwIfAborted();
