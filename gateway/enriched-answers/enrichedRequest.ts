@@ -1,7 +1,6 @@
 import type { EnrichmentRun } from '../enrichment/enrichmentJob.ts';
-import type { EnrichmentPriority } from '../enrichment/enrichmentRule.ts';
 import { GatewayError } from '../errors.ts';
-import type { Execution, Urgency } from '../execution/execution.ts';
+import type { Execution, GroupUrgency } from '../execution/execution.ts';
 import { type AwaitedEnrichment, FirstAnswerWait } from '../execution/firstAnswerWait.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { OperationRequest } from '../operation/request.ts';
@@ -15,11 +14,11 @@ import type { ExecutionOutcome } from '../response/outcome.ts';
 import type { LatePlace } from '../response/shape.ts';
 import { failedOutcome, shapedOutcome, singleResponse } from '../response/singleResponse.ts';
 import { wholePlace } from '../response/wholePlace.ts';
-import type { CallPriority } from '../subgraph-client/callPriority.ts';
 import { resultInSlices } from '../time/inSlices.ts';
 import { systemTimers } from '../time/timers.ts';
 import type { BudgetPlan } from './budgetPlan.ts';
 import type { Enriching } from './enriching.ts';
+import { groupUrgencies } from './groupUrgencies.ts';
 import { lateJob } from './lateJob.ts';
 import { LateRun } from './lateRun.ts';
 import { takeSnapshot } from './lateSnapshot.ts';
@@ -33,7 +32,7 @@ export interface EnrichedRequestOptions {
   readonly enriching: Enriching;
   readonly policy: ErrorPolicy;
   readonly answerSize: number;
-  execute(urgency: readonly Urgency[], onGroupComplete: (group: number) => void): Execution;
+  execute(urgency: readonly GroupUrgency[], onGroupComplete: (group: number) => void): Execution;
 }
 
 /** The answer of a query with enrichments: what there is when the first answer leaves, and what becomes of the rest. */
@@ -58,7 +57,8 @@ export class EnrichedRequest {
       timers: systemTimers,
       onReady: (enrichment, elapsedMs) => this.#noteReady(enrichment, elapsedMs),
     });
-    this.#execution = options.execute(this.#urgency(), (group) => this.#completeGroup(group));
+    const urgencies = groupUrgencies(operation, { budget: this.#wait.budget, isPatient: plan.isShadow });
+    this.#execution = options.execute(urgencies, (group) => this.#completeGroup(group));
     this.#shaping = new AnswerShaping({
       operation,
       execution: this.#execution,
@@ -148,6 +148,8 @@ export class EnrichedRequest {
   }
 
   async #takeOver(found: readonly LatePlace[], late: ReadonlySet<number>): Promise<EnrichmentExtension> {
+    // The client has left while the answer was made: all has been let go of, and there is nothing to be finished.
+    if (!this.#isAnswering) throw clientGone();
     const places = found.map(wholePlace);
     const { operation, request, enriching } = this.#options;
     const run = new LateRun({
@@ -182,15 +184,23 @@ export class EnrichedRequest {
   }
 
   #noteReady(enrichment: AwaitedEnrichment, elapsedMs: number): void {
-    this.#options.enriching.noteReady(enrichment, elapsedMs);
     if (elapsedMs > enrichment.budgetMs) this.#overBudget.add(enrichment.id);
+    // What nothing was asked for says nothing of latencies: there may be no object that has the field.
+    if (!this.#execution.hasFetched(enrichment.id + 1)) return;
+    const isOlder = this.#olderValues().has(enrichment.id);
+    this.#options.enriching.noteReady(enrichment, isOlder ? Number.POSITIVE_INFINITY : elapsedMs);
+  }
+
+  /** Enrichments of which the answer has values that were kept, since newer ones did not come within the budget. */
+  #olderValues(): ReadonlySet<number> {
+    return new Set(
+      this.#execution.stale.flatMap(({ reason, group }) => (reason === 'budget' ? [group - 1] : [])),
+    );
   }
 
   #noteAnswered(late: ReadonlySet<number>): void {
     const { plan, enriching } = this.#options;
-    const older = new Set(
-      this.#execution.stale.flatMap(({ reason, group }) => (reason === 'budget' ? [group - 1] : [])),
-    );
+    const older = this.#olderValues();
     for (const enrichment of plan.enrichments) {
       const { id } = enrichment;
       if (late.has(id)) enriching.noteAnswered(enrichment, plan.isStreamed ? 'incremental' : 'pending');
@@ -202,7 +212,7 @@ export class EnrichedRequest {
 
   /** The client has left. What it has been promised goes on. */
   #abort(): void {
-    this.#wait.cancel(new GatewayError('REQUEST_ABORTED', 'The client ended the request.'));
+    this.#wait.cancel(clientGone());
     this.#response?.cut();
     this.#endAnswer();
   }
@@ -217,23 +227,8 @@ export class EnrichedRequest {
     this.#execution.cancel();
     this.#execution.release();
   }
-
-  #urgency(): readonly Urgency[] {
-    const { operation, plan } = this.#options;
-    const budget = plan.isShadow ? undefined : this.#wait.budget;
-    const urgency: Urgency[] = operation.program.groups.map((_, group) => ({
-      priority: group === 0 ? 'primary' : 'critical',
-      budget: undefined,
-    }));
-    for (const { id, rule } of plan.enrichments) {
-      urgency[id + 1] = { priority: plan.isShadow ? 'primary' : priorities[rule.priority], budget };
-    }
-    return urgency;
-  }
 }
 
-const priorities: Readonly<Record<EnrichmentPriority, CallPriority>> = {
-  CRITICAL: 'critical',
-  NORMAL: 'normal',
-  BACKGROUND: 'background',
-};
+function clientGone(): GatewayError {
+  return new GatewayError('REQUEST_ABORTED', 'The client ended the request.');
+}

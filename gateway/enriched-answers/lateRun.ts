@@ -39,7 +39,8 @@ export class LateRun implements EnrichmentRun {
 
   results(take: (result: PlaceResult) => void): Promise<void> {
     this.#take = take;
-    this.completeGroup();
+    if (this.#open.size === 0) this.#end();
+    else this.completeGroup();
     return this.#ended.promise;
   }
 

@@ -37,7 +37,7 @@ export interface ExecutionOptions {
   readonly scheduler: FetchScheduler;
   readonly conditions: TypeConditions;
   /** By delivery group; left out for an operation without enrichments. */
-  readonly urgency?: readonly Urgency[] | undefined;
+  readonly urgency?: readonly GroupUrgency[] | undefined;
   /** Left out where the execution begins at the beginning. */
   readonly resume?: ResumedExecution | undefined;
   /** Called once per delivery group when all its fetches have ended, parents before children of the same moment. */
@@ -47,7 +47,7 @@ export interface ExecutionOptions {
 }
 
 /** How urgent the fetches of a delivery group are, and whose budget they have. */
-export interface Urgency {
+export interface GroupUrgency {
   readonly priority: CallPriority;
   readonly budget: Budget | undefined;
 }
@@ -78,6 +78,8 @@ export class Execution {
   readonly #waitsFor: number[];
   readonly #wiring: Wiring;
   readonly #isDone: boolean[];
+  /** Steps that had something to ask for. */
+  readonly #fetched = new Set<FetchStep>();
   /** Per delivery group: how many of its steps have not ended. */
   readonly #openSteps: number[];
   #isEnded = false;
@@ -98,6 +100,15 @@ export class Execution {
   /** Whether all fetches of a delivery group have ended. */
   isComplete(group: number): boolean {
     return this.#openSteps[group] === 0;
+  }
+
+  /** Whether anything was fetched for a delivery group of which all fetches have ended: there may have been no objects
+   *  to ask for. Where it shares all its fetches with others, theirs count. */
+  hasFetched(group: number): boolean {
+    const { steps, groups } = this.#options.program;
+    const all = (groups[group]?.steps ?? []).map((index) => steps[index] as FetchStep);
+    const own = all.filter((step) => step.group === group);
+    return (own.length > 0 ? own : all).some((step) => this.#fetched.has(step));
   }
 
   /** Indices of the steps that these groups wait for and that have not ended, or that are to be run again, with those
@@ -455,7 +466,7 @@ export class Execution {
     step.shape.merge(target, own, this.#options.conditions.isObjectType);
   }
 
-  #urgencyOf({ group }: FetchStep): Urgency {
+  #urgencyOf({ group }: FetchStep): GroupUrgency {
     return this.#options.urgency?.[group] ?? (group === 0 ? ofFirstPayload : ofDeferred);
   }
 
@@ -465,6 +476,7 @@ export class Execution {
       this.#end(step);
       return;
     }
+    this.#fetched.add(step);
     settled.then(
       () => this.#end(step),
       (reason) => {
@@ -617,8 +629,8 @@ export class Execution {
   }
 }
 
-const ofFirstPayload: Urgency = { priority: 'primary', budget: undefined };
-const ofDeferred: Urgency = { priority: 'critical', budget: undefined };
+const ofFirstPayload: GroupUrgency = { priority: 'primary', budget: undefined };
+const ofDeferred: GroupUrgency = { priority: 'critical', budget: undefined };
 
 function invalidAnswer(step: FetchStep, cause: string): GatewayError {
   return new GatewayError('SUBGRAPH_INVALID_RESPONSE', 'A subgraph answered with what is no valid answer.', {

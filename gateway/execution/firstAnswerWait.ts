@@ -19,7 +19,7 @@ export interface FirstAnswerWaitOptions {
   /** Since the request's start, in milliseconds. */
   elapsedMs(): number;
   readonly timers: Timers;
-  /** Called once for each enrichment, when it is there. `Infinity`: what is there is an older value. */
+  /** Called once for each enrichment, when it is there, be it with an older value. */
   onReady(enrichment: AwaitedEnrichment, elapsedMs: number): void;
 }
 
@@ -34,7 +34,6 @@ export class FirstAnswerWait {
   readonly #complete = Promise.withResolvers<void>();
   #isPrimaryThere = false;
   #isLeaving = false;
-  #takesOlderValues = false;
   #stopTimer: CancelTimer = () => {};
 
   constructor(options: FirstAnswerWaitOptions) {
@@ -65,10 +64,7 @@ export class FirstAnswerWait {
     const enrichment = this.#open.get(group);
     if (enrichment !== undefined) {
       this.#open.delete(group);
-      this.#options.onReady(
-        enrichment,
-        this.#takesOlderValues ? Number.POSITIVE_INFINITY : this.#options.elapsedMs(),
-      );
+      this.#options.onReady(enrichment, this.#options.elapsedMs());
     }
     if (this.#isPrimaryThere) this.#check();
   }
@@ -97,10 +93,8 @@ export class FirstAnswerWait {
   /** What is kept of values that are not there in time is taken in the turns after this one, one fetch after another. */
   async #leave(): Promise<void> {
     this.#isLeaving = true;
-    this.#takesOlderValues = true;
     this.budget.end();
     for (let turns = 0; turns < turnsForOlderValues && this.#open.size > 0; turns++) await nextTurn();
-    this.#takesOlderValues = false;
     this.#over.resolve();
   }
 }

@@ -5,10 +5,12 @@ import { parseConfig } from '../../gateway/config/parseConfig.ts';
 import { Enriching } from '../../gateway/enriched-answers/enriching.ts';
 import type { EnrichmentJob, EnrichmentRun, PlaceResult } from '../../gateway/enrichment/enrichmentJob.ts';
 import type { LateEnrichments } from '../../gateway/enrichment/lateEnrichments.ts';
+import type { FetchCall } from '../../gateway/execution/fetchCall.ts';
 import type { GatewayOptions } from '../../gateway/gateway.ts';
 import type { FetchNode, PlanNode } from '../../gateway/planning/queryPlan.ts';
 import { Gate } from './gate.ts';
 import { type LocalPipeline, localPipeline } from './localPipeline.ts';
+import { type CacheNotes, notedFetches } from './notedFetches.ts';
 import { plannerDouble } from './plannerDouble.ts';
 
 const apiSdl = `
@@ -42,6 +44,10 @@ export interface EnrichedPipeline {
   readonly handedOver: readonly HandedOver[];
   /** What has become of enrichments in first answers. */
   readonly answered: readonly string[];
+  /** Of which enrichments it was learnt how long they take, and how long that is, in whole hours. */
+  readonly ready: readonly string[];
+  /** Priorities of the fetches that were answered, by what they asked for. */
+  readonly priorities: readonly string[];
   /** Every fetch of the extras waits here. */
   hold(): Gate;
 }
@@ -50,13 +56,19 @@ export interface EnrichedPipelineOptions {
   readonly enrichment?: GatewayOptions['enrichment'];
   /** By names: what is fetched of each product after the first fetch, at once. */
   readonly fetches?: readonly string[];
+  /** What a cache would say of what is fetched. */
+  readonly notesOf?: (call: FetchCall) => CacheNotes;
+  /** Ids of the products. */
+  readonly ids?: readonly string[];
 }
 
 /** A pipeline for `{ products { id … } }` whose enrichments nobody waits for, and nobody finishes but the test. */
 export function enrichedPipeline(options: EnrichedPipelineOptions = {}): EnrichedPipeline {
-  const { enrichment, fetches = ['advice { text }'] } = options;
+  const { enrichment, fetches = ['advice { text }'], notesOf, ids = ['1', '2'] } = options;
   const handedOver: HandedOver[] = [];
   const answered: string[] = [];
+  const ready: string[] = [];
+  const priorities: string[] = [];
   let gate: Gate | undefined;
   const passing = async <T>(value: T): Promise<T> => {
     await gate?.pass();
@@ -71,7 +83,8 @@ export function enrichedPipeline(options: EnrichedPipelineOptions = {}): Enriche
     config,
     log: pino({ level: 'silent' }),
     observer: {
-      onReady: () => {},
+      onReady: ({ coordinate, latencyMs }) =>
+        ready.push(`${coordinate}: ${Math.floor(latencyMs / 3_600_000)}`),
       onAnswered: ({ coordinate, outcome }) => answered.push(`${coordinate}: ${outcome}`),
     },
     late: () =>
@@ -103,12 +116,20 @@ export function enrichedPipeline(options: EnrichedPipelineOptions = {}): Enriche
   return {
     handedOver,
     answered,
+    ready,
+    priorities,
     hold: () => {
       gate = new Gate();
       return gate;
     },
     pipeline: localPipeline({
       enriching,
+      fetches: (sender) =>
+        notedFetches(sender, (call) => {
+          const kind = call.shape.isEntityFetch ? call.shape.keys.join() : 'root';
+          priorities.push(`${kind}: ${call.priority}`);
+          return notesOf?.(call) ?? {};
+        }),
       planner: plannerDouble(() => ({ kind: 'QueryPlan', node }), { supportsDefer: false }),
       sdl: apiSdl,
       apiSchema: buildSchema(apiSdl),
@@ -117,7 +138,7 @@ export function enrichedPipeline(options: EnrichedPipelineOptions = {}): Enriche
           'catalog',
           buildSubgraphSchema({
             typeDefs: catalog,
-            resolvers: { Query: { products: () => ['1', '2'].map((id) => ({ id })) } },
+            resolvers: { Query: { products: () => ids.map((id) => ({ id })) } },
           }),
         ],
         [

@@ -46,6 +46,7 @@ export interface LocalPipeline {
     variables?: Readonly<Record<string, unknown>>,
     incremental?: IncrementalFormat,
     resumeAfter?: string,
+    signal?: AbortSignal,
   ): Promise<ExecutionOutcome>;
   ask(query: string, variables?: Readonly<Record<string, unknown>>): Promise<LocalAnswer>;
   /** The payloads of a client that takes deferred parts, and what they amount to. */
@@ -116,6 +117,7 @@ export function localPipeline({
     variables: Readonly<Record<string, unknown>> = {},
     incremental?: IncrementalFormat,
     resumeAfter?: string,
+    signal = new AbortController().signal,
   ) => {
     const document = parse(query);
     const [problem] = validate(supergraph.apiSchema, document);
@@ -129,7 +131,7 @@ export function localPipeline({
         incremental,
         resumeAfter,
         requestId: 'local',
-        signal: new AbortController().signal,
+        signal,
       },
       supergraph,
     );

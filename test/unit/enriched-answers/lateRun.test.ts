@@ -5,6 +5,7 @@ import type { PlaceResult } from '../../../gateway/enrichment/enrichmentJob.ts';
 import type { PreparedOperation } from '../../../gateway/operation/preparedOperation.ts';
 import type { PlanNode } from '../../../gateway/planning/queryPlan.ts';
 import { AnswerShaping } from '../../../gateway/response/answerShaping.ts';
+import type { LatePlace } from '../../../gateway/response/shape.ts';
 import type { SubgraphResponse } from '../../../gateway/subgraph-client/subgraphClient.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
 import { resultInSlices } from '../../../gateway/time/inSlices.ts';
@@ -29,10 +30,16 @@ interface StartOptions {
   readonly maxBytes?: number;
   /** In place of what makes results. */
   readonly fault?: Error;
+  /** In place of those that were found. */
+  readonly places?: readonly LatePlace[];
 }
 
 /** An answer that has left without its enrichments, and the run that goes on. */
-async function start(query: string, later: PlanNode, { maxBytes = 10_000, fault }: StartOptions = {}) {
+async function start(
+  query: string,
+  later: PlanNode,
+  { maxBytes = 10_000, fault, places }: StartOptions = {},
+) {
   const { root, deferred } = normalize(schema, query, { enrichmentOf });
   const taken: PlaceResult[] = [];
   let run: LateRun | undefined;
@@ -56,6 +63,7 @@ async function start(query: string, later: PlanNode, { maxBytes = 10_000, fault 
     program: { steps: [], groups: [] },
     enrichments: deferred.flatMap(({ id, rule }) => (rule === undefined ? [] : [{ id, rule }])),
     isFused: false,
+    overrides: [],
     introspection: undefined,
   };
   const policy = { exposeSubgraphErrors: true, exposeSubgraphs: true };
@@ -67,7 +75,7 @@ async function start(query: string, later: PlanNode, { maxBytes = 10_000, fault 
     };
   }
   let ends = 0;
-  run = new LateRun({ execution, shaping, places: late, onEnd: () => ends++ });
+  run = new LateRun({ execution, shaping, places: places ?? late, onEnd: () => ends++ });
   const begun = run;
   return {
     run,
@@ -193,6 +201,12 @@ describe('a run after the first answer', () => {
     await outcome;
     expect([taken, ends()]).toEqual([[], 1]);
   });
+});
+
+test('a run without places ends at once', async () => {
+  const { run, ends } = await start('{ products { id advice { text } } }', advice, { places: [] });
+  await run.results(() => {});
+  expect(ends()).toBe(1);
 });
 
 describe('a run that nobody wants any more', () => {
