@@ -1,6 +1,7 @@
 import { type DocumentNode, validate } from 'graphql';
 import { EnrichedRequest } from './enriched-answers/enrichedRequest.ts';
 import type { Enriching } from './enriched-answers/enriching.ts';
+import { groupUrgencies } from './enriched-answers/groupUrgencies.ts';
 import { LateRunner } from './enriched-answers/lateRunner.ts';
 import { GatewayError } from './errors.ts';
 import { Execution, type ExecutionOptions } from './execution/execution.ts';
@@ -115,18 +116,21 @@ export class Pipeline {
       scopeOf,
       policy: errorPolicy,
       answerSize,
-      prepare: async (request, supergraph, isFused) => {
+      prepare: async (request, supergraph, { isFused, overrides }) => {
+        if (validate(supergraph.apiSchema, request.document).length > 0) return undefined;
         const choice = enriching?.choiceFor(supergraph, request.headers);
         const prepared = await this.#prepare(
           request,
           supergraph,
           choice && { ...choice, isFused: () => isFused },
+          (label) => overrides.includes(label),
         );
         return prepared.kind === 'prepared' ? prepared.operation : undefined;
       },
       execute: (operation, request, scope, resume, onGroupComplete) =>
         this.#createExecution(operation, request, scope, fetchesOf(operation.supergraph), {
           resume,
+          urgency: groupUrgencies(operation),
           onGroupComplete,
         }),
     });
@@ -218,6 +222,7 @@ export class Pipeline {
     request: OperationRequest,
     supergraph: Supergraph,
     enrichment?: EnrichmentChoice,
+    isOverridden = this.#options.overridesFor(request.headers),
   ): Preparation | Promise<Preparation> {
     return this.#options.preparer.prepare(
       {
@@ -225,7 +230,7 @@ export class Pipeline {
         operationName: request.operationName,
         variables: request.variables,
         incremental: request.incremental !== undefined,
-        isOverridden: this.#options.overridesFor(request.headers),
+        isOverridden,
         enrichment,
       },
       supergraph,

@@ -24,11 +24,11 @@ import { restoreError } from './savedError.ts';
 
 export interface LateRunnerOptions {
   acquire(): SupergraphLease | undefined;
-  /** As the operation was prepared for its first answer. */
+  /** As the operation was prepared for its first answer; `undefined` where the supergraph does not have all of it. */
   prepare(
     request: OperationRequest,
     supergraph: Supergraph,
-    isFused: boolean,
+    as: Pick<LateSnapshot, 'isFused' | 'overrides'>,
   ): Promise<PreparedOperation | undefined>;
   scopeOf(request: OperationRequest, supergraph: Supergraph): RequestScope;
   execute(
@@ -68,7 +68,7 @@ export class LateRunner implements EnrichmentRunner {
     try {
       const snapshot = job.snapshot as LateSnapshot;
       const request = requestOf(job, snapshot, stop.signal);
-      const operation = lease && (await this.#options.prepare(request, lease.supergraph, snapshot.isFused));
+      const operation = lease && (await this.#options.prepare(request, lease.supergraph, snapshot));
       if (stop.signal.aborted) return;
       if (operation === undefined || programFingerprint(operation.program) !== snapshot.fingerprint) {
         for (const { key, path } of job.places) take(outdated(key, path));

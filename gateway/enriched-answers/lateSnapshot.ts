@@ -19,6 +19,7 @@ export interface LateSnapshot {
   /** How the operation has to be prepared for its steps to have the same indices, and what tells that they have. */
   readonly isIncremental: boolean;
   readonly isFused: boolean;
+  readonly overrides: readonly string[];
   readonly fingerprint: string;
 }
 
@@ -41,6 +42,7 @@ export function takeSnapshot(
     late,
     isIncremental,
     isFused: operation.isFused,
+    overrides: operation.overrides,
     fingerprint: programFingerprint(operation.program),
   };
 }

@@ -242,6 +242,7 @@ export class Preparer {
       enrichments: normalized.deferred.flatMap(({ id, rule }) => (rule === undefined ? [] : [{ id, rule }])),
       isFused,
       program: this.#program(supergraph, normalized, variables, planned),
+      overrides,
       introspection: introspectionDocument(operation, normalized.root),
     };
     return { operation: prepared, planned, uses: 1 };

@@ -18,6 +18,8 @@ export interface PreparedOperation {
   /** The enrichments' fetches are those that there would be if they were none. */
   readonly isFused: boolean;
   readonly program: Program;
+  /** Labels of the progressive `@override`s that are on for it, of those that its plan depends on. */
+  readonly overrides: readonly string[];
   /** Holds just the operation's introspection fields; `undefined` where there are none. */
   readonly introspection: DocumentNode | undefined;
 }

@@ -76,6 +76,29 @@ describe('late work from a snapshot', () => {
     expect(other.pipeline.calls).toEqual([]);
   });
 
+  test('cannot be done where the schema does not have the operation any more', async () => {
+    const shop = enrichedPipeline({ fetches });
+    const job = await jobOf(shop);
+    const operation = { ...job.operation, document: '{ products { id advice { text } stock @gone } }' };
+    const results = await resultsOf(shop.pipeline.lateRunner.run({ ...job, operation }, deadlineMs));
+    expect(results.map(told).sort()).toEqual(
+      everything.map(([path]) => [path, null, ['SUPERGRAPH_CHANGED'], false]),
+    );
+  });
+
+  test('is as urgent as its rules say', async () => {
+    const shop = enrichedPipeline({
+      fetches,
+      enrichment: {
+        fields: { 'Product.advice': { priority: 'BACKGROUND' }, 'Product.stock': { priority: 'CRITICAL' } },
+      },
+    });
+    const job = await jobOf(shop);
+    const before = shop.priorities.length;
+    await resultsOf(shop.pipeline.lateRunner.run(job, deadlineMs));
+    expect(shop.priorities.slice(before).sort()).toEqual(['advice: background', 'stock: critical']);
+  });
+
   test('ends when nobody wants it any more', async () => {
     const shop = enrichedPipeline({ fetches });
     const job = await jobOf(shop);

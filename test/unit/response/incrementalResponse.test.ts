@@ -46,6 +46,7 @@ async function start(format: IncrementalFormat = 'deferSpec=20220824'): Promise<
     program: { steps: [], groups: [] },
     enrichments: [],
     isFused: false,
+    overrides: [],
     introspection: undefined,
   };
   const { execution } = running;

@@ -28,6 +28,7 @@ function fieldsOf(query: string, tree: Record<string, unknown>, stale: StaleValu
     program: { steps: [], groups: [] },
     enrichments: [],
     isFused: false,
+    overrides: [],
     introspection: undefined,
   };
   return new StaleFields(operation, { tree, stale } as unknown as Execution);
