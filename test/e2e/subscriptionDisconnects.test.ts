@@ -6,13 +6,14 @@ import { describe, expect, test } from '@jest/globals';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { ReviewRecord } from '../../subgraphs/shared/records.ts';
 import { turns } from '../harness/clock.ts';
-import { RawConnection } from '../harness/frames.ts';
+import { CountedTimers } from '../harness/countedTimers.ts';
+import { exchange, RawConnection } from '../harness/frames.ts';
 import { startTestGateway, type TestGateway } from '../harness/gateway.ts';
 
 /** One that has asked for a subscription. */
 interface Client extends AsyncDisposable {
-  /** Resolves when the next event has come. */
-  event(): Promise<void>;
+  /** Resolves when the next event has come, or another payload with this text. */
+  event(text?: string): Promise<void>;
   /** Leaves in this turn. */
   leave(): void;
 }
@@ -29,10 +30,10 @@ function overHttp(accept: string): Connect {
     connection.send({ headers, body: JSON.stringify({ query }) });
     let hasHead = false;
     return {
-      event: async () => {
+      event: async (text = 'Keen Otter') => {
         if (!hasHead) await connection.readHead();
         hasHead = true;
-        while (!(await connection.readChunk())?.includes('Keen Otter'));
+        while (!(await connection.readChunk())?.includes(text));
       },
       leave: () => void connection.socket.destroy(),
       [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
@@ -49,14 +50,40 @@ function overWebSocket(leave: (socket: WebSocket) => void): Connect {
     await once(socket, 'message');
     socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query } }));
     return {
-      event: async () => {
+      event: async (text = 'Keen Otter') => {
         const [message] = await once(socket, 'message');
-        expect(String(message)).toContain('Keen Otter');
+        expect(String(message)).toContain(text);
       },
       leave: () => leave(socket),
       [Symbol.asyncDispose]: async () => {
         socket.terminate();
         await closed;
+      },
+    };
+  };
+}
+
+/** Over an event stream for several operations; `end` ends the operation alone. */
+function overSingleConnection(
+  leave: (client: { readonly stream: RawConnection; readonly end: () => void }) => void,
+): Connect {
+  return async (url) => {
+    const { body: token } = await exchange(url, { method: 'PUT' });
+    const own = { 'x-graphql-event-stream-token': token };
+    const [stream, other] = [await RawConnection.open(url), await RawConnection.open(url)];
+    stream.send({ method: 'GET', headers: { ...own, accept: 'text/event-stream' } });
+    await stream.readHead();
+    const body = JSON.stringify({ query, extensions: { operationId: '1' } });
+    await exchange(url, { headers: { ...own, 'content-type': 'application/json' }, body });
+    const end = (): void => other.send({ method: 'DELETE', path: '/graphql?operationId=1', headers: own });
+    return {
+      event: async (text = 'Keen Otter') => {
+        while (!(await stream.readChunk())?.includes(text));
+      },
+      leave: () => leave({ stream, end }),
+      [Symbol.asyncDispose]: async () => {
+        await stream[Symbol.asyncDispose]();
+        await other[Symbol.asyncDispose]();
       },
     };
   };
@@ -70,18 +97,39 @@ const clients: [string, Connect][] = [
     'of a WebSocket that stays',
     overWebSocket((socket) => socket.send(JSON.stringify({ id: '1', type: 'complete' }))),
   ],
+  ['of a single connection that ends', overSingleConnection(({ stream }) => stream.socket.destroy())],
+  ['of a single connection that stays', overSingleConnection(({ end }) => end())],
 ];
 
-/** `reviews`: in the place of the demo's. */
-function start(reviews?: { readonly url: string }): Promise<TestGateway> {
-  // Nothing may end by itself.
-  const all = { subscription: { path: '/ws' }, timeouts: { attempt: '1h', deadline: '1h' } };
-  return startTestGateway({ config: { subgraphs: reviews === undefined ? { all } : { all, reviews } } });
+interface CountedGateway extends TestGateway {
+  readonly timers: CountedTimers;
 }
 
-/** Open sockets of this process, both ends of each connection. */
+/** `reviews`: in the place of the demo's. */
+async function start(reviews?: { readonly url: string }): Promise<CountedGateway> {
+  // Nothing may end by itself.
+  const all = { subscription: { path: '/ws' }, timeouts: { attempt: '1h', deadline: '1h' } };
+  const timers = new CountedTimers();
+  const gateway = await startTestGateway({
+    config: { subgraphs: reviews === undefined ? { all } : { all, reviews } },
+    parts: { timers },
+  });
+  return { ...gateway, timers };
+}
+
+/** What is open in this process. */
+interface Open {
+  /** Both ends of each connection. */
+  readonly sockets: number;
+  readonly timers: number;
+}
+
 function openSockets(): number {
   return process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
+}
+
+function openIn({ timers }: CountedGateway): Open {
+  return { sockets: openSockets(), timers: timers.open };
 }
 
 /** Far more often than it takes: what never comes must not go on after its test. */
@@ -90,10 +138,11 @@ async function until(isSo: () => boolean): Promise<void> {
 }
 
 /** `keptAlive`: connections to subgraphs that may be used again. */
-async function nothingIsLeft(before: number, keptAlive = 0): Promise<void> {
-  const most = before + 2 * keptAlive;
-  await until(() => openSockets() <= most);
+async function nothingIsLeft(before: Open, { timers }: CountedGateway, keptAlive = 0): Promise<void> {
+  const most = before.sockets + 2 * keptAlive;
+  await until(() => openSockets() <= most && timers.open <= before.timers);
   expect(openSockets()).toBeLessThanOrEqual(most);
+  expect(timers.open).toBe(before.timers);
 }
 
 /** Of the subgraph that has the events: to be asked in the turn in which something else is done. */
@@ -148,7 +197,13 @@ async function startSilent(from: (typeof silences)[number]) {
     reached: reached.promise,
     /** The gateway has closed its connection. */
     closed: closed.promise,
+    /** It ends its connections, and takes no others. */
+    end: () => {
+      server.close();
+      for (const webSocket of sockets.clients) webSocket.terminate();
+    },
     [Symbol.asyncDispose]: async () => {
+      if (!server.listening) return;
       server.close();
       await once(server, 'close');
     },
@@ -159,19 +214,34 @@ describe.each(clients)('a client %s leaves nothing behind when it leaves', (_, c
   test.each(silences)('before the %s of the subgraph', async (from) => {
     await using silent = await startSilent(from);
     await using gateway = await start({ url: silent.url });
-    const before = openSockets();
+    const before = openIn(gateway);
     {
       await using client = await connect(gateway.url);
       await silent.reached;
       client.leave();
       await silent.closed;
     }
-    await nothingIsLeft(before);
+    await nothingIsLeft(before, gateway);
+  });
+
+  test('while the connection to the subgraph is made again', async () => {
+    await using silent = await startSilent('first event');
+    await using gateway = await start({ url: silent.url });
+    const before = openIn(gateway);
+    {
+      await using client = await connect(gateway.url);
+      await silent.reached;
+      const told = client.event('SUBGRAPH_UNREACHABLE');
+      silent.end();
+      await told;
+      client.leave();
+    }
+    await nothingIsLeft(before, gateway);
   });
 
   test('between two events', async () => {
     await using gateway = await start();
-    const before = openSockets();
+    const before = openIn(gateway);
     {
       await using client = await connect(gateway.url);
       await listening(gateway);
@@ -182,14 +252,14 @@ describe.each(clients)('a client %s leaves nothing behind when it leaves', (_, c
       await nothingIsUnderWay(gateway);
     }
     expect(listeners(gateway)).toBe(0);
-    await nothingIsLeft(before, 1);
+    await nothingIsLeft(before, gateway, 1);
   });
 
   test('while an event is completed', async () => {
     await using gateway = await start();
     const { accounts } = gateway.subgraphs;
     accounts.faults.replace({ targets: { '*': { hangRate: 1 } } });
-    const before = openSockets();
+    const before = openIn(gateway);
     {
       await using client = await connect(gateway.url);
       await listening(gateway);
@@ -201,12 +271,12 @@ describe.each(clients)('a client %s leaves nothing behind when it leaves', (_, c
       await nothingIsUnderWay(gateway);
     }
     expect(accounts.requests.counts).toMatchObject({ total: 1, aborted: 1 });
-    await nothingIsLeft(before);
+    await nothingIsLeft(before, gateway);
   });
 
   test('at any moment of an event', async () => {
     await using gateway = await start();
-    const before = openSockets();
+    const before = openIn(gateway);
     for (let moment = 0; moment < 25; moment++) {
       await using client = await connect(gateway.url);
       await listening(gateway);
@@ -216,6 +286,6 @@ describe.each(clients)('a client %s leaves nothing behind when it leaves', (_, c
       await nothingIsUnderWay(gateway);
       expect(listeners(gateway)).toBe(0);
     }
-    await nothingIsLeft(before, 1);
+    await nothingIsLeft(before, gateway, 1);
   });
 });
