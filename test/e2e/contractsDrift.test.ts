@@ -1,76 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { composeSupergraph } from '../../gateway/supergraph/composeSupergraph.ts';
+import { DriftCommand, drift, findingsIn } from '../harness/driftCommand.ts';
 import { json, type ScriptedSubgraph, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
 import { StoreOnDisk } from '../unit/contracts/store/storeOnDisk.ts';
-
-const cli = new URL('../../gateway/cli.ts', import.meta.url).pathname;
-
-/** `tributary contracts drift …` in a directory. */
-class DriftCommand implements AsyncDisposable {
-  stdout = '';
-  stderr = '';
-  readonly child: ChildProcess;
-  readonly ended: Promise<number | null>;
-  readonly #checks = new Set<() => void>();
-
-  constructor(cwd: string, ...args: readonly string[]) {
-    const { NODE_OPTIONS: _, ...env } = process.env;
-    this.child = spawn(process.execPath, [cli, 'contracts', 'drift', ...args], { cwd, env });
-    this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      this.stdout += text;
-      for (const check of this.#checks) check();
-    });
-    this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      this.stderr += text;
-    });
-    this.ended = once(this.child, 'close').then(([code]) => code);
-  }
-
-  /** Resolves when standard output has it. */
-  async printed(pattern: RegExp): Promise<void> {
-    const seen = new Promise<void>((resolve) => {
-      const check = () => {
-        if (pattern.test(this.stdout)) resolve();
-      };
-      this.#checks.add(check);
-      check();
-    });
-    const early = this.ended.then((code) => {
-      throw new Error(`It ended with ${code} before ${pattern}:\n${this.stdout}${this.stderr}`);
-    });
-    await Promise.race([seen, early]);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.child.kill('SIGKILL');
-    await this.ended;
-  }
-}
-
-async function drift(cwd: string, ...args: readonly string[]) {
-  await using command = new DriftCommand(cwd, ...args);
-  const code = await command.ended;
-  return { code, stdout: command.stdout, stderr: command.stderr };
-}
-
-function findingsIn(report: string): string[] {
-  const { findings } = JSON.parse(report) as {
-    findings: {
-      rule: string;
-      severity: string;
-      subgraph?: string;
-      affects?: { consumer: string; operation: string }[];
-      deployment?: { order: string };
-    }[];
-  };
-  return findings.map(({ rule, severity, subgraph, affects = [], deployment }) =>
-    [severity, rule, subgraph, ...affects.map((one) => `${one.consumer}/${one.operation}`), deployment?.order]
-      .filter((part) => part !== undefined)
-      .join(' '),
-  );
-}
 
 const federation =
   'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@external", "@requires"])\n';

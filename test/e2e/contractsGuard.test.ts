@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { createGateway, type GatewayOptions } from '../../gateway/gateway.ts';
 import { composeSupergraph } from '../../gateway/supergraph/composeSupergraph.ts';
+import { drift, findingsIn } from '../harness/driftCommand.ts';
 import { SwappableSubgraph } from '../harness/swappableSubgraph.ts';
 import { StoreOnDisk } from '../unit/contracts/store/storeOnDisk.ts';
 
@@ -331,6 +332,23 @@ test('a subgraph that refuses what was planned for it is reported as drift at on
   expect((await shop.logged(refusesPlans)).length).toBe(1);
   // Composing, the first look, and none for each refusal.
   expect(shop.products.sdlRequests).toBe(2);
+});
+
+test('from outside, `contracts drift` sees by a gateway what runs, and what it has not taken', async () => {
+  await using shop = await Guarded.start({ guard: 'enforce' });
+  const look = async () => {
+    const { code, stdout } = await drift(shop.disk.root, '--gateway', shop.adminUrl, '--format', 'json');
+    return [code, ...findingsIn(stdout)];
+  };
+  expect(await look()).toEqual([0]);
+  shop.products.deploy(withoutPrice);
+  await shop.logged(refused);
+  expect(await look()).toEqual([
+    1,
+    'breaking field-removed products shop/Price expand and contract',
+    'dangerous supergraph-drift products',
+    'dangerous contract-drift products',
+  ]);
 });
 
 test.each([
