@@ -44,6 +44,7 @@ export class IncrementalResponse {
   readonly #publisher: IncrementalPublisher;
   readonly #late: LateFragments;
   #wake: (() => void) | undefined;
+  #isStreaming = false;
   #isEnded = false;
   #isCut = false;
 
@@ -75,7 +76,7 @@ export class IncrementalResponse {
 
   /** Ends the stream early, but in good order: its reader still gets a last payload. */
   cut(): void {
-    this.#isCut = !this.#isEnded && this.#publisher.hasNext;
+    this.#isCut = !this.#isEnded && this.#isStreaming;
     this.#end();
   }
 
@@ -108,7 +109,10 @@ export class IncrementalResponse {
     if (streamed.length > 0) {
       const text = yield* textInSlices(data);
       const first = yield* this.#publisher.first({ data: text, errors, extensions }, streamed);
-      if (this.#publisher.hasNext) return { kind: 'incremental', payloads: this.#payloads(first) };
+      if (this.#publisher.hasNext) {
+        this.#isStreaming = true;
+        return { kind: 'incremental', payloads: this.#payloads(first) };
+      }
     }
     this.#end();
     const { operation, execution, maxBytes } = this.#options;
@@ -132,7 +136,13 @@ export class IncrementalResponse {
           if (this.#isEnded) return done;
           // What happens while these are made must not be missed.
           const changed = this.#changed();
-          batch.push(...(await resultInSlices(this.#publisher.takeReady())));
+          const ready = await resultInSlices(this.#publisher.takeReady());
+          if (this.#isEnded) {
+            // They may have been made of data that was let go of meanwhile.
+            firstBatch = batch[0];
+            continue;
+          }
+          batch.push(...ready);
           if (batch.length > 0) {
             if (!this.#publisher.hasNext) this.#end();
             return { done: false, value: batch };

@@ -24,6 +24,7 @@ const plan: PlanNode = {
 
 interface Started {
   readonly response: IncrementalResponse;
+  readonly shaping: AnswerShaping;
   readonly running: RunningPlan;
   ends: number;
   bring(field: 'a' | 'b' | 'c'): Promise<void>;
@@ -52,13 +53,15 @@ async function start(format: IncrementalFormat = 'deferSpec=20220824'): Promise<
   const { execution } = running;
   const policy = { exposeSubgraphErrors: false, exposeSubgraphs: false };
   const maxBytes = Number.POSITIVE_INFINITY;
+  const shaping = new AnswerShaping({ operation, execution, policy, maxBytes });
   const started: Started = {
     running,
+    shaping,
     ends: 0,
     response: new IncrementalResponse({
       operation,
       execution,
-      shaping: new AnswerShaping({ operation, execution, policy, maxBytes }),
+      shaping,
       format,
       maxBytes,
       onEnd: () => {
@@ -123,6 +126,25 @@ describe('the payloads', () => {
       value: [later('b', true), later('c', false).replace('"c":1', '"c":2')],
     });
   });
+});
+
+test('a stream that is cut while its last payload is made ends in good order, and without it', async () => {
+  const started = await start();
+  const { response, shaping, running } = started;
+  await started.bring('a');
+  await started.bring('b');
+  const payloads = await started.payloads();
+  await payloads.next();
+  const fragment = shaping.fragment.bind(shaping);
+  shaping.fragment = function* (...args) {
+    response.cut();
+    running.execution.release();
+    return yield* fragment(...args);
+  };
+  await started.bring('c');
+  expect(await payloads.next()).toEqual({ done: false, value: ['{"hasNext":false}'] });
+  expect(await payloads.next()).toEqual({ done: true, value: undefined });
+  expect(started.ends).toBe(1);
 });
 
 describe('a reader that leaves', () => {
