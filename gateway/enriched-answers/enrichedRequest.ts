@@ -162,12 +162,14 @@ export class EnrichedRequest {
       },
     });
     this.#run = run;
-    const isIncremental = request.incremental !== undefined;
+    const snapshot = await resultInSlices(
+      takeSnapshot(operation, this.#execution, places, [...late], request.incremental !== undefined),
+    );
     const job = lateJob({
       operation,
       request,
       headers: enriching.headersToKeep(request.headers),
-      snapshot: takeSnapshot(operation, this.#execution, places, [...late], isIncremental),
+      snapshot,
       places,
     });
     return enrichmentExtension(places, await enriching.handOver(job, run satisfies EnrichmentRun, request));

@@ -129,6 +129,8 @@ export async function subscribeToEnrichment(
   const results = subscribed[Symbol.asyncIterator]();
   const end = (): void => void results.return?.(undefined);
   request.signal.addEventListener('abort', end, { once: true });
+  // The client may have left while the token was looked for.
+  if (request.signal.aborted) end();
   const events: AsyncIterableIterator<SubscriptionPayload> = {
     next: async () => {
       const { done, value } = await results.next();

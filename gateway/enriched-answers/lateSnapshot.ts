@@ -1,8 +1,10 @@
 import { isSubgraphFailure } from '../cached-fetches/subgraphFailure.ts';
 import type { Execution } from '../execution/execution.ts';
 import { programFingerprint } from '../execution/programFingerprint.ts';
+import { isLight, textInSlices } from '../json/stringifyInSlices.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { LatePlace } from '../response/shape.ts';
+import type { SlicedWork } from '../time/inSlices.ts';
 import { type SavedError, saveError } from './savedError.ts';
 
 /** What an execution had done when its first answer left, as plain JSON: enough to do the rest anywhere. */
@@ -23,22 +25,26 @@ export interface LateSnapshot {
   readonly fingerprint: string;
 }
 
-export function takeSnapshot(
+/** As work in slices. What comes into the tree meanwhile is fetched again by whoever goes on: the steps that are left are
+ *  those of the beginning. */
+export function* takeSnapshot(
   operation: PreparedOperation,
   execution: Execution,
   places: readonly LatePlace[],
   late: readonly number[],
   isIncremental: boolean,
-): LateSnapshot {
+): SlicedWork<LateSnapshot> {
   const groups = new Set(places.flatMap(({ enrichments }) => enrichments.map((id) => id + 1)));
   const failed = execution.errors.filter(
     ({ group, reason }) => groups.has(group) && isSubgraphFailure(reason),
   );
   const steps = execution.stepsLeft([...groups], new Set(failed.map(({ step }) => step)));
+  const errors = execution.errors.filter(({ step }) => !steps.has(step)).map(saveError);
+  const { tree } = execution;
   return {
-    tree: JSON.stringify(execution.tree),
+    tree: isLight(tree) ? JSON.stringify(tree) : yield* textInSlices(tree),
     steps: [...steps],
-    errors: execution.errors.filter(({ step }) => !steps.has(step)).map(saveError),
+    errors,
     late,
     isIncremental,
     isFused: operation.isFused,

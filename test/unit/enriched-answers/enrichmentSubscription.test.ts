@@ -151,6 +151,25 @@ describe('the events of such a subscription', () => {
     });
   });
 
+  test('do not begin for a client that has left while its token was looked for', async () => {
+    const client = new AbortController();
+    let isReturned = false;
+    const endless: AsyncIterableIterator<EnrichmentUpdate> = {
+      next: () => new Promise(() => {}),
+      return: async () => {
+        isReturned = true;
+        return { done: true, value: undefined };
+      },
+      [Symbol.asyncIterator]: () => endless,
+    };
+    const follow: FollowToken = async () => {
+      client.abort();
+      return endless;
+    };
+    await subscribe(follow, { signal: client.signal });
+    expect(isReturned).toBe(true);
+  });
+
   test.each(['the client leaves', 'its reader returns'])('end when %s', async (how) => {
     const controller = new AbortController();
     const returned = Promise.withResolvers<void>();
