@@ -41,6 +41,7 @@ const answers: Record<OperationName, unknown> = {
 interface LogLine {
   readonly msg: string;
   readonly operations?: readonly string[];
+  readonly problems?: readonly string[];
 }
 
 /** The shop, its contracts, and a gateway before it. */
@@ -363,4 +364,15 @@ test.each([
   shop.products.deploy(withoutPrice);
   await shop.logged(inUse, 2);
   expect(await shop.admin('/contracts')).toMatchObject(described);
+  const warnings = shop.lines.filter(({ msg }) => msg === 'There are no contracts to enforce');
+  expect(warnings).toHaveLength(contracts.guard === 'enforce' ? 2 : 0);
+});
+
+test('mistakes in the contracts are told, and what can be read is guarded', async () => {
+  await using shop = await Guarded.start({ guard: 'enforce' });
+  shop.disk.write({ 'contracts/operations/shop/Wrong.graphql': 'query Wrong {' });
+  shop.products.deploy(withoutPrice);
+  await shop.logged(refused);
+  const [line] = await shop.logged('The contracts have mistakes');
+  expect(line?.problems).toEqual([expect.stringMatching(/Wrong\.graphql:1 .*Syntax Error/)]);
 });

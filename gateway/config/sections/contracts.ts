@@ -13,7 +13,7 @@ export const contractsSection = z
       .prefault('warn'),
     directory: directory()
       .describe(
-        'Where the contracts are; see [contracts.md](contracts.md). A relative path starts at the working directory. Where there is no such directory, there is nothing to guard.',
+        'Where the contracts are; see [contracts.md](contracts.md). A relative path starts at the working directory. Without `schemas` in it there is nothing to guard.',
       )
       .prefault('contracts'),
     driftInterval: duration()

@@ -161,8 +161,10 @@ export class ContractGuard implements SupergraphGuard {
   }
 
   async #readStore(): Promise<ContractStore | undefined> {
-    const { directory, log } = this.#options;
+    const { directory, log, mode } = this.#options;
     if (!(await hasStore(directory))) {
+      // Who asked for it should know that nothing is held back.
+      if (mode === 'enforce') log.warn({ directory }, 'There are no contracts to enforce');
       this.#store = undefined;
       return undefined;
     }
@@ -177,7 +179,10 @@ export class ContractGuard implements SupergraphGuard {
       operations: store.operations.length,
       problems,
     };
-    if (problems.length > 0) log.warn({ directory, problems }, 'The contracts have mistakes');
+    if (problems.length > 0) {
+      const told = problems.slice(0, mostTold);
+      log.warn({ directory, count: problems.length, problems: told }, 'The contracts have mistakes');
+    }
     return store;
   }
 

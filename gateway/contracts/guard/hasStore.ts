@@ -1,8 +1,9 @@
 import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 
-/** Whether there is anything to guard. */
+/** Whether there is anything to guard. A directory of that name may be about other contracts altogether. */
 export async function hasStore(directory: string): Promise<boolean> {
-  return stat(directory).then(
+  return stat(join(directory, 'schemas')).then(
     (found) => found.isDirectory(),
     () => false,
   );
