@@ -65,7 +65,7 @@ export class ContractCheck {
     this.#add(await this.#graphs.boot(candidate.graph));
     const before = await this.#buildEarlier(old, baseline);
     const running = gateway === old ? before : await this.#buildEarlier(gateway, baseline);
-    onProgress(`judging what ${changes.length} changes mean for ${operations.length} operations`);
+    onProgress('judging what the changes mean');
     this.#add(
       await parts.judgeChange({ changes, old: before, gateway: running, next: candidate, operations }),
     );

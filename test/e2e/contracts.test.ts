@@ -98,9 +98,10 @@ describe('contracts check', () => {
     expect(stdout).toContain('2 subgraphs, 1 consumer, 1 operation checked');
     expect(progress).toEqual([
       '… comparing with revision HEAD',
-      '… composing 2 subgraphs',
-      '… planning operations: 1 of 1',
+      '… composing the candidate: 2 subgraphs',
+      '… planning operations for the candidate: 1 of 1',
       '… starting a gateway on the candidate',
+      '… judging what the changes mean',
     ]);
   });
 
@@ -246,6 +247,22 @@ describe('contracts check', () => {
     ]);
   });
 
+  test('finds the store where the configuration has it', async () => {
+    const configured = (text: string) =>
+      `supergraph: { file: s.graphql }\ncontracts: { directory: ${text} }\n`;
+    using disk = new StoreOnDisk({ 'tributary.yaml': configured('agreements') });
+    const { stdout } = await contracts(disk.root, 'check');
+    expect(stdout).toContain('agreements has no schemas/<subgraph>.graphql.');
+    disk.write({ 'tributary.yaml': configured(`'$\{NOT_SET}'`) });
+    const { code, stderr } = await contracts(disk.root, 'check');
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(/NOT_SET, which is not set[\s\S]*tributary\.yaml has the contracts.*--directory/),
+    ]);
+    const named = await contracts(disk.root, 'check', '--directory', 'elsewhere');
+    expect(named.stdout).toContain('elsewhere has no schemas/<subgraph>.graphql.');
+  });
+
   test("passes for the repository's own contracts", async () => {
     const { code, stdout } = await contracts(root, 'check', '--format', 'json');
     const { summary, findings } = JSON.parse(stdout);
@@ -255,7 +272,7 @@ describe('contracts check', () => {
       directory: 'contracts',
       subgraphs: 5,
       consumers: 1,
-      operations: 2,
+      operations: 3,
     });
   });
 });
@@ -398,7 +415,12 @@ describe('contracts can-deploy', () => {
       1,
       expect.stringMatching(/^No: products cannot be deployed to live now\.\n\nbreaking {2}field-removed/),
     ]);
-    expect(await canDeploy(disk, 'shipping', 'staging')).toEqual([2, expect.stringContaining('it has live')]);
+    expect(await canDeploy(disk, 'shipping', 'staging')).toEqual([
+      2,
+      expect.stringMatching(
+        /^Whether shipping can be deployed to staging now is not known: [\s\S]*it has live/,
+      ),
+    ]);
   });
 
   test('says that gateways come first, until they hold the new supergraph', async () => {

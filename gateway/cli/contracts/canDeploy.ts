@@ -26,9 +26,7 @@ export async function contractsCanDeploy(options: ContractsCanDeployOptions): Pr
   const request = { directory, candidates: [candidate], environment, today: utcDay() };
   const report = await checkContracts({ ...request, onProgress: showProgress }, checkParts);
   const { exitCode: code, obstacles, steps } = readDeployability(report);
-  console.log(
-    `${answers[code]} ${name} ${code === exitCode.fine ? 'can' : 'cannot'} be deployed to ${environment} now.`,
-  );
+  console.log(answer(code, `be deployed to ${environment} now`, name));
   if (obstacles.length > 0) {
     const { strict, checked } = report.summary;
     console.log('');
@@ -39,9 +37,15 @@ export async function contractsCanDeploy(options: ContractsCanDeployOptions): Pr
   return code;
 }
 
-const answers: Readonly<Record<ExitCode, string>> = {
-  [exitCode.fine]: 'Yes:',
-  [exitCode.failed]: 'No:',
-  [exitCode.wrongUsage]: 'Not known, for mistakes in the store or the arguments:',
-  [exitCode.undecided]: 'Not known, for what could not be found out:',
-};
+function answer(code: ExitCode, what: string, subgraph: string | undefined): string {
+  switch (code) {
+    case exitCode.fine:
+      return `Yes: ${subgraph} can ${what}.`;
+    case exitCode.failed:
+      return `No: ${subgraph} cannot ${what}.`;
+    case exitCode.wrongUsage:
+      return `Whether ${subgraph} can ${what} is not known: the store or the arguments have mistakes.`;
+    case exitCode.undecided:
+      return `Whether ${subgraph} can ${what} is not known: something could not be found out.`;
+  }
+}

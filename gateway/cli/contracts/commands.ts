@@ -1,14 +1,25 @@
 import type { Command } from 'commander';
+import { keepHeapSmall } from './keepHeapSmall.ts';
 import type { ReportArgument } from './reportOutputs.ts';
 
-const directoryOption = ['-d, --directory <dir>', 'the store', 'contracts'] as const;
+const directoryOption = [
+  '-d, --directory <dir>',
+  'the store (default: contracts.directory of tributary.yaml, where it exists, or contracts)',
+] as const;
 const candidateText = 'NAME=FILE or NAME=URL: what a subgraph wants to serve; may be given several times';
 
 /** Adds `contracts` with its commands. */
 export function addContractsCommands(program: Command): void {
   const contracts = program
     .command('contracts')
-    .description('what subgraphs and clients have agreed on, and what a change would break');
+    .description('what subgraphs and clients have agreed on, and what a change would break')
+    .hook('preAction', async (_, command) => {
+      keepHeapSmall();
+      const { directory, config } = command.opts<{ directory?: string; config?: string }>();
+      if (directory !== undefined) return;
+      const { storeDirectory } = await import('./storeDirectory.ts');
+      command.setOptionValue('directory', storeDirectory(config));
+    });
 
   // In the order in which they are given: each --out is for the --format before it.
   const reportArguments: ReportArgument[] = [];

@@ -32,11 +32,17 @@ function toFinding(change: SubgraphChange, next: SubgraphContract): Finding {
     rule,
     severity,
     message,
-    advice: diffRules[rule],
+    advice: adviceFor(change),
     subgraph: next.name,
     coordinate,
     place: node?.loc === undefined ? locateCoordinate(next, coordinate) : placeAt(next, node.loc),
   };
+}
+
+/** An input that nobody has to give needs no repair. */
+function adviceFor({ rule, severity }: SubgraphChange): string {
+  const isOptional = (rule === 'argument-added' || rule === 'input-field-added') && severity !== 'breaking';
+  return diffRules[isOptional ? 'field-added' : rule];
 }
 
 function added(contract: SubgraphContract): Finding {

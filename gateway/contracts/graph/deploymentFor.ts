@@ -69,5 +69,6 @@ function expandAndContract({ subgraph, oldPlans, newPlans, isRefused }: Deployme
 
 function reasonOf([first, ...others]: readonly FetchProblem[]): string {
   const more = others.length === 0 ? '' : `, and ${others.length} more`;
-  return `${first?.message}${more}`;
+  // The validator's messages are whole sentences.
+  return `${first?.message.replace(/\.$/, '')}${more}`;
 }

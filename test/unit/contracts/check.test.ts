@@ -57,7 +57,7 @@ describe('what is compared', () => {
       'planning for the candidate: 1 of 1',
       'starting a gateway on the candidate',
       'planning for revision HEAD: 1 of 1',
-      'judging what 0 changes mean for 1 operations',
+      'judging what the changes mean',
     ]);
     expect(report).toEqual({
       version: 1,

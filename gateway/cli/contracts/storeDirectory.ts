@@ -1,0 +1,21 @@
+import { existsSync } from 'node:fs';
+import { ConfigError } from '../../config/configError.ts';
+import { defaultConfigFile, loadConfig } from '../../config/load.ts';
+import { CommandError, exitCode } from '../exitCode.ts';
+
+/** Where the store is if nobody says: where the configuration has it, or `contracts` without one. Errors: `wrongUsage`
+ *  for a configuration with mistakes. */
+export function storeDirectory(configFile: string | undefined): string {
+  const file = configFile ?? (existsSync(defaultConfigFile) ? defaultConfigFile : undefined);
+  if (file === undefined) return 'contracts';
+  try {
+    return loadConfig({ file, env: process.env }).contracts.directory;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new CommandError(
+      exitCode.wrongUsage,
+      `${error.message}\nSo it is not known where ${file} has the contracts: correct it, or give --directory.`,
+      { cause: error },
+    );
+  }
+}
