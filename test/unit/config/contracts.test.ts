@@ -8,6 +8,7 @@ describe('contracts', () => {
     expect(parseConfig({ supergraph }).contracts).toEqual({
       guard: 'warn',
       directory: 'contracts',
+      driftInterval: 60_000,
       record: {
         enabled: false,
         directory: 'recorded-operations',
