@@ -180,7 +180,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
   const openStreams = new OpenStreams(config.subscriptions);
   const openStream = ({ headers, clientAddress }: Pick<OperationRequest, 'headers' | 'clientAddress'>) =>
     openStreams.open(clientKey(headers, clientAddress));
-  const { subscriptions, callbacks, bus, topicProblems } = createSubscriptionServing({
+  const { subscriptions, callbacks, bus, topicProblems, findProtocols } = createSubscriptionServing({
     config,
     endpointOf,
     publicUrl: () => publicUrl,
@@ -204,6 +204,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
   });
   enrichments.start(pipeline.createLateRunner(() => supergraphs.acquire()));
   supergraphs.onChange((supergraph) => {
+    findProtocols(supergraph);
     pipeline
       .replanSubscriptions(supergraph)
       .catch((err: unknown) => logger.error({ err }, 'Subscriptions could not be planned anew'));

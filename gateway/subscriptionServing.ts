@@ -16,6 +16,8 @@ import { TopicBus } from './subscriptions/topics/topicBus.ts';
 import { TopicHub } from './subscriptions/topics/topicHub.ts';
 import { TopicProblems } from './subscriptions/topics/topicProblems.ts';
 import { TopicSource } from './subscriptions/topics/topicSource.ts';
+import type { Supergraph } from './supergraph/supergraph.ts';
+import { subscribedSubgraphs } from './supergraphSubscriptions.ts';
 import type { Logger } from './telemetry/logger.ts';
 import type { Timers } from './time/timers.ts';
 
@@ -25,6 +27,9 @@ export interface SubscriptionServing {
   readonly callbacks: CallbackReceiver;
   /** Topics of this process. */
   readonly bus: TopicBus;
+  /** Finds out in the background how the subgraphs of a supergraph are subscribed at, where the configuration leaves that
+   *  to the gateway. */
+  findProtocols(supergraph: Supergraph): void;
   /** What went wrong with topics, by kind. */
   readonly topicProblems: TopicProblems['counts'];
 }
@@ -53,14 +58,15 @@ export function createSubscriptionServing(options: SubscriptionServingOptions): 
     timers,
     callbackUrl: (id) => callbackUrl(publicUrl(), id),
   });
+  const auto = createAutoSource({
+    endpoint,
+    timers,
+    onChosen: (subgraph, protocol) =>
+      log.info({ subgraph, protocol }, 'A subgraph is subscribed at by this protocol'),
+  });
   const source = new SourcesByProtocol(
     {
-      auto: createAutoSource({
-        endpoint,
-        timers,
-        onChosen: (subgraph, protocol) =>
-          log.info({ subgraph, protocol }, 'A subgraph is subscribed at by this protocol'),
-      }),
+      auto,
       graphql_ws: createGraphqlWsSource({ endpoint, timers }),
       sse: createSseSource({ endpoint, timers }),
       multipart: createMultipartSource({ endpoint, timers }),
@@ -81,6 +87,10 @@ export function createSubscriptionServing(options: SubscriptionServingOptions): 
     callbacks,
     bus,
     topicProblems: problems.counts,
+    findProtocols: (supergraph) => {
+      const subgraphs = [...subscribedSubgraphs(supergraph, config.subscriptions.topics)];
+      auto.find(subgraphs.filter((name) => policyOf(name).subscription.protocol === 'auto'));
+    },
     subscriptions: new Subscriptions({
       source: new TopicSource({ fields: config.subscriptions.topics, hub, problems, next: source }),
       queue: { maxEvents: queue.events, maxBytes: queue.size, policy: queue.whenFull },

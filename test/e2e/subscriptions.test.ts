@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { createClient } from 'graphql-sse';
+import { pino } from 'pino';
 import { startTestGateway, type TestGateway } from '../harness/gateway.ts';
 
 /** A demo whose subgraphs are subscribed at over their WebSockets. */
@@ -102,6 +103,27 @@ describe('a subscription', () => {
       data: { reviewAdded: { product: { stock: { total: 0 } } } },
     });
     await client.leave();
+  });
+});
+
+describe('a gateway that starts', () => {
+  test('finds out how a subgraph is subscribed at before anybody subscribes', async () => {
+    const found = new Map<string, string>();
+    const all = Promise.withResolvers<void>();
+    const logger = pino(
+      { base: null },
+      {
+        write: (line: string) => {
+          const { protocol, subgraph } = JSON.parse(line);
+          if (protocol !== undefined) found.set(subgraph, protocol);
+          if (found.size === 2) all.resolve();
+        },
+      },
+    );
+    const config = { subgraphs: { all: { subscription: { path: '/ws' } } } };
+    await using _gateway = await startTestGateway({ config, parts: { logger } });
+    await all.promise;
+    expect(Object.fromEntries(found)).toEqual({ inventory: 'graphql_ws', reviews: 'graphql_ws' });
   });
 });
 

@@ -37,6 +37,8 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
       subgraphs: {
         ...Object.fromEntries(subgraphs.all.map(({ name, url }) => [name, { url }])),
         ...config.subgraphs,
+        // Nobody asks a subgraph how it is subscribed at: tests count its requests.
+        all: { subscription: { protocol: 'graphql_ws' }, ...config.subgraphs?.all },
       },
     },
     parts,

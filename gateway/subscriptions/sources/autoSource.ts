@@ -1,6 +1,8 @@
 import type { GatewayError } from '../../errors.ts';
+import { systemTimers } from '../../time/timers.ts';
 import { createGraphqlWsSource } from './graphqlWsSource.ts';
 import { createMultipartSource } from './multipartSource.ts';
+import { ProtocolProbe } from './protocolProbe.ts';
 import { reportedErrorsOf } from './reportedErrors.ts';
 import { createSseSource } from './sseSource.ts';
 import type {
@@ -23,9 +25,15 @@ export interface AutoSourceOptions extends SourceOptions {
   readonly onChosen?: ((subgraph: string, protocol: TriedProtocol) => void) | undefined;
 }
 
-/** Subscribes by the first protocol that a subgraph speaks. The first subscription finds out; what it found is
- *  remembered as long as the subgraph's address stays the same and goes on to speak it. */
-export function createAutoSource(options: AutoSourceOptions): SubscriptionSource {
+export interface ProtocolFinder {
+  /** Finds out in the background by which protocols these subgraphs are subscribed at, and no longer for those of an
+   *  earlier call. */
+  find(subgraphs: Iterable<string>): void;
+}
+
+/** Subscribes by the first protocol that a subgraph speaks. What is not known yet, the first subscription finds out; what
+ *  was found is remembered as long as the subgraph's address stays the same and goes on to speak it. */
+export function createAutoSource(options: AutoSourceOptions): SubscriptionSource & ProtocolFinder {
   return new AutoSource(options);
 }
 
@@ -34,10 +42,11 @@ interface Choice {
   readonly protocol: TriedProtocol;
 }
 
-class AutoSource implements SubscriptionSource {
+class AutoSource implements SubscriptionSource, ProtocolFinder {
   readonly #options: AutoSourceOptions;
   readonly #sources: Readonly<Record<TriedProtocol, SubscriptionSource>>;
   readonly #choices = new Map<string, Choice>();
+  readonly #probes = new Map<string, ProtocolProbe<TriedProtocol>>();
 
   constructor(options: AutoSourceOptions) {
     this.#options = options;
@@ -68,8 +77,34 @@ class AutoSource implements SubscriptionSource {
     return { cancel: () => trial.cancel(), flow: trial };
   }
 
+  find(subgraphs: Iterable<string>): void {
+    this.#stopProbes();
+    for (const subgraph of subgraphs) if (this.#chosen(subgraph) === undefined) this.#probe(subgraph);
+  }
+
   async close(): Promise<void> {
+    this.#stopProbes();
     await Promise.all(triedProtocols.map((protocol) => this.#sources[protocol].close()));
+  }
+
+  #probe(subgraph: string): void {
+    const { endpoint, timers = systemTimers, random = Math.random } = this.#options;
+    this.#probes.set(
+      subgraph,
+      new ProtocolProbe({
+        subgraph,
+        protocols: triedProtocols,
+        delays: endpoint(subgraph).reconnect,
+        timers,
+        random,
+        subscribe: (protocol, request, receiver) => this.#sources[protocol].subscribe(request, receiver),
+      }),
+    );
+  }
+
+  #stopProbes(): void {
+    for (const probe of this.#probes.values()) probe.stop();
+    this.#probes.clear();
   }
 
   #chosen(subgraph: string): TriedProtocol | undefined {
@@ -85,6 +120,8 @@ class AutoSource implements SubscriptionSource {
     const url = this.#urlOf(subgraph);
     if (url === undefined) return;
     this.#choices.set(subgraph, { url, protocol });
+    this.#probes.get(subgraph)?.stop();
+    this.#probes.delete(subgraph);
     this.#options.onChosen?.(subgraph, protocol);
   }
 

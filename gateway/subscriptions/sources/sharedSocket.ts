@@ -295,8 +295,9 @@ export class SharedSocket {
 
   /** Ends a subscription that the subgraph may still serve. */
   #stop(id: string): void {
-    if (!this.#subscriptions.has(id)) return;
-    if (this.#isAcknowledged) this.#send({ id, type: MessageType.Complete });
+    const subscription = this.#subscriptions.get(id);
+    if (subscription === undefined) return;
+    if (this.#isAcknowledged && subscription.wasSubscribed) this.#send({ id, type: MessageType.Complete });
     this.#remove(id);
   }
 

@@ -3,10 +3,14 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
 import { createHandler } from 'graphql-sse/lib/use/http';
-import { createAutoSource } from '../../../../gateway/subscriptions/sources/autoSource.ts';
+import {
+  createAutoSource,
+  type ProtocolFinder,
+} from '../../../../gateway/subscriptions/sources/autoSource.ts';
 import type { SourceOptions } from '../../../../gateway/subscriptions/sources/subscriptionSource.ts';
+import { turns } from '../../../harness/clock.ts';
 import { Ticks, tickSchema } from '../../../harness/tickSchema.ts';
-import { connectTimeoutMs, type SourceUnderTest, sourceUnderTest } from './sourceUnderTest.ts';
+import { connectTimeoutMs, firstDelayMs, type SourceUnderTest, sourceUnderTest } from './sourceUnderTest.ts';
 import { graphqlWsUpstream, scriptedWebSocketUpstream } from './webSocketUpstream.ts';
 
 interface HttpUpstream extends AsyncDisposable {
@@ -56,15 +60,99 @@ const accepts = {
   multipart: 'multipart/mixed;subscriptionSpec=1.0, application/json',
 };
 
-function autoSource(url: string): SourceUnderTest & { readonly chosen: string[] } {
+function autoSource(url: string): SourceUnderTest & { readonly chosen: string[]; find(): void } {
   const chosen: string[] = [];
-  const create = (options: SourceOptions) =>
-    createAutoSource({
+  let finder: ProtocolFinder | undefined;
+  const create = (options: SourceOptions) => {
+    const source = createAutoSource({
       ...options,
       onChosen: (subgraph, protocol) => chosen.push(`${subgraph} ${protocol}`),
     });
-  return Object.assign(sourceUnderTest(create, url), { chosen });
+    finder = source;
+    return source;
+  };
+  return Object.assign(sourceUnderTest(create, url), { chosen, find: () => finder?.find(['reviews']) });
 }
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await turns();
+}
+
+describe('what is found out before anybody subscribes', () => {
+  test('is a WebSocket where there is one, over which nothing is asked', async () => {
+    await using upstream = await scriptedWebSocketUpstream();
+    await using at = autoSource(upstream.url);
+    at.find();
+    const probed = await upstream.next();
+    await probed.received(1);
+    probed.acknowledge();
+    await probed.closed;
+    expect(probed.messages).toEqual([{ type: 'connection_init' }]);
+    expect([at.chosen, at.clock.runningTimers]).toEqual([['reviews graphql_ws'], 0]);
+    at.find();
+    at.subscribe();
+    await upstream.next();
+    expect(upstream.handshakes).toHaveLength(2);
+  });
+
+  test('is server-sent events where there is no WebSocket, and the first subscription begins by them', async () => {
+    const ticks = new Ticks();
+    await using upstream = await httpUpstream(createHandler({ schema: tickSchema(ticks) }));
+    await using at = autoSource(`${upstream.url}/stream`);
+    at.find();
+    await until(() => at.chosen.length === 1);
+    expect([at.chosen, at.clock.runningTimers]).toEqual([['reviews sse'], 0]);
+    const { receiver } = at.subscribe();
+    await ticks.listening(1);
+    ticks.push(1);
+    expect(await receiver.told(1)).toEqual(['{"tick":"1"}']);
+    expect(upstream.accepts).toEqual(['websocket', accepts.sse, accepts.sse]);
+  });
+
+  test('waits for a subgraph that is not there yet, longer each time', async () => {
+    const before = await httpUpstream(multipart);
+    await using at = autoSource(before.url);
+    const port = Number(new URL(before.url).port);
+    await before[Symbol.asyncDispose]();
+    at.find();
+    await until(() => at.delays.at(-1) === firstDelayMs);
+    at.clock.advance(firstDelayMs);
+    await until(() => at.delays.at(-1) === 2 * firstDelayMs);
+    await using upstream = await httpUpstream(multipart, port);
+    at.clock.advance(2 * firstDelayMs);
+    await until(() => at.chosen.length === 1);
+    expect([at.chosen, at.clock.runningTimers]).toEqual([['reviews multipart'], 0]);
+    expect(upstream.accepts).toEqual(['websocket', accepts.sse, accepts.multipart]);
+  });
+
+  test('is nothing where the subgraph may only not know who asks', async () => {
+    await using upstream = await httpUpstream(json(401, { errors: [{ message: 'who?' }] }));
+    await using at = autoSource(upstream.url);
+    at.find();
+    await until(() => upstream.accepts.length === 1 && at.clock.runningTimers === 0);
+    expect([upstream.accepts, at.chosen]).toEqual([['websocket'], []]);
+  });
+
+  test('is nothing where the subgraph answers by none of them', async () => {
+    await using upstream = await httpUpstream(json(200, { errors: [{ message: 'no subscriptions' }] }));
+    await using at = autoSource(upstream.url);
+    at.find();
+    await until(() => upstream.accepts.length === 3 && at.clock.runningTimers === 0);
+    expect(at.chosen).toEqual([]);
+  });
+
+  test('is left when the source is closed, or others are to be found', async () => {
+    await using upstream = await scriptedWebSocketUpstream();
+    const at = autoSource(upstream.url);
+    at.find();
+    const probed = await upstream.next();
+    at.find();
+    await probed.closed;
+    await upstream.next();
+    await at[Symbol.asyncDispose]();
+    expect(at.clock.runningTimers).toBe(0);
+  });
+});
 
 describe('the choice', () => {
   test('a WebSocket where there is one', async () => {

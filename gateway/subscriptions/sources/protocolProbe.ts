@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto';
+import type { GatewayError } from '../../errors.ts';
+import { reconnectDelay } from '../../redis/reconnectDelay.ts';
+import type { CancelTimer, Timers } from '../../time/timers.ts';
+import { isPassing } from './reconnection.ts';
+import { reportedErrorsOf } from './reportedErrors.ts';
+import type {
+  SourceEndpoint,
+  SourceReceiver,
+  SourceRequest,
+  SourceSubscription,
+} from './subscriptionSource.ts';
+
+export interface ProtocolProbeOptions<Protocol extends string> {
+  readonly subgraph: string;
+  /** In the order in which they are tried. */
+  readonly protocols: readonly Protocol[];
+  readonly delays: SourceEndpoint['reconnect'];
+  readonly timers: Timers;
+  readonly random: () => number;
+  /** Whoever hears that the protocol was accepted ends the probe. */
+  subscribe(protocol: Protocol, request: SourceRequest, receiver: SourceReceiver): SourceSubscription;
+}
+
+/** Finds out which protocol a subgraph speaks, before anybody subscribes there: by an operation that no server executes,
+ *  by one protocol after the other. While the subgraph is not there, again and again, later each time. It decides
+ *  nothing where a subgraph may have refused just this request, which has no client's headers. */
+export class ProtocolProbe<Protocol extends string> {
+  readonly #options: ProtocolProbeOptions<Protocol>;
+  #attempts = 0;
+  #subscription: SourceSubscription | undefined;
+  #cancelTimer: CancelTimer | undefined;
+  #isOver = false;
+
+  constructor(options: ProtocolProbeOptions<Protocol>) {
+    this.#options = options;
+    this.#try(0);
+  }
+
+  stop(): void {
+    this.#isOver = true;
+    this.#subscription?.cancel();
+    this.#cancelTimer?.();
+  }
+
+  #try(index: number): void {
+    const { protocols, subgraph, subscribe } = this.#options;
+    const protocol = protocols[index];
+    if (protocol === undefined || this.#isOver) return;
+    const next = (error: GatewayError): void => {
+      if (isNotThere(error)) this.#tryLater();
+      else if (isNotSpoken(error)) this.#try(index + 1);
+    };
+    this.#subscription = subscribe(protocol, requestTo(subgraph), {
+      onEvent: () => {},
+      onInterrupted: () => {},
+      onResumed: () => {},
+      onComplete: () => {},
+      onError: next,
+    });
+  }
+
+  #tryLater(): void {
+    const { delays, timers, random } = this.#options;
+    const { minDelayMs: minDelay, maxDelayMs: maxDelay } = delays;
+    this.#attempts += 1;
+    const delay = reconnectDelay(this.#attempts, { minDelay, maxDelay }, random);
+    this.#cancelTimer = timers.after(delay, () => this.#try(0));
+  }
+}
+
+/** No rule lets a subscription have nothing but this field: what begins is a refusal. */
+function requestTo(subgraph: string): SourceRequest {
+  return {
+    subgraph,
+    query: 'subscription { __typename }',
+    variables: {},
+    headers: { key: '', pairs: [] },
+    connectionParams: {},
+    requestId: randomUUID(),
+    traceparent: undefined,
+  };
+}
+
+function statusOf({ extensions: { http } }: GatewayError): unknown {
+  return typeof http === 'object' && http !== null && 'status' in http ? http.status : undefined;
+}
+
+function isNotThere(error: GatewayError): boolean {
+  const status = statusOf(error);
+  return isPassing(error) || (typeof status === 'number' && status >= 500 && status !== 501);
+}
+
+/** It was refused, and not for who has asked. */
+function isNotSpoken(error: GatewayError): boolean {
+  const status = statusOf(error);
+  if (status === 401 || status === 403) return false;
+  return (
+    status !== undefined ||
+    error.code === 'SUBGRAPH_INVALID_RESPONSE' ||
+    reportedErrorsOf(error) !== undefined
+  );
+}

@@ -1,0 +1,30 @@
+import { OperationTypeNode, parse } from 'graphql';
+import { argumentOf, compositesOf, rootTypesOf, subgraphNamesOf } from './planning/supergraphDocument.ts';
+import type { Supergraph } from './supergraph/supergraph.ts';
+
+/** Subgraphs that have subscriptions which no topic feeds. */
+export function subscribedSubgraphs(
+  { sdl, apiSchema }: Supergraph,
+  topics: Readonly<Record<string, unknown>>,
+): ReadonlySet<string> {
+  const found = new Set<string>();
+  if (apiSchema.getSubscriptionType() == null) return found;
+  const document = parse(sdl, { noLocation: true });
+  const rootName = rootTypesOf(document).get(OperationTypeNode.SUBSCRIPTION) ?? '';
+  const root = compositesOf(document).get(rootName);
+  const names = subgraphNamesOf(document);
+  const graphsIn = (
+    node: typeof root | NonNullable<NonNullable<typeof root>['fields']>[number],
+    directive: string,
+  ) =>
+    (node?.directives ?? []).flatMap((one) => {
+      const name = names.get(argumentOf(one, 'graph') ?? '');
+      return one.name.value === directive && name !== undefined ? [name] : [];
+    });
+  for (const field of root?.fields ?? []) {
+    if (Object.hasOwn(topics, `${rootName}.${field.name.value}`)) continue;
+    const own = graphsIn(field, 'join__field');
+    for (const name of own.length > 0 ? own : graphsIn(root, 'join__type')) found.add(name);
+  }
+  return found;
+}
