@@ -2,7 +2,8 @@ import { Agent, type IncomingMessage, request as requestUpstream, type ServerRes
 import { pipeline } from 'node:stream';
 
 export interface GraphQLProxy {
-  pass(request: IncomingMessage, response: ServerResponse): void;
+  /** To `path` at the gateway; to its GraphQL route where left out. */
+  pass(request: IncomingMessage, response: ServerResponse, path?: string): void;
   /** Closes the connections to the gateway. */
   close(): void;
 }
@@ -20,14 +21,15 @@ const hopByHop = new Set([
   'upgrade',
 ]);
 
-/** Passes GraphQL requests on to the gateway and its answer back, chunk by chunk: a payload reaches the browser
+/** Passes requests on to the gateway and its answer back, chunk by chunk: a payload reaches the browser
  *  when the gateway writes it. A browser that leaves ends the gateway's request at once. */
 export function createGraphQLProxy(gatewayUrl: string): GraphQLProxy {
   const gateway = new URL(gatewayUrl);
   const agent = new Agent({ keepAlive: true });
 
-  function pass(request: IncomingMessage, response: ServerResponse): void {
+  function pass(request: IncomingMessage, response: ServerResponse, path = gateway.pathname): void {
     const target = new URL(gateway);
+    target.pathname = path;
     target.search = new URL(request.url ?? '/', gateway).search;
     const upstream = requestUpstream(
       target,

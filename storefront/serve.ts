@@ -17,8 +17,8 @@ export interface Storefront {
   close(): Promise<void>;
 }
 
-/** Bundles the shop page and serves it. The page asks `/graphql` on its own origin, which is passed on to the
- *  gateway as it streams, so that the shop needs no CORS rule. Rejects when the page cannot be bundled or the
+/** Bundles the shop page and serves it. The page asks `/graphql` on its own origin, and picks up below `/enrichments/`
+ *  what comes late; both are passed on to the gateway as they stream, so that the shop needs no CORS rule. Rejects when the page cannot be bundled or the
  *  port is taken. */
 export async function startStorefront(options: StorefrontOptions): Promise<Storefront> {
   const { port, host = '127.0.0.1', gatewayUrl } = options;
@@ -28,6 +28,7 @@ export async function startStorefront(options: StorefrontOptions): Promise<Store
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://storefront');
     if (pathname === '/graphql') proxy.pass(request, response);
+    else if (pathname.startsWith('/enrichments/')) proxy.pass(request, response, pathname);
     else serveAsset(assets, pathname, request, response);
   });
   await new Promise<void>((resolve, reject) => {

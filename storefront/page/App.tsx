@@ -1,7 +1,7 @@
 import { useEffect, useRef } from 'react';
-import { type Place, placeAt } from './addresses.ts';
+import { lateByOf, type Place, placeAt } from './addresses.ts';
 import { Catalogue } from './Catalogue.tsx';
-import { Link, usePathname } from './navigation.tsx';
+import { Link, usePathname, useSearch } from './navigation.tsx';
 import { ProductPage } from './ProductPage.tsx';
 
 export function App() {
@@ -55,11 +55,12 @@ export function App() {
 }
 
 function PlaceContent({ place }: { readonly place: Place }) {
+  const lateBy = lateByOf(useSearch());
   switch (place.kind) {
     case 'catalogue':
       return <Catalogue key={place.department} department={place.department} />;
     case 'product':
-      return <ProductPage key={place.id} id={place.id} />;
+      return <ProductPage key={`${place.id} ${lateBy}`} id={place.id} lateBy={lateBy} />;
     case 'nowhere':
       return (
         <>

@@ -6,23 +6,18 @@ interface ArrivalLineProps {
   readonly recorder: ArrivalRecorder;
   /** What the first payload brings, in the reader's words. */
   readonly first: string;
-  /** What each deferred part brings, by the label of its `@defer`. */
-  readonly deferred: Readonly<Record<string, string>>;
+  /** What each part brings that may come later, by its name in `Arrivals.later`. */
+  readonly later: Readonly<Record<string, string>>;
 }
 
 /** When each part of the page's answer came, counted from the request. */
-export function ArrivalLine({ recorder, first, deferred }: ArrivalLineProps) {
+export function ArrivalLine({ recorder, first, later }: ArrivalLineProps) {
   const arrivals = useSyncExternalStore(recorder.subscribe, recorder.snapshot);
   return (
     <ul className="arrivals" aria-label="When each part of this page arrived">
       <ArrivalItem part={first} arrival={arrivals.first} isOver={arrivals.isOver} />
-      {Object.entries(deferred).map(([label, part]) => (
-        <ArrivalItem
-          key={label}
-          part={part}
-          arrival={arrivals.deferred.get(label)}
-          isOver={arrivals.isOver}
-        />
+      {Object.entries(later).map(([name, part]) => (
+        <ArrivalItem key={name} part={part} arrival={arrivals.later.get(name)} isOver={arrivals.isOver} />
       ))}
     </ul>
   );

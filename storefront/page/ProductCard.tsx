@@ -38,7 +38,7 @@ export function ProductCardSkeleton() {
       <div className="art bone" />
       <div className="card-body">
         <div className="bone line short" />
-        <div className="bone line" />
+        <div className="bone line name" />
         <div className="bone line short" />
         <div className="bone line foot" />
       </div>

@@ -1,11 +1,18 @@
 import { useQuery } from '@apollo/client/react';
-import { useMemo } from 'react';
+import { useMemo, useSyncExternalStore } from 'react';
 import { ArrivalLine } from './ArrivalLine.tsx';
-import { addressOfDepartment, departments } from './addresses.ts';
+import { addressOfDepartment, departments, type LateBy } from './addresses.ts';
 import { ArrivalRecorder } from './arrivals.ts';
+import { LateByChoice } from './LateByChoice.tsx';
 import { Notice } from './Notice.tsx';
 import { Link } from './navigation.tsx';
-import { type ProductDetails, productQuery, recommendationsLabel } from './operations.ts';
+import {
+  deferredProductQuery,
+  type ProductDetails,
+  productQuery,
+  recommendationsLabel,
+  recommendationsPlace,
+} from './operations.ts';
 import { Price } from './Price.tsx';
 import { ProductArt } from './ProductArt.tsx';
 import { Rating } from './Rating.tsx';
@@ -13,15 +20,27 @@ import { Recommendations } from './Recommendations.tsx';
 import { Reviews } from './Reviews.tsx';
 import { StockLevel } from './StockLevel.tsx';
 
-export function ProductPage({ id }: { readonly id: string }) {
-  const context = useMemo(() => ({ arrivals: new ArrivalRecorder() }), []);
-  const { data, error, loading, refetch } = useQuery(productQuery, {
+interface ProductPageProps {
+  readonly id: string;
+  readonly lateBy: LateBy;
+}
+
+const waysOfAsking = {
+  graph: { query: productQuery, enriched: [recommendationsPlace], recommendations: recommendationsPlace },
+  page: { query: deferredProductQuery, enriched: [], recommendations: recommendationsLabel },
+} as const;
+
+export function ProductPage({ id, lateBy }: ProductPageProps) {
+  const { query, enriched, recommendations } = waysOfAsking[lateBy];
+  const context = useMemo(() => ({ arrivals: new ArrivalRecorder(enriched) }), [enriched]);
+  const { later, isOver } = useSyncExternalStore(context.arrivals.subscribe, context.arrivals.snapshot);
+  const { data, error, loading, refetch } = useQuery(query, {
     variables: { id },
     context,
     // The page shows how its parts arrive, so it asks anew each time; recommendations that lie in the cache from
     // an earlier visit would hide that.
     fetchPolicy: 'no-cache',
-    // A deferred part that fails must not take away the parts that came.
+    // A part that fails must not take away the parts that came.
     errorPolicy: 'all',
     notifyOnNetworkStatusChange: true,
   });
@@ -45,6 +64,9 @@ export function ProductPage({ id }: { readonly id: string }) {
   }
 
   const department = product.category.department;
+  const arrival = later.get(recommendations);
+  // It has come off the wire a moment before it is on the page.
+  const isComing = arrival === undefined ? !isOver : !arrival.hasFailed;
   return (
     <>
       <title>{`${product.name} · Tributary Shop`}</title>
@@ -65,11 +87,12 @@ export function ProductPage({ id }: { readonly id: string }) {
             <ArrivalLine
               recorder={context.arrivals}
               first="Product, stock and reviews"
-              deferred={{ [recommendationsLabel]: 'Recommendations' }}
+              later={{ [recommendations]: 'Recommendations' }}
             />
+            <LateByChoice id={product.id} lateBy={lateBy} />
           </div>
         </div>
-        <Recommendations products={product.recommended} isComing={loading} onRetry={retry} />
+        <Recommendations products={product.recommended} isComing={isComing} onRetry={retry} />
         <Reviews reviews={product.reviews} reviewCount={product.reviewCount} />
       </article>
     </>

@@ -4,7 +4,7 @@ import type { CardProduct } from './operations.ts';
 import { ProductCard, ProductCardSkeleton } from './ProductCard.tsx';
 
 interface RecommendationsProps {
-  /** The deferred part: `undefined` or `null` until it is there, and for good if it failed. */
+  /** `undefined` or `null` until they are there, and for good where they failed. */
   readonly products: readonly CardProduct[] | null | undefined;
   readonly isComing: boolean;
   readonly onRetry: () => void;

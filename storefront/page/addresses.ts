@@ -13,9 +13,18 @@ export type Place =
   | { readonly kind: 'product'; readonly id: string }
   | { readonly kind: 'nowhere' };
 
-export function addressOfProduct(id: string): string {
-  return `/product/${encodeURIComponent(id)}`;
+/** How the slow part of the product page is asked for: as a field that the graph lets be late, or deferred by the page. */
+export type LateBy = 'graph' | 'page';
+
+export function addressOfProduct(id: string, lateBy: LateBy = 'graph'): string {
+  return `/product/${encodeURIComponent(id)}${lateBy === 'page' ? deferredSearch : ''}`;
 }
+
+export function lateByOf(search: string): LateBy {
+  return search === deferredSearch ? 'page' : 'graph';
+}
+
+const deferredSearch = '?recommendations=deferred';
 
 export function addressOfDepartment(department: Department | undefined): string {
   return department === undefined ? '/' : `/department/${department.toLowerCase()}`;

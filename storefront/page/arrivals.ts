@@ -1,5 +1,7 @@
 import { ApolloLink } from '@apollo/client';
 import { tap } from 'rxjs';
+import { pendingPlaces, updateOf } from './enrichmentLink.ts';
+import { isObject } from './isObject.ts';
 
 /** When a part of an answer came. */
 export interface Arrival {
@@ -11,19 +13,25 @@ export interface Arrival {
 export interface Arrivals {
   /** The first payload. */
   readonly first: Arrival | undefined;
-  /** Deferred parts by the label of their `@defer`. */
-  readonly deferred: ReadonlyMap<string, Arrival>;
+  /** Parts that may come later: by the label of their `@defer`, or by their place in the answer. */
+  readonly later: ReadonlyMap<string, Arrival>;
   /** Nothing more will come. */
   readonly isOver: boolean;
 }
 
-const nothingYet: Arrivals = { first: undefined, deferred: new Map(), isOver: false };
+const nothingYet: Arrivals = { first: undefined, later: new Map(), isOver: false };
 
 /** Notes when the parts of one answer arrive. A query carries it in its context as `arrivals`. */
 export class ArrivalRecorder {
   #arrivals = nothingYet;
   #startedAt = 0;
   readonly #listeners = new Set<() => void>();
+  readonly #enriched: readonly string[];
+
+  /** `enriched`: places such as `product.recommended` that the gateway may leave out of the first answer. */
+  constructor(enriched: readonly string[] = []) {
+    this.#enriched = enriched;
+  }
 
   readonly subscribe = (listener: () => void): (() => void) => {
     this.#listeners.add(listener);
@@ -39,16 +47,33 @@ export class ArrivalRecorder {
 
   payload(payload: unknown): void {
     const afterMs = Math.round(performance.now() - this.#startedAt);
-    const { first, deferred } = this.#arrivals;
-    const later = new Map(deferred);
+    const later = new Map(this.#arrivals.later);
     for (const part of incrementalParts(payload)) {
       later.set(part.label ?? '', { afterMs, hasFailed: hasNothing(part) });
     }
-    this.#set({ first: first ?? { afterMs, hasFailed: false }, deferred: later, isOver: false });
+    const update = updateOf(payload);
+    if (update !== undefined) {
+      later.set(update.path.join('.'), {
+        afterMs,
+        hasFailed: update.data === null || update.errors !== null,
+      });
+    }
+    const { first } = this.#arrivals;
+    if (first === undefined) this.#noteInTime(payload, afterMs, later);
+    this.#set({ first: first ?? { afterMs, hasFailed: false }, later, isOver: false });
   }
 
   end(): void {
     this.#set({ ...this.#arrivals, isOver: true });
+  }
+
+  /** What is not pending came with the first payload, or failed with it. */
+  #noteInTime(payload: unknown, afterMs: number, later: Map<string, Arrival>): void {
+    const pending = new Set(pendingPlaces(payload).map((path) => path.join('.')));
+    const failed = new Set(errorPaths(payload));
+    for (const place of this.#enriched) {
+      if (!pending.has(place)) later.set(place, { afterMs, hasFailed: failed.has(place) });
+    }
   }
 
   #set(arrivals: Arrivals): void {
@@ -64,8 +89,15 @@ interface IncrementalPart {
 }
 
 function incrementalParts(payload: unknown): readonly IncrementalPart[] {
-  if (typeof payload !== 'object' || payload === null || !('incremental' in payload)) return [];
-  return Array.isArray(payload.incremental) ? payload.incremental : [];
+  if (!isObject(payload) || !Array.isArray(payload.incremental)) return [];
+  return payload.incremental;
+}
+
+function errorPaths(payload: unknown): readonly string[] {
+  if (!isObject(payload) || !Array.isArray(payload.errors)) return [];
+  return payload.errors.map(({ path }: { readonly path?: readonly (string | number)[] }) =>
+    (path ?? []).join('.'),
+  );
 }
 
 /** A failing field empties its whole fragment or, where it may be null, only itself. */

@@ -16,6 +16,11 @@ export function usePathname(): string {
   return useSyncExternalStore(subscribe, () => window.location.pathname);
 }
 
+/** What stands behind the `?` of the address, kept current. */
+export function useSearch(): string {
+  return useSyncExternalStore(subscribe, () => window.location.search);
+}
+
 type LinkProps = AnchorHTMLAttributes<HTMLAnchorElement> & { readonly href: string };
 
 /** A link inside the shop: changes the address without loading the page again. A click with a modifier key stays
@@ -24,7 +29,8 @@ export function Link({ href, ...rest }: LinkProps) {
   const follow = (event: MouseEvent<HTMLAnchorElement>): void => {
     if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
-    if (href !== window.location.pathname) window.history.pushState(null, '', href);
+    const { pathname, search } = window.location;
+    if (href !== pathname + search) window.history.pushState(null, '', href);
     window.dispatchEvent(new Event(changed));
   };
   return <a {...rest} href={href} onClick={follow} />;

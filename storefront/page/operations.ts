@@ -39,7 +39,7 @@ export interface ProductDetails extends CardProduct {
   readonly listPrice: Money | null;
   readonly category: { readonly department: Department; readonly slug: string; readonly name: string };
   readonly reviews: readonly Review[];
-  /** Absent until its deferred part has come, `null` where that part failed. */
+  /** Absent until its deferred part has come; `null` where it is late or has failed. */
   readonly recommended?: readonly CardProduct[] | null;
 }
 
@@ -101,36 +101,60 @@ export const catalogueQuery: TypedDocumentNode<CatalogueData, CatalogueVariables
   ${cardFields}
 `;
 
-/** The label under which the slow part of the product page arrives. */
-export const recommendationsLabel = 'recommendations';
+const productFields = gql`
+  fragment ProductFields on Product {
+    ...CardFields
+    tagline
+    description
+    listPrice {
+      amount
+      currency
+    }
+    category {
+      department
+      slug
+      name
+    }
+    reviews(first: 6, sort: MOST_HELPFUL) {
+      id
+      rating
+      title
+      body
+      createdAt
+      isVerifiedPurchase
+      author {
+        id
+        displayName
+      }
+    }
+  }
+  ${cardFields}
+`;
 
+/** Where the slow part of the product page is in the answer. */
+export const recommendationsPlace = 'product.recommended';
+
+/** Asks for the slow part like for anything else: the graph says that it may come late. */
 export const productQuery: TypedDocumentNode<ProductData, { readonly id: string }> = gql`
   query ProductPage($id: ID!) {
     product(id: $id) {
-      ...CardFields
-      tagline
-      description
-      listPrice {
-        amount
-        currency
+      ...ProductFields
+      recommended(first: 4) {
+        ...CardFields
       }
-      category {
-        department
-        slug
-        name
-      }
-      reviews(first: 6, sort: MOST_HELPFUL) {
-        id
-        rating
-        title
-        body
-        createdAt
-        isVerifiedPurchase
-        author {
-          id
-          displayName
-        }
-      }
+    }
+  }
+  ${productFields}
+`;
+
+/** The label under which the slow part of the product page arrives. */
+export const recommendationsLabel = 'recommendations';
+
+/** The same where the page says itself that the slow part may come later. */
+export const deferredProductQuery: typeof productQuery = gql`
+  query DeferredProductPage($id: ID!) {
+    product(id: $id) {
+      ...ProductFields
       ... @defer(label: "recommendations") {
         recommended(first: 4) {
           ...CardFields
@@ -138,5 +162,5 @@ export const productQuery: TypedDocumentNode<ProductData, { readonly id: string 
       }
     }
   }
-  ${cardFields}
+  ${productFields}
 `;

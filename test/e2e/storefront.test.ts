@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type BrowserContext, chromium, type Locator, type Page } from 'playwright-core';
 import { startStorefront } from '../../storefront/serve.ts';
 import { chromiumPath } from '../harness/chromium.ts';
-import { type HeldShop, startHeldShop } from './clients/heldShop.ts';
+import { type HeldShop, type HeldShopOptions, startHeldShop } from './clients/heldShop.ts';
 
 const flags = [
   '--no-sandbox',
@@ -43,7 +43,7 @@ interface OpenShop extends AsyncDisposable {
   readonly pageErrors: readonly string[];
 }
 
-async function openShop(path: string, options?: { isFailing: boolean }): Promise<OpenShop> {
+async function openShop(path: string, options?: HeldShopOptions): Promise<OpenShop> {
   const shop = await startHeldShop(options);
   const storefront = await startStorefront({ port: 0, gatewayUrl: shop.url });
   const page = await browser.newPage();
@@ -86,6 +86,15 @@ async function fastParts(page: Page) {
   };
 }
 
+const recommended = [
+  'Stockpot, 24 cm',
+  'Saucepan with Lid, 24 cm',
+  'Enamelled Dutch Oven, 28 cm',
+  'Milk Pan, 24 cm',
+];
+
+const deferred = '/product/p1?recommendations=deferred';
+
 const skillet = {
   heading: ['Cast-Iron Skillet, 24 cm'],
   price: ['€77.50'],
@@ -108,7 +117,7 @@ describe('the shop page in a browser', () => {
   });
 
   test('shows the fast parts while recommendations are held back, then fills those in', async () => {
-    await using open = await openShop('/product/p1');
+    await using open = await openShop(deferred);
     const { shop, page } = open;
 
     expect(await fastParts(page)).toEqual(skillet);
@@ -119,18 +128,13 @@ describe('the shop page in a browser', () => {
     ]);
 
     shop.release();
-    expect(await textsOf(names(section(page)))).toEqual([
-      'Stockpot, 24 cm',
-      'Saucepan with Lid, 24 cm',
-      'Enamelled Dutch Oven, 28 cm',
-      'Milk Pan, 24 cm',
-    ]);
+    expect(await textsOf(names(section(page)))).toEqual(recommended);
     expect(await arrivalsOf(page)).toEqual(['Product, stock and reviews: N ms', 'Recommendations: N ms']);
     expect(open.pageErrors).toEqual([]);
   });
 
   test('shows a notice in the place of recommendations that failed, and stays whole', async () => {
-    await using open = await openShop('/product/p1', { isFailing: true });
+    await using open = await openShop(deferred, { isFailing: true });
     const { shop, page } = open;
 
     await page.locator('.review').first().waitFor();
@@ -144,5 +148,99 @@ describe('the shop page in a browser', () => {
       'Recommendations: failed after N ms',
     ]);
     expect(open.pageErrors).toEqual([]);
+  });
+});
+
+describe('the shop page, for recommendations that the graph lets be late', () => {
+  const enrichment = { mode: 'always', jobs: { attempts: 1 } } as const;
+
+  /** Where what follows the recommendations is on the page, in pixels. */
+  async function reviewsTop(page: Page): Promise<number> {
+    const box = await page.getByRole('region', { name: 'Reviews' }).boundingBox();
+    return box?.y ?? Number.NaN;
+  }
+
+  test('shows everything else first, and fills them in where they belong', async () => {
+    await using open = await openShop('/product/p1', { config: { enrichment } });
+    const { shop, page } = open;
+
+    expect(await fastParts(page)).toEqual(skillet);
+    expect(await section(page).locator('[data-state]').getAttribute('data-state')).toBe('pending');
+    expect(await arrivalsOf(page)).toEqual([
+      'Product, stock and reviews: N ms',
+      'Recommendations: on the way…',
+    ]);
+    const top = await reviewsTop(page);
+
+    shop.release();
+    expect(await textsOf(names(section(page)))).toEqual(recommended);
+    expect(await arrivalsOf(page)).toEqual(['Product, stock and reviews: N ms', 'Recommendations: N ms']);
+    expect(Math.abs((await reviewsTop(page)) - top)).toBeLessThan(2);
+    expect(await fastParts(page)).toEqual(skillet);
+    expect(open.pageErrors).toEqual([]);
+  });
+
+  test('picks them up once, with a token, and asks for nothing else', async () => {
+    await using open = await openShop('/product/p1', { config: { enrichment } });
+    const { shop, page } = open;
+    const requests: string[] = [];
+    page.on('request', (request) => {
+      const { pathname } = new URL(request.url());
+      const [, route] = pathname.split('/');
+      if (route === 'graphql' || route === 'enrichments') requests.push(`${request.method()} ${route}`);
+    });
+    await page.reload();
+    await page.locator('.review').first().waitFor();
+    shop.release();
+    await names(section(page)).first().waitFor();
+    expect(requests).toEqual(['POST graphql', 'GET enrichments']);
+  });
+
+  test('shows them at once where they are not late', async () => {
+    await using open = await openShop('/product/p1', {
+      config: { enrichment: { ...enrichment, fields: { 'Product.recommended': { budget: 10_000 } } } },
+    });
+    const { shop, page } = open;
+    await page.getByRole('status').waitFor({ state: 'attached' });
+    shop.release();
+    expect(await textsOf(names(section(page)))).toEqual(recommended);
+    expect(await arrivalsOf(page)).toEqual(['Product, stock and reviews: N ms', 'Recommendations: N ms']);
+  });
+
+  test('says so in their place where they do not come, late or at once', async () => {
+    await using open = await openShop('/product/p1', { isFailing: true, config: { enrichment } });
+    const { shop, page } = open;
+    const notice = ['Recommendations are not available at the moment. Try again'];
+    await page.locator('.review').first().waitFor();
+    expect(await section(page).getByRole('alert').count()).toBe(0);
+
+    shop.release();
+    expect(await textsOf(section(page).getByRole('alert'))).toEqual(notice);
+    expect(await section(page).locator('[data-state]').count()).toBe(0);
+    expect(await fastParts(page)).toEqual(skillet);
+    expect(await arrivalsOf(page)).toEqual([
+      'Product, stock and reviews: N ms',
+      'Recommendations: failed after N ms',
+    ]);
+
+    // From now on they fail without being late.
+    await page.reload();
+    expect(await textsOf(section(page).getByRole('alert'))).toEqual(notice);
+    expect(await fastParts(page)).toEqual(skillet);
+    expect(open.pageErrors).toEqual([]);
+  });
+
+  test('follows nothing any more when the visitor goes on', async () => {
+    await using open = await openShop('/product/p1', { config: { enrichment } });
+    const { page } = open;
+    const followed = page.waitForRequest((request) => request.url().includes('/enrichments/'));
+    await page.reload();
+    const ended = page.waitForEvent('requestfailed', {
+      predicate: (request) => request.url().includes('/enrichments/'),
+    });
+    await followed;
+    await page.getByRole('link', { name: 'Tributary Shop' }).click();
+    await page.locator('.grid article').first().waitFor();
+    expect((await ended).failure()).not.toBeNull();
   });
 });

@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals';
-import { startTestGateway } from '../../harness/gateway.ts';
+import { startTestGateway, type TestGatewayOptions } from '../../harness/gateway.ts';
 import { Gate } from './gate.ts';
 
 export interface HeldShop extends AsyncDisposable {
@@ -9,12 +9,19 @@ export interface HeldShop extends AsyncDisposable {
   release(): void;
 }
 
+export interface HeldShopOptions extends Pick<TestGatewayOptions, 'config'> {
+  readonly isFailing?: boolean;
+}
+
 /** The demo behind the gateway, with `Product.recommended` held back until `release()`; then it answers, or
  *  fails where `isFailing`. */
-export async function startHeldShop({ isFailing = false } = {}): Promise<HeldShop> {
+export async function startHeldShop({
+  isFailing = false,
+  config = {},
+}: HeldShopOptions = {}): Promise<HeldShop> {
   const gate = new Gate();
   const faults = { recommendations: `Product.recommended=latency:1${isFailing ? ',error' : ''}` };
-  const gateway = await startTestGateway({ faults, clock: gate });
+  const gateway = await startTestGateway({ faults, clock: gate, config });
   return {
     url: gateway.url,
     release: () => gate.open(),

@@ -47,7 +47,7 @@ describe("the repository's contracts", () => {
   test('have the operations of the shop as it sends them', () => {
     const agreed = store.operations.filter(({ consumer }) => consumer === 'storefront');
     expect(textsOf(agreed.map(({ document }) => document))).toEqual(operationsOf(storefront));
-    expect(agreed).toHaveLength(2);
+    expect(agreed).toHaveLength(3);
   });
 
   test('have the demo as it runs', () => {
