@@ -1,5 +1,5 @@
 import type { CancelTimer, Timers } from '../../time/timers.ts';
-import type { PlaceResult } from '../enrichmentJob.ts';
+import type { EnrichmentJob, PlaceResult } from '../enrichmentJob.ts';
 import { ChangeListeners } from './changeListeners.ts';
 import type { JobQuery, JobView, RetryVerdict } from './jobAdmin.ts';
 import type { LateObserver } from './lateObserver.ts';
@@ -26,7 +26,10 @@ export interface MemoryLateStoreOptions {
   readonly observer: LateObserver;
 }
 
-interface KeptWork extends NewWork {
+interface KeptWork {
+  readonly id: string;
+  /** Without its snapshot once nothing more is done for it. */
+  job: EnrichmentJob;
   readonly log: UpdateLog;
   readonly begunAt: number;
   /** It was put aside, and is tried once more. */
@@ -134,6 +137,8 @@ export class MemoryLateStore implements LateStore {
       const { id, job, begunAt } = work;
       this.#aside.add({ id, job, begunAt, keys, attempts, error, failedAt: this.#options.now() });
     }
+    // What follows of it are its updates; the snapshot may be a hundred times as large.
+    work.job = { ...work.job, snapshot: undefined };
     this.#settled.add(workId);
     this.#forgetSurplus();
   }

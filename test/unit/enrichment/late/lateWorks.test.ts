@@ -1,6 +1,26 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from '@jest/globals';
 import { turns } from '../../../harness/clock.ts';
 import { ada, allOf, bad, brief, good, HandRun, jobOf, lateInMemory, policyWith } from './lateUnderTest.ts';
+
+test('what is done is remembered by its updates, and not with what it was made of', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const { handOver, follow } = lateInMemory();
+  // Nothing of it stays in the test.
+  const finish = async () => {
+    const [job, run] = [jobOf('a'), new HandRun()];
+    const token = await handOver(job, run);
+    run.end(good('reviews'));
+    return [token, new WeakRef(job.snapshot as object)] as const;
+  };
+  const [token, snapshot] = await finish();
+  await turns();
+  collect();
+  expect(snapshot.deref()).toBeUndefined();
+  expect(await allOf(await follow(token))).toEqual(['1-0 reviews "reviews!"']);
+});
 
 describe('who holds the token', () => {
   test('gets what has come and what comes, each once and in order', async () => {
@@ -213,6 +233,7 @@ describe('what fails', () => {
     expect((await late.list({ state: 'waiting', limit: 10 })).map((job) => job.id)).toEqual([id]);
     await turns();
     expect(runner.asked.at(-1)).toBe('a: reviews');
+    expect(runner.runs.at(-1)?.job.snapshot).toEqual(jobOf('a').snapshot);
     // It is open again; the old update stands until there is a new one.
     const before = await late.arrived(token, ada);
     expect([before?.updates.map(brief), before?.hasNext]).toEqual([
