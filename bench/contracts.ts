@@ -4,7 +4,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type StoreSize, writeSyntheticStore } from './contracts/syntheticStore.ts';
-import { treePeakRssMib } from './processTree.ts';
+import { treeCpuMs, treePeakRssMib } from './processTree.ts';
 
 // Measures `tributary contracts check` on a large store of which every subgraph has changed: the whole command, as its
 // users start it, with Node's own limits.
@@ -30,14 +30,17 @@ try {
   writeSyntheticStore(agreed, size, 'agreed');
   writeSyntheticStore(next, size, 'next');
   const report = join(directory, 'report.json');
-  const { seconds, peakRssMib, exitCode } = await check(['--directory', next, '--against', agreed], report);
+  const { seconds, cpuSeconds, peakRssMib, exitCode } = await check(
+    ['--directory', next, '--against', agreed],
+    report,
+  );
   console.log(
     [
       `Node ${process.version}, ${availableParallelism()} cores`,
       '',
-      '| subgraphs | types | operations | seconds | peak RSS MiB | exit code |',
-      '| --- | --- | --- | --- | --- | --- |',
-      `| ${size.subgraphs} | ${size.types} | ${size.operations} | ${seconds.toFixed(1)} | ${peakRssMib.toFixed(0)} | ${exitCode} |`,
+      '| subgraphs | types | operations | seconds | CPU seconds | peak RSS MiB | exit code |',
+      '| --- | --- | --- | --- | --- | --- | --- |',
+      `| ${size.subgraphs} | ${size.types} | ${size.operations} | ${seconds.toFixed(1)} | ${cpuSeconds.toFixed(1)} | ${peakRssMib.toFixed(0)} | ${exitCode} |`,
     ].join('\n'),
   );
   // A check that could not be made has measured nothing.
@@ -48,6 +51,8 @@ try {
 
 interface Measured {
   readonly seconds: number;
+  /** Of all its threads. */
+  readonly cpuSeconds: number;
   readonly peakRssMib: number;
   readonly exitCode: number | null;
 }
@@ -65,21 +70,21 @@ async function check(args: readonly string[], out: string): Promise<Measured> {
   );
   const { pid } = child;
   if (pid === undefined) throw new Error('the command could not be started');
-  // The kernel keeps the peak; it only has to be read before the process is gone.
-  let peakRssMib = 0;
+  // The kernel keeps both; they only have to be read before the process is gone.
+  let last = { cpuSeconds: 0, peakRssMib: 0 };
   const watch = setInterval(() => {
-    peakRssMib = Math.max(peakRssMib, readPeak(pid));
+    last = readUsage(pid) ?? last;
   }, 50);
   const exitCode = await new Promise<number | null>((resolve) => child.once('exit', resolve));
   clearInterval(watch);
-  return { seconds: (performance.now() - started) / 1000, peakRssMib, exitCode };
+  return { seconds: (performance.now() - started) / 1000, ...last, exitCode };
 }
 
-/** 0 for a process that has ended. */
-function readPeak(pid: number): number {
+/** `undefined` for a process that has ended. */
+function readUsage(pid: number): Pick<Measured, 'cpuSeconds' | 'peakRssMib'> | undefined {
   try {
-    return treePeakRssMib(pid);
+    return { cpuSeconds: treeCpuMs(pid) / 1000, peakRssMib: treePeakRssMib(pid) };
   } catch {
-    return 0;
+    return undefined;
   }
 }
