@@ -73,7 +73,9 @@ async function check(args: readonly string[], out: string): Promise<Measured> {
   // The kernel keeps both; they only have to be read before the process is gone.
   let last = { cpuSeconds: 0, peakRssMib: 0 };
   const watch = setInterval(() => {
-    last = readUsage(pid) ?? last;
+    const { cpuSeconds, peakRssMib } = readUsage(pid) ?? last;
+    // A process that is just ending has no memory left.
+    last = { cpuSeconds, peakRssMib: Math.max(last.peakRssMib, peakRssMib) };
   }, 50);
   const exitCode = await new Promise<number | null>((resolve) => child.once('exit', resolve));
   clearInterval(watch);
