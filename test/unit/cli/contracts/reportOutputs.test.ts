@@ -1,0 +1,40 @@
+import { describe, expect, test } from '@jest/globals';
+import { type ReportArgument, readReportOutputs } from '../../../../gateway/cli/contracts/reportOutputs.ts';
+
+/** `format:json`, `out:file`. */
+const given = (...texts: readonly string[]) =>
+  texts.map((text) => {
+    const [option, value] = text.split(':');
+    return { option, value } as ReportArgument;
+  });
+
+describe('where a report goes', () => {
+  test.each([
+    ['nothing said', [], [{ format: 'text' }]],
+    ['a file only', ['out:a.txt'], [{ format: 'text', file: 'a.txt' }]],
+    [
+      'files for the formats before them',
+      ['format:github', 'format:junit', 'out:a.xml', 'format:sarif', 'out:a.sarif', 'format:text'],
+      [
+        { format: 'github' },
+        { format: 'junit', file: 'a.xml' },
+        { format: 'sarif', file: 'a.sarif' },
+        { format: 'text' },
+      ],
+    ],
+  ])('%s', (_title, texts, outputs) => {
+    expect(readReportOutputs(given(...texts))).toEqual(outputs);
+  });
+
+  test.each([
+    [
+      ['format:xml'],
+      '--format xml is not known; expected: one of text, json, junit, sarif, github, markdown, gitlab.',
+    ],
+    [['format:json', 'out:a', 'out:b'], '--out b: json is written to a already. Put a --format before it.'],
+  ])('%j is wrong usage', (texts, message) => {
+    expect(() => readReportOutputs(given(...texts))).toThrow(
+      expect.objectContaining({ message, exitCode: 2 }),
+    );
+  });
+});
