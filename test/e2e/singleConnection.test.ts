@@ -146,6 +146,25 @@ describe('an event stream', () => {
     expect((await asked('mutation { greet(name: "a") }')).status).toBe(405);
   });
 
+  test('goes on after the request of an operation has ended, whose connection is for others again', async () => {
+    const scripted = new ScriptedEvents();
+    await using server = await startScripted(() => scripted.outcome);
+    const token = await reserve(server);
+    await using stream = await open(server, token);
+    await using connection = await RawConnection.open(server.url);
+    connection.send({
+      headers: { 'content-type': 'application/json', 'x-graphql-event-stream-token': token },
+      body: JSON.stringify({ query: subscription, extensions: { operationId: '1' } }),
+    });
+    expect((await connection.readAnswer()).status).toBe(202);
+    // A connection on which an answer is being written would end without a word.
+    connection.socket.write('NONSENSE\r\n\r\n');
+    expect((await connection.readAnswer()).status).toBe(400);
+    await connection.whenClosed();
+    scripted.push({ data: { greetings: 'one' } });
+    expect(await stream.readChunk()).toBe(next({ data: { greetings: 'one' } }));
+  });
+
   test('is none for a token in the address that looks like that of another service', async () => {
     await using server = await startScripted();
     const { status, body } = await exchange(server.url, {

@@ -85,6 +85,11 @@ export class StreamRequests {
     signal.addEventListener('abort', abort, { once: true });
     if (signal.aborted) abort();
     const client = clientOf(exchange, operation.signal);
+    const settle = (): void => {
+      client.releaseSupergraph();
+      stream.settled();
+    };
+    let isDelivered = false;
     try {
       const answer = await this.#admit(exchange, client, body);
       if (answer.kind === 'complete' && answer.status >= 300) {
@@ -92,10 +97,10 @@ export class StreamRequests {
         operation.drop();
         return exchange.writeComplete(answer);
       }
-      signal.removeEventListener('abort', abort);
       accept(exchange);
-      // Its parts and events come after this request has ended.
-      await operation.deliver(answer);
+      // The request ends here; parts and events come on the stream.
+      isDelivered = true;
+      void operation.deliver(answer).then(settle);
     } catch (error) {
       if (!operation.signal.aborted) {
         operation.drop();
@@ -106,8 +111,7 @@ export class StreamRequests {
       if (!(signal.reason instanceof ClientGone)) accept(exchange);
     } finally {
       signal.removeEventListener('abort', abort);
-      client.releaseSupergraph();
-      stream.settled();
+      if (!isDelivered) settle();
     }
   }
 
