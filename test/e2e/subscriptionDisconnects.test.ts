@@ -108,7 +108,10 @@ interface CountedGateway extends TestGateway {
 /** `reviews`: in the place of the demo's. */
 async function start(reviews?: { readonly url: string }): Promise<CountedGateway> {
   // Nothing may end by itself.
-  const all = { subscription: { path: '/ws' }, timeouts: { attempt: '1h', deadline: '1h' } };
+  const all = {
+    subscription: { protocol: 'graphql_ws' as const, path: '/ws' },
+    timeouts: { attempt: '1h', deadline: '1h' },
+  };
   const timers = new CountedTimers();
   const gateway = await startTestGateway({
     config: { subgraphs: reviews === undefined ? { all } : { all, reviews } },
