@@ -132,7 +132,7 @@ export class EnrichedRequest {
     const { operation, answerSize } = this.#options;
     try {
       const groups = completeGroups(operation, this.#execution);
-      const shaped = await resultInSlices(this.#shaping.first(groups, (id) => late.has(id)));
+      const shaped = await resultInSlices(this.#shaping.first(groups, { isLate: (id) => late.has(id) }));
       if (shaped.isTooEarly) return undefined;
       const { data, errors, stale } = shaped;
       const enrichment = shaped.late.length === 0 ? undefined : await this.#takeOver(shaped.late, late);

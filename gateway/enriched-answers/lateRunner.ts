@@ -101,7 +101,7 @@ export class LateRunner implements EnrichmentRunner {
     const shaping = new AnswerShaping({ operation, execution, policy, maxBytes: answerSize });
     // What was left out then is left out now: the places are where they were.
     const late = new Set(snapshot.late);
-    const first = await resultInSlices(shaping.first(new Set(), (id) => late.has(id)));
+    const first = await resultInSlices(shaping.first(new Set(), { isLate: (id) => late.has(id) }));
     const wanted = new Set(job.places.map(({ key }) => key));
     const places = first.late.filter(({ path }) => wanted.has(placeKey(path))).map(wholePlace);
     run = new LateRun({

@@ -44,7 +44,10 @@ export class AnswerShaping {
 
   /** All that is neither deferred nor late. `groups`: those that are complete.
    *  Errors: `OPERATION_TOO_COMPLEX` where it is too large. */
-  *first(groups: ReadonlySet<number>, isLate?: ShapeOptions['isLate']): SlicedWork<FirstShape> {
+  *first(
+    groups: ReadonlySet<number>,
+    late: Pick<ShapeOptions, 'isLate' | 'keepsLists'> = {},
+  ): SlicedWork<FirstShape> {
     const { operation, execution, maxBytes } = this.#options;
     const { root, rootType, supergraph } = operation;
     this.#sentNulls = new SentNulls();
@@ -59,7 +62,7 @@ export class AnswerShaping {
         causeOf: this.#errors.causeOf,
         maxBytes,
         sentNulls: this.#sentNulls,
-        ...(isLate === undefined ? {} : { isLate }),
+        ...late,
       },
     );
     // It will be made anew: nothing counts as told.

@@ -86,7 +86,16 @@ export class IncrementalResponse {
     try {
       const { shaping, operation, execution } = this.#options;
       const groups = completeGroups(operation, execution);
-      const shaped = await resultInSlices(shaping.first(groups, leftOut && ((id) => leftOut.isLate(id))));
+      const shaped = await resultInSlices(
+        shaping.first(
+          groups,
+          leftOut && {
+            isLate: (id) => leftOut.isLate(id),
+            // Clients merge into objects that they have: there is none where an element is null.
+            keepsLists: leftOut.isStreamed,
+          },
+        ),
+      );
       if (shaped.isTooEarly) return undefined;
       const isHandedOver = shaped.late.length > 0 && leftOut?.isStreamed === false;
       const enrichment = isHandedOver ? await leftOut.takeOver(shaped.late) : undefined;

@@ -75,6 +75,8 @@ export interface ShapeOptions {
   readonly maxBytes?: number;
   /** Says of an enrichment that it is not complete. */
   readonly isLate?: (enrichment: number) => boolean;
+  /** What is late takes along the whole list that it is in: no element is left out by itself. */
+  readonly keepsLists?: boolean;
 }
 
 /** Long work pauses after so many values. */
@@ -134,6 +136,7 @@ class Shaper {
   readonly #causeOf: FindCause | undefined;
   readonly #maxBytes: number;
   readonly #isLate: ShapeOptions['isLate'];
+  readonly #keepsLists: boolean;
   /** The last enrichment that was found to be late. */
   #lateEnrichment = 0;
   /** Of the data so far, at least. */
@@ -143,7 +146,7 @@ class Shaper {
   constructor(
     schema: GraphQLSchema,
     path: ResponsePath,
-    { sentNulls, causeOf, maxBytes = Number.POSITIVE_INFINITY, isLate }: ShapeOptions,
+    { sentNulls, causeOf, maxBytes = Number.POSITIVE_INFINITY, isLate, keepsLists = false }: ShapeOptions,
   ) {
     this.#schema = schema;
     this.#path = [...path];
@@ -151,6 +154,7 @@ class Shaper {
     this.#causeOf = causeOf;
     this.#maxBytes = maxBytes;
     this.#isLate = isLate;
+    this.#keepsLists = keepsLists;
   }
 
   *object(
@@ -320,7 +324,8 @@ class Shaper {
   #leaveOutElement(elementType: GraphQLOutputType, set: SelectionSet | undefined, value: unknown): boolean {
     const named = isNonNullType(elementType) ? elementType.ofType : elementType;
     // A list within a list has no object that could come later.
-    if (!isPlainObject(value) || set === undefined || !isCompositeType(named)) return false;
+    if (this.#keepsLists || !isPlainObject(value) || set === undefined || !isCompositeType(named))
+      return false;
     const type = isAbstractType(named) ? runtimeTypeOf(this.#schema, named, set, value.__typename) : named;
     if (type === undefined) return false;
     this.#addLate({ object: value, type, set, field: undefined });

@@ -132,6 +132,20 @@ describe('a client that takes payloads which it has not asked for', () => {
   });
 });
 
+test('no payload is for a place that was null: what is late in a list takes the list along', async () => {
+  await using shop = await startEnrichedShop({ enrichment: { fields: { 'Product.rating': {} } } });
+  const gate = shop.advice.hold('Product.rating');
+  const answer = await shop.gateway.defer('{ top { similar { rating } } }', {
+    headers: { 'tributary-defer': 'auto' },
+  });
+  const [first = {}] = (await answer.next()) as readonly EnrichedBody[];
+  expect(first.data).toEqual({ top: { similar: null } });
+  gate.open();
+  expect(await answer.next()).toEqual([
+    { incremental: [{ data: { similar: [{ rating: 4 }] }, path: ['top'] }], hasNext: false },
+  ]);
+});
+
 describe('a client with `@defer` of its own', () => {
   test('gets what it deferred as it has asked, and a token for what it has not', async () => {
     await using shop = await startEnrichedShop();

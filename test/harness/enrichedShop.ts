@@ -59,10 +59,11 @@ export async function startEnrichedShop(options: EnrichedShopOptions = {}): Prom
         sdl: `
           type Query { top: Product, products: [Product]!, must: Product! }
           type Mutation { rename(name: String!): Product }
-          type Product @key(fields: "id") { id: ID! name: String! }`,
+          type Product @key(fields: "id") { id: ID! name: String! similar: [Product] }`,
         resolvers: {
           Query: { top: () => products[0], products: () => products, must: () => products[1] },
           Product: {
+            similar: () => [products[1]],
             name: ({ id, name }: { id: string; name?: string }) =>
               name ?? products.find((product) => product.id === id)?.name,
           },

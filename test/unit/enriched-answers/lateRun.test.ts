@@ -68,7 +68,7 @@ async function start(
   };
   const policy = { exposeSubgraphErrors: true, exposeSubgraphs: true };
   const shaping = new AnswerShaping({ operation, execution, policy, maxBytes });
-  const { late } = await resultInSlices(shaping.first(new Set([0]), () => true));
+  const { late } = await resultInSlices(shaping.first(new Set([0]), { isLate: () => true }));
   if (fault !== undefined) {
     shaping.late = () => {
       throw fault;
