@@ -3,7 +3,7 @@ import { EnrichedRequest } from './enriched-answers/enrichedRequest.ts';
 import type { Enriching } from './enriched-answers/enriching.ts';
 import { groupUrgencies } from './enriched-answers/groupUrgencies.ts';
 import { LateRunner } from './enriched-answers/lateRunner.ts';
-import { GatewayError } from './errors.ts';
+import { clientGone, GatewayError } from './errors.ts';
 import { Execution, type ExecutionOptions } from './execution/execution.ts';
 import { FetchScheduler } from './execution/fetchScheduler.ts';
 import type { FetchSender } from './execution/fetchSender.ts';
@@ -88,7 +88,7 @@ export class Pipeline {
       };
     }
     this.#options.onPrepared?.(request);
-    if (request.signal.aborted) throw aborted();
+    if (request.signal.aborted) throw clientGone();
     const { operation } = prepared;
     if (operation.kind === 'subscription') return this.#subscribe(operation, request, scope);
     const fetches = this.#options.fetchesOf(operation.supergraph);
@@ -252,7 +252,7 @@ export class Pipeline {
     const abort = (): void => {
       execution.cancel();
       stop();
-      reject(aborted());
+      reject(clientGone());
     };
     request.signal.addEventListener('abort', abort, { once: true });
     execution.start();
@@ -289,7 +289,7 @@ export class Pipeline {
       },
     });
     const abort = (): void => {
-      primary.reject(aborted());
+      primary.reject(clientGone());
       response.cut();
     };
     const { errorPolicy: policy, answerSize: maxBytes } = this.#options;
@@ -344,10 +344,6 @@ function withCursor(text: string, cursor: string | undefined): SubscriptionPaylo
   return { text: payload.text, cursor: payload.isLast ? cursor : undefined };
 }
 
-function aborted(): GatewayError {
-  return new GatewayError('REQUEST_ABORTED', 'The client ended the request.');
-}
-
 /** Planning may take its time and have others wait for the planner: who waits has a deadline and may leave. The plan
  *  is made all the same, for the next request. */
 async function inTime<T>(
@@ -356,7 +352,7 @@ async function inTime<T>(
   { deadline }: RequestScope,
 ): Promise<T> {
   const ended = Promise.withResolvers<never>();
-  const abort = (): void => ended.reject(aborted());
+  const abort = (): void => ended.reject(clientGone());
   signal.addEventListener('abort', abort, { once: true });
   const timer = Number.isFinite(deadline)
     ? setTimeout(() => ended.reject(notPlannedInTime()), deadline - performance.now())

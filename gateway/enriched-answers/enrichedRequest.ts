@@ -1,5 +1,5 @@
 import type { EnrichmentRun } from '../enrichment/enrichmentJob.ts';
-import { GatewayError } from '../errors.ts';
+import { clientGone, GatewayError } from '../errors.ts';
 import type { Execution, GroupUrgency } from '../execution/execution.ts';
 import { type AwaitedEnrichment, FirstAnswerWait } from '../execution/firstAnswerWait.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
@@ -229,8 +229,4 @@ export class EnrichedRequest {
     this.#execution.cancel();
     this.#execution.release();
   }
-}
-
-function clientGone(): GatewayError {
-  return new GatewayError('REQUEST_ABORTED', 'The client ended the request.');
 }
