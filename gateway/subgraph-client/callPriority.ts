@@ -5,11 +5,6 @@ export type CallPriority = 'primary' | 'critical' | 'normal' | 'background';
 /** How urgent a whole request is, as its client says. */
 export type RequestPriority = 'critical' | 'normal' | 'background';
 
-/** 0 goes first. */
-export function rankOf(priority: CallPriority): number {
-  return ranks[priority];
-}
-
 /** The order of calls of different requests: by what they are of their request, then by how urgent that is. 0 goes
  *  first. */
 export function rankAmongRequests(priority: CallPriority, requestPriority: RequestPriority): number {
