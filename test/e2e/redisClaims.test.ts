@@ -14,6 +14,7 @@ import {
 } from '../harness/redis.ts';
 import {
   openRedisStore,
+  patience,
   redisConfig,
   redisStoreParts,
   reported,
@@ -41,7 +42,7 @@ const longMs = 600_000;
 /** Of one Redis, the configuration that two processes share. A connection that hangs does so until the test lets it
  *  go on. */
 function sharedConfig(config: Parameters<typeof redisConfig>[0] = {}) {
-  const timeouts = { socket: '1m', heartbeat: '1m' };
+  const timeouts = { ...patience, heartbeat: '1m' };
   return redisConfig({ url: server.url, keyPrefix: randomUUID(), timeouts, ...config });
 }
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { CacheStore } from '../../gateway/cache/store/cacheStore.ts';
 import { RedisKeys, slotNames, slotOf } from '../../gateway/cache/store/redisKeys.ts';
 import { connectRedis, type RedisCluster, startRedisCluster } from '../harness/redis.ts';
-import { openRedisStore, openTieredStore, redisConfig } from '../harness/storeUnderTest.ts';
+import { openRedisStore, openTieredStore, patience, redisConfig } from '../harness/storeUnderTest.ts';
 import { entryAt, TestClock } from '../unit/cache/storeConformance.ts';
 
 // The first run on a machine may have to download the program.
@@ -23,7 +23,7 @@ const entry = (options: Parameters<typeof entryAt>[1] = {}) => entryAt(clock, op
 
 // A master that hangs does so until the test lets it go on.
 function configOf() {
-  const timeouts = { socket: '1m', heartbeat: '1m' };
+  const timeouts = { ...patience, heartbeat: '1m' };
   return redisConfig({ cluster: { nodes: cluster.nodes, buckets }, keyPrefix: randomUUID(), timeouts });
 }
 

@@ -4,6 +4,7 @@ import { type RedisCluster, type RedisServer, startRedis, startRedisCluster } fr
 import {
   openRedisStore,
   openTieredStore,
+  patience,
   redisConfig,
   type TestRedisConfig,
 } from '../harness/storeUnderTest.ts';
@@ -24,9 +25,13 @@ afterAll(async () => {
   await cluster[Symbol.asyncDispose]();
 });
 
-const ofServer = () => redisConfig({ url: server.url, keyPrefix: randomUUID() });
+const ofServer = () => redisConfig({ url: server.url, keyPrefix: randomUUID(), timeouts: patience });
 const ofCluster = () =>
-  redisConfig({ cluster: { nodes: cluster.nodes, buckets: 12 }, keyPrefix: randomUUID() });
+  redisConfig({
+    cluster: { nodes: cluster.nodes, buckets: 12 },
+    keyPrefix: randomUUID(),
+    timeouts: patience,
+  });
 
 function openers(
   openStore: typeof openRedisStore | typeof openTieredStore,

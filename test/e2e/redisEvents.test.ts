@@ -10,7 +10,13 @@ import { EventPosition } from '../../gateway/cache/invalidation/eventPosition.ts
 import type { InvalidationResult } from '../../gateway/cache/store/cacheStore.ts';
 import { Gate } from '../harness/gate.ts';
 import { connectRedis, type OwnRedisServer, startOwnRedis, startRedisCluster } from '../harness/redis.ts';
-import { Happenings, openTieredStore, redisConfig, redisStoreParts } from '../harness/storeUnderTest.ts';
+import {
+  Happenings,
+  openTieredStore,
+  patience,
+  redisConfig,
+  redisStoreParts,
+} from '../harness/storeUnderTest.ts';
 import { entryAt, TestClock } from '../unit/cache/storeConformance.ts';
 
 // The first run on a machine may have to download the program.
@@ -51,7 +57,7 @@ interface OpenOptions {
 
 /** Reads events and writes down what is done about them. */
 function open({ stream, keyPrefix }: Place, options: OpenOptions = {}) {
-  const config = options.config ?? redisConfig({ url: server.url, keyPrefix });
+  const config = options.config ?? redisConfig({ url: server.url, keyPrefix, timeouts: patience });
   const parts = redisStoreParts(config, clock.now);
   const happened = new Happenings();
   const invalidated: string[][] = [];
@@ -161,7 +167,7 @@ test('events that were trimmed meanwhile count as if they had named everything',
 
 test('every process handles every event, and copies of all are gone', async () => {
   const here = place();
-  const config = redisConfig({ url: server.url, keyPrefix: here.keyPrefix });
+  const config = redisConfig({ url: server.url, keyPrefix: here.keyPrefix, timeouts: patience });
   await using one = await openTieredStore(config, clock.now);
   await using two = await openTieredStore(config, clock.now);
   one.store.setMany([entryAt(clock, { tags: ['a'] })], one.store.beginRead());
@@ -256,7 +262,7 @@ test('a position that is no id is replaced after everything that is there has be
 
 test('the position never moves backwards', async () => {
   const here = place();
-  const config = redisConfig({ url: server.url, keyPrefix: here.keyPrefix });
+  const config = redisConfig({ url: server.url, keyPrefix: here.keyPrefix, timeouts: patience });
   const failures: unknown[] = [];
   const positions = Array.from(
     { length: 2 },

@@ -41,6 +41,8 @@ interface OpenShop extends AsyncDisposable {
   readonly page: Page;
   /** What went wrong in the page's own code. */
   readonly pageErrors: readonly string[];
+  /** What the page has asked the gateway for: the method and the route of each request. */
+  readonly requests: readonly string[];
 }
 
 async function openShop(path: string, options?: HeldShopOptions): Promise<OpenShop> {
@@ -49,11 +51,18 @@ async function openShop(path: string, options?: HeldShopOptions): Promise<OpenSh
   const page = await browser.newPage();
   const pageErrors: string[] = [];
   page.on('pageerror', ({ message }) => pageErrors.push(message));
+  const requests: string[] = [];
+  page.on('request', (request) => {
+    const { pathname } = new URL(request.url());
+    const [, route] = pathname.split('/');
+    if (route === 'graphql' || route === 'enrichments') requests.push(`${request.method()} ${route}`);
+  });
   await page.goto(`${storefront.url}${path}`);
   return {
     shop,
     page,
     pageErrors,
+    requests,
     [Symbol.asyncDispose]: async () => {
       await page.close();
       await storefront.close();
@@ -183,17 +192,10 @@ describe('the shop page, for recommendations that the graph lets be late', () =>
   test('picks them up once, with a token, and asks for nothing else', async () => {
     await using open = await openShop('/product/p1', { config: { enrichment } });
     const { shop, page } = open;
-    const requests: string[] = [];
-    page.on('request', (request) => {
-      const { pathname } = new URL(request.url());
-      const [, route] = pathname.split('/');
-      if (route === 'graphql' || route === 'enrichments') requests.push(`${request.method()} ${route}`);
-    });
-    await page.reload();
     await page.locator('.review').first().waitFor();
     shop.release();
     await names(section(page)).first().waitFor();
-    expect(requests).toEqual(['POST graphql', 'GET enrichments']);
+    expect(open.requests).toEqual(['POST graphql', 'GET enrichments']);
   });
 
   test('shows them at once where they are not late', async () => {

@@ -11,6 +11,10 @@ export function redisConfig(redis: GatewayOptions['redis']) {
   return parseConfig({ supergraph: { file: 'unused' }, redis }).redis;
 }
 
+/** For tests in which a connection is not to be lost: after the usual half second of silence it would be, on a machine
+ *  that stands still for so long, and with it what the test has just written or claimed. */
+export const patience = { connect: '1m', socket: '1m' } as const;
+
 export type TestRedisConfig = ReturnType<typeof redisConfig>;
 
 /** How often something has happened, for those who wait for the next time. */
