@@ -225,7 +225,11 @@ export class EnrichedRequest {
   }
 
   #releaseIfDone(): void {
-    if (this.#isAnswering || this.#run !== undefined) return;
+    if (this.#isAnswering) return;
+    if (this.#run !== undefined) {
+      this.#execution.releaseEnded();
+      return;
+    }
     this.#execution.cancel();
     this.#execution.release();
   }

@@ -26,6 +26,15 @@ export class EntityTable {
     return slots;
   }
 
+  /** Forgets the entities of all shapes but these, which are the ones that may still come up. */
+  keepOnly(shapes: ReadonlySet<FetchShape>): void {
+    for (const [shape, ofShape] of this.#byShape) {
+      if (shapes.has(shape)) continue;
+      for (const slots of ofShape.values()) slots.release([]);
+      this.#byShape.delete(shape);
+    }
+  }
+
   /** Forgets every entity and takes it apart from the objects that it was merged into. Those may be old while
    *  what was merged is young, and what an old object holds lives until the next full garbage collection. */
   release(): void {

@@ -149,6 +149,15 @@ export class Execution {
     this.#options.scheduler.cancel();
   }
 
+  /** Lets go of what no step that is left will look at. Called when what is left may take long: every collection of
+   *  garbage until then would copy it. */
+  releaseEnded(): void {
+    const { program, scheduler } = this.#options;
+    const left = program.steps.filter(({ index }) => !this.#isDone[index]);
+    this.#entities.keepOnly(new Set(left.map(({ shape }) => shape)));
+    scheduler.release();
+  }
+
   /** Lets go of everything, once the answer is written: see `EntityTable.release`. */
   release(): void {
     this.#isEnded = true;

@@ -29,11 +29,23 @@ export class FetchScheduler {
     let loader = this.#loaders.get(key);
     if (loader === undefined) {
       loader = shape.isEntityFetch
-        ? new DataLoader((calls) => this.#sendEntityCalls(calls), { cacheKeyFn: itself })
+        ? this.#entityLoader(key)
         : new DataLoader((calls) => this.#sendRootCalls(calls), { cacheKeyFn: rootKey });
       this.#loaders.set(key, loader);
     }
     return loader.load(call);
+  }
+
+  /** For one batch: which entities have been asked for is remembered by `EntityTable`, and a loader keeps its last
+   *  batch for as long as it lives. */
+  #entityLoader(key: string): DataLoader<FetchCall, undefined, unknown> {
+    return new DataLoader(
+      (calls) => {
+        this.#loaders.delete(key);
+        return this.#sendEntityCalls(calls);
+      },
+      { cache: false },
+    );
   }
 
   /** Ends every call under way as far as nobody else waits for it. They are not settled any more. */

@@ -240,6 +240,50 @@ describe('an entity that is asked for at several places', () => {
   });
 });
 
+describe('an execution that lets go of what has ended', () => {
+  test('still knows the entities that a step which is left may ask for again', async () => {
+    const { client, execution, complete } = runPlan(
+      sequence(
+        rootFetch('products{__typename id} product{__typename id}'),
+        at('products.@', entityFetch('stock')),
+        rootFetch('slow', { serviceName: 'others' }),
+        at('product', entityFetch('stock')),
+      ),
+    );
+    await turns();
+    client.calls[0]?.answer({ data: { products: products('1'), product: products('1')[0] } });
+    await turns();
+    client.calls[1]?.answer({ data: { _entities: [{ stock: 7 }] } });
+    await turns();
+    execution.releaseEnded();
+    client.calls[2]?.answer({ data: { slow: true } });
+    await turns();
+    expect(client.calls).toHaveLength(3);
+    expect(complete).toEqual([0]);
+    expect(execution.tree).toMatchObject({ product: { id: '1', stock: 7 } });
+  });
+
+  test('takes what was under way', async () => {
+    const { client, execution, complete } = runPlan(
+      sequence(
+        rootFetch('products{__typename id}'),
+        at('products.@', entityFetch('vendor{__typename id}')),
+        at('products.@', entityFetch('stock')),
+      ),
+    );
+    await turns();
+    client.calls[0]?.answer({ data: { products: products('1') } });
+    await turns();
+    client.calls[1]?.answer({ data: { _entities: [{ vendor: { __typename: 'Vendor', id: 'v' } }] } });
+    await turns();
+    execution.releaseEnded();
+    client.calls[2]?.answer({ data: { _entities: [{ stock: 7 }] } });
+    await turns();
+    expect(complete).toEqual([0]);
+    expect(execution.tree).toMatchObject({ products: [{ id: '1', vendor: { id: 'v' }, stock: 7 }] });
+  });
+});
+
 describe('what is merged', () => {
   test('a null that arrives later replaces nothing, and a missing value is no value', async () => {
     const { client, execution } = runPlan(
