@@ -22,6 +22,11 @@ export class LateKeys {
     return this.#in(workId, 'job');
   }
 
+  /** The three of a work, as scripts take them. */
+  ofWork(workId: string): readonly [work: string, log: string, job: string] {
+    return [this.work(workId), this.log(workId), this.job(workId)];
+  }
+
   token(tokenHash: string): string {
     return `${this.#prefix}late:token:${tokenHash}`;
   }

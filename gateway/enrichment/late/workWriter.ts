@@ -110,8 +110,7 @@ export class WorkWriter {
     if (known === undefined && !this.isKnown) return undefined;
     const entries = known?.entries.filter((entry) => numberOf(entry) > this.#written) ?? [];
     const rewinds = this.#rewinds;
-    const names = [keys.work(workId), keys.log(workId), keys.job(workId)];
-    const reply = await redis.run(writeWork, names, this.#arguments(known, entries));
+    const reply = await redis.run(writeWork, keys.ofWork(workId), this.#arguments(known, entries));
     switch (reply === undefined ? undefined : String(reply)) {
       case undefined:
         return undefined;
