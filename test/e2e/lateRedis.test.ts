@@ -345,6 +345,21 @@ describe('a Redis', () => {
     }
   });
 
+  test('that is gone is in the log once a minute, however many jobs there are', async () => {
+    await using own = await startOwnRedis();
+    await using one = lateReplica(own.url, randomUUID());
+    const runs = Array.from({ length: 50 }, () => new HandRun());
+    const tokens = await Promise.all(runs.map((run, number) => handOver(one.late, jobOf(`${number}`), run)));
+    await own.kill();
+    for (const run of runs) run.end(good('reviews'));
+    await until(() => one.warned.some(({ problem }) => problem === 'unreachable'));
+    await own.restart();
+    for (const token of tokens) await allOf(await follow(one.late, token));
+    const kinds = one.warned.map(({ problem }) => problem);
+    expect(new Set(kinds).size).toBe(kinds.length);
+    expect(one.warned.map(({ count }) => count)).toEqual(kinds.map(() => 1));
+  });
+
   test('that is lost between two attempts holds up no attempt', async () => {
     await using own = await startOwnRedis();
     const runner = new HandRunner();

@@ -24,6 +24,7 @@ export function lateReplica(
   runner: EnrichmentRunner = new HandRunner(),
 ) {
   const events: string[] = [];
+  const warned: Readonly<Record<string, unknown>>[] = [];
   const late = createRedisLateEnrichments({
     config: redisConfig({ url, keyPrefix, reconnect: { minDelay: '10ms', maxDelay: '50ms' } }),
     policy: policyWith({ ...briefJobs, ...jobs }),
@@ -31,9 +32,9 @@ export function lateReplica(
     attemptDeadline: 15_000,
     drainTimeout: 1,
     observer: notingObserver(events),
-    log: { error: () => {}, warn: () => {} },
+    log: { error: () => {}, warn: (fields) => warned.push(fields) },
   });
-  return { late, events, [Symbol.asyncDispose]: () => late.close() };
+  return { late, events, warned, [Symbol.asyncDispose]: () => late.close() };
 }
 
 /** Every run brings `<id of the job> by <name>` at once. */

@@ -1,5 +1,6 @@
 import type { RedisFailureKind } from '../../redis/redisFailure.ts';
 import type { Logger } from '../../telemetry/logger.ts';
+import { ProblemLog } from '../../telemetry/problemLog.ts';
 
 export type StoreProblemKind =
   | RedisFailureKind
@@ -17,30 +18,19 @@ export interface StoreProblemsOptions {
   now(): number;
 }
 
-const logIntervalMs = 60_000;
-
-/** Counts what went wrong, and writes the first of each kind and minute to the log: with Redis gone there are as
- *  many as there are requests. */
+/** What went wrong with the store of the cache: counted, and in the log once a minute. */
 export class StoreProblems {
-  readonly #options: StoreProblemsOptions;
-  readonly #counts = new Map<StoreProblemKind, number>();
-  readonly #loggedAt = new Map<StoreProblemKind, number>();
+  readonly #problems: ProblemLog<StoreProblemKind>;
 
   constructor(options: StoreProblemsOptions) {
-    this.#options = options;
+    this.#problems = new ProblemLog({ ...options, message: 'cache store problem' });
   }
 
   get counts(): ReadonlyMap<StoreProblemKind, number> {
-    return this.#counts;
+    return this.#problems.counts;
   }
 
   report(kind: StoreProblemKind, details: { readonly err?: Error } = {}): void {
-    const count = (this.#counts.get(kind) ?? 0) + 1;
-    this.#counts.set(kind, count);
-    const now = this.#options.now();
-    const loggedAt = this.#loggedAt.get(kind);
-    if (loggedAt !== undefined && now - loggedAt < logIntervalMs) return;
-    this.#loggedAt.set(kind, now);
-    this.#options.log.warn({ problem: kind, count, message: details.err?.message }, 'cache store problem');
+    this.#problems.report(kind, details.err?.message);
   }
 }

@@ -1,6 +1,6 @@
-import { RedisFailure } from '../../redis/redisFailure.ts';
 import type { RedisConfig } from '../../redis/redisOptions.ts';
 import { systemTimers } from '../../time/timers.ts';
+import { LateProblems } from './lateProblems.ts';
 import { LateWorks } from './lateWorks.ts';
 import type { LateEnrichmentsOptions } from './memoryLateEnrichments.ts';
 import { RedisLateStore } from './redisLateStore.ts';
@@ -11,10 +11,14 @@ export function createRedisLateEnrichments(
 ): LateWorks {
   const { policy, observer, config, log } = options;
   const timers = systemTimers;
-  const onFailure = (failure: RedisFailure | Error): void => {
-    const error = failure instanceof RedisFailure ? failure.cause : failure;
-    log.warn({ error }, 'Redis does not do what late enrichments need; it is tried again');
-  };
-  const store = new RedisLateStore({ policy, timers, now: Date.now, observer, config, onFailure });
+  const problems = new LateProblems({ log, now: Date.now });
+  const store = new RedisLateStore({
+    policy,
+    timers,
+    now: Date.now,
+    observer,
+    config,
+    onFailure: (failure) => problems.report(failure),
+  });
   return new LateWorks({ ...options, store, timers, monotonicNow: () => performance.now() });
 }
