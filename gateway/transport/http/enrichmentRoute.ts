@@ -42,9 +42,18 @@ export interface EnrichmentRouteOptions {
  *  `Last-Event-ID`, or as JSON with what has come so far. */
 export function addEnrichmentRoute(server: FastifyInstance, options: EnrichmentRouteOptions): void {
   const path = '/enrichments/:token';
+  // One listener for all: a signal looks through those it has for each that is added.
+  const streams = new Set<AbortController>();
+  options.draining.addEventListener(
+    'abort',
+    () => {
+      for (const stream of streams) stream.abort(new GoingAway());
+    },
+    { once: true },
+  );
   server.get<{ Params: { token: string } }>(path, { exposeHeadRoute: false }, async (request, reply) => {
     reply.hijack();
-    await new PickUp(options, request.raw, reply.raw).answer(request.params.token);
+    await new PickUp(options, streams, request.raw, reply.raw).answer(request.params.token);
   });
   server.options(path, async (request, reply) => {
     const allowed = preflightHeaders(request.headers, options.cors, 'GET');
@@ -62,12 +71,20 @@ const updateEvents: PayloadEncoding<SubscriptionPayload> = {
 /** One request for what comes late. */
 class PickUp {
   readonly #options: EnrichmentRouteOptions;
+  readonly #streams: Set<AbortController>;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #requestId: string;
 
-  constructor(options: EnrichmentRouteOptions, request: IncomingMessage, response: ServerResponse) {
+  /** `streams`: those that end when the gateway drains. */
+  constructor(
+    options: EnrichmentRouteOptions,
+    streams: Set<AbortController>,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ) {
     this.#options = options;
+    this.#streams = streams;
     this.#request = request;
     this.#response = response;
     this.#requestId = chooseRequestId(request.headers['x-request-id']);
@@ -106,10 +123,9 @@ class PickUp {
     const close = openStream({ headers: headerMap(headers), clientAddress: socket.remoteAddress });
     const ended = new AbortController();
     const onClose = (): void => ended.abort(new ClientGone());
-    const onDraining = (): void => ended.abort(new GoingAway());
     this.#response.once('close', onClose);
-    draining.addEventListener('abort', onDraining, { once: true });
-    if (draining.aborted) onDraining();
+    this.#streams.add(ended);
+    if (draining.aborted) ended.abort(new GoingAway());
     try {
       const cursor = headers['last-event-id'];
       const updates = await late.follow(
@@ -121,7 +137,8 @@ class PickUp {
       await this.#write(updates, ended.signal);
     } finally {
       close();
-      draining.removeEventListener('abort', onDraining);
+      this.#response.off('close', onClose);
+      this.#streams.delete(ended);
     }
   }
 
