@@ -22,6 +22,7 @@ import { groupUrgencies } from './groupUrgencies.ts';
 import { lateJob } from './lateJob.ts';
 import { LateRun } from './lateRun.ts';
 import { takeSnapshot } from './lateSnapshot.ts';
+import { OverdueWatch } from './overdueWatch.ts';
 
 export interface EnrichedRequestOptions {
   readonly operation: PreparedOperation;
@@ -39,6 +40,7 @@ export interface EnrichedRequestOptions {
 export class EnrichedRequest {
   readonly #options: EnrichedRequestOptions;
   readonly #wait: FirstAnswerWait;
+  readonly #overdue: OverdueWatch;
   readonly #execution: Execution;
   readonly #shaping: AnswerShaping;
   #run: LateRun | undefined;
@@ -50,12 +52,17 @@ export class EnrichedRequest {
   constructor(options: EnrichedRequestOptions) {
     this.#options = options;
     const { operation, plan, startedAt, policy, answerSize } = options;
+    const clock = { elapsedMs: () => performance.now() - startedAt, timers: systemTimers };
     this.#wait = new FirstAnswerWait({
+      ...clock,
       enrichments: plan.enrichments,
       isPatient: plan.isShadow,
-      elapsedMs: () => performance.now() - startedAt,
-      timers: systemTimers,
       onReady: (enrichment, elapsedMs) => this.#noteReady(enrichment, elapsedMs),
+    });
+    this.#overdue = new OverdueWatch({
+      ...clock,
+      enrichments: plan.inline,
+      onOverdue: (enrichment) => this.#noteOverdue(enrichment),
     });
     const urgencies = groupUrgencies(operation, { budget: this.#wait.budget, isPatient: plan.isShadow });
     this.#execution = options.execute(urgencies, (group) => this.#completeGroup(group));
@@ -177,6 +184,7 @@ export class EnrichedRequest {
 
   #completeGroup(group: number): void {
     this.#wait.completeGroup(group);
+    this.#overdue.completeGroup(group);
     this.#response?.completeGroup(group);
     this.#run?.completeGroup();
   }
@@ -193,6 +201,11 @@ export class EnrichedRequest {
     this.#options.enriching.noteReady(enrichment, isOlder ? Number.POSITIVE_INFINITY : elapsedMs);
   }
 
+  #noteOverdue(enrichment: AwaitedEnrichment): void {
+    // Where its fetches have not begun, it is others that take long.
+    if (this.#execution.hasFetched(enrichment.id + 1)) this.#options.enriching.noteOverdue(enrichment);
+  }
+
   /** Enrichments of which the answer has values that were kept, since newer ones did not come within the budget. */
   #olderValues(): ReadonlySet<number> {
     return new Set(
@@ -206,6 +219,8 @@ export class EnrichedRequest {
     for (const enrichment of plan.enrichments) {
       const { id } = enrichment;
       if (late.has(id)) enriching.noteAnswered(enrichment, plan.isStreamed ? 'incremental' : 'pending');
+      // There may be no object that has the field.
+      else if (!this.#execution.hasFetched(id + 1)) continue;
       else if (plan.isShadow && this.#overBudget.has(id)) {
         enriching.noteAnswered(enrichment, 'shadow pending');
       } else enriching.noteAnswered(enrichment, older.has(id) ? 'stale' : 'in time');
@@ -230,6 +245,7 @@ export class EnrichedRequest {
       this.#execution.releaseEnded();
       return;
     }
+    this.#overdue.stop();
     this.#execution.cancel();
     this.#execution.release();
   }

@@ -132,11 +132,15 @@ export class Enriching {
   planFor({ enrichments }: PreparedOperation, { headers, incremental }: OperationRequest): BudgetPlan {
     const budget = this.#requestBudget(headers);
     const isStreamed = wantsAutoDefer(headers) && incremental !== undefined;
+    const ways = enrichments.map(({ id, rule }) => {
+      const budgetMs = this.#budgetOf(rule, budget);
+      const way = this.adaptation.wayOf(rule, budgetMs);
+      const awaited: AwaitedEnrichment = { id, rule, budgetMs: way === 'late' ? 0 : budgetMs };
+      return { way, awaited };
+    });
     return {
-      enrichments: enrichments.map(({ id, rule }): AwaitedEnrichment => {
-        const budgetMs = this.#budgetOf(rule, budget);
-        return { id, rule, budgetMs: this.adaptation.wayOf(rule, budgetMs) === 'late' ? 0 : budgetMs };
-      }),
+      enrichments: ways.map(({ awaited }) => awaited),
+      inline: ways.flatMap(({ way, awaited }) => (way === 'inline' ? [awaited] : [])),
       isShadow: this.#options.config.enrichment.shadow,
       isStreamed,
     };
@@ -146,6 +150,11 @@ export class Enriching {
   noteReady({ rule }: AwaitedEnrichment, latencyMs: number): void {
     this.adaptation.observe(rule, latencyMs);
     this.#options.observer.onReady({ coordinate: rule.coordinate, latencyMs });
+  }
+
+  /** The budget of an enrichment is over, and it is not there. */
+  noteOverdue({ rule, budgetMs }: AwaitedEnrichment): void {
+    this.adaptation.noteOverdue(rule, budgetMs);
   }
 
   /** What has become of an enrichment in a first answer. */

@@ -71,6 +71,14 @@ export class Adaptation {
     }
     field.rule = rule;
     field.sketch.observe(latencyMs);
+    for (const [budgetMs, way] of field.ways.entries()) if (latencyMs <= budgetMs) way.noteInTime();
+  }
+
+  /** A budget is over, and the field is not there. Its latency is observed all the same, once it is known: this is for
+   *  not having to wait for it. */
+  noteOverdue({ coordinate }: EnrichmentRule, overMs: number): void {
+    const ways = this.#fields.get(coordinate)?.ways.entries() ?? [];
+    for (const [budgetMs, way] of ways) if (budgetMs <= overMs) way.noteOverdue(this.#options.now());
   }
 
   /** The fields of which something is known now, by their coordinates. */

@@ -19,6 +19,11 @@ const mostOfThem = 0.95;
  *  beyond the 95 %. */
 const nearlyAll = { toBegin: 0.99, toStay: 0.97 };
 
+/** Shares move slowly where there are many latencies, and while a field hangs, none comes. So fields that are overdue
+ *  also add to a sum of their own, from which those in time take away: five in a row reach its limit, and so do more
+ *  of them with others in between, while one in a hundred never does. */
+const alarm = { overdue: 20, inTime: 1, limit: 100 };
+
 /** The way of one field under one budget. It changes where latencies have passed both of a pair of limits; and one
  *  that was left is not taken again for a window, whatever latencies do meanwhile. */
 export class AdaptedWay {
@@ -26,6 +31,7 @@ export class AdaptedWay {
   readonly #budgetMs: number;
   readonly #leftAt = { inline: Number.NEGATIVE_INFINITY, late: Number.NEGATIVE_INFINITY };
   #way: EnrichmentWay = 'budget';
+  #alarm = 0;
 
   constructor(limits: AdaptationLimits, budgetMs: number) {
     this.#limits = limits;
@@ -33,11 +39,27 @@ export class AdaptedWay {
   }
 
   decide(sketch: LatencySketch, nowMs: number): EnrichmentWay {
-    const next = this.#next(sketch, nowMs);
-    if (next === this.#way) return next;
+    this.#take(this.#next(sketch, nowMs), nowMs);
+    return this.#way;
+  }
+
+  /** The field was there before the budget was over. */
+  noteInTime(): void {
+    this.#alarm = Math.max(0, this.#alarm - alarm.inTime);
+  }
+
+  /** The budget is over, and the field is not there. */
+  noteOverdue(nowMs: number): void {
+    if (this.#way !== 'inline') return;
+    this.#alarm += alarm.overdue;
+    if (this.#alarm >= alarm.limit) this.#take('budget', nowMs);
+  }
+
+  #take(next: EnrichmentWay, nowMs: number): void {
+    if (next === this.#way) return;
     if (this.#way !== 'budget') this.#leftAt[this.#way] = nowMs;
     this.#way = next;
-    return next;
+    this.#alarm = 0;
   }
 
   #next(sketch: LatencySketch, nowMs: number): EnrichmentWay {

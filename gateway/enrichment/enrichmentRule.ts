@@ -10,7 +10,7 @@ export interface EnrichmentRule {
 /** In which order work goes to a subgraph that is short of capacity; primary work comes before all of it. */
 export type EnrichmentPriority = 'CRITICAL' | 'NORMAL' | 'BACKGROUND';
 
-/** How the first answer deals with a field. `inline`: it is fetched with the primary data where that saves requests,
- *  and still not waited for past its budget. `budget`: it has fetches of its own. `late`: the same, and it is not
- *  waited for at all. */
+/** How the first answer deals with a field. `inline`: it is fetched with the primary data where that saves requests, and
+ *  what comes in one call is waited for like that; what has a fetch of its own has its budget. `budget`: it has fetches
+ *  of its own in any case. `late`: the same, and it is not waited for at all. */
 export type EnrichmentWay = 'inline' | 'budget' | 'late';

@@ -37,9 +37,16 @@ export function compileProgram(options: CompileOptions): Program {
     (indices, group): DeliveryGroup => ({
       parent: group === 0 ? undefined : (options.deferred[group - 1]?.parent ?? -1) + 1,
       steps: indices,
+      bringing: bringing(indices, group),
     }),
   );
   return { steps, groups };
+
+  /** Its own steps; where it has none, what it consists of comes with that of others. */
+  function bringing(indices: readonly number[], group: number): readonly number[] {
+    const own = indices.filter((index) => steps[index]?.group === group);
+    return own.length > 0 ? own : indices;
+  }
 
   /** Adds the node's steps; returns those that what follows has to wait for. */
   function compile(

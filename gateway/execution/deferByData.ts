@@ -23,9 +23,10 @@ export function deferByData(options: DeferByDataOptions): Program {
   const providers = providersByPath(steps);
   const inputs = steps.map((step) => (isMutation ? step.after : inputsOf(step)));
 
-  const stepsOfGroup = wantedPaths(options.root, options.deferred).map((paths) =>
-    withInputs(paths.flatMap((path) => [...(providers.get(path) ?? [])])),
-  );
+  const bringing = wantedPaths(options.root, options.deferred).map((paths) => [
+    ...new Set(paths.flatMap((path) => [...(providers.get(path) ?? [])])),
+  ]);
+  const stepsOfGroup = bringing.map(withInputs);
   for (const step of steps) {
     if (!stepsOfGroup.some((claimed) => claimed.has(step.index))) stepsOfGroup[0]?.add(step.index);
   }
@@ -39,6 +40,7 @@ export function deferByData(options: DeferByDataOptions): Program {
       (indices, group): DeliveryGroup => ({
         parent: group === 0 ? undefined : (options.deferred[group - 1]?.parent ?? -1) + 1,
         steps: [...indices],
+        bringing: bringing[group] as readonly number[],
       }),
     ),
   };
@@ -137,8 +139,9 @@ function wantedPaths(root: SelectionSet, deferred: readonly DeferredPlace[]): st
           const own = selection.enrichment === undefined ? group : selection.enrichment + 1;
           if (own === group) any = true;
           const path = prefix === '' ? selection.internalName : `${prefix}.${selection.internalName}`;
-          if (selection.set === undefined) wanted[own]?.push(path);
-          else if (!want(selection.set.selections, path, own)) wanted[own]?.push(path);
+          const isMore = selection.set !== undefined && want(selection.set.selections, path, own);
+          // Who brings an enrichment's objects brings it, also where there turn out to be none.
+          if (!isMore || own !== group) wanted[own]?.push(path);
           // Shaping an interface or a union needs the runtime type.
           if (isAbstractType(selection.compositeType)) wanted[own]?.push(`${path}${typenameSuffix}`);
           break;

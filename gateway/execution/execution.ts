@@ -102,13 +102,10 @@ export class Execution {
     return this.#openSteps[group] === 0;
   }
 
-  /** Whether anything was fetched for a delivery group of which all fetches have ended: there may have been no objects
-   *  to ask for. Where it shares all its fetches with others, theirs count. */
+  /** Whether a fetch that brings data of a delivery group has begun, or ended: there may be no objects to ask for. */
   hasFetched(group: number): boolean {
     const { steps, groups } = this.#options.program;
-    const all = (groups[group]?.steps ?? []).map((index) => steps[index] as FetchStep);
-    const own = all.filter((step) => step.group === group);
-    return (own.length > 0 ? own : all).some((step) => this.#fetched.has(step));
+    return groups[group]?.bringing.some((index) => this.#fetched.has(steps[index] as FetchStep)) ?? false;
   }
 
   /** Indices of the steps that these groups wait for and that have not ended, or that are to be run again, with those

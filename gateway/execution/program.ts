@@ -35,4 +35,6 @@ export interface DeliveryGroup {
   readonly parent: number | undefined;
   /** Indices of the steps whose end makes this group's data complete, as far as its parents' are. */
   readonly steps: readonly number[];
+  /** Those of them that bring data of this group; the others bring what these need. */
+  readonly bringing: readonly number[];
 }

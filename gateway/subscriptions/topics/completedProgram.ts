@@ -55,7 +55,11 @@ export function completedProgram(options: CompletedProgramOptions): Program {
       added,
       ...rest.map((step) => ({ ...step, index: step.index + 1, after: step.after.flatMap(moved) })),
     ],
-    groups: program.groups.map((group) => ({ ...group, steps: group.steps.flatMap(moved) })),
+    groups: program.groups.map((group) => ({
+      ...group,
+      steps: group.steps.flatMap(moved),
+      bringing: group.bringing.flatMap(moved),
+    })),
   };
 }
 

@@ -42,6 +42,29 @@ describe('a client that leaves while its first answer is made', () => {
   });
 });
 
+describe('what has become of a field', () => {
+  test.each([
+    ['has fetches of its own', ['advice { text }']],
+    ['is fetched with the primary data', ['rating advice { text }']],
+  ])('that %s is not told of an answer that has no object with it', async (_, fetches) => {
+    const enrichment = {
+      mode: 'always',
+      budget: '1h',
+      bounds: { max: '1h' },
+      fields: { 'Product.advice': {} },
+    } as const;
+    const [some, none] = [
+      enrichedPipeline({ enrichment, fetches }),
+      enrichedPipeline({ enrichment, fetches, ids: [] }),
+    ];
+    const asked = '{ products { rating advice { text } } }';
+    await some.pipeline.ask(asked);
+    await none.pipeline.ask(asked);
+    expect([some.ready, some.answered]).toEqual([['Product.advice: 0'], ['Product.advice: in time']]);
+    expect([none.ready, none.answered]).toEqual([[], []]);
+  });
+});
+
 describe('how long a field takes', () => {
   test('is learnt from what was fetched, and not from answers that have no object with the field', async () => {
     const [some, none] = [enrichedPipeline(), enrichedPipeline({ ids: [] })];

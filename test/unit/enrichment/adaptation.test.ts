@@ -147,6 +147,76 @@ describe('a field', () => {
   });
 });
 
+describe('a field that is fetched inline and becomes overdue', () => {
+  /** As on a busy day: a handful more or less changes no share. */
+  const openBusy = () => {
+    const opened = open();
+    opened.take(6_000, 10);
+    expect(opened.way()).toBe('inline');
+    /** So many answers for which the budget ends first; the ways after each. */
+    const overdue = (times: number, overMs = budget): EnrichmentWay[] =>
+      Array.from({ length: times }, () => {
+        opened.adaptation.noteOverdue(rule, overMs);
+        return opened.way();
+      });
+    return { ...opened, overdue };
+  };
+
+  test('is so no longer after a handful in a row, whose latencies nobody knows yet', () => {
+    const { adaptation, overdue } = openBusy();
+    expect(overdue(5)).toEqual(['inline', 'inline', 'inline', 'inline', 'budget']);
+    expect(adaptation.snapshot()).toMatchObject([{ samples: 6_000, shareWithinBudget: 1 }]);
+  });
+
+  test('has each latency counted once, when it comes', () => {
+    const { adaptation, overdue } = openBusy();
+    overdue(5);
+    for (let answer = 0; answer < 5; answer += 1) adaptation.observe(rule, 2_000);
+    expect(adaptation.snapshot()).toMatchObject([{ way: 'budget', samples: 6_005 }]);
+  });
+
+  test('is not so again for a window, and then only if it has been quick', () => {
+    const { clock, overdue, take, way } = openBusy();
+    overdue(5);
+    clock.ms = window - 1;
+    take(100, 10);
+    expect(way()).toBe('budget');
+    clock.ms = window;
+    expect(way()).toBe('inline');
+    // What was before does not add up with what comes now.
+    expect(overdue(4)).not.toContain('budget');
+  });
+
+  test('with others in time in between is so no longer either, unless these are nearly all', () => {
+    const answersUntilLeft = (inTime: number): number => {
+      const { adaptation, overdue } = openBusy();
+      for (let answers = 0; answers < 10_000; answers += inTime + 1) {
+        if (overdue(1).includes('budget')) return answers;
+        for (let done = 0; done < inTime; done += 1) adaptation.observe(rule, 10);
+      }
+      return Number.POSITIVE_INFINITY;
+    };
+    expect([1, 9, 32, 99].map(answersUntilLeft)).toEqual([10, 80, never, never]);
+  });
+
+  test('is so still for requests that wait longer', () => {
+    const { overdue, way } = openBusy();
+    expect([way(50), way(1_000)]).toEqual(['inline', 'inline']);
+    overdue(5);
+    expect([way(50), way(100), way(1_000)]).toEqual(['budget', 'budget', 'inline']);
+  });
+
+  test('is what it was where it is not fetched inline, or nothing is known of it', () => {
+    const { adaptation, take, way } = open();
+    adaptation.noteOverdue(rule, budget);
+    take(10, 60);
+    for (let answer = 0; answer < 10; answer += 1) adaptation.noteOverdue(rule, budget);
+    expect([way(), adaptation.snapshot()]).toMatchObject(['budget', [{ samples: 10 }]]);
+    // None of that is held against it.
+    expect(take(1_000, 10).at(-1)).toBe('inline');
+  });
+});
+
 test('with the mode always, every field has its budget, and latencies are observed', () => {
   const { adaptation, take } = open({ mode: 'always' });
   expect(take(100, 2_000)).toEqual(['budget']);
@@ -207,6 +277,7 @@ describe('no flapping', () => {
       passMs: fc.integer({ min: 0, max: 20_000 }),
       times: fc.integer({ min: 1, max: 60 }),
       latency: fc.constantFrom(5, 45, 55, 75, 95, 120, 2_000, never),
+      overdue: fc.integer({ min: 0, max: 6 }),
     }),
     { maxLength: 60 },
   );
@@ -215,11 +286,12 @@ describe('no flapping', () => {
     let changes = 0;
     fc.assert(
       fc.property(steps, (all) => {
-        const { clock, take } = open();
+        const { adaptation, clock, take } = open();
         const leftAt = new Map<EnrichmentWay, number>();
         let last: EnrichmentWay = 'budget';
-        for (const { passMs, times, latency } of all) {
+        for (const { passMs, times, latency, overdue } of all) {
           clock.ms += passMs;
+          for (let done = 0; done < overdue; done += 1) adaptation.noteOverdue(rule, budget);
           for (const next of take(times, latency)) {
             if (next === last) continue;
             changes += 1;

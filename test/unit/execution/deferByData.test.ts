@@ -7,7 +7,7 @@ import { at, parallel, type RunningPlan, runPlan, sequence } from './runPlan.ts'
 
 const schema = schemaOf(`
   type Query { product: Product other: Int }
-  type Product { id: ID! stock: Int advice: Advice }
+  type Product { id: ID! name: String stock: Int advice: Advice }
   type Advice { text: String! product: Product }
 `);
 const enrichmentOf = enrichmentsAt('Product.stock', 'Product.advice');
@@ -21,7 +21,7 @@ function run(query: string, plan: PlanNode): RunningPlan {
 const asked = ({ client }: RunningPlan) => client.calls.map(({ request }) => request.subgraph);
 
 async function bring({ client }: RunningPlan, subgraph: string, data: Record<string, unknown>) {
-  client.calls.find(({ request }) => request.subgraph === subgraph)?.answer({ data });
+  client.calls.find(({ request }) => request.subgraph === subgraph)?.answer({ data: structuredClone(data) });
   await turns();
 }
 
@@ -79,6 +79,35 @@ describe('a plan that is divided for enrichments', () => {
     expect(running.complete).toEqual([0, 1]);
     await bring(running, 'stock', { _entities: [{ stock: 2 }] });
     expect(running.complete).toEqual([0, 1, 2]);
+  });
+
+  test('knows of each whether something that brings it was asked for', async () => {
+    const plan = (primary: string) =>
+      sequence(
+        rootFetch('product{__typename id}'),
+        at('product', entityFetch(`${primary}advice{product{__typename id}}`, { serviceName: 'advice' })),
+        at('product.advice.product', entityFetch('stock')),
+      );
+    for (const [query, primary] of [
+      ['{ product { id advice { product { stock } } } }', ''],
+      ['{ product { name advice { product { stock } } } }', 'name '],
+    ] as const) {
+      const running = run(query, plan(primary));
+      const fetched = () => [1, 2].map((group) => running.execution.hasFetched(group));
+      await turns();
+      expect([asked(running), fetched()]).toEqual([['products'], [false, false]]);
+      await bring(running, 'products', product);
+      expect([asked(running).at(-1), fetched()]).toEqual(['advice', [true, false]]);
+      await bring(running, 'advice', { _entities: [{ name: 'x', advice: null }] });
+      expect([running.complete.toSorted(), fetched()]).toEqual([
+        [0, 1, 2],
+        [true, false],
+      ]);
+    }
+    const without = run('{ product { name advice { product { stock } } } }', plan('name '));
+    await turns();
+    await bring(without, 'products', { product: null });
+    expect([without.complete.toSorted(), without.execution.hasFetched(1)]).toEqual([[0, 1, 2], false]);
   });
 
   test('keeps its own order for what has no inputs', async () => {
