@@ -33,16 +33,17 @@ export function lateJob({ operation, request, headers, snapshot, places }: LateJ
     operationName: request.operationName,
     variables: request.variables,
   };
-  const id = createHash('sha256')
-    .update(JSON.stringify([asked, headers, { ...snapshot, tree: undefined }, missing]))
-    // Text already, and long.
-    .update(snapshot.tree)
-    .digest('base64url');
+  const wanted = JSON.stringify([asked, headers, missing]);
+  // The tree is text already, and long.
+  const progress = JSON.stringify({ ...snapshot, tree: undefined });
+  const snapshotSize = Buffer.byteLength(progress) + Buffer.byteLength(snapshot.tree);
   return {
-    id,
+    id: createHash('sha256').update(wanted).update(progress).update(snapshot.tree).digest('base64url'),
     operation: asked,
     headers: [...headers, ['x-request-id', request.requestId]],
     snapshot,
+    snapshotSize,
+    size: Buffer.byteLength(wanted) + snapshotSize,
     places: missing,
     priority: mostUrgent(places.flatMap(({ enrichment }) => rules.get(enrichment)?.priority ?? [])),
   };

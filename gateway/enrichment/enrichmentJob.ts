@@ -14,8 +14,13 @@ export interface EnrichmentJob {
   };
   /** The client's headers that subgraphs get or that the identity is made of, names in lower case. */
   readonly headers: readonly (readonly [string, string])[];
-  /** What the first answer was made of, as far as the rest needs it. Opaque outside execution. */
+  /** What the first answer was made of, as far as the rest needs it. Opaque outside execution. `undefined` where it was
+   *  too large to be kept: then there is no other attempt than the run that is under way. */
   readonly snapshot: unknown;
+  /** Bytes of the snapshot as JSON text, whether or not it was kept. */
+  readonly snapshotSize: number;
+  /** Bytes of the whole job as JSON text, those of the snapshot among them. */
+  readonly size: number;
   /** What is missing: never empty, all keys different. */
   readonly places: readonly EnrichmentPlace[];
   readonly priority: EnrichmentPriority;

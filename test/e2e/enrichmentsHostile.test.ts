@@ -102,6 +102,31 @@ describe('a flood of answers that leave something behind', () => {
     );
   });
 
+  test('is bounded in bytes as well', async () => {
+    await using shop = await startEnrichedShop({ enrichment: { jobs: { maxPendingSize: '1KB' } } });
+    const gate = shop.advice.hold('Product.advice');
+    const answers: EnrichedBody[] = [];
+    for (let number = 0; number < 5; number++) answers.push(await shop.ask(differently(number)));
+    const tokens = answers.map((answer) => enrichmentOf(answer)?.token);
+    expect([tokens[0], tokens[4]]).toEqual([expect.any(String), undefined]);
+    const refused = tokens.filter((token) => token === undefined).length;
+    expect(await metricsOf(shop)).toMatch(
+      new RegExp(`tributary_enrichment_handed_over_total\\{[^}]*outcome="refused"[^}]*\\} ${refused}\n`),
+    );
+    gate.open();
+    expect(await shop.pickUp(tokens[0])).toMatchObject([{ data: { also0: 'about 1' } }]);
+  });
+
+  test('does not try again what it has not kept, and says so', async () => {
+    await using shop = await startEnrichedShop({ enrichment: { jobs: { maxSnapshotSize: '1B' } } });
+    shop.advice.answerWith(() => ({ kind: 'json', body: {}, status: 503 }));
+    const failed = await shop.pickUp(enrichmentOf(await shop.ask(differently(0)))?.token);
+    expect(failed.map(({ data, errors }) => [data, errors?.length])).toEqual([[null, 1]]);
+    expect(await metricsOf(shop)).toMatch(
+      /tributary_enrichment_jobs_settled_total\{[^}]*outcome="too_large"[^}]*\} 1/,
+    );
+  });
+
   test('drops the oldest that waits for another attempt, which says so, and is counted', async () => {
     await using shop = await startEnrichedShop({
       enrichment: { jobs: { maxPending: 1, budgetRatio: 1, backoff: { base: '1h', max: '1h' } } },

@@ -277,6 +277,20 @@ describe('what fails', () => {
 });
 
 describe('what is too large for Redis', () => {
+  test('has one attempt, in its process', async () => {
+    const prefix = randomUUID();
+    const runner = new HandRunner();
+    await using one = lateReplica(server.url, prefix, { maxSnapshotSize: 10 }, runner);
+    const run = new HandRun();
+    const token = await handOver(one.late, jobOf('a'), run);
+    run.end(bad('reviews'));
+    expect(await allOf(await follow(one.late, token))).toEqual(['1-0 reviews It is down.']);
+    expect(one.events).toEqual(['kept here: too large', 'begun', 'NORMAL too large']);
+    expect(await one.late.list({ state: undefined, limit: 10 })).toEqual([]);
+    expect(runner.asked).toEqual([]);
+    expect(await redis.keys(`*${prefix}*late:token*`)).toEqual([]);
+  });
+
   test('is kept in its process', async () => {
     const prefix = randomUUID();
     await using one = lateReplica(server.url, prefix, { maxSnapshotSize: 10 });
@@ -358,6 +372,39 @@ describe('a Redis', () => {
     const kinds = one.warned.map(({ problem }) => problem);
     expect(new Set(kinds).size).toBe(kinds.length);
     expect(one.warned.map(({ count }) => count)).toEqual(kinds.map(() => 1));
+  });
+
+  test('that hangs is kept no more bytes for than may be under way, and as many that have ended', async () => {
+    await using own = await startOwnRedis();
+    const prefix = randomUUID();
+    const jobs = { maxPendingSize: 700, handOverTimeout: 1 };
+    await using one = lateReplica(own.url, prefix, jobs);
+    await handOver(one.late, { ...jobOf('before'), size: 0 });
+    own.pause();
+    const tokens: string[] = [];
+    for (const id of ['a', 'b', 'c', 'd', 'e', 'f']) {
+      const run = new HandRun();
+      tokens.push(await handOver(one.late, jobOf(id), run));
+      run.end(good('reviews'));
+      await until(() => one.late.pending === 1);
+    }
+    own.resume();
+    await using other = lateReplica(own.url, prefix);
+    const arrived = () => Promise.all(tokens.map((token) => other.late.arrived(token, ada)));
+    await until(async () => (await arrived())[3]?.hasNext === false);
+    // 300 bytes each.
+    expect((await arrived()).map((updates) => updates?.updates.length)).toEqual([
+      1,
+      1,
+      1,
+      1,
+      undefined,
+      undefined,
+    ]);
+    // Here they are there.
+    for (const token of tokens) {
+      expect((await one.late.arrived(token, ada))?.updates.map(brief)).toEqual(['1-0 reviews "reviews!"']);
+    }
   });
 
   test('that is lost between two attempts holds up no attempt', async () => {

@@ -14,6 +14,7 @@ export const briefJobs = {
   handOverTimeout: 10_000,
   backoff: { base: 1, max: 1 },
   maxPending: 10_000,
+  maxPendingSize: 64_000_000,
 } satisfies Partial<LatePolicy['jobs']>;
 
 /** Late work of one of several processes that share a Redis, with runs in the hands of the test. */

@@ -58,6 +58,11 @@ const jobs = z.strictObject({
       'Most answers of one process whose rest is under way or waits. For more, the oldest of the lowest priority are dropped.',
     )
     .prefault(10_000),
+  maxPendingSize: size()
+    .describe(
+      'Most memory of one process for them, as JSON text: what first answers were made of, and what is missing from them. For more, the oldest of the lowest priority are dropped. Without Redis, as much again is for those that are put aside.',
+    )
+    .prefault('64MB'),
   concurrency: integer({ min: 1 })
     .describe('Most jobs that one process works on at a time which it retries or has taken over.')
     .prefault(50),
@@ -83,7 +88,7 @@ const jobs = z.strictObject({
     .prefault('50ms'),
   maxSnapshotSize: size()
     .describe(
-      'Largest part of a first answer that is kept in Redis for its rest, as JSON text. Where it would be larger, no other process finishes the rest if its own one dies.',
+      'Largest part of a first answer that is kept for further attempts at its rest, and in Redis for other processes, as JSON text. Where it would be larger, there is only the attempt that is under way.',
     )
     .prefault('256KB'),
   keepFailed: integer().describe('Most jobs that are put aside; the oldest leave first.').prefault(1_000),

@@ -8,7 +8,7 @@ import type {
   PlaceResult,
 } from '../enrichmentJob.ts';
 import { type Backoff, backoffAfter } from './backoff.ts';
-import type { LateObserver } from './lateObserver.ts';
+import type { LateObserver, WorkOutcome } from './lateObserver.ts';
 import type { LateStore, OpenWork, WorkEnd } from './lateStore.ts';
 import type { RetryBudget } from './retryBudget.ts';
 import type { EndTurn, WorkTurns } from './workTurns.ts';
@@ -133,6 +133,11 @@ export class JobWork {
 
   #goOnAfterFailure(): void {
     const { store, budget, attempts, backoff, timers, random, observer } = this.#parts;
+    if (this.job.snapshot === undefined) {
+      this.#publishFailures();
+      this.#end({ kind: 'dropped' }, 'too large');
+      return;
+    }
     this.#attempts += 1;
     const failure = { attempts: this.#attempts, error: this.#describeFailure() };
     if (this.#attempts >= attempts || !budget.take()) {
@@ -181,7 +186,7 @@ export class JobWork {
     this.#parts.onWaiting(this);
   }
 
-  #end(end?: WorkEnd, outcome?: 'done' | 'failed' | 'no room' | 'unwanted'): void {
+  #end(end?: WorkEnd, outcome?: WorkOutcome): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#stopWaiting();

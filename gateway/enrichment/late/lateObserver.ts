@@ -1,5 +1,7 @@
 import type { EnrichmentPriority } from '../enrichmentRule.ts';
 
+export type WorkOutcome = 'done' | 'failed' | 'too large' | 'no room' | 'unwanted';
+
 /** What becomes of late work, for those who count. */
 export interface LateObserver {
   /** An answer left its rest behind. `refused`: there is no room. */
@@ -10,17 +12,16 @@ export interface LateObserver {
   /** A job will be tried again. */
   onRetry(retry: { readonly priority: EnrichmentPriority }): void;
   /** Nothing more is done for a job. `failed`: it was put aside after its last attempt, or since the retry budget is
-   *  used up; `no room` and `unwanted`: it was dropped, for another one, or since all its tokens have expired. */
-  onSettled(settled: {
-    readonly priority: EnrichmentPriority;
-    readonly outcome: 'done' | 'failed' | 'no room' | 'unwanted';
-  }): void;
+   *  used up; `too large`: it failed at its only attempt; `no room` and `unwanted`: it was dropped, for another one, or
+   *  since all its tokens have expired. */
+  onSettled(settled: { readonly priority: EnrichmentPriority; readonly outcome: WorkOutcome }): void;
   /** This process goes on with a job of one that has died, or that was put aside. */
   onAdopted(adopted: {
     readonly priority: EnrichmentPriority;
     readonly from: 'dead process' | 'put aside';
   }): void;
-  /** A job of which Redis cannot know (yet): if this process dies, it is lost. */
+  /** A job that is lost if this process dies. `redis`: Redis does not know of it (yet). `too large`: its snapshot is not
+   *  kept, so that it is not tried again either. */
   onKeptHere(kept: { readonly reason: 'too large' | 'redis' }): void;
   /** Updates that somebody could still have picked up were forgotten, since there are too many. */
   onForgotten(forgotten: { readonly updates: number }): void;

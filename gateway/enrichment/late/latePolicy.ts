@@ -5,6 +5,7 @@ export interface LatePolicy {
   readonly tokens: { readonly expireAfter: number };
   readonly jobs: {
     readonly maxPending: number;
+    readonly maxPendingSize: number;
     readonly concurrency: number;
     readonly attempts: number;
     readonly backoff: Backoff;

@@ -53,21 +53,24 @@ export class LateWorks implements LateEnrichments, JobAdmin {
   constructor(options: LateWorksOptions) {
     this.#options = options;
     const { store, runner, policy, attemptDeadline, timers, observer, log } = options;
-    const { maxPending, attempts, backoff, budgetRatio, concurrency } = policy.jobs;
+    const { maxPending, maxPendingSize, attempts, backoff, budgetRatio, concurrency } = policy.jobs;
     this.#budget = new RetryBudget({ ratio: budgetRatio, now: options.monotonicNow });
-    this.#pool = new WorkPool(maxPending, {
-      store,
-      runner,
-      deadline: attemptDeadline,
-      attempts,
-      backoff,
-      budget: this.#budget,
-      turns: new WorkTurns(concurrency),
-      timers,
-      random: options.random ?? Math.random,
-      observer,
-      onFault: (error, job) => log.error({ error, job }, 'An enrichment failed by a fault of the gateway'),
-    });
+    this.#pool = new WorkPool(
+      { most: maxPending, mostBytes: maxPendingSize },
+      {
+        store,
+        runner,
+        deadline: attemptDeadline,
+        attempts,
+        backoff,
+        budget: this.#budget,
+        turns: new WorkTurns(concurrency),
+        timers,
+        random: options.random ?? Math.random,
+        observer,
+        onFault: (error, job) => log.error({ error, job }, 'An enrichment failed by a fault of the gateway'),
+      },
+    );
     store.start((work) => this.#adopt(work));
   }
 
@@ -140,14 +143,15 @@ export class LateWorks implements LateEnrichments, JobAdmin {
       run.cancel();
       return 'joined';
     }
-    if (this.#isClosing || !this.#pool.makeRoom(job.priority)) {
+    if (this.#isClosing || !this.#pool.makeRoom(job)) {
       run.cancel();
       return 'refused';
     }
     this.#budget.noteJob();
     const id = `${job.id}.${randomBytes(9).toString('base64url')}`;
-    const opened = store.open({ id, job }, token);
-    const work = this.#pool.add({ id, job, missing: job.places.map(({ key }) => key), attempts: 0 });
+    const kept = this.#withoutLargeSnapshot(job);
+    const opened = store.open({ id, job: kept }, token);
+    const work = this.#pool.add({ id, job: kept, missing: job.places.map(({ key }) => key), attempts: 0 });
     // Its results come whether or not Redis answers.
     work.begin(run);
     if ((await opened) === id) return 'begun';
@@ -155,9 +159,17 @@ export class LateWorks implements LateEnrichments, JobAdmin {
     return 'joined';
   }
 
+  #withoutLargeSnapshot(job: EnrichmentJob): EnrichmentJob {
+    const { policy, observer } = this.#options;
+    if (job.snapshotSize <= policy.jobs.maxSnapshotSize) return job;
+    observer.onKeptHere({ reason: 'too large' });
+    // It counts as before: the run that is under way holds the same data.
+    return { ...job, snapshot: undefined };
+  }
+
   #adopt(work: OpenWork): boolean {
     const { priority } = work.job;
-    if (this.#isClosing || this.#pool.has(work.id) || !this.#pool.makeRoom(priority)) return false;
+    if (this.#isClosing || this.#pool.has(work.id) || !this.#pool.makeRoom(work.job)) return false;
     this.#pool.add(work).queue();
     this.#options.observer.onAdopted({ priority, from: work.from });
     return true;

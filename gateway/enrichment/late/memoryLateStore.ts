@@ -52,8 +52,15 @@ export class MemoryLateStore implements LateStore {
   constructor(options: MemoryLateStoreOptions) {
     this.#options = options;
     const { policy, timers, now } = options;
+    const { keepFailed, keepFailedFor, maxPendingSize } = policy.jobs;
     this.#tokens = new TokenTable({ expireAfter: policy.tokens.expireAfter, timers, now });
-    this.#aside = new PutAside({ most: policy.jobs.keepFailed, keepFor: policy.jobs.keepFailedFor, now });
+    this.#aside = new PutAside({
+      most: keepFailed,
+      // As much again as may be under way.
+      mostBytes: maxPendingSize,
+      keepFor: keepFailedFor,
+      now,
+    });
   }
 
   start(adopt: (work: OpenWork) => boolean): void {

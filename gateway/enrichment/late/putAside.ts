@@ -11,6 +11,8 @@ export interface FailedWork extends NewWork, WorkFailure {
 export interface PutAsideOptions {
   /** Most at a time. */
   readonly most: number;
+  /** Most bytes of their jobs. */
+  readonly mostBytes: number;
   /** Milliseconds. */
   readonly keepFor: number;
   readonly now: () => number;
@@ -20,13 +22,16 @@ export interface PutAsideOptions {
 export class PutAside {
   readonly #options: PutAsideOptions;
   readonly #works = new Map<string, FailedWork>();
+  #bytes = 0;
 
   constructor(options: PutAsideOptions) {
     this.#options = options;
   }
 
   add(work: FailedWork): void {
+    this.remove(work.id);
     this.#works.set(work.id, work);
+    this.#bytes += work.job.size;
     this.#forgetOld();
   }
 
@@ -42,15 +47,18 @@ export class PutAside {
   }
 
   remove(id: string): void {
+    const work = this.#works.get(id);
+    if (work === undefined) return;
     this.#works.delete(id);
+    this.#bytes -= work.job.size;
   }
 
   #forgetOld(): void {
-    const { most, keepFor, now } = this.#options;
+    const { most, mostBytes, keepFor, now } = this.#options;
     const oldest = now() - keepFor;
     for (const { id, failedAt } of this.#works.values()) {
-      if (this.#works.size <= most && failedAt > oldest) break;
-      this.#works.delete(id);
+      if (this.#works.size <= most && this.#bytes <= mostBytes && failedAt > oldest) break;
+      this.remove(id);
     }
   }
 }

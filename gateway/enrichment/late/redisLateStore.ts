@@ -67,12 +67,19 @@ export class RedisLateStore implements LateStore {
   constructor(options: RedisLateStoreOptions) {
     this.#options = options;
     const { config, policy, timers, now, observer, onFailure } = options;
-    const { takeOverAfter, concurrency, keepFailed, keepFailedFor, maxPending, handOverTimeout } =
-      policy.jobs;
+    const {
+      takeOverAfter,
+      concurrency,
+      keepFailed,
+      keepFailedFor,
+      maxPending,
+      maxPendingSize,
+      handOverTimeout,
+    } = policy.jobs;
     const { expireAfter } = policy.tokens;
     const keepFor = expireAfter + logOutlivesTokensMs;
     // Those under way, and as many whose end Redis has not taken yet.
-    const mostShared = 2 * maxPending;
+    const [mostShared, mostBytes] = [2 * maxPending, 2 * maxPendingSize];
     this.#reads = new PendingReads(maxPending);
     this.#keys = new LateKeys(config.keyPrefix);
     this.#memory = new MemoryLateStore(options);
@@ -102,7 +109,7 @@ export class RedisLateStore implements LateStore {
     };
     this.#life = new ProcessLife({ ...parts, deadAfter: takeOverAfter });
     this.#tokens = new RedisTokens({ ...parts, expireAfter, mostUnderWay: mostShared });
-    this.#shared = new SharedWorks({ ...parts, tokens: this.#tokens, most: mostShared });
+    this.#shared = new SharedWorks({ ...parts, tokens: this.#tokens, most: mostShared, mostBytes });
     this.#handOver = new SharedHandOver({
       ...parts,
       tokens: this.#tokens,
@@ -136,18 +143,16 @@ export class RedisLateStore implements LateStore {
   }
 
   open(work: NewWork, token: TokenRecord): Promise<string> {
-    const { policy, observer, now } = this.#options;
+    const { observer, now } = this.#options;
+    const { id, job } = work;
     // At once: results may come before anything else is done here.
     void this.#memory.open(work, token);
-    if (JSON.stringify(work.job.snapshot ?? null).length > policy.jobs.maxSnapshotSize) {
-      observer.onKeptHere({ reason: 'too large' });
-      return Promise.resolve(work.id);
-    }
-    if (!this.#shared.hasRoom) {
+    // Nobody could go on with it.
+    if (job.snapshot === undefined) return Promise.resolve(id);
+    if (!this.#shared.hasRoomFor(job)) {
       observer.onKeptHere({ reason: 'redis' });
-      return Promise.resolve(work.id);
+      return Promise.resolve(id);
     }
-    const { id, job } = work;
     const shared = this.#shared.add({ id, job, begunAt: now(), begunBy: this.#processId }, false, undefined);
     return this.#handOver.begin(shared, token);
   }

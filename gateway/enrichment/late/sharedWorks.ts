@@ -1,4 +1,5 @@
 import type { PatientRedis } from '../../redis/patientRedis.ts';
+import type { EnrichmentJob } from '../enrichmentJob.ts';
 import type { ChangeListeners } from './changeListeners.ts';
 import type { LateKeys } from './lateKeys.ts';
 import type { LateQueue, QueuedWork } from './lateQueue.ts';
@@ -21,6 +22,8 @@ export interface SharedWorksOptions {
   readonly keepFor: number;
   /** Most at a time. */
   readonly most: number;
+  /** Most bytes of their jobs. */
+  readonly mostBytes: number;
   /** The queue has not done what it was asked for. */
   onFailure(failure: Error): void;
 }
@@ -40,14 +43,16 @@ export class SharedWorks {
   readonly #works = new Map<string, SharedWork>();
   /** What is not yet done of the ends of works. */
   readonly #settling = new Set<Promise<void>>();
+  #bytes = 0;
   #isClosed = false;
 
   constructor(options: SharedWorksOptions) {
     this.#options = options;
   }
 
-  get hasRoom(): boolean {
-    return this.#works.size < this.#options.most;
+  hasRoomFor({ size }: Pick<EnrichmentJob, 'size'>): boolean {
+    const { most, mostBytes } = this.#options;
+    return this.#works.size < most && this.#bytes + size <= mostBytes;
   }
 
   has(workId: string): boolean {
@@ -81,6 +86,7 @@ export class SharedWorks {
     });
     const shared = { ...work, writer, begun: Promise.resolve(), queued: Promise.resolve() };
     this.#works.set(work.id, shared);
+    this.#bytes += work.job.size;
     return shared;
   }
 
@@ -100,9 +106,9 @@ export class SharedWorks {
   }
 
   /** From now on it is read from Redis. */
-  release({ id }: SharedWork): void {
+  release({ id, job }: SharedWork): void {
     const { memory, listeners } = this.#options;
-    this.#works.delete(id);
+    if (this.#works.delete(id)) this.#bytes -= job.size;
     memory.release(id);
     listeners.tell(id);
   }

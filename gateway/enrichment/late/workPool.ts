@@ -1,3 +1,4 @@
+import type { EnrichmentJob } from '../enrichmentJob.ts';
 import type { EnrichmentPriority } from '../enrichmentRule.ts';
 import { JobWork, type JobWorkParts } from './jobWork.ts';
 import type { OpenWork } from './lateStore.ts';
@@ -9,10 +10,17 @@ const droppable: Readonly<Record<EnrichmentPriority, readonly EnrichmentPriority
   BACKGROUND: ['BACKGROUND'],
 };
 
+export interface WorkPoolBounds {
+  /** Most works. */
+  readonly most: number;
+  /** Most bytes of their jobs. */
+  readonly mostBytes: number;
+}
+
 /** The works of one process, bounded. */
 export class WorkPool {
   readonly #parts: JobWorkParts;
-  readonly #most: number;
+  readonly #bounds: WorkPoolBounds;
   readonly #works = new Map<string, JobWork>();
   readonly #byJob = new Map<string, JobWork>();
   /** Those between two attempts, by how long they have been there. */
@@ -22,9 +30,10 @@ export class WorkPool {
     BACKGROUND: new Set<JobWork>(),
   } satisfies Record<EnrichmentPriority, Set<JobWork>>;
   readonly #untilQuiet: (() => void)[] = [];
+  #bytes = 0;
 
-  constructor(most: number, parts: Omit<JobWorkParts, 'onWaiting' | 'onEnd'>) {
-    this.#most = most;
+  constructor(bounds: WorkPoolBounds, parts: Omit<JobWorkParts, 'onWaiting' | 'onEnd'>) {
+    this.#bounds = bounds;
     this.#parts = {
       ...parts,
       onWaiting: (work) => this.#noteWaiting(work),
@@ -45,22 +54,28 @@ export class WorkPool {
     return this.#byJob.get(jobId)?.id;
   }
 
-  /** Whether there is room for one more, if need be by dropping the oldest that waits and is not more important:
-   *  background ones first. */
-  makeRoom(priority: EnrichmentPriority): boolean {
-    if (this.#works.size < this.#most) return true;
-    for (const victims of droppable[priority]) {
-      const [oldest] = this.#waiting[victims];
-      if (oldest === undefined) continue;
-      oldest.drop('no room');
-      return true;
+  /** Whether there is room for a job, if need be by dropping the oldest that wait and are not more important: background
+   *  ones first. Where even that would not be enough, none is dropped. */
+  makeRoom({ priority, size }: Pick<EnrichmentJob, 'priority' | 'size'>): boolean {
+    const { most, mostBytes } = this.#bounds;
+    let [works, bytes] = [this.#works.size + 1, this.#bytes + size];
+    const isRoom = (): boolean => works <= most && bytes <= mostBytes;
+    const victims: JobWork[] = [];
+    for (const oldest of this.#droppableFor(priority)) {
+      if (isRoom()) break;
+      victims.push(oldest);
+      works -= 1;
+      bytes -= oldest.job.size;
     }
-    return false;
+    if (!isRoom()) return false;
+    for (const victim of victims) victim.drop('no room');
+    return true;
   }
 
   add(work: Omit<OpenWork, 'from'>): JobWork {
     const added = new JobWork(work, this.#parts);
     this.#works.set(added.id, added);
+    this.#bytes += added.job.size;
     this.#byJob.set(added.job.id, added);
     return added;
   }
@@ -86,6 +101,10 @@ export class WorkPool {
     return this.#works.size === waiting;
   }
 
+  *#droppableFor(priority: EnrichmentPriority): Generator<JobWork, void, void> {
+    for (const victims of droppable[priority]) yield* this.#waiting[victims];
+  }
+
   #noteWaiting(work: JobWork): void {
     const waiting = this.#waiting[work.job.priority];
     if (work.isWaiting) waiting.add(work);
@@ -95,6 +114,7 @@ export class WorkPool {
 
   #remove(work: JobWork): void {
     this.#works.delete(work.id);
+    this.#bytes -= work.job.size;
     if (this.#byJob.get(work.job.id) === work) this.#byJob.delete(work.job.id);
     this.#waiting[work.job.priority].delete(work);
     this.#tellQuiet();

@@ -72,6 +72,6 @@ function sendBusy(reply: FastifyReply): FastifyReply {
   return sendProblem(
     reply.header('retry-after', '5'),
     503,
-    'This process has as many jobs as enrichment.jobs.maxPending. The job is still put aside; try again later.',
+    'This process has no room for it, by enrichment.jobs.maxPending or maxPendingSize. The job is still put aside; try again later.',
   );
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import type { LateSnapshot } from '../../../gateway/enriched-answers/lateSnapshot.ts';
 import type { EnrichmentJob, PlaceResult } from '../../../gateway/enrichment/enrichmentJob.ts';
 import { turns } from '../../harness/clock.ts';
 import { type EnrichedPipeline, enrichedPipeline, resultsOf } from '../../harness/enrichedPipeline.ts';
@@ -118,6 +119,18 @@ describe('late work from a snapshot', () => {
     const results = resultsOf(run);
     run.cancel();
     expect([await results, shop.pipeline.calls.length]).toEqual([[], before]);
+  });
+});
+
+describe('the size of late work', () => {
+  test('is the bytes of what it is made of and of what is asked for, as JSON', async () => {
+    const job = await jobOf(enrichedPipeline({ fetches, ids: ['é', '2'] }));
+    const { tree, ...progress } = job.snapshot as LateSnapshot;
+    const bytesOf = (value: unknown) => Buffer.byteLength(JSON.stringify(value));
+    expect(job.snapshotSize).toBe(bytesOf(JSON.parse(tree)) + bytesOf(progress));
+    expect(tree).toContain('é');
+    const headers = job.headers.filter(([name]) => name !== 'x-request-id');
+    expect(job.size - job.snapshotSize).toBe(bytesOf([job.operation, headers, job.places]));
   });
 });
 

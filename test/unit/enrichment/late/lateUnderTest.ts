@@ -17,6 +17,7 @@ export const policy = {
   tokens: { expireAfter: 60_000 },
   jobs: {
     maxPending: 100,
+    maxPendingSize: 1_000_000,
     concurrency: 50,
     attempts: 3,
     backoff: { base: 500, max: 10_000 },
@@ -44,6 +45,8 @@ export function jobOf(
     operation: { document: '{ product { name } }', operationName: undefined, variables: {} },
     headers: [['authorization', 'ada']],
     snapshot: { product: { id: '1' } },
+    snapshotSize: 24,
+    size: 300,
     places: fields.map((field) => ({
       key: field,
       path: ['product', field],

@@ -1,8 +1,21 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from '@jest/globals';
+import type { EnrichmentJob } from '../../../../gateway/enrichment/enrichmentJob.ts';
+import type { EnrichmentPriority } from '../../../../gateway/enrichment/enrichmentRule.ts';
 import { turns } from '../../../harness/clock.ts';
-import { ada, allOf, bad, brief, good, HandRun, jobOf, lateInMemory, policyWith } from './lateUnderTest.ts';
+import {
+  ada,
+  allOf,
+  bad,
+  brief,
+  good,
+  HandRun,
+  jobOf,
+  lateInMemory,
+  policy,
+  policyWith,
+} from './lateUnderTest.ts';
 
 test('what is done is remembered by its updates, and not with what it was made of', async () => {
   setFlagsFromString('--expose-gc');
@@ -422,6 +435,149 @@ describe('where there is no room', () => {
     expect(events.slice(-2)).toEqual(['forgotten: 1', 'NORMAL done']);
     const arrived = await Promise.all(tokens.map((token) => late.arrived(token, ada)));
     expect(arrived.map((updates) => updates?.updates.length)).toEqual([undefined, 1, 1]);
+  });
+});
+
+describe('where jobs are too many bytes', () => {
+  const sized = (id: string, size: number, priority?: EnrichmentPriority) => ({
+    ...jobOf(id, ['reviews'], priority),
+    size,
+  });
+
+  /** Jobs that wait for another attempt, the oldest first. */
+  async function waiting(...jobs: EnrichmentJob[]) {
+    const parts = lateInMemory(policyWith({ maxPendingSize: 1_000, attempts: 2 }));
+    for (const job of jobs) {
+      const run = new HandRun();
+      await parts.handOver(job, run);
+      run.end(bad('reviews', `failed ${job.id}`));
+      await turns();
+    }
+    return parts;
+  }
+
+  test('as many of the oldest leave as there has to be room, background jobs first', async () => {
+    const { late, events, handOver } = await waiting(
+      sized('n', 300),
+      sized('b1', 300, 'BACKGROUND'),
+      sized('b2', 300, 'BACKGROUND'),
+    );
+    await handOver(sized('a', 100), new HandRun());
+    expect(events.filter((event) => event.endsWith('no room'))).toEqual([]);
+    await handOver(sized('c', 600, 'CRITICAL'), new HandRun());
+    expect(events.filter((event) => event.endsWith('no room'))).toEqual([
+      'BACKGROUND no room',
+      'BACKGROUND no room',
+    ]);
+    const open = await late.list({ state: 'waiting', limit: 10 });
+    expect(open.map(({ id }) => id.split('.')[0]).sort()).toEqual(['a', 'c', 'n']);
+  });
+
+  test('nobody leaves for what there would be no room for all the same', async () => {
+    const { late, events } = await waiting(sized('c', 600, 'CRITICAL'), sized('b', 300, 'BACKGROUND'));
+    const run = new HandRun();
+    expect(await late.handOver(sized('a', 401), run, ada)).toBeUndefined();
+    expect([run.isCancelled, late.pending, events.at(-1)]).toEqual([true, 2, 'refused']);
+    expect(await late.handOver(sized('a', 400), new HandRun(), ada)).toBeDefined();
+    expect(events.slice(-2)).toEqual(['BACKGROUND no room', 'begun']);
+  });
+
+  test('what is larger than all may be has no token', async () => {
+    const { late, events } = await waiting();
+    expect(await late.handOver(sized('a', 1_001), new HandRun(), ada)).toBeUndefined();
+    expect(await late.handOver(sized('a', 1_000), new HandRun(), ada)).toBeDefined();
+    expect(events).toEqual(['refused', 'begun']);
+  });
+
+  test('what has ended takes no room, however it did', async () => {
+    const { handOver, pass, runner, events, late } = await waiting(sized('failing', 1_000));
+    pass(500);
+    await turns();
+    runner.last.end(bad('reviews'));
+    await turns();
+    const [done, dropped] = [new HandRun(), new HandRun()];
+    await handOver(sized('done', 1_000), done);
+    done.end(good('reviews'));
+    await turns();
+    await handOver(sized('dropped', 1_000), dropped);
+    dropped.end(bad('reviews'));
+    await turns();
+    await handOver(sized('last', 1_000), new HandRun());
+    expect(events.filter((event) => event.startsWith('NORMAL'))).toEqual([
+      'NORMAL failed',
+      'NORMAL done',
+      'NORMAL no room',
+    ]);
+    const [failed] = await late.list({ state: 'failed', limit: 1 });
+    expect(await late.retry(failed?.id ?? '')).toBe('busy');
+  });
+
+  test('what is put aside is as many bytes at most, the oldest leave first', async () => {
+    const { handOver, late } = lateInMemory(policyWith({ maxPendingSize: 1_000, attempts: 1 }));
+    const ids = async () =>
+      (await late.list({ state: 'failed', limit: 10 })).map(({ id }) => id.split('.')[0]).sort();
+    for (const [id, size] of [
+      ['a', 400],
+      ['b', 400],
+      ['c', 200],
+    ] as const) {
+      const run = new HandRun();
+      await handOver(sized(id, size), run);
+      run.end(bad('reviews'));
+      await turns();
+    }
+    expect(await ids()).toEqual(['a', 'b', 'c']);
+    const run = new HandRun();
+    await handOver(sized('d', 500), run);
+    run.end(bad('reviews'));
+    await turns();
+    expect(await ids()).toEqual(['c', 'd']);
+  });
+});
+
+describe('what was made of more than is kept for another attempt', () => {
+  const large = () => ({
+    ...jobOf('a', ['reviews', 'stock']),
+    snapshotSize: policy.jobs.maxSnapshotSize + 1,
+  });
+
+  test('is finished by the run that is under way, and not kept', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const { handOver, follow, events } = lateInMemory();
+    const run = new HandRun();
+    const begin = async () => {
+      const job = large();
+      return [await handOver(job, run), new WeakRef(job.snapshot as object)] as const;
+    };
+    const [token, snapshot] = await begin();
+    await turns();
+    collect();
+    expect(snapshot.deref()).toBeUndefined();
+    run.end(good('stock', 1), good('reviews'));
+    expect(await allOf(await follow(token))).toEqual(['1-0 stock 1 …', '2-0 reviews "reviews!"']);
+    expect(events).toEqual(['kept here: too large', 'begun', 'NORMAL done']);
+  });
+
+  test('is not tried again, and not put aside', async () => {
+    const { handOver, follow, runner, pass, events, late } = lateInMemory();
+    const run = new HandRun();
+    const token = await handOver(large(), run);
+    const [job] = await late.list({ state: 'waiting', limit: 10 });
+    run.end(good('stock', 1), bad('reviews'));
+    expect(await allOf(await follow(token))).toEqual(['1-0 stock 1 …', '2-0 reviews It is down.']);
+    pass(500);
+    await turns();
+    expect([runner.asked, late.pending]).toEqual([[], 0]);
+    expect(events).toEqual(['kept here: too large', 'begun', 'NORMAL too large']);
+    expect(await late.list({ state: undefined, limit: 10 })).toEqual([]);
+    expect(await late.retry(job?.id ?? '')).toBe('unknown');
+  });
+
+  test('is what is larger, and not what is as large', async () => {
+    const { handOver, events } = lateInMemory();
+    await handOver({ ...jobOf('a'), snapshotSize: policy.jobs.maxSnapshotSize }, new HandRun());
+    expect(events).toEqual(['begun']);
   });
 });
 
