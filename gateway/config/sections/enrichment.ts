@@ -39,7 +39,7 @@ const adaptation = z.strictObject({
     .prefault(adaptationDefaults.inlineBelow),
   inlineUntil: share()
     .describe(
-      'It stays so while 95 % are within this part, and 97 % within the budget. A way that is left is not taken again for a `window`.',
+      'It stays so while 95 % are within this part, 97 % within the budget, and no five in a row are overdue. A way that is left is not taken again for a `window`.',
     )
     .prefault(adaptationDefaults.inlineUntil),
   lateBelow: share()
