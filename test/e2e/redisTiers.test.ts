@@ -4,8 +4,15 @@ import fc from 'fast-check';
 import type { CacheStore } from '../../gateway/cache/store/cacheStore.ts';
 import { RedisKeys } from '../../gateway/cache/store/redisKeys.ts';
 import { TieredStore } from '../../gateway/cache/store/tieredStore.ts';
+import type { GatewayOptions } from '../../gateway/config/schema.ts';
 import { connectRedis, type OwnRedisServer, startOwnRedis } from '../harness/redis.ts';
-import { openTieredStore, redisConfig, redisStoreParts, reported } from '../harness/storeUnderTest.ts';
+import {
+  openTieredStore,
+  patience,
+  redisConfig,
+  redisStoreParts,
+  reported,
+} from '../harness/storeUnderTest.ts';
 import { entryAt, TestClock } from '../unit/cache/storeConformance.ts';
 
 // The first run on a machine may have to download the program.
@@ -23,9 +30,9 @@ const clock = new TestClock();
 const entry = (options: Parameters<typeof entryAt>[1] = {}) => entryAt(clock, options);
 
 /** Two replicas that share a Redis. */
-async function openTwo() {
+async function openTwo(timeouts: NonNullable<GatewayOptions['redis']>['timeouts'] = patience) {
   const keyPrefix = randomUUID();
-  const config = redisConfig({ url: server.url, keyPrefix });
+  const config = redisConfig({ url: server.url, keyPrefix, timeouts });
   const [here, there] = await Promise.all([
     openTieredStore(config, clock.now),
     openTieredStore(config, clock.now),
@@ -101,7 +108,7 @@ test('copies are dropped when invalidations may have gone unheard', async () => 
 });
 
 test('so are they when nobody would have known, since the connection hangs', async () => {
-  await using two = await openTwo();
+  await using two = await openTwo({ ...patience, socket: '500ms' });
   const { here, keys } = two;
   await write(here);
   await operate('UNLINK', keys.entry(0, 'key'));
