@@ -8,12 +8,17 @@ import { schemaProblems } from './store/baseline.ts';
 import { type Candidates, type ReadCandidatesOptions, readCandidates } from './store/readCandidates.ts';
 import { readComparisons } from './store/readComparisons.ts';
 import { readContractStore } from './store/readContractStore.ts';
+import { readServing } from './store/readServing.ts';
 
 export interface CheckOptions {
   /** A directory or a revision with the store to compare with. */
   readonly against?: string | undefined;
   /** Compare with what runs there. */
   readonly environment?: string | undefined;
+  /** The configuration of the gateways, instead of what the environment names. */
+  readonly gatewayConfig?: string | undefined;
+  /** How long a fetch takes, `40ms`, instead of what the environment says. */
+  readonly stepLatency?: string | undefined;
   /** What is dangerous fails too. */
   readonly strict?: boolean | undefined;
   /** In UTC, `2027-01-31`: waivers expire by it. */
@@ -55,10 +60,21 @@ export async function checkStore(
     store,
     candidates: candidates?.contracts,
   });
+  const { serving, problems: servingProblems } = await readServing({
+    ...options,
+    directory: store.directory,
+    environment: store.environments.find(({ name }) => name === options.environment),
+  });
   const unreadable = unreadableSubgraphs(store, earlier);
-  const check = new ContractCheck({ parts, operations, unreadable, onProgress });
+  const check = new ContractCheck({ parts, operations, serving, unreadable, onProgress });
   for (const comparison of comparisons) await check.compare(comparison);
-  const findings = [...store.problems, ...(candidates?.problems ?? []), ...problems, ...check.findings];
+  const findings = [
+    ...store.problems,
+    ...(candidates?.problems ?? []),
+    ...problems,
+    ...servingProblems,
+    ...check.findings,
+  ];
 
   const isWhole =
     check.isWhole && findings.every(({ severity }) => severity !== 'misuse' && severity !== 'undecided');

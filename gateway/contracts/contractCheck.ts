@@ -3,11 +3,13 @@ import type { Finding } from './finding.ts';
 import type { PlannedGraph } from './graph/planConsumers.ts';
 import { GraphWorkshop } from './graphWorkshop.ts';
 import type { CheckParts } from './parts.ts';
+import type { Serving } from './serving.ts';
 import type { Comparison, Contracts } from './store/comparison.ts';
 
 export interface ContractCheckOptions {
   readonly parts: CheckParts;
   readonly operations: readonly ConsumerOperation[];
+  readonly serving: Serving;
   /** Subgraphs whose contract is there and cannot be read. */
   readonly unreadable: ReadonlySet<string>;
   readonly onProgress: (message: string) => void;
@@ -23,7 +25,7 @@ export class ContractCheck {
 
   constructor(options: ContractCheckOptions) {
     this.#options = options;
-    this.#graphs = new GraphWorkshop(options.parts, options.operations, options.onProgress);
+    this.#graphs = new GraphWorkshop(options);
   }
 
   /** Each once, though several comparisons find it. */
@@ -42,7 +44,7 @@ export class ContractCheck {
   }
 
   async compare({ baseline, old, next, gateway = old }: Comparison): Promise<void> {
-    const { parts, operations, unreadable, onProgress } = this.#options;
+    const { parts, operations, serving, unreadable, onProgress } = this.#options;
     // Why there is nothing to check has been told.
     if (next.size === 0) return this.#stop([]);
     onProgress(`comparing with ${baseline}`);
@@ -67,7 +69,14 @@ export class ContractCheck {
     const running = gateway === old ? before : await this.#buildEarlier(gateway, baseline);
     onProgress('judging what the changes mean');
     this.#add(
-      await parts.judgeChange({ changes, old: before, gateway: running, next: candidate, operations }),
+      await parts.judgeChange({
+        changes,
+        old: before,
+        gateway: running,
+        next: candidate,
+        operations,
+        serving,
+      }),
     );
   }
 

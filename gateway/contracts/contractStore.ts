@@ -37,18 +37,20 @@ export interface ConsumerOperation {
 /** What the consumer relies on, from `# @slo` lines above the operation:
  *  `# @slo latency: 200ms`, `# @slo staleness: 1m`, `# @slo mayDefer: Product.recommended, Product.reviews`. */
 export interface OperationSlo {
-  /** Milliseconds until the first answer. */
+  /** Milliseconds until the first answer. A check compares it where it is told how long a fetch takes. */
   readonly latency?: number | undefined;
   /** Milliseconds that a value may be older than its rule says it is fresh. */
   readonly staleness?: number | undefined;
   /** Coordinates that may come late; `undefined` where nothing is said: then all may. */
   readonly mayDefer?: readonly string[] | undefined;
+  /** Of the line that says `mayDefer`. */
+  readonly mayDeferPlace?: Place | undefined;
 }
 
 /** Lets exactly one kind of finding pass at one coordinate, until a day. */
 export interface Waiver {
   readonly rule: string;
-  /** Of the finding; `consumer/Operation` for one that is about an operation and no part of the schema. */
+  /** Of the finding: see there for what is about no part of the schema. */
   readonly coordinate: string;
   /** Only for this subgraph's change, where named. */
   readonly subgraph?: string | undefined;
@@ -66,5 +68,9 @@ export interface Environment {
   readonly subgraphs: ReadonlyMap<string, readonly string[]>;
   /** The versions of the store that running gateways' supergraphs were composed from. */
   readonly gateways: readonly string[];
+  /** The configuration of its gateways: a path from the store's directory, with where it is named. */
+  readonly gatewayConfig?: { readonly file: string; readonly place: Place } | undefined;
+  /** Milliseconds that a fetch takes there, by what its operators know; `undefined` where they do not say. */
+  readonly stepLatency?: number | undefined;
   readonly place: Place;
 }

@@ -7,7 +7,8 @@ export interface Finding {
   /** What to do about it. */
   readonly advice?: string | undefined;
   readonly subgraph?: string | undefined;
-  /** Schema coordinate, `Type.field(argument:)`; `consumer/Operation` where it is about an operation alone. */
+  /** Schema coordinate, `Type.field(argument:)`. Where it is about no part of the schema, what else a waiver can name it
+   *  by: `consumer/Operation` for an operation, the code of a composer's hint. For a whole subgraph that is `subgraph`. */
   readonly coordinate?: string | undefined;
   readonly place?: Place | undefined;
   /** Operations of consumers that it breaks, or makes worse. */

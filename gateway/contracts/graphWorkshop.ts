@@ -3,27 +3,33 @@ import type { Finding } from './finding.ts';
 import type { ComposedContracts, ContractGraph } from './graph/composeGraph.ts';
 import type { PlannedGraph } from './graph/planConsumers.ts';
 import type { CheckParts } from './parts.ts';
+import type { Serving } from './serving.ts';
 import type { Contracts } from './store/comparison.ts';
 
 /** Or why there is none. */
 export type BuiltGraph = PlannedGraph | { readonly findings: readonly Finding[] };
 
+export interface GraphWorkshopOptions {
+  readonly parts: CheckParts;
+  readonly operations: readonly ConsumerOperation[];
+  readonly serving: Serving;
+  readonly onProgress: (message: string) => void;
+}
+
 /** Makes what a check needs of graphs, each once however many comparisons need it. */
 export class GraphWorkshop {
   readonly #parts: CheckParts;
   readonly #operations: readonly ConsumerOperation[];
+  readonly #serving: Serving;
   readonly #onProgress: (message: string) => void;
   readonly #composed = new Map<string, Promise<ComposedContracts>>();
   readonly #built = new Map<string, Promise<BuiltGraph>>();
   readonly #booted = new Map<ContractGraph, Promise<readonly Finding[]>>();
 
-  constructor(
-    parts: CheckParts,
-    operations: readonly ConsumerOperation[],
-    onProgress: (message: string) => void,
-  ) {
+  constructor({ parts, operations, serving, onProgress }: GraphWorkshopOptions) {
     this.#parts = parts;
     this.#operations = operations;
+    this.#serving = serving;
     this.#onProgress = onProgress;
   }
 
@@ -70,6 +76,7 @@ export class GraphWorkshop {
     const { graph } = loaded;
     try {
       const plans = await this.#parts.planConsumers(graph, this.#operations, {
+        serving: this.#serving,
         onProgress: (done, total, what) => {
           if (done === total || done % progressStep === 0)
             this.#onProgress(`${what} for ${name}: ${done} of ${total}`);

@@ -1,7 +1,8 @@
 import type { ConsumerOperation, SubgraphContract } from './contractStore.ts';
 import type { Finding } from './finding.ts';
 import type { ComposedContracts, ComposedGraph, ContractGraph } from './graph/composeGraph.ts';
-import type { OnProgress, PlannedConsumer, PlannedGraph } from './graph/planConsumers.ts';
+import type { PlanConsumersOptions, PlannedConsumer, PlannedGraph } from './graph/planConsumers.ts';
+import type { Serving } from './serving.ts';
 
 /** What a check is put together from; tests give doubles. */
 export interface CheckParts {
@@ -21,7 +22,7 @@ export interface CheckParts {
   planConsumers(
     graph: ContractGraph,
     operations: readonly ConsumerOperation[],
-    options: { readonly onProgress?: OnProgress | undefined },
+    options: PlanConsumersOptions,
   ): Promise<ReadonlyMap<ConsumerOperation, PlannedConsumer>>;
   /** What the changes mean for consumers and for a rollout. */
   judgeChange(change: GraphChange): readonly Finding[] | Promise<readonly Finding[]>;
@@ -39,6 +40,8 @@ export interface GraphChange {
   readonly next: PlannedGraph;
   /** All of the store. */
   readonly operations: readonly ConsumerOperation[];
+  /** What is known of the gateways; nothing, where it is left out. */
+  readonly serving?: Serving | undefined;
 }
 
 export interface UncomposedChange extends Pick<GraphChange, 'changes' | 'operations'> {

@@ -10,6 +10,8 @@ export interface ContractsCheckOptions {
   readonly subgraph?: readonly string[] | undefined;
   readonly against?: string | undefined;
   readonly environment?: string | undefined;
+  readonly gatewayConfig?: string | undefined;
+  readonly stepLatency?: string | undefined;
   readonly strict?: boolean | undefined;
 }
 

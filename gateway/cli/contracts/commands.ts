@@ -34,6 +34,8 @@ export function addContractsCommands(program: Command): void {
     .option('--subgraph <candidate>', candidateText, collect)
     .option('--against <ref|dir>', 'compare with the store at a Git revision, or in another directory')
     .option('--environment <name>', 'compare with what runs there, by environments.yaml')
+    .option('--gateway-config <file>', 'configuration of the gateways, for its cache and enrichment rules')
+    .option('--step-latency <time>', 'how long a fetch takes: compare plans with `@slo latency`')
     .option('--strict', 'fail on what is dangerous too')
     .option(
       '--format <format>',

@@ -11,6 +11,7 @@ import type { CheckReport } from '../../contracts/report/checkReport.ts';
 import { createReport } from '../../contracts/report/createReport.ts';
 import { applyWaivers } from '../../contracts/store/applyWaivers.ts';
 import { readContractStore } from '../../contracts/store/readContractStore.ts';
+import { whyUnwaivable } from '../../contracts/unwaivable.ts';
 import { messageOf } from '../../supergraph/messageOf.ts';
 import { CommandError, type ExitCode, exitCode } from '../exitCode.ts';
 import { listenForStop } from '../stopSignals.ts';
@@ -81,8 +82,10 @@ async function lookOnce(
   const live = await askSubgraphs(addresses, { signal });
   const onProgress = watch ? undefined : showProgress;
   const { findings } = await findDrift({ store, live, supergraphSdl: gateway.sdl, onProgress });
-  // Those that are over or unused are for a check to tell.
-  const waivers = store.waivers.filter(({ expires }) => utcDay() <= expires);
+  // Those that are over or unused, or never could be used, are for a check to tell.
+  const waivers = store.waivers.filter(
+    ({ rule, expires }) => utcDay() <= expires && whyUnwaivable(rule) === undefined,
+  );
   const all = applyWaivers([...store.problems, ...gateway.findings, ...findings], waivers, utcDay(), {
     isCovered: () => false,
   });

@@ -4,7 +4,8 @@ export const diffRules = {
   'subgraph-removed':
     'Move what operations still use to other subgraphs first; stop the subgraph after every gateway has the new supergraph.',
   'subgraph-unparseable': 'Correct the SDL.',
-  'subgraph-invalid': 'Correct the schema: a subgraph library refuses it, and so does the composer.',
+  'subgraph-invalid':
+    'Correct the schema: a subgraph library refuses it, and so does the composer. It cannot be waived.',
 
   'type-added': 'Nothing to do.',
   'type-removed': 'Keep the type until no operation and no other subgraph uses it.',

@@ -7,6 +7,7 @@ import { normaliseSdl } from '../diff/normaliseSdl.ts';
 import type { Finding } from '../finding.ts';
 import { type ContractGraph, composeGraph, planning } from '../graph/composeGraph.ts';
 import { type PlannedGraph, planConsumers } from '../graph/planConsumers.ts';
+import { agreements } from '../judge/agreements.ts';
 import { judgeChange } from '../judge/judgeChange.ts';
 import { judgeUncomposed } from '../judge/judgeUncomposed.ts';
 import { schemaProblems } from '../store/baseline.ts';
@@ -145,7 +146,11 @@ async function judgeDrift(
     running === undefined && 'findings' in composed
       ? judgeUncomposed({ changes, gateway: gateway ?? old, next, refusals: composed.findings, operations })
       : judgeChange({ changes, old, gateway: gateway ?? old, next: running as PlannedGraph, operations });
-  return [...told, ...judged];
+  // What was agreed on, and is no better in the contracts, is for a check to tell.
+  return [
+    ...told,
+    ...judged.filter(({ rule, severity }) => !agreements.has(rule) || severity === 'breaking'),
+  ];
 }
 
 /** Where the supergraph has another version of a subgraph than runs, the contract is not what its plans are for. */

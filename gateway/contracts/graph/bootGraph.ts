@@ -5,6 +5,7 @@ import { print } from 'graphql';
 import { createGateway } from '../../gateway.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
 import type { Finding } from '../finding.ts';
+import { notToBeWaived } from '../unwaivable.ts';
 import { chooseCanaries } from './chooseCanaries.ts';
 import type { ContractGraph } from './composeGraph.ts';
 import { startMockSubgraph } from './mockSubgraph.ts';
@@ -107,7 +108,7 @@ function bootFailed(reason: string): Finding {
     rule: 'boot-failed',
     severity: 'breaking',
     message: `The gateway does not start on this supergraph: ${reason}`,
-    advice: 'A gateway that runs would keep its old supergraph, and one that starts would serve nothing.',
+    advice: `A gateway that runs would keep its old supergraph, and one that starts would serve nothing. ${notToBeWaived}`,
   };
 }
 
@@ -116,6 +117,7 @@ function canaryFailed({ consumer, name, place }: ConsumerOperation, reason: stri
     rule: 'canary-failed',
     severity: 'breaking',
     message: `The gateway started on this supergraph, and its answer to ${consumer}/${name} from mocked subgraphs has errors: ${reason}`,
+    coordinate: `${consumer}/${name}`,
     place,
     affects: [{ consumer, operation: name, place, reason }],
     advice: 'Look at its plan with `tributary plan`: what it asks of the subgraphs is not what they serve.',

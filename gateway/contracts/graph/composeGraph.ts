@@ -7,6 +7,7 @@ import type { Supergraph } from '../../supergraph/supergraph.ts';
 import { SupergraphRefusedError } from '../../supergraph/supergraphRefusedError.ts';
 import type { SubgraphContract } from '../contractStore.ts';
 import type { Finding, Place } from '../finding.ts';
+import { notToBeWaived } from '../unwaivable.ts';
 import { placeOfDefinition, placeOfDirective } from './placeInContract.ts';
 
 /** Contracts that make one supergraph, with what is made from them. */
@@ -81,7 +82,7 @@ export function newHints(
     .map((note) => ({
       rule: 'composition-hint',
       severity: 'dangerous',
-      ...described(note, next.contracts),
+      ...named(note, described(note, next.contracts)),
       advice: 'See whether the subgraphs mean the same here; where the hint is right, make them agree.',
     }));
 }
@@ -90,12 +91,17 @@ function identityOf({ code, coordinate, message }: CompositionNote): string {
   return JSON.stringify([code, coordinate, message]);
 }
 
+/** What is about no part of the schema is named by its code. */
+function named<Described extends Pick<Finding, 'coordinate'>>({ code }: CompositionNote, found: Described) {
+  return { ...found, coordinate: found.coordinate ?? code };
+}
+
 function errorFinding(note: CompositionNote, contracts: ReadonlyMap<string, SubgraphContract>): Finding {
   return {
     rule: 'composition-error',
     severity: 'breaking',
     ...described(note, contracts),
-    advice: 'There is no supergraph with this change: change the schema until the composer takes it.',
+    advice: `There is no supergraph with this change: change the schema until the composer takes it. ${notToBeWaived}`,
   };
 }
 
@@ -160,6 +166,6 @@ function refusal(reason: string, contracts: ReadonlyMap<string, SubgraphContract
     message: `The gateway does not load this supergraph: ${reason}`,
     subgraph: use?.subgraph,
     place: use?.place,
-    advice: 'A gateway that runs would keep its old supergraph, and one that starts would serve nothing.',
+    advice: `A gateway that runs would keep its old supergraph, and one that starts would serve nothing. ${notToBeWaived}`,
   };
 }

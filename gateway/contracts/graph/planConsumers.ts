@@ -1,12 +1,16 @@
-import { parse } from 'graphql';
+import { OperationTypeNode, parse } from 'graphql';
+import { type EnrichmentRules, readEnrichmentRules } from '../../enrichment/enrichmentRules.ts';
+import { enrichmentRulesOf } from '../../operation/enrichmentRulesOf.ts';
 import type { QueryPlan } from '../../planning/queryPlan.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
+import { type Serving, unknownServing } from '../serving.ts';
 import type { ContractGraph } from './composeGraph.ts';
+import { firstAnswerSteps, isSplit } from './firstAnswerSteps.ts';
 import { flattenPlan, type PlannedFetch } from './flattenPlan.ts';
 import { operationOf } from './operationOf.ts';
 import { OperationWeights } from './operationWeight.ts';
 import { costOf, greatestCost, type PlanCost } from './planCost.ts';
-import { type FailedOperation, planOnSupergraph } from './planOnSupergraph.ts';
+import { type FailedOperation, type OperationOnSupergraph, planOnSupergraph } from './planOnSupergraph.ts';
 import { factsOf } from './subgraphFacts.ts';
 
 /** What became of an operation. */
@@ -17,6 +21,9 @@ export type PlannedConsumer =
       readonly variants: readonly PlanVariant[];
       /** The most that one of the variants takes. */
       readonly cost: PlanCost;
+      /** Fetches, one after the other, that the first answer waits for in any case; `undefined` where nobody has asked, or
+       *  it cannot be told. */
+      readonly firstAnswerSteps?: number | undefined;
     }
   | FailedOperation;
 
@@ -35,6 +42,8 @@ export interface PlannedGraph {
 
 export interface PlanConsumersOptions {
   readonly onProgress?: OnProgress | undefined;
+  /** What is known of the gateways. With the time that a fetch takes, the fetches before the first answer are counted. */
+  readonly serving?: Serving | undefined;
 }
 
 /** `what` is what is being done now, for people. */
@@ -46,9 +55,9 @@ export type OnProgress = (done: number, total: number, what: string) => void;
 export async function planConsumers(
   graph: ContractGraph,
   operations: readonly ConsumerOperation[],
-  { onProgress }: PlanConsumersOptions = {},
+  { onProgress, serving = unknownServing }: PlanConsumersOptions = {},
 ): Promise<ReadonlyMap<ConsumerOperation, PlannedConsumer>> {
-  const planning = new ConsumerPlanning(graph);
+  const planning = new ConsumerPlanning(graph, serving);
   const planned = new Map<ConsumerOperation, PlannedConsumer>();
   let done = 0;
   const open = operations.values();
@@ -69,10 +78,19 @@ const underWay = 8;
 class ConsumerPlanning {
   readonly #graph: ContractGraph;
   readonly #weights: OperationWeights;
+  readonly #serving: Serving;
+  /** Of what comes late. */
+  readonly #rules: EnrichmentRules | undefined;
 
-  constructor(graph: ContractGraph) {
+  constructor(graph: ContractGraph, serving: Serving) {
+    const document = parse(graph.sdl, { noLocation: true });
+    const { enrichments, waitsForAll, stepLatencyMs } = serving;
     this.#graph = graph;
-    this.#weights = new OperationWeights(parse(graph.sdl, { noLocation: true }));
+    this.#weights = new OperationWeights(document);
+    this.#serving = serving;
+    if (waitsForAll || stepLatencyMs === undefined) return;
+    const { apiSchema } = graph.supergraph;
+    this.#rules = readEnrichmentRules({ document, apiSchema, configured: enrichments }).rules;
   }
 
   async plan(operation: ConsumerOperation): Promise<PlannedConsumer> {
@@ -93,6 +111,35 @@ class ConsumerPlanning {
       kind: 'planned',
       variants,
       cost: greatestCost(variants.map(({ fetches }) => costOf(fetches, weight))),
+      firstAnswerSteps: await this.#firstAnswerSteps(operation, planned),
     };
+  }
+
+  async #firstAnswerSteps(
+    operation: ConsumerOperation,
+    planned: Exclude<OperationOnSupergraph, FailedOperation>,
+  ): Promise<number | undefined> {
+    if (this.#serving.stepLatencyMs === undefined || operation.slo.latency === undefined) return undefined;
+    const { normalized, variants } = await this.#withoutLate(operation, planned);
+    const plans = variants.map(({ plan }) => plan);
+    // Where the planner could not tell what is deferred apart, the executor will, by the data that there is.
+    if (normalized.deferred.length > 0 && !plans.every(isSplit)) return undefined;
+    const steps = plans.map(firstAnswerSteps);
+    const known = steps.filter((count) => count !== undefined);
+    return known.length === steps.length ? Math.max(0, ...known) : undefined;
+  }
+
+  /** Planned as a gateway does that lets enrichments come late: only queries are. */
+  async #withoutLate(
+    operation: ConsumerOperation,
+    planned: Exclude<OperationOnSupergraph, FailedOperation>,
+  ): Promise<Exclude<OperationOnSupergraph, FailedOperation>> {
+    const { supergraph } = this.#graph;
+    const rules = this.#rules;
+    const isQuery = operationOf(operation.document).operation === OperationTypeNode.QUERY;
+    if (rules === undefined || !isQuery) return planned;
+    if (enrichmentRulesOf(supergraph.apiSchema, operation.document, rules).length === 0) return planned;
+    const split = await planOnSupergraph(operation, supergraph, (type, field) => rules.ruleOf(type, field));
+    return split.kind === 'planned' ? split : planned;
   }
 }

@@ -9,7 +9,11 @@ import { parseConfig } from '../../config/parseConfig.ts';
 import { GatewayError } from '../../errors.ts';
 import { InternalNames } from '../../operation/internalNames.ts';
 import { type ExceededLimit, findExceededLimit, findExceededTextLimit } from '../../operation/limits.ts';
-import { type NormalizedOperation, normalizeOperation } from '../../operation/normalize.ts';
+import {
+  type EnrichmentOf,
+  type NormalizedOperation,
+  normalizeOperation,
+} from '../../operation/normalize.ts';
 import { plannerQuestion, planOperation } from '../../operation/planOperation.ts';
 import { relevantOverrides } from '../../operation/relevantOverrides.ts';
 import type { QueryPlan } from '../../planning/queryPlan.ts';
@@ -46,10 +50,12 @@ export interface ConsumerProblem {
 }
 
 /** Validates and plans an operation as a gateway with default limits would; each condition on a variable is taken as
- *  "do it". Validation is done in one go, planning in the planner's threads. */
+ *  "do it". Validation is done in one go, planning in the planner's threads. `enrichmentOf`: what the plans leave for
+ *  later; left out, they fetch everything but what the client defers. */
 export async function planOnSupergraph(
   operation: ConsumerOperation,
   supergraph: Supergraph,
+  enrichmentOf?: EnrichmentOf,
 ): Promise<OperationOnSupergraph> {
   const { document } = operation;
   const problems = refusalsOf(operation, supergraph.apiSchema);
@@ -64,6 +70,7 @@ export async function planOnSupergraph(
       names: InternalNames.of(supergraph),
       maxSelections: limits.recursiveSelections,
       defer: true,
+      enrichmentOf,
     });
     const labels = relevantOverrides(supergraph, document, definition);
     const variants = await Promise.all(

@@ -1,45 +1,58 @@
-import type { DocumentNode, GraphQLSchema } from 'graphql';
-import { layerRules } from '../../cache/rules/cacheRule.ts';
-import { readCachedDirectives } from '../../cache/rules/readCachedDirectives.ts';
 import { formatDuration } from '../../config/duration.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
 import type { Finding } from '../finding.ts';
 import { affected, atOperation } from './affected.ts';
-import { selectedFields } from './selectedFields.ts';
-
-/** One supergraph, as its cache reads it. */
-export interface CachedGraph {
-  readonly document: DocumentNode;
-  readonly apiSchema: GraphQLSchema;
-}
+import { asBefore } from './asBefore.ts';
+import { type ValueRules, valueRulesOf } from './cachedValues.ts';
+import type { ServedGraph } from './servedGraph.ts';
 
 /** Says where values that were one client's own are everybody's now, and where they may be staler than a consumer has
- *  agreed on. What was so before is not told. */
+ *  agreed on: `breaking` where they could not be so stale before, or nothing is known of before. */
 export function judgeCacheContract(
-  old: CachedGraph,
-  next: CachedGraph,
+  old: ServedGraph | undefined,
+  next: ServedGraph,
   operations: readonly ConsumerOperation[],
 ): readonly Finding[] {
-  const before = new FieldRules(old.document);
-  const after = new FieldRules(next.document);
   const published = new Map<string, ConsumerOperation[]>();
   const stale: Finding[] = [];
+  const [before, after] = [old && valueRulesOf(old), valueRulesOf(next)];
   for (const operation of operations) {
-    const exceeding: string[] = [];
-    for (const { typeName, fieldName, coordinate } of selectedFields(next.apiSchema, operation.document)) {
-      const was = before.ruleOf(typeName, fieldName);
-      const is = after.ruleOf(typeName, fieldName);
-      if (was?.scope === 'PRIVATE' && is?.scope === 'PUBLIC') {
+    const exceeding: Exceeding[] = [];
+    for (const { typeName, fieldName, coordinate } of after.valuesOf(operation)) {
+      const was = before?.rulesOf(operation, typeName, fieldName);
+      const is = after.rulesOf(operation, typeName, fieldName);
+      if (was !== undefined && isPublished(was, is)) {
         published.set(coordinate, [...(published.get(coordinate) ?? []), operation]);
       }
       const allowed = operation.slo.staleness;
-      if (allowed !== undefined && stalenessOf(is) > allowed && stalenessOf(was) <= allowed) {
-        exceeding.push(`${coordinate} by ${formatDuration(stalenessOf(is))}`);
-      }
+      const staleness = stalenessOf(is);
+      if (allowed === undefined || staleness <= allowed) continue;
+      const isNew = was === undefined || stalenessOf(was) <= allowed;
+      exceeding.push({ words: `${coordinate} by ${formatDuration(staleness)}`, isNew });
     }
     if (exceeding.length > 0) stale.push(tooStale(operation, exceeding));
   }
   return [...[...published].map(([coordinate, users]) => madePublic(coordinate, users)), ...stale];
+}
+
+interface Exceeding {
+  readonly words: string;
+  readonly isNew: boolean;
+}
+
+function isPublished(was: ValueRules, is: ValueRules): boolean {
+  return [...is].some(
+    ([subgraph, rule]) => rule.scope === 'PUBLIC' && was.get(subgraph)?.scope === 'PRIVATE',
+  );
+}
+
+/** How much longer than it is fresh a value may be served, in milliseconds. */
+function stalenessOf(rules: ValueRules): number {
+  const each = Array.from(
+    rules.values(),
+    ({ lifetime: { freshMs, revalidateMs, fallbackMs } }) => Math.max(revalidateMs, fallbackMs) - freshMs,
+  );
+  return Math.max(0, ...each);
 }
 
 function madePublic(coordinate: string, users: readonly ConsumerOperation[]): Finding {
@@ -53,11 +66,12 @@ function madePublic(coordinate: string, users: readonly ConsumerOperation[]): Fi
   };
 }
 
-function tooStale(operation: ConsumerOperation, exceeding: readonly string[]): Finding {
+function tooStale(operation: ConsumerOperation, exceeding: readonly Exceeding[]): Finding {
   const { consumer, name, slo } = operation;
-  const values = exceeding.join(', ');
+  const added = exceeding.filter(({ isNew }) => isNew);
+  const values = (added.length > 0 ? added : exceeding).map(({ words }) => words).join(', ');
   const allowed = formatDuration(slo.staleness ?? 0);
-  return {
+  const finding: Finding = {
     rule: 'staleness-slo',
     severity: 'breaking',
     message: `${consumer}/${name} accepts values that are stale by ${allowed}, and may get ${values}.`,
@@ -66,30 +80,5 @@ function tooStale(operation: ConsumerOperation, exceeding: readonly string[]): F
     ...atOperation(operation),
     affects: [affected(operation, `may get ${values}`)],
   };
-}
-
-interface FieldRule {
-  readonly scope: 'PUBLIC' | 'PRIVATE';
-  readonly lifetime: { readonly freshMs: number; readonly revalidateMs: number; readonly fallbackMs: number };
-}
-
-/** How much longer than it is fresh a value may be served, in milliseconds. */
-function stalenessOf(rule: FieldRule | undefined): number {
-  if (rule === undefined) return 0;
-  const { freshMs, revalidateMs, fallbackMs } = rule.lifetime;
-  return Math.max(revalidateMs, fallbackMs) - freshMs;
-}
-
-class FieldRules {
-  readonly #written: ReturnType<typeof readCachedDirectives>['rules'];
-
-  constructor(document: DocumentNode) {
-    this.#written = readCachedDirectives(document).rules;
-  }
-
-  ruleOf(typeName: string, fieldName: string): FieldRule | undefined {
-    return layerRules(
-      [`${typeName}.${fieldName}`, typeName].flatMap((place) => this.#written.get(place) ?? []),
-    );
-  }
+  return added.length > 0 ? finding : asBefore(finding);
 }

@@ -1,32 +1,28 @@
-import { type DocumentNode, type GraphQLSchema, Kind, type SelectionSetNode } from 'graphql';
+import { Kind, type SelectionSetNode } from 'graphql';
 import { type EnrichmentRules, readEnrichmentRules } from '../../enrichment/enrichmentRules.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
 import type { Finding } from '../finding.ts';
-import type { GraphFacts } from '../graph/subgraphFacts.ts';
 import { affected } from './affected.ts';
+import { asBefore } from './asBefore.ts';
 import { type SelectedField, selectedFields } from './selectedFields.ts';
-
-/** One supergraph, as its enrichments are read from it. */
-export interface EnrichedGraph {
-  readonly document: DocumentNode;
-  readonly apiSchema: GraphQLSchema;
-  readonly facts: GraphFacts;
-}
+import type { ServedGraph } from './servedGraph.ts';
 
 /** Says where a field that may come late cannot: others need it, nothing in its place can be null, or a consumer wants
- *  it in the first answer. What was so before is not told. */
+ *  it in the first answer. `breaking` where it was not so before, or nothing is known of before. */
 export function judgeEnrichmentContract(
-  old: EnrichedGraph,
-  next: EnrichedGraph,
+  old: ServedGraph | undefined,
+  next: ServedGraph,
   operations: readonly ConsumerOperation[],
 ): readonly Finding[] {
-  const known = new Set(violations(old, operations).map(identityOf));
-  return violations(next, operations).filter((finding) => !known.has(identityOf(finding)));
+  const known = new Set(old && violations(old, operations).map(identityOf));
+  return violations(next, operations).map((finding) =>
+    known.has(identityOf(finding)) ? asBefore(finding) : finding,
+  );
 }
 
-function violations(graph: EnrichedGraph, operations: readonly ConsumerOperation[]): readonly Finding[] {
-  const rules = rulesOf(graph);
-  if (rules.isEmpty) return [];
+function violations(graph: ServedGraph, operations: readonly ConsumerOperation[]): readonly Finding[] {
+  const rules = enrichmentRulesOf(graph);
+  if (rules === undefined || rules.isEmpty) return [];
   return [...neededFields(graph, rules), ...wantedAtOnce(graph, rules, operations)];
 }
 
@@ -39,12 +35,18 @@ function identityOf({ coordinate, message, affects = [] }: Finding): string {
   ]);
 }
 
-function rulesOf({ document, apiSchema }: EnrichedGraph): EnrichmentRules {
-  return readEnrichmentRules({ document, apiSchema, configured: { fields: {}, budget: 0 } }).rules;
+/** What may come late by the graph and its gateways' configuration; `undefined` where gateways wait for everything. */
+export function enrichmentRulesOf({
+  document,
+  apiSchema,
+  serving: { enrichments, waitsForAll },
+}: ServedGraph): EnrichmentRules | undefined {
+  if (waitsForAll) return undefined;
+  return readEnrichmentRules({ document, apiSchema, configured: enrichments }).rules;
 }
 
 /** Fields that keys and `@requires` need: whatever waits for them would be late as well, or computed without them. */
-function neededFields({ facts }: EnrichedGraph, rules: EnrichmentRules): readonly Finding[] {
+function neededFields({ facts }: ServedGraph, rules: EnrichmentRules): readonly Finding[] {
   const found = new Map<string, Finding>();
   for (const [subgraph, { keys, fields }] of facts.subgraphs) {
     for (const [typeName, ofType] of keys) {
@@ -99,7 +101,7 @@ interface Refusal {
 
 /** By field, what its readers have against its coming late. */
 function wantedAtOnce(
-  { apiSchema }: EnrichedGraph,
+  { apiSchema }: ServedGraph,
   rules: EnrichmentRules,
   operations: readonly ConsumerOperation[],
 ): readonly Finding[] {

@@ -1,18 +1,15 @@
-import { type DocumentNode, type GraphQLSchema, parse } from 'graphql';
+import type { GraphQLSchema } from 'graphql';
 import type { ConsumerOperation } from '../contractStore.ts';
 import type { Finding } from '../finding.ts';
 import { type PlanContract, pairOperations } from '../graph/checkPlanContracts.ts';
 import { newHints } from '../graph/composeGraph.ts';
 import { deploymentFor } from '../graph/deploymentFor.ts';
-import { placeOfDefinition } from '../graph/placeInContract.ts';
 import type { PlannedConsumer, PlannedGraph } from '../graph/planConsumers.ts';
-import { factsOf, type GraphFacts } from '../graph/subgraphFacts.ts';
 import type { GraphChange } from '../parts.ts';
 import { affected, atOperation } from './affected.ts';
+import { judgeAgreements } from './agreements.ts';
 import { blame } from './blame.ts';
-import { judgeCacheContract } from './cacheContract.ts';
 import { endTroubles } from './endTroubles.ts';
-import { judgeEnrichmentContract } from './enrichmentContract.ts';
 import { judgeFinding } from './judgeFinding.ts';
 import { judgeHint } from './judgeHint.ts';
 import { OperationUses } from './operationUses.ts';
@@ -28,11 +25,14 @@ export function judgeChange({
   gateway = old,
   next,
   operations,
+  serving,
 }: GraphChange): readonly Finding[] {
+  const agreed = judgeAgreements({ changes, gateway, next, operations, serving });
   if (old === undefined || gateway === undefined) {
     return [
       ...changes,
       ...[...next.plans].flatMap(([operation, after]) => failedOperation(operation, after)),
+      ...agreed,
     ];
   }
   const schemas = { old: apiOf(gateway), next: apiOf(next) };
@@ -65,7 +65,7 @@ export function judgeChange({
       before?.kind === 'planned' || after === undefined ? [] : failedOperation(operation, after),
     ),
     ...pairs.flatMap((pair) => judgePlanCost(pair) ?? []),
-    ...contractFindings({ changes, gateway, next, operations }),
+    ...agreed,
   ];
 }
 
@@ -116,53 +116,4 @@ function brokenOperation(operation: ConsumerOperation, reason: string): Finding 
     ...atOperation(operation),
     affects: [affected(operation, reason)],
   };
-}
-
-interface ContractQuestion {
-  readonly changes: readonly Finding[];
-  readonly gateway: PlannedGraph;
-  readonly next: PlannedGraph;
-  readonly operations: readonly ConsumerOperation[];
-}
-
-/** What was agreed on about caching and about what may come late. */
-function contractFindings({ changes, gateway, next, operations }: ContractQuestion): readonly Finding[] {
-  const [before, after] = [readGraph(gateway), readGraph(next)];
-  const told = new Set(
-    changes.flatMap(({ rule, coordinate }) => (rule === 'cached-made-public' ? (coordinate ?? []) : [])),
-  );
-  const isTold = ({ rule, coordinate = '' }: Finding): boolean =>
-    rule === 'cache-contract' && (told.has(coordinate) || told.has(coordinate.split('.')[0] ?? ''));
-  return [
-    ...judgeCacheContract(before, after, operations).filter((finding) => !isTold(finding)),
-    ...judgeEnrichmentContract(before, after, operations),
-  ].map((finding) => withPlace(finding, changes, next));
-}
-
-interface ReadGraph {
-  readonly document: DocumentNode;
-  readonly apiSchema: GraphQLSchema;
-  readonly facts: GraphFacts;
-}
-
-function readGraph(planned: PlannedGraph): ReadGraph {
-  return {
-    document: parse(planned.graph.sdl, { noLocation: true }),
-    apiSchema: apiOf(planned),
-    facts: factsOf(planned.graph),
-  };
-}
-
-/** Where the change is that is to blame, or else where the part is defined. */
-function withPlace(finding: Finding, changes: readonly Finding[], { graph }: PlannedGraph): Finding {
-  const { coordinate, place, subgraph } = finding;
-  if (place !== undefined || coordinate === undefined) return finding;
-  const change = changes.find((one) => one.coordinate === coordinate && one.place !== undefined);
-  if (change !== undefined) return { ...finding, subgraph: change.subgraph, place: change.place };
-  const contracts = [...graph.contracts.values()];
-  for (const contract of contracts.filter(({ name }) => subgraph === undefined || name === subgraph)) {
-    const found = placeOfDefinition(contract, coordinate);
-    if (found !== undefined) return { ...finding, subgraph: contract.name, place: found };
-  }
-  return finding;
 }

@@ -15,7 +15,8 @@ import type { Trouble } from './trouble.ts';
  *  the new subgraphs breaks as soon as these are deployed. */
 export function judgeUncomposed(change: UncomposedChange): readonly Finding[] {
   const { changes, gateway, next, refusals, operations } = change;
-  if (gateway === undefined) return [...changes, ...mergeUnreachable(refusals)];
+  const refused = mergeUnreachable(refusals.filter((refusal) => !isToldAlready(refusal, changes)));
+  if (gateway === undefined) return [...changes, ...refused];
   const schemas = { old: gateway.graph.supergraph.apiSchema, next: undefined };
   // A subgraph library refuses these: they do not start, so that no plan meets them.
   const invalid = new Set(
@@ -40,7 +41,25 @@ export function judgeUncomposed(change: UncomposedChange): readonly Finding[] {
         : deploymentFor({ subgraph, oldPlans, newPlans: [], isRefused: true });
     return judgeFinding(finding, { troubles: own, deployment, users: uses.of(finding), schemas });
   });
-  return [...judged, ...mergeUnreachable(refusals)];
+  return [...judged, ...refused];
+}
+
+/** What a subgraph library refuses the composer refuses at the same place in the same words. */
+function isToldAlready({ rule, subgraph, message, place }: Finding, changes: readonly Finding[]): boolean {
+  if (rule !== 'composition-error' || place === undefined) return false;
+  return changes.some(
+    (change) =>
+      change.rule === 'subgraph-invalid' &&
+      change.subgraph === subgraph &&
+      change.place?.line === place.line &&
+      change.place.column === place.column &&
+      message.includes(wordsOf(change)),
+  );
+}
+
+/** Without the file that it begins with. */
+function wordsOf({ message }: Finding): string {
+  return message.slice(message.indexOf(': ') + 2);
 }
 
 function changedSubgraphs({ graph }: PlannedGraph, next: UncomposedChange['next']): readonly string[] {

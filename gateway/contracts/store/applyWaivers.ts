@@ -1,5 +1,6 @@
 import type { Waiver } from '../contractStore.ts';
 import type { Finding } from '../finding.ts';
+import { whyUnwaivable } from '../unwaivable.ts';
 
 export interface ApplyWaiversOptions {
   /** Whether the check has looked at what the waiver is for: one that it has not is not called unused. All, where
@@ -8,7 +9,7 @@ export interface ApplyWaiversOptions {
 }
 
 /** Marks what waivers let pass, and adds what is wrong with the waivers: `waiver-expired` for one that no longer
- *  holds, `waiver-unused` for one that lets nothing pass. `today` is a day in UTC, `2027-01-31`. */
+ *  holds, `waiver-unused` for one that lets nothing pass, or never could. `today` is a day in UTC, `2027-01-31`. */
 export function applyWaivers(
   findings: readonly Finding[],
   waivers: readonly Waiver[],
@@ -24,19 +25,29 @@ export function applyWaivers(
     return { ...finding, waivedBy: describe(waiver) };
   });
   const expired = waivers.filter((waiver) => !valid.includes(waiver));
-  const unused = valid.filter((waiver) => !used.has(waiver) && isCovered(waiver));
-  return [...marked, ...expired.map(expiredFinding), ...unused.map(unusedFinding)];
+  // Whether the check has come as far as that makes no difference for what cannot be waived.
+  const useless = valid.filter(({ rule }) => whyUnwaivable(rule) !== undefined);
+  const unused = valid.filter(
+    (waiver) => !used.has(waiver) && !useless.includes(waiver) && isCovered(waiver),
+  );
+  return [
+    ...marked,
+    ...expired.map(expiredFinding),
+    ...useless.map(uselessFinding),
+    ...unused.map(unusedFinding),
+  ];
 }
 
 /** What is safe needs none, and what could not be checked cannot be agreed on. */
-function isWaivable({ severity }: Finding): boolean {
-  return severity === 'breaking' || severity === 'dangerous';
+function isWaivable({ rule, severity }: Finding): boolean {
+  return (severity === 'breaking' || severity === 'dangerous') && whyUnwaivable(rule) === undefined;
 }
 
 function lets({ rule, coordinate, subgraph }: Waiver, finding: Finding): boolean {
   return (
     rule === finding.rule &&
-    coordinate === finding.coordinate &&
+    // A whole subgraph is named by its name.
+    coordinate === (finding.coordinate ?? finding.subgraph) &&
     (subgraph === undefined || subgraph === finding.subgraph)
   );
 }
@@ -54,6 +65,15 @@ function expiredFinding({ rule, coordinate, subgraph, owner, expires, place }: W
     subgraph,
     coordinate,
     place,
+  };
+}
+
+function uselessFinding(waiver: Waiver): Finding {
+  const { rule, coordinate } = waiver;
+  return {
+    ...unusedFinding(waiver),
+    message: `The waiver of ${rule} at ${coordinate} lets nothing pass: ${rule} cannot be waived, since ${whyUnwaivable(rule)}.`,
+    advice: 'Remove it, and do what the finding says.',
   };
 }
 

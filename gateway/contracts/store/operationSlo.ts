@@ -2,7 +2,7 @@ import { type DefinitionNode, type Token, TokenKind } from 'graphql';
 import { parseDuration } from '../../config/duration.ts';
 import { nearestName } from '../../config/nearestName.ts';
 import type { OperationSlo } from '../contractStore.ts';
-import type { Finding } from '../finding.ts';
+import type { Finding, Place } from '../finding.ts';
 import { problem } from './problem.ts';
 
 export interface ReadSlo {
@@ -20,15 +20,20 @@ const coordinatePattern = /^[_A-Za-z]\w*\.[_A-Za-z]\w*$/;
 export function readSlo(definition: DefinitionNode, file: string): ReadSlo {
   const comments = commentsAbove(definition).filter(isSloComment);
   const said = new Map<SloKey, number | readonly string[]>();
+  let mayDeferPlace: Place | undefined;
   const problems: Finding[] = [];
   for (const comment of comments) {
     const line = readLine(comment.value);
     const mistake =
       'mistake' in line ? line.mistake : said.has(line.key) ? `${line.key} is said twice` : undefined;
     if (mistake !== undefined) problems.push(invalid(comment, file, mistake));
-    else if ('key' in line) said.set(line.key, line.value);
+    else if ('key' in line) {
+      said.set(line.key, line.value);
+      if (line.key === 'mayDefer') mayDeferPlace = placeOf(comment, file);
+    }
   }
-  return { slo: Object.fromEntries(said), problems, comments };
+  const slo: OperationSlo = Object.fromEntries(said);
+  return { slo: mayDeferPlace === undefined ? slo : { ...slo, mayDeferPlace }, problems, comments };
 }
 
 /** `# @slo` comments of a document that stand above no operation: nobody would notice that they say nothing. */
@@ -83,12 +88,16 @@ function readLine(
     : { mistake: `"${wrong}" is no coordinate of a field` };
 }
 
-function invalid({ line, column }: Token, file: string, mistake: string): Finding {
+function placeOf({ line, column }: Token, file: string): Place {
+  return { file, line, column };
+}
+
+function invalid(comment: Token, file: string, mistake: string): Finding {
   return problem({
     rule: 'slo-invalid',
     message: `This @slo line cannot be used: ${mistake}${mistake.endsWith('?') ? '' : '.'}`,
     advice:
       'Write, directly above the operation, `# @slo latency: 200ms`, `# @slo staleness: 1m` or `# @slo mayDefer: Product.recommended`.',
-    place: { file, line, column },
+    place: placeOf(comment, file),
   });
 }

@@ -3,6 +3,7 @@ import { nearestName } from '../../config/nearestName.ts';
 import type { Environment } from '../contractStore.ts';
 import type { Finding, Place } from '../finding.ts';
 import { problem } from './problem.ts';
+import { parseStepLatency } from './readServing.ts';
 import { isNothing, readYaml, textOf, type YamlFile } from './readYaml.ts';
 
 export interface ReadEnvironments {
@@ -10,12 +11,13 @@ export interface ReadEnvironments {
   readonly problems: readonly Finding[];
 }
 
-const known = ['subgraphs', 'gateways'] as const;
+const known = ['subgraphs', 'gateways', 'gatewayConfig', 'stepLatency'] as const;
 
 const example =
-  'Write `production: { subgraphs: { products: [v1.4, v1.5] }, gateways: [v1.4] }`, each version a Git revision.';
+  'Write `production: { subgraphs: { products: [v1.4, v1.5] }, gateways: [v1.4] }`, each version a Git revision; `gatewayConfig: FILE` and `stepLatency: 40ms` may stand there too.';
 
-/** `environments.yaml`: by name of the environment, the versions of subgraphs and gateways that run there. */
+/** `environments.yaml`: by name of the environment, the versions of subgraphs and gateways that run there, and what is
+ *  known of the gateways besides. */
 export function readEnvironments(text: string, file: string): ReadEnvironments {
   const read = readYaml(text, file, 'environments-unreadable');
   if ('problems' in read) return { environments: [], problems: read.problems };
@@ -37,17 +39,24 @@ export function readEnvironments(text: string, file: string): ReadEnvironments {
   return { environments, problems };
 }
 
-function readRunning(
-  map: YAMLMap,
-  yaml: YamlFile,
-  problems: Finding[],
-): Pick<Environment, 'subgraphs' | 'gateways'> {
+function readRunning(map: YAMLMap, yaml: YamlFile, problems: Finding[]): Omit<Environment, 'name' | 'place'> {
   let subgraphs: ReadonlyMap<string, readonly string[]> = new Map();
   let gateways: readonly string[] = [];
+  let gatewayConfig: Environment['gatewayConfig'];
+  let stepLatency: number | undefined;
   for (const { key, keyNode, value } of yaml.entriesOf(map)) {
     const place = yaml.placeOf(keyNode);
     if (key === 'gateways') gateways = readVersions('gateways', value, place, problems, yaml);
-    else if (key === 'subgraphs' && isMap(value)) {
+    else if (key === 'gatewayConfig') {
+      const configFile = textOf(value);
+      if (configFile === undefined) problems.push(invalid('`gatewayConfig` is no path of a file.', place));
+      else gatewayConfig = { file: configFile, place };
+    } else if (key === 'stepLatency') {
+      stepLatency = parseStepLatency(textOf(value) ?? '');
+      if (stepLatency === undefined) {
+        problems.push(invalid('`stepLatency` is no time longer than 0, such as `40ms`.', place));
+      }
+    } else if (key === 'subgraphs' && isMap(value)) {
       subgraphs = new Map(
         yaml
           .entriesOf(value)
@@ -64,7 +73,12 @@ function readRunning(
       problems.push(invalid(`\`${key}\` is not known${hint}`, place));
     }
   }
-  return { subgraphs, gateways };
+  return {
+    subgraphs,
+    gateways,
+    ...(gatewayConfig === undefined ? {} : { gatewayConfig }),
+    ...(stepLatency === undefined ? {} : { stepLatency }),
+  };
 }
 
 function readVersions(

@@ -1,4 +1,4 @@
-import { isAlias, isScalar, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml';
 import type { Finding, Place } from '../finding.ts';
 import { problem } from './problem.ts';
 
@@ -6,6 +6,10 @@ export interface YamlFile {
   /** `null` for an empty file. */
   readonly root: Node | null;
   placeOf(node: Node): Place;
+  /** The place of what is at a path of keys and indexes, or of the nearest that is there. */
+  placeAtPath(path: readonly (string | number)[]): Place;
+  /** The whole file as plain values. */
+  toJS(): unknown;
   /** The entries of a map, aliases resolved; a value that is left out is `null`. */
   entriesOf(map: YAMLMap): readonly YamlEntry[];
   /** What an alias stands for; other nodes as they are. */
@@ -50,6 +54,8 @@ export function readYaml(
     yaml: {
       root: resolve(document.contents),
       placeOf: (node) => placeAt(node.range?.[0] ?? 0),
+      placeAtPath: (path) => placeAt(offsetOf(resolve(document.contents), path, resolve)),
+      toJS: () => document.toJS({ maxAliasCount: 100 }),
       entriesOf: (map) =>
         map.items.flatMap(({ key, value }) =>
           isScalar(key) ? [{ key: String(key.value), keyNode: key, value: resolve(value) }] : [],
@@ -57,6 +63,28 @@ export function readYaml(
       resolve,
     },
   };
+}
+
+/** Where a key begins, or an element. */
+function offsetOf(
+  root: Node | null,
+  path: readonly (string | number)[],
+  resolve: (node: unknown) => Node | null,
+): number {
+  let node = root;
+  let offset = root?.range?.[0] ?? 0;
+  for (const part of path) {
+    if (isMap(node)) {
+      const entry = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(part));
+      if (entry === undefined) return offset;
+      offset = (entry.key as Node).range?.[0] ?? offset;
+      node = resolve(entry.value);
+    } else if (isSeq(node)) {
+      node = resolve(node.items[Number(part)]);
+      offset = node?.range?.[0] ?? offset;
+    } else return offset;
+  }
+  return offset;
 }
 
 /** Text that is more than white space; `undefined` for anything else. */

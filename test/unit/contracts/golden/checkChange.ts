@@ -4,7 +4,7 @@ import { composeGraph } from '../../../../gateway/contracts/graph/composeGraph.t
 import { type PlannedGraph, planConsumers } from '../../../../gateway/contracts/graph/planConsumers.ts';
 import { judgeChange } from '../../../../gateway/contracts/judge/judgeChange.ts';
 import { judgeUncomposed } from '../../../../gateway/contracts/judge/judgeUncomposed.ts';
-import { type Contracts, consumerOperations } from './goldenGraph.ts';
+import { type Contracts, consumerOperations, goldenServing } from './goldenGraph.ts';
 
 /** What a check does with contracts, and what it finds. */
 export async function checkContractsAgainst(old: PlannedGraph, next: Contracts): Promise<readonly Finding[]> {
@@ -16,7 +16,7 @@ export async function checkContractsAgainst(old: PlannedGraph, next: Contracts):
   const operations = consumerOperations;
   return 'findings' in planned
     ? judgeUncomposed({ changes, gateway: old, next, refusals: planned.findings, operations })
-    : judgeChange({ changes, old, gateway: old, next: planned, operations });
+    : judgeChange({ changes, old, gateway: old, next: planned, operations, serving: goldenServing });
 }
 
 export async function planContracts(
@@ -26,7 +26,7 @@ export async function planContracts(
   if ('findings' in composed) return composed;
   const { graph } = composed;
   try {
-    return { graph, plans: await planConsumers(graph, consumerOperations) };
+    return { graph, plans: await planConsumers(graph, consumerOperations, { serving: goldenServing }) };
   } finally {
     await graph.supergraph.planner.close();
   }

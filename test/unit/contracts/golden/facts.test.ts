@@ -42,9 +42,12 @@ test.each(goldenTable)('$name', async ({ edits, findings }) => {
 /** Rules about what was agreed on besides that operations work. */
 const agreements: ReadonlySet<string> = new Set([
   'plan-cost',
+  'latency-slo',
   'cached-made-public',
   'staleness-slo',
   'enrichment-contract',
+  'slo-unmatched',
+  'gateway-config-outdated',
 ]);
 
 const refusals: ReadonlySet<string> = new Set(['composition-error', 'supergraph-refused']);

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { ConsumerOperation, SubgraphContract } from '../../../../gateway/contracts/contractStore.ts';
+import { type Serving, unknownServing } from '../../../../gateway/contracts/serving.ts';
 import { readContractStore } from '../../../../gateway/contracts/store/readContractStore.ts';
 
 export type Contracts = ReadonlyMap<string, SubgraphContract>;
@@ -14,6 +15,19 @@ export const baseContracts: Contracts = schemas;
 
 /** What its three clients send. */
 export const consumerOperations: readonly ConsumerOperation[] = operations;
+
+/** The cinema's gateways: what they keep and let come late besides, and how long a fetch takes there. */
+export const goldenServing: Serving = {
+  ...unknownServing,
+  cache: { enabled: true, rules: { 'Series.seasons': minutes(5), 'subgraph:tickets': minutes(2) } },
+  enrichments: { fields: { 'Person.born': {} }, budget: 100 },
+  placeOf: (section, key) => ({ file: `tributary.yaml (${section} ${key})`, line: 1, column: 1 }),
+  stepLatencyMs: 50,
+};
+
+function minutes(staleIfError: number) {
+  return { maxAge: 60_000, staleWhileRevalidate: 0, staleIfError: staleIfError * 60_000 };
+}
 
 /** `consumer/Operation`, as the table names it. */
 export function nameOf({ consumer, name }: Pick<ConsumerOperation, 'consumer' | 'name'>): string {

@@ -17,7 +17,10 @@ export const goldenTable: readonly GoldenRow[] = [
   {
     name: 'a field that nobody selects is removed',
     edits: [replace('films', '  seasons: Int\n', '')],
-    findings: [dangerous('field-removed', 'films', 'Series.seasons')],
+    findings: [
+      dangerous('field-removed', 'films', 'Series.seasons'),
+      breaking('gateway-config-outdated', undefined, 'Series.seasons'),
+    ],
   },
   {
     name: 'a field is added',
@@ -974,6 +977,7 @@ export const goldenTable: readonly GoldenRow[] = [
       ),
       safe('composition-hint', 'films', 'Film.minutes'),
       dangerous('plan-cost', undefined, 'app/Tonight', ['app/Tonight']),
+      breaking('latency-slo', undefined, 'kiosk/Show', ['kiosk/Show']),
       breaking('plan-cost', undefined, 'kiosk/Show', ['kiosk/Show']),
       dangerous('plan-cost', undefined, 'web/FilmList', ['web/FilmList']),
     ],
@@ -1048,7 +1052,10 @@ export const goldenTable: readonly GoldenRow[] = [
         'recommended(first: Int = 2): [Film!]',
       ),
     ],
-    findings: [dangerous('enrichment-removed', 'members', 'Film.recommended', ['web/FilmPage'])],
+    findings: [
+      dangerous('enrichment-removed', 'members', 'Film.recommended', ['web/FilmPage']),
+      safe('slo-unmatched', undefined, 'web/FilmPage'),
+    ],
   },
   {
     name: 'a budget changes',
@@ -1060,6 +1067,7 @@ export const goldenTable: readonly GoldenRow[] = [
     name: 'a subgraph that is used is removed',
     edits: [remove('members')],
     findings: [
+      dangerous('slo-unmatched', undefined, 'web/FilmPage'),
       breaking(
         'subgraph-removed',
         'members',
@@ -1166,6 +1174,7 @@ export const goldenTable: readonly GoldenRow[] = [
     findings: [
       breaking('field-removed', 'films', 'Film.tagline', ['web/FilmPage'], 'expand and contract'),
       dangerous('field-removed', 'films', 'Series.seasons'),
+      breaking('gateway-config-outdated', undefined, 'Series.seasons'),
     ],
   },
   {
@@ -1220,6 +1229,7 @@ export const goldenTable: readonly GoldenRow[] = [
     ],
     findings: [
       dangerous('field-removed', 'films', 'Series.seasons'),
+      breaking('gateway-config-outdated', undefined, 'Series.seasons'),
       safe('field-added', 'members', 'Film.likes'),
     ],
   },

@@ -79,6 +79,7 @@ describe('a gateway on a candidate', () => {
     expect(findings).toEqual([
       {
         rule: 'canary-failed',
+        coordinate: 'web/Page',
         severity: 'breaking',
         message: expect.stringContaining('web/Page'),
         place: operations[0]?.place,

@@ -75,9 +75,16 @@ test('a subgraph that its library refuses is told as that, and what else changed
   const composed = await composeGraph(next);
   const refusals = 'findings' in composed ? composed.findings : [];
   const found = judgeUncomposed({ changes, gateway, next, refusals, operations });
-  expect(found.map(({ severity, rule }) => `${severity} ${rule}`)).toEqual([
-    'breaking subgraph-invalid',
-    'breaking composition-error',
+  // The composer says the same of the same place.
+  expect(refusals.map(({ rule, place }) => [rule, place?.line])).toEqual([['composition-error', 2]]);
+  expect(found.map(({ severity, rule, place }) => [severity, rule, place?.line])).toEqual([
+    ['breaking', 'subgraph-invalid', 2],
+  ]);
+  const elsewhere = [...refusals, { ...refusals[0], message: 'Something else.' } as Finding];
+  const all = await judgeUncomposed({ changes, gateway: undefined, next, refusals: elsewhere, operations });
+  expect(all.map(({ rule, message }) => [rule, message.slice(0, 10)])).toEqual([
+    ['subgraph-invalid', expect.any(String)],
+    ['composition-error', 'Something '],
   ]);
 });
 

@@ -87,6 +87,46 @@ describe('waivers', () => {
     ]);
   });
 
+  test('name an operation, a hint by its code, and a whole subgraph by its name', () => {
+    const named: Finding[] = [
+      { rule: 'canary-failed', severity: 'breaking', message: '', coordinate: 'shop/Page' },
+      { rule: 'composition-hint', severity: 'dangerous', message: '', coordinate: 'UNUSED_ENUM_TYPE' },
+      { rule: 'subgraph-removed', severity: 'breaking', message: '', subgraph: 'products' },
+      { rule: 'contract-drift', severity: 'dangerous', message: '', subgraph: 'products' },
+    ];
+    const waivers = named.map(({ rule, coordinate, subgraph }) => ({
+      ...waiver,
+      rule,
+      coordinate: coordinate ?? subgraph ?? '',
+    }));
+    expect(applyWaivers(named, waivers, '2026-11-25').map(({ waivedBy }) => waivedBy !== undefined)).toEqual([
+      true,
+      true,
+      true,
+      true,
+    ]);
+  });
+
+  test.each([
+    'composition-error',
+    'subgraph-invalid',
+    'supergraph-refused',
+    'boot-failed',
+    'waiver-expired',
+    'waiver-unused',
+  ])('for %s are told to be of no use, however far the check has come', (rule) => {
+    const refused = { ...finding, rule };
+    const found = applyWaivers([refused], [{ ...waiver, rule }], '2026-11-25', { isCovered: () => false });
+    expect(found).toEqual([
+      refused,
+      {
+        ...unused,
+        message: expect.stringContaining(`lets nothing pass: ${rule} cannot be waived, since `),
+        advice: 'Remove it, and do what the finding says.',
+      },
+    ]);
+  });
+
   test('are not called unused for what the check has not looked at', () => {
     const isCovered = ({ subgraph }: Waiver) => subgraph === 'products';
     const elsewhere = { ...waiver, subgraph: 'inventory' };

@@ -149,10 +149,19 @@ query Three { a }
     });
     const { operations, problems } = await readContractStore(disk.directory);
     expect(problems).toEqual([]);
+    const file = disk.path('contracts/operations/shop/page.graphql');
     expect(operations.map(({ name, slo }) => [name, slo])).toEqual([
-      ['One', { latency: 200, staleness: 60_000, mayDefer: ['Product.recommended', 'Product.reviews'] }],
+      [
+        'One',
+        {
+          latency: 200,
+          staleness: 60_000,
+          mayDefer: ['Product.recommended', 'Product.reviews'],
+          mayDeferPlace: { file, line: 5, column: 1 },
+        },
+      ],
       ['Two', {}],
-      ['Three', { mayDefer: [] }],
+      ['Three', { mayDefer: [], mayDeferPlace: { file, line: 10, column: 1 } }],
     ]);
   });
 

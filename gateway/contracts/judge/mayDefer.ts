@@ -1,0 +1,62 @@
+import { isInterfaceType, isObjectType } from 'graphql';
+import { nearestName } from '../../config/nearestName.ts';
+import type { ConsumerOperation } from '../contractStore.ts';
+import type { Finding } from '../finding.ts';
+import { atOperation } from './affected.ts';
+import { enrichmentRulesOf } from './enrichmentContract.ts';
+import type { ServedGraph } from './servedGraph.ts';
+
+/** Says what `mayDefer` names and the graph does not have, and what never comes late, so that naming it says nothing. */
+export function judgeMayDefer(
+  graph: ServedGraph,
+  operations: readonly ConsumerOperation[],
+): readonly Finding[] {
+  const rules = enrichmentRulesOf(graph);
+  const fields = fieldsOf(graph);
+  return operations.flatMap((operation) =>
+    (operation.slo.mayDefer ?? []).flatMap((coordinate): Finding | readonly Finding[] => {
+      if (!fields.has(coordinate)) return absent(operation, coordinate, [...fields]);
+      const [typeName = '', fieldName = ''] = coordinate.split('.');
+      const isWithout = rules !== undefined && rules.ruleOf(typeName, fieldName) === undefined;
+      return isWithout ? neverLate(operation, coordinate, graph) : [];
+    }),
+  );
+}
+
+function fieldsOf({ apiSchema }: ServedGraph): ReadonlySet<string> {
+  return new Set(
+    Object.values(apiSchema.getTypeMap()).flatMap((type) =>
+      isObjectType(type) || isInterfaceType(type)
+        ? Object.keys(type.getFields()).map((field) => `${type.name}.${field}`)
+        : [],
+    ),
+  );
+}
+
+function absent(operation: ConsumerOperation, coordinate: string, known: readonly string[]): Finding {
+  const nearest = nearestName(coordinate, known);
+  return {
+    ...unmatched(operation),
+    severity: 'dangerous',
+    message: `The @slo mayDefer of ${operation.consumer}/${operation.name} names ${coordinate}, which the graph does not have.`,
+    advice:
+      nearest === undefined ? 'Take it off, or name a field that there is.' : `Did you mean ${nearest}?`,
+  };
+}
+
+function neverLate(operation: ConsumerOperation, coordinate: string, { serving }: ServedGraph): Finding {
+  const isKnown = serving.placeOf !== undefined;
+  return {
+    ...unmatched(operation),
+    severity: 'safe',
+    message: `The @slo mayDefer of ${operation.consumer}/${operation.name} names ${coordinate}, which nothing lets come late${isKnown ? '' : ' in the graph'}.`,
+    advice: isKnown
+      ? 'Take it off, unless it is meant for later.'
+      : 'Take it off, unless it is meant for later or `enrichment.fields` of the gateways has it: --gateway-config names their configuration.',
+  };
+}
+
+function unmatched(operation: ConsumerOperation): Pick<Finding, 'rule' | 'coordinate' | 'place'> {
+  const { coordinate, place } = atOperation(operation);
+  return { rule: 'slo-unmatched', coordinate, place: operation.slo.mayDeferPlace ?? place };
+}
