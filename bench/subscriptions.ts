@@ -8,13 +8,26 @@ import { setTimeout as elapse } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { composeSupergraph } from '../gateway/supergraph/composeSupergraph.ts';
-import { type OwnRedisServer, startOwnRedis } from '../test/harness/redis.ts';
+import { startOwnRedis } from '../test/harness/redis.ts';
 import { type Child, startChild, targetCore } from './childProcess.ts';
+import { installPeers } from './installPeers.ts';
 import { percentile } from './percentile.ts';
 import { busyMs, treeCpuMs } from './processTree.ts';
-import type { MemoryReport } from './subscriptions/gatewayProcess.ts';
+import {
+  type EventSource,
+  eventSources,
+  type GatewaySurroundings,
+  gateways,
+  type MeasuredGateway,
+} from './subscriptions/gateways.ts';
 import type { ClientProtocol, ListenerOrder, ListenerStatus } from './subscriptions/listenersProcess.ts';
-import { field, type ShopSubgraph, streamKey, subgraphSdl, subscription } from './subscriptions/shop.ts';
+import type { MemoryReport } from './subscriptions/memoryReports.ts';
+import {
+  eventDrivenSubgraphSdl,
+  type ShopSubgraph,
+  subgraphSdl,
+  subscription,
+} from './subscriptions/shop.ts';
 import type { PublishJob, PublishReply, ShopUrls } from './subscriptions/shopProcess.ts';
 
 const { values } = parseArgs({
@@ -23,16 +36,17 @@ const { values } = parseArgs({
     // Events per second; each goes to every client.
     rate: { type: 'string', default: '10' },
     seconds: { type: 'string', default: '10' },
+    gateways: { type: 'string', default: 'tributary' },
     clients: { type: 'string', default: 'sse,ws' },
-    source: { type: 'string', default: 'graphql_ws,stream' },
+    source: { type: 'string', default: 'graphql_ws,redis' },
   },
 });
 
-type EventSource = 'graphql_ws' | 'stream';
-
 interface Row {
+  readonly gateway: MeasuredGateway;
   readonly protocol: ClientProtocol;
   readonly source: EventSource;
+  readonly clients: number;
 }
 
 interface Result {
@@ -56,13 +70,29 @@ const rehearsalClients = 200;
 /** Deliveries may take so long without any progress; what is missing then is lost. */
 const patienceMs = 5000;
 
+/** What a process needs besides the descriptors of its connections. */
+const spareDescriptors = 500;
+
 const count = numberFrom('count');
 const rate = numberFrom('rate');
 const seconds = numberFrom('seconds');
-const rows = listFrom('source', ['graphql_ws', 'stream']).flatMap((source) =>
-  listFrom('clients', ['sse', 'ws']).map((protocol): Row => ({ protocol, source })),
+const descriptors = descriptorLimit();
+const rows = listFrom('source', eventSources).flatMap((source) =>
+  listFrom('gateways', ['tributary', 'hive-gateway']).flatMap((name) =>
+    listFrom('clients', ['sse', 'ws']).map((protocol): Row => {
+      const gateway = gateways[name];
+      const most = Math.floor((descriptors - spareDescriptors) / gateway.connectionsPerClient(source));
+      return { gateway, protocol, source, clients: Math.min(count, most) };
+    }),
+  ),
 );
-checkFileLimit();
+if (rows.some(({ gateway }) => gateway !== gateways.tributary)) installPeers();
+if (rows.some(({ clients }) => clients < count)) {
+  console.error(
+    `A process may have ${descriptors} file descriptors, which is too few for ${count} clients in every row: ` +
+      'the table says how many each had. Raise the hard limit ("ulimit -Hn") for more.',
+  );
+}
 
 const fileOf = (path: string): string => fileURLToPath(new URL(`subscriptions/${path}`, import.meta.url));
 const directory = mkdtempSync(join(tmpdir(), 'tributary-subscriptions-'));
@@ -71,89 +101,104 @@ process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
 await using redis = await startOwnRedis();
 const shop = startChild('The subgraphs', { core: 'load', args: [fileOf('shopProcess.ts')], ipc: true });
 const urls = await received<ShopUrls>(shop);
-const supergraphFile = await writeSupergraph(urls);
+const surroundings: GatewaySurroundings = {
+  redisUrl: redis.url,
+  supergraphFile: await writeSupergraph('supergraph.graphql', subgraphSdl),
+  eventDrivenSupergraphFile: await writeSupergraph('eventDriven.graphql', eventDrivenSubgraphSdl),
+  directory,
+};
 let nextEvent = 1;
 
 console.log(
-  '| clients, events from | RSS KiB/subscription | of that heap | CPU µs/delivery | deliveries/s | load of the gateway % | last client after p50 / p99 ms | events lost | wrong payloads | ended | foreign load % |',
+  '| gateway | clients | events from | RSS KiB/subscription | of that heap | CPU µs/delivery | deliveries/s | load of the gateway % | last client after p50 / p99 ms | events lost | wrong payloads | ended | foreign load % |',
 );
-console.log(`|${' --- |'.repeat(11)}`);
+console.log(`|${' --- |'.repeat(13)}`);
 let hasFailed = false;
 for (const row of rows) {
-  const result = await measure(row, redis);
-  const kib = (bytes: number): string => (bytes / 1024).toFixed(1);
-  const after = result.lastClientMs.toSorted((a, b) => a - b);
-  const cells = [
-    `${row.protocol}, ${row.source}`,
-    kib(result.bytesPerSubscription),
-    kib(result.heapBytesPerSubscription),
-    result.cpuMicrosecondsPerDelivery.toFixed(2),
-    result.deliveriesPerSecond.toFixed(0),
-    result.gatewayLoadPercent.toFixed(0),
-    `${percentile(after, 50).toFixed(0)} / ${percentile(after, 99).toFixed(0)}`,
-    result.lost,
-    result.wrong,
-    result.ended,
-    result.foreignLoadPercent.toFixed(0),
-  ];
-  console.log(`| ${cells.join(' | ')} |`);
-  if (result.problem !== undefined) console.error(result.problem);
-  hasFailed ||= result.lost + result.wrong + result.ended > 0;
+  const outcome = await measure(row).catch((error: Error) => error);
+  console.log(`| ${[...titlesOf(row), ...cellsOf(outcome)].join(' | ')} |`);
+  if (outcome instanceof Error) console.error(outcome);
+  else if (outcome.problem !== undefined) console.error(outcome.problem);
+  hasFailed ||= outcome instanceof Error || outcome.lost + outcome.wrong + outcome.ended > 0;
 }
 await shop.stop();
 process.exitCode = hasFailed ? 1 : 0;
 
-async function measure({ protocol, source }: Row, { url: redisUrl }: OwnRedisServer): Promise<Result> {
-  const gateway = startGateway(source, redisUrl);
+function titlesOf({ gateway, protocol, source, clients }: Row): readonly string[] {
+  return [gateway.name, `${clients} ${protocol}`, gateway.sourceTitles[source]];
+}
+
+function cellsOf(outcome: Result | Error): readonly (string | number)[] {
+  // What a row came to that could not be measured stands where its figures would.
+  if (outcome instanceof Error) {
+    const [reason = ''] = outcome.message.split('\n');
+    return [`failed: ${reason}`, ...Array.from({ length: 9 }, () => '')];
+  }
+  const kib = (bytes: number): string => (bytes / 1024).toFixed(1);
+  const after = outcome.lastClientMs.toSorted((a, b) => a - b);
+  return [
+    kib(outcome.bytesPerSubscription),
+    kib(outcome.heapBytesPerSubscription),
+    outcome.cpuMicrosecondsPerDelivery.toFixed(2),
+    outcome.deliveriesPerSecond.toFixed(0),
+    outcome.gatewayLoadPercent.toFixed(0),
+    `${percentile(after, 50).toFixed(0)} / ${percentile(after, 99).toFixed(0)}`,
+    outcome.lost,
+    outcome.wrong,
+    outcome.ended,
+    outcome.foreignLoadPercent.toFixed(0),
+  ];
+}
+
+async function measure({ gateway: measured, protocol, source, clients }: Row): Promise<Result> {
+  const gateway = measured.start(source, surroundings);
   const load = startChild('The clients', { core: 'load', args: [fileOf('listenersProcess.ts')], ipc: true });
   const order = (what: ListenerOrder): Promise<ListenerStatus> =>
     ask(load, what, [gateway.ended, shop.ended]);
   const publish = (events: number, perSecond: number): Promise<PublishReply> => {
-    const job: PublishJob = {
-      first: nextEvent,
-      count: events,
-      perSecond,
-      ...(source === 'stream' ? { redisUrl } : {}),
-    };
+    const to = measured.eventsTo(source, surroundings.redisUrl);
+    const job: PublishJob = { first: nextEvent, count: events, perSecond, to };
     nextEvent += events;
     return ask(shop, job, [gateway.ended, load.ended]);
   };
   try {
     const { url } = await received<{ url: string }>(gateway);
-    const open = async (clients: number) => {
+    const open = async (opened: number) => {
       const openedFrom = performance.now();
-      await order({ kind: 'open', url, query: subscription, protocol, count: clients });
+      await order({ kind: 'open', url, query: subscription, protocol, count: opened });
       const openedMs = performance.now() - openedFrom;
-      console.error(`${protocol}, ${source}: ${clients} connected in ${openedMs.toFixed(0)} ms`);
-      await wakeAll(clients, { order, publish });
+      console.error(
+        `${measured.name}, ${protocol}, ${source}: ${opened} connected in ${openedMs.toFixed(0)} ms`,
+      );
+      await wakeAll(opened, { order, publish });
     };
-    await open(rehearsalClients);
+    await open(Math.min(rehearsalClients, clients));
     await order({ kind: 'close' });
     await elapse(1000);
     const before = await ask<MemoryReport>(gateway, 'memory');
-    await open(count);
+    await open(clients);
     const after = await ask<MemoryReport>(gateway, 'memory');
 
-    const events = Math.round(rate * seconds);
+    const events = Math.max(1, Math.round(rate * seconds));
     await order({ kind: 'count', first: nextEvent, events });
     const cpuBefore = treeCpuMs(gateway.pid);
     const busyBefore = busyNow();
     const startedAt = performance.now();
     const { publishedAt } = await publish(events, rate);
-    const status = await untilDelivered(events * count, order);
+    const status = await untilDelivered(events * clients, order);
     const cpuMs = treeCpuMs(gateway.pid) - cpuBefore;
     const wholeMs = performance.now() - startedAt;
     const { deliveries, lastAt } = status;
     const deliveredMs = Math.max(...lastAt) - (publishedAt[0] ?? 0);
     return {
       // Before, nothing waits to be collected.
-      bytesPerSubscription: (after.rss - before.collectedRss) / count,
-      heapBytesPerSubscription: (after.collectedHeap - before.collectedHeap) / count,
+      bytesPerSubscription: (after.rss - before.collectedRss) / clients,
+      heapBytesPerSubscription: (after.collectedHeap - before.collectedHeap) / clients,
       cpuMicrosecondsPerDelivery: (cpuMs * 1000) / deliveries,
       deliveriesPerSecond: (deliveries * 1000) / deliveredMs,
       gatewayLoadPercent: (cpuMs / wholeMs) * 100,
       lastClientMs: lastAt.map((at, index) => at - (publishedAt[index] ?? 0)),
-      lost: events * count - deliveries,
+      lost: events * clients - deliveries,
       wrong: status.wrong,
       ended: status.ended,
       foreignLoadPercent: Math.max(0, ((busyNow() - busyBefore - cpuMs) / wholeMs) * 100),
@@ -169,20 +214,18 @@ interface Parties {
   readonly publish: (events: number, perSecond: number) => Promise<PublishReply>;
 }
 
-/** Publishes an event a second until each client has had one: the protocols do not say when a subscription listens. */
+/** Publishes events until each client has had the last one, and nothing is on its way any more: the protocols do not
+ *  say when a subscription listens. */
 async function wakeAll(clients: number, { order, publish }: Parties): Promise<void> {
-  const attempts = 60;
+  const attempts = 12;
   for (let attempt = 0; attempt < attempts; attempt++) {
+    await order({ kind: 'count', first: nextEvent, events: 1 });
     await publish(1, 1);
-    await elapse(1000);
-    const { awake, problem } = await order({ kind: 'status' });
+    const { deliveries, problem } = await untilDelivered(clients, order);
     if (problem !== undefined) throw new Error(problem);
-    if (awake < clients) continue;
-    // The last event may still be on its way to some.
-    await elapse(2000);
-    return;
+    if (deliveries >= clients) return void (await elapse(1000));
   }
-  throw new Error(`Not every client had an event within ${attempts} s`);
+  throw new Error(`Not every client had the last of ${attempts} events within ${patienceMs} ms`);
 }
 
 /** Resolves when so many deliveries have come, or no more come. */
@@ -199,33 +242,15 @@ async function untilDelivered(expected: number, order: Parties['order']): Promis
   }
 }
 
-function startGateway(source: EventSource, redisUrl: string): Child {
-  const fed =
-    source === 'stream'
-      ? { redis: { url: redisUrl }, subscriptions: { topics: { [field]: { stream: streamKey } } } }
-      : {};
-  const options = {
-    listen: { port: 0 },
-    admin: { port: 0 },
-    supergraph: { file: supergraphFile, watch: false },
-    subgraphs: { all: { subscription: { protocol: 'graphql_ws', path: '/ws' } } },
-    telemetry: { logLevel: 'silent' },
-    ...fed,
-  };
-  return startChild('The gateway', {
-    core: 'target',
-    args: ['--max-semi-space-size=64', '--expose-gc', fileOf('gatewayProcess.ts'), JSON.stringify(options)],
-    ipc: true,
-  });
-}
-
-async function writeSupergraph(subgraphUrls: ShopUrls): Promise<string> {
-  const names = Object.keys(subgraphSdl) as ShopSubgraph[];
-  const composed = await composeSupergraph(
-    names.map((name) => ({ name, url: subgraphUrls[name], sdl: subgraphSdl[name] })),
-  );
+async function writeSupergraph(name: string, sdls: Readonly<Record<ShopSubgraph, string>>): Promise<string> {
+  const subgraphs = (Object.keys(sdls) as ShopSubgraph[]).map((subgraph) => ({
+    name: subgraph,
+    url: urls[subgraph],
+    sdl: sdls[subgraph],
+  }));
+  const composed = await composeSupergraph(subgraphs);
   if ('errors' in composed) throw new Error(JSON.stringify(composed.errors));
-  const file = join(directory, 'supergraph.graphql');
+  const file = join(directory, name);
   writeFileSync(file, composed.sdl);
   return file;
 }
@@ -249,15 +274,10 @@ function busyNow(): number {
   return targetCore === undefined ? 0 : busyMs(targetCore);
 }
 
-/** Gateway and clients have a descriptor for each connection. Node raises the soft limit to the hard one by itself. */
-function checkFileLimit(): void {
+/** Most files and connections of one process. Node raises the soft limit to the hard one by itself. */
+function descriptorLimit(): number {
   const limit = execFileSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' }).trim();
-  const needed = count + 500;
-  if (limit === 'unlimited' || Number(limit) >= needed) return;
-  throw new Error(
-    `${count} connections need ${needed} file descriptors in a process, and ${limit} are allowed. ` +
-      `Run it in a shell in which root did "ulimit -n ${needed}", or with --count ${Number(limit) - 500}.`,
-  );
+  return limit === 'unlimited' ? Number.POSITIVE_INFINITY : Number(limit);
 }
 
 function numberFrom(option: 'count' | 'rate' | 'seconds'): number {
@@ -267,7 +287,7 @@ function numberFrom(option: 'count' | 'rate' | 'seconds'): number {
 }
 
 function listFrom<Choice extends string>(
-  option: 'clients' | 'source',
+  option: 'clients' | 'gateways' | 'source',
   choices: readonly Choice[],
 ): readonly Choice[] {
   const given = values[option].split(',');

@@ -22,8 +22,6 @@ export type ListenerOrder =
   | { readonly kind: 'close' };
 
 export interface ListenerStatus {
-  /** Clients that have had an event since they were opened. */
-  readonly awake: number;
   /** Right events since `count`, each once and in order, summed over the clients. */
   readonly deliveries: number;
   /** Payloads that are no right event, or came again, or late. */
@@ -179,7 +177,6 @@ async function obey(order: ListenerOrder): Promise<ListenerStatus> {
     rightBytes.clear();
   }
   return {
-    awake: clients.filter(({ next }) => next !== undefined).length,
     deliveries,
     wrong,
     ended,

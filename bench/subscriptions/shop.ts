@@ -3,32 +3,60 @@
 
 const federation = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])\n';
 
+/** Where its events come from when no subgraph is subscribed at. */
+export const field = 'Subscription.stockChanged';
+export const streamKey = 'shop:stock';
+export const channel = { prefix: 'shop', topic: 'stock' } as const;
+
+const products = `${federation}
+  type Query { product(id: ID!): Product }
+  type Product @key(fields: "id") { id: ID! name: String }
+`;
+
 export const subgraphSdl = {
   stock: `${federation}
     type Query { ping: Int }
     type Subscription { stockChanged: Product }
     type Product @key(fields: "id") { id: ID! stock: Int }
   `,
-  products: `${federation}
-    type Query { product(id: ID!): Product }
-    type Product @key(fields: "id") { id: ID! name: String }
+  products,
+} as const;
+
+/** The same graph for Hive Gateway's event-driven subscriptions: which topic a field has stands in its supergraph, and
+ *  every gateway that reads the directive takes the events from there. */
+export const eventDrivenSubgraphSdl = {
+  stock: `
+    extend schema
+      @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@composeDirective"])
+      @link(url: "https://the-guild.dev/mesh/v1.0", import: ["@pubsubOperation"])
+      @composeDirective(name: "@pubsubOperation")
+    directive @pubsubOperation(pubsubTopic: String!, filterBy: String, result: String) on FIELD_DEFINITION
+    type Query { ping: Int }
+    type Subscription { stockChanged: Product @pubsubOperation(pubsubTopic: "${channel.topic}") }
+    type Product @key(fields: "id") { id: ID! stock: Int }
   `,
+  products,
 } as const;
 
 export type ShopSubgraph = keyof typeof subgraphSdl;
 
-/** Where its events come from when no subgraph is subscribed at. */
-export const field = 'Subscription.stockChanged';
-export const streamKey = 'shop:stock';
-
 export const subscription = 'subscription { stockChanged { id stock name } }';
+
+/** The path of the subgraph's WebSocket. */
+export const webSocketPath = '/ws';
 
 export function nameOf(id: string): string {
   return `Product ${id}, of which the shop has as many as its number says`;
 }
 
-/** The event as the subgraph, or the stream, tells it. */
-export function eventOf(number: number): { readonly __typename: 'Product'; id: string; stock: number } {
+/** A product as the subgraph, or an event, tells it. */
+export interface StockedProduct {
+  readonly __typename: 'Product';
+  readonly id: string;
+  readonly stock: number;
+}
+
+export function eventOf(number: number): StockedProduct {
   return { __typename: 'Product', id: String(number), stock: number };
 }
 

@@ -4,18 +4,30 @@ import { setTimeout as elapse } from 'node:timers/promises';
 import { parse } from 'graphql';
 import { Redis } from 'ioredis';
 import { startSubgraph } from '../../subgraphs/shared/startSubgraph.ts';
-import { createTopic } from '../../subgraphs/shared/topic.ts';
-import { eventOf, nameOf, type ShopSubgraph, streamKey, subgraphSdl } from './shop.ts';
+import {
+  channel,
+  eventOf,
+  nameOf,
+  type ShopSubgraph,
+  type StockedProduct,
+  streamKey,
+  subgraphSdl,
+} from './shop.ts';
+import { startStockSubgraph } from './stockSubgraph.ts';
 
 export type ShopUrls = Readonly<Record<ShopSubgraph, string>>;
+
+/** Where events go: to the subgraph's own subscribers, or to Redis, as a stream or over Pub/Sub. */
+export type EventsTo =
+  | { readonly kind: 'subgraph' }
+  | { readonly kind: 'stream' | 'channel'; readonly redisUrl: string };
 
 export interface PublishJob {
   /** Number of the first event; those of the others follow. */
   readonly first: number;
   readonly count: number;
   readonly perSecond: number;
-  /** Events go to the stream of this Redis instead of the subgraph's own subscribers. */
-  readonly redisUrl?: string;
+  readonly to: EventsTo;
 }
 
 export interface PublishReply {
@@ -23,26 +35,7 @@ export interface PublishReply {
   readonly publishedAt: readonly number[];
 }
 
-type Event = ReturnType<typeof eventOf>;
-
-const topic = createTopic<Event>();
-const stock = await startSubgraph(
-  {
-    name: 'stock',
-    defaultPort: 0,
-    typeDefs: parse(subgraphSdl.stock),
-    resolvers: {
-      Subscription: {
-        stockChanged: {
-          subscribe: (_root, _args, { signal }) => topic.subscribe(signal, () => true),
-          resolve: (event: Event) => event,
-        },
-      },
-    },
-    createStore: () => undefined,
-  },
-  { keepRequests: 1 },
-);
+const stock = await startStockSubgraph();
 const products = await startSubgraph(
   {
     name: 'products',
@@ -60,20 +53,25 @@ const products = await startSubgraph(
 
 let redis: Redis | undefined;
 
-async function publish({ first, count, perSecond, redisUrl }: PublishJob): Promise<PublishReply> {
-  if (redisUrl !== undefined) redis ??= new Redis(redisUrl);
+async function publish({ first, count, perSecond, to }: PublishJob): Promise<PublishReply> {
   const publishedAt: number[] = [];
   const startedAt = performance.now();
   for (let index = 0; index < count; index++) {
     // From the start, so that late timers do not add up.
     const waitMs = startedAt + (index * 1000) / perSecond - performance.now();
     if (waitMs > 0) await elapse(waitMs);
-    const event = eventOf(first + index);
     publishedAt.push(performance.timeOrigin + performance.now());
-    if (redisUrl === undefined) topic.publish(event);
-    else await redis?.xadd(streamKey, '*', 'event', JSON.stringify(event));
+    await send(eventOf(first + index), to);
   }
   return { publishedAt };
+}
+
+async function send(event: StockedProduct, to: EventsTo): Promise<void> {
+  if (to.kind === 'subgraph') return stock.publish(event);
+  redis ??= new Redis(to.redisUrl);
+  const text = JSON.stringify(event);
+  if (to.kind === 'stream') await redis.xadd(streamKey, '*', 'event', text);
+  else await redis.publish(`${channel.prefix}:${channel.topic}`, text);
 }
 
 process.on('message', async (job: PublishJob) => process.send?.(await publish(job)));

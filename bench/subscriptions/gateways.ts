@@ -1,0 +1,91 @@
+import { fileURLToPath } from 'node:url';
+import { type Child, startChild } from '../childProcess.ts';
+import { type HiveEventSource, hiveGatewaySubscriptions } from '../targets/hiveGatewaySubscriptions.ts';
+import { channel, field, streamKey, webSocketPath } from './shop.ts';
+import type { EventsTo } from './shopProcess.ts';
+
+/** From the subgraph over one of two protocols, or from Redis by what the gateway has for that. */
+export const eventSources = ['graphql_ws', 'sse', 'redis'] as const;
+export type EventSource = (typeof eventSources)[number];
+
+export interface GatewaySurroundings {
+  readonly redisUrl: string;
+  readonly supergraphFile: string;
+  /** The supergraph in which the subscription's field has `@pubsubOperation`. */
+  readonly eventDrivenSupergraphFile: string;
+  /** For what the gateway needs to be told in files. */
+  readonly directory: string;
+}
+
+export interface MeasuredGateway {
+  readonly name: string;
+  /** What stands in the table for each source. */
+  readonly sourceTitles: Readonly<Record<EventSource, string>>;
+  /** A process that first tells its address as `{ url }`, then a `MemoryReport` for each `'memory'`. */
+  start(source: EventSource, surroundings: GatewaySurroundings): Child;
+  /** Where its events have to go. */
+  eventsTo(source: EventSource, redisUrl: string): EventsTo;
+  /** Connections of the gateway for each client, those to the subgraph included. */
+  connectionsPerClient(source: EventSource): number;
+}
+
+const nodeFlags = ['--max-semi-space-size=64', '--expose-gc'];
+
+const pathOf = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
+
+const tributary: MeasuredGateway = {
+  name: 'tributary',
+  sourceTitles: { graphql_ws: 'subgraph, ws', sse: 'subgraph, sse', redis: 'Redis, stream' },
+  start(source, { redisUrl, supergraphFile }) {
+    const fed =
+      source === 'redis'
+        ? { redis: { url: redisUrl }, subscriptions: { topics: { [field]: { stream: streamKey } } } }
+        : {};
+    const subscription =
+      source === 'sse' ? { protocol: 'sse' } : { protocol: 'graphql_ws', path: webSocketPath };
+    const options = {
+      listen: { port: 0 },
+      admin: { port: 0 },
+      supergraph: { file: supergraphFile, watch: false },
+      subgraphs: { all: { subscription } },
+      telemetry: { logLevel: 'silent' },
+      ...fed,
+    };
+    return startChild('Tributary', {
+      core: 'target',
+      args: [...nodeFlags, pathOf('gatewayProcess.ts'), JSON.stringify(options)],
+      ipc: true,
+    });
+  },
+  eventsTo: (source, redisUrl) => (source === 'redis' ? { kind: 'stream', redisUrl } : { kind: 'subgraph' }),
+  // Equal subscriptions share the one to the subgraph.
+  connectionsPerClient: () => 1,
+};
+
+const hiveGateway: MeasuredGateway = {
+  name: 'hive-gateway',
+  sourceTitles: { graphql_ws: 'subgraph, ws', sse: 'subgraph, sse', redis: 'Redis, Pub/Sub' },
+  start(source, { redisUrl, supergraphFile, eventDrivenSupergraphFile, directory }) {
+    const sources: Readonly<Record<EventSource, HiveEventSource>> = {
+      graphql_ws: { kind: 'graphql_ws', path: webSocketPath },
+      sse: { kind: 'sse' },
+      redis: { kind: 'redis', url: redisUrl, channelPrefix: channel.prefix },
+    };
+    const { args, env } = hiveGatewaySubscriptions({
+      supergraphFile: source === 'redis' ? eventDrivenSupergraphFile : supergraphFile,
+      source: sources[source],
+      directory,
+    });
+    return startChild('Hive Gateway', {
+      core: 'target',
+      args: [...nodeFlags, '--import', pathOf('peerPreload.ts'), ...args],
+      env,
+      ipc: true,
+    });
+  },
+  eventsTo: (source, redisUrl) => (source === 'redis' ? { kind: 'channel', redisUrl } : { kind: 'subgraph' }),
+  // Over a WebSocket many subscriptions share a connection, over server-sent events each has its own.
+  connectionsPerClient: (source) => (source === 'sse' ? 2 : 1),
+};
+
+export const gateways = { tributary, 'hive-gateway': hiveGateway } as const;
