@@ -42,8 +42,10 @@ import { addEnrichmentRoute } from './transport/http/enrichmentRoute.ts';
 import { addJobsRoute } from './transport/http/jobsRoute.ts';
 import { addMetricsRoute } from './transport/http/metricsRoute.ts';
 import { createHttpServer } from './transport/http/server.ts';
+import { createIds } from './transport/workers/workerIds.ts';
+import type { WorkerPlace } from './transport/workers/workerPlace.ts';
 
-export type { ApolloServerPlugin, GatewayConfig, GatewayContext, GatewayOptions };
+export type { ApolloServerPlugin, GatewayConfig, GatewayContext, GatewayOptions, WorkerPlace };
 
 export interface Gateway {
   /** Loads the supergraph and listens. Resolves when connections are accepted, also where there is no usable
@@ -72,6 +74,8 @@ export interface GatewayParts {
   readonly now?: () => number;
   /** By which connections and subscriptions wait; real time where left out. */
   readonly timers?: Timers;
+  /** Which one this is of several processes that share the port. */
+  readonly worker?: WorkerPlace;
 }
 
 /** A gateway in this process. `options` has the shape of the configuration file.
@@ -184,6 +188,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
     config,
     endpointOf,
     publicUrl: () => publicUrl,
+    newId: createIds(parts.worker?.name),
     log: logger,
     timers,
     openStream,
@@ -222,8 +227,8 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
         lease?.release();
       }
     },
-    // A client's requests may reach any worker, and its stream is in one.
-    limits: config.workers === 1 ? config.limits : { ...config.limits, eventStreams: 0 },
+    worker: parts.worker,
+    limits: config.limits,
     security: { ...config.security, subgraphParams: subgraphParamNames(config) },
     clientKey,
     bufferSize: config.delivery.bufferSize,

@@ -40,6 +40,8 @@ export interface SubscriptionServingOptions {
   endpointOf(subgraph: string): SubgraphEndpoint;
   /** Of the public listener, without a path; asked when a subgraph is to call back. */
   publicUrl(): string;
+  /** Makes the ids by which subgraphs call back. */
+  newId(): string;
   readonly log: Logger;
   readonly timers: Timers;
   /** Counts a client's stream; returns what ends it. Errors: `GatewayError` `OVERLOADED`. */
@@ -48,7 +50,7 @@ export interface SubscriptionServingOptions {
 
 /** Subscriptions as they are configured. */
 export function createSubscriptionServing(options: SubscriptionServingOptions): SubscriptionServing {
-  const { config, endpointOf, publicUrl, log, timers, openStream } = options;
+  const { config, endpointOf, publicUrl, newId, log, timers, openStream } = options;
   const { queue, interruptions, idleTimeout } = config.subscriptions;
   const policyOf = memoizePolicies(config);
   const endpoint = (subgraph: string): SourceEndpoint =>
@@ -57,6 +59,7 @@ export function createSubscriptionServing(options: SubscriptionServingOptions): 
     endpoint,
     timers,
     callbackUrl: (id) => callbackUrl(publicUrl(), id),
+    newId,
   });
   const auto = createAutoSource({
     endpoint,

@@ -1,5 +1,5 @@
 import type { GatewayConfig } from '../config/schema.ts';
-import { createGateway } from '../gateway.ts';
+import { createGateway, type GatewayParts } from '../gateway.ts';
 import type { Addresses } from './addresses.ts';
 
 /** Runs a gateway until `stopped` resolves and it is drained. A stop counts during the start as well: a
@@ -8,8 +8,9 @@ export async function runGateway(
   config: GatewayConfig,
   stopped: Promise<void>,
   onListening: (addresses: Addresses) => void,
+  parts: GatewayParts = {},
 ): Promise<void> {
-  const gateway = await Promise.race([createGateway(config), stopped]);
+  const gateway = await Promise.race([createGateway(config, parts), stopped]);
   if (gateway === undefined) return;
   try {
     const addresses = await Promise.race([gateway.start(), stopped]);

@@ -1,7 +1,9 @@
+import { rmSync } from 'node:fs';
 import type { GatewayConfig } from '../config/schema.ts';
+import type { Addresses } from './addresses.ts';
 import { exitCode } from './exitCode.ts';
 import { runGateway } from './runGateway.ts';
-import { type DrainMessage, isMessage, type ListeningMessage } from './workerMessages.ts';
+import { type DrainMessage, isMessage, type ListeningMessage, readWorkerPlace } from './workerMessages.ts';
 
 /** The gateway in one of several processes, until the supervisor says that it shall drain; a SIGTERM to this
  *  process alone does the same. SIGINT is left to the supervisor, since a terminal sends it to all of them.
@@ -13,8 +15,14 @@ export async function runWorker(config: GatewayConfig): Promise<number> {
   process.on('message', (message) => {
     if (isMessage<DrainMessage>(message, 'tributary:drain')) stop();
   });
-  await runGateway(config, stopped, ({ url, adminUrl }) => {
-    process.send?.({ kind: 'tributary:listening', url, adminUrl } satisfies ListeningMessage);
+  const worker = readWorkerPlace();
+  process.once('exit', () => {
+    // Left over by a supervisor that was killed, with which all workers end.
+    if (!process.connected) rmSync(worker.directory, { recursive: true, force: true });
   });
+  const onListening = ({ url, adminUrl }: Addresses): void => {
+    process.send?.({ kind: 'tributary:listening', url, adminUrl } satisfies ListeningMessage);
+  };
+  await runGateway(config, stopped, onListening, { worker });
   return exitCode.fine;
 }

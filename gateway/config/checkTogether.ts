@@ -191,23 +191,15 @@ function checkCallbacks(root: Section): ConfigProblem[] {
   const name = Object.keys(subgraphs).find((key) => protocolOf(key) === 'http_callback');
   if (name === undefined) return [];
   const reason = `${formatConfigPath(['subgraphs', name, 'subscription', 'protocol'])} is http_callback`;
-  const problems: ConfigProblem[] = [];
   const { host, publicUrl = '' } = sectionOf(root.listen);
-  if (isEveryAddress(host) && publicUrl === '') {
-    problems.push({
+  if (!isEveryAddress(host) || publicUrl !== '') return [];
+  return [
+    {
       path: 'listen.publicUrl',
       message: `is empty, listen.host is ${host}, and ${reason}`,
       expected: 'the address at which subgraphs reach this listener, such as http://gateway:4000',
-    });
-  }
-  if (root.workers === 'auto' || Number(root.workers) > 1) {
-    problems.push({
-      path: 'workers',
-      message: `is ${root.workers}, and ${reason}: an event could reach a worker that did not subscribe`,
-      expected: '1, or another protocol for subscriptions',
-    });
-  }
-  return problems;
+    },
+  ];
 }
 
 function isEveryAddress(host: unknown): boolean {

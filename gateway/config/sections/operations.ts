@@ -66,7 +66,7 @@ export const limitsSection = z
       .prefault(100),
     eventStreams: integer()
       .describe(
-        "Most event streams at a time in one process on which clients have several operations each (graphql-sse's single connection mode), reserved ones included. More are refused with 503; 0 refuses all, and so do several workers.",
+        "Most event streams at a time in one process on which clients have several operations each (graphql-sse's single connection mode), reserved ones included. More are refused with 503; 0 refuses all.",
       )
       .prefault(20_000),
     eventStreamsPerClient: integer({ min: 1 })

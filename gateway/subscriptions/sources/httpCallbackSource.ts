@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { GatewayError } from '../../errors.ts';
 import { createHttpSubgraphClient } from '../../subgraph-client/httpSubgraphClient.ts';
 import type {
@@ -26,6 +25,8 @@ export interface HttpCallbackSourceOptions extends SourceOptions {
   /** Where the subgraph reaches this process with messages of this id. Asked for every subscription and every attempt
    *  to get it back: the port may be known only when the gateway listens. */
   callbackUrl(id: string): string;
+  /** Makes ids, which are not to be guessed and fit into an address. */
+  newId(): string;
 }
 
 /** Subscribes by HTTP callback (`callbackSpec=1.0`): a POST asks the subgraph to POST its events to an address of the
@@ -72,8 +73,7 @@ class HttpCallbackSource implements SubscriptionSource, CallbackReceiver {
       timers: this.#timers,
       random: this.#options.random ?? Math.random,
       openId: (subscription) => {
-        // Not to be guessed: 122 random bits.
-        const id = randomUUID();
+        const id = this.#options.newId();
         this.#byId.set(id, subscription);
         return id;
       },

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { Refusal } from '../refusal.ts';
 import { ClientStream, type ClientStreamSettings } from './clientStream.ts';
 
@@ -8,6 +7,8 @@ export interface EventStreamsOptions extends ClientStreamSettings {
   /** Most of these that one client has. */
   readonly streamsPerClient: number;
   readonly isDraining: () => boolean;
+  /** Makes tokens, which are not to be guessed. */
+  readonly newToken: () => string;
 }
 
 interface Reserved {
@@ -28,15 +29,14 @@ export class EventStreams {
   /** Reserves a stream for a client; returns its token, which is all that leads to it. Throws a `Refusal` (503) where
    *  there are as many as may be. */
   reserve(client: string): string {
-    const { streams, streamsPerClient, isDraining, ...settings } = this.#options;
+    const { streams, streamsPerClient, isDraining, newToken, ...settings } = this.#options;
     if (isDraining()) {
       throw new Refusal(503, 'The gateway is shutting down. Try again.', { code: 'REQUEST_ABORTED' });
     }
     if (this.#byToken.size >= streams) throw tooMany(streams, 'limits.eventStreams');
     const count = this.#countByClient.get(client) ?? 0;
     if (count >= streamsPerClient) throw tooMany(streamsPerClient, 'limits.eventStreamsPerClient');
-    // Not to be guessed: 122 random bits.
-    const token = randomUUID();
+    const token = newToken();
     const stream = new ClientStream({ ...settings, onEnd: () => this.#forget(token) });
     this.#byToken.set(token, { stream, client });
     this.#countByClient.set(client, count + 1);
@@ -49,13 +49,18 @@ export class EventStreams {
     if (reserved !== undefined) return reserved.stream;
     throw new Refusal(
       404,
-      'There is no event stream with this token: it has ended, or was not opened in time, or another process has it. Reserve one with PUT.',
+      'There is no event stream with this token: it has ended, or was not opened in time, or another gateway has it. Reserve one with PUT.',
     );
   }
 
   /** Ends every stream as soon as no query or mutation runs on it. */
   drain(): void {
     for (const { stream } of [...this.#byToken.values()]) stream.drain();
+  }
+
+  /** Ends one of them so, if it is still there. */
+  drainOne(token: string): void {
+    this.#byToken.get(token)?.stream.drain();
   }
 
   #forget(token: string): void {

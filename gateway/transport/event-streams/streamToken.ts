@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 const tokenHeader = 'x-graphql-event-stream-token';
 
 /** Other services have tokens in the address, too: ours look like this. */
-const tokenForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const tokenForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\.\d+)?$/;
 
 /** The token of the event stream that a request is about: in a header, or for browsers' `EventSource` in the address;
  *  `undefined` for a request that is about none. */

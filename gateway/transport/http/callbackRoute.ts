@@ -33,6 +33,11 @@ export function addCallbackRoute(
   });
 }
 
+/** The id in the address of a request that may be for this route. */
+export function callbackId(url: string): string | undefined {
+  return url.startsWith('/callback/') ? /^[^/?]+/.exec(url.slice('/callback/'.length))?.[0] : undefined;
+}
+
 const howToSend =
   'Send a JSON object such as {"kind":"subscription","action":"check","id":"…","verifier":"…"}, and the header content-type: application/json.';
 

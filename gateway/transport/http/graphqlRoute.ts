@@ -12,6 +12,7 @@ import type { BrowserPage } from '../graphiql/graphiqlFiles.ts';
 import { ClientGone, Refusal } from '../refusal.ts';
 import { chooseRequestId } from '../requestId.ts';
 import type { TransportLog } from '../transportLog.ts';
+import { clientAddressOf } from '../workers/passedOnRequest.ts';
 import { type AnswerHeaders, writeAnswer, writeErrors } from './answer.ts';
 import { addCachingHeaders } from './cachingHeaders.ts';
 import { type CorsOptions, corsHeaders, preflightHeaders } from './cors.ts';
@@ -186,7 +187,7 @@ class Exchange {
   }
 
   #streamExchange(method: string, search: string): StreamExchange {
-    const { remoteAddress } = this.#request.socket;
+    const clientAddress = clientAddressOf(this.#request);
     const clientHeaders = this.#clientHeaders();
     return {
       method,
@@ -195,8 +196,8 @@ class Exchange {
       response: this.#response,
       requestId: this.#requestId,
       signal: this.#signal,
-      client: this.#options.clientKey(clientHeaders, remoteAddress),
-      clientAddress: remoteAddress,
+      client: this.#options.clientKey(clientHeaders, clientAddress),
+      clientAddress,
       headers: (own) => this.#headers(own),
       clientHeaders,
       readBody: () => this.#readBody(),
@@ -215,7 +216,7 @@ class Exchange {
       takesSubscriptions: subscription !== undefined,
       isReadOnly: method === 'GET',
       lastEventId: subscription === 'text/event-stream' ? headers.get('last-event-id') : undefined,
-      clientAddress: this.#request.socket.remoteAddress,
+      clientAddress: clientAddressOf(this.#request),
       requestId: this.#requestId,
       signal: this.#signal,
     });

@@ -16,13 +16,18 @@ import { KnownOperations } from '../admission/knownOperations.ts';
 import { createPreflight, createVariablesCheck } from '../admission/preflight.ts';
 import { EventStreams } from '../event-streams/eventStreams.ts';
 import { StreamRequests } from '../event-streams/streamRequests.ts';
+import { streamToken } from '../event-streams/streamToken.ts';
 import { GoingAway } from '../goingAway.ts';
 import { addGraphiqlRoutes, browserPage, hasGraphiql } from '../graphiql/graphiqlFiles.ts';
 import type { SupergraphView } from '../supergraphView.ts';
 import type { TransportLog } from '../transportLog.ts';
 import { isWebSocketUpgrade, WebSockets } from '../websocket/webSockets.ts';
+import { createIds } from '../workers/workerIds.ts';
+import { WorkerLinks } from '../workers/workerLinks.ts';
+import type { WorkerPlace } from '../workers/workerPlace.ts';
 import { addAdminRoutes } from './adminRoutes.ts';
 import { answerBrokenHttp } from './brokenHttp.ts';
+import { callbackId } from './callbackRoute.ts';
 import type { CorsOptions } from './cors.ts';
 import { createGraphQLRoute } from './graphqlRoute.ts';
 import { addHealthRoutes, type UnreadyReason } from './healthRoutes.ts';
@@ -38,6 +43,8 @@ export interface HttpServerOptions {
   };
   /** Where operators look; `undefined` for none. */
   readonly admin: { readonly host: string; readonly port: number } | undefined;
+  /** Which one this is of several processes that share the public listener's port. */
+  readonly worker?: WorkerPlace | undefined;
   readonly supergraphs: SupergraphView;
   readonly respond: Respond;
   readonly explain: (operation: string, overrides: readonly string[]) => Promise<string>;
@@ -143,6 +150,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     reservationTimeout: options.reservationTimeout,
     timers,
     isDraining: () => isDraining,
+    newToken: createIds(options.worker?.name),
   });
   const answerGraphQL = createGraphQLRoute({
     admission,
@@ -186,9 +194,28 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
 
   const isForGraphQL = ({ url = '' }: IncomingMessage): boolean =>
     url === listen.path || (url.startsWith(listen.path) && url[listen.path.length] === '?');
+  const links =
+    options.worker === undefined
+      ? undefined
+      : new WorkerLinks({
+          place: options.worker,
+          idIn: (request) => {
+            const { url = '' } = request;
+            return isForGraphQL(request)
+              ? streamToken(request, url.slice(listen.path.length))
+              : callbackId(url);
+          },
+          drainStream: (token) => eventStreams.drainOne(token),
+          inFlight,
+          isDraining: () => isDraining,
+          log,
+        });
   const front = createFront({
-    route: (answerOther) => (request, response) =>
-      isForGraphQL(request) ? answerGraphQL(request, response) : answerOther(request, response),
+    route: (answerOther) => {
+      const answerHere: RequestListener = (request, response) =>
+        isForGraphQL(request) ? answerGraphQL(request, response) : answerOther(request, response);
+      return links === undefined ? answerHere : links.share(answerHere);
+    },
     isWriting: (socket) => inFlight.isWriting(socket),
     takesUpgrade: (request) => isWebSocketUpgrade(request) && isForGraphQL(request),
   });
@@ -228,6 +255,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     inFlight.abortEndless(new GoingAway());
     webSockets.drain();
     eventStreams.drain();
+    links?.drain();
     // Still accepting: a balancer must be able to see that this process is not ready any more.
     const drained = Promise.all([inFlight.ended(), webSockets.ended()]).then(async () => {
       const closed = closeServer(front.server);
@@ -246,6 +274,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     }
     webSockets.terminateAll();
     await endServer(front);
+    await links?.close();
     unwatch?.();
     if (back !== undefined) await endServer(back);
     await apollo.stop();
@@ -254,6 +283,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   let closing: Promise<void> | undefined;
   return {
     async listen() {
+      await links?.listen();
       const address = await startListening(front, listen);
       const adminAddress =
         back === undefined || options.admin === undefined

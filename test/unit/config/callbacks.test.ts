@@ -27,16 +27,8 @@ describe('subscriptions by HTTP callback', () => {
     ).toEqual([]);
   });
 
-  test.each([2, '2', 'auto'])('do not go with %p workers', (workers) => {
-    expect(checkTogether({ supergraph, workers, subgraphs: { all: byCallback } })).toEqual([
-      {
-        path: 'workers',
-        message: `is ${workers}, and subgraphs.all.subscription.protocol is http_callback: an event could reach a worker that did not subscribe`,
-        expected: '1, or another protocol for subscriptions',
-      },
-    ]);
-    expect(checkTogether({ supergraph, workers })).toEqual([]);
-    expect(checkTogether({ supergraph, workers: 1, subgraphs: { all: byCallback } })).toEqual([]);
+  test.each([2, 'auto'])('go with %p workers', (workers) => {
+    expect(checkTogether({ supergraph, workers, subgraphs: { all: byCallback } })).toEqual([]);
   });
 });
 

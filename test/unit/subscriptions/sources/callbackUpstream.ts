@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { ApolloServer } from '@apollo/server';
 import { ApolloServerPluginSubscriptionCallback } from '@apollo/server/plugin/subscriptionCallback';
 import { startStandaloneServer } from '@apollo/server/standalone';
@@ -48,6 +49,7 @@ export async function callbackSource(
       source = createHttpCallbackSource({
         ...options,
         callbackUrl: (id) => urlOf(address, id),
+        newId: randomUUID,
         onAccepted: (subgraph) => {
           options.onAccepted?.(subgraph);
           changed();

@@ -262,6 +262,7 @@ describe('what is asked for', () => {
         throw new Error('no such subgraph');
       },
       callbackUrl: () => '',
+      newId: () => '',
     });
     const lost = new Receiver();
     source.subscribe(sourceUnderTest(() => source, '').request(), lost);
