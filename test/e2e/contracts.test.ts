@@ -123,6 +123,55 @@ describe('contracts check', () => {
     expect(unused.stdout).toMatch(/^dangerous {2}field-removed {2}products {2}Product\.unused\n/);
   });
 
+  test('takes in what gateways are configured to do, and how long a fetch takes', async () => {
+    const rules =
+      'cache:\n  rules:\n    Product.name: { maxAge: 1m, staleIfError: 1h }\n    Product.code: { maxAge: 1m }\n';
+    using disk = new StoreOnDisk({
+      ...store,
+      'contracts/operations/shop/page.graphql': `# @slo staleness: 1m\n# @slo mayDefer: Product.nmae\n${page}`,
+      'gateway.yaml': `supergraph: { file: '\${SUPERGRAPH_OF_NOBODY}' }\n${rules}`,
+      'broken.yaml': rules.replace('1h', 'long'),
+    });
+    const run = async (...args: readonly string[]) => {
+      const { code, stdout } = await contracts(disk.root, 'check', '--format', 'json', ...args);
+      return [code, findingsIn(stdout)];
+    };
+    const [at, unmatched, told] = [
+      'contracts/operations/shop/page.graphql',
+      'dangerous slo-unmatched contracts/operations/shop/page.graphql:2:1',
+      'safe nothing-to-compare',
+    ];
+    expect(await run()).toEqual([0, [unmatched, told]]);
+    const known = ['--gateway-config', 'gateway.yaml', '--step-latency', '150ms'];
+    expect(await run(...known)).toEqual([
+      1,
+      [
+        `breaking latency-slo ${at}:4:1`,
+        `breaking staleness-slo ${at}:4:1`,
+        'breaking gateway-config-outdated gateway.yaml:5:5',
+        unmatched,
+        told,
+      ],
+    ]);
+    expect(await run('--gateway-config', 'broken.yaml')).toEqual([
+      2,
+      ['misuse gateway-config-invalid broken.yaml:3:33', unmatched, told],
+    ]);
+    disk.commit('v1').write({
+      'contracts/environments.yaml':
+        'live: { subgraphs: { products: v1, shipping: v1 }, gatewayConfig: ../gateway.yaml, stepLatency: 150ms }\n',
+    });
+    expect(await run('--environment', 'live')).toEqual([
+      0,
+      [
+        unmatched,
+        `dangerous latency-slo ${at}:4:1`,
+        `dangerous staleness-slo ${at}:4:1`,
+        'dangerous gateway-config-outdated gateway.yaml:5:5',
+      ],
+    ]);
+  });
+
   test('writes several formats in one run', async () => {
     using disk = new StoreOnDisk({ ...store, 'name.graphql': withoutName }).commit('v1');
     const { code, stdout, stderr } = await contracts(

@@ -34,7 +34,7 @@ describe('reading a store', () => {
       'contracts/waivers.yaml':
         '# why\n- rule: field-removed\n  coordinate: Query.a\n  reason: Nobody asks.\n  owner: shop\n  expires: 2027-02-28\n- { rule: x, coordinate: A.b, subgraph: reviews, reason: r, owner: o, expires: "2028-02-29" }\n',
       'contracts/environments.yaml':
-        'production:\n  subgraphs: { products: [v1, v2], reviews: v1 }\n  gateways: [v1]\nstaging: {}\n',
+        'production:\n  subgraphs: { products: [v1, v2], reviews: v1 }\n  gateways: [v1]\nstaging: { gatewayConfig: ../gateway.yaml, stepLatency: 40ms }\n',
       'contracts/README.md': 'notes',
       'contracts/CHANGELOG.md': 'notes',
       'contracts/operations/README.md': 'notes',
@@ -118,6 +118,11 @@ describe('reading a store', () => {
         name: 'staging',
         subgraphs: new Map(),
         gateways: [],
+        gatewayConfig: {
+          file: '../gateway.yaml',
+          place: { file: `${disk.directory}/environments.yaml`, line: 4, column: 12 },
+        },
+        stepLatency: 40,
         place: { file: `${disk.directory}/environments.yaml`, line: 4, column: 1 },
       },
     ]);
@@ -185,7 +190,7 @@ query Three { a }
         'contracts/waivers.yaml':
           '- rule: r\n- { rule: r, coordinate: A.b, reason: " ", owner: 1, expires: 2027-02-30, subgrph: x }\n- text\n- &w { rule: r, coordinate: A.b, reason: r, owner: o, expires: 2027-01-01 }\n- *w\n',
         'contracts/environments.yaml':
-          'a: 1\nb: { subgraphs: [], gateway: x }\nc: { subgraphs: { products: 1.10, reviews: }, gateways: [] }\n',
+          'a: 1\nb: { subgraphs: [], gateway: x }\nc: { subgraphs: { products: 1.10, reviews: }, gateways: [] }\nd: { gatewayConfig: [], stepLatency: 0ms }\n',
       }),
     ).toEqual([
       'contracts/schemas/latin.graphql:1:1 store-file-unreadable: contracts/schemas/latin.graphql is not UTF-8.',
@@ -222,6 +227,8 @@ query Three { a }
       'contracts/environments.yaml:3:19 environment-invalid: products: a version is missing, or is no text; put numbers into quotes.',
       'contracts/environments.yaml:3:35 environment-invalid: reviews: a version is missing, or is no text; put numbers into quotes.',
       'contracts/environments.yaml:3:47 environment-invalid: gateways: a version is missing, or is no text; put numbers into quotes.',
+      'contracts/environments.yaml:4:6 environment-invalid: `gatewayConfig` is no path of a file.',
+      'contracts/environments.yaml:4:25 environment-invalid: `stepLatency` is no time longer than 0, such as `40ms`.',
     ]);
   });
 
