@@ -1,0 +1,214 @@
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { describe, expect, test } from '@jest/globals';
+import type { GatewayOptions } from '../../gateway/gateway.ts';
+import { type RawAnswer, RawConnection, type RawRequest } from '../harness/frames.ts';
+import { demoSupergraphFile } from '../harness/gateway.ts';
+import { type GatewayProcess, startGatewayProcess } from '../harness/gatewayProcess.ts';
+import { json, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
+import { askedBy } from '../unit/subscriptions/sources/callbackUpstream.ts';
+
+interface RunningWorkers extends GatewayProcess {
+  /** Where the gateway has its temporary files. */
+  readonly folder: string;
+}
+
+/** Reports the name and the process of each worker (not of its threads). */
+const reportWorkers = `--import data:text/javascript,${encodeURIComponent(
+  "import cluster from 'node:cluster'; import { isMainThread } from 'node:worker_threads';" +
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is one in that process
+    'if (isMainThread && cluster.isWorker) console.error(`worker ${cluster.worker.id} is ${process.pid}.`)',
+)}`;
+
+async function startWorkers(subgraphs: GatewayOptions['subgraphs'] = {}): Promise<RunningWorkers> {
+  const folder = await mkdtemp(join(tmpdir(), 'tributary-workers-'));
+  const running = await startGatewayProcess(
+    {
+      workers: 2,
+      // An hour: a test that waits for it fails.
+      listen: { port: 0, drainTimeout: '1h' },
+      supergraph: { file: demoSupergraphFile, watch: false },
+      subgraphs,
+      // Connections are told apart by the streams that are reserved on them.
+      limits: { eventStreamsPerClient: 20_000 },
+      telemetry: { logLevel: 'silent' },
+      contracts: { guard: 'off' },
+    },
+    { TMPDIR: folder, NODE_OPTIONS: reportWorkers },
+  );
+  return {
+    ...running,
+    folder,
+    [Symbol.asyncDispose]: async () => {
+      await running[Symbol.asyncDispose]();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+/** Ends a worker as a crash does, and waits until another one has its place. */
+async function crash({ printed }: GatewayProcess, worker: string): Promise<void> {
+  const [, pid] = await printed(new RegExp(`worker ${worker} is (\\d+)\\.`));
+  process.kill(Number(pid), 'SIGKILL');
+  await printed(new RegExp(`Worker ${pid} ended`));
+}
+
+function ownerOf(id: string): string {
+  return /\.(\d+)$/.exec(id)?.[1] ?? '';
+}
+
+const tokenHeader = 'x-graphql-event-stream-token';
+
+/** A connection with this worker, and the token of a stream that was reserved on it, which is how it is known. */
+async function connectTo(
+  { url }: GatewayProcess,
+  worker: string,
+): Promise<{ connection: RawConnection; token: string }> {
+  for (;;) {
+    const connection = await RawConnection.open(url);
+    connection.send({ method: 'PUT' });
+    const { body: token } = await connection.readAnswer();
+    if (ownerOf(token) === worker) return { connection, token };
+    await connection[Symbol.asyncDispose]();
+  }
+}
+
+async function ask(gateway: GatewayProcess, worker: string, request: RawRequest): Promise<RawAnswer> {
+  const { connection } = await connectTo(gateway, worker);
+  await using _ = connection;
+  connection.send(request);
+  return await connection.readAnswer();
+}
+
+const stream = (token: string): RawRequest => ({
+  method: 'GET',
+  headers: { accept: 'text/event-stream', [tokenHeader]: token },
+});
+const operation = (token: string, operationId: string, query: string): RawRequest => ({
+  headers: { 'content-type': 'application/json', [tokenHeader]: token },
+  body: JSON.stringify({ query, extensions: { operationId } }),
+});
+const end = (token: string, operationId: string): RawRequest => ({
+  method: 'DELETE',
+  path: `/graphql?operationId=${operationId}`,
+  headers: { [tokenHeader]: token },
+});
+
+/** Opens a stream of one worker by a connection with another one. */
+async function open(gateway: GatewayProcess, token: string, worker: string): Promise<RawConnection> {
+  const { connection } = await connectTo(gateway, worker);
+  connection.send(stream(token));
+  expect((await connection.readHead()).status).toBe(200);
+  expect(await connection.readChunk()).toBe(':\n\n');
+  return connection;
+}
+
+/** Everything until the text has come. */
+async function readUntil(connection: RawConnection, text: string): Promise<void> {
+  let read = '';
+  while (!read.includes(text)) read += await connection.readChunk();
+}
+
+const subscription = 'subscription { reviewAdded { body } }';
+const gone = { status: 404, code: 'BAD_REQUEST' };
+
+function refusal({ status, body }: RawAnswer): unknown {
+  return { status, code: JSON.parse(body).errors[0].extensions.code };
+}
+
+describe('a single connection with several workers', () => {
+  test('is there for requests at any of them, until its worker or its connection is gone', async () => {
+    await using reviews = await startScriptedSubgraph();
+    reviews.otherwise(json({ data: null }));
+    await using gateway = await startWorkers({
+      reviews: { url: reviews.url, subscription: { protocol: 'http_callback' } },
+    });
+    const { connection, token } = await connectTo(gateway, '1');
+    await using _ = connection;
+    await using events = await open(gateway, token, '2');
+    for (const worker of ['1', '2']) {
+      expect((await ask(gateway, worker, operation(token, worker, '{ __typename }'))).status).toBe(202);
+      await readUntil(events, `event: complete\ndata: {"id":"${worker}"}\n\n`);
+      expect((await ask(gateway, worker, operation(token, 's', subscription))).status).toBe(202);
+      expect((await ask(gateway, worker, end(token, 's'))).status).toBe(200);
+      expect((await ask(gateway, worker, stream(token))).status).toBe(409);
+    }
+    await crash(gateway, '1');
+    await events.whenClosed();
+    for (const worker of ['2', '3']) {
+      for (const request of [stream(token), operation(token, 'a', '{ __typename }'), end(token, 'a')]) {
+        expect(refusal(await ask(gateway, worker, request))).toEqual(gone);
+      }
+    }
+  });
+});
+
+describe('subscriptions by HTTP callback with several workers', () => {
+  test('have their events, whichever worker gets them, until their own one is gone', async () => {
+    await using reviews = await startScriptedSubgraph();
+    reviews.otherwise(json({ data: null }));
+    await using gateway = await startWorkers({
+      reviews: { url: reviews.url, subscription: { protocol: 'http_callback' } },
+    });
+    const { connection: client } = await connectTo(gateway, '1');
+    await using _ = client;
+    client.send({
+      headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+      body: JSON.stringify({ query: subscription }),
+    });
+    await reviews.received(1);
+    const asked = askedBy(reviews.requests[0]);
+    expect(ownerOf(asked.subscriptionId)).toBe('1');
+    const tell = (worker: string, action: string, more: object = {}) =>
+      ask(gateway, worker, {
+        path: new URL(asked.callbackUrl).pathname,
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({
+          kind: 'subscription',
+          action,
+          id: asked.subscriptionId,
+          verifier: asked.verifier,
+          ...more,
+        }),
+      });
+    for (const worker of ['2', '1']) {
+      expect((await tell(worker, 'check')).status).toBe(204);
+      const payload = { data: { reviewAdded: { body: `by ${worker}` } } };
+      expect((await tell(worker, 'next', { payload })).status).toBe(200);
+    }
+    expect((await client.readHead()).status).toBe(200);
+    await readUntil(client, 'by 1');
+    expect((await tell('2', 'check', { verifier: 'another' })).status).toBe(401);
+    await crash(gateway, '1');
+    await client.whenClosed();
+    for (const worker of ['2', '3']) {
+      const { status, body } = await tell(worker, 'check');
+      expect([status, body]).toEqual([404, '{"error":"There is no such subscription, or it has ended."}']);
+    }
+  });
+});
+
+describe('the sockets of the workers', () => {
+  test('are where nobody else gets, and gone when the gateway is; streams end with it at once', async () => {
+    await using gateway = await startWorkers();
+    const [directory = '', ...others] = await readdir(gateway.folder);
+    expect(others).toEqual([]);
+    expect((await stat(join(gateway.folder, directory))).mode & 0o777).toBe(0o700);
+    expect((await readdir(join(gateway.folder, directory))).sort()).toEqual(['1', '2']);
+    const { connection, token } = await connectTo(gateway, '1');
+    await using _ = connection;
+    await using events = await open(gateway, token, '2');
+    const code = gateway.stop();
+    expect(await events.readChunk()).toBeUndefined();
+    expect(await code).toBe(0);
+    expect(await readdir(gateway.folder)).toEqual([]);
+  });
+
+  test('are gone with a supervisor that is killed', async () => {
+    await using gateway = await startWorkers();
+    await gateway.kill();
+    expect(await readdir(gateway.folder)).toEqual([]);
+  });
+});
