@@ -1,5 +1,6 @@
 import { ContractCheck } from './contractCheck.ts';
 import type { ContractStore, Waiver } from './contractStore.ts';
+import { findsAllOf } from './judge/agreements.ts';
 import type { CheckParts } from './parts.ts';
 import type { CheckReport } from './report/checkReport.ts';
 import { createReport } from './report/createReport.ts';
@@ -84,7 +85,7 @@ export async function checkStore(
     const isAsked = subgraph === undefined || candidates?.contracts.has(subgraph) !== false;
     // What was agreed on with its waiver is no change any more.
     const isSettled = isKnown(waiver, earlier) && !check.hasChanged(subgraph);
-    return isWhole && isAsked && !isSettled;
+    return isWhole && isAsked && !isSettled && findsAllOf(waiver.rule, serving);
   };
   return createReport({
     findings: applyWaivers(findings, store.waivers, today, { isCovered }),

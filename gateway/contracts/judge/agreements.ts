@@ -3,7 +3,7 @@ import { pairOperations } from '../graph/checkPlanContracts.ts';
 import { placeOfDefinition } from '../graph/placeInContract.ts';
 import type { PlannedGraph } from '../graph/planConsumers.ts';
 import type { GraphChange } from '../parts.ts';
-import { unknownServing } from '../serving.ts';
+import { type Serving, unknownServing } from '../serving.ts';
 import { judgeCacheContract } from './cacheContract.ts';
 import { judgeEnrichmentContract } from './enrichmentContract.ts';
 import { judgeGatewayConfig } from './gatewayConfig.ts';
@@ -20,6 +20,19 @@ export const agreements: ReadonlySet<string> = new Set([
   'slo-unmatched',
   'staleness-slo',
 ]);
+
+const byConfig: ReadonlySet<string> = new Set([
+  'enrichment-contract',
+  'gateway-config-outdated',
+  'slo-unmatched',
+  'staleness-slo',
+]);
+
+/** Whether a check that knows this of the gateways finds all that the rule is about. */
+export function findsAllOf(rule: string, { placeOf, stepLatencyMs }: Serving): boolean {
+  if (rule === 'latency-slo') return stepLatencyMs !== undefined;
+  return !byConfig.has(rule) || placeOf !== undefined;
+}
 
 /** What was agreed on about caching, about what may come late and about latency, and is not so with the graph. `breaking`
  *  where the change is what makes it so, or nothing is known of before. */

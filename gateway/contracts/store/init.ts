@@ -61,5 +61,7 @@ What subgraphs have agreed to serve (\`schemas/\`) and what clients send (\`oper
 #   subgraphs:
 #     products: [v1.4, v1.5]
 #   gateways: [v1.4]
+#   gatewayConfig: ../tributary.yaml
+#   stepLatency: 40ms
 `,
 };

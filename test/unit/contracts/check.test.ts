@@ -342,6 +342,38 @@ describe('an unused waiver', () => {
   const withWaiver = { ...agreed, 'contracts/waivers.yaml': waiver(', subgraph: a') };
   const unused = ['breaking waiver-unused a'];
 
+  test.each<[string, Partial<CheckRequest>]>([
+    ['latency-slo', { stepLatency: '40ms' }],
+    ['staleness-slo', { gatewayConfig: 'gateway.yaml' }],
+    ['gateway-config-outdated', { gatewayConfig: 'gateway.yaml' }],
+  ])('of %s is told only where it can be found', async (rule, known) => {
+    using disk = new StoreOnDisk({
+      ...agreed,
+      'contracts/waivers.yaml': waiver().replace('field-removed', rule),
+      'gateway.yaml': '',
+    });
+    const { gatewayConfig } = known;
+    const request = gatewayConfig === undefined ? known : { gatewayConfig: disk.path(gatewayConfig) };
+    expect((await check(disk)).found).toEqual(['safe nothing-to-compare']);
+    expect((await check(disk, request)).found).toEqual(['breaking waiver-unused', 'safe nothing-to-compare']);
+  });
+
+  test('for what cannot be waived is told although the check is not whole', async () => {
+    using disk = new StoreOnDisk({
+      ...agreed,
+      'contracts/waivers.yaml': waiver().replace('field-removed', 'composition-error'),
+    });
+    const parts = new PartDoubles();
+    parts.uncomposable = a1;
+    const { found, report } = await check(disk, {}, parts);
+    expect(found).toEqual([
+      'breaking composition-error',
+      'breaking waiver-unused',
+      'safe nothing-to-compare',
+    ]);
+    expect(report.findings[1]?.message).toContain('composition-error cannot be waived');
+  });
+
   test('fails, be it new or left from a change that has gone on', async () => {
     using disk = new StoreOnDisk(agreed).commit('v1').write(withWaiver);
     expect((await check(disk)).found).toEqual(unused);
