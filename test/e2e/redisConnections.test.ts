@@ -7,7 +7,13 @@ import { expect, test } from '@jest/globals';
 import type { CacheStore } from '../../gateway/cache/store/cacheStore.ts';
 import { RedisStore } from '../../gateway/cache/store/redisStore.ts';
 import { connectRedis, startOwnRedis, startSentinel } from '../harness/redis.ts';
-import { openRedisStore, redisConfig, redisStoreParts, reported } from '../harness/storeUnderTest.ts';
+import {
+  openRedisStore,
+  patience,
+  redisConfig,
+  redisStoreParts,
+  reported,
+} from '../harness/storeUnderTest.ts';
 import { entryAt, TestClock } from '../unit/cache/storeConformance.ts';
 
 // The first run on a machine may have to download the program.
@@ -30,7 +36,10 @@ test(
     await using promoted = await startOwnRedis();
     await using sentinel = await startSentinel(master);
     const nodes = [`127.0.0.1:${sentinel.port}`];
-    await using opened = await openRedisStore(redisConfig({ sentinel: { nodes, name: 'cache' } }), clock.now);
+    await using opened = await openRedisStore(
+      redisConfig({ sentinel: { nodes, name: 'cache' }, timeouts: patience }),
+      clock.now,
+    );
     expect(await roundTrip(opened, '1')).toBe('1');
     const [isReady, isHeard] = [opened.ready.next(), opened.heard.next()];
     // What the end of a failover is for clients, without the time that Sentinels take to agree on it.
@@ -66,7 +75,7 @@ test('TLS is spoken where it is configured, with a server whose certificate is r
   const url = `rediss://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
   try {
     const tls = { ca: join(folder, 'certificate.pem'), serverName: 'redis.test' };
-    await using trusted = await openRedisStore(redisConfig({ url, tls }), clock.now);
+    await using trusted = await openRedisStore(redisConfig({ url, tls, timeouts: patience }), clock.now);
     expect(await roundTrip(trusted, '1')).toBe('1');
     const parts = redisStoreParts(redisConfig({ url, tls: { serverName: 'redis.test' } }), clock.now);
     const untrusted = new RedisStore(parts.options);

@@ -8,7 +8,14 @@ import type { CacheStore } from '../../gateway/cache/store/cacheStore.ts';
 import { RedisKeys } from '../../gateway/cache/store/redisKeys.ts';
 import { RedisStore } from '../../gateway/cache/store/redisStore.ts';
 import { connectRedis, type OwnRedisServer, startOwnRedis } from '../harness/redis.ts';
-import { openRedisStore, redisConfig, redisStoreParts, reported } from '../harness/storeUnderTest.ts';
+import {
+  openRedisStore,
+  patience,
+  redisConfig,
+  redisStoreParts,
+  reported,
+  soonGivenUp,
+} from '../harness/storeUnderTest.ts';
 import { entryAt, TestClock } from '../unit/cache/storeConformance.ts';
 
 // The first run on a machine may have to download the program.
@@ -27,7 +34,10 @@ const entry = (options: Parameters<typeof entryAt>[1] = {}) => entryAt(clock, op
 
 async function open(config: Parameters<typeof redisConfig>[0] = {}) {
   const keyPrefix = randomUUID();
-  const opened = await openRedisStore(redisConfig({ url: server.url, keyPrefix, ...config }), clock.now);
+  const opened = await openRedisStore(
+    redisConfig({ url: server.url, keyPrefix, timeouts: patience, ...config }),
+    clock.now,
+  );
   return { ...opened, keyPrefix, keys: new RedisKeys(keyPrefix, 1) };
 }
 
@@ -44,7 +54,7 @@ async function operate(...command: [string, ...string[]]): Promise<void> {
 
 describe('a Redis that hangs', () => {
   test('a read is a miss when its deadline is over, and later reads do not wait until it answers again', async () => {
-    await using opened = await open();
+    await using opened = await open({ timeouts: soonGivenUp });
     const { store, deadlines, ready } = opened;
     store.setMany([entry({ value: '1' })], store.beginRead());
     await store.written();
@@ -69,9 +79,10 @@ describe('a Redis that hangs', () => {
   });
 
   test('an invalidation goes on when it can, and until then this process serves nothing that it concerns', async () => {
-    await using opened = await open();
+    await using opened = await open({ timeouts: soonGivenUp });
     const { store, deadlines, keyPrefix } = opened;
-    await using other = await openRedisStore(redisConfig({ url: server.url, keyPrefix }), clock.now);
+    const config = redisConfig({ url: server.url, keyPrefix, timeouts: patience });
+    await using other = await openRedisStore(config, clock.now);
     store.setMany(
       [entry({ key: '1', tags: ['a'] }), entry({ key: '2', value: '2', tags: ['b'] })],
       store.beginRead(),
@@ -90,10 +101,9 @@ describe('a Redis that hangs', () => {
 
   test('a write that is carried out late does not bring back what was invalidated meanwhile', async () => {
     await using opened = await open();
-    await using other = await openRedisStore(
-      redisConfig({ url: server.url, keyPrefix: opened.keyPrefix }),
-      clock.now,
-    );
+    const { keyPrefix } = opened;
+    const config = redisConfig({ url: server.url, keyPrefix, timeouts: patience });
+    await using other = await openRedisStore(config, clock.now);
     const since = opened.store.beginRead();
     server.pause();
     opened.store.setMany([entry({ tags: ['a'] }), entry({ key: '2', value: '2', tags: ['b'] })], since);

@@ -12,6 +12,7 @@ import {
   redisConfig,
   redisStoreParts,
   reported,
+  soonGivenUp,
 } from '../harness/storeUnderTest.ts';
 import { entryAt, TestClock } from '../unit/cache/storeConformance.ts';
 
@@ -108,7 +109,7 @@ test('copies are dropped when invalidations may have gone unheard', async () => 
 });
 
 test('so are they when nobody would have known, since the connection hangs', async () => {
-  await using two = await openTwo({ ...patience, socket: '500ms' });
+  await using two = await openTwo(soonGivenUp);
   const { here, keys } = two;
   await write(here);
   await operate('UNLINK', keys.entry(0, 'key'));

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import type { Redis } from 'ioredis';
 import { turns } from '../harness/clock.ts';
 import { connectRedis, type OwnRedisServer, startOwnRedis } from '../harness/redis.ts';
-import { redisConfig } from '../harness/storeUnderTest.ts';
+import { patience, redisConfig } from '../harness/storeUnderTest.ts';
 import {
   loadLaterTopicShop,
   loadTopicShop,
@@ -39,7 +39,11 @@ const query = 'subscription ($w: ID) { stockChanged(warehouse: $w) { stock name 
 function open(stream: string, options: Partial<TopicShopOptions> = {}) {
   return openTopicShop(supergraph, {
     fields: { 'Subscription.stockChanged': { stream, filter: { warehouse: 'warehouse' } } },
-    config: redisConfig({ url: server.url, reconnect: { minDelay: '5ms', maxDelay: '20ms' } }),
+    config: redisConfig({
+      url: server.url,
+      timeouts: patience,
+      reconnect: { minDelay: '5ms', maxDelay: '20ms' },
+    }),
     ...options,
   });
 }

@@ -15,6 +15,9 @@ export function redisConfig(redis: GatewayOptions['redis']) {
  *  that stands still for so long, and with it what the test has just written or claimed. */
 export const patience = { connect: '1m', socket: '1m' } as const;
 
+/** For tests in which a connection is to be found out to hang: still longer than a busy machine stands still. */
+export const soonGivenUp = { ...patience, socket: '2s' } as const;
+
 export type TestRedisConfig = ReturnType<typeof redisConfig>;
 
 /** How often something has happened, for those who wait for the next time. */
