@@ -1,9 +1,9 @@
-import { rmSync } from 'node:fs';
 import type { GatewayConfig } from '../config/schema.ts';
 import type { Addresses } from './addresses.ts';
 import { exitCode } from './exitCode.ts';
 import { runGateway } from './runGateway.ts';
-import { type DrainMessage, isMessage, type ListeningMessage, readWorkerPlace } from './workerMessages.ts';
+import { type DrainMessage, isMessage, type ListeningMessage } from './workerMessages.ts';
+import { takeWorkerPlace } from './workersDirectory.ts';
 
 /** The gateway in one of several processes, until the supervisor says that it shall drain; a SIGTERM to this
  *  process alone does the same. SIGINT is left to the supervisor, since a terminal sends it to all of them.
@@ -15,14 +15,9 @@ export async function runWorker(config: GatewayConfig): Promise<number> {
   process.on('message', (message) => {
     if (isMessage<DrainMessage>(message, 'tributary:drain')) stop();
   });
-  const worker = readWorkerPlace();
-  process.once('exit', () => {
-    // Left over by a supervisor that was killed, with which all workers end.
-    if (!process.connected) rmSync(worker.directory, { recursive: true, force: true });
-  });
   const onListening = ({ url, adminUrl }: Addresses): void => {
     process.send?.({ kind: 'tributary:listening', url, adminUrl } satisfies ListeningMessage);
   };
-  await runGateway(config, stopped, onListening, { worker });
+  await runGateway(config, stopped, onListening, { worker: takeWorkerPlace() });
   return exitCode.fine;
 }

@@ -1,11 +1,9 @@
 import cluster, { type Worker } from 'node:cluster';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { printAddresses } from './addresses.ts';
 import { exitCode } from './exitCode.ts';
 import { listenForStop } from './stopSignals.ts';
-import { type DrainMessage, isMessage, type ListeningMessage, workerEnvironment } from './workerMessages.ts';
+import { type DrainMessage, isMessage, type ListeningMessage } from './workerMessages.ts';
+import { createWorkersDirectory } from './workersDirectory.ts';
 import { flagsWithYoungGeneration } from './youngGeneration.ts';
 
 // A worker that dies is replaced, but a gateway that keeps dying must be seen by whoever watches this process.
@@ -15,7 +13,7 @@ const restartWindowMs = 60_000;
 const killGraceMs = 5_000;
 
 /** Runs `count` processes that share the listeners. Resolves with the exit code when the last one is gone:
- *  after a signal, when one cannot start, or when too many have died. */
+ *  after a signal, when one cannot start, or when too many have died. Errors: `CommandError`. */
 export function superviseWorkers(count: number, drainTimeoutMs: number): Promise<number> {
   const { promise: ended, resolve: end } = Promise.withResolvers<number>();
   const restarts: number[] = [];
@@ -24,10 +22,10 @@ export function superviseWorkers(count: number, drainTimeoutMs: number): Promise
   let code: number | undefined;
 
   cluster.setupPrimary({ execArgv: flagsWithYoungGeneration() });
-  const directory = createWorkersDirectory();
+  const environment = createWorkersDirectory();
 
   const startWorker = () => {
-    const worker = cluster.fork(workerEnvironment(directory));
+    const worker = cluster.fork(environment);
     worker.on('message', (message: unknown) => {
       if (!isMessage<ListeningMessage>(message, 'tributary:listening')) return;
       listening.add(worker);
@@ -77,13 +75,6 @@ export function superviseWorkers(count: number, drainTimeoutMs: number): Promise
   });
   for (let index = 0; index < count; index++) startWorker();
   return ended;
-}
-
-/** Where workers listen for each other: nobody else gets into it (mode 0700), and it is gone with this process. */
-function createWorkersDirectory(): string {
-  const directory = mkdtempSync(join(tmpdir(), 'tributary-'));
-  process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
-  return directory;
 }
 
 function liveWorkers(): Worker[] {

@@ -206,6 +206,15 @@ describe('the sockets of the workers', () => {
     expect(await readdir(gateway.folder)).toEqual([]);
   });
 
+  test('cannot be in a directory whose name is too long for them', async () => {
+    await expect(
+      startGatewayProcess(
+        { workers: 2, supergraph: { file: demoSupergraphFile } },
+        { TMPDIR: `/tmp/${'a'.repeat(80)}` },
+      ),
+    ).rejects.toThrow(/cannot have their sockets in \/tmp\/a+: its name is too long\. Set TMPDIR to/);
+  });
+
   test('are gone with a supervisor that is killed', async () => {
     await using gateway = await startWorkers();
     await gateway.kill();

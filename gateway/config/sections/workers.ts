@@ -9,4 +9,6 @@ export const workersSection = scalar<number | string, number | 'auto'>({
     return typeof count === 'number' && Number.isInteger(count) && count >= 1 ? count : undefined;
   },
   editor: [{ type: 'integer', minimum: 1 }, { enum: ['auto'] }],
-}).describe('Processes that share the port; `auto` starts one per processor. `--workers` overrides it.');
+}).describe(
+  'Processes that share the port; `auto` starts one per processor. `--workers` overrides it. Several need a directory for temporary files (`TMPDIR`), where they have sockets for each other.',
+);
