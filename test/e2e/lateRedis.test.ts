@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import type { LateEnrichments } from '../../gateway/enrichment/lateEnrichments.ts';
-import { answeringRunner, lateReplica } from '../harness/lateReplica.ts';
+import { answeringRunner, lateReplica, lateReplicaByHand } from '../harness/lateReplica.ts';
 import { connectRedis, type OwnRedisServer, startOwnRedis } from '../harness/redis.ts';
 import {
   ada,
@@ -273,6 +273,73 @@ describe('what fails', () => {
     expect(await one.late.retry(failed?.id ?? '')).toBe('retried');
     await until(async () => (await one.late.list({ state: undefined, limit: 10 })).length === 0);
     expect(heirs.asked).toEqual(['a']);
+  });
+});
+
+describe('what is put aside', () => {
+  const keepFailedFor = 3_600_000;
+  const queueOf = (prefix: string) => `{${prefix}late}:enrichments`;
+  const open = (prefix: string) => lateReplicaByHand(server.url, prefix, { attempts: 1, keepFailedFor });
+
+  /** Returns the id of a job that has failed for good. */
+  async function putAside(late: LateEnrichments, prefix: string): Promise<string> {
+    const run = new HandRun();
+    await handOver(late, jobOf('a'), run);
+    run.end(bad('reviews'));
+    const failed = () => redis.zrange(`${queueOf(prefix)}:failed`, '0', '-1');
+    await until(async () => (await failed()).length === 1);
+    return (await failed())[0] ?? '';
+  }
+
+  async function listed({ late }: ReturnType<typeof lateReplicaByHand>): Promise<readonly string[]> {
+    return (await late.list({ state: 'failed', limit: 10 })).map(({ id }) => id);
+  }
+
+  test('is not listed for longer than it is to be kept, nor tried again', async () => {
+    const prefix = randomUUID();
+    await using replica = open(prefix);
+    const id = await putAside(replica.late, prefix);
+    // It has failed some time after the test began.
+    replica.pass(keepFailedFor - 60_000);
+    expect(await listed(replica)).toEqual([id]);
+    replica.pass(60_000);
+    expect(await listed(replica)).toEqual([]);
+    expect(await replica.late.retry(id)).toBe('unknown');
+  });
+
+  test('is not tried again where nobody has listed it', async () => {
+    const prefix = randomUUID();
+    await using replica = open(prefix);
+    const id = await putAside(replica.late, prefix);
+    replica.pass(keepFailedFor);
+    expect(await replica.late.retry(id)).toBe('unknown');
+  });
+
+  test('leaves Redis by itself, also when nothing else fails', async () => {
+    const prefix = randomUUID();
+    await using replica = open(prefix);
+    const id = await putAside(replica.late, prefix);
+    replica.pass(keepFailedFor - 60_000);
+    expect(await redis.exists(`${queueOf(prefix)}:${id}`)).toBe(1);
+    replica.pass(60_000);
+    await until(async () => {
+      // Looks while one is under way do nothing.
+      replica.pass(5_000);
+      return (await redis.exists(`${queueOf(prefix)}:${id}`)) === 0;
+    });
+    expect(await redis.zcard(`${queueOf(prefix)}:failed`)).toBe(0);
+  });
+
+  test('makes nothing grow in Redis while it is looked after', async () => {
+    const prefix = randomUUID();
+    await using replica = open(prefix);
+    const id = await putAside(replica.late, prefix);
+    for (let time = 0; time < 10; time++) {
+      replica.pass(5_000);
+      expect(await listed(replica)).toEqual([id]);
+    }
+    const events = await redis.xrange(`${queueOf(prefix)}:events`, '-', '+');
+    expect(events.filter(([, fields]) => fields.includes('cleaned'))).toEqual([]);
   });
 });
 

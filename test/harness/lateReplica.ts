@@ -4,8 +4,11 @@ import type {
   EnrichmentRunner,
 } from '../../gateway/enrichment/enrichmentJob.ts';
 import type { LatePolicy } from '../../gateway/enrichment/late/latePolicy.ts';
+import { LateWorks } from '../../gateway/enrichment/late/lateWorks.ts';
 import { createRedisLateEnrichments } from '../../gateway/enrichment/late/redisLateEnrichments.ts';
+import { RedisLateStore } from '../../gateway/enrichment/late/redisLateStore.ts';
 import { HandRunner, notingObserver, policyWith } from '../unit/enrichment/late/lateUnderTest.ts';
+import { HandTimers } from './handTimers.ts';
 import { redisConfig } from './storeUnderTest.ts';
 
 /** Short times, where a test cannot make the order by itself. */
@@ -36,6 +39,42 @@ export function lateReplica(
     log: { error: () => {}, warn: (fields) => warned.push(fields) },
   });
   return { late, events, warned, [Symbol.asyncDispose]: () => late.close() };
+}
+
+/** As `lateReplica`, with clock and timers in the hands of the test. Redis and the library that keeps the queue have
+ *  their own. */
+export function lateReplicaByHand(url: string, keyPrefix: string, jobs: Partial<LatePolicy['jobs']> = {}) {
+  const timers = new HandTimers();
+  let passed = 0;
+  const policy = policyWith({ ...briefJobs, ...jobs });
+  const observer = notingObserver([]);
+  const store = new RedisLateStore({
+    config: redisConfig({ url, keyPrefix, reconnect: { minDelay: '10ms', maxDelay: '50ms' } }),
+    policy,
+    timers,
+    now: () => Date.now() + passed,
+    observer,
+    onFailure: () => {},
+  });
+  const late = new LateWorks({
+    store,
+    runner: new HandRunner(),
+    policy,
+    attemptDeadline: 15_000,
+    drainTimeout: 1,
+    timers,
+    monotonicNow: () => passed,
+    observer,
+    log: { error: () => {}, warn: () => {} },
+  });
+  return {
+    late,
+    pass(ms: number): void {
+      passed += ms;
+      timers.pass(ms);
+    },
+    [Symbol.asyncDispose]: () => late.close(),
+  };
 }
 
 /** Every run brings `<id of the job> by <name>` at once. */

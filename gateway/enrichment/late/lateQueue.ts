@@ -26,7 +26,10 @@ export interface LateQueueOptions {
   readonly dueAfter: number;
   readonly concurrency: number;
   readonly keepFailed: number;
+  /** Milliseconds. */
   readonly keepFailedFor: number;
+  /** The clock, in milliseconds. */
+  readonly now: () => number;
   handle(work: QueuedWork): Promise<DueVerdict>;
   onError(error: Error): void;
 }
@@ -105,7 +108,17 @@ export class LateQueue {
     await job.promote().catch(dueAnyway);
   }
 
+  /** Forgets what has been put aside for longer than it is to be: by itself, the library does that only when something
+   *  else is put aside. */
+  async evict(): Promise<void> {
+    const latest = this.#options.now() - this.#options.keepFailedFor;
+    // Cleaning writes to the library's stream of events, which is not bounded then, even where there is nothing to clean.
+    const count = await this.#connection.client.zcount(this.#queue.toKey('failed'), '-inf', latest);
+    if (count > 0) await this.#queue.clean(Date.now() - latest, 0, 'failed');
+  }
+
   async get(id: string): Promise<{ readonly work: QueuedWork; readonly isFailed: boolean } | undefined> {
+    await this.evict();
     const job = await this.#queue.getJob(id);
     return job === undefined ? undefined : { work: job.data, isFailed: await job.isFailed() };
   }
@@ -124,6 +137,7 @@ export class LateQueue {
 
   /** The newest first. */
   async list(state: 'waiting' | 'failed', limit: number): Promise<readonly QueuedWork[]> {
+    if (state === 'failed') await this.evict();
     const states = state === 'failed' ? (['failed'] as const) : (['delayed', 'waiting', 'active'] as const);
     const jobs = await this.#queue.getJobs([...states], 0, limit - 1, false);
     // One that was removed meanwhile is none.

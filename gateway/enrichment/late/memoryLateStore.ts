@@ -59,6 +59,7 @@ export class MemoryLateStore implements LateStore {
       // As much again as may be under way.
       mostBytes: maxPendingSize,
       keepFor: keepFailedFor,
+      timers,
       now,
     });
   }
@@ -179,6 +180,7 @@ export class MemoryLateStore implements LateStore {
 
   async close(): Promise<void> {
     this.#tokens.clear();
+    this.#aside.clear();
     for (const { cancelExpiry } of this.#works.values()) cancelExpiry();
     this.#works.clear();
     this.#settled.clear();

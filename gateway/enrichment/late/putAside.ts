@@ -1,3 +1,4 @@
+import type { CancelTimer, Timers } from '../../time/timers.ts';
 import type { NewWork, WorkFailure } from './lateStore.ts';
 
 export interface FailedWork extends NewWork, WorkFailure {
@@ -15,6 +16,8 @@ export interface PutAsideOptions {
   readonly mostBytes: number;
   /** Milliseconds. */
   readonly keepFor: number;
+  readonly timers: Timers;
+  /** The clock, in milliseconds. */
   readonly now: () => number;
 }
 
@@ -23,13 +26,14 @@ export class PutAside {
   readonly #options: PutAsideOptions;
   readonly #works = new Map<string, FailedWork>();
   #bytes = 0;
+  #cancelTimer: CancelTimer = () => {};
 
   constructor(options: PutAsideOptions) {
     this.#options = options;
   }
 
   add(work: FailedWork): void {
-    this.remove(work.id);
+    this.#delete(work.id);
     this.#works.set(work.id, work);
     this.#bytes += work.job.size;
     this.#forgetOld();
@@ -47,6 +51,17 @@ export class PutAside {
   }
 
   remove(id: string): void {
+    this.#delete(id);
+    this.#forgetOld();
+  }
+
+  clear(): void {
+    this.#cancelTimer();
+    this.#works.clear();
+    this.#bytes = 0;
+  }
+
+  #delete(id: string): void {
     const work = this.#works.get(id);
     if (work === undefined) return;
     this.#works.delete(id);
@@ -54,11 +69,16 @@ export class PutAside {
   }
 
   #forgetOld(): void {
-    const { most, mostBytes, keepFor, now } = this.#options;
+    const { most, mostBytes, keepFor, timers, now } = this.#options;
     const oldest = now() - keepFor;
     for (const { id, failedAt } of this.#works.values()) {
       if (this.#works.size <= most && this.#bytes <= mostBytes && failedAt > oldest) break;
-      this.remove(id);
+      this.#delete(id);
     }
+    // They have the clients' headers, which leave in time also when nobody asks.
+    this.#cancelTimer();
+    const [next] = this.#works.values();
+    this.#cancelTimer =
+      next === undefined ? () => {} : timers.after(next.failedAt - oldest, () => this.#forgetOld());
   }
 }

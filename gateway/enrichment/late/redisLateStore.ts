@@ -63,6 +63,7 @@ export class RedisLateStore implements LateStore {
   readonly #reads: PendingReads;
   #recoveredAt = Number.NEGATIVE_INFINITY;
   #cancelLook: CancelTimer = () => {};
+  #isEvicting = false;
 
   constructor(options: RedisLateStoreOptions) {
     this.#options = options;
@@ -91,6 +92,7 @@ export class RedisLateStore implements LateStore {
       concurrency,
       keepFailed,
       keepFailedFor,
+      now,
       handle: (work) => this.#due.handle(work),
       onError: onFailure,
     });
@@ -245,8 +247,20 @@ export class RedisLateStore implements LateStore {
   #lookAgain(): void {
     this.#cancelLook = this.#options.timers.after(lookAgainMs, () => {
       this.#listeners.tellAll();
+      void this.#evict();
       this.#lookAgain();
     });
+  }
+
+  /** What is put aside has the clients' headers: it leaves in time also when nobody asks, and nothing else fails. */
+  async #evict(): Promise<void> {
+    // While Redis is gone, one waits for it.
+    if (this.#isEvicting) return;
+    this.#isEvicting = true;
+    await this.#queue.evict().catch((error: Error) => {
+      if (!this.#redis.isClosed) this.#options.onFailure(error);
+    });
+    this.#isEvicting = false;
   }
 
   /** `undefined` where Redis takes too long; then it goes on by itself. */

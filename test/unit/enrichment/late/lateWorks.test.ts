@@ -275,7 +275,8 @@ describe('what fails', () => {
     runner.last.end(bad('reviews'));
     await turns();
     pass(3_600_000);
-    expect(timers.size).toBe(0);
+    // What is put aside waits for its end, and nothing else.
+    expect(timers.size).toBe(1);
     const [failed] = await late.list({ state: 'failed', limit: 10 });
     expect(await late.retry(failed?.id ?? '')).toBe('retried');
     await turns();
@@ -291,7 +292,42 @@ describe('what fails', () => {
       expect.objectContaining({ id: failed?.id, state: 'failed', attempts: 2, error: 'still' }),
     ]);
     pass(100_000);
+    expect(timers.size).toBe(1);
+  });
+
+  test('leaves after a while, also when nobody asks and nothing else fails', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const { handOver, pass, timers, late } = lateInMemory(policyWith({ attempts: 1 }));
+    const fail = async (id: string) => {
+      const [job, run] = [jobOf(id), new HandRun()];
+      await handOver(job, run);
+      run.end(bad('reviews'));
+      await turns();
+      return new WeakRef(job.snapshot as object);
+    };
+    const older = await fail('a');
+    pass(1_000);
+    const newer = await fail('b');
+    pass(policy.jobs.keepFailedFor - 1_000);
+    await turns();
+    collect();
+    expect([older.deref(), newer.deref()]).toEqual([undefined, jobOf('b').snapshot]);
+    expect(await late.list({ state: 'failed', limit: 10 })).toHaveLength(1);
+    await turns();
+    pass(1_000);
     expect(timers.size).toBe(0);
+    expect(await late.list({ state: 'failed', limit: 10 })).toEqual([]);
+  });
+
+  test('is forgotten when the process ends', async () => {
+    const { handOver, late, timers } = lateInMemory(policyWith({ attempts: 1 }));
+    const run = new HandRun();
+    await handOver(jobOf('a'), run);
+    run.end(bad('reviews'));
+    await turns();
+    await late.close();
+    expect([timers.size, await late.list({ state: undefined, limit: 10 })]).toEqual([0, []]);
   });
 
   test('is not tried again beyond the retry budget', async () => {
