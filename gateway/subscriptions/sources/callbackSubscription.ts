@@ -13,11 +13,11 @@ import type {
   SubgraphResponse,
 } from '../../subgraph-client/subgraphClient.ts';
 import type { CancelTimer, Timers } from '../../time/timers.ts';
+import { Attempts } from './attempts.ts';
 import type { CallbackMessage } from './callbackMessage.ts';
 import { type CallbackVerdict, callbackEnvelopeBytes } from './callbackReceiver.ts';
-import { Delivery } from './delivery.ts';
 import { eventTooLarge, readEvent } from './readEvent.ts';
-import { isPassing, Reconnection } from './reconnection.ts';
+import { isPassing } from './reconnection.ts';
 import { reportedFailure, reportedRefusal } from './reportedErrors.ts';
 import { SilenceWatch, toleratedSilence } from './silenceWatch.ts';
 import type { SourceEndpoint, SourceFlow, SourceReceiver } from './subscriptionSource.ts';
@@ -50,20 +50,27 @@ interface Attempt {
 /** One subscription, over as many ids as it takes. */
 export class CallbackSubscription implements SourceFlow {
   readonly #options: CallbackSubscriptionOptions;
-  readonly #delivery: Delivery;
-  readonly #reconnection: Reconnection;
+  readonly #attempts: Attempts;
   readonly #watch: SilenceWatch;
   #attempt: Attempt | undefined;
-  /** By this attempt or an earlier one. */
-  #wasAccepted = false;
   #isResent = false;
   #resumed: PromiseWithResolvers<void> | undefined;
 
   constructor(options: CallbackSubscriptionOptions) {
-    const { endpoint, timers, random } = options;
+    const { endpoint, receiver, timers, random, onOver } = options;
     this.#options = options;
-    this.#delivery = new Delivery(options.receiver);
-    this.#reconnection = new Reconnection({ timers, random, limits: endpoint.reconnect });
+    this.#attempts = new Attempts({
+      receiver,
+      timers,
+      random,
+      limits: endpoint.reconnect,
+      again: () => this.#subscribe(),
+      endAttempt: () => this.#endAttempt(),
+      onOver: () => {
+        this.resume();
+        onOver();
+      },
+    });
     this.#watch = new SilenceWatch({
       timers,
       intervalMs: endpoint.heartbeatMs,
@@ -73,9 +80,7 @@ export class CallbackSubscription implements SourceFlow {
   }
 
   cancel(): void {
-    if (this.#delivery.isOver) return;
-    this.#delivery.cancel();
-    this.#over();
+    this.#attempts.cancel();
   }
 
   /** A message with the present id, whose verifier is right. */
@@ -86,7 +91,7 @@ export class CallbackSubscription implements SourceFlow {
 
   /** The subgraph gets no answer to its next event until `resume`. */
   pause(): void {
-    if (this.#delivery.isOver) return;
+    if (this.#attempts.isOver) return;
     this.#resumed ??= Promise.withResolvers();
     this.#watch.stop();
   }
@@ -137,9 +142,11 @@ export class CallbackSubscription implements SourceFlow {
   #onResponse(attempt: Attempt, { data, errors, failureStatus }: SubgraphResponse): void {
     const { subgraph } = this.#options;
     if (errors !== undefined) {
-      this.#lose(reportedRefusal(subgraph, failureStatus ?? 200, errors));
+      this.#attempts.lose(reportedRefusal(subgraph, failureStatus ?? 200, errors));
     } else if (failureStatus !== undefined) {
-      this.#lose(statusFailure(subgraph, failureStatus, new AnswerProblem('the answer has no errors')));
+      this.#attempts.lose(
+        statusFailure(subgraph, failureStatus, new AnswerProblem('the answer has no errors')),
+      );
     } else if (data === null) {
       this.#accept(attempt);
     } else {
@@ -151,13 +158,13 @@ export class CallbackSubscription implements SourceFlow {
     const isUnanswered = error.extensions.http === undefined;
     // It sends, so it has been asked, whatever became of its answer.
     if (attempt.isAccepted && isUnanswered && isPassing(error)) return;
-    if (!this.#wasAccepted && this.#mayBeResent(error)) {
+    if (!this.#attempts.wasSubscribed && this.#mayBeResent(error)) {
       this.#isResent = true;
       this.#endAttempt();
       this.#subscribe();
       return;
     }
-    this.#lose(error);
+    this.#attempts.lose(error);
   }
 
   #onTimeout(attempt: Attempt): void {
@@ -174,11 +181,9 @@ export class CallbackSubscription implements SourceFlow {
   #accept(attempt: Attempt): void {
     if (attempt.isAccepted) return;
     attempt.isAccepted = true;
-    this.#wasAccepted = true;
     if (this.#resumed === undefined) this.#watch.start();
-    this.#reconnection.connected();
     this.#options.onAccepted();
-    this.#delivery.subscribed();
+    this.#attempts.subscribed();
   }
 
   #onNext(payload: unknown, size: number): CallbackVerdict {
@@ -190,8 +195,7 @@ export class CallbackSubscription implements SourceFlow {
       return { malformed: `The event cannot be used: ${event.message}.` };
     }
     if (this.#attempt !== undefined) this.#accept(this.#attempt);
-    this.#reconnection.succeeded();
-    this.#delivery.event(event);
+    this.#attempts.event(event);
     return 'taken';
   }
 
@@ -204,43 +208,18 @@ export class CallbackSubscription implements SourceFlow {
       return { malformed: `The errors cannot be read: ${result.message}.` };
     }
     const reported = result?.errors;
-    if (reported === undefined) this.#end(() => this.#delivery.complete());
-    else this.#fail(reportedFailure(subgraph, reported));
+    if (reported === undefined) this.#attempts.complete();
+    else this.#attempts.fail(reportedFailure(subgraph, reported));
     return 'completed';
   }
 
   #onSilence(intervals: number): void {
     if (intervals < toleratedSilence) return;
-    this.#lose(unreachable(this.#options.subgraph, new Error('the subgraph has sent no heartbeat')));
+    this.#attempts.lose(unreachable(this.#options.subgraph, new Error('the subgraph has sent no heartbeat')));
   }
 
   #refuse(problem: Error): void {
-    this.#fail(invalidResponse(this.#options.subgraph, problem));
-  }
-
-  /** The subgraph does not send, or not any more. */
-  #lose(error: GatewayError): void {
-    this.#endAttempt();
-    const mayReturn =
-      this.#wasAccepted && isPassing(error) && this.#reconnection.schedule(() => this.#subscribe());
-    if (mayReturn) this.#delivery.interrupted(error);
-    else this.#fail(error);
-  }
-
-  #fail(error: GatewayError): void {
-    this.#end(() => this.#delivery.error(error));
-  }
-
-  #end(tell: () => void): void {
-    this.#over();
-    tell();
-  }
-
-  #over(): void {
-    this.#endAttempt();
-    this.resume();
-    this.#reconnection.stop();
-    this.#options.onOver();
+    this.#attempts.fail(invalidResponse(this.#options.subgraph, problem));
   }
 
   #endAttempt(): void {

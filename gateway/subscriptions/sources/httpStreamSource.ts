@@ -1,4 +1,3 @@
-import type { GatewayError } from '../../errors.ts';
 import {
   AnswerProblem,
   attemptTimedOut,
@@ -14,10 +13,9 @@ import {
 } from '../../subgraph-client/streamingCall.ts';
 import { SubgraphAnswer } from '../../subgraph-client/subgraphAnswer.ts';
 import { type CancelTimer, systemTimers, type Timers } from '../../time/timers.ts';
-import { Delivery } from './delivery.ts';
+import { Attempts } from './attempts.ts';
 import { presentOr } from './presentEndpoint.ts';
 import { readEvent } from './readEvent.ts';
-import { isPassing, Reconnection } from './reconnection.ts';
 import { refusedSubscription } from './refusedSubscription.ts';
 import { reportedFailure, reportedRefusal } from './reportedErrors.ts';
 import { SilenceWatch, toleratedSilence } from './silenceWatch.ts';
@@ -122,23 +120,27 @@ interface HttpStreamOptions {
 /** One subscription, over as many answers as it takes. */
 class HttpStream implements SourceFlow {
   readonly #options: HttpStreamOptions;
-  readonly #delivery: Delivery;
-  readonly #reconnection: Reconnection;
+  readonly #attempts: Attempts;
   readonly #watch: SilenceWatch;
   #call: StreamingCall | undefined;
   #reader: StreamReader | undefined;
   #head: StreamingHead | undefined;
-  /** A stream has begun, now or on an earlier connection. */
-  #wasSubscribed = false;
   #isPaused = false;
   #cancelConnectTimer: CancelTimer | undefined;
   #cancelReading: (() => void) | undefined;
 
   constructor(options: HttpStreamOptions) {
-    const { endpoint, timers, random } = options;
+    const { endpoint, presentEndpoint, receiver, timers, random, onOver } = options;
     this.#options = options;
-    this.#delivery = new Delivery(options.receiver);
-    this.#reconnection = new Reconnection({ timers, random, limits: endpoint.reconnect });
+    this.#attempts = new Attempts({
+      receiver,
+      timers,
+      random,
+      limits: endpoint.reconnect,
+      again: () => this.#connect(presentOr(endpoint, presentEndpoint)),
+      endAttempt: () => this.#disconnect(),
+      onOver,
+    });
     this.#watch = new SilenceWatch({
       timers,
       intervalMs: endpoint.heartbeatMs,
@@ -148,9 +150,7 @@ class HttpStream implements SourceFlow {
   }
 
   cancel(): void {
-    if (this.#delivery.isOver) return;
-    this.#delivery.cancel();
-    this.#over();
+    this.#attempts.cancel();
   }
 
   pause(): void {
@@ -178,14 +178,15 @@ class HttpStream implements SourceFlow {
           this.#reader?.push(chunk);
         },
         onWhole: (body) => this.#onWhole(body),
-        onEnd: () => this.#lose(unreachable(request.subgraph, new Error('the stream ended before its end'))),
-        onFailure: (error) => this.#lose(error),
+        onEnd: () =>
+          this.#attempts.lose(unreachable(request.subgraph, new Error('the stream ended before its end'))),
+        onFailure: (error) => this.#attempts.lose(error),
       },
     );
     this.#call = call;
     if (this.#isPaused) call.pause();
     this.#cancelConnectTimer = timers.after(endpoint.connectTimeoutMs, () =>
-      this.#lose(attemptTimedOut(request.subgraph)),
+      this.#attempts.lose(attemptTimedOut(request.subgraph)),
     );
   }
 
@@ -199,7 +200,7 @@ class HttpStream implements SourceFlow {
       ? format.read(contentType, endpoint.maxEventBytes, {
           onResult: (result, size) => this.#onResult(result, size),
           onErrors: (errors) => this.#onErrors(errors),
-          onComplete: () => this.#end(() => this.#delivery.complete()),
+          onComplete: () => this.#attempts.complete(),
           onProblem: (problem) => this.#refuse(problem),
         })
       : undefined;
@@ -208,10 +209,8 @@ class HttpStream implements SourceFlow {
     this.#reader = reader;
     this.#endConnectTimer();
     if (!this.#isPaused) this.#watch.start();
-    this.#reconnection.connected();
-    this.#wasSubscribed = true;
     onAccepted();
-    this.#delivery.subscribed();
+    this.#attempts.subscribed();
     return { kind: 'chunks' };
   }
 
@@ -228,8 +227,9 @@ class HttpStream implements SourceFlow {
       body,
     });
     this.#cancelReading = answer.read((response) => {
-      if (response instanceof Error) this.#lose(response);
-      else if (response.errors !== undefined) this.#lose(reportedRefusal(subgraph, status, response.errors));
+      if (response instanceof Error) this.#attempts.lose(response);
+      else if (response.errors !== undefined)
+        this.#attempts.lose(reportedRefusal(subgraph, status, response.errors));
       else this.#refuse(new AnswerProblem('the answer is a single result and no stream'));
     });
   }
@@ -240,52 +240,22 @@ class HttpStream implements SourceFlow {
       this.#refuse(event);
       return;
     }
-    this.#reconnection.succeeded();
-    this.#delivery.event(event);
+    this.#attempts.event(event);
   }
 
   #onErrors(errors: unknown): void {
     const result = readEvent({ errors }, 0);
     if (result instanceof Error) this.#refuse(result);
-    else this.#fail(reportedFailure(this.#options.request.subgraph, result.errors ?? []));
+    else this.#attempts.fail(reportedFailure(this.#options.request.subgraph, result.errors ?? []));
   }
 
   #onSilence(intervals: number): void {
     if (intervals < toleratedSilence || this.#reader?.expectsLife !== true) return;
-    this.#lose(unreachable(this.#options.request.subgraph, new Error('the stream has gone silent')));
+    this.#attempts.lose(unreachable(this.#options.request.subgraph, new Error('the stream has gone silent')));
   }
 
   #refuse(problem: Error): void {
-    this.#fail(invalidResponse(this.#options.request.subgraph, problem));
-  }
-
-  #connectAgain(): void {
-    const { endpoint, presentEndpoint } = this.#options;
-    this.#connect(presentOr(endpoint, presentEndpoint));
-  }
-
-  /** The connection is gone, or is given up. */
-  #lose(error: GatewayError): void {
-    this.#disconnect();
-    const mayReturn =
-      this.#wasSubscribed && isPassing(error) && this.#reconnection.schedule(() => this.#connectAgain());
-    if (mayReturn) this.#delivery.interrupted(error);
-    else this.#fail(error);
-  }
-
-  #fail(error: GatewayError): void {
-    this.#end(() => this.#delivery.error(error));
-  }
-
-  #end(tell: () => void): void {
-    this.#over();
-    tell();
-  }
-
-  #over(): void {
-    this.#disconnect();
-    this.#reconnection.stop();
-    this.#options.onOver();
+    this.#attempts.fail(invalidResponse(this.#options.request.subgraph, problem));
   }
 
   #disconnect(): void {
