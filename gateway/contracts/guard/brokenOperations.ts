@@ -3,6 +3,7 @@ import { nextTurn } from '../../time/nextTurn.ts';
 import type { ConsumerOperation, ContractStore } from '../contractStore.ts';
 import type { Place } from '../finding.ts';
 import { planOnSupergraph, refusalsOf } from '../graph/planOnSupergraph.ts';
+import { agreements } from '../judge/agreements.ts';
 import { endTroubles } from '../judge/endTroubles.ts';
 
 export interface GuardQuestion {
@@ -74,7 +75,9 @@ async function tryOperation(
   ): BrokenOperation | undefined {
     const { consumer, name, place } = operation;
     const waived = new Set(
-      store.waivers.filter(({ expires }) => today <= expires).map(({ coordinate }) => coordinate),
+      store.waivers
+        .filter(({ rule, expires }) => today <= expires && !isOfHowWell(rule))
+        .map(({ coordinate }) => coordinate),
     );
     if (waived.has(`${consumer}/${name}`)) return undefined;
     // What was agreed on breaks in the end: a waiver is for a change, and this is what has become of it.
@@ -88,4 +91,9 @@ async function tryOperation(
       coordinates: [...new Set(left.flatMap(({ coordinates }) => coordinates))],
     };
   }
+}
+
+/** An operation may be slower or staler than was agreed on, and is still to work. */
+function isOfHowWell(rule: string): boolean {
+  return rule === 'plan-cost' || agreements.has(rule);
 }
