@@ -1,18 +1,9 @@
 /** Both subgraphs. Tells its parent their addresses, then publishes events when it is told to, and answers with the
  *  times. */
 import { setTimeout as elapse } from 'node:timers/promises';
-import { parse } from 'graphql';
 import { Redis } from 'ioredis';
-import { startSubgraph } from '../../subgraphs/shared/startSubgraph.ts';
-import {
-  channel,
-  eventOf,
-  nameOf,
-  type ShopSubgraph,
-  type StockedProduct,
-  streamKey,
-  subgraphSdl,
-} from './shop.ts';
+import { startEntityServer } from './entityServer.ts';
+import { channel, eventOf, nameOf, type ShopSubgraph, type StockedProduct, streamKey } from './shop.ts';
 import { startStockSubgraph } from './stockSubgraph.ts';
 
 export type ShopUrls = Readonly<Record<ShopSubgraph, string>>;
@@ -36,20 +27,7 @@ export interface PublishReply {
 }
 
 const stock = await startStockSubgraph();
-const products = await startSubgraph(
-  {
-    name: 'products',
-    defaultPort: 0,
-    typeDefs: parse(subgraphSdl.products),
-    resolvers: {
-      Product: {
-        __resolveReference: ({ id }: { id: string }) => ({ __typename: 'Product', id, name: nameOf(id) }),
-      },
-    },
-    createStore: () => undefined,
-  },
-  { keepRequests: 1 },
-);
+const products = await startEntityServer((id) => ({ __typename: 'Product', id, name: nameOf(id) }));
 
 let redis: Redis | undefined;
 

@@ -1,8 +1,6 @@
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { text } from 'node:stream/consumers';
+import type { ServerResponse } from 'node:http';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { startEntityServer } from './entityServer.ts';
 import { eventOf, type StockedProduct, webSocketPath } from './shop.ts';
 
 export interface StockSubgraph {
@@ -11,38 +9,22 @@ export interface StockSubgraph {
   publish(event: StockedProduct): void;
 }
 
-interface GraphQLRequest {
-  readonly query: string;
-  readonly variables?: Readonly<Record<string, unknown>>;
-}
-
-/** The subgraph that is subscribed at, over `graphql-transport-ws` or server-sent events. It reads no GraphQL but gives
- *  the answer that every gateway here asks for: where a gateway has a subscription of its own for each of its clients,
- *  executing every event for each of them would cost the load's core what is to be measured on the other. */
+/** The subgraph that is subscribed at, over `graphql-transport-ws` or server-sent events. */
 export async function startStockSubgraph(): Promise<StockSubgraph> {
   const eventStreams = new Set<ServerResponse>();
   /** The ids of its subscriptions for each connection. */
   const connections = new Map<WebSocket, Set<string>>();
 
-  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { query, variables = {} } = await readRequest(request);
-    if (!query.trimStart().startsWith('subscription')) {
-      response.writeHead(200, { 'content-type': 'application/json' });
-      response.end(JSON.stringify({ data: { _entities: entitiesOf(variables) } }));
-      return;
-    }
-    response.writeHead(200, { 'content-type': 'text/event-stream' });
-    // Opens the stream for a client that waits for its first bytes.
-    response.write(':\n\n');
-    eventStreams.add(response);
-    response.once('close', () => eventStreams.delete(response));
-  }
-
-  const server = createServer((request, response) => {
-    serve(request, response).catch((error: unknown) => response.destroy(error as Error));
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const { server, url } = await startEntityServer(
+    (id) => eventOf(Number(id)),
+    (response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      // Opens the stream for a client that waits for its first bytes.
+      response.write(':\n\n');
+      eventStreams.add(response);
+      response.once('close', () => eventStreams.delete(response));
+    },
+  );
 
   new WebSocketServer({ server, path: webSocketPath }).on('connection', (connection) => {
     const ids = new Set<string>();
@@ -57,9 +39,8 @@ export async function startStockSubgraph(): Promise<StockSubgraph> {
     });
   });
 
-  const { port } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${port}/graphql`,
+    url,
     publish(event) {
       const payload = JSON.stringify({ data: { stockChanged: event } });
       const frame = `event: next\ndata: ${payload}\n\n`;
@@ -71,16 +52,4 @@ export async function startStockSubgraph(): Promise<StockSubgraph> {
       }
     },
   };
-}
-
-/** Hive Gateway subscribes over server-sent events with GET, Tributary with POST. */
-async function readRequest(request: IncomingMessage): Promise<GraphQLRequest> {
-  if (request.method !== 'GET') return JSON.parse(await text(request)) as GraphQLRequest;
-  return { query: new URL(request.url ?? '', 'http://shop').searchParams.get('query') ?? '' };
-}
-
-/** The representations are the only variable of a fetch of entities, whatever its name. */
-function entitiesOf(variables: Readonly<Record<string, unknown>>): readonly StockedProduct[] {
-  const [representations = []] = Object.values(variables) as { readonly id: string }[][];
-  return representations.map(({ id }) => eventOf(Number(id)));
 }
