@@ -10,6 +10,7 @@ import { compose, federation } from '../fixtures/supergraphs/compose.ts';
 import { threadsNamed } from '../fixtures/supergraphs/threads.ts';
 import { MultipartReader, RawConnection } from '../harness/frames.ts';
 import { Gate } from '../harness/gate.ts';
+import { patientCalls } from '../harness/gateway.ts';
 import { json, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
 
 const composed = await compose([
@@ -95,6 +96,8 @@ test('a hundred switches in a row fail no request and leave nothing behind', asy
       supergraph: { file, watch: true },
       contracts: { guard: 'off' },
       planning: { warmOperations: 5 },
+      // Calls are held back while switches take their time.
+      subgraphs: { all: { timeouts: patientCalls } },
     },
     {
       logger: pino({ level: 'info' }, { write: (line) => line.includes('A supergraph is in use') && wake() }),

@@ -26,6 +26,7 @@ beforeAll(async () => {
   userDataDirectory = await mkdtemp(join(tmpdir(), 'storefront-'));
   browser = await chromium.launchPersistentContext(userDataDirectory, {
     executablePath: await chromiumPath(),
+    timeout: startTimeoutMs / 2,
     headless: true,
     args: flags,
   });
@@ -57,18 +58,18 @@ async function openShop(path: string, options?: HeldShopOptions): Promise<OpenSh
     const [, route] = pathname.split('/');
     if (route === 'graphql' || route === 'enrichments') requests.push(`${request.method()} ${route}`);
   });
-  await page.goto(`${storefront.url}${path}`);
-  return {
-    shop,
-    page,
-    pageErrors,
-    requests,
-    [Symbol.asyncDispose]: async () => {
-      await page.close();
-      await storefront.close();
-      await shop[Symbol.asyncDispose]();
-    },
+  const dispose = async (): Promise<void> => {
+    await page.close();
+    await storefront.close();
+    await shop[Symbol.asyncDispose]();
   };
+  try {
+    await page.goto(`${storefront.url}${path}`);
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+  return { shop, page, pageErrors, requests, [Symbol.asyncDispose]: dispose };
 }
 
 async function textsOf(locator: Locator): Promise<string[]> {
@@ -114,7 +115,8 @@ const skillet = {
 describe('the shop page in a browser', () => {
   test('lists products, and a click opens one', async () => {
     await using open = await openShop('/');
-    const { page } = open;
+    const { shop, page } = open;
+    shop.release();
 
     await page.locator('.grid article').first().waitFor();
     expect(await page.locator('.grid article').count()).toBe(24);

@@ -4,7 +4,7 @@ import { type DemoSubgraphs, type StartDemoOptions, startDemoSubgraphs } from '.
 
 export interface TestGatewayOptions extends Pick<StartDemoOptions, 'faults' | 'clock' | 'now'> {
   /** Over what the harness sets: any free ports, no log, the demo's supergraph and subgraphs, and that every field is
-   *  waited for, so that answers do not depend on how busy the machine is. */
+   *  waited for, and every subgraph for long, so that answers do not depend on how busy the machine is. */
   readonly config?: Partial<GatewayOptions>;
   readonly parts?: GatewayParts;
 }
@@ -20,6 +20,9 @@ export interface TestGateway extends AsyncDisposable {
 export const demoSupergraphFile = fileURLToPath(
   new URL('../fixtures/demo.supergraph.graphql', import.meta.url),
 );
+
+/** For tests that hold back an answer of a subgraph while other things happen, for as long as these take. */
+export const patientCalls = { attempt: '5m', deadline: '5m' } as const;
 
 /** The demo's subgraphs and a gateway before them, all in this process and on any free ports. */
 export async function startTestGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
@@ -38,7 +41,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
         ...Object.fromEntries(subgraphs.all.map(({ name, url }) => [name, { url }])),
         ...config.subgraphs,
         // Nobody asks a subgraph how it is subscribed at: tests count its requests.
-        all: { subscription: { protocol: 'graphql_ws' }, ...config.subgraphs?.all },
+        all: { timeouts: patientCalls, subscription: { protocol: 'graphql_ws' }, ...config.subgraphs?.all },
       },
     },
     parts,

@@ -10,6 +10,7 @@ import type { IncrementalFormat } from '../../gateway/operation/request.ts';
 import { composeSupergraph } from '../../gateway/supergraph/composeSupergraph.ts';
 import { MultipartReader, RawConnection } from './frames.ts';
 import { Gate } from './gate.ts';
+import { patientCalls } from './gateway.ts';
 
 const federation =
   'extend schema @link(url: "https://specs.apollo.dev/federation/v2.8", import: ["@key", "@requires", "@provides", "@external", "@shareable", "@inaccessible", "@override", "@interfaceObject", "@context", "@fromContext"])\n';
@@ -96,7 +97,7 @@ export interface InlineGateway extends AsyncDisposable {
 
 export interface StartInlineGatewayOptions {
   readonly subgraphs: readonly InlineSubgraph[];
-  /** Over what the harness sets: free ports, no log, the composed supergraph. */
+  /** Over what the harness sets: free ports, no log, the composed supergraph, and that subgraphs are waited for long. */
   readonly config?: Partial<GatewayOptions>;
   readonly parts?: GatewayParts;
   /** Changes the composed supergraph, to one that the composer would not make. */
@@ -143,6 +144,7 @@ export async function startInlineGateway(options: StartInlineGatewayOptions): Pr
         // The contracts of this repository are the demo's.
         contracts: { guard: 'off' },
         ...config,
+        subgraphs: { ...config.subgraphs, all: { timeouts: patientCalls, ...config.subgraphs?.all } },
       },
       parts,
     );
