@@ -107,10 +107,13 @@ describe('in adaptive mode', () => {
     });
     await askInVain(shop, 2);
     expect(await wayOf(shop)).toBe('late');
-    while ((await wayOf(shop)) === 'late') {
-      await shop.pickUp(enrichmentOf(await shop.ask(alone))?.token);
+    let answer = await shop.ask(alone);
+    while (enrichmentOf(answer) !== undefined) {
+      // A machine that stands still for its budget makes it late once more.
+      await shop.pickUp(enrichmentOf(answer)?.token);
+      answer = await shop.ask(alone);
     }
-    expect(await shop.ask(alone)).toEqual({ data: { top: { id: '1', advice: { text: 'about 1' } } } });
+    expect(answer).toEqual({ data: { top: { id: '1', advice: { text: 'about 1' } } } });
   });
 
   test('nothing is done before enough is known, and with `always` nothing ever', async () => {
