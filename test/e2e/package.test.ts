@@ -10,7 +10,7 @@ import { startDemoSubgraphs } from '../../subgraphs/demo.ts';
 const root = join(import.meta.dirname, '../..');
 // Below node_modules, so that what is built finds its dependencies.
 const cache = join(root, 'node_modules/.cache');
-const buildTimeoutMs = 60_000;
+const buildTimeoutMs = 300_000;
 
 let out: string;
 beforeAll(async () => {
@@ -33,6 +33,7 @@ describe('the built package', () => {
         stdio: ['ignore', 'pipe', 'inherit'],
       },
     );
+    const ended = once(gateway, 'exit');
     try {
       let url = '';
       for await (const line of createInterface(gateway.stdout)) {
@@ -55,7 +56,6 @@ describe('the built package', () => {
         200,
       ]);
     } finally {
-      const ended = once(gateway, 'exit');
       gateway.kill('SIGTERM');
       expect(await ended).toEqual([0, null]);
       await subgraphs.close();
