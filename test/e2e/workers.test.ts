@@ -137,10 +137,8 @@ describe('a single connection with several workers', () => {
     }
     await crash(gateway, '1');
     await events.whenClosed();
-    for (const worker of ['2', '3']) {
-      for (const request of [stream(token), operation(token, 'a', '{ __typename }'), end(token, 'a')]) {
-        expect(refusal(await ask(gateway, worker, request))).toEqual(gone);
-      }
+    for (const request of [stream(token), operation(token, 'a', '{ __typename }'), end(token, 'a')]) {
+      expect(refusal(await ask(gateway, '2', request))).toEqual(gone);
     }
   });
 });
@@ -183,10 +181,8 @@ describe('subscriptions by HTTP callback with several workers', () => {
     expect((await tell('2', 'check', { verifier: 'another' })).status).toBe(401);
     await crash(gateway, '1');
     await client.whenClosed();
-    for (const worker of ['2', '3']) {
-      const { status, body } = await tell(worker, 'check');
-      expect([status, body]).toEqual([404, '{"error":"There is no such subscription, or it has ended."}']);
-    }
+    const { status, body } = await tell('2', 'check');
+    expect([status, body]).toEqual([404, '{"error":"There is no such subscription, or it has ended."}']);
   });
 });
 
