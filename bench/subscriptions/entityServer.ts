@@ -14,7 +14,7 @@ interface GraphQLRequest {
   readonly variables?: Readonly<Record<string, unknown>>;
 }
 
-/** Longer than any run: a gateway that is busy for seconds would send its next fetch over a connection that was just
+/** Longer than any run: a gateway that is busy for seconds could send its next fetch over a connection that was just
  *  closed for being idle, and how it gets over that is not measured here. */
 const keepAliveTimeoutMs = 600_000;
 
