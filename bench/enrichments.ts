@@ -39,6 +39,8 @@ const { values } = parseArgs({
     sudden: { type: 'boolean', default: false },
     // Clients that ask the same at one time share their calls, as by default.
     sharing: { type: 'boolean', default: false },
+    // MiB of a semi-space of every gateway.
+    young: { type: 'string', default: '64' },
   },
 });
 
@@ -141,7 +143,10 @@ async function measureAll(slow: string): Promise<void> {
 async function startRows(target: Target): Promise<readonly Row[]> {
   const kinds = chosen.clients.filter((clients) => target.role === 'subject' || clients === 'json');
   return Promise.all(
-    kinds.map(async (clients) => ({ running: await startTarget(target, context), clients })),
+    kinds.map(async (clients) => ({
+      running: await startTarget(target, context, Number(values.young)),
+      clients,
+    })),
   );
 }
 

@@ -12,21 +12,24 @@ export interface RunningTarget {
   readonly child: Child;
 }
 
-/** The same for every target: the default young generation (16 MiB) is too small for 50 requests in flight. */
-const nodeFlags = ['--max-semi-space-size=64'];
+/** MiB, the same for every target: the default young generation (16 MiB) is too small for 50 requests in flight. */
+const usualYoungGeneration = 64;
 
 const startTimeoutMs = 60_000;
 const startPollMs = 100;
 
-/** Starts a target on a free port, with a directory of its own below `directory`. Resolves when it answers. */
+/** Starts a target on a free port, with a directory of its own below `directory`. Resolves when it answers.
+ *  `youngGeneration`: MiB of a semi-space. */
 export async function startTarget(
   target: Target,
   { directory, ...context }: Omit<TargetContext, 'port'>,
+  youngGeneration = usualYoungGeneration,
 ): Promise<RunningTarget> {
   const port = await freePort();
   const ownDirectory = mkdtempSync(join(directory, 'target-'));
   const { args, env, path } = target.program({ ...context, port, directory: ownDirectory });
-  const child = startChild(target.name, { core: 'target', args: [...nodeFlags, ...args], env });
+  const flags = [`--max-semi-space-size=${youngGeneration}`];
+  const child = startChild(target.name, { core: 'target', args: [...flags, ...args], env });
   const url = `http://127.0.0.1:${port}${path}`;
   try {
     await Promise.race([untilAnswering(url, target.name), child.ended]);
