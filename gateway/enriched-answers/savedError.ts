@@ -1,5 +1,5 @@
 import { type ErrorCode, GatewayError } from '../errors.ts';
-import type { ExecutionError } from '../execution/execution.ts';
+import type { ExecutionError } from '../execution/executionNotes.ts';
 import type { SubgraphErrorEntry } from '../subgraph-client/subgraphClient.ts';
 
 /** An error of an execution as plain JSON. What only the log sees of it is left out. */

@@ -1,13 +1,18 @@
 import type { Contribution } from '../cache/rules/responseCaching.ts';
-import { GatewayError, type ResponsePath } from '../errors.ts';
 import type { CallPriority } from '../subgraph-client/callPriority.ts';
-import type { SubgraphErrorEntry } from '../subgraph-client/subgraphClient.ts';
 import { inSlices, type SlicedWork } from '../time/inSlices.ts';
 import type { Budget } from './budget.ts';
 import { type EntityNote, EntityTable, type Slot, type TypeSlots } from './entityTable.ts';
-import type { FetchCall, FetchError, FetchResult, Staleness } from './fetchCall.ts';
+import {
+  type ExecutionError,
+  ExecutionNotes,
+  errorsPerPause,
+  type FaultListener,
+  invalidAnswer,
+  type TroubledEntity,
+} from './executionNotes.ts';
+import type { FetchCall, FetchError, FetchResult } from './fetchCall.ts';
 import type { FetchScheduler } from './fetchScheduler.ts';
-import { collectTargetPaths, sharedPrefix } from './flattenPath.ts';
 import type { FetchStep, Program } from './program.ts';
 import type { RequestScope } from './requestScope.ts';
 import { isPlainObject, type ResponseObject } from './responseTree.ts';
@@ -16,22 +21,7 @@ import type { StaleValue } from './staleValue.ts';
 import type { TypeConditions } from './typeConditions.ts';
 import { type Wiring, wiringOf } from './wiring.ts';
 
-/** An error of one fetch. Paths are in internal names; shaping turns them into the client's. */
-export interface ExecutionError {
-  readonly path: ResponsePath;
-  readonly subgraph: string;
-  /** The subgraph's own error, or one of the gateway about the fetch. */
-  readonly reason: SubgraphErrorEntry | GatewayError;
-  /** Index of the step that it befell. */
-  readonly step: number;
-  /** The delivery group whose payload carries it. */
-  readonly group: number;
-  /** For what failed as a whole: names of the fields below `path` that are missing because of it, in the fetch
-   *  itself and in those that wait for it. The answer tells it at each of these places. */
-  readonly missing: ReadonlySet<string> | undefined;
-}
-
-export interface ExecutionOptions {
+export interface ExecutionOptions extends FaultListener {
   readonly program: Program;
   readonly scope: RequestScope;
   readonly scheduler: FetchScheduler;
@@ -42,8 +32,6 @@ export interface ExecutionOptions {
   readonly resume?: ResumedExecution | undefined;
   /** Called once per delivery group when all its fetches have ended, parents before children of the same moment. */
   onGroupComplete(group: number): void;
-  /** A fault of the gateway's own; the fetch that it befell has failed. */
-  onInternalError(cause: unknown): void;
 }
 
 /** How urgent the fetches of a delivery group are, and whose budget they have. */
@@ -65,14 +53,15 @@ export interface ResumedExecution {
  *  tree, and says when a delivery group has all its data. */
 export class Execution {
   readonly tree: ResponseObject;
-  readonly errors: ExecutionError[] = [];
+  readonly errors: readonly ExecutionError[];
   /** Fields whose values are older than they should be. */
-  readonly stale: StaleValue[] = [];
+  readonly stale: readonly StaleValue[];
   /** Per delivery group: the parts that were fetched, and whether they may be kept. */
   readonly parts: Contribution[][] = [];
   /** No answer so far holds a string with an escape sequence. */
   isEscapeFree = true;
   readonly #options: ExecutionOptions;
+  readonly #notes: ExecutionNotes;
   #entities = new EntityTable();
   /** Per step: how many steps it still waits for. */
   readonly #waitsFor: number[];
@@ -86,11 +75,13 @@ export class Execution {
 
   constructor(options: ExecutionOptions) {
     this.#options = options;
-    const { resume } = options;
-    const { steps, groups } = options.program;
+    const { resume, program } = options;
+    const { steps, groups } = program;
     this.tree = resume?.tree ?? {};
-    this.errors.push(...(resume?.errors ?? []));
-    this.#wiring = wiringOf(options.program);
+    this.#notes = new ExecutionNotes(this.tree, program, resume?.errors ?? [], options);
+    this.errors = this.#notes.errors;
+    this.stale = this.#notes.stale;
+    this.#wiring = wiringOf(program);
     this.#isDone = steps.map(({ index }) => resume !== undefined && !resume.steps.has(index));
     const isOpen = (index: number): boolean => this.#isDone[index] === false;
     this.#waitsFor = steps.map((step) => step.after.filter(isOpen).length);
@@ -169,7 +160,7 @@ export class Execution {
       if (step.representation === undefined) this.#fetchRoot(step);
       else this.#fetchEntities(step);
     } catch (reason) {
-      this.#addInternal(step, reason);
+      this.#notes.addInternal(step, reason);
       this.#end(step);
     }
   }
@@ -214,12 +205,12 @@ export class Execution {
   *#settleRoot(step: FetchStep, result: FetchResult): SlicedWork {
     this.#notePart(step, result);
     if (result.kind === 'failed') {
-      this.#addFailure(step, result.error);
+      this.#notes.addFailure(step, result.error);
       return;
     }
     this.isEscapeFree &&= result.isEscapeFree;
-    yield* this.#addRootErrors(step, result.errors);
-    if (result.stale !== undefined) yield* this.#addStaleFields(step, result.stale);
+    yield* this.#notes.addRootErrors(step, result.errors);
+    if (result.stale !== undefined) yield* this.#notes.addStaleFields(step, result.stale);
     if (isPlainObject(result.data)) {
       const { data } = result;
       applyRewrites(step.shape.outputRewrites, data, undefined, this.#options.conditions);
@@ -228,36 +219,7 @@ export class Execution {
         step.shape.merge(target, own, this.#options.conditions.isObjectType);
         if (index > 0) yield;
       }
-    } else if (result.errors.length === 0) this.#addInvalid(step, 'data is no object');
-  }
-
-  *#addRootErrors(step: FetchStep, errors: readonly FetchError[]): SlicedWork {
-    if (errors.length === 0) return;
-    const places = [...(yield* collectTargetPaths(this.tree, step.path)).values()].flat();
-    let left = errorsPerPause;
-    for (const { entry, path } of errors) {
-      left -= places.length;
-      if (left <= 0) {
-        left = errorsPerPause;
-        yield;
-      }
-      const renamed = rewritePath(step.shape.outputRewrites, path);
-      for (const place of places) {
-        if (path.length === 0) this.#addFailure(step, entry, place);
-        else this.#addError(step, entry, [...place, ...renamed]);
-      }
-    }
-  }
-
-  *#addStaleFields(step: FetchStep, stale: ReadonlyMap<number | string, Staleness>): SlicedWork {
-    const places = [...(yield* collectTargetPaths(this.tree, step.path)).values()].flat();
-    for (const [name, staleness] of stale) {
-      const [renamed] = rewritePath(step.shape.outputRewrites, [name]);
-      if (renamed === undefined) continue;
-      for (const place of places) {
-        this.stale.push({ ...staleness, path: [...place, renamed], group: step.group });
-      }
-    }
+    } else if (result.errors.length === 0) this.#notes.addInvalid(step, 'data is no object');
   }
 
   #fetchEntities(step: FetchStep): void {
@@ -265,7 +227,7 @@ export class Execution {
       this.#fetchAll(step, step.collect(this.tree)),
       (settled) => this.#endWhen(step, settled),
       (fault) => {
-        this.#addInternal(step, fault);
+        this.#notes.addInternal(step, fault);
         this.#end(step);
       },
     );
@@ -342,7 +304,7 @@ export class Execution {
       texts.push(text);
       fresh.push(ofType.add(target, step));
     }
-    if (late.length > 0) yield* this.#addProblems(step, late);
+    if (late.length > 0) yield* this.#notes.addProblems(step, late);
     if (fresh.length === 0) return foreign === undefined ? undefined : Promise.all(foreign);
     const settled = this.#options.scheduler.load({
       shape,
@@ -459,7 +421,7 @@ export class Execution {
         else ofStep.push({ object, problems });
       });
     }
-    for (const [step, troubled] of byStep) yield* this.#addProblems(step, troubled);
+    for (const [step, troubled] of byStep) yield* this.#notes.addProblems(step, troubled);
   }
 
   #merge(step: FetchStep, slot: Slot, target: ResponseObject): void {
@@ -486,7 +448,7 @@ export class Execution {
     settled.then(
       () => this.#end(step),
       (reason) => {
-        this.#addInternal(step, reason);
+        this.#notes.addInternal(step, reason);
         this.#end(step);
       },
     );
@@ -495,7 +457,7 @@ export class Execution {
   /** A fault of the gateway's own fails the one fetch; the operation still ends. */
   #guard(step: FetchStep, take: SlicedWork, done: () => void): void {
     this.#inSlices(take, done, (fault) => {
-      this.#addInternal(step, fault);
+      this.#notes.addInternal(step, fault);
       done();
     });
   }
@@ -530,48 +492,6 @@ export class Execution {
     return undefined;
   }
 
-  /** One error for each place of an entity, and one for each problem of the whole fetch. */
-  *#addProblems(step: FetchStep, troubled: readonly TroubledEntity[]): SlicedWork {
-    const prefix = sharedPrefix(step.path);
-    const places = yield* collectTargetPaths(this.tree, step.path);
-    const told = new Set<unknown>();
-    let untilPause = errorsPerPause;
-    for (const { object, problems } of troubled) {
-      untilPause -= 1 + problems.length;
-      if (untilPause <= 0) {
-        untilPause = errorsPerPause;
-        yield;
-      }
-      const isNew = !told.has(object);
-      told.add(object);
-      for (const problem of problems) {
-        if ('staleness' in problem) {
-          if (isNew) this.#addStaleEntity(step, places.get(object) ?? [], problem.staleness);
-          continue;
-        }
-        const { reason, path } = problem;
-        if (path === undefined) {
-          if (!told.has(reason)) this.#addFailure(step, reason, prefix);
-          told.add(reason);
-        } else if (isNew) {
-          for (const place of places.get(object) ?? []) {
-            if (path.length === 0) this.#addFailure(step, reason, place);
-            else this.#addError(step, reason, [...place, ...path]);
-          }
-        }
-      }
-    }
-  }
-
-  #addStaleEntity(step: FetchStep, places: readonly ResponsePath[], staleness: Staleness): void {
-    for (const place of places) {
-      for (const key of step.shape.keys) {
-        if (key === '__typename') continue;
-        this.stale.push({ ...staleness, path: [...place, key], group: step.group });
-      }
-    }
-  }
-
   /** What the step's fetch brought goes into the answer, and so into how long the answer may be kept. */
   #notePart(step: FetchStep, result: FetchResult): void {
     const part = (result.kind === 'answered' ? result.caching : undefined) ?? uncached;
@@ -579,79 +499,12 @@ export class Execution {
     if (ofGroup === undefined) this.parts[step.group] = [part];
     else ofGroup.push(part);
   }
-
-  #addError(step: FetchStep, reason: ExecutionError['reason'], path: ResponsePath): void {
-    this.#add(step, reason, path, undefined);
-  }
-
-  /** Nothing came of all that the fetch should have brought for the objects at `path`. */
-  #addFailure(
-    step: FetchStep,
-    reason: ExecutionError['reason'],
-    path: ResponsePath = sharedPrefix(step.path),
-  ): void {
-    this.#add(step, reason, path, this.#lostBy(step));
-  }
-
-  #add(
-    step: FetchStep,
-    reason: ExecutionError['reason'],
-    path: ResponsePath,
-    missing: ReadonlySet<string> | undefined,
-  ): void {
-    const { index, group, shape } = step;
-    this.errors.push({ path, subgraph: shape.subgraph, reason, step: index, group, missing });
-  }
-
-  #lostBy(step: FetchStep): ReadonlySet<string> {
-    const known = this.#wiring.lostBy[step.index];
-    if (known !== undefined) return known;
-    const { steps } = this.#options.program;
-    const lost = new Set<string>();
-    const seen = new Set<number>();
-    const open = [step.index];
-    for (let index = open.pop(); index !== undefined; index = open.pop()) {
-      if (seen.has(index)) continue;
-      seen.add(index);
-      for (const key of (steps[index] as FetchStep).shape.keysAtAnyDepth) lost.add(key);
-      open.push(...(this.#wiring.dependents[index] ?? []));
-    }
-    this.#wiring.lostBy[step.index] = lost;
-    return lost;
-  }
-
-  #addInternal(step: FetchStep, cause: unknown): void {
-    // Walking through an answer recurses as deep as the answer is.
-    if (cause instanceof RangeError) {
-      this.#addInvalid(step, "the answer's objects or lists are nested too deep");
-      return;
-    }
-    this.#options.onInternalError(cause);
-    this.#addFailure(step, new GatewayError('INTERNAL_SERVER_ERROR', 'Internal server error', { cause }));
-  }
-
-  #addInvalid(step: FetchStep, cause: string): void {
-    this.#addFailure(step, invalidAnswer(step, cause));
-  }
 }
 
 const ofFirstPayload: GroupUrgency = { priority: 'primary', budget: undefined };
 const ofDeferred: GroupUrgency = { priority: 'critical', budget: undefined };
 
-function invalidAnswer(step: FetchStep, cause: string): GatewayError {
-  return new GatewayError('SUBGRAPH_INVALID_RESPONSE', 'A subgraph answered with what is no valid answer.', {
-    subgraph: step.shape.subgraph,
-    cause,
-  });
-}
-
 const uncached: Contribution = { kind: 'uncached' };
 
-/** Long lists pause after so many objects, or errors. */
+/** Long lists pause after so many objects. */
 const targetsPerPause = 500;
-const errorsPerPause = 200;
-
-interface TroubledEntity {
-  readonly object: ResponseObject;
-  readonly problems: readonly EntityNote[];
-}

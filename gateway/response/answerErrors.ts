@@ -1,6 +1,7 @@
 import type { GraphQLFormattedError } from 'graphql';
 import type { ResponsePath } from '../errors.ts';
-import type { Execution, ExecutionError } from '../execution/execution.ts';
+import type { Execution } from '../execution/execution.ts';
+import type { ExecutionError } from '../execution/executionNotes.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { SlicedWork } from '../time/inSlices.ts';
 import { toClientPath } from './clientPath.ts';

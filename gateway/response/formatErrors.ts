@@ -1,6 +1,6 @@
 import type { GraphQLFormattedError } from 'graphql';
 import { GatewayError, type ResponsePath } from '../errors.ts';
-import type { ExecutionError } from '../execution/execution.ts';
+import type { ExecutionError } from '../execution/executionNotes.ts';
 import type { SlicedWork } from '../time/inSlices.ts';
 import { PathIndex } from './pathIndex.ts';
 import type { ShapeError } from './shape.ts';

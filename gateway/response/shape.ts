@@ -12,7 +12,7 @@ import {
   isSpecifiedScalarType,
 } from 'graphql';
 import type { ResponsePath } from '../errors.ts';
-import type { ExecutionError } from '../execution/execution.ts';
+import type { ExecutionError } from '../execution/executionNotes.ts';
 import { isPlainObject, type ResponseObject } from '../execution/responseTree.ts';
 import { isNestedDeeper } from '../json/isNestedDeeper.ts';
 import type { CollectedField, DeferredFragment, RuntimeType, SelectionSet } from '../operation/selection.ts';
