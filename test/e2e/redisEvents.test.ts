@@ -173,10 +173,12 @@ test('every process handles every event, and copies of all are gone', async () =
   one.store.setMany([entryAt(clock, { tags: ['a'] })], one.store.beginRead());
   await one.written();
   expect((await two.store.getMany(['key']))[0]).toBeDefined();
+  await blockedReaders(0);
   await using first = open(here, { invalidate: (tags) => one.store.deleteByTags(tags) });
-  // The second one begins where the first one did.
   await saved(here);
   await using second = open(here, { invalidate: (tags) => two.store.deleteByTags(tags) });
+  // One that began to read after the other had handled the event would have nothing to do about it.
+  await blockedReaders(2);
   await add(here.stream, event('a'));
   await Promise.all([first, second].map((opened) => opened.until(() => opened.invalidated.length === 1)));
   await saved(here);
