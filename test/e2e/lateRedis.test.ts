@@ -394,6 +394,32 @@ describe('a Redis', () => {
     expect(await allOf(await follow(other.late, token, '1-0'))).toEqual(['2-0 stock 1']);
   });
 
+  test('that is full takes no job, and what it does not take is finished by its process', async () => {
+    await using own = await startOwnRedis();
+    const admin = connectRedis(own.url);
+    try {
+      const prefix = randomUUID();
+      await using one = lateReplica(own.url, prefix, { handOverTimeout: 20 });
+      await handOver(one.late, jobOf('before'));
+      await admin.config('SET', 'maxmemory', '1');
+      const run = new HandRun();
+      const token = await handOver(one.late, jobOf('a'), run);
+      expect(one.events).toEqual(expect.arrayContaining(['kept here: redis']));
+      const updates = await follow(one.late, token);
+      run.end(good('reviews'));
+      expect(await allOf(updates)).toEqual(['1-0 reviews "reviews!"']);
+      await until(() => one.warned.some(({ problem }) => problem === 'out of memory'));
+      await admin.config('SET', 'maxmemory', '0');
+      const next = new HandRun();
+      await using other = lateReplica(own.url, prefix);
+      const taken = await handOver(one.late, jobOf('b'), next);
+      next.end(good('reviews'));
+      await until(async () => (await other.late.arrived(taken, ada))?.hasNext === false);
+    } finally {
+      admin.disconnect();
+    }
+  });
+
   test.each([
     ['with what it had', ['--appendonly', 'yes', '--appendfsync', 'always']],
     ['empty', []],
