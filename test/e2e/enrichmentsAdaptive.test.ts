@@ -26,7 +26,13 @@ async function askInVain(shop: EnrichedShop, times: number): Promise<void> {
 describe('in adaptive mode', () => {
   test('a field that is well inside its budget is fetched with the primary data', async () => {
     await using shop = await startEnrichedShop({
-      enrichment: { mode: 'adaptive', budget: '10s', fields, adaptation: { minSamples: 5 } },
+      enrichment: {
+        mode: 'adaptive',
+        budget: '10m',
+        bounds: { max: '10m' },
+        fields,
+        adaptation: { minSamples: 5 },
+      },
     });
     for (let time = 0; time < 5; time++) {
       expect(await shop.ask(query)).toEqual(whole);
