@@ -1,4 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
@@ -293,12 +294,29 @@ async function missingPackages(): Promise<string[]> {
   return [...stdout.matchAll(/^Inst (\S+)/gm)].map((match) => match[1] ?? '');
 }
 
+/** A port that nobody else gets before Redis has it, nor while Redis is killed: no system gives one of these to whoever
+ *  asks for any, or connects, and each process of the tests has some of its own. */
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
+  const first = 10_000 + (Number(process.env.JEST_WORKER_ID ?? 0) % 20) * 1_000;
+  for (;;) {
+    const port = first + randomInt(1_000);
+    if (!given.has(port) && (await isFree(port))) {
+      given.add(port);
+      return port;
+    }
+  }
+}
+
+const given = new Set<number>();
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+  } catch {
+    return false;
+  }
   server.close();
   await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('No port.');
-  return address.port;
+  return true;
 }
