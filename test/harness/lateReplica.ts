@@ -9,9 +9,10 @@ import { createRedisLateEnrichments } from '../../gateway/enrichment/late/redisL
 import { RedisLateStore } from '../../gateway/enrichment/late/redisLateStore.ts';
 import { HandRunner, notingObserver, policyWith } from '../unit/enrichment/late/lateUnderTest.ts';
 import { HandTimers } from './handTimers.ts';
-import { redisConfig } from './storeUnderTest.ts';
+import { patience, redisConfig } from './storeUnderTest.ts';
 
-/** Short times, where a test cannot make the order by itself. */
+/** Short times, where a test cannot make the order by itself. Not for two processes of which one may stand still: the
+ *  other one would think that it is dead. */
 export const briefJobs = {
   takeOverAfter: 300,
   handOverTimeout: 10_000,
@@ -19,6 +20,11 @@ export const briefJobs = {
   maxPending: 10_000,
   maxPendingSize: 64_000_000,
 } satisfies Partial<LatePolicy['jobs']>;
+
+function lateConfig(url: string, keyPrefix: string) {
+  const reconnect = { minDelay: '10ms', maxDelay: '50ms' };
+  return redisConfig({ url, keyPrefix, timeouts: patience, reconnect });
+}
 
 /** Late work of one of several processes that share a Redis, with runs in the hands of the test. */
 export function lateReplica(
@@ -30,7 +36,7 @@ export function lateReplica(
   const events: string[] = [];
   const warned: Readonly<Record<string, unknown>>[] = [];
   const late = createRedisLateEnrichments({
-    config: redisConfig({ url, keyPrefix, reconnect: { minDelay: '10ms', maxDelay: '50ms' } }),
+    config: lateConfig(url, keyPrefix),
     policy: policyWith({ ...briefJobs, ...jobs }),
     runner,
     attemptDeadline: 15_000,
@@ -49,7 +55,7 @@ export function lateReplicaByHand(url: string, keyPrefix: string, jobs: Partial<
   const policy = policyWith({ ...briefJobs, ...jobs });
   const observer = notingObserver([]);
   const store = new RedisLateStore({
-    config: redisConfig({ url, keyPrefix, reconnect: { minDelay: '10ms', maxDelay: '50ms' } }),
+    config: lateConfig(url, keyPrefix),
     policy,
     timers,
     now: () => Date.now() + passed,
