@@ -182,6 +182,22 @@ test('a wrong password costs misses and one line in the log, until it is right',
   await store.close();
 });
 
+test('a Redis that lets nobody store anything at first is used when it does, on the same connection', async () => {
+  await using refusing = await startOwnRedis();
+  const operator = connectRedis(refusing.url);
+  await operator.call('ACL', 'SETUSER', 'default', '-hsetnx');
+  const parts = redisStoreParts(redisConfig({ url: refusing.url, timeouts: patience }), clock.now);
+  const store = new RedisStore(parts.options);
+  await reported(parts, 'authentication');
+  await operator.call('ACL', 'SETUSER', 'default', '+hsetnx');
+  operator.disconnect();
+  await parts.ready.reached(1);
+  store.setMany([entry({ value: '2' })], store.beginRead());
+  await store.written();
+  expect(await valuesOf(store, 'key')).toEqual(['2']);
+  await store.close();
+});
+
 test('with its memory full nothing is stored, and what is there can be read and invalidated', async () => {
   await using opened = await open();
   const { store, problems } = opened;

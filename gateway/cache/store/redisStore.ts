@@ -3,7 +3,7 @@ import { RedisClient } from '../../redis/redisClient.ts';
 import type { RedisFailure } from '../../redis/redisFailure.ts';
 import type { RedisConfig } from '../../redis/redisOptions.ts';
 import { RedisSubscriber } from '../../redis/redisSubscriber.ts';
-import { systemTimers, type Timers } from '../../time/timers.ts';
+import { type CancelTimer, systemTimers, type Timers } from '../../time/timers.ts';
 import {
   type CacheAnswers,
   type CacheDescription,
@@ -40,6 +40,9 @@ export interface RedisStoreOptions {
 // which a small part is entries.
 const entriesOfOneTag = 1_000_000;
 
+// A Cluster's nodes are not there all at once, and a bucket may be refused for a while.
+const prepareAgainMs = 1_000;
+
 // What waits to be sent to a Redis that does not read.
 const mostBytesInFlight = 32 * 1024 ** 2;
 
@@ -47,6 +50,7 @@ const mostBytesInFlight = 32 * 1024 ** 2;
  *  `redis.timeouts.read` is a miss. */
 export class RedisStore implements CacheStore {
   readonly #options: RedisStoreOptions;
+  readonly #timers: Timers;
   readonly #keys: RedisKeys;
   readonly #client: RedisClient;
   readonly #buckets: RedisBuckets;
@@ -58,12 +62,14 @@ export class RedisStore implements CacheStore {
   #bytesInFlight = 0;
   #writes = 0;
   #isPreparing = false;
+  #cancelPreparing: CancelTimer = () => {};
   #isSubscribed = false;
   #isClosed = false;
 
   constructor(options: RedisStoreOptions) {
     const { config, problems, now, timers = systemTimers } = options;
     this.#options = options;
+    this.#timers = timers;
     this.#keys = new RedisKeys(
       config.keyPrefix,
       config.cluster.nodes.length === 0 ? 1 : config.cluster.buckets,
@@ -194,6 +200,7 @@ export class RedisStore implements CacheStore {
 
   close(): Promise<void> {
     this.#isClosed = true;
+    this.#cancelPreparing();
     this.#buckets.close();
     this.#invalidations.close();
     this.#subscriber.close();
@@ -255,9 +262,15 @@ export class RedisStore implements CacheStore {
   async #prepare(): Promise<void> {
     if (this.#isPreparing || this.#isClosed) return;
     this.#isPreparing = true;
+    this.#cancelPreparing();
     const isReady = await this.#invalidations.prepare();
     this.#isPreparing = false;
-    if (isReady && !this.#isClosed) this.#options.onReady?.();
+    if (this.#isClosed) return;
+    if (isReady) this.#options.onReady?.();
+    // Without a connection, the next one begins with it.
+    else if (this.#buckets.isReady) {
+      this.#cancelPreparing = this.#timers.after(prepareAgainMs, () => void this.#prepare());
+    }
   }
 
   #onMessage(message: string): void {
