@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type BrowserContext, chromium, type Locator, type Page } from 'playwright-core';
 import { startStorefront } from '../../storefront/serve.ts';
 import { chromiumPath } from '../harness/chromium.ts';
+import { Happenings } from '../harness/storeUnderTest.ts';
 import { type HeldShop, type HeldShopOptions, startHeldShop } from './clients/heldShop.ts';
 
 const flags = [
@@ -30,6 +31,7 @@ beforeAll(async () => {
     headless: true,
     args: flags,
   });
+  browser.setDefaultTimeout(startTimeoutMs);
 }, startTimeoutMs);
 
 afterAll(async () => {
@@ -44,6 +46,8 @@ interface OpenShop extends AsyncDisposable {
   readonly pageErrors: readonly string[];
   /** What the page has asked the gateway for: the method and the route of each request. */
   readonly requests: readonly string[];
+  /** Resolves when the page has asked for this. */
+  requested(what: string): Promise<void>;
 }
 
 async function openShop(path: string, options?: HeldShopOptions): Promise<OpenShop> {
@@ -53,11 +57,16 @@ async function openShop(path: string, options?: HeldShopOptions): Promise<OpenSh
   const pageErrors: string[] = [];
   page.on('pageerror', ({ message }) => pageErrors.push(message));
   const requests: string[] = [];
+  const happened = new Happenings();
   page.on('request', (request) => {
     const { pathname } = new URL(request.url());
     const [, route] = pathname.split('/');
     if (route === 'graphql' || route === 'enrichments') requests.push(`${request.method()} ${route}`);
+    happened.happen();
   });
+  const requested = async (what: string): Promise<void> => {
+    while (!requests.includes(what)) await happened.next();
+  };
   const dispose = async (): Promise<void> => {
     await page.close();
     await storefront.close();
@@ -69,7 +78,7 @@ async function openShop(path: string, options?: HeldShopOptions): Promise<OpenSh
     await dispose();
     throw error;
   }
-  return { shop, page, pageErrors, requests, [Symbol.asyncDispose]: dispose };
+  return { shop, page, pageErrors, requests, requested, [Symbol.asyncDispose]: dispose };
 }
 
 async function textsOf(locator: Locator): Promise<string[]> {
@@ -237,12 +246,10 @@ describe('the shop page, for recommendations that the graph lets be late', () =>
   test('follows nothing any more when the visitor goes on', async () => {
     await using open = await openShop('/product/p1', { config: { enrichment } });
     const { page } = open;
-    const followed = page.waitForRequest((request) => request.url().includes('/enrichments/'));
-    await page.reload();
     const ended = page.waitForEvent('requestfailed', {
       predicate: (request) => request.url().includes('/enrichments/'),
     });
-    await followed;
+    await open.requested('GET enrichments');
     await page.getByRole('link', { name: 'Tributary Shop' }).click();
     await page.locator('.grid article').first().waitFor();
     expect((await ended).failure()).not.toBeNull();
