@@ -95,7 +95,8 @@ test('a hundred switches in a row fail no request and leave nothing behind', asy
       admin: { port: 0 },
       supergraph: { file, watch: true },
       contracts: { guard: 'off' },
-      planning: { warmOperations: 5 },
+      // A plan that takes its time would be given a second thread.
+      planning: { warmOperations: 5, threads: 1 },
       // Calls are held back while switches take their time.
       subgraphs: { all: { timeouts: patientCalls } },
     },
