@@ -23,7 +23,7 @@ export interface LocalPipelineOptions {
   /** Executable schemas by subgraph. */
   readonly subgraphs: ReadonlyMap<string, GraphQLSchema>;
   /** Of each request, in milliseconds; endless by default. */
-  readonly deadlineMs?: number;
+  readonly deadlineMs?: () => number;
   /** Something between the pipeline and the subgraphs. */
   readonly fetches?: (subgraphs: FetchSender) => FetchSender;
   readonly subscriptions?: Subscriptions;
@@ -67,7 +67,7 @@ export function localPipeline({
   sdl,
   apiSchema,
   subgraphs,
-  deadlineMs = Number.POSITIVE_INFINITY,
+  deadlineMs = () => Number.POSITIVE_INFINITY,
   fetches = (subgraphFetches) => subgraphFetches,
   subscriptions,
   enriching,
@@ -105,7 +105,7 @@ export function localPipeline({
       variables,
       identity: undefined,
       isMutation: false,
-      deadline: performance.now() + deadlineMs,
+      deadline: performance.now() + deadlineMs(),
       deadlineFor: () => Number.POSITIVE_INFINITY,
       headersFor: () => ({ key: '', pairs: [] }),
     }),

@@ -35,6 +35,8 @@ function listen(): { told: Told; listener: StreamingListener; ended: Promise<voi
   return { told, listener, ended: promise };
 }
 
+/** Longer than anything takes. */
+const connectTimeoutMs = 60_000;
 const request = { subgraph: 'reviews', headers: ['content-type', 'application/json'], body: '{}' };
 
 test('a paused call holds the server back, and a resumed one gets all of it', async () => {
@@ -46,7 +48,7 @@ test('a paused call holds the server back, and a resumed one gets all of it', as
   });
   const client = new StreamingClient();
   const { told, listener, ended } = listen();
-  const call = client.open({ url: subgraph.url, connectTimeoutMs: 1000 }, request, {
+  const call = client.open({ url: subgraph.url, connectTimeoutMs }, request, {
     ...listener,
     onHead: (head) => {
       call.pause();
@@ -69,7 +71,7 @@ test('one stream, one connection', async () => {
   const client = new StreamingClient();
   for (let i = 0; i < 2; i++) {
     const { listener, ended } = listen();
-    client.open({ url: subgraph.url, connectTimeoutMs: 1000 }, request, listener);
+    client.open({ url: subgraph.url, connectTimeoutMs }, request, listener);
     await ended;
     // The connection would be free for another call now.
     await turns(5);
@@ -83,7 +85,7 @@ test('a header that cannot be sent is a failure like any other', async () => {
   const client = new StreamingClient();
   const { told, listener, ended } = listen();
   const headers = ['x-a', 'line\r\nbreak'];
-  client.open({ url: subgraph.url, connectTimeoutMs: 1000 }, { ...request, headers }, listener);
+  client.open({ url: subgraph.url, connectTimeoutMs }, { ...request, headers }, listener);
   expect(told.failure).toBeUndefined();
   await ended;
   expect(told.failure?.code).toBe('INTERNAL_SERVER_ERROR');
