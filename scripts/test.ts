@@ -81,6 +81,12 @@ async function runSuites(args: readonly string[]): Promise<Counts> {
     // jest writes its readable report to stderr; stdout is the JSON once more.
     { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] },
   );
+  // Whoever ends this process ends the suites, and what they have started.
+  const end = (signal: NodeJS.Signals): void => {
+    child.kill(signal);
+  };
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const signal of signals) process.on(signal, end);
   try {
     const [code] = await once(child, 'exit');
     const report = await readReport(reportFile);
@@ -93,6 +99,7 @@ async function runSuites(args: readonly string[]): Promise<Counts> {
       skipped: report.numPendingTests + report.numTodoTests,
     };
   } finally {
+    for (const signal of signals) process.off(signal, end);
     await rm(folder, { recursive: true, force: true });
   }
 }
