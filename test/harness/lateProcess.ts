@@ -5,7 +5,7 @@ import { lateReplica } from './lateReplica.ts';
 // Hands over jobs that never come to an end by themselves, prints their tokens, and lives until it is killed.
 const [, , url = '', keyPrefix = '', count = '0'] = process.argv;
 // It is not to be thought dead where it only stands still for a while.
-const { late } = lateReplica(url, keyPrefix, { takeOverAfter: 5_000 });
+const { late } = lateReplica(url, keyPrefix, { takeOverAfter: 3_000 });
 const tickets = await Promise.all(
   Array.from({ length: Number(count) }, async (_, number) => {
     const run = new HandRun();
