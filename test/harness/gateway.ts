@@ -24,6 +24,9 @@ export const demoSupergraphFile = fileURLToPath(
 /** For tests that hold back an answer of a subgraph while other things happen, for as long as these take. */
 export const patientCalls = { attempt: '5m', deadline: '5m' } as const;
 
+/** Only an operation that is too much for any planner is refused, however busy the machine is. */
+export const patientPlanning = { timeout: '1m' } as const;
+
 /** The demo's subgraphs and a gateway before them, all in this process and on any free ports. */
 export async function startTestGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
   const { config = {}, parts, ...demo } = options;
@@ -34,6 +37,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
       admin: { port: 0 },
       supergraph: { file: demoSupergraphFile, watch: false },
       telemetry: { logLevel: 'silent' },
+      planning: patientPlanning,
       contracts: { guard: 'off' },
       enrichment: { mode: 'never' },
       ...config,

@@ -10,7 +10,7 @@ import type { IncrementalFormat } from '../../gateway/operation/request.ts';
 import { composeSupergraph } from '../../gateway/supergraph/composeSupergraph.ts';
 import { MultipartReader, RawConnection } from './frames.ts';
 import { Gate } from './gate.ts';
-import { patientCalls } from './gateway.ts';
+import { patientCalls, patientPlanning } from './gateway.ts';
 
 const federation =
   'extend schema @link(url: "https://specs.apollo.dev/federation/v2.8", import: ["@key", "@requires", "@provides", "@external", "@shareable", "@inaccessible", "@override", "@interfaceObject", "@context", "@fromContext"])\n';
@@ -141,6 +141,7 @@ export async function startInlineGateway(options: StartInlineGatewayOptions): Pr
         admin: { port: 0 },
         supergraph: { file, watch: isWatching },
         telemetry: { logLevel: 'silent' },
+        planning: patientPlanning,
         // The contracts of this repository are the demo's.
         contracts: { guard: 'off' },
         ...config,
