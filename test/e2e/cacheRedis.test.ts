@@ -279,7 +279,8 @@ describe('whatever becomes of Redis', () => {
   });
 
   test('stale values go out and are refreshed while it hangs', async () => {
-    await using sharingShop = await startSharing({});
+    // With the connection their copies would be lost, before they have all been asked for.
+    await using sharingShop = await startSharing(patience);
     const { shop, replicas } = sharingShop;
     for (const replica of replicas) await askFor(replica, 'a');
     shop.data.stock = 8;
