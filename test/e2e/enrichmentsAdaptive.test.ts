@@ -48,7 +48,8 @@ describe('in adaptive mode', () => {
     const startInline = async (asked: string): Promise<EnrichedShop> => {
       const adaptation = { minSamples: 5, inlineBelow: 1, inlineUntil: 1 };
       const shop = await startEnrichedShop({
-        enrichment: { mode: 'adaptive', budget: '1s', fields, adaptation },
+        // A machine that stands still for so long would take it for a field that hangs.
+        enrichment: { mode: 'adaptive', budget: '3s', fields, adaptation },
       });
       while ((await wayOf(shop)) !== 'inline') await shop.ask(asked);
       return shop;
