@@ -6,7 +6,7 @@ import { WebSocket } from 'ws';
 import type { GatewayOptions } from '../../gateway/gateway.ts';
 import { type DemoSubgraphs, startDemoSubgraphs } from '../../subgraphs/demo.ts';
 import { turns } from '../harness/clock.ts';
-import { demoSupergraphFile } from '../harness/gateway.ts';
+import { demoSupergraphFile, patientCalls } from '../harness/gateway.ts';
 import { startGatewayProcess } from '../harness/gatewayProcess.ts';
 import { connectRedis, type OwnRedisServer, startOwnRedis } from '../harness/redis.ts';
 import { Happenings } from '../harness/storeUnderTest.ts';
@@ -132,7 +132,10 @@ class Flow {
 async function startKillable(stream: string) {
   const config: GatewayOptions = {
     supergraph: { file: demoSupergraphFile, watch: false },
-    subgraphs: Object.fromEntries(subgraphs.all.map(({ name, url }) => [name, { url }])),
+    subgraphs: {
+      ...Object.fromEntries(subgraphs.all.map(({ name, url }) => [name, { url }])),
+      all: { timeouts: patientCalls },
+    },
     redis: { url: server.url },
     subscriptions: { topics: { 'Subscription.reviewAdded': { stream } } },
   };

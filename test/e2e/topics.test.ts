@@ -218,7 +218,8 @@ describe('a client that comes back', () => {
   test('also to another process, while events flow and others listen there', async () => {
     const stream = randomUUID();
     await using one = open(stream);
-    await using other = open(stream);
+    // However many there are until the one that listens takes them.
+    await using other = open(stream, { maxEvents: 1_000_000 });
     const [before, listening] = await Promise.all([one.subscribe(query), other.subscribe(query)]);
     await reading(2);
     let isOver = false;
@@ -314,7 +315,7 @@ describe('a client that comes back', () => {
 
   test('is at the same place as its equals, however many come while events flow', async () => {
     const stream = randomUUID();
-    await using shop = open(stream);
+    await using shop = open(stream, { maxEvents: 1_000_000 });
     const [first] = await addAll(stream, 1, 20);
     let last = 20;
     let isOver = false;

@@ -163,7 +163,7 @@ export function openTopicShop(supergraph: TopicShopSupergraph, options: TopicSho
   const next = new FakeSource();
   const subscriptions = new Subscriptions({
     source: new TopicSource({ fields, hub, problems, next }),
-    queue: { maxEvents, maxBytes: 1_000_000, policy: whenFull },
+    queue: { maxEvents, maxBytes: 100_000_000, policy: whenFull },
     tellsInterruptions: true,
     tellError: (error) => error,
     openStream: () => () => {},
