@@ -17,7 +17,7 @@ export function chooseSeeds(defaultCount: number): Seeds {
     first,
     count,
     all: Array.from({ length: count }, (_, index) => first + index),
-    timeout: 60_000 + 200 * count,
+    timeout: 240_000 + 200 * count,
   };
 }
 
