@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createGateway, type GatewayOptions } from '../../gateway/gateway.ts';
 import { askShop, type CachedShop, type ShopAnswer, startCachedShop } from '../harness/cachedShop.ts';
+import { patientCalls } from '../harness/gateway.ts';
 import { type GatewayProcess, startGatewayProcess } from '../harness/gatewayProcess.ts';
 import { connectRedis, type OwnRedisServer, startOwnRedis } from '../harness/redis.ts';
 import { patience } from '../harness/storeUnderTest.ts';
@@ -313,7 +314,7 @@ describe('a thousand readers of two processes', () => {
       supergraph: { file: shop.gateway.supergraphFile, watch: false },
       cache: { rules },
       redis: { url: redis.url, keyPrefix: randomUUID(), timeouts: patient },
-      subgraphs: { all: { timeouts: { attempt: '60s', deadline: '120s' } } },
+      subgraphs: { all: { timeouts: patientCalls } },
     };
     const processes = await Promise.all([startGatewayProcess(config), startGatewayProcess(config)]);
     await sharing(processes);
