@@ -21,6 +21,13 @@ export const briefJobs = {
   maxPendingSize: 64_000_000,
 } satisfies Partial<LatePolicy['jobs']>;
 
+/** Longer than any test takes: Redis counts by itself, and forgets what nobody can pick up any more. */
+export const tokensExpireAfter = 600_000;
+
+function latePolicy(jobs: Partial<LatePolicy['jobs']>): LatePolicy {
+  return { ...policyWith({ ...briefJobs, ...jobs }), tokens: { expireAfter: tokensExpireAfter } };
+}
+
 function lateConfig(url: string, keyPrefix: string) {
   const reconnect = { minDelay: '10ms', maxDelay: '50ms' };
   return redisConfig({ url, keyPrefix, timeouts: patience, reconnect });
@@ -37,7 +44,7 @@ export function lateReplica(
   const warned: Readonly<Record<string, unknown>>[] = [];
   const late = createRedisLateEnrichments({
     config: lateConfig(url, keyPrefix),
-    policy: policyWith({ ...briefJobs, ...jobs }),
+    policy: latePolicy(jobs),
     runner,
     attemptDeadline: 15_000,
     drainTimeout: 1,
@@ -52,7 +59,7 @@ export function lateReplica(
 export function lateReplicaByHand(url: string, keyPrefix: string, jobs: Partial<LatePolicy['jobs']> = {}) {
   const timers = new HandTimers();
   let passed = 0;
-  const policy = policyWith({ ...briefJobs, ...jobs });
+  const policy = latePolicy(jobs);
   const observer = notingObserver([]);
   const store = new RedisLateStore({
     config: lateConfig(url, keyPrefix),
