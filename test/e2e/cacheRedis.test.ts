@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createGateway, type GatewayOptions } from '../../gateway/gateway.ts';
 import { askShop, type CachedShop, type ShopAnswer, startCachedShop } from '../harness/cachedShop.ts';
 import { patientCalls } from '../harness/gateway.ts';
-import { type GatewayProcess, startGatewayProcess } from '../harness/gatewayProcess.ts';
+import { connectedAnew, type GatewayProcess, startGatewayProcess } from '../harness/gatewayProcess.ts';
 import { connectRedis, type OwnRedisServer, startOwnRedis } from '../harness/redis.ts';
 import { patience } from '../harness/storeUnderTest.ts';
 
@@ -88,7 +88,9 @@ interface EntryView {
 
 /** What a replica can find of the stock of a product. */
 async function entriesOf({ adminUrl }: Replica, id: string): Promise<readonly EntryView[]> {
-  const response = await fetch(new URL(`/cache/entry?type=Product&id=${id}`, adminUrl));
+  const response = await fetch(new URL(`/cache/entry?type=Product&id=${id}`, adminUrl), {
+    headers: connectedAnew,
+  });
   if (response.status === 404) return [];
   const { entries } = (await response.json()) as { entries: readonly EntryView[] };
   return entries.filter(({ subgraphs }) => subgraphs.includes('stock'));
@@ -126,7 +128,7 @@ async function sharing(replicas: readonly Replica[]): Promise<void> {
 
 /** How many entities of the subgraph of stocks have been looked up. */
 async function lookups({ adminUrl }: Replica): Promise<number> {
-  const text = await (await fetch(new URL('/metrics', adminUrl))).text();
+  const text = await (await fetch(new URL('/metrics', adminUrl), { headers: connectedAnew })).text();
   const lines = text.matchAll(/^tributary_cache_lookups_total\{[^}]*subgraph="stock"[^}]*\} (\d+)$/gm);
   return [...lines].reduce((sum, [, count]) => sum + Number(count), 0);
 }

@@ -3,7 +3,7 @@ import type { GatewayOptions } from '../../gateway/gateway.ts';
 import { type DemoSubgraphs, startDemoSubgraphs } from '../../subgraphs/demo.ts';
 import { readEvents } from '../harness/eventStreams.ts';
 import { demoSupergraphFile } from '../harness/gateway.ts';
-import { type GatewayProcess, startGatewayProcess } from '../harness/gatewayProcess.ts';
+import { connectedAnew, type GatewayProcess, startGatewayProcess } from '../harness/gatewayProcess.ts';
 import { type OwnRedisServer, startOwnRedis } from '../harness/redis.ts';
 
 // The first run on a machine may have to download the program.
@@ -49,9 +49,6 @@ async function start(): Promise<readonly [GatewayProcess, GatewayProcess]> {
   return [await startGatewayProcess(config), await startGatewayProcess(config)];
 }
 
-/** A connection that is kept may be closed just when it is used again, after a while in which the machine stood still. */
-const once = { connection: 'close' };
-
 async function ask(
   url: string,
   number: number,
@@ -62,7 +59,7 @@ async function ask(
 }> {
   const response = await fetch(url, {
     method: 'POST',
-    headers: { ...once, 'content-type': 'application/json', 'tributary-budget': budget },
+    headers: { ...connectedAnew, 'content-type': 'application/json', 'tributary-budget': budget },
     body: JSON.stringify({ query, variables: variablesOf(number) }),
   });
   return (await response.json()) as Awaited<ReturnType<typeof ask>>;
@@ -72,7 +69,7 @@ async function ask(
  *  data. */
 async function pickUp(url: string, token: string): Promise<readonly unknown[]> {
   const response = await fetch(new URL(`/enrichments/${token}`, url), {
-    headers: { ...once, accept: 'text/event-stream' },
+    headers: { ...connectedAnew, accept: 'text/event-stream' },
   });
   const events = readEvents(await response.text());
   if (events.at(-1)?.event !== 'complete') throw new Error(`The updates do not end: ${response.status}`);

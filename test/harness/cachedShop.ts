@@ -1,5 +1,6 @@
 import { GraphQLError } from 'graphql';
 import type { GatewayOptions, GatewayParts } from '../../gateway/gateway.ts';
+import { connectedAnew } from './gatewayProcess.ts';
 import {
   type AskOptions,
   type InlineGateway,
@@ -101,7 +102,12 @@ export async function startCachedShop(options: CachedShopOptions): Promise<Cache
 export async function askShop(url: string, query: string, options: AskOptions = {}): Promise<ShopAnswer> {
   const response = await fetch(url, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', accept: 'application/json', ...options.headers },
+    headers: {
+      ...connectedAnew,
+      'content-type': 'application/json',
+      accept: 'application/json',
+      ...options.headers,
+    },
     body: JSON.stringify({ query, variables: options.variables }),
     signal: options.signal ?? null,
   });

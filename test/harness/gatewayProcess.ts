@@ -18,6 +18,10 @@ export interface GatewayProcess extends AsyncDisposable {
   kill(): Promise<void>;
 }
 
+/** Headers of a request on a connection of its own. One that is kept may be closed just when it is used again, after a
+ *  while in which one of the two processes stood still. */
+export const connectedAnew = { connection: 'close' } as const;
+
 const cli = new URL('../../gateway/cli.ts', import.meta.url).pathname;
 
 /** `tributary serve` in a process of its own, on any free ports. Throws with its output where it ends at once. `env`: on
