@@ -30,6 +30,11 @@ export const listenSection = z
         'Where subgraphs reach this listener: what they send for subscriptions by `http_callback` goes to `/callback/…` below it. When empty, it is made of host and port; a host that means all addresses, such as `0.0.0.0` and `::`, is none to be reached at, and needs this.',
       )
       .prefault(''),
+    keepAliveTimeout: duration()
+      .describe(
+        'How long a connection without a request is kept. It has to be longer than a proxy in front keeps its own, or that proxy sends requests on connections that are just being closed, and its clients get 502.',
+      )
+      .prefault('75s'),
     drainTimeout: duration()
       .describe('How long running requests may take to end after SIGTERM; then they are cut off.')
       .prefault('30s'),

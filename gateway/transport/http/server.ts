@@ -38,6 +38,8 @@ export interface HttpServerOptions {
     readonly host: string;
     readonly port: number;
     readonly path: string;
+    /** Milliseconds that a connection without a request is kept. */
+    readonly keepAliveTimeout: number;
     /** Milliseconds that running requests get when the server closes. */
     readonly drainTimeout: number;
   };
@@ -218,6 +220,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     },
     isWriting: (socket) => inFlight.isWriting(socket),
     takesUpgrade: (request) => isWebSocketUpgrade(request) && isForGraphQL(request),
+    keepAliveTimeout: listen.keepAliveTimeout,
   });
   front.server.on('connection', (socket) => inFlight.watch(socket));
   front.server.on('upgrade', (request, socket, head) => webSockets.upgrade(request, socket, head));
@@ -241,6 +244,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
           route: (answerOther) => answerOther,
           isWriting: () => false,
           takesUpgrade: () => false,
+          keepAliveTimeout: listen.keepAliveTimeout,
         });
   let unwatch: (() => void) | undefined;
   if (back !== undefined) {
@@ -311,17 +315,19 @@ interface FrontOptions {
   readonly isWriting: (socket: Socket) => boolean;
   /** Requests for an upgrade that it does not take are answered as if they asked for none. */
   readonly takesUpgrade: (request: IncomingMessage) => boolean;
+  /** Milliseconds. */
+  readonly keepAliveTimeout: number;
 }
 
 /** A node:http server before a Fastify instance, which never listens itself. */
-function createFront({ route, isWriting, takesUpgrade }: FrontOptions): Front {
+function createFront({ route, isWriting, takesUpgrade, keepAliveTimeout }: FrontOptions): Front {
   let server: Server | undefined;
   const routes = fastify({
     // Whatever Node lets through: a long token is answered like any other that is none.
     routerOptions: { maxParamLength: maxHeaderSize },
     clientErrorHandler: (error, socket) => answerBrokenHttp(error, socket, isWriting(socket)),
     serverFactory: (handler) => {
-      server = createServer({ shouldUpgradeCallback: takesUpgrade }, route(handler));
+      server = createServer({ shouldUpgradeCallback: takesUpgrade, keepAliveTimeout }, route(handler));
       return server;
     },
   });

@@ -12,6 +12,7 @@ describe('a configuration', () => {
       port: 4000,
       path: '/graphql',
       publicUrl: '',
+      keepAliveTimeout: 75_000,
       drainTimeout: 30_000,
     });
     expect(config.admin).toEqual({ host: '127.0.0.1', port: 4001 });

@@ -95,6 +95,7 @@ type Overrides = Partial<Omit<HttpServerOptions, 'limits' | 'security' | 'listen
   readonly limits?: Partial<HttpServerOptions['limits']>;
   readonly security?: Partial<HttpServerOptions['security']>;
   readonly drainTimeout?: number;
+  readonly keepAliveTimeout?: number;
 };
 
 /** The real HTTP server on free ports with a pipeline that answers by script. */
@@ -106,9 +107,15 @@ export async function startScripted(
     (overrides.supergraphs as SettableView | undefined) ?? new SettableView(supergraphOf(sdl));
   const seen: OperationRequest[] = [];
   const logged: string[] = [];
-  const { limits, security, drainTimeout, ...rest } = overrides;
+  const { limits, security, drainTimeout, keepAliveTimeout, ...rest } = overrides;
   const server = createHttpServer({
-    listen: { host: '127.0.0.1', port: 0, path: '/graphql', drainTimeout: drainTimeout ?? 10_000 },
+    listen: {
+      host: '127.0.0.1',
+      port: 0,
+      path: '/graphql',
+      drainTimeout: drainTimeout ?? 10_000,
+      keepAliveTimeout: keepAliveTimeout ?? 75_000,
+    },
     admin: { host: '127.0.0.1', port: 0 },
     respond: async (request, supergraph) => {
       seen.push(request);
