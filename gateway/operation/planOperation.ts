@@ -13,8 +13,8 @@ export interface PlannerQuestion {
   /** The same operation without `@defer`, to fall back on where `document` has one. Where it has none, though the
    *  operation does, the executor is to tell the deferred fragments apart. */
   readonly whole: string | undefined;
-  /** Some of what `document` defers is no wish of the client's: rather than have the operation refused, it is planned
-   *  whole. */
+  /** Some of what `document` defers is no wish of the client's: rather than have the operation refused, or its first
+   *  answer wait for a split that takes long, it is planned whole. */
   readonly isSplitOptional: boolean;
   /** Labels of progressive `@override`s that are on, sorted. */
   readonly overrides: readonly string[];
@@ -66,7 +66,7 @@ export async function planOperation(planner: Planner, question: PlannerQuestion)
   const defer = document.includes(deferMark);
   if (whole === undefined || mayDefer(planner, document)) {
     try {
-      const plan = await planInTurn(planner, { document, defer, overrides });
+      const plan = await planInTurn(planner, { document, defer, overrides, isOptional: isSplitOptional });
       return { plan, isSplitByPlanner: true, question };
     } catch (error) {
       if (whole === undefined || !(hasGivenUp(error) || (isSplitOptional && isRefusal(error)))) throw error;

@@ -17,6 +17,7 @@ import type { PlanRequest } from './planner.ts';
 import { toPlannerSupergraph } from './plannerSupergraph.ts';
 import type { QueryPlan } from './queryPlan.ts';
 import { RepresentationKeys } from './representationKeys.ts';
+import { SplitLimit, SplitTooLongError } from './splitLimit.ts';
 import { toSubgraphPlan } from './subgraphPlan.ts';
 import { type LinkedFeature, refuseFeatures } from './supergraphFeatures.ts';
 import { leaveOutUnprintableDefaults, withNullableInputs } from './unprintableDefaults.ts';
@@ -27,6 +28,8 @@ export interface ApolloPlannerOptions {
   readonly maxEvaluatedPlans: number;
   /** Most paths followed for one operation. */
   readonly pathsLimit: number;
+  /** Longest that a plan is worked on that its asker can do without, in milliseconds of the thread's own time. */
+  readonly splitTimeoutMs: number;
 }
 
 export interface ApolloPlanner {
@@ -108,6 +111,7 @@ function createRawPlanner(
   options: ApolloPlannerOptions,
 ): RawPlanner {
   const apiSchema = supergraph.apiSchema();
+  const limit = new SplitLimit(supergraph.schema, options.splitTimeoutMs);
   const planner = new QueryPlanner(supergraph, {
     incrementalDelivery: { enableDefer: true },
     // With reuse on, a named fragment that holds a `@defer` is sent to the subgraph with the directive in it.
@@ -118,10 +122,11 @@ function createRawPlanner(
   return {
     inputs: new InputCheck(document),
     // `defer` needs no second planner: without a `@defer` in the document the plan has no Defer node.
-    plan: ({ document: text, overrides = [] }) => {
+    plan: ({ document: text, overrides = [], isOptional = false }) => {
       const operation = operationFromDocument(apiSchema, parse(text, { noLocation: true }));
       const overrideConditions = new Map(overrides.map((label) => [label, true]));
-      return toQueryPlan(planner.buildQueryPlan(operation, { overrideConditions }));
+      const build = (): ApolloQueryPlan => planner.buildQueryPlan(operation, { overrideConditions });
+      return toQueryPlan(isOptional ? limit.within(build) : build());
     },
   };
 }
@@ -188,6 +193,7 @@ const limitsByMessage: readonly (readonly [string, string])[] = [
 export function exceededLimit(error: unknown): string | undefined {
   // The planner recurses along the operation: a stack that overflows means an operation too deep for it.
   if (error instanceof RangeError) return 'it is nested too deep';
+  if (error instanceof SplitTooLongError) return 'to split it takes too long (planning.splitTimeout)';
   if (!(error instanceof Error)) return undefined;
   return limitsByMessage.find(([start]) => error.message.startsWith(start))?.[1];
 }

@@ -9,6 +9,9 @@ export interface PlanRequest {
   readonly defer: boolean;
   /** Labels of progressive `@override`s that are on, sorted; every other one is off. */
   readonly overrides?: readonly string[];
+  /** Whether the asker can do without this plan: it is given up early, with `OPERATION_TOO_COMPLEX`, and without harm
+   *  to others. */
+  readonly isOptional?: boolean;
 }
 
 /** Plans operations for one supergraph. The only thing that the gateway knows of a query planner; what is said here

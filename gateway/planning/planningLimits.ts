@@ -5,6 +5,7 @@ import type { PlanningLimits } from './workerPlanner.ts';
 export function planningLimits(planning: GatewayConfig['planning']): PlanningLimits {
   return {
     timeoutMs: planning.timeout,
+    splitTimeoutMs: planning.splitTimeout,
     memoryBytes: planning.memory,
     maxEvaluatedPlans: planning.maxEvaluatedPlans,
     pathsLimit: planning.pathsLimit,

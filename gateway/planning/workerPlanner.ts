@@ -13,6 +13,8 @@ export interface PlanningLimits extends PlannerPoolLimits {
   readonly memoryBytes: number;
   readonly maxEvaluatedPlans: number;
   readonly pathsLimit: number;
+  /** Longest that one plan may take that its asker can do without, in milliseconds of the thread's own time. */
+  readonly splitTimeoutMs: number;
   /** How long an operation that went beyond a limit is refused without being tried again, in milliseconds. */
   readonly refusalKeptMs: number;
   /** Most operations that are remembered as refused. */
@@ -38,8 +40,14 @@ export interface WorkerPlanner extends Planner {
  *  refused at once for a while.
  *  Errors: an `Error` with the loader's message where the supergraph cannot be loaded. */
 export async function createWorkerPlanner(options: WorkerPlannerOptions): Promise<WorkerPlanner> {
-  const { sdl, memoryBytes, maxEvaluatedPlans, pathsLimit } = options;
-  const threadOptions: PlannerThreadOptions = { sdl, memoryBytes, maxEvaluatedPlans, pathsLimit };
+  const { sdl, memoryBytes, maxEvaluatedPlans, pathsLimit, splitTimeoutMs } = options;
+  const threadOptions: PlannerThreadOptions = {
+    sdl,
+    memoryBytes,
+    maxEvaluatedPlans,
+    pathsLimit,
+    splitTimeoutMs,
+  };
   const first = await startPlannerThread(threadOptions, options.signal);
   const pool = new PlannerPool({
     limits: options,
@@ -76,8 +84,8 @@ export async function createWorkerPlanner(options: WorkerPlannerOptions): Promis
   };
 }
 
-function keyOf({ document, defer, overrides = [] }: PlanRequest): string {
-  return `${defer ? 'defer' : 'whole'} ${JSON.stringify(overrides)} ${document}`;
+function keyOf({ document, defer, overrides = [], isOptional = false }: PlanRequest): string {
+  return `${defer ? 'defer' : 'whole'}${isOptional ? '?' : ''} ${JSON.stringify(overrides)} ${document}`;
 }
 
 function errorOf(outcome: Exclude<PoolOutcome, { kind: 'planned' }>, limits: PlanningLimits): GatewayError {

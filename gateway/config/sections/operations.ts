@@ -82,6 +82,11 @@ export const planningSection = z
     timeout: duration({ min: 1 })
       .describe('Longest the planner may work on one operation; then OPERATION_TOO_COMPLEX.')
       .prefault('5s'),
+    splitTimeout: duration({ min: 1 })
+      .describe(
+        "Longest the planner may work on keeping an operation's enrichments apart from the rest, in time of its own thread; then the operation is planned as if it had none, and an enrichment may share a call with what is waited for.",
+      )
+      .prefault('200ms'),
     memory: size({ min: 64 * 1024 ** 2 })
       .describe('Largest heap of one planner thread.')
       .prefault('512MB'),

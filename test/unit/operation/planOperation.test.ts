@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { GatewayError } from '../../../gateway/errors.ts';
 import { planOperation } from '../../../gateway/operation/planOperation.ts';
+import type { Planner } from '../../../gateway/planning/planner.ts';
 import { loadDemoSupergraph, planDemoOperation } from '../../differential/planDemoOperation.ts';
 
 const supergraph = await loadDemoSupergraph();
@@ -53,5 +54,23 @@ describe('a split that takes the planner too long', () => {
   test('is done without where it was for enrichments', async () => {
     const planned = await planOperation(planner, { ...question, isSplitOptional: true });
     expect(planned).toMatchObject({ plan: { kind: 'QueryPlan' }, isSplitByPlanner: false });
+  });
+
+  test('has a limit of its own only where it was for enrichments', async () => {
+    const asked: unknown[] = [];
+    const noting: Planner = {
+      ...planner,
+      plan: (request) => {
+        asked.push([request.defer, request.isOptional ?? false]);
+        return planner.plan(request);
+      },
+    };
+    await planOperation(noting, { ...question, isSplitOptional: true });
+    await planOperation(noting, { ...question, isSplitOptional: false }).catch(() => {});
+    expect(asked).toEqual([
+      [true, true],
+      [false, false],
+      [true, false],
+    ]);
   });
 });

@@ -282,6 +282,42 @@ describe('an operation that is too much for the planner', () => {
   });
 });
 
+describe('a split that its asker can do without', () => {
+  const split = { document: `{ me { id ... @defer(label: "0") { name } } }`, defer: true, isOptional: true };
+  const hard = {
+    ...split,
+    document: hostileOperation(14).replace('...F0', '... @defer(label: "0") { ...F0 }'),
+  };
+
+  test('is given up early, and its thread goes on as if nothing had been', async () => {
+    const planner = await open({ splitTimeoutMs: 20, timeoutMs: 600_000, spareAfterMs: 600_000 });
+    await expect(planner.plan(hard)).rejects.toMatchObject({
+      code: 'OPERATION_TOO_COMPLEX',
+      message:
+        'The operation is too complex to be planned: to split it takes too long (planning.splitTimeout).',
+      extensions: {},
+    });
+    const other = await open();
+    for (const request of [whole(hostileOperation(6)), { ...split, isOptional: false }]) {
+      expect(await planner.plan(request)).toEqual(await other.plan(request));
+    }
+    expect(await threadsNamed('tributary-plan')).toBe(2);
+  });
+
+  test('is what it always is within the limit', async () => {
+    const planner = await open({ splitTimeoutMs: 20_000 });
+    expect(await planner.plan(split)).toEqual(await planner.plan({ ...split, isOptional: false }));
+  });
+
+  test('has the limit of every other plan where the asker wants it', async () => {
+    const planner = await open({ splitTimeoutMs: 20, timeoutMs: 1_000 });
+    await planner.plan(hard).catch(() => {});
+    await expect(planner.plan({ ...hard, isOptional: false })).rejects.toMatchObject({
+      extensions: { limit: 'planning.timeout' },
+    });
+  });
+});
+
 describe('the life of the thread', () => {
   test('rejects what is under way and what waits when it is closed, and leaves no thread', async () => {
     const planner = await open();
