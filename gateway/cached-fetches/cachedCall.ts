@@ -33,6 +33,8 @@ export class CachedCall {
   /** A unit without which the call cannot be settled, whatever the budget. */
   #blockedBy: number | undefined;
   #stopWatching: (() => void) | undefined;
+  /** Tells the budget that newer values are there in place of the stale ones that have answered. */
+  #endStandIn: (() => void) | undefined;
 
   constructor(cache: FetchCache, units: CallUnits, done: () => void) {
     this.#cache = cache;
@@ -59,7 +61,7 @@ export class CachedCall {
   /** The call is settled by `settleIfResolved`. Only the first resolution of a unit counts. */
   resolve(place: number, resolution: Resolution): void {
     if (this.#resolutions[place] !== undefined) {
-      this.#late.delete(place);
+      if (this.#late.delete(place) && this.#late.size === 0) this.#endStandIn?.();
       return;
     }
     this.#resolutions[place] = resolution;
@@ -132,6 +134,7 @@ export class CachedCall {
   #takeStaleIfLate(): void {
     if (this.#isCancelled || this.call.budget?.isOver !== true || this.#isBlocked()) return;
     const { observer } = this.#cache.options;
+    this.#endStandIn = this.call.budget.standIn(this.call.group);
     for (const place of this.openPlaces()) {
       const reading = this.fallbacks[place] as EntryReading;
       this.resolve(place, { kind: 'entry', reading, reason: 'budget' });

@@ -44,6 +44,8 @@ export class EnrichedRequest {
   readonly #execution: Execution;
   readonly #shaping: AnswerShaping;
   #run: LateRun | undefined;
+  /** Id of the job that its rest is. */
+  #rest: string | undefined;
   #response: IncrementalResponse | undefined;
   #isAnswering = true;
   /** Enrichments that were ready after their budget. */
@@ -165,6 +167,7 @@ export class EnrichedRequest {
       places,
       onEnd: () => {
         this.#run = undefined;
+        this.#endRest();
         this.#releaseIfDone();
       },
     });
@@ -179,7 +182,29 @@ export class EnrichedRequest {
       snapshot,
       places,
     });
+    this.#rest = job.id;
+    enriching.rests.begin(job.id);
     return enrichmentExtension(places, await enriching.handOver(job, run satisfies EnrichmentRun, request));
+  }
+
+  /** What is not there has been left to an equal answer, here or in another process, or to nobody. */
+  #endRest(): void {
+    if (this.#rest === undefined) return;
+    const { enriching, startedAt } = this.#options;
+    const left = this.#wait.late.filter(({ id }) => this.#execution.hasFetched(id + 1));
+    const open = new Map(left.map((enrichment) => [enrichment.id, enrichment]));
+    const elapsedMs = (): number => performance.now() - startedAt;
+    enriching.rests.end(this.#rest, {
+      onReady: (id) => {
+        const enrichment = open.get(id);
+        if (enrichment !== undefined && open.delete(id)) enriching.noteReady(enrichment, elapsedMs());
+      },
+      onGivenUp: () => {
+        // One that was not waited for says nothing yet.
+        const overdue = [...open.values()].filter(({ budgetMs }) => budgetMs > 0 && elapsedMs() > budgetMs);
+        for (const enrichment of overdue) enriching.noteReady(enrichment, Number.POSITIVE_INFINITY);
+      },
+    });
   }
 
   #completeGroup(group: number): void {
@@ -197,8 +222,16 @@ export class EnrichedRequest {
     if (elapsedMs > enrichment.budgetMs) this.#overBudget.add(enrichment.id);
     // What nothing was asked for says nothing of latencies: there may be no object that has the field.
     if (!this.#execution.hasFetched(enrichment.id + 1)) return;
-    const isOlder = this.#olderValues().has(enrichment.id);
-    this.#options.enriching.noteReady(enrichment, isOlder ? Number.POSITIVE_INFINITY : elapsedMs);
+    const { enriching, startedAt } = this.#options;
+    if (!this.#olderValues().has(enrichment.id)) {
+      enriching.noteReady(enrichment, elapsedMs);
+      if (this.#rest !== undefined) enriching.rests.tellReady(this.#rest, enrichment.id);
+      return;
+    }
+    // An older value says nothing of latencies; the fetch that it stands in for goes on and does.
+    this.#wait.budget.onNewer(enrichment.id + 1, () => {
+      enriching.noteReady(enrichment, performance.now() - startedAt);
+    });
   }
 
   #noteOverdue(enrichment: AwaitedEnrichment): void {

@@ -23,6 +23,7 @@ import {
   subscribeToEnrichment,
   withEnrichmentSubscription,
 } from './enrichmentSubscription.ts';
+import { EqualRests } from './equalRests.ts';
 import { keptHeaderNames } from './keptHeaderNames.ts';
 
 export type AnsweredOutcome = Parameters<EnrichmentObserver['onAnswered']>[0]['outcome'];
@@ -39,6 +40,7 @@ export interface EnrichingOptions {
  *  the budget of each request. */
 export class Enriching {
   readonly adaptation: Adaptation;
+  readonly rests = new EqualRests();
   readonly #options: EnrichingOptions;
   readonly #rules = new WeakMap<Supergraph, EnrichmentRules>();
   /** API schemas that have `Subscription.enrichment` of ours. */

@@ -72,6 +72,22 @@ describe('at the end of the budget', () => {
     expect(kept(under, ['1', '2'])).toEqual(named('new 1', 'new 2'));
   });
 
+  test.each([
+    ['are there', (asked: AskedCall) => asked.answer(named('new 1', 'new 2'))],
+    ['have failed', (asked: AskedCall) => asked.fail(new GatewayError('INTERNAL_SERVER_ERROR', 'Down.'))],
+  ])('it is told when newer values %s, also after the operation', (_, end) => {
+    const under = stale(['1', '2']);
+    const budget = new Budget();
+    const asked = under.ask(names, ['1', '2'], undefined, budget);
+    budget.end();
+    asked.cancel();
+    const told: string[] = [];
+    budget.onNewer(0, () => told.push('newer'));
+    expect(told).toEqual([]);
+    end(call(under, 1));
+    expect(told).toEqual(['newer']);
+  });
+
   test('what nothing is known of is waited for, and what comes with it is not stale', () => {
     const under = stale(['1']);
     const budget = new Budget();
