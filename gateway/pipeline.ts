@@ -62,9 +62,9 @@ export class Pipeline {
 
   /** Errors: `GatewayError` where the operation cannot be prepared, or `REQUEST_ABORTED` when the client left. */
   async respond(request: OperationRequest, supergraph: Supergraph): Promise<ExecutionOutcome> {
-    if (this.#options.enriching?.isPickUp(request, supergraph)) return this.#pickUp(request, supergraph);
     const startedAt = performance.now();
     const scope = this.#options.scopeOf(request, supergraph);
+    if (this.#options.enriching?.isPickUp(request, supergraph)) return this.#pickUp(request, supergraph);
     let prepared: Preparation;
     try {
       const choice = this.#options.enriching?.choiceFor(supergraph, request.headers);

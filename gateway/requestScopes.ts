@@ -1,6 +1,8 @@
 import { identityOf } from './cache/rules/identity.ts';
 import type { GatewayConfig } from './config/schema.ts';
+import { wantsAutoDefer } from './enrichment/deferPreference.ts';
 import type { EnrichmentPriority } from './enrichment/enrichmentRule.ts';
+import { requestBudgetOf } from './enrichment/requestBudget.ts';
 import { requestPriorityOf } from './enrichment/requestPriority.ts';
 import type { RequestScope } from './execution/requestScope.ts';
 import type { OperationRequest } from './operation/request.ts';
@@ -15,7 +17,11 @@ export function createRequestScopes(config: GatewayConfig): (request: OperationR
   const policyOf = memoizePolicies(config);
   return (request) => {
     const startedAt = performance.now();
-    const priority = requestPriorityOf(request.headers);
+    const { headers: given } = request;
+    const priority = requestPriorityOf(given);
+    // A mistake is told whether or not anything may come late here.
+    requestBudgetOf(given, config.enrichment.bounds);
+    wantsAutoDefer(given);
     const whole = startedAt + config.subgraphs.all.timeouts.deadline;
     // Subgraphs without an allow-list of their own share one list, and so one set of headers.
     const byAllowList = new Map<readonly string[], ForwardedHeaders>();

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
+import { createClient } from 'graphql-ws';
+import { WebSocket } from 'ws';
 import { type EnrichedBody, startEnrichedShop } from '../harness/enrichedShop.ts';
 import { readEvents } from '../harness/eventStreams.ts';
 
@@ -49,6 +51,41 @@ describe('`tributary-budget`', () => {
       ['-1ms', 400, true],
       ['', 400, true],
     ]);
+  });
+});
+
+describe.each([
+  ['without a rule', { fields: {} }],
+  ['that never come late', { mode: 'never' as const }],
+  ['that may come late', {}],
+])('where there are fields %s,', (_, enrichment) => {
+  test.each([
+    ['tributary-budget', 'abc', 'Expected a duration from 0ms to 10s.'],
+    ['tributary-budget', '99h', 'Expected a duration from 0ms to 10s.'],
+    ['tributary-defer', 'nope', 'Expected auto, or no such header.'],
+    ['tributary-priority', 'nope', 'Expected one of critical, normal, background.'],
+  ])('a header %s: %s is refused with what is expected', async (name, value, expected) => {
+    await using shop = await startEnrichedShop({ enrichment });
+    const { status, body } = await shop.gateway.ask('{ top { id } }', { headers: { [name]: value } });
+    expect([status, JSON.stringify(body)]).toEqual([400, expect.stringContaining(expected)]);
+  });
+
+  test('so is one that is a parameter of a WebSocket', async () => {
+    await using shop = await startEnrichedShop({
+      enrichment,
+      config: { security: { connectionParams: ['tributary-budget'] } },
+    });
+    const client = createClient({
+      url: shop.gateway.url.replace('http', 'ws'),
+      webSocketImpl: WebSocket,
+      retryAttempts: 0,
+      connectionParams: { 'tributary-budget': 'abc' },
+    });
+    const asked = client.iterate({ query: '{ top { id } }' }).next();
+    await expect(asked).rejects.toMatchObject([
+      { message: expect.stringContaining('Expected a duration from 0ms to 10s.') },
+    ]);
+    await client.dispose();
   });
 });
 
