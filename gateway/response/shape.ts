@@ -1,5 +1,4 @@
 import {
-  type GraphQLCompositeType,
   type GraphQLLeafType,
   type GraphQLOutputType,
   type GraphQLSchema,
@@ -122,6 +121,12 @@ interface Mark {
 type Gone = typeof violation | typeof tooEarly;
 type Shaped<T> = T | Gone;
 
+/** What never pauses is made without a generator: that is most of the values. */
+function leafTypeOf(type: GraphQLOutputType): GraphQLLeafType | undefined {
+  const nullable = isNonNullType(type) ? type.ofType : type;
+  return isLeafType(nullable) ? nullable : undefined;
+}
+
 function isGone<T>(value: Shaped<T>): value is Gone {
   return value === violation || value === tooEarly;
 }
@@ -176,7 +181,19 @@ class Shaper {
     for (const field of fields) {
       this.#path.push(field.responseName);
       this.#add(field.responseName.length + shortestField);
-      const value = yield* this.#field(field, type, object);
+      let value = this.#withoutValue(field, type, object);
+      if (value === undefined) {
+        const given = object[field.internalName];
+        const leaf = leafTypeOf(field.type);
+        value = this.#settled(
+          field,
+          type,
+          object,
+          leaf === undefined
+            ? yield* this.#value(field.type, field.set, given, field.isSent)
+            : this.#leaf(leaf, given),
+        );
+      }
       this.#path.pop();
       if (isGone(value)) {
         // The object goes, and everything that was to come below it.
@@ -188,7 +205,8 @@ class Shaper {
     return data;
   }
 
-  *#field(field: CollectedField, type: RuntimeType, object: ResponseObject): SlicedWork<Shaped<unknown>> {
+  /** What stands in a field's place whatever its value is; `undefined` where its value counts. */
+  #withoutValue(field: CollectedField, type: RuntimeType, object: ResponseObject): Shaped<unknown> {
     if (field.fieldName === '__typename') return type.name;
     if (this.#sentNulls?.has(object, field.internalName, this.#path)) return null;
     if (this.#isFieldLate(field)) {
@@ -196,13 +214,20 @@ class Shaper {
       this.#leaveOut(field, type, object);
       return null;
     }
-    const given = object[field.internalName];
-    const cause = given === undefined ? this.#causeOf?.(this.#path, field.internalName) : undefined;
-    if (cause !== undefined) {
-      this.errors.push({ kind: 'missing', cause, path: [...this.#path] });
-      if (isNonNullType(field.type)) return violation;
-    }
-    const value = yield* this.#value(field.type, field.set, given, field.isSent);
+    if (object[field.internalName] !== undefined) return undefined;
+    const cause = this.#causeOf?.(this.#path, field.internalName);
+    if (cause === undefined) return undefined;
+    this.errors.push({ kind: 'missing', cause, path: [...this.#path] });
+    return isNonNullType(field.type) ? violation : undefined;
+  }
+
+  /** The field with its value: nulls go up, or stop here. */
+  #settled(
+    field: CollectedField,
+    type: RuntimeType,
+    object: ResponseObject,
+    value: Shaped<unknown>,
+  ): Shaped<unknown> {
     // An object that the client has already cannot become null any more: the whole fragment fails.
     if (value === violation && field.isSent) return violation;
     if (value === tooEarly) {
@@ -214,9 +239,7 @@ class Shaper {
       if (field.set !== undefined) this.#sentNulls?.add(object, field.internalName, this.#path);
       return null;
     }
-    if (value === null && isNonNullType(field.type))
-      return this.#forbiddenNull(`${type.name}.${field.fieldName}`);
-    return value;
+    return value === null ? this.#forbiddenNull(`${type.name}.${field.fieldName}`) : value;
   }
 
   /** A value of a nullable type. Violations below are passed on; who may be null stops them. */
@@ -230,7 +253,13 @@ class Shaper {
     if (value === undefined || value === null) return null;
     if (isListType(nullable)) return yield* this.#list(nullable.ofType, set, value, isSent);
     if (isLeafType(nullable)) return this.#leaf(nullable, value);
-    return yield* this.#composite(nullable, set, value);
+    if (!isPlainObject(value)) return this.#invalid('an object');
+    const runtimeType = isAbstractType(nullable)
+      ? runtimeTypeOf(this.#schema, nullable, set, value.__typename)
+      : nullable;
+    // A type that the API schema does not show: for the client there is nothing here.
+    if (runtimeType === undefined || set === undefined) return null;
+    return yield* this.object(set, runtimeType, value);
   }
 
   *#list(
@@ -242,6 +271,7 @@ class Shaper {
     if (!Array.isArray(value)) return this.#invalid('a list');
     const list: unknown[] = [];
     const mark = this.#mark();
+    const leaf = leafTypeOf(elementType);
     for (let i = 0; i < value.length; i++) {
       this.#path.push(i);
       this.#add(1);
@@ -249,8 +279,10 @@ class Shaper {
         this.#untilPause = valuesPerPause;
         yield;
       }
-      const wasNull = this.#sentNulls?.has(value, i, this.#path);
-      let element = wasNull ? null : yield* this.#value(elementType, set, value[i], isSent);
+      let element: Shaped<unknown>;
+      if (this.#sentNulls?.has(value, i, this.#path)) element = null;
+      else if (leaf !== undefined) element = this.#leaf(leaf, value[i]);
+      else element = yield* this.#value(elementType, set, value[i], isSent);
       if (element === null && isNonNullType(elementType))
         element = this.#forbiddenNull('an element of the list');
       if (isGone(element)) {
@@ -270,21 +302,8 @@ class Shaper {
     return list;
   }
 
-  *#composite(
-    type: GraphQLCompositeType,
-    set: SelectionSet | undefined,
-    value: unknown,
-  ): SlicedWork<Shaped<unknown>> {
-    if (!isPlainObject(value)) return this.#invalid('an object');
-    const runtimeType = isAbstractType(type)
-      ? runtimeTypeOf(this.#schema, type, set, value.__typename)
-      : type;
-    // A type that the API schema does not show: for the client there is nothing here.
-    if (runtimeType === undefined || set === undefined) return null;
-    return yield* this.object(set, runtimeType, value);
-  }
-
   #leaf(type: GraphQLLeafType, value: unknown): Shaped<unknown> {
+    if (value === undefined || value === null) return null;
     if (typeof value === 'string') this.#add(value.length);
     if (isEnumType(type)) {
       return typeof value === 'string' && type.getValue(value) !== undefined ? value : null;
