@@ -5,7 +5,9 @@ import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Redis } from 'ioredis';
+import { isWorkWanted } from '../../gateway/enrichment/late/lateScripts.ts';
 import type { LateEnrichments } from '../../gateway/enrichment/lateEnrichments.ts';
+import { startHeldProxy } from '../harness/heldProxy.ts';
 import {
   answeringRunner,
   lateReplica,
@@ -50,9 +52,16 @@ async function follow(late: LateEnrichments, token: string, cursor?: string) {
   return updates;
 }
 
+// Less than a test may take: what never becomes true says so.
+const patienceMs = 45_000;
+
 /** Resolves when the probe is true; asks again as often as Redis answers. */
 async function until(probe: () => Promise<boolean> | boolean): Promise<void> {
-  while (!(await probe())) await new Promise((resolve) => setImmediate(resolve));
+  const end = performance.now() + patienceMs;
+  while (!(await probe())) {
+    if (performance.now() > end) throw new Error(`Not true after ${patienceMs / 1_000} s: ${probe}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 describe('two processes', () => {
@@ -517,5 +526,51 @@ describe('a Redis', () => {
     runner.last.end(good('reviews'));
     await own.restart();
     expect(await allOf(await follow(one.late, token))).toEqual(['1-0 reviews "reviews!"']);
+  });
+});
+
+describe('a Redis that is slow', () => {
+  /** A process that reaches Redis over a network in the hands of the test, and what it goes on with for one that has
+   *  left. */
+  async function heirOf(prefix: string) {
+    const proxy = await startHeldProxy(server.port);
+    const one = lateReplica(server.url, prefix, { takeOverAfter: 60_000 });
+    const token = await handOver(one.late, jobOf('a'));
+    const heir = lateReplicaByHand(`redis://127.0.0.1:${proxy.port}`, prefix, { takeOverAfter: 60_000 });
+    await one.late.close();
+    await until(() => heir.runner.runs.length === 1);
+    return {
+      ...heir,
+      proxy,
+      token,
+      async [Symbol.asyncDispose]() {
+        proxy.release();
+        await heir.late.close();
+        await proxy[Symbol.asyncDispose]();
+      },
+    };
+  }
+
+  test.each([
+    ['does not say whether anybody wants a job', isWorkWanted.sha, false],
+    ['has lost a job, and is not told anew yet', '\r\nown\r\n', true],
+  ])('and %s lets it be tried again', async (_, text, isLost) => {
+    const prefix = randomUUID();
+    await using heir = await heirOf(prefix);
+    const { proxy, late, events, runner } = heir;
+    if (isLost) await redis.del(await redis.keys(`${prefix}{a}late:work:*`));
+    const held = proxy.hold(text);
+    runner.last.end(bad('reviews'));
+    await until(() => events.includes('retry'));
+    if (isLost) await held;
+    // Backoff.
+    heir.pass(1);
+    await held;
+    heir.pass(2_000);
+    await until(() => late.pending === 0 || runner.runs.length === 2);
+    expect(events).toEqual(['adopted: dead process', 'retry']);
+    runner.last.end(good('reviews'));
+    proxy.release();
+    expect(await allOf(await follow(late, heir.token))).toEqual(['1-0 reviews "reviews!"']);
   });
 });

@@ -60,7 +60,8 @@ export function lateReplicaByHand(url: string, keyPrefix: string, jobs: Partial<
   const timers = new HandTimers();
   let passed = 0;
   const policy = latePolicy(jobs);
-  const observer = notingObserver([]);
+  const [events, runner] = [[] as string[], new HandRunner()];
+  const observer = notingObserver(events);
   const store = new RedisLateStore({
     config: lateConfig(url, keyPrefix),
     policy,
@@ -71,7 +72,7 @@ export function lateReplicaByHand(url: string, keyPrefix: string, jobs: Partial<
   });
   const late = new LateWorks({
     store,
-    runner: new HandRunner(),
+    runner,
     policy,
     attemptDeadline: 15_000,
     drainTimeout: 1,
@@ -82,6 +83,8 @@ export function lateReplicaByHand(url: string, keyPrefix: string, jobs: Partial<
   });
   return {
     late,
+    events,
+    runner,
     pass(ms: number): void {
       passed += ms;
       timers.pass(ms);

@@ -105,9 +105,10 @@ redis.call('HSET', work, 'owner', '', 'state', 'open', 'attempts', 0, 'error', '
 keep(ARGV[1], work, KEYS[2], KEYS[3], tonumber(ARGV[2]))
 `);
 
-/** KEYS: work. ARGV: how much longer than its tokens it is kept. Returns 1 where a token may still be used, or somebody
- *  wants it tried once more. */
+/** KEYS: work. ARGV: how much longer than its tokens it is kept. Returns nothing where it is forgotten, 1 where a token
+ *  may still be used or somebody wants it tried once more, else 0. */
 export const isWorkWanted = redisScript(`
+if redis.call('EXISTS', KEYS[1]) == 0 then return false end
 if redis.call('HGET', KEYS[1], 'retried') == '1' then return 1 end
 return redis.call('PTTL', KEYS[1]) > tonumber(ARGV[1]) and 1 or 0
 `);

@@ -174,9 +174,7 @@ export class RedisLateStore implements LateStore {
   async read(workId: string, after: string): Promise<LogPage | undefined> {
     if (this.#shared.isOnlyHere(workId)) return this.#memory.read(workId, after);
     const page = await this.#reads.run(() => readRedisLog(this.#redis, this.#keys, workId, after));
-    // A Redis that has come back empty is told anew by whoever knows more.
-    const mayCome = this.#options.now() - this.#recoveredAt < toldAnewWithinMs;
-    return page ?? (mayCome ? { updates: [], remaining: 1 } : undefined);
+    return page ?? (this.#mayBeToldAnew ? { updates: [], remaining: 1 } : undefined);
   }
 
   watch(workId: string, onChange: () => void): () => void {
@@ -200,9 +198,12 @@ export class RedisLateStore implements LateStore {
 
   async isWanted(workId: string): Promise<boolean> {
     if (await this.#memory.isWanted(workId)) return true;
-    if (this.#shared.isOnlyHere(workId)) return false;
+    if (!this.#shared.mayBeKnown(workId)) return false;
     const asked = this.#redis.run(isWorkWanted, [this.#keys.work(workId)], [logOutlivesTokensMs]);
-    return Number(await this.#soon(asked)) === 1;
+    const answer = await this.#soon(asked);
+    // A Redis that does not answer says nothing of the tokens that lead here from other processes, nor does one that has
+    // forgotten the work before its time.
+    return answer === undefined || (answer === null ? this.#mayBeToldAnew : Number(answer) === 1);
   }
 
   settle(workId: string, end: WorkEnd): void {
@@ -234,6 +235,11 @@ export class RedisLateStore implements LateStore {
     this.#queue.close();
     await this.#memory.close();
     this.#listeners.tellAll();
+  }
+
+  /** A Redis that has come back empty is told anew by whoever knows more. */
+  get #mayBeToldAnew(): boolean {
+    return this.#options.now() - this.#recoveredAt < toldAnewWithinMs;
   }
 
   /** Redis can be spoken to (again), and may have forgotten some or all, or been silent for a while. */

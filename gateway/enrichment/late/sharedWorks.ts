@@ -70,6 +70,12 @@ export class SharedWorks {
     return this.#options.memory.logOf(workId) !== undefined;
   }
 
+  /** Others may have tokens for it: Redis knows of it, or did. */
+  mayBeKnown(workId: string): boolean {
+    const shared = this.#works.get(workId);
+    return shared?.writer.hasBeenKnown ?? !this.isOnlyHere(workId);
+  }
+
   /** `written`: number of the last update that Redis has; `undefined` where Redis does not know the work. */
   add(work: QueuedWork, isRetried: boolean, written: number | undefined): SharedWork {
     const { processId, redis, keys, keepFor, memory } = this.#options;

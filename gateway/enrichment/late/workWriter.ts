@@ -29,6 +29,7 @@ export class WorkWriter {
   #rewinds = 0;
   #failure: WorkFailure | undefined;
   #end: WorkEnd | undefined;
+  #hasBeenKnown: boolean;
   #isExtended = false;
   #isTheirs = false;
   #isDirty = false;
@@ -37,12 +38,18 @@ export class WorkWriter {
   constructor(options: WorkWriterOptions) {
     this.#options = options;
     this.#mode = options.written === undefined ? 'begin' : 'go on';
+    this.#hasBeenKnown = this.isKnown;
     this.#written = options.written ?? 0;
   }
 
-  /** Redis knows of the work, or did. */
+  /** Redis knows of the work, as far as is known here. */
   get isKnown(): boolean {
     return this.#mode === 'go on';
+  }
+
+  /** The same, or it has lost it and is being told anew. */
+  get hasBeenKnown(): boolean {
+    return this.#hasBeenKnown;
   }
 
   /** Another process has taken it over. */
@@ -118,6 +125,7 @@ export class WorkWriter {
       case 'theirs': {
         this.#isTheirs = String(reply) === 'theirs';
         this.#mode = 'go on';
+        this.#hasBeenKnown = true;
         const last = entries.at(-1);
         if (last !== undefined && rewinds === this.#rewinds) this.#written = numberOf(last);
         return undefined;
