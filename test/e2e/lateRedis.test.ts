@@ -5,7 +5,7 @@ import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import { isWorkWanted } from '../../gateway/enrichment/late/lateScripts.ts';
+import { isWorkWanted, joinWork } from '../../gateway/enrichment/late/lateScripts.ts';
 import type { LateEnrichments } from '../../gateway/enrichment/lateEnrichments.ts';
 import { startHeldProxy } from '../harness/heldProxy.ts';
 import {
@@ -572,5 +572,37 @@ describe('a Redis that is slow', () => {
     runner.last.end(good('reviews'));
     proxy.release();
     expect(await allOf(await follow(late, heir.token))).toEqual(['1-0 reviews "reviews!"']);
+  });
+
+  test('and finds an equal job when the answer has left takes nothing from who follows it', async () => {
+    const prefix = randomUUID();
+    await using proxy = await startHeldProxy(server.port);
+    await using one = lateReplica(server.url, prefix);
+    await using other = lateReplicaByHand(`redis://127.0.0.1:${proxy.port}`, prefix);
+    const [run, second] = [new HandRun(), new HandRun()];
+    const first = await handOver(one.late, jobOf('a'), run);
+    const joining = proxy.hold(joinWork.sha);
+    const handedOver = handOver(other.late, jobOf('a'), second);
+    await joining;
+    other.pass(10_000);
+    const token = await handedOver;
+    expect(other.events).toEqual(['kept here: redis', 'begun']);
+    let followed: readonly string[] | undefined;
+    void allOf(await follow(other.late, token)).then((updates) => (followed = updates));
+    proxy.release();
+    // Redis has both jobs, or one of them has been given up.
+    await until(async () => {
+      const [works, jobs] = [
+        await redis.keys(`${prefix}{a}late:work:*`),
+        await one.late.list({ state: undefined, limit: 10 }),
+      ];
+      return works.length === 2 || jobs.length === 1;
+    });
+    run.end(good('reviews', 'by one'));
+    second.end(good('reviews', 'by other'));
+    await until(() => followed !== undefined);
+    expect(followed).toEqual(['1-0 reviews "by other"']);
+    expect(await allOf(await follow(one.late, first))).toEqual(['1-0 reviews "by one"']);
+    expect(second.isCancelled).toBe(false);
   });
 });

@@ -38,7 +38,7 @@ export class SharedHandOver {
     let isLate = false;
     const begun = this.#tell(work, token).then(async (other) => {
       if (other === undefined) return work.id;
-      if (!isLate && (await this.#joinOther(work, token, other))) return other;
+      if (!isLate && (await this.#joinOther(work, token, other, () => isLate))) return other;
       work.writer.beginAnyway();
       await work.writer.write();
       return work.id;
@@ -69,12 +69,24 @@ export class SharedHandOver {
     return other;
   }
 
-  async #joinOther(work: SharedWork, token: TokenRecord, other: string): Promise<boolean> {
+  /** `isLate`: the answer has left meanwhile. */
+  async #joinOther(
+    work: SharedWork,
+    token: TokenRecord,
+    other: string,
+    isLate: () => boolean,
+  ): Promise<boolean> {
     const { redis, keys, memory, tokens, shared, keepFor } = this.#options;
-    const joined = await redis.run(joinWork, keys.ofWork(other), [other, keepFor]);
-    if (Number(joined) !== 1) return false;
+    const [joined] = await Promise.all([
+      redis.run(joinWork, keys.ofWork(other), [other, keepFor]),
+      tokens.write(token, other),
+    ]);
+    // Who follows already follows this work, which must stay then. From here to the answer there is no gap.
+    if (Number(joined) !== 1 || isLate()) {
+      void tokens.write(token, work.id);
+      return false;
+    }
     memory.redirect(token, other);
-    await tokens.write(token, other);
     void shared.dequeue(work);
     shared.release(work);
     return true;
