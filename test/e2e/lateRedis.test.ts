@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { isWorkWanted, joinWork } from '../../gateway/enrichment/late/lateScripts.ts';
+import { hashOf } from '../../gateway/enrichment/late/lateToken.ts';
 import type { LateEnrichments } from '../../gateway/enrichment/lateEnrichments.ts';
 import { startHeldProxy } from '../harness/heldProxy.ts';
 import {
@@ -604,5 +605,45 @@ describe('a Redis that is slow', () => {
     expect(followed).toEqual(['1-0 reviews "by other"']);
     expect(await allOf(await follow(one.late, first))).toEqual(['1-0 reviews "by one"']);
     expect(second.isCancelled).toBe(false);
+  });
+
+  test('and leads to another job only afterwards is asked once more', async () => {
+    const prefix = randomUUID();
+    await using one = lateReplica(server.url, prefix);
+    await using reader = lateReplicaByHand(server.url, prefix);
+    const [run, other] = [new HandRun(), new HandRun()];
+    const [token, second] = [
+      await handOver(one.late, jobOf('a'), run),
+      await handOver(one.late, jobOf('b'), other),
+    ];
+    const updates = allOf(await follow(reader.late, token));
+    await until(async () => (await reader.late.arrived(token, ada)) !== undefined);
+    // Longer than a Redis that has come back would be told anew.
+    reader.pass(10_000);
+    const keyOf = (text: string) => `${prefix}late:token:${hashOf(text)}`;
+    await redis.set(keyOf(token), (await redis.get(keyOf(second))) ?? '');
+    await redis.del(await redis.keys(`${prefix}{a}late:work:*`));
+    reader.pass(5_000);
+    other.end(good('reviews', 'by another job'));
+    expect(await updates).toEqual(['1-0 reviews "by another job"']);
+    expect((await reader.late.arrived(token, ada))?.updates.map(brief)).toEqual([
+      '1-0 reviews "by another job"',
+    ]);
+  });
+
+  test('and has forgotten what is still to come is no end of the updates', async () => {
+    const prefix = randomUUID();
+    await using one = lateReplica(server.url, prefix);
+    await using reader = lateReplicaByHand(server.url, prefix);
+    const token = await handOver(one.late, jobOf('a'));
+    const updates = expect(allOf(await follow(reader.late, token))).rejects.toMatchObject({
+      code: 'ENRICHMENT_EXPIRED',
+    });
+    await until(async () => (await reader.late.arrived(token, ada)) !== undefined);
+    reader.pass(10_000);
+    await redis.del(await redis.keys(`${prefix}{a}late:work:*`));
+    reader.pass(5_000);
+    await updates;
+    expect(await reader.late.arrived(token, ada)).toBeUndefined();
   });
 });

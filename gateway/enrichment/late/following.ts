@@ -1,14 +1,24 @@
+import { expiredToken } from '../expiredToken.ts';
 import type { EnrichmentUpdate } from '../lateEnrichments.ts';
 import type { LateStore } from './lateStore.ts';
 import type { LogPage } from './updateLog.ts';
 
 const done = { done: true, value: undefined } as const;
 
-/** What comes for one who follows a work, from after a cursor on. */
+export interface FollowingOptions {
+  readonly store: Pick<LateStore, 'read' | 'watch'>;
+  readonly workId: string;
+  readonly after: string;
+  /** The work that the token leads to by now, if any. */
+  findAgain(): Promise<string | undefined>;
+}
+
+/** What comes for one who follows a token, from after a cursor on. Rejects with `GatewayError` `ENRICHMENT_EXPIRED` where
+ *  updates that are still to come are forgotten. */
 export class Following implements AsyncIterableIterator<EnrichmentUpdate> {
-  readonly #store: Pick<LateStore, 'read' | 'watch'>;
-  readonly #workId: string;
-  readonly #stopWatching: () => void;
+  readonly #options: FollowingOptions;
+  #workId: string;
+  #stopWatching: () => void;
   #after: string;
   #arrived: EnrichmentUpdate[] = [];
   #hasChanged = true;
@@ -17,14 +27,11 @@ export class Following implements AsyncIterableIterator<EnrichmentUpdate> {
   #onReturn: () => void = () => {};
   #lastStep: Promise<unknown> = Promise.resolve();
 
-  constructor(store: Pick<LateStore, 'read' | 'watch'>, workId: string, after: string) {
-    this.#store = store;
-    this.#workId = workId;
-    this.#after = after;
-    this.#stopWatching = store.watch(workId, () => {
-      this.#hasChanged = true;
-      this.#onChange();
-    });
+  constructor(options: FollowingOptions) {
+    this.#options = options;
+    this.#workId = options.workId;
+    this.#after = options.after;
+    this.#stopWatching = this.#watch();
   }
 
   next(): Promise<IteratorResult<EnrichmentUpdate>> {
@@ -62,14 +69,34 @@ export class Following implements AsyncIterableIterator<EnrichmentUpdate> {
   }
 
   async #readOn(): Promise<void> {
-    const page = await this.#store.read(this.#workId, this.#after);
+    const page = (await this.#read()) ?? (await this.#readWhereItLeadsNow());
     if (this.#hasEnded) return;
-    if (page === undefined || (page.updates.length === 0 && page.remaining === 0)) {
-      this.#end();
-      return;
-    }
+    if (page === undefined || (page.updates.length === 0 && page.remaining === 0)) this.#end();
+    // An end without an error would say that everything has come.
+    if (page === undefined) throw expiredToken();
     this.#arrived = updatesOf(page);
     this.#after = page.updates.at(-1)?.cursor ?? this.#after;
+  }
+
+  #read(): Promise<LogPage | undefined> {
+    return this.#options.store.read(this.#workId, this.#after);
+  }
+
+  /** The log is forgotten; the token may lead to the work for an equal job, which was found meanwhile. */
+  async #readWhereItLeadsNow(): Promise<LogPage | undefined> {
+    const workId = await this.#options.findAgain();
+    if (this.#hasEnded || workId === undefined || workId === this.#workId) return undefined;
+    this.#stopWatching();
+    this.#workId = workId;
+    this.#stopWatching = this.#watch();
+    return this.#read();
+  }
+
+  #watch(): () => void {
+    return this.#options.store.watch(this.#workId, () => {
+      this.#hasChanged = true;
+      this.#onChange();
+    });
   }
 
   #changed(): Promise<void> {

@@ -95,14 +95,24 @@ export class LateWorks implements LateEnrichments, JobAdmin {
   ): Promise<AsyncIterableIterator<EnrichmentUpdate> | undefined> {
     const workId = await this.#find(token, caller);
     if (workId === undefined) return undefined;
-    return new Following(this.#options.store, workId, startOf(cursor));
+    const { store } = this.#options;
+    const findAgain = () => {
+      // What was there is forgotten here, but perhaps not elsewhere.
+      if (this.#isClosing) throw unreachable();
+      return this.#find(token, caller);
+    };
+    return new Following({ store, workId, after: startOf(cursor), findAgain });
   }
 
   async arrived(token: string, caller: Caller): Promise<ArrivedUpdates | undefined> {
-    const workId = await this.#find(token, caller);
-    if (workId === undefined) return undefined;
-    const page = await this.#soon(this.#options.store.read(workId, firstStreamId));
-    return page === undefined ? undefined : { updates: updatesOf(page), hasNext: page.remaining > 0 };
+    let workId = await this.#find(token, caller);
+    for (let forgotten: string | undefined; workId !== undefined && workId !== forgotten; ) {
+      const page = await this.#soon(this.#options.store.read(workId, firstStreamId));
+      if (page !== undefined) return { updates: updatesOf(page), hasNext: page.remaining > 0 };
+      forgotten = workId;
+      workId = await this.#find(token, caller);
+    }
+    return undefined;
   }
 
   list(query: JobQuery): Promise<readonly JobView[]> {
