@@ -515,6 +515,28 @@ describe('a Redis', () => {
     }
   });
 
+  test('that takes no updates gets no further jobs where they are too many bytes', async () => {
+    await using own = await startOwnRedis();
+    const prefix = randomUUID();
+    await using one = lateReplica(own.url, prefix, { maxUpdatesSize: 1_000, handOverTimeout: 1 });
+    await handOver(one.late, jobOf('before'));
+    own.pause();
+    const runs = Array.from({ length: 3 }, () => new HandRun());
+    const tokens: string[] = [];
+    for (const [number, run] of runs.entries()) {
+      tokens.push(await handOver(one.late, jobOf(`${number}`), run));
+      run.end(good('reviews', 'x'.repeat(600)));
+      await until(() => one.late.pending === 1);
+    }
+    own.resume();
+    await using other = lateReplica(own.url, prefix);
+    const arrived = () => Promise.all(tokens.map((token) => other.late.arrived(token, ada)));
+    await until(async () => (await arrived())[1]?.hasNext === false);
+    expect((await arrived()).map((updates) => updates?.updates.length)).toEqual([1, 1, undefined]);
+    // Here it is there.
+    expect((await one.late.arrived(tokens[2] ?? '', ada))?.updates.length).toBe(1);
+  });
+
   test('that is lost between two attempts holds up no attempt', async () => {
     await using own = await startOwnRedis();
     const runner = new HandRunner();

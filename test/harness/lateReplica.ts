@@ -19,6 +19,7 @@ export const briefJobs = {
   backoff: { base: 1, max: 1 },
   maxPending: 10_000,
   maxPendingSize: 64_000_000,
+  maxUpdatesSize: 64_000_000,
 } satisfies Partial<LatePolicy['jobs']>;
 
 /** Longer than any test takes: Redis counts by itself, and forgets what nobody can pick up any more. */

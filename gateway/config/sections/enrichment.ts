@@ -63,6 +63,11 @@ const jobs = z.strictObject({
       'Most memory of one process for them, as JSON text: what first answers were made of, and what is missing from them. For more, the oldest of the lowest priority are dropped. Without Redis, as much again is for those that are put aside.',
     )
     .prefault('64MB'),
+  maxUpdatesSize: size()
+    .describe(
+      'Most memory of one process for the updates of jobs that are done, as JSON text, while their tokens may be used. For more, those of the oldest jobs are forgotten. With Redis they are in memory only until Redis has them; while it has not taken so much, it gets no further jobs.',
+    )
+    .prefault('64MB'),
   concurrency: integer({ min: 1 })
     .describe('Most jobs that one process works on at a time which it retries or has taken over.')
     .prefault(50),

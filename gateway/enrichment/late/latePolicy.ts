@@ -6,6 +6,7 @@ export interface LatePolicy {
   readonly jobs: {
     readonly maxPending: number;
     readonly maxPendingSize: number;
+    readonly maxUpdatesSize: number;
     readonly concurrency: number;
     readonly attempts: number;
     readonly backoff: Backoff;

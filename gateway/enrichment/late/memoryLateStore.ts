@@ -45,6 +45,8 @@ export class MemoryLateStore implements LateStore {
   readonly #works = new Map<string, KeptWork>();
   /** Those for which nothing more is done, the oldest first. */
   readonly #settled = new Set<string>();
+  /** Of the updates of all, and of those: bytes as JSON text. */
+  readonly #bytes = { all: 0, settled: 0 };
   readonly #aside: PutAside;
   readonly #listeners = new ChangeListeners();
   #adopt: (work: OpenWork) => boolean = () => false;
@@ -100,7 +102,17 @@ export class MemoryLateStore implements LateStore {
   }
 
   publish(workId: string, result: PlaceResult): void {
-    if (this.#works.get(workId)?.log.append(result) !== undefined) this.#listeners.tell(workId);
+    const log = this.#works.get(workId)?.log;
+    if (log === undefined) return;
+    const before = log.size;
+    if (log.append(result) === undefined) return;
+    this.#bytes.all += log.size - before;
+    this.#listeners.tell(workId);
+  }
+
+  /** Bytes of the updates of works that are under way, as JSON text. */
+  get openBytes(): number {
+    return this.#bytes.all - this.#bytes.settled;
   }
 
   noteFailure(workId: string, failure: WorkFailure): void {
@@ -147,7 +159,7 @@ export class MemoryLateStore implements LateStore {
     }
     // What follows of it are its updates; the snapshot may be a hundred times as large.
     work.job = { ...work.job, snapshot: undefined };
-    this.#settled.add(workId);
+    this.#addSettled(work);
     this.#forgetSurplus();
   }
 
@@ -167,10 +179,9 @@ export class MemoryLateStore implements LateStore {
     if (failed === undefined) return kept !== undefined && this.#isOpen(kept) ? 'not failed' : 'unknown';
     const { job, keys: missing } = failed;
     const log = kept?.log ?? new UpdateLog([]);
-    kept?.cancelExpiry();
-    this.#keep({ id, job }, log, true, failed.begunAt);
+    const work = this.#keep({ id, job }, log, true, failed.begunAt);
     if (!this.#adopt({ id, job, missing, attempts: 0, from: 'put aside' })) {
-      this.#settled.add(id);
+      this.#addSettled(work);
       return 'busy';
     }
     log.reopen(missing);
@@ -184,6 +195,7 @@ export class MemoryLateStore implements LateStore {
     for (const { cancelExpiry } of this.#works.values()) cancelExpiry();
     this.#works.clear();
     this.#settled.clear();
+    Object.assign(this.#bytes, { all: 0, settled: 0 });
     this.#listeners.tellAll();
   }
 
@@ -191,11 +203,28 @@ export class MemoryLateStore implements LateStore {
     return !this.#settled.has(id);
   }
 
-  #keep({ id, job }: NewWork, log: UpdateLog, isRetried: boolean, begunAt = this.#options.now()): void {
+  #keep({ id, job }: NewWork, log: UpdateLog, isRetried: boolean, begunAt = this.#options.now()): KeptWork {
     const work = { id, job, log, begunAt, isRetried, failure: undefined, cancelExpiry: () => {} };
+    const before = this.#works.get(id);
+    if (before !== undefined) this.#remove(before);
     this.#works.set(id, work);
-    this.#settled.delete(id);
+    this.#bytes.all += log.size;
     this.#expireLater(work);
+    return work;
+  }
+
+  #addSettled({ id, log }: KeptWork): void {
+    if (this.#settled.has(id)) return;
+    this.#settled.add(id);
+    // Nothing is added to it any more.
+    this.#bytes.settled += log.size;
+  }
+
+  #remove({ id, log, cancelExpiry }: KeptWork): void {
+    cancelExpiry();
+    this.#works.delete(id);
+    this.#bytes.all -= log.size;
+    if (this.#settled.delete(id)) this.#bytes.settled -= log.size;
   }
 
   #expireLater(work: KeptWork): void {
@@ -209,17 +238,18 @@ export class MemoryLateStore implements LateStore {
   }
 
   #forget(work: KeptWork): void {
-    work.cancelExpiry();
-    this.#works.delete(work.id);
-    this.#settled.delete(work.id);
+    this.#remove(work);
     this.#listeners.tell(work.id);
   }
 
-  /** What is done is kept for those who come late, up to as many as may be under way. */
+  /** What is done is kept for those who come late, up to as many as may be under way, and so many bytes; the newest in
+   *  any case. */
   #forgetSurplus(): void {
     const { policy, observer } = this.#options;
+    const { maxPending, maxUpdatesSize } = policy.jobs;
     for (const id of this.#settled) {
-      if (this.#settled.size <= policy.jobs.maxPending) return;
+      const count = this.#settled.size;
+      if (count <= maxPending && (count === 1 || this.#bytes.settled <= maxUpdatesSize)) return;
       const work = this.#works.get(id);
       if (work === undefined) continue;
       if (this.#tokens.leadTo(id)) observer.onForgotten({ updates: work.log.entries.length });

@@ -75,6 +75,7 @@ export class RedisLateStore implements LateStore {
       keepFailedFor,
       maxPending,
       maxPendingSize,
+      maxUpdatesSize,
       handOverTimeout,
     } = policy.jobs;
     const { expireAfter } = policy.tokens;
@@ -111,7 +112,13 @@ export class RedisLateStore implements LateStore {
     };
     this.#life = new ProcessLife({ ...parts, deadAfter: takeOverAfter });
     this.#tokens = new RedisTokens({ ...parts, expireAfter, mostUnderWay: mostShared });
-    this.#shared = new SharedWorks({ ...parts, tokens: this.#tokens, most: mostShared, mostBytes });
+    this.#shared = new SharedWorks({
+      ...parts,
+      tokens: this.#tokens,
+      most: mostShared,
+      mostBytes,
+      mostUpdateBytes: maxUpdatesSize,
+    });
     this.#handOver = new SharedHandOver({
       ...parts,
       tokens: this.#tokens,

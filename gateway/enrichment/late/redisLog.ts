@@ -29,5 +29,12 @@ export async function readRedisLog(
 function readEntry([id, fields]: readonly [Buffer, readonly Buffer[]]): LogEntry {
   // Names and values by turns, in the order in which they were added.
   const [, key, , failure, , update] = fields.map(String);
-  return { key: key ?? '', cursor: String(id), isFailure: failure === '1', ...JSON.parse(update ?? '') };
+  const size = fields[5]?.length ?? 0;
+  return {
+    key: key ?? '',
+    cursor: String(id),
+    isFailure: failure === '1',
+    size,
+    ...JSON.parse(update ?? ''),
+  };
 }

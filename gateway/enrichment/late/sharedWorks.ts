@@ -24,6 +24,8 @@ export interface SharedWorksOptions {
   readonly most: number;
   /** Most bytes of their jobs. */
   readonly mostBytes: number;
+  /** Most bytes of updates that Redis has not taken yet. */
+  readonly mostUpdateBytes: number;
   /** The queue has not done what it was asked for. */
   onFailure(failure: Error): void;
 }
@@ -51,8 +53,9 @@ export class SharedWorks {
   }
 
   hasRoomFor({ size }: Pick<EnrichmentJob, 'size'>): boolean {
-    const { most, mostBytes } = this.#options;
-    return this.#works.size < most && this.#bytes + size <= mostBytes;
+    const { most, mostBytes, mostUpdateBytes, memory } = this.#options;
+    if (this.#works.size >= most || this.#bytes + size > mostBytes) return false;
+    return memory.openBytes <= mostUpdateBytes;
   }
 
   has(workId: string): boolean {

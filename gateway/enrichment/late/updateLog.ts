@@ -22,6 +22,8 @@ export interface LogEntry extends LoggedUpdate {
   readonly key: string;
   /** Its last attempt failed: a good result of somebody else would be better. */
   readonly isFailure: boolean;
+  /** Bytes as JSON text. */
+  readonly size: number;
 }
 
 /** The updates of one job: at most one per place, in the order in which they came. Their cursors are ids of a stream,
@@ -30,12 +32,13 @@ export class UpdateLog {
   readonly #entries = new Map<string, LogEntry>();
   readonly #missing: Set<string>;
   #lastNumber = 0;
+  #size = 0;
 
   /** `missing`: the keys of the places that are to come. `entries`: what is there already. */
   constructor(missing: Iterable<string>, entries: readonly LogEntry[] = []) {
     this.#missing = new Set(missing);
     for (const entry of entries) {
-      this.#entries.set(entry.key, entry);
+      this.#put(entry);
       this.#lastNumber = Number.parseInt(entry.cursor, 10);
     }
   }
@@ -48,21 +51,26 @@ export class UpdateLog {
     return [...this.#missing];
   }
 
+  /** Bytes of its updates as JSON text. */
+  get size(): number {
+    return this.#size;
+  }
+
   /** `undefined` for a place that has had its result. */
-  append({ key, path, data, errors, isRetryable }: PlaceResult): LogEntry | undefined {
+  append({ key, path, data, errors: failures, isRetryable }: PlaceResult): LogEntry | undefined {
     if (!this.#missing.delete(key)) return undefined;
     this.#lastNumber += 1;
+    const errors = failures ?? null;
     const entry = {
       key,
       cursor: `${this.#lastNumber}-0`,
       path,
       data,
-      errors: errors ?? null,
+      errors,
       isFailure: isRetryable,
+      size: Buffer.byteLength(JSON.stringify({ path, data, errors })),
     };
-    // To the end: it takes the place of an older one that comes earlier.
-    this.#entries.delete(key);
-    this.#entries.set(key, entry);
+    this.#put(entry);
     return entry;
   }
 
@@ -77,5 +85,12 @@ export class UpdateLog {
       updates: this.entries.filter((entry) => isLaterId(entry.cursor, cursor)),
       remaining: this.#missing.size,
     };
+  }
+
+  /** To the end: it takes the place of an older one that comes earlier. */
+  #put(entry: LogEntry): void {
+    this.#size += entry.size - (this.#entries.get(entry.key)?.size ?? 0);
+    this.#entries.delete(entry.key);
+    this.#entries.set(entry.key, entry);
   }
 }

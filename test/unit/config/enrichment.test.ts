@@ -23,6 +23,7 @@ describe('the section enrichment', () => {
       jobs: {
         maxPending: 10_000,
         maxPendingSize: 64 * 1024 * 1024,
+        maxUpdatesSize: 64 * 1024 * 1024,
         concurrency: 50,
         attempts: 5,
         backoff: { base: 500, max: 10_000 },

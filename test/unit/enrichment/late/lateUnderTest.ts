@@ -18,6 +18,7 @@ export const policy = {
   jobs: {
     maxPending: 100,
     maxPendingSize: 1_000_000,
+    maxUpdatesSize: 1_000_000,
     concurrency: 50,
     attempts: 3,
     backoff: { base: 500, max: 10_000 },

@@ -3,6 +3,7 @@ import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from '@jest/globals';
 import type { EnrichmentJob } from '../../../../gateway/enrichment/enrichmentJob.ts';
 import type { EnrichmentPriority } from '../../../../gateway/enrichment/enrichmentRule.ts';
+import type { LateEnrichments } from '../../../../gateway/enrichment/lateEnrichments.ts';
 import { turns } from '../../../harness/clock.ts';
 import {
   ada,
@@ -472,6 +473,47 @@ describe('where there is no room', () => {
     expect(events.slice(-2)).toEqual(['forgotten: 1', 'NORMAL done']);
     const arrived = await Promise.all(tokens.map((token) => late.arrived(token, ada)));
     expect(arrived.map((updates) => updates?.updates.length)).toEqual([undefined, 1, 1]);
+  });
+});
+
+describe('where updates are too many bytes', () => {
+  // What is around the data has 53 bytes.
+  const large = (bytes: number) => good('reviews', 'x'.repeat(bytes - 53));
+  const lengths = (late: LateEnrichments, tokens: readonly string[]) =>
+    Promise.all(tokens.map(async (token) => (await late.arrived(token, ada))?.updates.length));
+
+  test('those of the oldest that are done are forgotten', async () => {
+    const { handOver, late, events } = lateInMemory(policyWith({ maxUpdatesSize: 2_000 }));
+    const [tokens, open] = [[] as string[], new HandRun()];
+    tokens.push(await handOver(jobOf('open', ['reviews', 'stock']), open));
+    // What is under way counts when it is done.
+    open.give(large(5_000));
+    for (const bytes of [900, 900, 100, 1_500]) {
+      const run = new HandRun();
+      tokens.push(await handOver(jobOf(`${tokens.length}`), run));
+      run.end(large(bytes));
+      await turns();
+    }
+    expect(events.filter((event) => event.startsWith('forgotten'))).toEqual(['forgotten: 1', 'forgotten: 1']);
+    expect(await lengths(late, tokens)).toEqual([1, undefined, undefined, 1, 1]);
+    // However large they are, those of the newest stay for who was about to come.
+    open.end(good('stock'));
+    await turns();
+    expect(await lengths(late, tokens)).toEqual([2, undefined, undefined, undefined, undefined]);
+    expect(events.filter((event) => event.startsWith('forgotten'))).toHaveLength(4);
+  });
+
+  test('there is room for as many again when they have expired', async () => {
+    const { handOver, late, events, pass } = lateInMemory(policyWith({ maxUpdatesSize: 1_000 }));
+    for (let round = 0; round < 3; round++) {
+      const run = new HandRun();
+      const token = await handOver(jobOf(`${round}`), run);
+      run.end(large(900));
+      await turns();
+      expect(await lengths(late, [token])).toEqual([1]);
+      pass(70_000);
+    }
+    expect(events.filter((event) => event.startsWith('forgotten'))).toEqual([]);
   });
 });
 
