@@ -24,6 +24,7 @@ export class EnrichmentServing {
   readonly #options: EnrichmentServingOptions;
   #runner: EnrichmentRunner | undefined;
   #late: LateWorks | undefined;
+  readonly #drained = new AbortController();
 
   constructor(options: EnrichmentServingOptions) {
     this.#options = options;
@@ -52,8 +53,23 @@ export class EnrichmentServing {
     return this.#late?.pending ?? 0;
   }
 
-  async close(): Promise<void> {
-    await this.#late?.close();
+  /** Resolves when nothing is left that only this process could be asked for. */
+  async drain(): Promise<void> {
+    if (usesRedis(this.#options.config.redis)) return;
+    await this.#late?.drain();
+    // A turn for those who follow: what has come is written to them.
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#drained.abort();
+  }
+
+  /** Aborted when those who follow are to go to another process. `draining`: this one begins to drain. */
+  lettingGo(draining: AbortSignal): AbortSignal {
+    return usesRedis(this.#options.config.redis) ? draining : this.#drained.signal;
+  }
+
+  /** `withinMs`: how long what is under way gets. */
+  async close(withinMs: number): Promise<void> {
+    await this.#late?.close(withinMs);
   }
 
   /** A gateway whose graph has no enrichments needs none of it: no connection, and nobody who looks after others' work. */

@@ -54,7 +54,7 @@ export interface Gateway {
   /** Gives an event to the subscription fields that `subscriptions.topics` feeds by this topic: an object with
    *  `__typename`, the fields of a key, and whatever else it has. Errors: `TypeError` for what is no event. */
   publish(topic: string, event: unknown): void;
-  /** Drains: unready at once, running requests get `listen.drainTimeout`, then everything ends. */
+  /** Drains: unready at once, running requests and what is late get `listen.drainTimeout`, then everything ends. */
   close(): Promise<void>;
 }
 
@@ -243,7 +243,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
       addEnrichmentRoute(routes, {
         ...enrichments.pickUp,
         openStream,
-        draining,
+        draining: enrichments.lettingGo(draining),
         cors: config.security.cors,
         bufferSize,
         readTimeout,
@@ -253,6 +253,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
       });
       addCallbackRoute(routes, { callbacks, bodySize: callbackBodySize(config.subscriptions.eventSize) });
     },
+    whileAsked: () => enrichments.drain(),
     readyNotes: () => guarding.notes,
     addAdminRoutes: (routes) => {
       addJobsRoute(routes, enrichments.pickUp);
@@ -275,8 +276,10 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
     },
     publish: (topic, event) => bus.publish(topic, event),
     async close() {
+      // What requests have left gets no time of its own: whoever ends the process counts from now.
+      const end = performance.now() + config.listen.drainTimeout;
       await server.close();
-      await enrichments.close();
+      await enrichments.close(Math.max(0, end - performance.now()));
       await subscriptions.close();
       await Promise.all([guarding.close(), supergraphs.close()]);
       await client.close();

@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
+import { pino } from 'pino';
 import { type EnrichedBody, startEnrichedShop } from '../harness/enrichedShop.ts';
 import { readEvents } from '../harness/eventStreams.ts';
+import { startOwnRedis } from '../harness/redis.ts';
 
 const query = '{ top { id advice { text } } }';
 const whole = { data: { top: { id: '1', advice: { text: 'about 1' } } } };
@@ -58,18 +60,65 @@ describe('a client that leaves', () => {
 });
 
 describe('a gateway that drains', () => {
-  test('lets go of those who follow, and finishes what is late', async () => {
+  const events = { headers: { accept: 'text/event-stream' } };
+
+  test('finishes what is late, and answers those who ask for it meanwhile', async () => {
+    await using shop = await startEnrichedShop({ config: { listen: { port: 0, drainTimeout: 60_000 } } });
+    const gate = shop.advice.hold('Product.advice');
+    const token = tokenOf(await shop.ask(query));
+    await shop.advice.called(1);
+    const url = new URL(`/enrichments/${token}`, shop.gateway.url);
+    const following = await fetch(url, events);
+    const closed = shop.gateway.close();
+    expect(await (await shop.look(token)).json()).toEqual({ updates: [], hasNext: true });
+    const later = await fetch(url, events);
+    gate.open();
+    for (const text of await Promise.all([following.text(), later.text()])) {
+      expect(readEvents(text).map(({ event }) => event)).toEqual(['next', 'complete']);
+    }
+    await closed;
+    await expect(shop.look(token)).rejects.toThrow();
+  });
+
+  test('gives requests and what is late one time together, and says what is left', async () => {
+    const lines: Readonly<Record<string, unknown>>[] = [];
+    const logger = pino({ level: 'warn', base: null }, { write: (line) => lines.push(JSON.parse(line)) });
+    const drainTimeout = 2_000;
     await using shop = await startEnrichedShop({
-      config: { listen: { port: 0, drainTimeout: 5_000 } },
+      config: { listen: { port: 0, drainTimeout } },
+      parts: { logger },
+    });
+    shop.advice.hold('Product.advice');
+    const token = tokenOf(await shop.ask(query));
+    await shop.advice.called(1);
+    shop.catalog.hold('Query.top');
+    const request = shop.ask('{ top { name } }').catch(() => undefined);
+    await shop.catalog.called(2);
+    // Both in one clock, however slow the machine is: one time each would end after that.
+    const twice = new Promise((resolve) => setTimeout(resolve, 1.9 * drainTimeout, 'twice the time'));
+    const closed = shop.gateway.close().then(() => 'closed');
+    expect((await shop.look(token)).status).toBe(200);
+    expect(await Promise.race([closed, twice])).toBe('closed');
+    expect(lines).toEqual([
+      expect.objectContaining({
+        fields: { 'Product.advice': 1 },
+        msg: 'Enrichments are left that this process did not finish',
+      }),
+    ]);
+    await request;
+  });
+
+  test('lets go of those who follow where another process can serve them', async () => {
+    await using redis = await startOwnRedis();
+    await using shop = await startEnrichedShop({
+      config: { listen: { port: 0, drainTimeout: 60_000 }, redis: { url: redis.url } },
     });
     const gate = shop.advice.hold('Product.advice');
     const token = tokenOf(await shop.ask(query));
     await shop.advice.called(1);
-    const following = await fetch(new URL(`/enrichments/${token}`, shop.gateway.url), {
-      headers: { accept: 'text/event-stream' },
-    });
+    const following = await fetch(new URL(`/enrichments/${token}`, shop.gateway.url), events);
     const closed = shop.gateway.close();
-    // They are told to come back: to another process, where there is one.
+    // They are told to come back.
     expect(readEvents(await following.text())).toEqual([]);
     gate.open();
     expect(await shop.advice.calls[0]?.ended).toBe(true);

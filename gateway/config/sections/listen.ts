@@ -36,7 +36,9 @@ export const listenSection = z
       )
       .prefault('75s'),
     drainTimeout: duration()
-      .describe('How long running requests may take to end after SIGTERM; then they are cut off.')
+      .describe(
+        'How long running requests, and enrichments that are late, may take to end after SIGTERM; then they are cut off.',
+      )
       .prefault('30s'),
   })
   .describe('The public listener.');

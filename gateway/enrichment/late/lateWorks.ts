@@ -123,13 +123,20 @@ export class LateWorks implements LateEnrichments, JobAdmin {
     return this.#soon(this.#options.store.retry(id));
   }
 
-  async close(): Promise<void> {
+  /** Resolves when no attempt is under way; from now on none is made for other processes. */
+  async drain(): Promise<void> {
+    await this.#options.store.stop();
+    await this.#pool.quiet();
+  }
+
+  /** `withinMs`: how long attempts under way get, instead of `drainTimeout`. */
+  async close(withinMs = this.#options.drainTimeout): Promise<void> {
     if (this.#isClosing) return;
     this.#isClosing = true;
-    const { store, timers, drainTimeout, log } = this.#options;
+    const { store, timers, log } = this.#options;
     await store.stop();
     await new Promise<void>((resolve) => {
-      const cancelTimer = timers.after(drainTimeout, resolve);
+      const cancelTimer = timers.after(withinMs, resolve);
       void this.#pool.quiet().then(() => {
         cancelTimer();
         resolve();

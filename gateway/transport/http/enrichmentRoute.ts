@@ -27,7 +27,8 @@ export interface EnrichmentRouteOptions {
     readonly headers: ReadonlyMap<string, string>;
     readonly clientAddress: string | undefined;
   }) => () => void;
-  /** Aborted when the gateway begins to drain: who follows is let go, and comes back to another process. */
+  /** Aborted when the gateway drains, and does nothing more for those who follow: they are let go, and come back to
+   *  another process. */
   readonly draining: AbortSignal;
   readonly cors: CorsOptions | undefined;
   /** As in `HttpServerOptions`. */

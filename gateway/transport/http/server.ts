@@ -91,6 +91,9 @@ export interface HttpServerOptions {
   readonly unreadyReasons?: () => readonly UnreadyReason[];
   /** What operators should know although the gateway is ready. */
   readonly readyNotes?: () => readonly UnreadyReason[];
+  /** Resolves when nothing more comes that is to be asked for here, once the running requests have ended. Until then
+   *  connections are accepted. */
+  readonly whileAsked?: () => Promise<void>;
   /** Adds routes of other parts before the server listens. `draining` is aborted when it begins to close. */
   readonly addPublicRoutes?: (server: FastifyInstance, draining: AbortSignal) => void;
   readonly addAdminRoutes?: (server: FastifyInstance) => void;
@@ -262,6 +265,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     links?.drain();
     // Still accepting: a balancer must be able to see that this process is not ready any more.
     const drained = Promise.all([inFlight.ended(), webSockets.ended()]).then(async () => {
+      await options.whileAsked?.();
       const closed = closeServer(front.server);
       await inFlight.ended();
       await closed;
