@@ -1,8 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import { createGateway, type GatewayOptions } from '../../gateway/gateway.ts';
-import { composeSupergraph } from '../../gateway/supergraph/composeSupergraph.ts';
+import { createGateway, type GatewayOptions, type GatewayParts } from '../../gateway/gateway.ts';
+import { composeSupergraph, type SubgraphInput } from '../../gateway/supergraph/composeSupergraph.ts';
 import { drift, findingsIn } from '../harness/driftCommand.ts';
+import { HeldInterval } from '../harness/heldInterval.ts';
 import { SwappableSubgraph } from '../harness/swappableSubgraph.ts';
 import { StoreOnDisk } from '../unit/contracts/store/storeOnDisk.ts';
 
@@ -47,6 +48,7 @@ interface LogLine {
 /** The shop, its contracts, and a gateway before it. */
 class Guarded implements AsyncDisposable {
   readonly products: SwappableSubgraph;
+  readonly reviews: SwappableSubgraph;
   readonly disk: StoreOnDisk;
   readonly lines: LogLine[] = [];
   url = '';
@@ -54,14 +56,23 @@ class Guarded implements AsyncDisposable {
   readonly #cleanups: (() => unknown)[] = [];
   readonly #waiting = new Set<() => void>();
 
-  private constructor(productsSubgraph: SwappableSubgraph, disk: StoreOnDisk) {
+  private constructor(
+    productsSubgraph: SwappableSubgraph,
+    reviewsSubgraph: SwappableSubgraph,
+    disk: StoreOnDisk,
+  ) {
     this.products = productsSubgraph;
+    this.reviews = reviewsSubgraph;
     this.disk = disk;
   }
 
   static async start(
     contracts: GatewayOptions['contracts'],
-    { runs = products, source = 'subgraphs' }: { runs?: string; source?: 'subgraphs' | 'file' } = {},
+    {
+      runs = products,
+      source = 'subgraphs',
+      parts = {},
+    }: { runs?: string; source?: 'subgraphs' | 'file'; parts?: Pick<GatewayParts, 'timers' | 'now'> } = {},
   ): Promise<Guarded> {
     const product = { id: '1', name: 'Cup', price: 5, unused: 0 };
     const first = await SwappableSubgraph.start(runs, { Query: { product: () => product } });
@@ -75,7 +86,7 @@ class Guarded implements AsyncDisposable {
         Object.entries(operations).map(([name, text]) => [`contracts/operations/shop/${name}.graphql`, text]),
       ),
     });
-    const shop = new Guarded(first, disk);
+    const shop = new Guarded(first, second, disk);
     shop.#cleanups.push(
       () => disk[Symbol.dispose](),
       () => first[Symbol.asyncDispose](),
@@ -85,24 +96,29 @@ class Guarded implements AsyncDisposable {
       { name: 'products', url: first.url },
       { name: 'reviews', url: second.url },
     ];
-    const composed = await composeSupergraph(running);
-    if (!('sdl' in composed)) throw new Error(composed.errors.map(({ message }) => message).join('\n'));
-    disk.write({ 'supergraph.graphql': composed.sdl });
+    await shop.publish(running);
     const gateway = await createGateway(
       {
         listen: { port: 0, drainTimeout: 100 },
         admin: { port: 0 },
         supergraph:
           source === 'file'
-            ? { file: disk.path('supergraph.graphql'), watch: false }
+            ? { file: disk.path('supergraph.graphql'), watch: true }
             : { subgraphs: running, pollInterval: 100 },
         contracts: { directory: disk.directory, ...contracts },
       },
-      { logger: pino({ level: 'info' }, { write: (line) => shop.#log(JSON.parse(line)) }) },
+      { ...parts, logger: pino({ level: 'debug' }, { write: (line) => shop.#log(JSON.parse(line)) }) },
     );
     shop.#cleanups.push(() => gateway.close());
     Object.assign(shop, await gateway.start());
     return shop;
+  }
+
+  /** Makes the supergraph of these the one in the file. */
+  async publish(subgraphs: readonly SubgraphInput[]): Promise<void> {
+    const composed = await composeSupergraph(subgraphs);
+    if (!('sdl' in composed)) throw new Error(composed.errors.map(({ message }) => message).join('\n'));
+    this.disk.write({ 'supergraph.graphql': composed.sdl });
   }
 
   #log(line: LogLine): void {
@@ -144,11 +160,13 @@ class Guarded implements AsyncDisposable {
       ?.slice(line.length + 1);
   }
 
-  /** Asks until the answer is so. */
+  /** Asks now and after each look at the subgraphs, until the answer is so. */
   async becomes<Answer>(path: string, isSo: (answer: Answer) => boolean): Promise<Answer> {
     for (;;) {
+      const looks = this.lines.filter(({ msg }) => msg === looked).length;
       const answer = await this.admin<Answer>(path);
       if (isSo(answer)) return answer;
+      await this.logged(looked, looks + 1);
     }
   }
 
@@ -182,6 +200,7 @@ const refused = 'No new supergraph is used';
 const driftIsOver = 'A subgraph serves what it has agreed to again';
 const refusesPlans = 'A subgraph refuses what was planned for it: it has drifted';
 const inUse = 'A supergraph is in use';
+const looked = 'What subgraphs serve was compared with the contracts';
 
 /** Clients that ask for everything again and again, until they are stopped. Gives the operations that failed. */
 function load(shop: Guarded, count: number): { stop(): Promise<ReadonlySet<OperationName>> } {
@@ -309,18 +328,21 @@ test('warn: takes the supergraph, and says and counts what it breaks', async () 
 });
 
 test('a subgraph that refuses what was planned for it is reported as drift at once, once', async () => {
-  await using shop = await Guarded.start({ guard: 'warn', driftInterval: '1h' }, { source: 'file' });
+  // No time passes by itself, however slow the machine is.
+  let now = Date.parse('2027-01-31T12:00:00Z');
+  const timers = new HeldInterval(3_600_000);
+  await using shop = await Guarded.start(
+    { guard: 'warn', driftInterval: '1h' },
+    { source: 'file', parts: { timers, now: () => now } },
+  );
   shop.products.deploy(withoutPrice);
   const answered = await Promise.all(Array.from({ length: 20 }, () => shop.ask('Price')));
   expect(answered.every(({ errors }) => errors !== undefined)).toBe(true);
   await shop.logged(refusesPlans);
   expect(await shop.metric('tributary_contract_drift{subgraph="products"}')).toBe('1');
 
-  const { drift } = await shop.becomes<ContractsAnswer>(
-    '/contracts',
-    (answer) => answer.drift?.lastLook !== null,
-  );
-  expect(drift?.subgraphs).toMatchObject([
+  await shop.logged(looked);
+  const drifted = [
     {
       name: 'products',
       state: 'drifted',
@@ -328,11 +350,23 @@ test('a subgraph that refuses what was planned for it is reported as drift at on
       refusal: 'Cannot query field "price" on type "Product".',
     },
     { name: 'reviews', state: 'as agreed' },
-  ]);
-  await shop.ask('Price');
-  expect((await shop.logged(refusesPlans)).length).toBe(1);
+  ];
+  expect(await shop.admin('/contracts')).toMatchObject({ drift: { subgraphs: drifted } });
+  // The look is over, and the next one has been waited for since.
+  await timers.begun();
+  for (const name of names) await shop.ask(name);
   // Composing, the first look, and none for each refusal.
   expect(shop.products.sdlRequests).toBe(2);
+
+  now += 3_600_000;
+  await timers.pass();
+  await shop.logged(looked, 2);
+  expect(await shop.admin('/contracts')).toMatchObject({
+    drift: { lastLook: '2027-01-31T13:00:00.000Z', subgraphs: drifted },
+  });
+  expect(shop.products.sdlRequests).toBe(3);
+  // Whatever would have been told of the refusals before has been told by now.
+  expect((await shop.logged(refusesPlans)).length).toBe(1);
 });
 
 test('from outside, `contracts drift` sees by a gateway what runs, and what it has not taken', async () => {

@@ -116,7 +116,7 @@ export class DriftWatch {
   }
 
   async #lookOnce(): Promise<void> {
-    const { directory, current, addresses, onLooked, now } = this.#options;
+    const { directory, current, addresses, onLooked, log, now } = this.#options;
     const supergraph = current();
     if (!(await hasStore(directory)) || supergraph === undefined) {
       this.#subgraphs = new Map();
@@ -133,6 +133,7 @@ export class DriftWatch {
     }
     this.#lastLook = new Date(now()).toISOString();
     this.#take(this.#found.drift, refusals);
+    log.debug({ subgraphs: live.length }, 'What subgraphs serve was compared with the contracts');
     await onLooked();
   }
 
