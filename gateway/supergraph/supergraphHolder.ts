@@ -22,6 +22,9 @@ export interface SupergraphHolder {
   /** Loads an SDL and switches to it; a newer offer overtakes it. Resolves when this offer is settled: in
    *  use, refused (see `problem`), or overtaken. Never rejects. */
   offer(sdl: string): Promise<void>;
+  /** The same for what was offered before: it overtakes nothing. While another one is loaded, it resolves when that is
+   *  settled. */
+  offerAgain(sdl: string): Promise<void>;
   /** Ends source, loading and every planner, those of operations that still run included. */
   close(): Promise<void>;
 }
@@ -183,6 +186,7 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
     problem,
     onProblem: (listener) => subscribe(problemListeners, listener),
     offer,
+    offerAgain: (sdl) => newest?.settled ?? offer(sdl),
     start: async (from) => {
       source = from;
       await from.start({

@@ -123,6 +123,20 @@ describe('the supergraph in use', () => {
     expect(log).toEqual(['load one', 'load two', 'abort two', 'load three', 'close one', 'close two']);
   });
 
+  test('is not overtaken by one that is tried once more', async () => {
+    const slow = Promise.withResolvers<void>();
+    const { holder, log } = open({ gates: new Map([['two', slow.promise]]) });
+    await holder.offer('bad one');
+    const newer = holder.offer('two');
+    const again = holder.offerAgain('bad one');
+    slow.resolve();
+    await Promise.all([newer, again]);
+    expect([holder.current()?.sdl, holder.problem()]).toEqual(['two', undefined]);
+    expect(log).toEqual(['load bad one', 'load two']);
+    await holder.offerAgain('three');
+    expect(holder.current()?.sdl).toBe('three');
+  });
+
   test('stays when it is offered again while another one is being loaded', async () => {
     const slow = Promise.withResolvers<void>();
     const { holder, log } = open({ gates: new Map([['two', slow.promise]]) });
