@@ -1,6 +1,12 @@
 import type { GatewayConfig } from './config/schema.ts';
 import { DriftWatch, type WatchedSubgraph } from './contracts/drift/driftWatch.ts';
-import { ContractGuard, type RefusedSupergraph } from './contracts/guard/contractGuard.ts';
+import { askSubgraphs } from './contracts/drift/liveSubgraphs.ts';
+import {
+  ContractGuard,
+  type GuardCheck,
+  type RefusedSupergraph,
+  type RunningSubgraphs,
+} from './contracts/guard/contractGuard.ts';
 import type { SupergraphGuard } from './contracts/guard/supergraphGuard.ts';
 import type { SubgraphClient } from './subgraph-client/subgraphClient.ts';
 import { watchRefusals } from './subgraph-client/watchRefusals.ts';
@@ -22,7 +28,7 @@ export interface ContractGuardingOptions {
   readonly supergraphs: {
     current(): Supergraph | undefined;
     problem(): string | undefined;
-    offer(sdl: string): Promise<void>;
+    offerAgain(sdl: string): Promise<void>;
   };
 }
 
@@ -38,7 +44,7 @@ export class ContractGuarding implements SupergraphGuard {
     const { config, log, metrics, timers, now, supergraphs } = options;
     const { guard: mode, directory, driftInterval: intervalMs } = config.contracts;
     if (mode === 'off') return;
-    const guard = new ContractGuard({ mode, directory, log, now });
+    const guard = new ContractGuard({ mode, directory, log, now, running: this.#running() });
     this.#guard = guard;
     if (intervalMs > 0) {
       this.#drift = new DriftWatch({
@@ -87,7 +93,7 @@ export class ContractGuarding implements SupergraphGuard {
         : [
             {
               code: 'SUPERGRAPH_REFUSED',
-              message: `The newest supergraph is not used: it breaks ${refusal.broken.map(({ consumer, operation }) => `${consumer}/${operation}`).join(', ')}.`,
+              message: sayRefused(refusal),
             },
           ]),
       ...drifted.map((subgraph) => ({ code: 'CONTRACT_DRIFT', message: sayDrifted(subgraph) })),
@@ -133,20 +139,43 @@ export class ContractGuarding implements SupergraphGuard {
   #addresses(): readonly SubgraphAddress[] {
     const { config, supergraphs } = this.#options;
     const addresses = new Map(supergraphs.current()?.subgraphs);
-    // Schemas are asked for where the configuration says so, which may be another address than that for operations.
-    if ('subgraphs' in config.supergraph) {
-      for (const { name, url } of config.supergraph.subgraphs) addresses.set(name, { name, url });
-    }
+    for (const [name, url] of schemaUrls(config)) addresses.set(name, { name, url });
     return [...addresses.values()];
   }
 
-  /** What was refused may be fine once the contracts are others; a source offers it only once. */
+  #running(): RunningSubgraphs | undefined {
+    const { config, timers } = this.#options;
+    const within = { ms: config.contracts.lookTimeout, timers };
+    if (within.ms === 0) return undefined;
+    const urls = schemaUrls(config);
+    return {
+      addressesOf: ({ subgraphs }) =>
+        Array.from(subgraphs.values(), ({ name, url }) => ({ name, url: urls.get(name) ?? url })),
+      ask: (addresses, signal) => askSubgraphs(addresses, { signal, within, retryAfterMs: within.ms / 4 }),
+      areSource: 'subgraphs' in config.supergraph,
+    };
+  }
+
+  /** What was refused may be fine once the contracts are others, or what runs; a source offers it only once. */
   async #reconsider(guard: ContractGuard): Promise<void> {
     const refused = this.#refused;
-    if (refused !== undefined && (await guard.hasChangedSinceRefusal())) {
-      await this.#options.supergraphs.offer(refused.sdl);
-    }
+    if (refused === undefined || !(await guard.hasChangedSinceRefusal())) return;
+    // Something else may have come meanwhile.
+    if (refused === this.#refused) await this.#options.supergraphs.offerAgain(refused.sdl);
   }
+}
+
+/** Schemas are asked for where the configuration says so, which may be another address than that for operations. */
+function schemaUrls({ supergraph }: GatewayConfig): ReadonlyMap<string, string> {
+  return new Map('subgraphs' in supergraph ? supergraph.subgraphs.map(({ name, url }) => [name, url]) : []);
+}
+
+function sayRefused({ broken }: GuardCheck): string {
+  const operations = broken.map(({ consumer, operation }) => `${consumer}/${operation}`).join(', ');
+  const subgraphs = [...new Set(broken.flatMap((one) => one.subgraphs ?? []))];
+  const first =
+    subgraphs.length === 0 ? '' : ` What it needs of ${subgraphs.join(', ')} has to be deployed first.`;
+  return `The newest supergraph is not used: it breaks ${operations}.${first}`;
 }
 
 function sayDrifted({ name, breaks, refusal }: WatchedSubgraph): string {

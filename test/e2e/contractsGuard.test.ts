@@ -39,6 +39,8 @@ const answers: Record<OperationName, unknown> = {
   Reviews: { product: { name: 'Cup', reviews: ['good'] } },
 };
 
+const reviewsWithPrice = reviews.replace('  reviews:', '  price: Int\n  reviews:');
+
 interface LogLine {
   readonly msg: string;
   readonly operations?: readonly string[];
@@ -77,7 +79,7 @@ class Guarded implements AsyncDisposable {
     const product = { id: '1', name: 'Cup', price: 5, unused: 0 };
     const first = await SwappableSubgraph.start(runs, { Query: { product: () => product } });
     const second = await SwappableSubgraph.start(reviews, {
-      Product: { __resolveReference: ({ id }: { id: string }) => ({ id, reviews: ['good'] }) },
+      Product: { __resolveReference: ({ id }: { id: string }) => ({ id, price: 5, reviews: ['good'] }) },
     });
     const disk = new StoreOnDisk({
       'contracts/schemas/products.graphql': products,
@@ -276,6 +278,53 @@ describe('enforce', () => {
     const back = load(shop, 2);
     await shop.ask('Price');
     expect(await back.stop()).toEqual(new Set());
+  });
+
+  test('under load, a supergraph that comes before its subgraph is held back until that is deployed, and nothing fails', async () => {
+    const timers = new HeldInterval(3_600_000);
+    await using shop = await Guarded.start(
+      { guard: 'enforce', driftInterval: '1h', lookTimeout: '1m' },
+      { source: 'file', parts: { timers } },
+    );
+    const before = await shop.admin<SupergraphAnswer>('/supergraph');
+    const clients = load(shop, 1);
+    await shop.publish([
+      { name: 'products', url: shop.products.url, sdl: withoutPrice },
+      { name: 'reviews', url: shop.reviews.url, sdl: reviewsWithPrice },
+    ]);
+    await shop.logged(refused);
+
+    const after = await shop.admin<SupergraphAnswer>('/supergraph');
+    expect(after.supergraph?.id).toBe(before.supergraph?.id);
+    expect(after.lastRefusal).toContain('shop/Price');
+    expect(after.lastRefusal).toContain(
+      'subgraph "reviews" refuses the request: Cannot query field "price" on type "Product" (Product.price); deploy',
+    );
+    expect(await shop.admin('/health/ready')).toMatchObject({
+      status: 'ready',
+      notes: [
+        {
+          code: 'SUPERGRAPH_REFUSED',
+          message:
+            'The newest supergraph is not used: it breaks shop/Price. What it needs of reviews has to be deployed first.',
+        },
+      ],
+    });
+    expect(await shop.metric('tributary_contract_supergraphs_total{outcome="refused"}')).toBe('1');
+    expect(await shop.admin('/contracts')).toMatchObject({
+      lastCheck: { outcome: 'refused', broken: [{ operation: 'Price', subgraphs: ['reviews'] }] },
+    });
+
+    shop.reviews.deploy(reviewsWithPrice);
+    await timers.pass();
+    await shop.logged(inUse, 2);
+    const taken = await shop.admin<SupergraphAnswer>('/supergraph');
+    expect(taken.supergraph?.id).not.toBe(before.supergraph?.id);
+    expect(taken.lastRefusal).toBeNull();
+    expect(await clients.stop()).toEqual(new Set());
+    // What no plan asks any more may go.
+    shop.products.deploy(withoutPrice);
+    expect(await shop.ask('Price')).toEqual({ data: answers.Price });
   });
 
   test('takes a supergraph that breaks nothing', async () => {

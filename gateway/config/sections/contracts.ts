@@ -21,6 +21,11 @@ export const contractsSection = z
         'Time between two looks at whether subgraphs serve what they have agreed to. `0`: none. There are none either with `guard: off`.',
       )
       .prefault('60s'),
+    lookTimeout: duration()
+      .describe(
+        'Longest that a new supergraph waits for its subgraphs to say what they serve. Those that have not said it by then do not count. `0`: they are not asked, and the supergraph is judged by itself.',
+      )
+      .prefault('3s'),
     record: z
       .strictObject({
         enabled: flag()

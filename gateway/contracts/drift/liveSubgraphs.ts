@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { messageOf } from '../../supergraph/messageOf.ts';
 import { fetchSubgraphSdl, type SubgraphAddress } from '../../supergraph/sources/fetchSubgraphSdl.ts';
+import type { Timers } from '../../time/timers.ts';
 
 /** A running subgraph: its SDL, or why there is none. */
 export type LiveSubgraph = SubgraphAddress & ({ readonly sdl: string } | { readonly unreachable: string });
@@ -9,6 +10,8 @@ export interface AskSubgraphsOptions {
   readonly signal: AbortSignal;
   /** Milliseconds before a subgraph that did not answer is asked once more. */
   readonly retryAfterMs?: number | undefined;
+  /** Longest that all of it may take; without it, as long as two answers. */
+  readonly within?: { readonly ms: number; readonly timers: Timers } | undefined;
 }
 
 const limits = { timeoutMs: 10_000, maxBytes: 32 * 1024 ** 2 };
@@ -16,21 +19,29 @@ const limits = { timeoutMs: 10_000, maxBytes: 32 * 1024 ** 2 };
 /** Asks running subgraphs for their SDL, each once more where it does not answer. Errors: the signal's reason. */
 export async function askSubgraphs(
   addresses: readonly SubgraphAddress[],
-  { signal, retryAfterMs = 1_000 }: AskSubgraphsOptions,
+  { signal, retryAfterMs = 1_000, within }: AskSubgraphsOptions,
 ): Promise<readonly LiveSubgraph[]> {
-  const ask = (address: SubgraphAddress) => fetchSubgraphSdl(address, signal, limits);
-  return Promise.all(
-    addresses.map(async (address): Promise<LiveSubgraph> => {
-      try {
-        // A deployment that is under way, or a connection that was cut, is over soon.
-        const sdl = await ask(address).catch(() =>
-          wait(retryAfterMs, undefined, { signal }).then(() => ask(address)),
-        );
-        return { ...address, sdl };
-      } catch (error) {
-        signal.throwIfAborted();
-        return { ...address, unreachable: messageOf(error) };
-      }
-    }),
+  const late = new AbortController();
+  const enough = AbortSignal.any([signal, late.signal]);
+  const cancelTimer = within?.timers.after(within.ms, () =>
+    late.abort(new Error(`no answer within ${within.ms} ms`)),
   );
+  const ask = (address: SubgraphAddress) => fetchSubgraphSdl(address, enough, limits);
+  const askTwice = async (address: SubgraphAddress): Promise<LiveSubgraph> => {
+    try {
+      // A deployment that is under way, or a connection that was cut, is over soon.
+      const sdl = await ask(address).catch(() =>
+        wait(retryAfterMs, undefined, { signal: enough }).then(() => ask(address)),
+      );
+      return { ...address, sdl };
+    } catch (error) {
+      signal.throwIfAborted();
+      return { ...address, unreachable: messageOf(late.signal.aborted ? late.signal.reason : error) };
+    }
+  };
+  try {
+    return await Promise.all(addresses.map(askTwice));
+  } finally {
+    cancelTimer?.();
+  }
 }

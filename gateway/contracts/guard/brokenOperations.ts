@@ -2,15 +2,19 @@ import type { Supergraph } from '../../supergraph/supergraph.ts';
 import { nextTurn } from '../../time/nextTurn.ts';
 import type { ConsumerOperation, ContractStore } from '../contractStore.ts';
 import type { Place } from '../finding.ts';
-import { planOnSupergraph, refusalsOf } from '../graph/planOnSupergraph.ts';
+import { type OperationOnSupergraph, planOnSupergraph, refusalsOf } from '../graph/planOnSupergraph.ts';
 import { agreements } from '../judge/agreements.ts';
 import { endTroubles } from '../judge/endTroubles.ts';
+import type { LivePlans } from './livePlans.ts';
+import type { LiveProblem } from './planTrial.ts';
 
 export interface GuardQuestion {
   readonly store: Pick<ContractStore, 'operations' | 'waivers'>;
   readonly next: Supergraph;
   /** What is in use; `undefined` where nothing is. */
   readonly current: Supergraph | undefined;
+  /** What the subgraphs serve as they run; left out where that is not to count. */
+  readonly live?: Pick<LivePlans, 'problemsOf'> | undefined;
   /** In UTC, `2027-01-31`: waivers expire by it. */
   readonly today: string;
   /** How many operations are planned at the same time. */
@@ -26,11 +30,14 @@ export interface BrokenOperation {
   readonly reasons: readonly string[];
   /** Parts of the schema that it is about. */
   readonly coordinates: readonly string[];
+  /** Subgraphs that, as they run, do not serve its new plan. With any, it is about nothing else. */
+  readonly subgraphs?: readonly string[] | undefined;
 }
 
 /** Tries every operation on the next supergraph, in the threads of its planner, and tells those that work now and will
- *  not then. What does not work now either is no reason to stay. In this thread one operation is looked at a turn.
- *  Errors: the signal's reason. */
+ *  not then: by the supergraph itself, or since a subgraph, as it runs, does not serve the new plan. What does not work
+ *  now either is no reason to stay. In this thread one operation is looked at a turn, and one at a time is planned on the
+ *  current supergraph, whose planner has requests to serve. Errors: the signal's reason. */
 export async function findBrokenOperations(question: GuardQuestion): Promise<readonly BrokenOperation[]> {
   const { store, underWay, signal } = question;
   const found = new Map<ConsumerOperation, BrokenOperation>();
@@ -41,10 +48,19 @@ export async function findBrokenOperations(question: GuardQuestion): Promise<rea
     lastTurn = lastTurn.then(nextTurn);
     return lastTurn;
   };
+  let lastPlan: Promise<unknown> = Promise.resolve();
+  const planOnCurrent: PlanOn = (operation, current) => {
+    const planned = lastPlan.then(() => {
+      signal.throwIfAborted();
+      return planOnSupergraph(operation, current);
+    });
+    lastPlan = planned.catch(() => {});
+    return planned;
+  };
   const work = async (): Promise<void> => {
     for (const operation of open) {
       await ownTurn();
-      const broken = await tryOperation(operation, question);
+      const broken = await tryOperation(operation, question, planOnCurrent);
       // A planner that was closed meanwhile plans nothing, which says nothing about the operation.
       signal.throwIfAborted();
       if (broken !== undefined) found.set(operation, broken);
@@ -54,43 +70,89 @@ export async function findBrokenOperations(question: GuardQuestion): Promise<rea
   return store.operations.flatMap((operation) => found.get(operation) ?? []);
 }
 
+type PlanOn = (operation: ConsumerOperation, supergraph: Supergraph) => Promise<OperationOnSupergraph>;
+
 async function tryOperation(
   operation: ConsumerOperation,
-  { next, current, store, today }: GuardQuestion,
+  { next, current, live, store, today }: GuardQuestion,
+  planOnCurrent: PlanOn,
 ): Promise<BrokenOperation | undefined> {
   const after = await planOnSupergraph(operation, next);
   if (current === undefined) {
     return after.kind === 'failed' ? brokenBy(after.problems) : undefined;
   }
   if (refusalsOf(operation, current.apiSchema).length > 0) return undefined;
-  const troubles = endTroubles(operation, after, current.apiSchema, next.apiSchema);
-  if (troubles.length === 0) return undefined;
-  const isPlanning =
-    after.kind === 'failed' && after.problems.every(({ kind }) => kind === 'unplannable' || kind === 'limit');
-  if (isPlanning && (await planOnSupergraph(operation, current)).kind === 'failed') return undefined;
-  return brokenBy(troubles);
+  const broken = brokenBy(endTroubles(operation, after, current.apiSchema, next.apiSchema));
+  if (after.kind === 'planned') return broken ?? (live && brokenByWhatRuns(live, current, after));
+  if (broken === undefined) return undefined;
+  const isPlanning = after.problems.every(({ kind }) => kind === 'unplannable' || kind === 'limit');
+  return isPlanning && (await planOnCurrent(operation, current)).kind === 'failed' ? undefined : broken;
 
-  function brokenBy(
-    reasons: readonly { readonly message: string; readonly coordinates: readonly string[] }[],
-  ): BrokenOperation | undefined {
-    const { consumer, name, place } = operation;
+  async function brokenByWhatRuns(
+    subgraphs: Pick<LivePlans, 'problemsOf'>,
+    used: Supergraph,
+    { variants }: PlannedOperation,
+  ): Promise<BrokenOperation | undefined> {
+    const problems = (await subgraphs.problemsOf('next', plansOf(variants))).map(notWaived);
+    if (problems.every(({ length }) => length === 0)) return undefined;
+    const before = await planOnCurrent(operation, used);
+    if (before.kind === 'failed') return undefined;
+    const known = await subgraphs.problemsOf('current', plansOf(before.variants));
+    const found = variants.flatMap(({ overrides }, index) => {
+      const same = before.variants.findIndex((one) => String(one.overrides) === String(overrides));
+      // Where its plan fails now as well, the operation does not work, and not because of the switch.
+      return known[Math.max(same, 0)]?.length === 0 ? (problems[index] ?? []) : [];
+    });
+    if (found.length === 0) return undefined;
+    const reasons = found.map((problem) => ({ ...problem, message: sayNotServed(problem) }));
+    return { ...told(reasons), subgraphs: [...new Set(found.map(({ subgraph }) => subgraph))] };
+  }
+
+  function brokenBy(reasons: readonly Reason[]): BrokenOperation | undefined {
+    const left = notWaived(reasons);
+    return left.length === 0 ? undefined : told(left);
+  }
+
+  /** What was agreed on breaks in the end: a waiver is for a change, and this is what has become of it. */
+  function notWaived<Waived extends Reason>(reasons: readonly Waived[]): readonly Waived[] {
+    if (reasons.length === 0) return reasons;
     const waived = new Set(
       store.waivers
         .filter(({ rule, expires }) => today <= expires && !isOfHowWell(rule))
         .map(({ coordinate }) => coordinate),
     );
-    if (waived.has(`${consumer}/${name}`)) return undefined;
-    // What was agreed on breaks in the end: a waiver is for a change, and this is what has become of it.
-    const left = reasons.filter(({ coordinates }) => !coordinates.some((one) => waived.has(one)));
-    if (left.length === 0) return undefined;
+    if (waived.has(`${operation.consumer}/${operation.name}`)) return [];
+    return reasons.filter(({ coordinates }) => !coordinates.some((one) => waived.has(one)));
+  }
+
+  function told(reasons: readonly Reason[]): BrokenOperation {
+    const { consumer, name, place } = operation;
     return {
       consumer,
       operation: name,
       place,
-      reasons: [...new Set(left.map(({ message }) => message))],
-      coordinates: [...new Set(left.flatMap(({ coordinates }) => coordinates))],
+      reasons: [...new Set(reasons.map(({ message }) => message))],
+      coordinates: [...new Set(reasons.flatMap(({ coordinates }) => coordinates))],
     };
   }
+}
+
+interface Reason {
+  readonly message: string;
+  readonly coordinates: readonly string[];
+}
+
+type PlannedOperation = Extract<OperationOnSupergraph, { readonly kind: 'planned' }>;
+
+function plansOf(variants: PlannedOperation['variants']) {
+  return variants.map(({ plan }) => plan);
+}
+
+function sayNotServed({ subgraph, message, coordinates }: LiveProblem): string {
+  const parts = coordinates.length === 0 ? '' : ` (${coordinates.join(', ')})`;
+  // The validator's messages are whole sentences.
+  const why = message.replace(/\.$/, '');
+  return `its new plan does not work with what runs: ${why}${parts}; deploy the version of subgraph "${subgraph}" first that the supergraph was composed from`;
 }
 
 /** An operation may be slower or staler than was agreed on, and is still to work. */

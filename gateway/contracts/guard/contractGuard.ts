@@ -1,9 +1,12 @@
+import type { SubgraphAddress } from '../../supergraph/sources/fetchSubgraphSdl.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 import { SupergraphRefusedError } from '../../supergraph/supergraphRefusedError.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { ContractStore } from '../contractStore.ts';
+import type { LiveSubgraph } from '../drift/liveSubgraphs.ts';
 import type { BrokenOperation } from './brokenOperations.ts';
 import { hasStore } from './hasStore.ts';
+import type { AnsweredSubgraph, LivePlans } from './livePlans.ts';
 import { storeMark } from './storeMark.ts';
 import type { SupergraphGuard } from './supergraphGuard.ts';
 
@@ -13,6 +16,18 @@ export interface ContractGuardOptions {
   readonly log: Logger;
   /** Milliseconds since 1970. */
   now(): number;
+  /** Left out where what subgraphs serve is not to count. */
+  readonly running?: RunningSubgraphs | undefined;
+}
+
+/** The subgraphs as they run. */
+export interface RunningSubgraphs {
+  /** Where the subgraphs of a supergraph say what they serve. */
+  addressesOf(supergraph: Supergraph): readonly SubgraphAddress[];
+  /** Errors: the signal's reason. */
+  ask(addresses: readonly SubgraphAddress[], signal: AbortSignal): Promise<readonly LiveSubgraph[]>;
+  /** Whether supergraphs are composed from what they have just said: there is no need to ask again. */
+  readonly areSource: boolean;
 }
 
 /** What came of looking at a supergraph. `undecided`: the contracts could not be read, or not be tried. */
@@ -39,10 +54,19 @@ export interface RefusedSupergraph {
   readonly message: string;
   /** `storeMark` of the contracts that it breaks. */
   readonly mark: string;
+  /** What its plans do not work with. */
+  readonly notServing: readonly AnsweredSubgraph[];
 }
 
-/** Looks at every supergraph before it is used. With `enforce`, one that breaks an operation of the store is refused;
- *  but the first of a process is taken, which is better than nothing, and looked at when it is in use. */
+interface Look {
+  readonly check: GuardCheck;
+  /** Of subgraphs that do not serve what is broken. */
+  readonly notServing: readonly AnsweredSubgraph[];
+}
+
+/** Looks at every supergraph before it is used, by itself and on the subgraphs as they run. With `enforce`, one that
+ *  breaks an operation of the store is refused; but the first of a process is taken, which is better than nothing, and
+ *  looked at, by itself, when it is in use. */
 export class ContractGuard implements SupergraphGuard {
   /** How often each outcome has come. */
   readonly counts = new Map<GuardOutcome, number>();
@@ -78,20 +102,29 @@ export class ContractGuard implements SupergraphGuard {
     return this.#refused;
   }
 
-  /** Whether the contracts are others than those for which the supergraph was refused. */
+  /** Whether the contracts are others than those for which the supergraph was refused, or a subgraph serves something
+   *  else than that for which it was. One that gives no answer serves what it did. */
   async hasChangedSinceRefusal(): Promise<boolean> {
-    const mark = await storeMark(this.#options.directory);
-    return this.#refused !== undefined && this.#refused.mark !== mark;
+    const refused = this.#refused;
+    if (refused === undefined) return false;
+    const { directory, running } = this.#options;
+    if ((await storeMark(directory)) !== refused.mark) return true;
+    const { notServing } = refused;
+    if (running === undefined || notServing.length === 0) return false;
+    const addresses = notServing.map(({ name, url }) => ({ name, url }));
+    const live = await running.ask(addresses, this.#stopped.signal);
+    return live.some((one, index) => 'sdl' in one && one.sdl !== notServing[index]?.sdl);
   }
 
   async admit(next: Supergraph, current: Supergraph | undefined, signal: AbortSignal): Promise<void> {
     if (current === undefined) return;
     // Before it is read: what is changed meanwhile shows later.
     const mark = await storeMark(this.#options.directory);
-    const check = await this.#check(next, current, mostUnderWay, signal);
+    const look = await this.#check(next, current, mostUnderWay, signal);
     this.#checked.add(next);
     this.#refused = undefined;
-    if (check === undefined || check.outcome !== 'broken') return this.#count(check);
+    if (look?.check.outcome !== 'broken') return this.#count(look?.check);
+    const { check, notServing } = look;
     if (this.#options.mode === 'warn') {
       this.#count(check);
       this.#options.log.warn(logged(check), 'A new supergraph breaks operations of the contracts');
@@ -101,7 +134,7 @@ export class ContractGuard implements SupergraphGuard {
     this.#count(refusal);
     this.#refusals = [refusal, ...this.#refusals].slice(0, keptRefusals);
     const message = sayRefused(check, this.#options.directory);
-    this.#refused = { sdl: next.sdl, message, mark };
+    this.#refused = { sdl: next.sdl, message, mark, notServing };
     throw new SupergraphRefusedError(message);
   }
 
@@ -121,9 +154,10 @@ export class ContractGuard implements SupergraphGuard {
   async #checkFirst(supergraph: Supergraph): Promise<void> {
     const { signal } = this.#stopped;
     try {
-      const check = await this.#check(supergraph, undefined, 1, signal);
-      this.#count(check);
-      if (check?.outcome !== 'broken') return;
+      const look = await this.#check(supergraph, undefined, 1, signal);
+      this.#count(look?.check);
+      if (look?.check.outcome !== 'broken') return;
+      const { check } = look;
       this.#options.log.error(
         logged(check),
         'The first supergraph does not serve operations of the contracts, and is used since there is no other',
@@ -138,26 +172,53 @@ export class ContractGuard implements SupergraphGuard {
     current: Supergraph | undefined,
     underWay: number,
     signal: AbortSignal,
-  ): Promise<GuardCheck | undefined> {
+  ): Promise<Look | undefined> {
     const at = new Date(this.#options.now()).toISOString();
-    const as = (outcome: GuardOutcome, broken: readonly BrokenOperation[]): GuardCheck => ({
-      at,
-      supergraph: next.id,
-      outcome,
-      broken,
-    });
+    const as = (
+      outcome: GuardOutcome,
+      broken: readonly BrokenOperation[],
+      answered: readonly AnsweredSubgraph[],
+    ): Look => {
+      const names = new Set(broken.flatMap(({ subgraphs = [] }) => subgraphs));
+      const notServing = answered.filter(({ name }) => names.has(name));
+      return { check: { at, supergraph: next.id, outcome, broken }, notServing };
+    };
     try {
       const store = await this.#readStore();
       if (store === undefined) return undefined;
       const { findBrokenOperations } = await import('./brokenOperations.ts');
-      const question = { store, next, current, today: at.slice(0, 10), underWay, signal };
-      const broken = await findBrokenOperations(question);
-      return as(broken.length > 0 ? 'broken' : 'fine', broken);
+      const live = await this.#startLook(store, next, current, signal);
+      try {
+        const question = { store, next, current, live, today: at.slice(0, 10), underWay, signal };
+        const broken = await findBrokenOperations(question);
+        return as(broken.length > 0 ? 'broken' : 'fine', broken, live?.answered ?? []);
+      } finally {
+        await live?.close();
+      }
     } catch (err) {
       signal.throwIfAborted();
       this.#options.log.error({ err }, 'The contracts could not be looked at');
-      return as('undecided', []);
+      return as('undecided', [], []);
     }
+  }
+
+  /** At what runs; `undefined` where that is known, or does not matter. */
+  async #startLook(
+    store: ContractStore,
+    next: Supergraph,
+    current: Supergraph | undefined,
+    signal: AbortSignal,
+  ): Promise<LivePlans | undefined> {
+    const { running, log } = this.#options;
+    if (running === undefined || current === undefined || store.operations.length === 0) return undefined;
+    // What was refused before may be of yesterday.
+    if (running.areSource && this.#refused?.sdl !== next.sdl) return undefined;
+    const { LivePlans } = await import('./livePlans.ts');
+    const side = (supergraph: Supergraph) => ({
+      sdl: supergraph.sdl,
+      addresses: running.addressesOf(supergraph),
+    });
+    return new LivePlans({ next: side(next), current: side(current), ask: running.ask, log, signal });
   }
 
   async #readStore(): Promise<ContractStore | undefined> {

@@ -9,6 +9,7 @@ describe('contracts', () => {
       guard: 'warn',
       directory: 'contracts',
       driftInterval: 60_000,
+      lookTimeout: 3_000,
       record: {
         enabled: false,
         directory: 'recorded-operations',

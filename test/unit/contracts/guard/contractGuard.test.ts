@@ -1,0 +1,257 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { pino } from 'pino';
+import type { LiveSubgraph } from '../../../../gateway/contracts/drift/liveSubgraphs.ts';
+import { ContractGuard } from '../../../../gateway/contracts/guard/contractGuard.ts';
+import { composeSupergraph } from '../../../../gateway/supergraph/composeSupergraph.ts';
+import { loadSupergraph } from '../../../../gateway/supergraph/loadSupergraph.ts';
+import type { SubgraphAddress } from '../../../../gateway/supergraph/sources/fetchSubgraphSdl.ts';
+import type { Supergraph } from '../../../../gateway/supergraph/supergraph.ts';
+import { Gate } from '../../../harness/gate.ts';
+import { testPlanning } from '../../../harness/planningLimits.ts';
+import { StoreOnDisk } from '../store/storeOnDisk.ts';
+
+const link = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])';
+const products = `${link}
+type Query { product(id: ID!): Product }
+type Product @key(fields: "id") { id: ID! name: String price: Int }`;
+const productsWithoutPrice = products.replace(' price: Int', '');
+const stock = `${link}
+type Product @key(fields: "id") { id: ID! inStock: Boolean }`;
+const stockWithPrice = stock.replace('inStock', 'price: Int inStock');
+
+const operations = {
+  Name: 'query Name { product(id: "1") { name } }',
+  Price: 'query Price { product(id: "1") { price } }',
+  Stock: 'query Stock { product(id: "1") { inStock } }',
+};
+
+type Running = Readonly<Record<string, string | Error>>;
+
+const loaded: Supergraph[] = [];
+/** `product.price` is asked of products. */
+let before: Supergraph;
+/** It is asked of stock. */
+let after: Supergraph;
+
+async function load(sdls: Readonly<Record<string, string>>, host = 'test'): Promise<Supergraph> {
+  const subgraphs = Object.entries(sdls).map(([name, sdl]) => ({
+    name,
+    url: `http://${name}.${host}/`,
+    sdl,
+  }));
+  const composed = await composeSupergraph(subgraphs);
+  if (!('sdl' in composed)) throw new Error(composed.errors.map(({ message }) => message).join('\n'));
+  const supergraph = await loadSupergraph({ sdl: composed.sdl, urls: new Map(), planning: testPlanning });
+  loaded.push(supergraph);
+  return supergraph;
+}
+
+beforeAll(async () => {
+  before = await load({ products, stock });
+  after = await load({ products: productsWithoutPrice, stock: stockWithPrice });
+});
+afterAll(() => Promise.all(loaded.map(({ planner }) => planner.close())));
+
+interface LogLine {
+  readonly msg: string;
+  readonly subgraph?: string;
+  readonly reason?: string;
+  readonly operations?: readonly string[];
+}
+
+/** A guard, its contracts, and subgraphs that say what the test has them say. */
+class Shop implements AsyncDisposable {
+  readonly disk = new StoreOnDisk({
+    'contracts/schemas/products.graphql': products,
+    'contracts/schemas/stock.graphql': stock,
+    ...Object.fromEntries(
+      Object.entries(operations).map(([name, text]) => [`contracts/operations/shop/${name}.graphql`, text]),
+    ),
+  });
+  readonly lines: LogLine[] = [];
+  readonly asked: string[][] = [];
+  readonly guard: ContractGuard;
+  /** By name, or by address where one is at two. */
+  running: Running;
+  /** Nobody answers before. */
+  gate: Gate | undefined;
+
+  constructor(
+    running: Running,
+    { mode = 'enforce' as const, areSource = false }: { mode?: 'warn' | 'enforce'; areSource?: boolean } = {},
+  ) {
+    this.running = running;
+    this.guard = new ContractGuard({
+      mode,
+      directory: this.disk.directory,
+      log: pino({ level: 'info' }, { write: (line) => this.lines.push(JSON.parse(line)) }),
+      now: () => 0,
+      running: {
+        areSource,
+        addressesOf: ({ subgraphs }) => [...subgraphs.values()],
+        ask: (addresses, signal) => this.#ask(addresses, signal),
+      },
+    });
+  }
+
+  /** Why it is refused; `undefined` where it is taken. */
+  admit(next: Supergraph, signal: AbortSignal = new AbortController().signal): Promise<string | undefined> {
+    return this.guard.admit(next, before, signal).then(
+      () => undefined,
+      (error: Error) => error.message.replaceAll(this.disk.root, ''),
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.guard.close();
+    this.disk[Symbol.dispose]();
+  }
+
+  async #ask(addresses: readonly SubgraphAddress[], signal: AbortSignal): Promise<readonly LiveSubgraph[]> {
+    this.asked.push(addresses.map(({ url }) => url).sort());
+    if (this.gate !== undefined) await Promise.race([this.gate.pass(), abortOf(signal)]);
+    return addresses.map((address) => {
+      const said = this.running[address.url] ?? this.running[address.name] ?? new Error('nobody is there');
+      return { ...address, ...(typeof said === 'string' ? { sdl: said } : { unreachable: said.message }) };
+    });
+  }
+}
+
+function abortOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason));
+  });
+}
+
+const refusal = [
+  'contracts.guard is enforce, and the supergraph breaks 1 operation of /contracts:',
+  'shop/Price (/contracts/operations/shop/Price.graphql:1): its new plan does not work with what runs: subgraph "stock" refuses the request: Cannot query field "price" on type "Product" (Product.price); deploy the version of subgraph "stock" first that the supergraph was composed from',
+].join('\n');
+
+describe('a supergraph that comes before its subgraph', () => {
+  test('is refused with enforce, for the operations whose new plans ask the subgraph for what it lacks', async () => {
+    await using shop = new Shop({ products, stock });
+    expect(await shop.admit(after)).toBe(refusal);
+    expect(shop.guard.lastCheck?.broken).toEqual([
+      expect.objectContaining({
+        consumer: 'shop',
+        operation: 'Price',
+        coordinates: ['Product.price'],
+        subgraphs: ['stock'],
+      }),
+    ]);
+    expect([...shop.guard.counts]).toEqual([['refused', 1]]);
+    expect(shop.asked).toEqual([['http://products.test/', 'http://stock.test/']]);
+  });
+
+  test('is taken with warn, which says so', async () => {
+    await using shop = new Shop({ products, stock }, { mode: 'warn' });
+    expect(await shop.admit(after)).toBeUndefined();
+    expect(shop.lines).toMatchObject([
+      {
+        msg: 'A new supergraph breaks operations of the contracts',
+        operations: [expect.stringContaining('deploy the version of subgraph "stock" first')],
+      },
+    ]);
+  });
+
+  test('is taken once the subgraph has been deployed, and not for an answer that fails meanwhile', async () => {
+    await using shop = new Shop({ products, stock });
+    await shop.admit(after);
+    expect(await shop.guard.hasChangedSinceRefusal()).toBe(false);
+    shop.running = { products, stock: new Error('it starts') };
+    expect(await shop.guard.hasChangedSinceRefusal()).toBe(false);
+    shop.running = { products, stock: stockWithPrice };
+    expect(await shop.guard.hasChangedSinceRefusal()).toBe(true);
+    // Only the one that was the reason is asked again, until then.
+    expect(shop.asked.slice(1)).toEqual(Array.from({ length: 3 }, () => ['http://stock.test/']));
+    expect(await shop.admit(after)).toBeUndefined();
+    expect(shop.guard.refused).toBeUndefined();
+    expect(await shop.guard.hasChangedSinceRefusal()).toBe(false);
+  });
+
+  test('is looked at again when the contracts change, without asking', async () => {
+    await using shop = new Shop({ products, stock });
+    await shop.admit(after);
+    shop.disk.remove('contracts/operations/shop/Price.graphql');
+    expect(await shop.guard.hasChangedSinceRefusal()).toBe(true);
+    expect(shop.asked).toHaveLength(1);
+    expect(await shop.admit(after)).toBeUndefined();
+  });
+
+  test.each([
+    ['the operation', 'shop/Price'],
+    ['what is lacking', 'Product.price'],
+  ])('is taken where a waiver is for %s', async (_what, coordinate) => {
+    await using shop = new Shop({ products, stock });
+    shop.disk.write({
+      'contracts/waivers.yaml': `- rule: override-moved\n  coordinate: ${coordinate}\n  reason: It is soon there.\n  owner: shop\n  expires: 2999-12-31\n`,
+    });
+    expect(await shop.admit(after)).toBeUndefined();
+  });
+});
+
+describe('a supergraph is taken', () => {
+  test('whose subgraphs run', async () => {
+    await using shop = new Shop({ products, stock: stockWithPrice });
+    expect(await shop.admit(after)).toBeUndefined();
+    expect(shop.lines).toEqual([]);
+  });
+
+  test.each([
+    ['does not answer', new Error('no answer within 3000 ms'), 'no answer within 3000 ms'],
+    ['gives no schema', 'type Query {', expect.stringContaining('Syntax Error')],
+    ['gives a schema that makes no sense', 'type Query { a: Nothing }', expect.stringContaining('Nothing')],
+  ])('whose subgraph %s, which is told', async (_what, said, reason) => {
+    await using shop = new Shop({ products, stock: said });
+    expect(await shop.admit(after)).toBeUndefined();
+    expect(shop.lines).toMatchObject([
+      {
+        msg: 'What a subgraph serves could not be found out: it decides nothing about the new supergraph',
+        subgraph: 'stock',
+        reason,
+      },
+    ]);
+  });
+
+  test('for an operation that fails now as well', async () => {
+    await using shop = new Shop({ products: productsWithoutPrice, stock });
+    expect(await shop.admit(after)).toBeUndefined();
+  });
+
+  test('that is composed from what runs, without asking; what was refused is asked for anew', async () => {
+    await using shop = new Shop({ products, stock }, { areSource: true });
+    expect(await shop.admit(after)).toBeUndefined();
+    expect(shop.asked).toEqual([]);
+    const withoutName = await load({ products: products.replace(' name: String', ''), stock });
+    expect(await shop.admit(withoutName)).toContain('shop/Name');
+    shop.disk.remove('contracts/operations/shop/Name.graphql');
+    expect(await shop.admit(withoutName)).toBeUndefined();
+    expect(shop.asked).toHaveLength(1);
+  });
+});
+
+test('of a subgraph that moves, new plans are tried on the new one and old plans on the old one', async () => {
+  const moved = await load({ products: productsWithoutPrice, stock: stockWithPrice }, 'elsewhere');
+  await using shop = new Shop({
+    'http://products.test/': products,
+    'http://stock.test/': stock,
+    'http://products.elsewhere/': productsWithoutPrice,
+    'http://stock.elsewhere/': stock,
+  });
+  expect(await shop.admit(moved)).toBe(refusal);
+  shop.running = { ...shop.running, 'http://stock.elsewhere/': stockWithPrice };
+  expect(await shop.guard.hasChangedSinceRefusal()).toBe(true);
+  expect(await shop.admit(moved)).toBeUndefined();
+});
+
+test('a look ends when something newer comes, though a subgraph does not answer', async () => {
+  await using shop = new Shop({ products, stock });
+  shop.gate = new Gate();
+  const stop = new AbortController();
+  const admitted = shop.admit(after, stop.signal);
+  await shop.gate.arrived();
+  stop.abort(new Error('overtaken'));
+  expect(await admitted).toBe('overtaken');
+  expect([...shop.guard.counts]).toEqual([]);
+});
