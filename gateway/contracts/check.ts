@@ -54,7 +54,7 @@ export async function checkStore(
   options: CheckOptions,
   parts: CheckParts,
 ): Promise<CheckReport> {
-  const { strict = false, today, onProgress = () => {} } = options;
+  const { strict = false, today, environment, onProgress = () => {} } = options;
   const { operations, schemas } = store;
   const { comparisons, problems, earlier } = await readComparisons({
     ...options,
@@ -64,10 +64,11 @@ export async function checkStore(
   const { serving, problems: servingProblems } = await readServing({
     ...options,
     directory: store.directory,
-    environment: store.environments.find(({ name }) => name === options.environment),
+    environment: store.environments.find(({ name }) => name === environment),
   });
   const unreadable = unreadableSubgraphs(store, earlier);
-  const check = new ContractCheck({ parts, operations, serving, unreadable, onProgress });
+  const isRollout = candidates !== undefined || environment !== undefined;
+  const check = new ContractCheck({ parts, operations, serving, isRollout, unreadable, onProgress });
   for (const comparison of comparisons) await check.compare(comparison);
   const findings = [
     ...store.problems,
@@ -79,16 +80,18 @@ export async function checkStore(
 
   const isWhole =
     check.isWhole && findings.every(({ severity }) => severity !== 'misuse' && severity !== 'undecided');
+  // Without candidates every waiver is for this check; with them, those of others are for another one.
+  const isAsked = ({ subgraph }: Waiver): boolean =>
+    candidates === undefined || (subgraph !== undefined && candidates.contracts.has(subgraph));
+  // What is settled in one environment may still be on its way to another.
+  const isOneOfSeveral = environment !== undefined && store.environments.length > 1;
   const isCovered = (waiver: Waiver): boolean => {
-    const { subgraph } = waiver;
-    // Without candidates every waiver is for this check; with them, those of other subgraphs are for another one.
-    const isAsked = subgraph === undefined || candidates?.contracts.has(subgraph) !== false;
     // What was agreed on with its waiver is no change any more.
-    const isSettled = isKnown(waiver, earlier) && !check.hasChanged(subgraph);
-    return isWhole && isAsked && !isSettled && findsAllOf(waiver.rule, serving);
+    const isSettled = isKnown(waiver, earlier) && !check.hasChanged(waiver.subgraph);
+    return isWhole && !isOneOfSeveral && !isSettled && findsAllOf(waiver.rule, serving);
   };
   return createReport({
-    findings: applyWaivers(findings, store.waivers, today, { isCovered }),
+    findings: applyWaivers(findings, store.waivers, today, { isCovered, isAsked }),
     strict,
     checked: {
       directory: store.directory,

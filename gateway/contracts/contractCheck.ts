@@ -10,6 +10,8 @@ export interface ContractCheckOptions {
   readonly parts: CheckParts;
   readonly operations: readonly ConsumerOperation[];
   readonly serving: Serving;
+  /** As for `GraphChange`. */
+  readonly isRollout: boolean;
   /** Subgraphs whose contract is there and cannot be read. */
   readonly unreadable: ReadonlySet<string>;
   readonly onProgress: (message: string) => void;
@@ -44,7 +46,7 @@ export class ContractCheck {
   }
 
   async compare({ baseline, old, next, gateway = old }: Comparison): Promise<void> {
-    const { parts, operations, serving, unreadable, onProgress } = this.#options;
+    const { parts, operations, serving, isRollout, unreadable, onProgress } = this.#options;
     // Why there is nothing to check has been told.
     if (next.size === 0) return this.#stop([]);
     onProgress(`comparing with ${baseline}`);
@@ -76,6 +78,7 @@ export class ContractCheck {
         next: candidate,
         operations,
         serving,
+        isRollout,
       }),
     );
   }

@@ -1,5 +1,6 @@
 import type { DeploymentOrder, Finding } from './finding.ts';
 import type { CheckReport, ExitCode } from './report/checkReport.ts';
+import { createReport } from './report/createReport.ts';
 
 /** Whether a subgraph may be deployed now. */
 export interface Deployability {
@@ -11,13 +12,18 @@ export interface Deployability {
   readonly steps: readonly string[];
 }
 
+/** About waivers that are to be removed or renewed. Nothing that is deployed breaks by them: what an expired one no
+ *  longer lets pass is a finding of its own. */
+const upkeep: ReadonlySet<string> = new Set(['waiver-expired', 'waiver-unused']);
+
 /** Orders in which the new subgraph does not serve the gateways that run. */
 const tooEarly: readonly (DeploymentOrder | undefined)[] = ['gateway first', 'expand and contract'];
 
 /** Reads a check of one candidate against an environment as the answer to whether it may be deployed there now. That
  *  a change breaks nothing in the end is not enough: the gateways that run have to be served too. */
-export function readDeployability({ findings, summary }: CheckReport): Deployability {
-  const open = findings.filter(({ waivedBy }) => waivedBy === undefined);
+export function readDeployability({ findings, summary: { strict, checked } }: CheckReport): Deployability {
+  const open = findings.filter(({ rule, waivedBy }) => waivedBy === undefined && !upkeep.has(rule));
+  const { summary } = createReport({ findings: open, strict, checked });
   const obstacles = open.flatMap((finding): Finding[] => {
     if (finding.severity !== 'safe' && finding.severity !== 'dangerous') return [finding];
     return tooEarly.includes(finding.deployment?.order) ? [{ ...finding, severity: 'breaking' }] : [];

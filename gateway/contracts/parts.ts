@@ -42,6 +42,9 @@ export interface GraphChange {
   readonly operations: readonly ConsumerOperation[];
   /** What is known of the gateways; nothing, where it is left out. */
   readonly serving?: Serving | undefined;
+  /** Only subgraphs change, and operations of the store may wait for others: one that did not work before is not
+   *  broken by this. Otherwise the operations are part of the change. */
+  readonly isRollout?: boolean | undefined;
 }
 
 export interface UncomposedChange extends Pick<GraphChange, 'changes' | 'operations'> {

@@ -172,6 +172,22 @@ describe('contracts check', () => {
     ]);
   });
 
+  test('blames a candidate for no operation that did not work before; the store has to answer for it', async () => {
+    using disk = new StoreOnDisk(store).commit('v1').write({
+      'shipping.graphql': `# Nothing but this.\n${shipping}`,
+      'contracts/operations/app/never.graphql': 'query Never {\n  never\n}\n',
+    });
+    const check = async (...args: readonly string[]) => {
+      const { code, stdout } = await contracts(disk.root, 'check', '--format', 'json', ...args);
+      return [code, ...findingsIn(stdout)];
+    };
+    const broken = 'operation-broken contracts/operations/app/never.graphql:2:3';
+    expect(await Promise.all([check('--subgraph', 'shipping=shipping.graphql'), check()])).toEqual([
+      [0, `dangerous ${broken}`],
+      [1, `breaking ${broken}`],
+    ]);
+  });
+
   test('writes several formats in one run', async () => {
     using disk = new StoreOnDisk({ ...store, 'name.graphql': withoutName }).commit('v1');
     const { code, stdout, stderr } = await contracts(
@@ -213,7 +229,7 @@ describe('contracts check', () => {
   test('lets pass what is waived, until the day', async () => {
     using disk = new StoreOnDisk(store).commit('v1');
     const waivers = (expires: string) =>
-      `- rule: field-removed\n  coordinate: Product.name\n  reason: It is time.\n  owner: shop\n  expires: ${expires}\n`;
+      `- rule: field-removed\n  coordinate: Product.name\n  reason: It is time.\n  owner: shop\n  subgraph: products\n  expires: ${expires}\n`;
     disk.write({ 'name.graphql': withoutName, 'contracts/waivers.yaml': waivers('2999-12-31') });
     const check = async () => {
       const args = ['check', '--subgraph', 'products=name.graphql', '--format', 'json'];
@@ -227,8 +243,9 @@ describe('contracts check', () => {
       'breaking waiver-expired contracts/waivers.yaml:1:3',
       'breaking field-removed name.graphql:6:6',
     ]);
-    disk.write({ 'name.graphql': products, 'contracts/waivers.yaml': waivers('2999-12-31') });
-    expect(await check()).toEqual([1, 'breaking waiver-unused contracts/waivers.yaml:1:3']);
+    disk.write({ 'contracts/waivers.yaml': waivers('2999-12-31') });
+    const { code, stdout } = await contracts(disk.root, 'check', '--format', 'json');
+    expect([code, findingsIn(stdout)]).toEqual([1, ['breaking waiver-unused contracts/waivers.yaml:1:3']]);
   });
 
   test('tells every mistake in one run, with its place', async () => {
@@ -470,6 +487,16 @@ describe('contracts can-deploy', () => {
         /^Whether shipping can be deployed to staging now is not known: [\s\S]*it has live/,
       ),
     ]);
+  });
+
+  test('says yes though an operation waits for what another subgraph will bring', async () => {
+    using disk = new StoreOnDisk(store).commit('v1').write({
+      ...running('v1'),
+      'contracts/schemas/products.graphql': products.replace('unused: String', 'unused: String vip: Boolean'),
+      'contracts/operations/app/vip.graphql': 'query Vip($id: ID!) {\n  product(id: $id) { vip }\n}\n',
+    });
+    disk.commit('v2');
+    expect(await canDeploy(disk, 'shipping')).toEqual([0, 'Yes: shipping can be deployed to live now.\n']);
   });
 
   test('says that gateways come first, until they hold the new supergraph', async () => {

@@ -8,6 +8,7 @@ import type { PlannedConsumer, PlannedGraph } from '../graph/planConsumers.ts';
 import type { GraphChange } from '../parts.ts';
 import { affected, atOperation } from './affected.ts';
 import { judgeAgreements } from './agreements.ts';
+import { asBefore } from './asBefore.ts';
 import { blame } from './blame.ts';
 import { endTroubles } from './endTroubles.ts';
 import { judgeFinding } from './judgeFinding.ts';
@@ -26,12 +27,18 @@ export function judgeChange({
   next,
   operations,
   serving,
+  isRollout = false,
 }: GraphChange): readonly Finding[] {
   const agreed = judgeAgreements({ changes, gateway, next, operations, serving });
+  const failed = (operation: ConsumerOperation, after: PlannedConsumer) => {
+    // Gateways may hold nothing that composes while the subgraphs do.
+    const isBroken = !isRollout || (gateway === undefined && old?.plans.get(operation)?.kind === 'planned');
+    return failedOperation(operation, after).map((finding) => (isBroken ? finding : asBefore(finding)));
+  };
   if (old === undefined || gateway === undefined) {
     return [
       ...changes,
-      ...[...next.plans].flatMap(([operation, after]) => failedOperation(operation, after)),
+      ...[...next.plans].flatMap(([operation, after]) => failed(operation, after)),
       ...agreed,
     ];
   }
@@ -62,7 +69,7 @@ export function judgeChange({
     ...newHints(old.graph, next.graph).map(judgeHint),
     ...operationsThatBreak(unexplained),
     ...pairs.flatMap(({ operation, before, after }) =>
-      before?.kind === 'planned' || after === undefined ? [] : failedOperation(operation, after),
+      before?.kind === 'planned' || after === undefined ? [] : failed(operation, after),
     ),
     ...pairs.flatMap((pair) => judgePlanCost(pair) ?? []),
     ...agreed,

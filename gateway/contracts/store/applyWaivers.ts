@@ -6,6 +6,9 @@ export interface ApplyWaiversOptions {
   /** Whether the check has looked at what the waiver is for: one that it has not is not called unused. All, where
    *  left out. */
   readonly isCovered?: ((waiver: Waiver) => boolean) | undefined;
+  /** Whether whoever has asked answers for the waiver: what is wrong with one of others is not told. All, where left
+   *  out. */
+  readonly isAsked?: ((waiver: Waiver) => boolean) | undefined;
 }
 
 /** Marks what waivers let pass, and adds what is wrong with the waivers: `waiver-expired` for one that no longer
@@ -14,7 +17,7 @@ export function applyWaivers(
   findings: readonly Finding[],
   waivers: readonly Waiver[],
   today: string,
-  { isCovered = () => true }: ApplyWaiversOptions = {},
+  { isCovered = () => true, isAsked = () => true }: ApplyWaiversOptions = {},
 ): Finding[] {
   const valid = waivers.filter(({ expires }) => today <= expires);
   const used = new Set<Waiver>();
@@ -24,10 +27,12 @@ export function applyWaivers(
     used.add(waiver);
     return { ...finding, waivedBy: describe(waiver) };
   });
-  const expired = waivers.filter((waiver) => !valid.includes(waiver));
+  const asked = waivers.filter(isAsked);
+  const expired = asked.filter((waiver) => !valid.includes(waiver));
   // Whether the check has come as far as that makes no difference for what cannot be waived.
-  const useless = valid.filter(({ rule }) => whyUnwaivable(rule) !== undefined);
-  const unused = valid.filter(
+  const holding = asked.filter((waiver) => valid.includes(waiver));
+  const useless = holding.filter(({ rule }) => whyUnwaivable(rule) !== undefined);
+  const unused = holding.filter(
     (waiver) => !used.has(waiver) && !useless.includes(waiver) && isCovered(waiver),
   );
   return [

@@ -32,7 +32,8 @@ export async function readComparisons(options: ReadComparisonsOptions): Promise<
   if (environment !== undefined) return compareWithRunning(options, environment);
   const next = withContracts(store.schemas, candidates ?? new Map());
   if (candidates !== undefined && against === undefined) {
-    return { comparisons: [{ baseline: store.directory, old: store.schemas, next }], problems: [] };
+    const comparison = { baseline: store.directory, old: store.schemas, next };
+    return { comparisons: [comparison], problems: [], earlier: store };
   }
   const baseline =
     against === undefined

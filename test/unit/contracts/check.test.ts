@@ -391,11 +391,39 @@ describe('an unused waiver', () => {
     expect((await check(disk)).found).toEqual([]);
   });
 
-  test("is not told to another subgraph's team", async () => {
+  test("is not told to another subgraph's team, nor one that has expired", async () => {
     using disk = new StoreOnDisk({ ...withWaiver, 'a.graphql': a2, 'b.graphql': b2 });
-    const found = async (name: string) =>
-      (await check(disk, { candidates: [`${name}=${disk.path(`${name}.graphql`)}`] })).found;
-    expect([await found('a'), await found('b')]).toEqual([unused, []]);
+    const found = async (name: string, today: string) =>
+      (await check(disk, { today, candidates: [`${name}=${disk.path(`${name}.graphql`)}`] })).found;
+    expect([await found('a', '2027-01-31'), await found('b', '2027-01-31')]).toEqual([unused, []]);
+    const expired = ['breaking waiver-expired a'];
+    expect([await found('a', '2027-02-01'), await found('b', '2027-02-01')]).toEqual([expired, []]);
+  });
+
+  test('of no subgraph is for the check of the whole store to tell', async () => {
+    using disk = new StoreOnDisk({ ...agreed, 'contracts/waivers.yaml': waiver(), 'a.graphql': a2 });
+    const candidates = [`a=${disk.path('a.graphql')}`];
+    expect((await check(disk, { candidates })).found).toEqual([]);
+    expect((await check(disk, { candidates, today: '2027-02-01' })).found).toEqual([]);
+    expect((await check(disk)).found).toEqual(['breaking waiver-unused', 'safe nothing-to-compare']);
+  });
+
+  test('is not told for a candidate that is what was agreed on with it', async () => {
+    using disk = new StoreOnDisk(withWaiver);
+    const candidates = [`a=${disk.path('contracts/schemas/a.graphql')}`];
+    expect((await check(disk, { candidates })).found).toEqual([]);
+  });
+
+  test('in one of several environments may be needed in another', async () => {
+    using disk = new StoreOnDisk(withWaiver).commit('v1');
+    const candidates = [`a=${disk.path('contracts/schemas/a.graphql')}`];
+    const found = async (yaml: string) => {
+      disk.write({ 'contracts/environments.yaml': yaml });
+      return (await check(disk, { environment: 'staging', candidates })).found;
+    };
+    const staging = 'staging: { subgraphs: { a: v1, b: v1 } }\n';
+    expect(await found(staging)).toEqual(unused);
+    expect(await found(`${staging}production: { subgraphs: { a: v1, b: v1 } }\n`)).toEqual([]);
   });
 
   test('is not told where the check is not whole', async () => {

@@ -47,6 +47,11 @@ describe('whether a subgraph can be deployed', () => {
     });
   });
 
+  test.each(['waiver-expired', 'waiver-unused'])('yes, whatever %s is told', (rule) => {
+    expect(read({ rule, severity: 'breaking' })).toEqual({ exitCode: 0, obstacles: [], steps: [] });
+    expect(read({ rule, severity: 'breaking' }, { severity: 'undecided' }).exitCode).toBe(3);
+  });
+
   test.each([
     ['breaking', 1],
     ['misuse', 2],

@@ -21,6 +21,22 @@ describe('operations', () => {
     );
   });
 
+  test('that never worked are not broken by a subgraph that is rolled out', async () => {
+    const waiting = operation('{ shelf { colour } }');
+    const told = ['safe field-added Shelf.width', 'dangerous operation-broken shop/Page'];
+    const found = await judge([waiting], v1, v2, true);
+    expect(found.map(said)).toEqual(told);
+    expect(found.at(-1)?.message).toContain('It was so before.');
+    const next = await plan([waiting], v1);
+    const first = { changes: [], old: undefined, gateway: undefined, next, operations: [waiting] };
+    expect(judgeChange({ ...first, isRollout: true }).map(said)).toEqual(told.slice(1));
+  });
+
+  test('that worked are broken by it', async () => {
+    const found = await judge([operation('{ shelf { label } }')], v2, v3, true);
+    expect(found.map(said)).toEqual(['breaking field-removed Shelf.label']);
+  });
+
   test('are checked where there is nothing to compare with', async () => {
     const [page] = [operation('{ shelf { width } }')];
     const next = await plan([page], v1);
@@ -134,8 +150,13 @@ async function plan(
   }
 }
 
-async function judge(operations: readonly ConsumerOperation[], before: string, after: string) {
+async function judge(
+  operations: readonly ConsumerOperation[],
+  before: string,
+  after: string,
+  isRollout = false,
+) {
   const [old, next] = [await plan(operations, before), await plan(operations, after)];
   const changes = await diffSubgraph(contract(before), contract(after));
-  return judgeChange({ changes, old, gateway: old, next, operations });
+  return judgeChange({ changes, old, gateway: old, next, operations, isRollout });
 }

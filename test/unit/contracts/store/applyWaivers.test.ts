@@ -127,6 +127,19 @@ describe('waivers', () => {
     ]);
   });
 
+  test('of others are not told to be expired, unused or of no use', () => {
+    const isAsked = ({ owner }: Waiver) => owner === 'shop';
+    const wrong = [waiver, { ...waiver, expires: '2020-01-31' }, { ...waiver, rule: 'boot-failed' }];
+    const others = wrong.map((one) => ({ ...one, owner: 'app' }));
+    const apply = (waivers: Waiver[]) => applyWaivers([], waivers, '2026-11-25', { isAsked });
+    expect(apply(others)).toEqual([]);
+    expect(apply(wrong)).toHaveLength(3);
+    // They let pass what they are for all the same.
+    expect(applyWaivers([finding], others, '2026-11-25', { isAsked })).toEqual([
+      { ...finding, waivedBy: expect.stringContaining('(app, until 2027-01-31)') },
+    ]);
+  });
+
   test('are not called unused for what the check has not looked at', () => {
     const isCovered = ({ subgraph }: Waiver) => subgraph === 'products';
     const elsewhere = { ...waiver, subgraph: 'inventory' };
