@@ -66,7 +66,7 @@ export async function checkStore(
     directory: store.directory,
     environment: store.environments.find(({ name }) => name === environment),
   });
-  const unreadable = unreadableSubgraphs(store, earlier);
+  const unreadable = new Set(schemaProblems(store).flatMap(({ subgraph }) => subgraph ?? []));
   const isRollout = candidates !== undefined || environment !== undefined;
   const check = new ContractCheck({ parts, operations, serving, isRollout, unreadable, onProgress });
   for (const comparison of comparisons) await check.compare(comparison);
@@ -100,11 +100,6 @@ export async function checkStore(
       operations: operations.length,
     },
   });
-}
-
-function unreadableSubgraphs(...stores: readonly (ContractStore | undefined)[]): Set<string> {
-  const problems = stores.flatMap((store) => (store === undefined ? [] : schemaProblems(store)));
-  return new Set(problems.flatMap(({ subgraph }) => subgraph ?? []));
 }
 
 function isKnown({ rule, coordinate, subgraph }: Waiver, earlier: ContractStore | undefined): boolean {

@@ -45,30 +45,31 @@ export class ContractCheck {
     return subgraph === undefined ? this.#changed.size > 0 : this.#changed.has(subgraph);
   }
 
-  async compare({ baseline, old, next, gateway = old }: Comparison): Promise<void> {
+  async compare({ baseline, old, lost = none, next, gateway = old }: Comparison): Promise<void> {
     const { parts, operations, serving, isRollout, unreadable, onProgress } = this.#options;
     // Why there is nothing to check has been told.
     if (next.size === 0) return this.#stop([]);
     onProgress(`comparing with ${baseline}`);
+    // A graph without one of its subgraphs would be full of mistakes that nobody made.
+    const [earlier, held] = lost.size > 0 ? [] : [old, gateway];
     // In other threads, while this one looks for what is different.
     if (unreadable.size === 0) {
       this.#graphs.prepare(next, candidateName);
-      this.#graphs.prepare(old ?? new Map(), baseline);
+      this.#graphs.prepare(earlier ?? new Map(), baseline);
     }
-    const changes = old === undefined ? [] : await this.#diff(old, next);
-    // A graph without one of its subgraphs would be full of mistakes that nobody made.
+    const changes = old === undefined ? [] : await this.#diff(old, next, lost);
     if (unreadable.size > 0) return this.#stop(changes);
     const candidate = await this.#graphs.build(next, candidateName);
     if ('findings' in candidate) {
       const { findings: refusals } = candidate;
-      const running = await this.#buildEarlier(gateway, baseline);
+      const running = await this.#buildEarlier(held, baseline);
       return this.#stop(
         await parts.judgeUncomposed({ changes, gateway: running, next, refusals, operations }),
       );
     }
     this.#add(await this.#graphs.boot(candidate.graph));
-    const before = await this.#buildEarlier(old, baseline);
-    const running = gateway === old ? before : await this.#buildEarlier(gateway, baseline);
+    const before = await this.#buildEarlier(earlier, baseline);
+    const running = held === earlier ? before : await this.#buildEarlier(held, baseline);
     onProgress('judging what the changes mean');
     this.#add(
       await parts.judgeChange({
@@ -83,11 +84,12 @@ export class ContractCheck {
     );
   }
 
-  async #diff(old: Contracts, next: Contracts): Promise<Finding[]> {
+  async #diff(old: Contracts, next: Contracts, lost: ReadonlySet<string>): Promise<Finding[]> {
     const { parts, unreadable } = this.#options;
     const changes: Finding[] = [];
     for (const name of new Set([...old.keys(), ...next.keys()])) {
-      if (unreadable.has(name) || old.get(name)?.sdl === next.get(name)?.sdl) continue;
+      if (lost.has(name)) this.#changed.add(name);
+      if (unreadable.has(name) || lost.has(name) || old.get(name)?.sdl === next.get(name)?.sdl) continue;
       this.#changed.add(name);
       changes.push(...(await parts.diffSubgraph(old.get(name), next.get(name))));
     }
@@ -113,6 +115,8 @@ export class ContractCheck {
 }
 
 const candidateName = 'the candidate';
+
+const none: ReadonlySet<string> = new Set();
 
 function neverRan(baseline: string): Finding {
   return {

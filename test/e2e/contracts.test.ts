@@ -188,6 +188,19 @@ describe('contracts check', () => {
     ]);
   });
 
+  test.each([
+    ['is no subgraph', shipping.replace('"weight"', '"wieght"'), '5:3'],
+    ['does not parse', shipping.replace('Int @external', '@external'), '5:11'],
+  ])('passes what puts a schema right that %s', async (_, wrong, place) => {
+    using disk = new StoreOnDisk({ ...store, 'contracts/schemas/shipping.graphql': wrong });
+    disk.commit('v1').write(store);
+    const { code, stdout } = await contracts(disk.root, 'check', '--format', 'json');
+    expect([code, findingsIn(stdout)]).toEqual([
+      0,
+      expect.arrayContaining([`safe baseline-not-composed HEAD:contracts/schemas/shipping.graphql:${place}`]),
+    ]);
+  });
+
   test('writes several formats in one run', async () => {
     using disk = new StoreOnDisk({ ...store, 'name.graphql': withoutName }).commit('v1');
     const { code, stdout, stderr } = await contracts(

@@ -9,7 +9,8 @@ import { readSubgraphVersion } from './subgraphVersion.ts';
 
 /** What is different between two versions of a subgraph's contract, and how bad that is as far as this subgraph
  *  alone can tell; `undefined` for a subgraph that is not there. Places are in the new file. An SDL that is no
- *  subgraph's is a finding (`subgraph-unparseable`, `subgraph-invalid`) in place of the differences. */
+ *  subgraph's is a finding in place of the differences: `subgraph-unparseable` or `subgraph-invalid` for the new one,
+ *  `baseline-not-composed` for the old one, which the change puts right. */
 export async function diffSubgraph(
   old: SubgraphContract | undefined,
   next: SubgraphContract | undefined,
@@ -19,11 +20,22 @@ export async function diffSubgraph(
   if (old.sdl === next.sdl) return [];
   const before = readSubgraphVersion(old);
   const after = readSubgraphVersion(next);
-  if (!('schema' in before) || !('schema' in after)) {
-    return [before, after].flatMap((version) => ('schema' in version ? [] : version));
-  }
+  if (!('schema' in after)) return after;
+  if (!('schema' in before)) return before.slice(0, 1).map(repaired);
   const changes = [...(await schemaChanges(before, after)), ...directiveChanges(before, after)];
   return changes.map((change) => toFinding(change, next));
+}
+
+function repaired({ message, subgraph, place }: Finding): Finding {
+  return {
+    rule: 'baseline-not-composed',
+    severity: 'safe',
+    message: `What changed in ${subgraph} is not known: ${message}`,
+    advice:
+      'Nothing to do: this version is one. To see what changed, compare with an earlier one: --against.',
+    subgraph,
+    place,
+  };
 }
 
 function toFinding(change: SubgraphChange, next: SubgraphContract): Finding {

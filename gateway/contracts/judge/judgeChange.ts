@@ -36,8 +36,9 @@ export function judgeChange({
     return failedOperation(operation, after).map((finding) => (isBroken ? finding : asBefore(finding)));
   };
   if (old === undefined || gateway === undefined) {
+    const isFirst = old === undefined && gateway === undefined;
     return [
-      ...changes,
+      ...(isFirst ? changesOfNothing(changes, next, operations) : changes),
       ...[...next.plans].flatMap(([operation, after]) => failed(operation, after)),
       ...agreed,
     ];
@@ -74,6 +75,19 @@ export function judgeChange({
     ...pairs.flatMap((pair) => judgePlanCost(pair) ?? []),
     ...agreed,
   ];
+}
+
+/** No plan was made before that could break. Operations that do not work now are told as that. */
+function changesOfNothing(
+  changes: readonly Finding[],
+  next: PlannedGraph,
+  operations: readonly ConsumerOperation[],
+): readonly Finding[] {
+  const schemas = { old: undefined, next: apiOf(next) };
+  const uses = new OperationUses(operations, [schemas.next]);
+  return changes.map((change) =>
+    judgeFinding(change, { troubles: [], deployment: undefined, users: uses.of(change), schemas }),
+  );
 }
 
 function apiOf({ graph }: PlannedGraph): GraphQLSchema {

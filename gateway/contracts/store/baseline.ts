@@ -38,14 +38,23 @@ export async function readCommitted(directory: string): Promise<Baseline> {
   return { label, problems: [nothingToCompare(`${userPath(directory)} has not been committed yet`, 'safe')] };
 }
 
-/** Of what was, only the schemas count; a mistake there can be put right no more, and leaves undecided what changed. */
+/** Of what was, only the schemas count. A mistake there can be put right no more, and the change may be what does. */
 function usable(store: ContractStore, label: string): Baseline {
   const isLost = store.problems.some(({ rule }) => rule === 'revision-unknown' || rule === 'store-missing');
   if (isLost) return { label, problems: store.problems };
+  return { store, label, problems: schemaProblems(store).map(neverRan) };
+}
+
+/** Contracts of which one cannot be read make no supergraph. */
+function neverRan({ subgraph, message, place }: Finding): Finding {
   return {
-    store,
-    label,
-    problems: schemaProblems(store).map((finding) => ({ ...finding, severity: 'undecided' })),
+    rule: 'baseline-not-composed',
+    severity: 'safe',
+    message: `What changed in ${subgraph} is not known, since its earlier contract is no schema: ${message}`,
+    advice:
+      'To see what breaks in what runs, compare with it: --against an earlier revision, or --environment.',
+    subgraph,
+    place,
   };
 }
 

@@ -9,6 +9,8 @@ export interface Comparison {
   readonly baseline: string;
   /** The subgraphs that were agreed on before, or run; absent where there is nothing to compare with. */
   readonly old?: Contracts | undefined;
+  /** Subgraphs that are missing in `old` only because their contract there cannot be read: no gateway ran on that. */
+  readonly lost?: ReadonlySet<string> | undefined;
   readonly next: Contracts;
   /** What the running gateways' supergraph was composed from, where that may differ from `old`. */
   readonly gateway?: Contracts | undefined;

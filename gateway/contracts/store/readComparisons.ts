@@ -1,6 +1,6 @@
 import type { ContractStore } from '../contractStore.ts';
 import type { Finding } from '../finding.ts';
-import { readBaseline, readCommitted } from './baseline.ts';
+import { readBaseline, readCommitted, schemaProblems } from './baseline.ts';
 import { type Comparison, type Contracts, withContracts } from './comparison.ts';
 import { problem } from './problem.ts';
 import { readRunningContracts } from './runningContracts.ts';
@@ -39,11 +39,9 @@ export async function readComparisons(options: ReadComparisonsOptions): Promise<
     against === undefined
       ? await readCommitted(store.directory)
       : await readBaseline(store.directory, against);
-  return {
-    comparisons: [{ baseline: baseline.label, old: baseline.store?.schemas, next }],
-    problems: baseline.problems,
-    earlier: baseline.store,
-  };
+  const { store: earlier, label, problems } = baseline;
+  const lost = new Set(earlier && schemaProblems(earlier).flatMap(({ subgraph }) => subgraph ?? []));
+  return { comparisons: [{ baseline: label, old: earlier?.schemas, lost, next }], problems, earlier };
 }
 
 async function compareWithRunning(

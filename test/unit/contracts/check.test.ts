@@ -237,13 +237,19 @@ describe('what keeps a check from being whole', () => {
     expect([found, report.summary.exitCode]).toEqual([['misuse schema-unparseable a'], 2]);
   });
 
-  test('an earlier schema that did not parse: what changed is undecided', async () => {
+  test('an earlier schema that did not parse makes no graph: what else changed is told', async () => {
     using disk = new StoreOnDisk({ ...agreed, 'contracts/schemas/a.graphql': 'type' })
       .commit('v1')
-      .write(agreed);
+      .write({ ...agreed, 'contracts/schemas/b.graphql': b2 });
     const { asked, found, report } = await check(disk);
-    expect(asked).toEqual([]);
-    expect([found, report.summary.exitCode]).toEqual([['undecided schema-unparseable a'], 3]);
+    expect(asked).toEqual([
+      `compose (a ${a1}, b ${b2})`,
+      `diff b: ${b1} → ${b2}`,
+      `plan Page for (a ${a1}, b ${b2})`,
+      `boot (a ${a1}, b ${b2})`,
+      `judge 0 changes, Page: nothing → (a ${a1}, b ${b2})`,
+    ]);
+    expect([found, report.summary.exitCode]).toEqual([['safe baseline-not-composed a'], 0]);
     expect(report.findings[0]?.place).toEqual({
       file: `HEAD:${disk.directory}/schemas/a.graphql`,
       line: 1,

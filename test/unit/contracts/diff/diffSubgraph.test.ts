@@ -41,7 +41,13 @@ const wholeTable: readonly (Omit<ChangeRow, 'old' | 'next'> & {
     title: 'neither SDL is a subgraph',
     old: 'type Query { a(: Int }',
     next: federation2('type Query { ping: Int }\ntype T @key(fields: "nothing") {\n id: ID! }'),
-    found: ['subgraph-invalid breaking - 3', 'subgraph-unparseable misuse - 1'],
+    found: ['subgraph-invalid breaking - 3'],
+  },
+  {
+    title: 'an SDL that was no subgraph is put right',
+    old: federation2('type Query { ping: Int }\ntype T @key(fields: "nothing") {\n id: ID! }'),
+    next: federation2(types),
+    found: ['baseline-not-composed safe - 3'],
   },
   {
     title: 'a Federation 1 schema changes',

@@ -32,6 +32,14 @@ describe('operations', () => {
     expect(judgeChange({ ...first, isRollout: true }).map(said)).toEqual(told.slice(1));
   });
 
+  test('break by no change of what made no graph, unless they do not work now', async () => {
+    const unused = operation('{ shelf { id } }');
+    const changes = await diffSubgraph(contract(v2), contract(v3));
+    const next = await plan([unused], v3);
+    const first = { changes, old: undefined, gateway: undefined, next, operations: [unused] };
+    expect(judgeChange(first).map(said)).toEqual(['dangerous field-removed Shelf.label']);
+  });
+
   test('that worked are broken by it', async () => {
     const found = await judge([operation('{ shelf { label } }')], v2, v3, true);
     expect(found.map(said)).toEqual(['breaking field-removed Shelf.label']);
