@@ -1,8 +1,9 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import type { CheckReport } from '../../contracts/report/checkReport.ts';
 import { hasColours } from '../../contracts/report/hasColours.ts';
 import { type ReportFormat, renderReport, reportFormats } from '../../contracts/report/renderReport.ts';
+import { makeDirectory } from '../../contracts/store/makeDirectory.ts';
 import { CommandError, exitCode } from '../exitCode.ts';
 
 /** One `--format` or `--out`, in the order in which they were given. */
@@ -31,7 +32,20 @@ export function readReportOutputs(given: readonly ReportArgument[]): readonly Re
         `--out ${value}: ${last.format} is written to ${last.file} already. Put a --format before it.`,
       );
   }
+  refuseSameFile(outputs);
   return outputs.length === 0 ? [{ format: 'text' }] : outputs;
+}
+
+/** The later one would take the place of the earlier one. */
+function refuseSameFile(outputs: readonly ReportOutput[]): void {
+  const formats = new Map<string, ReportFormat>();
+  for (const { format, file } of outputs) {
+    if (file === undefined) continue;
+    const earlier = formats.get(resolve(file));
+    if (earlier !== undefined)
+      throw wrong(`--out ${file}: ${earlier} and ${format} cannot go into one file.`);
+    formats.set(resolve(file), format);
+  }
 }
 
 /** Errors: `wrongUsage` for a file that cannot be written. */
@@ -46,7 +60,7 @@ export function writeReport(report: CheckReport, outputs: readonly ReportOutput[
 
 function writeFile(file: string, text: string): void {
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    makeDirectory(dirname(file));
     writeFileSync(file, text);
   } catch (cause) {
     throw wrong(`${file} cannot be written: ${(cause as Error).message}`, cause);

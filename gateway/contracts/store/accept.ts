@@ -1,6 +1,7 @@
-import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { SubgraphContract } from '../contractStore.ts';
+import { makeDirectory } from './makeDirectory.ts';
 import { schemaFileText } from './schemaFile.ts';
 import { userPath } from './userPath.ts';
 
@@ -24,7 +25,7 @@ export async function acceptContracts(options: AcceptOptions): Promise<string[]>
     const path = join(directory, 'schemas', `${contract.name}.graphql`);
     const text = schemaFileText(contract);
     if ((await readIfThere(path)) === text) continue;
-    await mkdir(dirname(path), { recursive: true });
+    makeDirectory(dirname(path));
     await writeFile(path, text);
     const despite = overruled === undefined ? '' : ` (forced, despite ${overruled})`;
     await note(directory, `- ${today} ${contract.name}: ${reason.trim().replaceAll(/\s+/g, ' ')}${despite}`);

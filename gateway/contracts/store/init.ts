@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { SubgraphContract } from '../contractStore.ts';
+import { makeDirectory } from './makeDirectory.ts';
 import { schemaFileText } from './schemaFile.ts';
 import { userPath } from './userPath.ts';
 
@@ -33,7 +34,7 @@ export async function initStore({ directory, contracts, force }: InitOptions): P
   if (existing.length > 0 && !force) return { existing: existing.map((path) => userPath(path)) };
   const files = [...schemas, ...[...templates].filter(([path]) => !existing.includes(path))];
   for (const [path, text] of files) {
-    await mkdir(dirname(path), { recursive: true });
+    makeDirectory(dirname(path));
     await writeFile(path, text);
   }
   return { written: files.map(([path]) => userPath(path)) };
