@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addContractsCommands } from './cli/contracts/commands.ts';
 import { CommandError, exitCode } from './cli/exitCode.ts';
+import { refuseRepeated } from './cli/refuseRepeated.ts';
 import { ConfigError } from './config/configError.ts';
 
 // Each command is imported when it is called: planner and composer take longer to load than most commands run.
@@ -83,6 +84,7 @@ config
   });
 
 addContractsCommands(program);
+refuseRepeated(program);
 
 try {
   await program.parseAsync();

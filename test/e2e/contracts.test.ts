@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, symlinkSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { describe, expect, test } from '@jest/globals';
 import { json, reset, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
@@ -189,7 +189,7 @@ describe('contracts check', () => {
   });
 
   test.each([
-    ['is no subgraph', shipping.replace('"weight"', '"wieght"'), '5:3'],
+    ['is no subgraph', shipping.replace('"weight"', '"wieght"'), '6:17'],
     ['does not parse', shipping.replace('Int @external', '@external'), '5:11'],
   ])('passes what puts a schema right that %s', async (_, wrong, place) => {
     using disk = new StoreOnDisk({ ...store, 'contracts/schemas/shipping.graphql': wrong });
@@ -310,11 +310,19 @@ describe('contracts check', () => {
     [['--format', 'xml'], '--format xml is not known; expected: one of text, json, '],
     [['--out', 'a', '--out', 'b'], '--out b: text is written to a already.'],
     [['--out', 'contracts'], 'contracts cannot be written: '],
+    [['--environment', 'a', '--environment', 'b'], "error: option '--environment <name>' is given twice"],
     [['--formt', 'json'], "error: unknown option '--formt'"],
   ])('%j is wrong usage', async (args, message) => {
     using disk = new StoreOnDisk(store);
     const { code, stderr } = await contracts(disk.root, 'check', ...args);
     expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
+  });
+
+  test('is undecided by what nobody has foreseen', async () => {
+    using disk = new StoreOnDisk();
+    symlinkSync('contracts', disk.path('contracts'));
+    const { code, stderr } = await contracts(disk.root, 'check');
+    expect([code, stderr]).toEqual([3, expect.stringMatching(/^Nothing could be decided: ELOOP: [^\n]*\n$/)]);
   });
 
   test('needs a store', async () => {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { keepHeapSmall } from './keepHeapSmall.ts';
+import { exitUndecided, orUndecided } from './orUndecided.ts';
 import type { ReportArgument } from './reportOutputs.ts';
 
 const directoryOption = [
@@ -15,10 +16,12 @@ export function addContractsCommands(program: Command): void {
     .description('what subgraphs and clients have agreed on, and what a change would break')
     .hook('preAction', async (_, command) => {
       keepHeapSmall();
+      // From outside of the command's promise, such as a thread that fails.
+      process.on('uncaughtException', exitUndecided);
       const { directory, config } = command.opts<{ directory?: string; config?: string }>();
       if (directory !== undefined) return;
       const { storeDirectory } = await import('./storeDirectory.ts');
-      command.setOptionValue('directory', storeDirectory(config));
+      command.setOptionValue('directory', await orUndecided(async () => storeDirectory(config)));
     });
 
   // In the order in which they are given: each --out is for the --format before it.
@@ -45,7 +48,7 @@ export function addContractsCommands(program: Command): void {
     .option('--out <file>', 'write the --format before it into a file', note('out'))
     .action(async (options) => {
       const { contractsCheck } = await import('./check.ts');
-      process.exitCode = await contractsCheck(options, reportArguments);
+      process.exitCode = await orUndecided(() => contractsCheck(options, reportArguments));
     });
 
   contracts
@@ -57,7 +60,7 @@ export function addContractsCommands(program: Command): void {
     .option('--force', 'even if the check fails')
     .action(async (options) => {
       const { contractsAccept } = await import('./accept.ts');
-      process.exitCode = await contractsAccept(options);
+      process.exitCode = await orUndecided(() => contractsAccept(options));
     });
 
   contracts
@@ -69,7 +72,7 @@ export function addContractsCommands(program: Command): void {
     .option('--force', 'replace schemas that are there')
     .action(async (options) => {
       const { contractsInit } = await import('./init.ts');
-      await contractsInit(options);
+      await orUndecided(() => contractsInit(options));
     });
 
   contracts
@@ -80,7 +83,7 @@ export function addContractsCommands(program: Command): void {
     .requiredOption('--environment <name>', 'where to')
     .action(async (options) => {
       const { contractsCanDeploy } = await import('./canDeploy.ts');
-      process.exitCode = await contractsCanDeploy(options);
+      process.exitCode = await orUndecided(() => contractsCanDeploy(options));
     });
 
   contracts
@@ -101,7 +104,7 @@ export function addContractsCommands(program: Command): void {
     .option('--out <file>', 'write the --format before it into a file', note('out'))
     .action(async (options) => {
       const { contractsDrift } = await import('./drift.ts');
-      process.exitCode = await contractsDrift(options, reportArguments);
+      process.exitCode = await orUndecided(() => contractsDrift(options, reportArguments));
     });
 }
 
