@@ -21,11 +21,21 @@ export function parseGraphQL(
   try {
     return { document: parse(new Source(text, file)) };
   } catch (error) {
+    if (isTooDeep(error)) {
+      const message = 'It is nested too deep to be read.';
+      return { problem: problem({ rule, message, advice, place: { file, line: 1, column: 1 }, subgraph }) };
+    }
     if (!(error instanceof GraphQLError)) throw error;
     const { line, column } = error.locations?.[0] ?? { line: 1, column: 1 };
     const place = { file, line, column };
     return { problem: problem({ rule, message: error.message, advice, place, subgraph }) };
   }
+}
+
+/** The parser goes down into what it reads, and so does its stack. Errors of the engine need not be instances of this
+ *  context's `RangeError`. */
+function isTooDeep(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'name' in error && error.name === 'RangeError';
 }
 
 /** Where a part of a document begins. */

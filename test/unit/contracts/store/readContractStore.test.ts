@@ -260,6 +260,19 @@ query Three { a }
     ]);
   });
 
+  test('tells of what is nested too deep to be read', async () => {
+    const deep = 20_000;
+    expect(
+      await problemsWith({
+        'contracts/schemas/deep.graphql': `type Query { a: ${'['.repeat(deep)}Int${']'.repeat(deep)} }`,
+        'contracts/operations/shop/deep.graphql': `query Deep ${'{ a '.repeat(deep)}${'}'.repeat(deep)}`,
+      }),
+    ).toEqual([
+      'contracts/operations/shop/deep.graphql:1:1 operation-unparseable: It is nested too deep to be read.',
+      'contracts/schemas/deep.graphql:1:1 schema-unparseable: It is nested too deep to be read.',
+    ]);
+  });
+
   test('a directory may be written in any way', async () => {
     using disk = new StoreOnDisk(schema);
     const below = (path: string) => relative(process.cwd(), disk.path(path));
