@@ -1,7 +1,9 @@
 import { stat } from 'node:fs/promises';
+import { isAbsolute } from 'node:path';
 import type { ContractStore } from '../contractStore.ts';
 import type { Finding } from '../finding.ts';
-import { commitOf, GitError } from './git.ts';
+import { commitOf, existingAncestor, GitError, git } from './git.ts';
+import { problem } from './problem.ts';
 import { readContractStore } from './readContractStore.ts';
 import { userPath } from './userPath.ts';
 
@@ -17,9 +19,34 @@ export interface Baseline {
 /** The store in a directory, or this store at a revision. */
 export async function readBaseline(directory: string, against: string): Promise<Baseline> {
   if (await isDirectory(against)) {
+    const revision = await revisionOfSameName(directory, against);
+    if (revision !== undefined) return { label: against, problems: [ambiguous(against, revision)] };
     return usable(await readContractStore(against), userPath(against));
   }
   return usable(await readContractStore(directory, { ref: against }), `revision ${against}`);
+}
+
+/** What to write for the revision where a directory is called like one. */
+async function revisionOfSameName(directory: string, against: string): Promise<string | undefined> {
+  // No revision begins like that.
+  if (/^[./~]/.test(against) || isAbsolute(against)) return undefined;
+  try {
+    await commitOf(directory, against);
+    const args = ['rev-parse', '--symbolic-full-name', '--end-of-options', against];
+    const lines = (await git(existingAncestor(directory), args)).toString('utf8').trim().split('\n');
+    return lines.find((line) => line.startsWith('refs/')) ?? `${against}^{commit}`;
+  } catch (error) {
+    if (error instanceof GitError) return undefined;
+    throw error;
+  }
+}
+
+function ambiguous(against: string, revision: string): Finding {
+  return problem({
+    rule: 'argument-invalid',
+    message: `--against ${against} is a directory, and a revision as well.`,
+    advice: `Write ./${against} for the directory, or ${revision} for the revision.`,
+  });
 }
 
 /** The store as it was last committed; none, with the reason told, where Git does not keep it. */

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { buffer, text } from 'node:stream/consumers';
 
-/** Why Git cannot tell. `absent`: there is no Git, or the directory is in no work tree of it. */
+/** Why Git cannot tell. `absent`: the directory is in no work tree of it, so that there is nothing to tell. */
 export class GitError extends Error {
   readonly reason: 'absent' | 'unknown-revision' | 'failed';
 
@@ -40,9 +40,19 @@ export async function git(
   } catch (cause) {
     if (cause instanceof GitError) throw cause;
     const { code, message } = cause as NodeJS.ErrnoException;
-    throw code === 'ENOENT'
-      ? new GitError('absent', 'git is not installed', { cause })
-      : new GitError('failed', message, { cause });
+    if (code !== 'ENOENT') throw new GitError('failed', message, { cause });
+    // Whether anything has changed is known only where there is nothing to ask.
+    throw isInRepository(directory)
+      ? new GitError('failed', 'git is not installed', { cause })
+      : new GitError('absent', 'git is not installed, and no repository is around it', { cause });
+  }
+}
+
+function isInRepository(directory: string): boolean {
+  if (process.env.GIT_DIR !== undefined) return true;
+  for (let at = resolve(directory); ; at = dirname(at)) {
+    if (existsSync(join(at, '.git'))) return true;
+    if (at === dirname(at)) return false;
   }
 }
 

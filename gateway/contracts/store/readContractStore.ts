@@ -70,13 +70,20 @@ async function readFiles(
     return files ?? { missing: true };
   } catch (error) {
     if (!(error instanceof GitError) || from === undefined) throw error;
-    return problem({
-      rule: 'revision-unknown',
-      message: `${userPath(directory)} cannot be read at revision ${from.ref}: ${error.message}.`,
-      advice:
-        'Name a commit, branch or tag that this clone has; a shallow clone needs its history fetched first (fetch-depth: 0).',
-    });
+    return revisionUnknown(userPath(directory), from, error);
   }
+}
+
+function revisionUnknown(shown: string, { ref }: StoreRevision, { reason, message }: GitError): Finding {
+  const isAsked = reason === 'unknown-revision';
+  const finding = problem({
+    rule: 'revision-unknown',
+    message: `${shown} cannot be read at revision ${ref}: ${message}.`,
+    advice: isAsked
+      ? 'Name a commit, branch or tag that this clone has; a shallow clone needs its history fetched first (fetch-depth: 0).'
+      : 'Let Git answer here, or compare with a directory: --against DIR.',
+  });
+  return reason === 'failed' ? { ...finding, severity: 'undecided' } : finding;
 }
 
 function emptyStore(directory: string, why: Finding): ContractStore {

@@ -124,6 +124,52 @@ describe('what is compared', () => {
     }
   });
 
+  test('undecided, where there is no git to ask, unless no repository is around', async () => {
+    using kept = new StoreOnDisk(agreed).commit('v1');
+    using outside = new StoreOnDisk(agreed);
+    const { PATH } = process.env;
+    process.env.PATH = kept.path('contracts');
+    try {
+      const [last, named, alone] = [
+        await check(kept),
+        await check(kept, { against: 'v1' }),
+        await check(outside),
+      ];
+      expect([last, named, alone].map(({ found, report }) => [...found, report.summary.exitCode])).toEqual([
+        ['undecided nothing-to-compare', 3],
+        ['undecided revision-unknown', 3],
+        ['safe nothing-to-compare', 0],
+      ]);
+      expect(named.report.findings[0]?.message).toContain('git is not installed');
+      // A directory needs no git.
+      expect((await check(kept, { against: outside.directory })).found).toEqual([]);
+    } finally {
+      process.env.PATH = PATH;
+    }
+  });
+
+  test('neither a directory nor a revision, where both have the name', async () => {
+    using disk = new StoreOnDisk(agreed).commit('v1').write({ 'other/schemas/c.graphql': b2 });
+    disk.git('branch', 'other');
+    const before = process.cwd();
+    process.chdir(disk.root);
+    try {
+      const judged = async (against: string) => (await check(disk, { against })).asked.at(-1);
+      const { report, found } = await check(disk, { against: 'other' });
+      expect([found, report.summary.exitCode]).toEqual([['misuse argument-invalid'], 2]);
+      expect(report.findings[0]?.advice).toBe(
+        'Write ./other for the directory, or refs/heads/other for the revision.',
+      );
+      const next = `(a ${a1}, b ${b1})`;
+      expect([await judged('./other'), await judged('refs/heads/other')]).toEqual([
+        `judge 0 changes, Page: (c ${b2}) → ${next}`,
+        `judge 0 changes, Page: ${next} → ${next}`,
+      ]);
+    } finally {
+      process.chdir(before);
+    }
+  });
+
   test('undecided, where Git fails', async () => {
     using disk = new StoreOnDisk(agreed).commit('v1').write({ '.git/config': 'broken [' });
     const { report, found } = await check(disk);

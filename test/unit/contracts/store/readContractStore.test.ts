@@ -334,6 +334,44 @@ describe('reading a store at a revision', () => {
     expect(then.problems).toEqual([]);
   });
 
+  test('follows links within the revision, and tells which lead out of it', async () => {
+    using disk = new StoreOnDisk({ ...schema, 'team/reviews.graphql': 'type Query { b: Int }' });
+    const link = (target: string, name: string) =>
+      symlinkSync(target, disk.path(`contracts/schemas/${name}`));
+    link('../../team/reviews.graphql', 'reviews.graphql');
+    link('reviews.graphql', 'stars.graphql');
+    link('/nowhere', 'outside.graphql');
+    link('loop.graphql', 'loop.graphql');
+    disk.commit('v1').write({ 'team/reviews.graphql': 'type Query { c: Int }' });
+    for (const gone of [false, true]) {
+      if (gone) disk.remove('contracts');
+      const store = await readContractStore(disk.directory, { ref: 'v1' });
+      expect([...store.schemas.values()].map(({ name, sdl }) => `${name}: ${sdl}`)).toEqual([
+        'products: type Query { a: Int }',
+        'reviews: type Query { b: Int }',
+        'stars: type Query { b: Int }',
+      ]);
+      expect(problemsOf(store, disk)).toEqual(
+        [
+          'v1:contracts/schemas/outside.graphql:1:1 store-file-unreadable: v1:contracts/schemas/outside.graphql is a symbolic link to /nowhere, which is outside of the repository.',
+          'v1:contracts/schemas/loop.graphql:1:1 store-file-unreadable: v1:contracts/schemas/loop.graphql is a symbolic link that leads to no file of the revision.',
+        ].toSorted(),
+      );
+    }
+  });
+
+  test('leaves submodules out, and tells of them', async () => {
+    using disk = new StoreOnDisk(schema).commit('v1');
+    const commit = disk.git('rev-parse', 'HEAD');
+    disk.git('update-index', '--add', '--cacheinfo', `160000,${commit},contracts/operations/app`);
+    disk.git('commit', '--quiet', '--message', 'with a submodule');
+    const store = await readContractStore(disk.directory, { ref: 'HEAD' });
+    expect([...store.schemas.keys()]).toEqual(['products']);
+    expect(problemsOf(store, disk)).toEqual([
+      'HEAD:contracts/operations/app:1:1 store-file-unreadable: HEAD:contracts/operations/app is a submodule, and what is in one is not read.',
+    ]);
+  });
+
   test('tells that there is no such revision, no store in it, no Git', async () => {
     using disk = new StoreOnDisk({ 'other.txt': '' }).commit('v1');
     using bare = new StoreOnDisk(schema);
