@@ -2,6 +2,7 @@ import { isMap, isSeq, type Node } from 'yaml';
 import { nearestName } from '../../config/nearestName.ts';
 import type { Waiver } from '../contractStore.ts';
 import type { Finding, Place } from '../finding.ts';
+import { ruleNames } from '../ruleNames.ts';
 import { problem } from './problem.ts';
 import { isNothing, readYaml, textOf, type YamlFile } from './readYaml.ts';
 
@@ -54,8 +55,12 @@ function readWaiver(node: Node | null, yaml: YamlFile, problems: Finding[]): Wai
     const name = known.find((candidate) => candidate === key);
     const text = textOf(value);
     if (name === undefined) problems.push(unknownKey(key, yaml.placeOf(keyNode)));
-    else if (text !== undefined) said.set(name, text);
-    else if (!isNothing(value)) problems.push(invalid(`\`${key}\` is no text`, yaml.placeOf(keyNode)));
+    else if (text !== undefined) {
+      said.set(name, text);
+      if (name === 'rule' && !ruleNames.includes(text)) {
+        problems.push(unknownRule(text, yaml.placeOf(value ?? keyNode)));
+      }
+    } else if (!isNothing(value)) problems.push(invalid(`\`${key}\` is no text`, yaml.placeOf(keyNode)));
   }
   const missing = required.filter((key) => !said.has(key));
   if (missing.length > 0) {
@@ -97,6 +102,11 @@ function unknownKey(key: string, place: Place): Finding {
     `\`${key}\` is not known${nearest === undefined ? '' : `; did you mean \`${nearest}\`?`}`,
     place,
   );
+}
+
+function unknownRule(rule: string, place: Place): Finding {
+  const nearest = nearestName(rule, ruleNames);
+  return invalid(`"${rule}" is no rule${nearest === undefined ? '' : `; did you mean ${nearest}?`}`, place);
 }
 
 function invalid(message: string, place: Place | undefined): Finding {

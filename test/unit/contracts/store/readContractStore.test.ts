@@ -32,7 +32,7 @@ describe('reading a store', () => {
         'query One { ...F }\nfragment F on Query { a ...G }\nfragment G on Query { b }\nquery Two { b }\n',
       'contracts/operations/app/deep/er.graphql': 'query One { a }',
       'contracts/waivers.yaml':
-        '# why\n- rule: field-removed\n  coordinate: Query.a\n  reason: Nobody asks.\n  owner: shop\n  expires: 2027-02-28\n- { rule: x, coordinate: A.b, subgraph: reviews, reason: r, owner: o, expires: "2028-02-29" }\n',
+        '# why\n- rule: field-removed\n  coordinate: Query.a\n  reason: Nobody asks.\n  owner: shop\n  expires: 2027-02-28\n- { rule: type-removed, coordinate: A.b, subgraph: reviews, reason: r, owner: o, expires: "2028-02-29" }\n',
       'contracts/environments.yaml':
         'production:\n  subgraphs: { products: [v1, v2], reviews: v1 }\n  gateways: [v1]\nstaging: { gatewayConfig: ../gateway.yaml, stepLatency: 40ms }\n',
       'contracts/README.md': 'notes',
@@ -95,7 +95,7 @@ describe('reading a store', () => {
         place: { file: `${disk.directory}/waivers.yaml`, line: 2, column: 3 },
       },
       {
-        rule: 'x',
+        rule: 'type-removed',
         coordinate: 'A.b',
         subgraph: 'reviews',
         reason: 'r',
@@ -188,7 +188,7 @@ query Three { a }
         'contracts/operations/shop/slo.graphql':
           '# @slo latncy: 1s\n# @slo latency: soon\n# @slo latency: 1s\n# @slo latency: 2s\n# @slo mayDefer: Product\n# @slo nothing\nquery C { a\n # @slo latency: 1s\n}',
         'contracts/waivers.yaml':
-          '- rule: r\n- { rule: r, coordinate: A.b, reason: " ", owner: 1, expires: 2027-02-30, subgrph: x }\n- text\n- &w { rule: r, coordinate: A.b, reason: r, owner: o, expires: 2027-01-01 }\n- *w\n',
+          '- rule: key-removed\n- { rule: key-remvoed, coordinate: A.b, reason: " ", owner: 1, expires: 2027-02-30, subgrph: x }\n- text\n- &w { rule: key-removed, coordinate: A.b, reason: r, owner: o, expires: 2027-01-01 }\n- *w\n',
         'contracts/environments.yaml':
           'a: 1\nb: { subgraphs: [], gateway: x }\nc: { subgraphs: { products: 1.10, reviews: }, gateways: [] }\nd: { gatewayConfig: [], stepLatency: 0ms }\n',
       }),
@@ -214,9 +214,10 @@ query Three { a }
       'contracts/schemas/other.gql:1:1 store-file-unknown: contracts/schemas/other.gql is not read: it is neither schemas/<subgraph>.graphql nor operations/<consumer>/….graphql.',
       'contracts/operations/shop/second.graphql:1:15 operation-duplicate: shop has a second operation A; the first is at contracts/operations/shop/page.graphql:1.',
       'contracts/waivers.yaml:1:3 waiver-incomplete: This waiver has no coordinate, no reason, no owner, no expires.',
-      'contracts/waivers.yaml:2:31 waiver-invalid: `reason` is no text.',
-      'contracts/waivers.yaml:2:44 waiver-invalid: `owner` is no text.',
-      'contracts/waivers.yaml:2:75 waiver-invalid: `subgrph` is not known; did you mean `subgraph`?',
+      'contracts/waivers.yaml:2:11 waiver-invalid: "key-remvoed" is no rule; did you mean key-removed?',
+      'contracts/waivers.yaml:2:41 waiver-invalid: `reason` is no text.',
+      'contracts/waivers.yaml:2:54 waiver-invalid: `owner` is no text.',
+      'contracts/waivers.yaml:2:85 waiver-invalid: `subgrph` is not known; did you mean `subgraph`?',
       'contracts/waivers.yaml:2:3 waiver-incomplete: This waiver has no reason, no owner.',
       'contracts/waivers.yaml:2:3 waiver-invalid: `expires` is "2027-02-30", which is no day.',
       'contracts/waivers.yaml:3:3 waiver-invalid: This is no waiver.',
