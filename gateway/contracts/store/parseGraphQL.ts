@@ -1,5 +1,5 @@
-import type { DocumentNode } from 'graphql';
-import { GraphQLError, parse, Source } from 'graphql';
+import type { DocumentNode, SourceLocation } from 'graphql';
+import { GraphQLError, parse, Source, TokenKind } from 'graphql';
 import type { Finding, Place } from '../finding.ts';
 import { problem } from './problem.ts';
 
@@ -18,23 +18,42 @@ export function parseGraphQL(
   options: ParseGraphQLOptions,
 ): { readonly document: DocumentNode } | { readonly problem: Finding } {
   const { text, file, rule, advice, subgraph } = options;
+  const refuse = (message: string, { line, column }: SourceLocation = { line: 1, column: 1 }) => ({
+    problem: problem({ rule, message, advice, place: { file, line, column }, subgraph }),
+  });
   try {
-    return { document: parse(new Source(text, file)) };
+    const document = parse(new Source(text, file));
+    const tooDeep = findTooDeep(document);
+    return tooDeep === undefined
+      ? { document }
+      : refuse(`It is nested more than ${mostNesting} deep.`, tooDeep);
   } catch (error) {
-    if (isTooDeep(error)) {
-      const message = 'It is nested too deep to be read.';
-      return { problem: problem({ rule, message, advice, place: { file, line: 1, column: 1 }, subgraph }) };
-    }
+    if (isStackOverflow(error)) return refuse('It is nested too deep to be read.');
     if (!(error instanceof GraphQLError)) throw error;
-    const { line, column } = error.locations?.[0] ?? { line: 1, column: 1 };
-    const place = { file, line, column };
-    return { problem: problem({ rule, message: error.message, advice, place, subgraph }) };
+    return refuse(error.message, error.locations?.[0]);
   }
 }
 
+/** What composer and planner go down into without running out of stack; no gateway takes an operation like that. */
+const mostNesting = 1000;
+
+/** Where the first bracket opens that is one too many. */
+function findTooDeep({ loc }: DocumentNode): Token | undefined {
+  let depth = 0;
+  for (let token = loc?.startToken; token != null; token = token.next ?? undefined) {
+    if (opening.has(token.kind)) depth += 1;
+    else if (closing.has(token.kind)) depth -= 1;
+    if (depth > mostNesting) return token;
+  }
+  return undefined;
+}
+
+const opening: ReadonlySet<string> = new Set([TokenKind.BRACE_L, TokenKind.BRACKET_L, TokenKind.PAREN_L]);
+const closing: ReadonlySet<string> = new Set([TokenKind.BRACE_R, TokenKind.BRACKET_R, TokenKind.PAREN_R]);
+
 /** The parser goes down into what it reads, and so does its stack. Errors of the engine need not be instances of this
  *  context's `RangeError`. */
-function isTooDeep(error: unknown): boolean {
+function isStackOverflow(error: unknown): boolean {
   return typeof error === 'object' && error !== null && 'name' in error && error.name === 'RangeError';
 }
 

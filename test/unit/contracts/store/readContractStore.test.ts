@@ -266,11 +266,14 @@ query Three { a }
     expect(
       await problemsWith({
         'contracts/schemas/deep.graphql': `type Query { a: ${'['.repeat(deep)}Int${']'.repeat(deep)} }`,
+        'contracts/schemas/deeper.graphql': `type Query { a: ${'['.repeat(1000)}Int${']'.repeat(1000)} }`,
+        'contracts/schemas/wide.graphql': `type Query { a: [Int] ${'b(c: [Int]): [Int] '.repeat(1001)} }`,
         'contracts/operations/shop/deep.graphql': `query Deep ${'{ a '.repeat(deep)}${'}'.repeat(deep)}`,
       }),
     ).toEqual([
       'contracts/operations/shop/deep.graphql:1:1 operation-unparseable: It is nested too deep to be read.',
       'contracts/schemas/deep.graphql:1:1 schema-unparseable: It is nested too deep to be read.',
+      'contracts/schemas/deeper.graphql:1:1016 schema-unparseable: It is nested more than 1000 deep.',
     ]);
   });
 
