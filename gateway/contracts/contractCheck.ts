@@ -67,7 +67,7 @@ export class ContractCheck {
         await parts.judgeUncomposed({ changes, gateway: running, next, refusals, operations }),
       );
     }
-    this.#add(await this.#graphs.boot(candidate.graph));
+    this.#add(await this.#graphs.boot(candidate));
     const before = await this.#buildEarlier(earlier, baseline);
     const running = held === earlier ? before : await this.#buildEarlier(held, baseline);
     onProgress('judging what the changes mean');

@@ -50,12 +50,14 @@ export class GraphWorkshop {
     return building;
   }
 
-  /** What a gateway has against running on it. */
-  boot(graph: ContractGraph): Promise<readonly Finding[]> {
+  /** What a gateway has against running on it, and on the operations that it plans. Those that it refuses, such as one
+   *  beyond its limits, are told by planning. */
+  boot({ graph, plans }: PlannedGraph): Promise<readonly Finding[]> {
     const known = this.#booted.get(graph);
     if (known !== undefined) return known;
     this.#onProgress('starting a gateway on the candidate');
-    const booting = this.#parts.bootGraph(graph, this.#operations);
+    const planned = this.#operations.filter((operation) => plans.get(operation)?.kind === 'planned');
+    const booting = this.#parts.bootGraph(graph, planned);
     this.#booted.set(graph, booting);
     return booting;
   }

@@ -145,7 +145,14 @@ async function judgeDrift(
   const judged =
     running === undefined && 'findings' in composed
       ? judgeUncomposed({ changes, gateway: gateway ?? old, next, refusals: composed.findings, operations })
-      : judgeChange({ changes, old, gateway: gateway ?? old, next: running as PlannedGraph, operations });
+      : judgeChange({
+          changes,
+          old,
+          gateway: gateway ?? old,
+          next: running as PlannedGraph,
+          operations,
+          isRollout: true,
+        });
   // What was agreed on, and is no better in the contracts, is for a check to tell.
   return [
     ...told,
