@@ -35,6 +35,8 @@ export function selectedFields(schema: GraphQLSchema, document: DocumentNode): r
       .map((fragment) => [fragment.name.value, fragment] as const),
   );
   const found = new Map<string, SelectedField>();
+  // A fragment that is spread again, or within itself, has nothing to add.
+  const seen = new Set<string>();
   if (root != null) walk(operation.selectionSet, root, false);
   return [...found.values()];
 
@@ -64,7 +66,13 @@ export function selectedFields(schema: GraphQLSchema, document: DocumentNode): r
       if (fragment === undefined) continue;
       const condition = fragment.typeCondition?.name.value;
       const inner = condition === undefined ? type : schema.getType(condition);
-      if (inner !== undefined) walk(fragment.selectionSet, inner, canBeNull);
+      if (inner === undefined) continue;
+      if (fragment.kind === Kind.FRAGMENT_DEFINITION) {
+        const key = `${fragment.name.value} ${canBeNull}`;
+        if (seen.has(key)) continue;
+        seen.add(key);
+      }
+      walk(fragment.selectionSet, inner, canBeNull);
     }
   }
 }
