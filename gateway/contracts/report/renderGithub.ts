@@ -1,6 +1,7 @@
 import type { Finding } from '../finding.ts';
 import type { CheckReport } from './checkReport.ts';
 import { type FindingLevel, levelOf } from './findingLevel.ts';
+import { isAddress } from './isAddress.ts';
 import { oneLine } from './printable.ts';
 import { checkedPhrase, countsPhrase, findingLines, verdictSentence } from './wording.ts';
 
@@ -21,7 +22,8 @@ function annotation(finding: Finding, level: FindingLevel): string {
   return command(
     level,
     {
-      ...(place === undefined
+      // An annotation stands in a file of the repository.
+      ...(place === undefined || isAddress(place.file)
         ? {}
         : { file: place.file, line: String(place.line), col: String(place.column) }),
       title: oneLine(title.filter((part) => part !== undefined).join(' ')),

@@ -1,6 +1,7 @@
 import type { Finding, Severity } from '../finding.ts';
 import type { CheckReport } from './checkReport.ts';
 import { fingerprintsOf } from './fingerprints.ts';
+import { isAddress } from './isAddress.ts';
 import { findingLines } from './wording.ts';
 
 /** A code quality report: a list of issues, empty where there are none. Every issue needs a place; one without stands
@@ -12,13 +13,15 @@ export function renderGitlab({ findings, summary }: CheckReport): string {
     check_name: finding.rule,
     fingerprint: fingerprints[index],
     severity: degreeOf(finding, summary.strict),
-    location: {
-      // Only relative paths without `./` are found again in the repository.
-      path: (finding.place?.file ?? summary.checked.directory).replace(/^(\.\/)+/, ''),
-      lines: { begin: finding.place?.line ?? 1 },
-    },
+    location: locationOf(finding, summary.checked.directory),
   }));
   return `${JSON.stringify(issues, null, 2)}\n`;
+}
+
+function locationOf({ place }: Finding, directory: string): object {
+  const { file, line } = place === undefined || isAddress(place.file) ? { file: directory, line: 1 } : place;
+  // Only relative paths without `./` are found again in the repository.
+  return { path: file.replace(/^(\.\/)+/, ''), lines: { begin: line } };
 }
 
 type Degree = 'info' | 'minor' | 'major' | 'critical' | 'blocker';

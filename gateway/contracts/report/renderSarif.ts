@@ -2,6 +2,7 @@ import type { Finding, Place } from '../finding.ts';
 import type { CheckReport } from './checkReport.ts';
 import { levelOf } from './findingLevel.ts';
 import { fingerprintsOf } from './fingerprints.ts';
+import { isAddress } from './isAddress.ts';
 import { affectedPhrase, findingLines, verdictSentence } from './wording.ts';
 
 /** SARIF 2.1.0, one run. What is waived is there, as suppressed. */
@@ -84,6 +85,7 @@ function physical({ file, line, column }: Place): object {
 }
 
 function artifactLocation(file: string): object {
+  if (isAddress(file)) return { uri: new URL(file).href };
   const path = file.replaceAll('\\', '/').replace(/^(\.\/)+/, '');
   const uri = path.split('/').map(encodeURIComponent).join('/');
   if (path.startsWith('/')) return { uri: `file://${uri}` };

@@ -329,6 +329,7 @@ describe('sarif', () => {
     ['schemas\\a.graphql', { uri: 'schemas/a.graphql', uriBaseId: '%SRCROOT%' }],
     ['/srv/a#b.graphql', { uri: 'file:///srv/a%23b.graphql' }],
     ['C:\\srv\\a.graphql', { uri: 'file:///C:/srv/a.graphql' }],
+    ['http://127.0.0.1:4001/graphql', { uri: 'http://127.0.0.1:4001/graphql' }],
   ])('writes the path %s as an address', (file, artifactLocation) => {
     const finding = { ...silentSubgraph, place: { file, line: 1, column: 1 } };
     const [run] = JSON.parse(renderReport(reportOf([finding]), 'sarif')).runs;
@@ -350,6 +351,16 @@ describe('github', () => {
 ::error title=contracts::Something breaks. 1 breaking; 4 subgraphs, 1 consumer, 12 operations checked.
 `,
     );
+  });
+
+  test('points at no file where the schema is that of a subgraph that runs', () => {
+    const finding = {
+      ...silentSubgraph,
+      place: { file: 'http://127.0.0.1:4001/graphql', line: 3, column: 1 },
+    };
+    expect(renderReport(reportOf([finding]), 'github')).toMatch(/^::error title=undecided/);
+    const [issue] = JSON.parse(renderReport(reportOf([finding]), 'gitlab'));
+    expect(issue.location).toEqual({ path: 'contracts', lines: { begin: 1 } });
   });
 
   test('tells errors, warnings and notices apart', () => {
