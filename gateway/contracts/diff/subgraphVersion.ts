@@ -1,7 +1,8 @@
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { GraphQLError, type GraphQLSchema } from 'graphql';
 import type { SubgraphContract } from '../contractStore.ts';
-import type { Finding } from '../finding.ts';
+import type { Finding, Place } from '../finding.ts';
+import { placeByWords } from '../graph/placeByWords.ts';
 import { type CanonicalSubgraph, readCanonicalSubgraph } from './canonicalSubgraph.ts';
 import { startOf } from './coordinates.ts';
 import { diffRules } from './diffRules.ts';
@@ -45,12 +46,18 @@ function problem(
   error: GraphQLError,
 ): Finding {
   const [location] = error.locations ?? [];
+  const { message } = error;
   return {
     rule,
     severity: rule === 'subgraph-unparseable' ? 'misuse' : 'breaking',
-    message: `${contract.file} is no schema of a subgraph: ${error.message.replace('[<unnamed>] ', '')}`,
+    message: `${contract.file} is no schema of a subgraph: ${message.replace('[<unnamed>] ', '')}`,
     advice: diffRules[rule],
     subgraph: contract.name,
-    place: location === undefined ? startOf(contract) : { file: contract.file, ...location },
+    place: location === undefined ? placeWithout(contract, message) : { file: contract.file, ...location },
   };
+}
+
+/** The library has no places for what is there twice, nor for links that it cannot read. */
+function placeWithout(contract: SubgraphContract, message: string): Place {
+  return placeByWords(contract, message)?.place ?? startOf(contract);
 }

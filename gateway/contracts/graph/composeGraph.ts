@@ -6,8 +6,10 @@ import { loadSupergraph } from '../../supergraph/loadSupergraph.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 import { SupergraphRefusedError } from '../../supergraph/supergraphRefusedError.ts';
 import type { SubgraphContract } from '../contractStore.ts';
+import { startOf } from '../diff/coordinates.ts';
 import type { Finding, Place } from '../finding.ts';
 import { notToBeWaived } from '../unwaivable.ts';
+import { placeByWords, quotedIn } from './placeByWords.ts';
 import { placeOfDefinition, placeOfDirective } from './placeInContract.ts';
 
 /** Contracts that make one supergraph, with what is made from them. */
@@ -137,16 +139,21 @@ function placesOf(
   return given.length > 0 ? given : placesByWords(message, contracts);
 }
 
-/** Some notes come without places, and name in quotes what they are about. */
+/** Some notes come without places. They name in brackets whose mistake it is, and in quotes what they are about. */
 function placesByWords(
   message: string,
   contracts: ReadonlyMap<string, SubgraphContract>,
 ): readonly NotePlace[] {
-  const words = Array.from(message.matchAll(/"([^"\s]+)"/g), ([, word]) => word as string);
+  const owner = contracts.get(/^\[([^\]]+)\]/.exec(message)?.[1] ?? '');
+  if (owner !== undefined) {
+    const found = placeByWords(owner, message) ?? { place: startOf(owner) };
+    return [{ subgraph: owner.name, ...found }];
+  }
+  const words = quotedIn(message);
   const named = [...contracts.values()].filter(({ name }) => words.includes(name));
   for (const coordinate of words) {
     const found = (named.length > 0 ? named : [...contracts.values()]).flatMap((contract) => {
-      const place = placeOfDefinition(contract, coordinate.replace(/\(.*/, ''));
+      const place = placeOfDefinition(contract, coordinate);
       return place === undefined ? [] : [{ subgraph: contract.name, place, coordinate }];
     });
     if (found.length > 0) return found;

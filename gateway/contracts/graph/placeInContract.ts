@@ -2,23 +2,30 @@ import { type ASTNode, Kind, parse, visit } from 'graphql';
 import type { SubgraphContract } from '../contractStore.ts';
 import type { Place } from '../finding.ts';
 
-/** Where a contract defines a type, `Type`, or a field or value of one, `Type.name`; the first place where there are
- *  several. The SDL must be one that parses. */
-export function placeOfDefinition(contract: SubgraphContract, coordinate: string): Place | undefined {
-  const [typeName, member] = coordinate.split('.');
+/** Where a contract defines a type, `Type`, or a field or value of one, `Type.name`, whatever its
+ *  arguments; the first place or the last one where there are several. The SDL must be one that parses. */
+export function placeOfDefinition(
+  contract: SubgraphContract,
+  coordinate: string,
+  which: 'first' | 'last' = 'first',
+): Place | undefined {
+  const [typeName, member] = coordinate.replace(/\(.*/, '').split('.');
   const types = parse(contract.sdl).definitions.filter(
     (definition) => 'name' in definition && definition.name?.value === typeName,
   );
-  if (member === undefined) return types[0] && placeOf(types[0], contract);
-  for (const type of types) {
-    const members: readonly ASTNode[] = [
-      ...('fields' in type ? (type.fields ?? []) : []),
-      ...('values' in type ? (type.values ?? []) : []),
-    ];
-    const found = members.find((node) => 'name' in node && node.name?.value === member);
-    if (found !== undefined) return placeOf(found, contract);
-  }
-  return undefined;
+  const nodes =
+    member === undefined
+      ? types
+      : types.flatMap(membersOf).filter((node) => 'name' in node && node.name?.value === member);
+  const node = which === 'first' ? nodes[0] : nodes.at(-1);
+  return node && placeOf(node, contract);
+}
+
+function membersOf(type: ASTNode): readonly ASTNode[] {
+  return [
+    ...('fields' in type ? (type.fields ?? []) : []),
+    ...('values' in type && Array.isArray(type.values) ? type.values : []),
+  ];
 }
 
 /** Where a contract first uses a directive of federation, by its own name or by the prefixed one. */

@@ -56,6 +56,32 @@ describe('a graph of contracts', () => {
     });
   });
 
+  test('is not there where a library has no places for its errors: they are where the words say', async () => {
+    const stock = 'type Query { stock: Int }\ntype Product {\n  id: ID!\n}\n\n';
+    const placesOf = async (sdl: string, link?: string) => {
+      const contracts = new Map(contractsOf({ products, stock: sdl }));
+      const [own] = [contracts.get('stock')];
+      if (own !== undefined && link !== undefined) {
+        contracts.set('stock', { ...own, sdl: own.sdl.replace(/federation\/v[0-9.]+/, link) });
+      }
+      const composed = await composeGraph(contracts);
+      return 'findings' in composed
+        ? composed.findings.map(({ message, subgraph, place }) => [message, subgraph, place])
+        : [];
+    };
+    const at = (line: number, column: number) => ({ file: 'contracts/schemas/stock.graphql', line, column });
+    // Of what is there twice, the second is the one too many. The other subgraph's is none of it.
+    expect(await placesOf(`${stock}type Product {\n  id: ID!\n}\n`)).toEqual([
+      [expect.stringMatching(/^INVALID_GRAPHQL: \[stock\].*one type named/), 'stock', at(7, 1)],
+    ]);
+    expect(await placesOf(stock.replace('id: ID!', 'id: ID!\n  id: ID!'))).toEqual([
+      [expect.stringMatching(/\[stock\] Field id already exists/), 'stock', at(5, 3)],
+    ]);
+    expect(await placesOf(stock, 'federation/vX')).toEqual([
+      [expect.stringMatching(/\[stock\] Expected a version string/), 'stock', at(1, 26)],
+    ]);
+  });
+
   test('is not there where the gateway would not load it, and the finding points at the cause', async () => {
     const composed = await composeGraph(
       contractsOf({ products: 'type Query {\n  top: Int @requiresScopes(scopes: [["read"]])\n}' }),
