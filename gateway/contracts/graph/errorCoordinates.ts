@@ -49,11 +49,13 @@ export function errorCoordinates(
   return errors.map(({ nodes = [] }) => [...new Set(nodes.flatMap((node) => blamed.get(node) ?? []))]);
 }
 
-function isInput(node: ASTNode): node is ArgumentNode | ObjectFieldNode {
+/** Whether a node gives an input its value. */
+export function isInput(node: ASTNode): node is ArgumentNode | ObjectFieldNode {
   return node.kind === Kind.ARGUMENT || node.kind === Kind.OBJECT_FIELD;
 }
 
-function inputCoordinate(node: ArgumentNode | ObjectFieldNode, types: TypeInfo): string {
+/** What an argument or input field that is being visited gives a value for. */
+export function inputCoordinate(node: ArgumentNode | ObjectFieldNode, types: TypeInfo): string {
   const name = node.name.value;
   if (node.kind === Kind.OBJECT_FIELD) return `${getNamedType(types.getParentInputType())?.name}.${name}`;
   const directive = types.getDirective();

@@ -10,6 +10,7 @@ import {
   visitWithTypeInfo,
 } from 'graphql';
 import type { ConsumerOperation } from '../contractStore.ts';
+import { inputCoordinate, isInput } from '../graph/errorCoordinates.ts';
 import { variableDifferences } from '../graph/inputDifferences.ts';
 import { operationOf } from '../graph/operationOf.ts';
 import { typeDifferences } from '../graph/outputDifferences.ts';
@@ -66,13 +67,14 @@ function fieldOf(schema: GraphQLSchema, typeName: string, fieldName: string) {
   return isObjectType(type) || isInterfaceType(type) ? type.getFields()[fieldName] : undefined;
 }
 
-/** Arguments for which the operation has a variable that may be null, where null is refused now. With a default value,
+/** Places for which the operation has a variable that may be null, where null is refused now. With a default value,
  *  validation lets such a variable pass, and each null of a client fails. */
 function refusedNulls(document: DocumentNode, old: GraphQLSchema, next: GraphQLSchema): readonly string[] {
   const before = new Set(nullsForNonNull(document, old));
   return nullsForNonNull(document, next).filter((coordinate) => !before.has(coordinate));
 }
 
+/** Arguments and input fields that take no null, itself or as an item of their list, and may be given one. */
 function nullsForNonNull(document: DocumentNode, schema: GraphQLSchema): readonly string[] {
   const nullable = new Set<string>();
   visit(document, {
@@ -82,14 +84,19 @@ function nullsForNonNull(document: DocumentNode, schema: GraphQLSchema): readonl
   });
   const found = new Set<string>();
   const types = new TypeInfo(schema);
+  /** The arguments and input fields that the walk is within. */
+  const inputs: string[] = [];
   visit(
     document,
     visitWithTypeInfo(types, {
-      [Kind.ARGUMENT]: ({ name, value }) => {
-        const argument = types.getArgument();
-        if (value.kind !== Kind.VARIABLE || !nullable.has(value.name.value)) return;
-        if (argument == null || !isNonNullType(argument.type)) return;
-        found.add(`${types.getParentType()?.name}.${types.getFieldDef()?.name}(${name.value}:)`);
+      enter: (node) => {
+        if (isInput(node)) inputs.push(inputCoordinate(node, types));
+        if (node.kind !== Kind.VARIABLE || !nullable.has(node.name.value)) return;
+        const input = inputs.at(-1);
+        if (input !== undefined && isNonNullType(types.getInputType())) found.add(input);
+      },
+      leave: (node) => {
+        if (isInput(node)) inputs.pop();
       },
     }),
   );
