@@ -1,6 +1,7 @@
 import { type Change, CriticalityLevel, diff, type TypeOfChangeType } from '@graphql-inspector/core';
 import type { Severity } from '../finding.ts';
 import { changeRules } from './changeRules.ts';
+import { becomesNonNull, defaultsOf, isToldAsRequired, sayDefaultChange } from './defaultChanges.ts';
 import { holdersOf } from './elements.ts';
 import { severityOf } from './schemaSeverity.ts';
 import { isKnownDirective } from './specifiedNames.ts';
@@ -22,6 +23,9 @@ export async function schemaChanges(
     .filter(({ coordinate }) => !isAddedByFederation(coordinate, old, next));
   const added = new Set(told.flatMap(({ change, coordinate }) => (isAddition(change) ? [coordinate] : [])));
   const roots = new Set(told.flatMap(({ change, coordinate }) => (isOfRoot(change) ? [coordinate] : [])));
+  const required = new Set(
+    told.flatMap(({ change, coordinate }) => (becomesNonNull(change) ? [coordinate] : [])),
+  );
 
   return told.flatMap(({ change, coordinate }) => {
     const rule = changeRules[change.type];
@@ -30,10 +34,10 @@ export async function schemaChanges(
       holdersOf(coordinate).some((holder) => added.has(holder)) ||
       (added.has(coordinate) && !isAddition(change) && !isOfRoot(change));
     const isToldAsRoot = roots.has(coordinate) && (rule === 'type-added' || rule === 'type-removed');
-    if (isWithinAdded || isToldAsRoot) return [];
+    if (isWithinAdded || isToldAsRoot || isToldAsRequired(change, coordinate, required)) return [];
     const usual = usualSeverity[change.criticality.level];
     const judged = severityOf({ rule, severity: usual, coordinate, old, next });
-    return judged === undefined ? [] : [{ ...judged, message: change.message, coordinate }];
+    return judged === undefined ? [] : [{ ...judged, message: sayChange(change, coordinate), coordinate }];
   });
 }
 
@@ -47,6 +51,11 @@ const rootNames: ReadonlyMap<TypeOfChangeType, string> = new Map([
   ['SCHEMA_MUTATION_TYPE_CHANGED', 'Mutation'],
   ['SCHEMA_SUBSCRIPTION_TYPE_CHANGED', 'Subscription'],
 ]);
+
+function sayChange(change: SchemaChange, coordinate: string): string {
+  const defaults = defaultsOf(change);
+  return (defaults && sayDefaultChange(coordinate, defaults)) ?? change.message;
+}
 
 function isOfRoot({ type }: SchemaChange): boolean {
   return rootNames.has(type);

@@ -72,7 +72,7 @@ function namedDifferences(
   expectedIn: GraphQLSchema,
   servedIn: GraphQLSchema,
 ): readonly TypeDifference[] {
-  if (areTexts(expected, served)) return [];
+  if (areTexts(expected, served) || isWholeNumber(expected, served)) return [];
   if (expected.name !== served.name) {
     const same = expectedIn.getType(served.name);
     const isNarrower =
@@ -91,6 +91,11 @@ function namedDifferences(
 /** Whoever gets one of them gets a text. */
 function areTexts(...types: readonly GraphQLNamedType[]): boolean {
   return types.every(({ name }) => name === 'ID' || name === 'String');
+}
+
+/** Whoever reckons with any number can take a whole one, and not the other way round. */
+function isWholeNumber(expected: GraphQLNamedType, served: GraphQLNamedType): boolean {
+  return expected.name === 'Float' && served.name === 'Int';
 }
 
 function unknownValues(

@@ -1,0 +1,37 @@
+import { expect, test } from '@jest/globals';
+import { diffSubgraph } from '../../../../gateway/contracts/diff/diffSubgraph.ts';
+import { contractOf, federation2 } from './subgraphText.ts';
+
+const argument = (input: string) => `type Query { list(${input}): Int }`;
+const field = (input: string) => `type Query { list(in: In): Int } input In { ${input} }`;
+
+test.each([
+  ['first: Int = 5', 'first: Int', "lost its default value, '5'"],
+  ['first: Int', 'first: Int = 5', "a default value now, '5'"],
+])('says what becomes of a default: %s, then %s', async (before, after, words) => {
+  expect(await messages(argument(before), argument(after))).toEqual([`Query.list(first:) has ${words}`]);
+  expect(await messages(field(before), field(after))).toEqual([`In.first has ${words}`]);
+});
+
+test('says both defaults where there are two', async () => {
+  expect(await messages(argument('first: Int = 5'), argument('first: Int = 6'))).toEqual([
+    expect.stringMatching(/changed from '5' to '6'$/),
+  ]);
+});
+
+test('tells once that something has to be given now', async () => {
+  expect(await messages(argument('first: Int = 5'), argument('first: Int!'))).toEqual([
+    expect.stringMatching(/changed from 'Int' to 'Int!'$/),
+  ]);
+  expect(await messages(field('first: Int = 5'), field('first: Int!'))).toEqual([
+    expect.stringMatching(/changed type from 'Int' to 'Int!'$/),
+  ]);
+  expect(await messages(argument('first: Int! = 5'), argument('first: Int!'))).toEqual([
+    "Query.list(first:) has lost its default value, '5'",
+  ]);
+});
+
+async function messages(before: string, after: string): Promise<readonly string[]> {
+  const changes = await diffSubgraph(contractOf(federation2(before)), contractOf(federation2(after)));
+  return changes.map(({ message }) => message);
+}
