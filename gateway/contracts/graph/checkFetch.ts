@@ -28,20 +28,27 @@ export function checkFetch(
   target: FetchTarget,
 ): readonly FetchProblem[] {
   const errors = validate(target.schema, fetch.document);
-  // What does not even get as far as being executed has no data that could be wrong.
+  const problems = new FetchCheck(planned, target).check(fetch);
+  // What does not even get as far as being executed has no data that could be wrong. What the subgraph may send now is
+  // told all the same: it is a reason of its own, which is left when the request is taken again.
   if (errors.length > 0) {
     const coordinates = errorCoordinates(errors, fetch.document, target.schema);
-    return errors.map(({ message }, index) => ({
-      kind: 'invalid',
-      isCertain: true,
-      message: `subgraph "${target.name}" refuses the request: ${message}`,
-      coordinates: coordinates[index] ?? [],
-    }));
+    return [
+      ...errors.map(
+        ({ message }, index): FetchProblem => ({
+          kind: 'invalid',
+          isCertain: true,
+          message: `subgraph "${target.name}" refuses the request: ${message}`,
+          coordinates: coordinates[index] ?? [],
+        }),
+      ),
+      ...problems.filter(({ kind }) => kind === 'unknown value'),
+    ];
   }
   return [
     ...(fetch.representations ?? []).flatMap((representation) => checkKey(representation, target)),
     ...inputDifferences(operationOf(fetch.document), planned.schema, target),
-    ...new FetchCheck(planned, target).check(fetch),
+    ...problems,
   ];
 }
 

@@ -1,12 +1,6 @@
-import {
-  type GraphQLSchema,
-  getNamedType,
-  isInputObjectType,
-  isInterfaceType,
-  isObjectType,
-  isUnionType,
-} from 'graphql';
+import { type GraphQLSchema, getNamedType, isInputObjectType, isInterfaceType, isObjectType } from 'graphql';
 import { holdersOf } from '../diff/elements.ts';
+import { unionMemberOf } from '../diff/unionMember.ts';
 import type { Finding } from '../finding.ts';
 import type { Trouble } from './trouble.ts';
 
@@ -21,7 +15,7 @@ export function explains(change: Finding, trouble: Trouble, schemas: Schemas): b
   const { subgraph, coordinate, rule } = change;
   if (trouble.subgraph !== undefined && trouble.subgraph !== subgraph) return false;
   if (coordinate === undefined || !canBeReason(rule, trouble)) return false;
-  const names = new Set([coordinate, ...membersThatChanged(change, schemas)]);
+  const names = new Set([coordinate, unionMemberOf(change)]);
   const within = providedType(change, schemas);
   return trouble.coordinates.some(
     (place) =>
@@ -34,6 +28,11 @@ export function explains(change: Finding, trouble: Trouble, schemas: Schemas): b
 
 /** What is there as a whole or not at all. */
 const coversParts = /^(type|field|external-field|inaccessible|external|override|interface-object)-/;
+
+/** Whether a change only gives: where something is missed in the end, it is not the reason. */
+export function onlyGives({ rule }: Finding): boolean {
+  return gained.has(rule) || rule === 'field-added' || rule === 'type-added';
+}
 
 /** Where a subgraph lost something, old plans miss it; where it got something, new plans miss it in the old one. What
  *  it needs is the other way round. */
@@ -65,18 +64,6 @@ const gained: ReadonlySet<string> = new Set([
   'override-added',
   'override-label-removed',
 ]);
-
-/** A change of a union is told at the union; what breaks is told at its members. */
-function membersThatChanged({ rule, coordinate = '' }: Finding, { old, next }: Schemas): readonly string[] {
-  if (!rule.startsWith('union-member-')) return [];
-  const [before, after] = [membersOf(old, coordinate), membersOf(next, coordinate)];
-  return [...before.symmetricDifference(after)];
-}
-
-function membersOf(schema: GraphQLSchema | undefined, union: string): Set<string> {
-  const type = schema?.getType(union);
-  return new Set(isUnionType(type) ? type.getTypes().map(({ name }) => name) : []);
-}
 
 /** Of what a `@provides` is about. */
 function providedType({ rule, coordinate = '' }: Finding, schemas: Schemas): string | undefined {

@@ -13,6 +13,8 @@ export interface FindingEvidence {
   /** Operations that use what the change is about, in trouble or not. */
   readonly users: readonly ConsumerOperation[];
   readonly schemas: Schemas;
+  /** Operations that go wrong by whichever change; left out where that is not known. */
+  readonly inTrouble?: ReadonlySet<ConsumerOperation> | undefined;
 }
 
 /** A change as it is for the consumers that there are. */
@@ -34,7 +36,7 @@ export function judgeFinding(change: Finding, evidence: FindingEvidence): Findin
     ...change,
     severity,
     ...(severity === 'dangerous' && change.severity === 'breaking'
-      ? { message: soften(change, affects.size) }
+      ? { message: soften(change, evidence) }
       : {}),
     ...(affects.size === 0 ? {} : { affects: [...affects.values()] }),
     ...(deployment === undefined ? {} : { deployment }),
@@ -74,8 +76,15 @@ function worse(one: Severity, other: Severity): Severity {
   return bySeverity.indexOf(one) <= bySeverity.indexOf(other) ? one : other;
 }
 
-function soften({ message }: Finding, users: number): string {
-  return users === 0
-    ? `${message} (no operation of a known consumer uses it)`
-    : `${message} (operations of known consumers use it, and go on working)`;
+function soften({ message }: Finding, evidence: FindingEvidence): string {
+  const { troubles, users } = evidence;
+  if (troubles.length > 0) return message;
+  if (users.length === 0) return `${message} (no operation of a known consumer uses it)`;
+  const outlook = goOnWorking(evidence) ? ', and go on working' : '';
+  return `${message} (operations of known consumers use it${outlook})`;
+}
+
+/** Where there is no new API, nobody knows. */
+function goOnWorking({ users, schemas, inTrouble }: FindingEvidence): boolean {
+  return schemas.next !== undefined && inTrouble?.isDisjointFrom(new Set(users)) === true;
 }

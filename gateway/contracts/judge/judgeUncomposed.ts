@@ -1,7 +1,8 @@
-import type { Finding } from '../finding.ts';
+import type { Deployment, Finding } from '../finding.ts';
 import { checkFetch } from '../graph/checkFetch.ts';
 import { deploymentFor } from '../graph/deploymentFor.ts';
 import type { FetchProblem } from '../graph/fetchProblem.ts';
+import { quotedIn } from '../graph/placeByWords.ts';
 import type { PlannedConsumer, PlannedGraph } from '../graph/planConsumers.ts';
 import { factsOf } from '../graph/subgraphFacts.ts';
 import type { UncomposedChange } from '../parts.ts';
@@ -28,32 +29,18 @@ export function judgeUncomposed(change: UncomposedChange): readonly Finding[] {
   const { blamed } = blame(changes, troubles, schemas);
   const judged = changes.map((finding) => {
     const own = blamed.get(finding) ?? [];
-    const { subgraph } = finding;
-    const oldPlans: readonly FetchProblem[] = own.map(({ message, coordinates }) => ({
-      kind: 'invalid',
-      isCertain: true,
-      message,
-      coordinates,
-    }));
-    const deployment =
-      own.length === 0 || subgraph === undefined
-        ? undefined
-        : deploymentFor({ subgraph, oldPlans, newPlans: [], isRefused: true });
+    const deployment = deploymentOf(finding, own, refusals);
     return judgeFinding(finding, { troubles: own, deployment, users: uses.of(finding), schemas });
   });
   return [...judged, ...refused];
 }
 
-/** What a subgraph library refuses the composer refuses at the same place in the same words. */
-function isToldAlready({ rule, subgraph, message, place }: Finding, changes: readonly Finding[]): boolean {
-  if (rule !== 'composition-error' || place === undefined) return false;
+/** What a subgraph library refuses the composer refuses in the same words. */
+function isToldAlready({ rule, subgraph, message }: Finding, changes: readonly Finding[]): boolean {
+  if (rule !== 'composition-error') return false;
   return changes.some(
     (change) =>
-      change.rule === 'subgraph-invalid' &&
-      change.subgraph === subgraph &&
-      change.place?.line === place.line &&
-      change.place.column === place.column &&
-      message.includes(wordsOf(change)),
+      change.rule === 'subgraph-invalid' && change.subgraph === subgraph && message.includes(wordsOf(change)),
   );
 }
 
@@ -67,11 +54,52 @@ function changedSubgraphs({ graph }: PlannedGraph, next: UncomposedChange['next'
   return [...names].filter((name) => graph.contracts.get(name)?.sdl !== next.get(name)?.sdl);
 }
 
+interface OldPlanTrouble extends Trouble {
+  readonly kind: FetchProblem['kind'];
+}
+
+/** That there is no supergraph yet does not change the order in which it and the subgraph are rolled out, unless the
+ *  change is why there is none. */
+function deploymentOf(
+  change: Finding,
+  troubles: readonly OldPlanTrouble[],
+  refusals: readonly Finding[],
+): Deployment | undefined {
+  const { subgraph } = change;
+  if (troubles.length === 0 || subgraph === undefined) return undefined;
+  const oldPlans = troubles.map(
+    ({ kind, message, coordinates }): FetchProblem => ({ kind, isCertain: true, message, coordinates }),
+  );
+  const isMended = oldPlans.every(({ kind }) => mendedByGateways.has(kind));
+  const isRefused = !isMended || refusals.some((refusal) => isAbout(refusal, change));
+  const deployment = deploymentFor({ subgraph, oldPlans, newPlans: [], isRefused });
+  return isRefused ? deployment : { ...deployment, steps: [composeFirst, ...deployment.steps] };
+}
+
+/** What is in order as soon as gateways know the change, whatever else is in their supergraph. Of anything else that old
+ *  plans miss only new plans could tell whether it is to be had in another way, and there are none. */
+const mendedByGateways: ReadonlySet<FetchProblem['kind']> = new Set(['missing input', 'unknown value']);
+
+const composeFirst =
+  'Correct what the composer refuses, and check again: until then there is no supergraph to publish.';
+
+/** Whether the composer names what a change is about, a value by its enum and an argument by its field. */
+function isAbout(refusal: Finding, { coordinate, rule }: Finding): boolean {
+  if (coordinate === undefined) return true;
+  const [type = '', member] = coordinate.replace(/\(.*/, '').split('.');
+  const names = [
+    coordinate,
+    member === undefined || rule.startsWith('enum-value-') ? type : `${type}.${member}`,
+  ];
+  const named = [refusal.coordinate ?? '', ...quotedIn(refusal.message)];
+  return named.some((name) => names.includes(name) || names.includes(name.replace(/\(.*/, '')));
+}
+
 function oldPlanTroubles(
   gateway: PlannedGraph,
   next: UncomposedChange['next'],
   changed: readonly string[],
-): readonly Trouble[] {
+): readonly OldPlanTrouble[] {
   const planned = factsOf(gateway.graph);
   return changed.flatMap((subgraph) => {
     const contract = next.get(subgraph);
@@ -80,12 +108,15 @@ function oldPlanTroubles(
       const fetches = fetchesOf(plan).filter((fetch) => fetch.subgraph === subgraph);
       const problems =
         target === undefined
-          ? fetches
-              .slice(0, 1)
-              .map(() => ({ message: `there is no subgraph "${subgraph}"`, coordinates: [] }))
+          ? fetches.slice(0, 1).map(() => ({
+              kind: 'no subgraph' as const,
+              message: `there is no subgraph "${subgraph}"`,
+              coordinates: [],
+            }))
           : fetches.flatMap((fetch) => checkFetch(fetch, planned, target));
       return problems.map(
-        ({ message, coordinates }): Trouble => ({
+        ({ kind, message, coordinates }): OldPlanTrouble => ({
+          kind,
           operation,
           subgraph,
           phase: 'old gateways',

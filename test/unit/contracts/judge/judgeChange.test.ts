@@ -112,6 +112,52 @@ test('a subgraph that its library refuses is told as that, and what else changed
   ]);
 });
 
+test('what is there twice is told once, at the second', async () => {
+  const [before, after] = [contract(v1), contract(`${v1}\ntype Shelf { id: ID! }`)];
+  const next = new Map([[after.name, after]]);
+  const composed = await composeGraph(next);
+  const refusals = 'findings' in composed ? composed.findings : [];
+  const changes = await diffSubgraph(before, after);
+  const gateway = await plan([], v1);
+  const found = await judgeUncomposed({ changes, gateway, next, refusals, operations: [] });
+  expect(refusals.map(({ subgraph, place }) => [subgraph, place?.line])).toEqual([['shelves', 3]]);
+  expect(found.map(({ rule, place }) => [rule, place?.line])).toEqual([['subgraph-invalid', 3]]);
+});
+
+test('an operation whose fragment is within itself is told as any other that does not validate', async () => {
+  const cyclic = operation('{ shelf { ...A } } fragment A on Shelf { id ...A }');
+  const found = await judge([cyclic], v1, v2);
+  expect(found.map(said)).toEqual(['safe field-added Shelf.width', 'breaking operation-broken shop/Page']);
+  expect(found.at(-1)?.message).toContain('Cannot spread fragment "A" within itself.');
+});
+
+test('where another subgraph does not compose, the order is the same, and comes after', async () => {
+  const level = 'type Query { level: Level size: Int } enum Level { BASIC }';
+  const other = 'type Query { other: Int }';
+  const operations = [operation('{ level }')];
+  const gateway = await plan(operations, level, other);
+  const before = contract(level);
+  const after = contract(level.replace('BASIC', 'BASIC GOLD'));
+  const wrong = contract('type Query { other: Int size: Int }', 'others');
+  const next = new Map([after, wrong].map((one) => [one.name, one]));
+  const composed = await composeGraph(next);
+  const refusals = 'findings' in composed ? composed.findings : [];
+  const changes = await diffSubgraph(before, after);
+  const [first, ...others] = await judgeUncomposed({ changes, gateway, next, refusals, operations });
+  expect([first && said(first), first?.deployment]).toEqual([
+    'dangerous enum-value-added Level.GOLD',
+    {
+      order: 'gateway first',
+      steps: [
+        expect.stringMatching(/^Correct what the composer refuses/),
+        expect.stringMatching(/^Publish the new supergraph/),
+        'Then deploy subgraph "shelves".',
+      ],
+    },
+  ]);
+  expect(others.map(said)).toEqual(['breaking composition-error Query.size']);
+});
+
 test('one more step is allowed, and told, with a latency or without', async () => {
   const far = 'type Query { far: Far } type Far @key(fields: "id") { id: ID! a: Int b: Int }';
   const near = 'type Far @key(fields: "id") { id: ID! a: Int @override(from: "shelves") }';
