@@ -3,8 +3,10 @@ import type { PlannedGraph } from '../../../../gateway/contracts/graph/planConsu
 import { changeContracts } from './changeContracts.ts';
 import { checkContractsAgainst, planContracts } from './checkChange.ts';
 import { baseContracts } from './goldenGraph.ts';
+import { goldenPairs } from './goldenPairs.ts';
 import { asExpected } from './goldenRow.ts';
 import { goldenTable } from './goldenTable.ts';
+import { misplaced } from './placeOfFinding.ts';
 
 let base: PlannedGraph;
 
@@ -18,11 +20,13 @@ test('no change is no finding', async () => {
   expect(await checkContractsAgainst(base, baseContracts)).toEqual([]);
 });
 
-test.each(goldenTable)('$name', async ({ edits, findings }) => {
-  const found = await checkContractsAgainst(base, changeContracts(edits));
+test.each([...goldenTable, ...goldenPairs])('$name', async ({ edits, findings }) => {
+  const contracts = changeContracts(edits);
+  const found = await checkContractsAgainst(base, contracts);
   expect(sorted(found.map(asExpected))).toEqual(sorted(findings));
   // Whoever reads it finds the place, and what to do.
-  expect(found.filter(({ advice, place }) => advice === undefined || place === undefined)).toEqual([]);
+  expect(found.filter(({ advice }) => advice === undefined)).toEqual([]);
+  expect(found.flatMap((finding) => misplaced(finding, contracts) ?? [])).toEqual([]);
 });
 
 function sorted<Value>(values: readonly Value[]): readonly Value[] {
