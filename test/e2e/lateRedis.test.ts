@@ -5,9 +5,12 @@ import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Redis } from 'ioredis';
+import { LateKeys } from '../../gateway/enrichment/late/lateKeys.ts';
 import { isWorkWanted, joinWork } from '../../gateway/enrichment/late/lateScripts.ts';
 import { hashOf } from '../../gateway/enrichment/late/lateToken.ts';
+import { RedisJobs } from '../../gateway/enrichment/late/redisJobs.ts';
 import type { LateEnrichments } from '../../gateway/enrichment/lateEnrichments.ts';
+import { PatientRedis } from '../../gateway/redis/patientRedis.ts';
 import { startHeldProxy } from '../harness/heldProxy.ts';
 import {
   answeringRunner,
@@ -16,6 +19,7 @@ import {
   tokensExpireAfter,
 } from '../harness/lateReplica.ts';
 import { connectRedis, type OwnRedisServer, startOwnRedis } from '../harness/redis.ts';
+import { redisConfig } from '../harness/storeUnderTest.ts';
 import {
   ada,
   allOf,
@@ -273,6 +277,59 @@ describe('what fails', () => {
     expect(heirs.asked).toEqual(['a']);
     await until(async () => (await other.late.retry(id)) === 'unknown');
     expect(other.events).toEqual(['adopted: put aside', 'NORMAL done']);
+  });
+
+  test('is tried again once, however late somebody else wants that too', async () => {
+    const prefix = randomUUID();
+    await using one = lateReplica(server.url, prefix, { attempts: 1 }, answeringRunner('one'));
+    const run = new HandRun();
+    const token = await handOver(one.late, jobOf('a'), run);
+    run.end(bad('reviews'));
+    await until(async () => (await one.late.list({ state: 'failed', limit: 10 })).length === 1);
+    const [failed] = await one.late.list({ state: 'failed', limit: 10 });
+    const id = failed?.id ?? '';
+    // What the other one has seen before.
+    const work = JSON.parse((await redis.hget(`{${prefix}late}:enrichments:${id}`, 'data')) ?? '');
+    expect(await one.late.retry(id)).toBe('retried');
+    const tried = ['2-0 reviews "a by one"'];
+    await until(async () => (await one.late.arrived(token, ada))?.hasNext === false);
+    const config = redisConfig({ url: server.url, keyPrefix: prefix });
+    const connection = new PatientRedis({ config, onFailure: () => {} });
+    const other = new RedisJobs({
+      redis: connection,
+      keys: new LateKeys(prefix),
+      queue: { get: async () => ({ work, isFailed: true }), retry: async () => false, list: async () => [] },
+      keepFor: 70_000,
+      now: Date.now,
+    });
+    expect(await other.retry(id)).toBe('not failed');
+    connection.close();
+    expect(await one.late.arrived(token, ada)).toMatchObject({ hasNext: false });
+    expect(await allOf(await follow(one.late, token))).toEqual(tried);
+  });
+
+  test('with every process that does it is put aside, and can be tried again', async () => {
+    const prefix = randomUUID();
+    const one = lateReplica(server.url, prefix);
+    const token = await handOver(one.late, jobOf('a'));
+    const [work] = await redis.keys(`${prefix}{a}late:work:*`);
+    await one.late.close();
+    await redis.hset(work ?? '', { owner: 'a process that died', deaths: 3 });
+    const heirs = answeringRunner('heir');
+    await using heir = lateReplica(server.url, prefix, {}, heirs);
+    await until(async () => (await heir.late.list({ state: 'failed', limit: 10 })).length === 1);
+    const [failed] = await heir.late.list({ state: 'failed', limit: 10 });
+    expect([failed?.error, heirs.asked, heir.events]).toEqual([
+      '4 processes have died while they worked on it.',
+      [],
+      ['NORMAL failed'],
+    ]);
+    expect(await allOf(await follow(heir.late, token))).toEqual([
+      '1-0 reviews This part of the answer could not be fetched.',
+    ]);
+    expect(await heir.late.retry(failed?.id ?? '')).toBe('retried');
+    await until(async () => (await heir.late.arrived(token, ada))?.updates[0]?.errors === null);
+    expect(heirs.asked).toEqual(['a']);
   });
 
   test('can be tried again when its updates are forgotten', async () => {

@@ -1,4 +1,5 @@
 import type { PatientRedis } from '../../redis/patientRedis.ts';
+import { unfinished } from './jobWork.ts';
 import type { LateKeys } from './lateKeys.ts';
 import type { LateObserver } from './lateObserver.ts';
 import type { DueVerdict, QueuedWork } from './lateQueue.ts';
@@ -23,6 +24,10 @@ export interface DueWorksOptions {
   /** It is tried again. */
   onFailure(failure: Error): void;
 }
+
+/** A work that kills whoever does it would go round for as long as somebody wants it. Most processes die for other
+ *  reasons. */
+const mostDeaths = 3;
 
 /** What becomes of works that were not done in time: those of processes that live are left to them, and this process
  *  goes on with those of others. */
@@ -71,13 +76,13 @@ export class DueWorks {
     const isOthers = owner !== '' && owner !== processId;
     if (isOthers && !(await life.isDead(owner))) return 'later';
     const taken = await redis.run(takeOver, [keys.work(work.id)], [owner, processId]);
-    if (Number(taken) === 1) await this.#goOn(work, state);
+    if (taken !== undefined && taken !== null) await this.#goOn(work, state, Number(taken));
     return 'later';
   }
 
   /** This process has taken a work over. */
-  async #goOn(work: QueuedWork, state: ReadonlyMap<string, string>): Promise<void> {
-    const { redis, keys, shared, memory } = this.#options;
+  async #goOn(work: QueuedWork, state: ReadonlyMap<string, string>, deaths: number): Promise<void> {
+    const { redis, keys, shared, memory, observer } = this.#options;
     const page = await readRedisLog(redis, keys, work.id);
     if (page === undefined) return;
     const { id, job, begunAt } = work;
@@ -86,11 +91,19 @@ export class DueWorks {
     memory.restore({ id, job }, new UpdateLog(missing, page.updates), begunAt, isRetried);
     const last = page.updates.at(-1);
     const taken = shared.add(work, isRetried, last === undefined ? 0 : numberOf(last));
+    const attempts = Number(state.get('attempts') ?? 0);
+    if (deaths > mostDeaths) {
+      for (const place of job.places) if (missing.includes(place.key)) memory.publish(id, unfinished(place));
+      const error = `${deaths} processes have died while they worked on it.`;
+      shared.settle(taken, { kind: 'failed', keys: missing, attempts, error });
+      observer.onSettled({ priority: job.priority, outcome: 'failed' });
+      return;
+    }
     const isAdopted = this.#adopt?.({
       id,
       job,
       missing,
-      attempts: Number(state.get('attempts') ?? 0),
+      attempts,
       from: isRetried ? 'put aside' : 'dead process',
     });
     if (isAdopted === true) return;

@@ -199,7 +199,7 @@ export class JobWork {
 }
 
 /** What stands in the place of a result that no attempt has brought. */
-function unfinished({ key, path }: EnrichmentPlace): PlaceResult {
+export function unfinished({ key, path }: EnrichmentPlace): PlaceResult {
   const error = new GatewayError('INTERNAL_SERVER_ERROR', 'This part of the answer could not be fetched.', {
     path,
   });

@@ -1,7 +1,7 @@
 import { redisScript } from '../../redis/redisClient.ts';
 
 // A work is a hash: owner, state, remaining (places without an update), number (of the last update), attempts, error,
-// retried (by hand), `place:<key>` with the number of its update, and `old:<key>` with the one that is to be replaced.
+// retried (by hand), deaths (of processes that owned it), `place:<key>` with the number of its update, and `old:<key>` with the one that is to be replaced.
 
 const keep = `
 local function keep(id, work, log, job, ttl)
@@ -77,17 +77,21 @@ keep(ARGV[1], KEYS[1], KEYS[2], KEYS[3], tonumber(ARGV[2]))
 return 1
 `);
 
-/** KEYS: work. ARGV: owner until now, new owner. Returns 0 where another process was faster. */
+/** KEYS: work. ARGV: owner until now, new owner. Returns nothing where another process was faster, else how many that
+ *  owned it have died: those that end as they should leave it without an owner. */
 export const takeOver = redisScript(`
-if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return 0 end
+if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return false end
 redis.call('HSET', KEYS[1], 'owner', ARGV[2])
-return 1
+return redis.call('HINCRBY', KEYS[1], 'deaths', (ARGV[1] == '' or ARGV[1] == ARGV[2]) and 0 or 1)
 `);
 
 /** Lets places get another update, which replaces the one that they have. KEYS: work, log, job. ARGV: work's id, ttl,
- *  how many places, their keys, and those of the other places. */
+ *  how many places, their keys, and those of the other places. Returns 0 where it has not failed (any more): somebody
+ *  else has let it be tried again, and it may have its update by now. */
 export const reopenWork = redisScript(`${keep}
 local work, count = KEYS[1], tonumber(ARGV[3])
+local state, owner = unpack(redis.call('HMGET', work, 'state', 'owner'))
+if state == 'done' or (state == 'open' and owner ~= '') then return 0 end
 if redis.call('EXISTS', work) == 0 then
   redis.call('HSET', work, 'remaining', count, 'number', 0)
   for i = 4 + count, #ARGV do redis.call('HSET', work, 'place:' .. ARGV[i], 0) end
@@ -101,8 +105,9 @@ else
     end
   end
 end
-redis.call('HSET', work, 'owner', '', 'state', 'open', 'attempts', 0, 'error', '', 'retried', 1)
+redis.call('HSET', work, 'owner', '', 'state', 'open', 'attempts', 0, 'error', '', 'retried', 1, 'deaths', 0)
 keep(ARGV[1], work, KEYS[2], KEYS[3], tonumber(ARGV[2]))
+return 1
 `);
 
 /** KEYS: work. ARGV: how much longer than its tokens it is kept. Returns nothing where it is forgotten, 1 where a token

@@ -6,9 +6,9 @@ import { reopenWork } from './lateScripts.ts';
 import { viewOf } from './viewOf.ts';
 
 export interface RedisJobsOptions {
-  readonly redis: PatientRedis;
+  readonly redis: Pick<PatientRedis, 'ask' | 'run'>;
   readonly keys: LateKeys;
-  readonly queue: LateQueue;
+  readonly queue: Pick<LateQueue, 'get' | 'list' | 'retry'>;
   /** Milliseconds that Redis keeps a work from its newest token on. */
   readonly keepFor: number;
   /** The clock, in milliseconds. */
@@ -38,7 +38,8 @@ export class RedisJobs implements JobAdmin {
     const all = work.job.places.map(({ key }) => key);
     const open = work.failure?.keys ?? all;
     const others = all.filter((key) => !open.includes(key));
-    await redis.run(reopenWork, keys.ofWork(id), [id, keepFor, open.length, ...open, ...others]);
+    const args = [id, keepFor, open.length, ...open, ...others];
+    if (Number(await redis.run(reopenWork, keys.ofWork(id), args)) !== 1) return 'not failed';
     return (await queue.retry(work)) ? 'retried' : 'not failed';
   }
 
