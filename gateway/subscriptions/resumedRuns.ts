@@ -28,7 +28,8 @@ export class ResumedRuns<Live extends Shareable> {
 
   /** It has caught up. */
   add(live: Live): void {
-    this.#waiting.add(live);
+    // One that was only held up may be what others wait for.
+    if (this.#equalTo(live) !== live) this.#waiting.add(live);
     this.share(live);
   }
 
@@ -48,12 +49,17 @@ export class ResumedRuns<Live extends Shareable> {
 
   #shareOne(live: Live): void {
     if (!live.run.isIdle) return;
-    const { runs, keyOf } = this.#options;
-    const key = keyOf(live);
-    const equal = key === undefined ? undefined : runs.get(key);
+    const equal = this.#equalTo(live);
     if (equal !== undefined && equal !== live && !equal.run.isIdle) return;
     this.#waiting.delete(live);
-    if (equal === undefined) runs.rename(live, key);
+    const { runs, keyOf } = this.#options;
+    if (equal === undefined) runs.rename(live, keyOf(live));
     else if (equal !== live) live.run.moveTo(equal.run);
+  }
+
+  #equalTo(live: Live): Live | undefined {
+    const { runs, keyOf } = this.#options;
+    const key = keyOf(live);
+    return key === undefined ? undefined : runs.get(key);
   }
 }

@@ -2,7 +2,8 @@ import { GatewayError } from '../errors.ts';
 import { cursorExtension } from '../response/cursorExtension.ts';
 import type { SubscriptionPayload } from '../response/outcome.ts';
 import { EventQueue, type EventQueueOptions, type OverflowPolicy } from './eventQueue.ts';
-import type { SourceEvent, SourceReceiver, SourceSubscription } from './sources/subscriptionSource.ts';
+import { type Feed, RunSource } from './runSource.ts';
+import type { SourceEvent } from './sources/subscriptionSource.ts';
 
 /** Whoever gets what comes of a subscription. Nothing is called after an end, nor after it left. */
 export interface Subscriber {
@@ -20,10 +21,8 @@ export interface SubscriptionRunOptions {
   readonly queue: EventQueueOptions;
   /** Whether clients are told that events may be missing. */
   readonly tellsInterruptions: boolean;
-  /** Subscribes at the subgraph. `isBehind`: events were left there, and are to come first. */
-  subscribe(receiver: SourceReceiver, isBehind: boolean): SourceSubscription;
-  /** Completes an event: its payloads. */
-  complete(event: SourceEvent, signal: AbortSignal): AsyncIterable<SubscriptionPayload>;
+  /** Its first events are from the past. */
+  readonly isBehind: boolean;
   /** Past events are over: from now on it gets the same as equal ones. */
   onCaughtUp(): void;
   /** All events that have come were sent. */
@@ -34,15 +33,21 @@ export interface SubscriptionRunOptions {
   onEnd(): void;
 }
 
+/** An event that waits, and what completes it. */
+interface Waiting {
+  readonly event: SourceEvent;
+  readonly feed: Feed | undefined;
+  readonly size: number;
+}
+
 /** One subscription at a subgraph, and those who listen to it. Its events are completed one after the other, and each
  *  is sent to all. */
 export class SubscriptionRun {
   readonly #options: SubscriptionRunOptions;
   readonly #subscribers = new Set<Subscriber>();
-  readonly #queue: EventQueue<SourceEvent>;
+  readonly #queue: EventQueue<Waiting>;
+  readonly #source: RunSource;
   readonly #stop = new AbortController();
-  #source: SourceSubscription | undefined;
-  #isPaused = false;
   #isBusy = false;
   #isEnded = false;
   /** How it ends once the events that wait have been sent. */
@@ -52,33 +57,27 @@ export class SubscriptionRun {
   constructor(options: SubscriptionRunOptions) {
     this.#options = options;
     this.#queue = new EventQueue(options.queue);
-  }
-
-  start(): void {
-    const receiver: SourceReceiver = {
-      onEvent: (event) => this.#take(event),
-      onCaughtUp: () => this.#options.onCaughtUp(),
-      onInterrupted: (cause) => {
-        if (this.#options.tellsInterruptions) this.#send(notice(cause));
-      },
-      onResumed: () => {},
+    this.#source = new RunSource({
+      isBehind: options.isBehind,
+      onEvent: (event, feed) => this.#take({ event, feed, size: event.size }),
+      onCaughtUp: () => options.onCaughtUp(),
+      onReplaced: () => this.#mayMiss(askedAnew()),
+      onInterrupted: (cause) => this.#mayMiss(cause),
       onComplete: () => this.#endAfterEvents((subscriber) => subscriber.onComplete()),
       onError: (error) => {
-        const told = this.#options.tellError(error);
+        const told = options.tellError(error);
         this.#endAfterEvents((subscriber) => subscriber.onError(told));
       },
-    };
-    this.#source = this.#options.subscribe(receiver, this.#isPaused);
-    if (this.#isPaused) this.#source.flow?.pause();
+    });
   }
 
-  /** Subscribes at the subgraph anew; events that wait are still completed. The old subscription ends after the new
-   *  one has begun: what they share at the source goes on. */
-  resubscribe(): void {
-    if (this.#isEnded || this.#last !== undefined) return;
-    const before = this.#source;
-    this.start();
-    before?.cancel();
+  start(feed: Feed): void {
+    this.#source.start(feed);
+  }
+
+  /** Subscribes at the subgraph anew; events that wait are still completed by what they were asked with. */
+  resubscribe(feed: Feed): void {
+    if (!this.#isEnded && this.#last === undefined) this.#source.replace(feed);
   }
 
   get size(): number {
@@ -91,9 +90,9 @@ export class SubscriptionRun {
     return () => this.#leave(subscriber);
   }
 
-  /** All events that have come were sent, and more may come. */
+  /** Everything that has happened so far was sent, and more may come. */
   get isIdle(): boolean {
-    return !this.#isBusy && !this.#isEnded && this.#last === undefined;
+    return this.#source.isLive && !this.#isBusy && !this.#isEnded && this.#last === undefined;
   }
 
   /** Its subscribers get what comes of another one from now on, and this one ends. */
@@ -114,48 +113,47 @@ export class SubscriptionRun {
     this.#finish((subscriber) => subscriber.onError(error));
   }
 
-  #take(event: SourceEvent): void {
+  #take(waiting: Waiting): void {
     if (this.#isEnded) return;
-    if (!this.#queue.push(event, this.#whenFull)) {
+    if (!this.#queue.push(waiting, this.#whenFull)) {
       this.fail(tooSlow());
       return;
     }
-    if (this.#whenFull === 'wait' && this.#queue.isFull) this.#pause();
+    if (this.#whenFull === 'wait' && this.#queue.isFull) this.#source.pause();
     if (!this.#isBusy) void this.#work();
+  }
+
+  /** Clients are told at the place where it happened. */
+  #mayMiss(failure: GatewayError): void {
+    if (!this.#options.tellsInterruptions) return;
+    this.#take({ event: { ...nothing, failure }, feed: undefined, size: 0 });
   }
 
   /** A source that cannot be stopped would fill the memory. */
   get #whenFull(): OverflowPolicy {
     const { policy } = this.#options.queue;
-    return policy === 'wait' && this.#source?.flow === undefined ? 'close' : policy;
-  }
-
-  #pause(): void {
-    this.#isPaused = true;
-    this.#source?.flow?.pause();
+    return policy === 'wait' && !this.#source.hasFlow ? 'close' : policy;
   }
 
   #resumeIfRoom(): void {
-    if (!this.#isPaused || !this.#queue.isHalfEmpty) return;
-    this.#isPaused = false;
-    this.#source?.flow?.resume();
+    if (this.#source.isPaused && this.#queue.isHalfEmpty) this.#source.resume();
   }
 
   async #work(): Promise<void> {
     this.#isBusy = true;
-    for (let event = this.#queue.shift(); event !== undefined; event = this.#queue.shift()) {
+    for (let waiting = this.#queue.shift(); waiting !== undefined; waiting = this.#queue.shift()) {
       if (this.#whenFull === 'wait') {
         await Promise.all([...this.#subscribers].map((subscriber) => subscriber.whenRoom()));
         if (this.#isEnded) return;
         this.#resumeIfRoom();
       }
-      if (event.failure === undefined) await this.#complete(event);
-      else this.#send(notice(event.failure));
+      await this.#sendAll(waiting);
       if (this.#isEnded) return;
-      if (event.onTaken !== undefined) {
+      const { onTaken } = waiting.event;
+      if (onTaken !== undefined) {
         await Promise.all([...this.#subscribers].map((subscriber) => subscriber.whenTaken()));
         if (this.#isEnded) return;
-        event.onTaken();
+        onTaken();
       }
     }
     this.#isBusy = false;
@@ -163,9 +161,11 @@ export class SubscriptionRun {
     else this.#options.onIdle();
   }
 
-  async #complete(event: SourceEvent): Promise<void> {
+  async #sendAll({ event, feed }: Waiting): Promise<void> {
+    if (event.failure !== undefined) this.#send(notice(event.failure));
+    if (event.failure !== undefined || feed === undefined) return;
     try {
-      for await (const payload of this.#options.complete(event, this.#stop.signal)) this.#send(payload);
+      for await (const payload of feed.complete(event, this.#stop.signal)) this.#send(payload);
     } catch (error) {
       if (this.#isEnded) return;
       const failure =
@@ -198,10 +198,12 @@ export class SubscriptionRun {
     this.#isEnded = true;
     this.#queue.clear();
     this.#stop.abort(new GatewayError('REQUEST_ABORTED', 'Nobody listens to this subscription any more.'));
-    this.#source?.cancel();
+    this.#source.cancel();
     this.#options.onEnd();
   }
 }
+
+const nothing = { data: undefined, errors: undefined, extensions: undefined, size: 0 };
 
 /** Tells of something that is no event. */
 function notice(cause: GatewayError): SubscriptionPayload {
@@ -217,5 +219,12 @@ function tooSlow(): GatewayError {
   return new GatewayError(
     'OVERLOADED',
     'Events come faster than they can be completed. Subscribe again, or select fields that take less time.',
+  );
+}
+
+function askedAnew(): GatewayError {
+  return new GatewayError(
+    'EVENTS_MISSED',
+    'The schema has changed, and the subgraph was subscribed at anew: around here events may be missing, or come twice. Read on what you need by a query.',
   );
 }

@@ -10,16 +10,27 @@ export class SubscriptionRuns<Live extends { readonly run: SubscriptionRun }> {
     return this.#all.size;
   }
 
-  /** `key`: everything that may change what a client gets; `undefined` for what is equal to nothing. `create` is
-   *  told what to call when the run ends. Returns what ends it for this subscriber. */
-  join(key: string | undefined, subscriber: Subscriber, create: (onEnd: () => void) => Live): () => void {
+  /** `key`: everything that may change what a client gets; `undefined` for what is equal to nothing. Where there is none
+   *  yet, `create` is told what to call when the run ends, and `start` starts it: what that throws is thrown, and nothing
+   *  is left. Returns what ends it for this subscriber. */
+  join(
+    key: string | undefined,
+    subscriber: Subscriber,
+    create: (onEnd: () => void) => Live,
+    start: (live: Live) => void,
+  ): () => void {
     const known = key === undefined ? undefined : this.#byKey.get(key);
     if (known !== undefined) return known.run.join(subscriber);
     const live = create(() => this.#forget(live));
     this.#all.set(live, key);
     if (key !== undefined) this.#byKey.set(key, live);
     const leave = live.run.join(subscriber);
-    live.run.start();
+    try {
+      start(live);
+    } catch (error) {
+      leave();
+      throw error;
+    }
     return leave;
   }
 

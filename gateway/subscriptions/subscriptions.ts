@@ -10,6 +10,7 @@ import type { Timers } from '../time/timers.ts';
 import type { EventQueueOptions } from './eventQueue.ts';
 import { IdleTimer } from './idleTimer.ts';
 import { ResumedRuns } from './resumedRuns.ts';
+import type { Feed } from './runSource.ts';
 import type {
   SourceEvent,
   SourceReceiver,
@@ -55,10 +56,15 @@ export type PrepareAgain = (request: OperationRequest) => Promise<PreparedOperat
 interface Live {
   readonly run: SubscriptionRun;
   subscription: SubscriptionRequest;
-  /** After which event it would go on. */
-  resumeAfter: string | undefined;
-  /** Of the last event that has one. */
+  /** What the subgraph is asked for. */
+  asked: Asked;
+  /** Of the last event that has one; at first, what the client came with. */
   lastCursor: string | undefined;
+}
+
+/** The same text for a subgraph, in the plan of whichever supergraph. */
+interface Asked {
+  operation: PreparedOperation;
 }
 
 /** Serves subscriptions: those that are equal share one at the subgraph, and everything that comes of it. */
@@ -104,26 +110,32 @@ export class Subscriptions {
     });
     const abort = (): void => subscriber.leave();
     signal.addEventListener('abort', abort, { once: true });
-    leave = this.#runs.join(
-      this.#keyOf(subscription),
-      {
-        onPayload: (payload, whenFull) => {
-          idle.restart();
-          subscriber.onPayload(payload, whenFull);
+    try {
+      leave = this.#runs.join(
+        this.#keyOf(subscription),
+        {
+          onPayload: (payload, whenFull) => {
+            idle.restart();
+            subscriber.onPayload(payload, whenFull);
+          },
+          whenRoom: () => subscriber.whenRoom(),
+          whenTaken: () => subscriber.whenTaken(),
+          onComplete: () => {
+            subscriber.onComplete();
+            end();
+          },
+          onError: (error) => {
+            subscriber.onError(error);
+            end();
+          },
         },
-        whenRoom: () => subscriber.whenRoom(),
-        whenTaken: () => subscriber.whenTaken(),
-        onComplete: () => {
-          subscriber.onComplete();
-          end();
-        },
-        onError: (error) => {
-          subscriber.onError(error);
-          end();
-        },
-      },
-      (onEnd) => this.#createRun(subscription, onEnd),
-    );
+        (onEnd) => this.#createRun(subscription, onEnd),
+        (live) => live.run.start(this.#feedOf(live)),
+      );
+    } catch (error) {
+      end();
+      throw error;
+    }
     if (isOver) leave();
     // It was prepared before a switch, and came after it.
     else if (this.#latest !== undefined && this.#latest.supergraph !== subscription.operation.supergraph) {
@@ -158,11 +170,20 @@ export class Subscriptions {
         live.run.fail(supergraphChanged());
         continue;
       }
-      live.subscription = { ...live.subscription, operation };
-      this.#runs.rename(live, this.#keyOf(live.subscription));
-      const [old, next] = [before, live.subscription].map(({ operation }) => firstStep(operation).shape);
-      if (old?.subgraph !== next?.subgraph || old?.text !== next?.text) live.run.resubscribe();
+      this.#goOn(live, operation);
     }
+  }
+
+  #goOn(live: Live, operation: PreparedOperation): void {
+    live.subscription = { ...live.subscription, operation };
+    this.#runs.rename(live, this.#keyOf(live.subscription));
+    const [old, next] = [live.asked.operation, operation].map((one) => firstStep(one).shape);
+    if (old?.subgraph === next?.subgraph && old?.text === next?.text) {
+      live.asked.operation = operation;
+      return;
+    }
+    live.asked = { operation };
+    live.run.resubscribe(this.#feedOf(live));
   }
 
   /** Ends all of them. */
@@ -172,25 +193,18 @@ export class Subscriptions {
   }
 
   #createRun(subscription: SubscriptionRequest, onEnd: () => void): Live {
-    const { source, queue, tellsInterruptions, tellError } = this.#options;
+    const { queue, tellsInterruptions, tellError } = this.#options;
+    const { resumeAfter } = subscription.request;
     const live: Live = {
       subscription,
-      resumeAfter: subscription.request.resumeAfter,
-      lastCursor: undefined,
+      asked: { operation: subscription.operation },
+      lastCursor: resumeAfter,
       run: new SubscriptionRun({
         queue,
         tellsInterruptions,
         tellError,
-        subscribe: (receiver, isBehind) => {
-          const resumeAfter = live.resumeAfter ?? (isBehind ? live.lastCursor : undefined);
-          return source.subscribe(
-            this.#sourceRequest(live.subscription, resumeAfter),
-            noting(live, receiver),
-          );
-        },
-        complete: (event, signal) => live.subscription.complete(event, live.subscription.operation, signal),
+        isBehind: resumeAfter !== undefined,
         onCaughtUp: () => {
-          live.resumeAfter = undefined;
           const { request } = live.subscription;
           live.subscription = { ...live.subscription, request: { ...request, resumeAfter: undefined } };
           this.#resumed.add(live);
@@ -203,6 +217,22 @@ export class Subscriptions {
       }),
     };
     return live;
+  }
+
+  #feedOf(live: Live): Feed {
+    const { asked } = live;
+    return {
+      subscribe: (receiver, isBehind) =>
+        this.#options.source.subscribe(
+          this.#sourceRequest(live.subscription, isBehind ? live.lastCursor : undefined),
+          noting(live, receiver),
+        ),
+      complete: (event, signal) => {
+        // Others have what this text has asked for, and nothing else.
+        const { operation } = event.completionFor === undefined ? asked : live.subscription;
+        return live.subscription.complete(event, operation, signal);
+      },
+    };
   }
 
   #sourceRequest(
@@ -246,15 +276,11 @@ export class Subscriptions {
   }
 }
 
-/** While past events come, it goes on after the last of them; of those that come as they happen, none is missed. */
 function noting(live: Live, receiver: SourceReceiver): SourceReceiver {
   return {
     ...receiver,
     onEvent: (event) => {
-      if (event.failure === undefined) {
-        live.resumeAfter = event.onTaken === undefined ? undefined : event.cursor;
-        live.lastCursor = event.cursor ?? live.lastCursor;
-      }
+      if (event.failure === undefined) live.lastCursor = event.cursor ?? live.lastCursor;
       receiver.onEvent(event);
     },
   };

@@ -53,8 +53,8 @@ export interface EventCompletion {
 /** Nothing is called before `subscribe` has returned, nor after an end, nor after a cancel. */
 export interface SourceReceiver {
   onEvent(event: SourceEvent): void;
-  /** After a request to resume: there are no past events any more. From now on it gets what equal requests get, at the
-   *  same time. */
+  /** After a request to resume, or a flow that was resumed: there are no past events any more. From now on it gets what
+   *  equal requests get, at the same time. */
   onCaughtUp?(): void;
   /** The connection was lost and is being made again: events may be missing from here on. */
   onInterrupted(cause: GatewayError): void;
@@ -71,6 +71,8 @@ export interface SourceFlow {
   /** Nothing is read any more, besides what is on its way already. */
   pause(): void;
   resume(): void;
+  /** What came while it was paused then comes first, until `onCaughtUp`. */
+  readonly catchesUp?: boolean | undefined;
 }
 
 /** A subscription under way. */
@@ -79,6 +81,8 @@ export interface SourceSubscription {
   cancel(): void;
   /** `undefined` where the source cannot be stopped. */
   readonly flow?: SourceFlow | undefined;
+  /** Whoever has it misses nothing that comes from now on: no subgraph has to be asked first. */
+  readonly beginsAtOnce?: boolean | undefined;
 }
 
 /** Subscribes at subgraphs, by one protocol. */

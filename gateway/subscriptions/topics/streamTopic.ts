@@ -87,7 +87,7 @@ export class StreamTopic {
         this.#members.delete(member);
         this.#live.delete(member);
       },
-      flow: { pause: () => this.#pause(member), resume: () => this.#resume(member) },
+      flow: { pause: () => this.#pause(member), resume: () => this.#resume(member), catchesUp: true },
     };
   }
 

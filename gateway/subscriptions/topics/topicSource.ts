@@ -64,7 +64,7 @@ export class TopicSource implements SubscriptionSource {
       onCaughtUp: () => receiver.onCaughtUp?.(),
       onGap: () => receiver.onEvent(gapEvent),
     });
-    return { cancel: leave, flow };
+    return { cancel: leave, flow, beginsAtOnce: true };
   }
 
   async close(): Promise<void> {

@@ -27,6 +27,8 @@ export class FakeSource implements SubscriptionSource {
   readonly subscriptions: PlayedSubscription[] = [];
   isClosed = false;
   canBeStopped = true;
+  /** As the source of a stream: what came while it was paused comes by itself, and nobody has to be asked. */
+  isStream = false;
 
   subscribe(request: SourceRequest, receiver: SourceReceiver): SourceSubscription {
     const subscription = new PlayedSubscription(request, receiver);
@@ -36,8 +38,13 @@ export class FakeSource implements SubscriptionSource {
         subscription.isCancelled = true;
       },
       flow: this.canBeStopped
-        ? { pause: () => (subscription.isPaused = true), resume: () => (subscription.isPaused = false) }
+        ? {
+            pause: () => (subscription.isPaused = true),
+            resume: () => (subscription.isPaused = false),
+            catchesUp: this.isStream,
+          }
         : undefined,
+      beginsAtOnce: this.isStream,
     };
   }
 

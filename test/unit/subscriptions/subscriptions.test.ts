@@ -1,5 +1,5 @@
 import { buildSubgraphSchema } from '@apollo/subgraph';
-import { afterAll, describe, expect, test } from '@jest/globals';
+import { afterAll, describe, expect, jest, test } from '@jest/globals';
 import { type GraphQLSchema, parse } from 'graphql';
 import { GatewayError } from '../../../gateway/errors.ts';
 import type { SubscriptionOutcome } from '../../../gateway/response/outcome.ts';
@@ -98,6 +98,24 @@ async function loadDisposable(sdl: string) {
   const loaded = await loadSupergraph({ sdl, planning: testPlanning });
   return { supergraph: loaded, [Symbol.asyncDispose]: () => loaded.planner.close() };
 }
+
+async function replan(
+  sdls: { readonly stock: string; readonly products: string },
+  pipeline: Started,
+): Promise<void> {
+  const result = await composeSupergraph(
+    Object.entries(sdls).map(([name, sdl]) => ({ name, url: `http://${name}.test`, sdl })),
+  );
+  if ('errors' in result) throw new Error(JSON.stringify(result.errors));
+  await using next = await loadDisposable(result.sdl);
+  await pipeline.replan(next.supergraph);
+}
+
+/** Names come from the subgraph of the events. */
+const ownNames = {
+  stock: stock.replace('stock: Int!', 'stock: Int! name: String'),
+  products: products.replace('name: String', 'weight: Int'),
+};
 
 const whole = 'subscription Watch($w: ID) { stockChanged(warehouse: $w) { id stock name } }';
 const changed = (id: string, amount: number) => ({
@@ -320,6 +338,66 @@ describe('events with a cursor', () => {
     expect(await other.next()).toEqual(withCursor(1));
   });
 
+  /** One that reads nothing, until it has left events at the source; and what it has got of them. */
+  async function fallBehind({ source, subscribe }: Started, query: string) {
+    source.isStream = true;
+    const client = await subscribe(query);
+    let sent = 0;
+    while (!source.at(0).isPaused) {
+      sent += 1;
+      source.at(0).receiver.onEvent(event(sent));
+      await turns(5);
+    }
+    return { client, sent };
+  }
+  const query = 'subscription { stockChanged { stock } }';
+  const waiting = { queue: { ...queue, policy: 'wait' } } as const;
+
+  test('are not shared with one that is behind, also while it has nothing to send', async () => {
+    const started = start(waiting);
+    const { source, subscribe } = started;
+    const { client: slow, sent } = await fallBehind(started, query);
+    const ahead = await subscribe(query, {}, undefined, `${sent}-0`);
+    source.at(1).receiver.onEvent(event(sent + 1, { onTaken: () => {} }));
+    source.at(1).receiver.onCaughtUp?.();
+    expect(await ahead.nextCursor()).toBe(`${sent + 1}-0`);
+    for (let amount = 1; amount <= sent; amount++) expect(await slow.nextCursor()).toBe(`${amount}-0`);
+    await turns(5);
+    // What it has missed is asked for, and nothing is there to be sent.
+    expect([source.at(0).isPaused, source.at(1).isCancelled]).toEqual([false, false]);
+    source.at(0).receiver.onEvent(event(sent + 1, { onTaken: () => {} }));
+    expect(await slow.nextCursor()).toBe(`${sent + 1}-0`);
+    await turns(5);
+    expect(source.at(1).isCancelled).toBe(false);
+    source.at(0).receiver.onCaughtUp?.();
+    await turns(5);
+    expect(source.at(1).isCancelled).toBe(true);
+    source.at(0).receiver.onEvent(event(sent + 2));
+    expect([await slow.nextCursor(), await ahead.nextCursor()]).toEqual([`${sent + 2}-0`, `${sent + 2}-0`]);
+  });
+
+  test.each([
+    ['while they wait in the stream', false],
+    ['while the stream is asked for them', true],
+  ])('are asked for after the last one with another supergraph, %s', async (_, isResumed) => {
+    const started = start(waiting);
+    const { source } = started;
+    const named = 'subscription { stockChanged { stock name } }';
+    const { client, sent } = await fallBehind(started, named);
+    if (isResumed) for (let amount = 1; amount <= sent; amount++) await client.nextCursor();
+    await turns(5);
+    expect(source.at(0).isPaused).toBe(!isResumed);
+    await replan(ownNames, started);
+    expect(source.at(0).isCancelled).toBe(true);
+    expect(source.at(1).request).toMatchObject({
+      query: expect.stringContaining('name'),
+      resumeAfter: `${sent}-0`,
+    });
+    source.at(1).receiver.onCaughtUp?.();
+    await replan({ stock, products }, started);
+    expect(source.at(2).request.resumeAfter).toBeUndefined();
+  });
+
   test('come to each client that resumes for itself', async () => {
     const { source, subscribe } = start();
     await subscribe(whole, {}, undefined, '5-0');
@@ -329,15 +407,6 @@ describe('events with a cursor', () => {
 });
 
 describe('another supergraph', () => {
-  const replan = async (sdls: { readonly stock: string; readonly products: string }, pipeline: Started) => {
-    const result = await composeSupergraph(
-      Object.entries(sdls).map(([name, sdl]) => ({ name, url: `http://${name}.test`, sdl })),
-    );
-    if ('errors' in result) throw new Error(JSON.stringify(result.errors));
-    await using next = await loadDisposable(result.sdl);
-    await pipeline.replan(next.supergraph);
-  };
-
   test('does not end what is valid with it', async () => {
     const started = start();
     const client = await started.subscribe(whole);
@@ -350,18 +419,80 @@ describe('another supergraph', () => {
   test('subscribes anew where the subgraph is to be asked otherwise', async () => {
     const started = start();
     const client = await started.subscribe(whole);
-    // The name comes from the subgraph of the event now.
-    await replan(
-      {
-        stock: stock.replace('stock: Int!', 'stock: Int! name: String'),
-        products: products.replace('name: String', 'weight: Int'),
-      },
-      started,
-    );
-    expect(started.source.at(0).isCancelled).toBe(true);
+    await replan(ownNames, started);
     expect(started.source.at(1).request.query).toContain('name');
-    started.source.at(1).send({ stockChanged: { id: '1', stock: 5, name: 'own' } });
-    expect(await client.next()).toEqual({ data: { stockChanged: { id: '1', stock: 5, name: 'own' } } });
+    started.source.at(1).send(own(5));
+    expect(await client.next()).toMatchObject({ errors: [{ extensions: { code: 'EVENTS_MISSED' } }] });
+    expect(await client.next()).toEqual(ownComplete(5));
+    expect(started.source.at(0).isCancelled).toBe(true);
+  });
+
+  const own = (amount: number) => ({ stockChanged: { id: '1', stock: amount, name: 'own' } });
+  const ownComplete = (amount: number) => ({ data: own(amount) });
+
+  test('loses no event while the subgraph is asked anew: the old ones come until the first new one', async () => {
+    const started = start({ tellsInterruptions: false });
+    const { source } = started;
+    const client = await started.subscribe(whole);
+    source.at(0).send(changed('1', 1));
+    await replan(ownNames, started);
+    expect(source.at(0).isCancelled).toBe(false);
+    source.at(0).send(changed('1', 2));
+    source.at(1).send(own(3));
+    expect(source.at(0).isCancelled).toBe(true);
+    source.at(1).send(own(4));
+    // Those that the old one has sent are completed as they were asked for.
+    expect([await client.next(), await client.next()]).toEqual([complete('1', 1), complete('1', 2)]);
+    expect([await client.next(), await client.next()]).toEqual([ownComplete(3), ownComplete(4)]);
+    await client.leave();
+    expect(source.at(1).isCancelled).toBe(true);
+  });
+
+  test('goes on with the new subscription where the old one ends first', async () => {
+    const started = start();
+    const { source } = started;
+    const client = await started.subscribe(whole);
+    await replan(ownNames, started);
+    source.at(0).receiver.onError(new GatewayError('SUBGRAPH_ERROR', 'not any more'));
+    expect(await client.next()).toMatchObject({ errors: [{ extensions: { code: 'EVENTS_MISSED' } }] });
+    source.at(1).send(own(1));
+    expect(await client.next()).toEqual(ownComplete(1));
+    source.at(1).receiver.onComplete();
+    expect(await client.next()).toBe('done');
+  });
+
+  test('ends the subscription that the subgraph refuses then', async () => {
+    const started = start();
+    const client = await started.subscribe(whole);
+    await replan(ownNames, started);
+    started.source.at(1).receiver.onError(new GatewayError('SUBGRAPH_ERROR', 'no name here'));
+    await expect(client.next()).rejects.toThrow('no name here');
+    expect(started.source.at(0).isCancelled).toBe(true);
+  });
+
+  test('leaves two subscriptions at most, however many come', async () => {
+    const started = start({ tellsInterruptions: false });
+    const { source } = started;
+    const client = await started.subscribe(whole);
+    await replan(ownNames, started);
+    await replan({ stock, products }, started);
+    expect(source.subscriptions.map(({ isCancelled }) => isCancelled)).toEqual([false, true, false]);
+    source.at(2).send(changed('1', 1));
+    expect(await client.next()).toEqual(complete('1', 1));
+    expect(source.subscriptions.map(({ isCancelled }) => isCancelled)).toEqual([true, true, false]);
+  });
+
+  test('stops both subscriptions where events are to wait', async () => {
+    const started = start({ queue: { ...queue, policy: 'wait' }, tellsInterruptions: false });
+    const { source } = started;
+    const client = await started.subscribe(whole);
+    await replan(ownNames, started);
+    names.gate = Promise.withResolvers<void>().promise;
+    for (let amount = 1; amount <= 4; amount++) source.at(0).send(changed('1', amount));
+    names.gate = Promise.resolve();
+    expect([source.at(0).isPaused, source.at(1).isPaused]).toEqual([true, true]);
+    await client.leave();
+    expect([source.at(0).isCancelled, source.at(1).isCancelled]).toEqual([true, true]);
   });
 
   test('reaches what was prepared before it and subscribes after it', async () => {
@@ -440,6 +571,45 @@ describe('what goes wrong', () => {
     silent.source.at(0).receiver.onInterrupted(new GatewayError('SUBGRAPH_UNREACHABLE', 'lost'));
     silent.source.at(0).send(changed('1', 5));
     expect(await other.next()).toEqual(complete('1', 5));
+  });
+
+  test('an interruption is told at its place, and not within an event', async () => {
+    const { source, subscribe } = start();
+    const deferred = 'subscription { stockChanged { stock ... @defer { name } } }';
+    const client = await subscribe(deferred, {}, 'deferSpec=20220824');
+    const gate = Promise.withResolvers<void>();
+    names.gate = gate.promise;
+    source.at(0).send(changed('1', 1));
+    source.at(0).send(changed('2', 2));
+    await turns(5);
+    source.at(0).receiver.onInterrupted(new GatewayError('SUBGRAPH_UNREACHABLE', 'lost'));
+    source.at(0).send(changed('3', 3));
+    gate.resolve();
+    const seen: unknown[] = [];
+    for (let index = 0; index < 7; index++) seen.push(await client.next());
+    const parts = (amount: number) => [
+      { data: { stockChanged: { stock: amount } }, hasNext: true },
+      { incremental: [expect.objectContaining({ data: { name: `name of ${amount}` } })], hasNext: false },
+    ];
+    expect(seen).toEqual([
+      ...parts(1),
+      ...parts(2),
+      { errors: [expect.objectContaining({ message: 'lost' })] },
+      ...parts(3),
+    ]);
+  });
+
+  test('a source that cannot be asked leaves nothing behind', async () => {
+    const { source, subscribe, subscriptions } = start({}, { total: 1 });
+    const broken = jest.spyOn(source, 'subscribe').mockImplementationOnce(() => {
+      throw new Error('broken');
+    });
+    await expect(subscribe(whole)).rejects.toThrow('broken');
+    broken.mockRestore();
+    const client = await subscribe(whole);
+    source.at(0).send(changed('1', 1));
+    expect(await client.next()).toEqual(complete('1', 1));
+    await subscriptions.close();
   });
 
   test('events that pile up end the subscription', async () => {
