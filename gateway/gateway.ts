@@ -193,7 +193,11 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
     timers,
     openStream,
   });
-  registerSubscriptionMetrics({ registry: metrics.registry, topicProblems: () => topicProblems });
+  registerSubscriptionMetrics({
+    registry: metrics.registry,
+    topicProblems: () => topicProblems,
+    dropped: () => subscriptions.dropped,
+  });
   const pipeline = new Pipeline({
     preparer,
     subscriptions,

@@ -7,61 +7,97 @@ export interface EventQueueOptions {
   readonly policy: OverflowPolicy;
 }
 
-interface Sized {
+export interface Queued {
+  /** Bytes, about. */
   readonly size: number;
+  /** It is no event, but says that some may be missing in its place: it needs no room, and is not dropped. */
+  readonly isNotice: boolean;
 }
 
-/** Events that wait, bounded in number and in bytes. */
-export class EventQueue<Event extends Sized> {
-  dropped = 0;
+/** Events that wait, bounded in number and in bytes, and notices between them: in one place there is one at most. */
+export class EventQueue<Entry extends Queued> {
   readonly #options: EventQueueOptions;
-  #events: Event[] = [];
+  readonly #onDropped: () => Entry | undefined;
+  #entries: Entry[] = [];
+  #events = 0;
   #bytes = 0;
 
-  constructor(options: EventQueueOptions) {
+  /** `onDropped`: an event was dropped. Returns the notice that takes its place, if there is to be one. */
+  constructor(options: EventQueueOptions, onDropped: () => Entry | undefined) {
     this.#options = options;
+    this.#onDropped = onDropped;
   }
 
-  get length(): number {
-    return this.#events.length;
+  get isEmpty(): boolean {
+    return this.#entries.length === 0;
   }
 
   /** Whether it has so many that no more should come. */
   get isFull(): boolean {
-    return this.#events.length >= this.#options.maxEvents || this.#bytes >= this.#options.maxBytes;
+    return this.#events >= this.#options.maxEvents || this.#bytes >= this.#options.maxBytes;
   }
 
   /** Whether there is room again for some that come together. */
   get isHalfEmpty(): boolean {
-    return this.#events.length <= this.#options.maxEvents / 2 && this.#bytes <= this.#options.maxBytes / 2;
+    return this.#events <= this.#options.maxEvents / 2 && this.#bytes <= this.#options.maxBytes / 2;
   }
 
   /** False where there is no room and nothing may be dropped. An event is never too large by itself. With `wait` there
    *  is room: nothing more is read from where events come from, and those that were on their way are few. */
-  push(event: Event, policy = this.#options.policy): boolean {
-    this.#events.push(event);
-    this.#bytes += event.size;
+  push(entry: Entry, policy = this.#options.policy): boolean {
+    if (entry.isNotice) {
+      if (!this.#isNoticeAt(this.#entries.length - 1)) this.#entries.push(entry);
+      return true;
+    }
+    this.#entries.push(entry);
+    this.#events += 1;
+    return this.grow(entry.size, policy);
+  }
+
+  /** The last event has become larger. The rest as for `push`. */
+  grow(bytes: number, policy = this.#options.policy): boolean {
+    this.#bytes += bytes;
     if (policy === 'wait') return true;
-    while (this.#events.length > 1 && this.#isTooLong) {
+    while (this.#events > 1 && this.#isTooLong) {
       if (policy === 'close') return false;
-      this.shift();
-      this.dropped += 1;
+      this.#dropOldest();
     }
     return true;
   }
 
-  shift(): Event | undefined {
-    const event = this.#events.shift();
-    if (event !== undefined) this.#bytes -= event.size;
-    return event;
+  shift(): Entry | undefined {
+    const entry = this.#entries.shift();
+    if (entry !== undefined) this.#forget(entry);
+    return entry;
   }
 
   clear(): void {
-    this.#events = [];
+    this.#entries = [];
+    this.#events = 0;
     this.#bytes = 0;
   }
 
   get #isTooLong(): boolean {
-    return this.#events.length > this.#options.maxEvents || this.#bytes > this.#options.maxBytes;
+    return this.#events > this.#options.maxEvents || this.#bytes > this.#options.maxBytes;
+  }
+
+  #dropOldest(): void {
+    const place = this.#entries.findIndex(({ isNotice }) => !isNotice);
+    for (const entry of this.#entries.splice(place, 1)) this.#forget(entry);
+    const notice = this.#onDropped();
+    const [isAfterNotice, isBeforeNotice] = [this.#isNoticeAt(place - 1), this.#isNoticeAt(place)];
+    if (isAfterNotice && isBeforeNotice) this.#entries.splice(place, 1);
+    else if (!isAfterNotice && !isBeforeNotice && notice !== undefined)
+      this.#entries.splice(place, 0, notice);
+  }
+
+  #forget({ isNotice, size }: Entry): void {
+    if (isNotice) return;
+    this.#events -= 1;
+    this.#bytes -= size;
+  }
+
+  #isNoticeAt(place: number): boolean {
+    return this.#entries[place]?.isNotice === true;
   }
 }

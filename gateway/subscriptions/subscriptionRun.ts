@@ -1,14 +1,22 @@
 import { GatewayError } from '../errors.ts';
 import { cursorExtension } from '../response/cursorExtension.ts';
 import type { SubscriptionPayload } from '../response/outcome.ts';
-import { EventQueue, type EventQueueOptions, type OverflowPolicy } from './eventQueue.ts';
+import { EventQueue, type EventQueueOptions, type OverflowPolicy, type Queued } from './eventQueue.ts';
+import { askedAnew, eventsDropped, noticeOf } from './missedEvents.ts';
 import { type Feed, RunSource } from './runSource.ts';
 import type { SourceEvent } from './sources/subscriptionSource.ts';
 
+/** What payloads are of: those of one event have the same one. */
+export interface Sent {
+  /** What becomes of it where many wait already. */
+  readonly whenFull: OverflowPolicy;
+  /** It says that events may be missing. */
+  readonly isNotice: boolean;
+}
+
 /** Whoever gets what comes of a subscription. Nothing is called after an end, nor after it left. */
 export interface Subscriber {
-  /** `whenFull`: what becomes of it where many wait already. */
-  onPayload(payload: SubscriptionPayload, whenFull: OverflowPolicy): void;
+  onPayload(payload: SubscriptionPayload, sent: Sent): void;
   /** Resolves when there is room for more payloads. */
   whenRoom(): Promise<void>;
   /** Resolves when no payload waits to be taken any more. */
@@ -23,6 +31,8 @@ export interface SubscriptionRunOptions {
   readonly tellsInterruptions: boolean;
   /** Its first events are from the past. */
   readonly isBehind: boolean;
+  /** An event was dropped, since more wait than may. */
+  onDropped(): void;
   /** Past events are over: from now on it gets the same as equal ones. */
   onCaughtUp(): void;
   /** All events that have come were sent. */
@@ -33,12 +43,12 @@ export interface SubscriptionRunOptions {
   onEnd(): void;
 }
 
-/** An event that waits, and what completes it. */
-interface Waiting {
-  readonly event: SourceEvent;
-  readonly feed: Feed | undefined;
-  readonly size: number;
-}
+/** An event that waits, and what completes it; or an error in the place of some. */
+type Waiting = Queued &
+  (
+    | { readonly isNotice: false; readonly event: SourceEvent; readonly feed: Feed }
+    | { readonly isNotice: true; readonly failure: GatewayError }
+  );
 
 /** One subscription at a subgraph, and those who listen to it. Its events are completed one after the other, and each
  *  is sent to all. */
@@ -56,10 +66,13 @@ export class SubscriptionRun {
 
   constructor(options: SubscriptionRunOptions) {
     this.#options = options;
-    this.#queue = new EventQueue(options.queue);
+    this.#queue = new EventQueue<Waiting>(options.queue, () => {
+      options.onDropped();
+      return options.tellsInterruptions ? noticed(eventsDropped()) : undefined;
+    });
     this.#source = new RunSource({
       isBehind: options.isBehind,
-      onEvent: (event, feed) => this.#take({ event, feed, size: event.size }),
+      onEvent: (event, feed) => this.#take(waiting(event, feed)),
       onCaughtUp: () => options.onCaughtUp(),
       onReplaced: () => this.#mayMiss(askedAnew()),
       onInterrupted: (cause) => this.#mayMiss(cause),
@@ -125,8 +138,7 @@ export class SubscriptionRun {
 
   /** Clients are told at the place where it happened. */
   #mayMiss(failure: GatewayError): void {
-    if (!this.#options.tellsInterruptions) return;
-    this.#take({ event: { ...nothing, failure }, feed: undefined, size: 0 });
+    if (this.#options.tellsInterruptions) this.#take(noticed(failure));
   }
 
   /** A source that cannot be stopped would fill the memory. */
@@ -147,9 +159,10 @@ export class SubscriptionRun {
         if (this.#isEnded) return;
         this.#resumeIfRoom();
       }
-      await this.#sendAll(waiting);
+      if (waiting.isNotice) this.#sendNotice(waiting.failure);
+      else await this.#complete(waiting.event, waiting.feed);
       if (this.#isEnded) return;
-      const { onTaken } = waiting.event;
+      const onTaken = waiting.isNotice ? undefined : waiting.event.onTaken;
       if (onTaken !== undefined) {
         await Promise.all([...this.#subscribers].map((subscriber) => subscriber.whenTaken()));
         if (this.#isEnded) return;
@@ -161,23 +174,33 @@ export class SubscriptionRun {
     else this.#options.onIdle();
   }
 
-  async #sendAll({ event, feed }: Waiting): Promise<void> {
-    if (event.failure !== undefined) this.#send(notice(event.failure));
-    if (event.failure !== undefined || feed === undefined) return;
+  async #complete(event: SourceEvent, feed: Feed): Promise<void> {
+    const send = this.#sender(false);
     try {
-      for await (const payload of feed.complete(event, this.#stop.signal)) this.#send(payload);
+      for await (const payload of feed.complete(event, this.#stop.signal)) send(payload);
     } catch (error) {
       if (this.#isEnded) return;
       const failure =
         error instanceof GatewayError
           ? error
           : new GatewayError('INTERNAL_SERVER_ERROR', 'Internal server error', { cause: error });
-      this.#send(failed(event, failure));
+      send(failed(event, failure));
     }
   }
 
-  #send(payload: SubscriptionPayload): void {
-    for (const subscriber of [...this.#subscribers]) subscriber.onPayload(payload, this.#whenFull);
+  #sendNotice(failure: GatewayError): void {
+    this.#sender(true)(noticeOf(failure));
+  }
+
+  /** Sends what belongs together, to those who are there from its beginning. */
+  #sender(isNotice: boolean): (payload: SubscriptionPayload) => void {
+    const sent: Sent = { whenFull: this.#whenFull, isNotice };
+    const subscribers = [...this.#subscribers];
+    return (payload) => {
+      for (const subscriber of subscribers) {
+        if (this.#subscribers.has(subscriber)) subscriber.onPayload(payload, sent);
+      }
+    };
   }
 
   #endAfterEvents(last: (subscriber: Subscriber) => void): void {
@@ -203,11 +226,13 @@ export class SubscriptionRun {
   }
 }
 
-const nothing = { data: undefined, errors: undefined, extensions: undefined, size: 0 };
+function waiting(event: SourceEvent, feed: Feed): Waiting {
+  const { failure, size } = event;
+  return failure === undefined ? { isNotice: false, event, feed, size } : noticed(failure);
+}
 
-/** Tells of something that is no event. */
-function notice(cause: GatewayError): SubscriptionPayload {
-  return { text: JSON.stringify({ errors: [cause.toFormatted()] }) };
+function noticed(failure: GatewayError): Waiting {
+  return { isNotice: true, failure, size: 0 };
 }
 
 function failed({ cursor }: SourceEvent, failure: GatewayError): SubscriptionPayload {
@@ -219,12 +244,5 @@ function tooSlow(): GatewayError {
   return new GatewayError(
     'OVERLOADED',
     'Events come faster than they can be completed. Subscribe again, or select fields that take less time.',
-  );
-}
-
-function askedAnew(): GatewayError {
-  return new GatewayError(
-    'EVENTS_MISSED',
-    'The schema has changed, and the subgraph was subscribed at anew: around here events may be missing, or come twice. Read on what you need by a query.',
   );
 }

@@ -72,6 +72,7 @@ export class Subscriptions {
   readonly #options: SubscriptionsOptions;
   readonly #runs = new SubscriptionRuns<Live>();
   readonly #resumed: ResumedRuns<Live>;
+  #dropped = 0;
   #latest: { readonly supergraph: Supergraph; readonly prepare: PrepareAgain } | undefined;
 
   constructor(options: SubscriptionsOptions) {
@@ -84,7 +85,7 @@ export class Subscriptions {
 
   /** Errors: `GatewayError` `OVERLOADED`, and what the source refuses. */
   respond(subscription: SubscriptionRequest): SubscriptionOutcome {
-    const { queue, source, openStream, idleTimeoutMs, timers } = this.#options;
+    const { queue, source, openStream, idleTimeoutMs, timers, tellsInterruptions } = this.#options;
     const refusal = source.refusalOf?.(this.#sourceRequest(subscription, subscription.request.resumeAfter));
     if (refusal !== undefined) throw refusal;
     const closeStream = openStream(subscription.request);
@@ -99,7 +100,12 @@ export class Subscriptions {
       signal.removeEventListener('abort', abort);
       leave?.();
     };
-    const subscriber = new SubscriberQueue(queue, end);
+    const subscriber = new SubscriberQueue({
+      queue,
+      tellsDropped: tellsInterruptions,
+      onDropped: () => this.#noteDropped(),
+      onEnd: end,
+    });
     const idle = new IdleTimer({
       timers,
       timeoutMs: idleTimeoutMs,
@@ -114,9 +120,9 @@ export class Subscriptions {
       leave = this.#runs.join(
         this.#keyOf(subscription),
         {
-          onPayload: (payload, whenFull) => {
+          onPayload: (payload, sent) => {
             idle.restart();
-            subscriber.onPayload(payload, whenFull);
+            subscriber.onPayload(payload, sent);
           },
           whenRoom: () => subscriber.whenRoom(),
           whenTaken: () => subscriber.whenTaken(),
@@ -186,6 +192,15 @@ export class Subscriptions {
     live.run.resubscribe(this.#feedOf(live));
   }
 
+  /** Events for which there was no room: before they were completed, or for one client. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  #noteDropped(): void {
+    this.#dropped += 1;
+  }
+
   /** Ends all of them. */
   async close(): Promise<void> {
     for (const { run } of this.#runs.all()) run.fail(goingAway());
@@ -204,6 +219,7 @@ export class Subscriptions {
         tellsInterruptions,
         tellError,
         isBehind: resumeAfter !== undefined,
+        onDropped: () => this.#noteDropped(),
         onCaughtUp: () => {
           const { request } = live.subscription;
           live.subscription = { ...live.subscription, request: { ...request, resumeAfter: undefined } };

@@ -5,10 +5,16 @@ export interface SubscriptionMetricsOptions {
   readonly registry: Registry;
   /** How often each kind of problem has been seen with topics; read when Prometheus asks. */
   readonly topicProblems: () => ReadonlyMap<string, number>;
+  /** How many events were dropped; read when Prometheus asks. */
+  readonly dropped: () => number;
 }
 
 /** Metrics of subscriptions. The kinds are from a fixed list. */
-export function registerSubscriptionMetrics({ registry, topicProblems }: SubscriptionMetricsOptions): void {
+export function registerSubscriptionMetrics({
+  registry,
+  topicProblems,
+  dropped,
+}: SubscriptionMetricsOptions): void {
   registerCounter(registry, {
     name: 'tributary_subscription_topic_problems_total',
     help: 'What went wrong with the topics that feed subscriptions.',
@@ -16,5 +22,11 @@ export function registerSubscriptionMetrics({ registry, topicProblems }: Subscri
     read: (set) => {
       for (const [kind, count] of topicProblems()) set({ kind: labelValue(kind) }, count);
     },
+  });
+  registerCounter(registry, {
+    name: 'tributary_subscription_events_dropped_total',
+    help: 'Events of subscriptions that were dropped, since more waited than may.',
+    labelNames: [],
+    read: (set) => set({}, dropped()),
   });
 }

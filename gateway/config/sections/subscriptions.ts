@@ -48,7 +48,7 @@ export const subscriptionsSection = z
       .prefault({}),
     interruptions: choice(['silent', 'told'])
       .describe(
-        'While a lost connection to a subgraph is made again, or a new supergraph has it subscribed anew, events may be missing. `told`: clients get a payload with an error that says so.',
+        'While a lost connection to a subgraph is made again, where a new supergraph has it subscribed anew, and where events were dropped, events are or may be missing. `told`: clients get a payload with an error that says so.',
       )
       .prefault('told'),
     total: integer({ min: 1 })

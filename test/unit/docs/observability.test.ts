@@ -18,7 +18,7 @@ test('every metric is in the table, with its type, and no other', async () => {
     problems: () => new Map(),
     memory: () => ({ bytes: 0, entries: 0 }),
   });
-  registerSubscriptionMetrics({ registry, topicProblems: () => new Map() });
+  registerSubscriptionMetrics({ registry, topicProblems: () => new Map(), dropped: () => 0 });
   new EnrichmentMetrics({ registry, jobs: () => 0, ways: () => [] });
   registerContractMetrics({
     registry,

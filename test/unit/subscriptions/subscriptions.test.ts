@@ -622,13 +622,87 @@ describe('what goes wrong', () => {
     expect(source.at(0).isCancelled).toBe(true);
   });
 
-  test('or the oldest of them are lost', async () => {
-    const { source, subscribe } = start({ queue: { ...queue, policy: 'drop-oldest' } });
+  const dropping = { queue: { ...queue, policy: 'drop-oldest' } } as const;
+  const missed = { errors: [expect.objectContaining({ extensions: { code: 'EVENTS_MISSED' } })] };
+
+  test('or the oldest of them are dropped, which is told in their place, once', async () => {
+    const { source, subscribe, subscriptions } = start(dropping);
     const client = await subscribe('subscription { stockChanged { stock } }');
     for (let amount = 0; amount < 6; amount++) source.at(0).send(changed('1', amount));
     await turns(5);
-    const seen = [await client.next(), await client.next(), await client.next()];
-    expect(seen).toEqual([3, 4, 5].map((amount) => ({ data: { stockChanged: { stock: amount } } })));
+    const seen: unknown[] = [];
+    for (let index = 0; index < 4; index++) seen.push(await client.next());
+    expect(seen).toEqual([missed, ...[3, 4, 5].map((stock) => ({ data: { stockChanged: { stock } } }))]);
+    // Two before they were completed, and one for the client.
+    expect(subscriptions.dropped).toBe(3);
+  });
+
+  test('or they are dropped without a word, where none is to be told', async () => {
+    const { source, subscribe } = start({ ...dropping, tellsInterruptions: false });
+    const client = await subscribe('subscription { stockChanged { stock } }');
+    for (let amount = 0; amount < 6; amount++) source.at(0).send(changed('1', amount));
+    await turns(5);
+    const seen: unknown[] = [];
+    for (let index = 0; index < 3; index++) seen.push(await client.next());
+    expect(seen).toEqual([3, 4, 5].map((stock) => ({ data: { stockChanged: { stock } } })));
+  });
+
+  test.each(['deferSpec=20220824', 'incrementalSpec=v0.2'] as const)(
+    'of what comes in parts, whole events are dropped and none that was begun (%s)',
+    async (format) => {
+      const { source, subscribe } = start(dropping);
+      const query = 'subscription { stockChanged { stock ... @defer { name } } }';
+      const client = await subscribe(query, {}, format);
+      const send = async (amount: number) => {
+        source.at(0).send(changed(String(amount), amount));
+        await turns(5);
+      };
+      await send(0);
+      const seen = [await client.next()];
+      for (let amount = 1; amount < 7; amount++) await send(amount);
+      for (let index = 0; index < 8; index++) seen.push(await client.next());
+      const parts = (amount: number) => [
+        expect.objectContaining({ data: { stockChanged: { stock: amount } }, hasNext: true }),
+        expect.objectContaining({
+          incremental: [expect.objectContaining({ data: { name: `name of ${amount}` } })],
+          hasNext: false,
+        }),
+      ];
+      expect(seen).toEqual([...parts(0), missed, ...[4, 5, 6].flatMap(parts)]);
+    },
+  );
+
+  test('an interruption is not dropped, and stands for what was dropped beside it', async () => {
+    const { source, subscribe } = start(dropping);
+    const client = await subscribe('subscription { stockChanged { stock } }');
+    const send = async (amount: number) => {
+      source.at(0).send(changed('1', amount));
+      await turns(5);
+    };
+    await send(0);
+    source.at(0).receiver.onInterrupted(new GatewayError('SUBGRAPH_UNREACHABLE', 'lost'));
+    for (let amount = 1; amount < 6; amount++) await send(amount);
+    const seen: unknown[] = [];
+    for (let index = 0; index < 4; index++) seen.push(await client.next());
+    expect(seen).toEqual([
+      { errors: [expect.objectContaining({ message: 'lost' })] },
+      ...[3, 4, 5].map((stock) => ({ data: { stockChanged: { stock } } })),
+    ]);
+  });
+
+  test('who comes while an event is under way gets the next one, and no half of this one', async () => {
+    const { source, subscribe } = start();
+    const query = 'subscription { stockChanged { stock ... @defer { name } } }';
+    const first = await subscribe(query, {}, 'deferSpec=20220824');
+    const gate = Promise.withResolvers<void>();
+    names.gate = gate.promise;
+    source.at(0).send(changed('1', 1));
+    expect(await first.next()).toMatchObject({ hasNext: true });
+    const second = await subscribe(query, {}, 'deferSpec=20220824');
+    gate.resolve();
+    expect(await first.next()).toMatchObject({ hasNext: false });
+    source.at(0).send(changed('2', 2));
+    expect(await second.next()).toMatchObject({ data: { stockChanged: { stock: 2 } }, hasNext: true });
   });
 
   test('or they wait where they come from, and none is lost', async () => {

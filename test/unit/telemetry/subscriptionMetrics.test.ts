@@ -2,17 +2,23 @@ import { expect, test } from '@jest/globals';
 import { createMetrics } from '../../../gateway/telemetry/metrics.ts';
 import { registerSubscriptionMetrics } from '../../../gateway/telemetry/subscriptionMetrics.ts';
 
-test('problems with topics are what is counted when somebody asks', async () => {
+test('problems with topics, and dropped events, are what is counted when somebody asks', async () => {
   const { registry } = createMetrics();
   const topicProblems = new Map([['malformed event', 1]]);
-  registerSubscriptionMetrics({ registry, topicProblems: () => topicProblems });
+  let dropped = 2;
+  registerSubscriptionMetrics({ registry, topicProblems: () => topicProblems, dropped: () => dropped });
   const values = async () =>
     (await registry.getMetricsAsJSON()).map(({ name, values }) => [
       name,
       (values as { labels: object; value: number }[]).map(({ labels, value }) => ({ ...labels, value })),
     ]);
   const name = 'tributary_subscription_topic_problems_total';
-  expect(await values()).toEqual([[name, [{ kind: 'malformed_event', value: 1 }]]]);
+  const ofDropped = 'tributary_subscription_events_dropped_total';
+  expect(await values()).toEqual([
+    [name, [{ kind: 'malformed_event', value: 1 }]],
+    [ofDropped, [{ value: 2 }]],
+  ]);
+  dropped = 5;
   topicProblems.set('malformed event', 3).set('events missed', 1);
   expect(await values()).toEqual([
     [
@@ -22,5 +28,6 @@ test('problems with topics are what is counted when somebody asks', async () => 
         { kind: 'events_missed', value: 1 },
       ],
     ],
+    [ofDropped, [{ value: 5 }]],
   ]);
 });
