@@ -9,6 +9,7 @@ import type { Supergraph } from '../supergraph/supergraph.ts';
 import type { Timers } from '../time/timers.ts';
 import type { EventQueueOptions } from './eventQueue.ts';
 import { IdleTimer } from './idleTimer.ts';
+import { type PrepareAgain, Replanning } from './replanning.ts';
 import { ResumedRuns } from './resumedRuns.ts';
 import type { Feed } from './runSource.ts';
 import type {
@@ -49,9 +50,6 @@ export interface SubscriptionRequest {
   ): AsyncIterable<SubscriptionPayload>;
 }
 
-/** The operation of a request for another supergraph; `undefined` where it is not valid there. */
-export type PrepareAgain = (request: OperationRequest) => Promise<PreparedOperation | undefined>;
-
 /** A subscription under way; another supergraph brings another operation. */
 interface Live {
   readonly run: SubscriptionRun;
@@ -73,13 +71,19 @@ export class Subscriptions {
   readonly #runs = new SubscriptionRuns<Live>();
   readonly #resumed: ResumedRuns<Live>;
   #dropped = 0;
-  #latest: { readonly supergraph: Supergraph; readonly prepare: PrepareAgain } | undefined;
+  readonly #replanning: Replanning<Live>;
 
   constructor(options: SubscriptionsOptions) {
     this.#options = options;
     this.#resumed = new ResumedRuns({
       keyOf: ({ subscription }) => this.#keyOf(subscription),
       runs: this.#runs,
+    });
+    this.#replanning = new Replanning({
+      timers: options.timers,
+      all: () => this.#runs.all(),
+      goOn: (live, operation) => this.#goOn(live, operation),
+      refuse: ({ run }) => run.fail(supergraphChanged()),
     });
   }
 
@@ -143,44 +147,19 @@ export class Subscriptions {
       throw error;
     }
     if (isOver) leave();
-    // It was prepared before a switch, and came after it.
-    else if (this.#latest !== undefined && this.#latest.supergraph !== subscription.operation.supergraph) {
-      void this.#catchUp();
-    }
+    else this.#replanning.admit({ subscription });
     return { kind: 'subscription', events: subscriber.events() };
   }
 
   /** Goes on with another supergraph. `prepare` gives the operation for it, or `undefined` where it is not valid any
-   *  more: that subscription ends. One that the subgraph must be asked otherwise for is subscribed anew. */
+   *  more: that subscription ends. One that the subgraph must be asked otherwise for is subscribed anew. Where planning
+   *  fails for the moment, it goes on as it was, and is planned later. */
   replan(supergraph: Supergraph, prepare: PrepareAgain): Promise<void> {
-    this.#latest = { supergraph, prepare };
-    return this.#catchUp();
-  }
-
-  async #catchUp(): Promise<void> {
-    const latest = this.#latest;
-    if (latest === undefined) return;
-    for (const live of this.#runs.all()) {
-      const before = live.subscription;
-      if (before.operation.supergraph === latest.supergraph) continue;
-      let operation: PreparedOperation | undefined;
-      try {
-        operation = await latest.prepare(before.request);
-      } catch {
-        operation = undefined;
-      }
-      // Another one has come meanwhile, and goes through all of them itself.
-      if (this.#latest !== latest) return;
-      if (live.run.size === 0) continue;
-      if (operation === undefined) {
-        live.run.fail(supergraphChanged());
-        continue;
-      }
-      this.#goOn(live, operation);
-    }
+    return this.#replanning.use(supergraph, prepare);
   }
 
   #goOn(live: Live, operation: PreparedOperation): void {
+    if (live.run.size === 0) return;
     live.subscription = { ...live.subscription, operation };
     this.#runs.rename(live, this.#keyOf(live.subscription));
     const [old, next] = [live.asked.operation, operation].map((one) => firstStep(one).shape);
@@ -189,7 +168,11 @@ export class Subscriptions {
       return;
     }
     live.asked = { operation };
-    live.run.resubscribe(this.#feedOf(live));
+    try {
+      live.run.resubscribe(this.#feedOf(live));
+    } catch (cause) {
+      live.run.fail(new GatewayError('INTERNAL_SERVER_ERROR', 'Internal server error', { cause }));
+    }
   }
 
   /** Events for which there was no room: before they were completed, or for one client. */
@@ -203,6 +186,7 @@ export class Subscriptions {
 
   /** Ends all of them. */
   async close(): Promise<void> {
+    this.#replanning.close();
     for (const { run } of this.#runs.all()) run.fail(goingAway());
     await this.#options.source.close();
   }

@@ -2,6 +2,7 @@ import { buildSubgraphSchema } from '@apollo/subgraph';
 import { afterAll, describe, expect, jest, test } from '@jest/globals';
 import { type GraphQLSchema, parse } from 'graphql';
 import { GatewayError } from '../../../gateway/errors.ts';
+import type { Planner } from '../../../gateway/planning/planner.ts';
 import type { SubscriptionOutcome } from '../../../gateway/response/outcome.ts';
 import { OpenStreams, type OpenStreamsOptions } from '../../../gateway/subscriptions/openStreams.ts';
 import type { SourceEvent } from '../../../gateway/subscriptions/sources/subscriptionSource.ts';
@@ -94,21 +95,37 @@ function start(options: Partial<SubscriptionsOptions> = {}, limits: Partial<Open
 
 type Started = ReturnType<typeof start>;
 
-async function loadDisposable(sdl: string) {
-  const loaded = await loadSupergraph({ sdl, planning: testPlanning });
-  return { supergraph: loaded, [Symbol.asyncDispose]: () => loaded.planner.close() };
+/** By what they are composed of. */
+const loaded = new Map<string, Promise<Awaited<ReturnType<typeof loadSupergraph>>>>();
+afterAll(async () => {
+  for (const supergraph of loaded.values()) await (await supergraph).planner.close();
+});
+
+async function load(sdls: Readonly<Record<string, string>>) {
+  const composed = await composeSupergraph(
+    Object.entries(sdls).map(([name, sdl]) => ({ name, url: `http://${name}.test`, sdl })),
+  );
+  if ('errors' in composed) throw new Error(JSON.stringify(composed.errors));
+  return loadSupergraph({ sdl: composed.sdl, planning: testPlanning });
 }
 
+/** `failures`: what becomes of the first attempts to plan. */
 async function replan(
   sdls: { readonly stock: string; readonly products: string },
   pipeline: Started,
+  failures: GatewayError[] = [],
 ): Promise<void> {
-  const result = await composeSupergraph(
-    Object.entries(sdls).map(([name, sdl]) => ({ name, url: `http://${name}.test`, sdl })),
-  );
-  if ('errors' in result) throw new Error(JSON.stringify(result.errors));
-  await using next = await loadDisposable(result.sdl);
-  await pipeline.replan(next.supergraph);
+  const key = JSON.stringify(sdls);
+  const loading = loaded.get(key) ?? load(sdls);
+  loaded.set(key, loading);
+  const next = await loading;
+  const { planner } = next;
+  const plan: Planner['plan'] = async (request) => {
+    const failure = failures.shift();
+    if (failure !== undefined) throw failure;
+    return planner.plan(request);
+  };
+  await pipeline.replan({ ...next, planner: { ...planner, plan } });
 }
 
 /** Names come from the subgraph of the events. */
@@ -493,6 +510,67 @@ describe('another supergraph', () => {
     expect([source.at(0).isPaused, source.at(1).isPaused]).toEqual([true, true]);
     await client.leave();
     expect([source.at(0).isCancelled, source.at(1).isCancelled]).toEqual([true, true]);
+  });
+
+  const busy = new GatewayError('OVERLOADED', 'too many operations');
+  const failed = new GatewayError('PLANNING_FAILED', 'the planner was lost');
+
+  test('does not end what cannot be planned at the moment: it goes on, and is planned later', async () => {
+    const started = start();
+    const { source, timers } = started;
+    const client = await started.subscribe(whole);
+    const failures = [busy, failed, busy];
+    await replan(ownNames, started, failures);
+    source.at(0).send(changed('1', 1));
+    expect(await client.next()).toEqual(complete('1', 1));
+    for (const { length } of [failures, failures]) {
+      expect([source.subscriptions.length, length, timers.size]).toEqual([1, failures.length, 1]);
+      timers.pass(10_000);
+      await turns(50);
+    }
+    expect(failures).toEqual([]);
+    expect(source.subscriptions).toHaveLength(1);
+    timers.pass(10_000);
+    while (source.subscriptions.length === 1) await turns();
+    expect(source.at(1).request.query).toContain('name');
+    expect(timers.size).toBe(0);
+    await client.leave();
+  });
+
+  test('ends what it cannot plan, also after a while', async () => {
+    const started = start();
+    const client = await started.subscribe(whole);
+    const failures = Array.from({ length: 5 }, () => failed);
+    await replan(ownNames, started, failures);
+    for (let attempt = 1; attempt < 5; attempt++) {
+      started.timers.pass(10_000);
+      await turns(50);
+    }
+    await expect(client.next()).rejects.toMatchObject({ code: 'SUPERGRAPH_CHANGED' });
+    expect([failures, started.timers.size]).toEqual([[], 0]);
+  });
+
+  test('ends what is too complex to be planned with it, at once', async () => {
+    const started = start();
+    const client = await started.subscribe(whole);
+    await replan(ownNames, started, [new GatewayError('OPERATION_TOO_COMPLEX', 'far too much')]);
+    await expect(client.next()).rejects.toMatchObject({ code: 'SUPERGRAPH_CHANGED' });
+    expect(started.timers.size).toBe(0);
+  });
+
+  test('asks the subgraph once for each that was prepared before it, however many come at a time', async () => {
+    const started = start({ tellsInterruptions: false });
+    await replan(ownNames, started);
+    // The local pipeline goes on to prepare for the one before.
+    const selections = ['name', 'id name', 'id stock name'];
+    const clients = await Promise.all(
+      selections.map((selection) => started.subscribe(`subscription { stockChanged { ${selection} } }`)),
+    );
+    const { subscriptions } = started.source;
+    while (subscriptions.length < 6) await turns();
+    await turns(50);
+    expect(subscriptions.map(({ isCancelled }) => isCancelled)).toEqual(Array(6).fill(false));
+    await Promise.all(clients.map((client) => client.leave()));
   });
 
   test('reaches what was prepared before it and subscribes after it', async () => {
