@@ -204,6 +204,24 @@ describe('events of a stream', () => {
   });
 });
 
+test('who subscribes while Redis is away is told that events of that time may be missing', async () => {
+  const stream = randomUUID();
+  await server.kill();
+  redis.disconnect();
+  await using shop = open(stream);
+  const client = await shop.subscribe(query);
+  while (!shop.problems.counts.has('unreachable')) await turns();
+  await server.restart();
+  redis = connectRedis(server.url);
+  expect(codeOf(await client.next())).toBe('EVENTS_MISSED');
+  await reading(1);
+  const other = await shop.subscribe('subscription { stockChanged { stock } }');
+  await add(stream, 1);
+  expect(await stocks(client, 1)).toEqual([1]);
+  // It came when Redis was there again.
+  expect(await stocks(other, 1)).toEqual([1]);
+});
+
 describe('a client that comes back', () => {
   test('gets what it has missed, once and in order, and then what happens', async () => {
     const stream = randomUUID();

@@ -46,6 +46,9 @@ export class StreamTopic {
   readonly #members = new Set<Member>();
   readonly #live = new Set<Member>();
   readonly #started = Promise.withResolvers<void>();
+  #isStarted = false;
+  /** Redis could not be asked when the first ones began to listen. */
+  #isLate = false;
   /** Up to here the live ones have got everything. */
   #position = firstStreamId;
   /** How often the reader has found a gap: ids may begin anew then. */
@@ -58,15 +61,15 @@ export class StreamTopic {
     this.#reader = new RedisStreamReader({
       config,
       stream,
-      onStart: (id) => {
-        this.#position = id;
-        this.#started.resolve();
-      },
+      onStart: (id) => this.#start(id),
       onEntries: async (entries) => {
         for (const entry of entries) this.#send(entry);
       },
       onGap: async (gap) => this.#sendGap(gap),
-      onFailure: (failure) => this.#report(failure),
+      onFailure: (failure) => {
+        this.#isLate ||= !this.#isStarted;
+        this.#report(failure);
+      },
       ...(timers === undefined ? {} : { timers }),
     });
   }
@@ -98,6 +101,16 @@ export class StreamTopic {
     this.#reader.close();
     this.#past?.close();
     this.#started.resolve();
+  }
+
+  #start(id: string): void {
+    this.#position = id;
+    this.#isStarted = true;
+    this.#started.resolve();
+    if (!this.#isLate) return;
+    // Reading begins behind whatever was added meanwhile.
+    this.#options.problems.report('events missed', this.#options.stream, `before ${id}`);
+    for (const member of [...this.#live]) if (!member.isGone) member.listener.onGap();
   }
 
   /** Past events wait by themselves until they are taken. */
