@@ -33,19 +33,24 @@ export class PatientRedis {
     return this.#isClosed;
   }
 
-  /** Resolves with the reply, texts as buffers, or with `undefined` once this is closed; never rejects. */
-  ask(command: string, args: readonly RedisArgument[]): Promise<unknown> {
-    return this.#repeat(() => this.#client.ask(command, args));
+  /** Resolves with the reply, texts as buffers, or with `undefined` once this is closed, where nobody waits for it any
+   *  more, and where Redis can never do it; never rejects. */
+  ask(command: string, args: readonly RedisArgument[], signal?: AbortSignal): Promise<unknown> {
+    return this.#repeat(() => this.#client.ask(command, args), signal);
   }
 
-  run(script: RedisScript, keys: readonly string[], args: readonly RedisArgument[]): Promise<unknown> {
-    return this.#repeat(() => this.#client.run(script, keys, args));
+  run(
+    script: RedisScript,
+    keys: readonly string[],
+    args: readonly RedisArgument[],
+    signal?: AbortSignal,
+  ): Promise<unknown> {
+    return this.#repeat(() => this.#client.run(script, keys, args), signal);
   }
 
   /** Resolves after the delay that comes before this attempt, counted from 1, or once this is closed. */
   pause(attempt: number): Promise<void> {
-    const { reconnect } = this.#options.config;
-    return this.#wait((wake) => this.#timers.after(reconnectDelay(attempt, reconnect), wake));
+    return this.#pause(attempt, undefined);
   }
 
   close(): void {
@@ -54,32 +59,41 @@ export class PatientRedis {
     this.#wakeAll();
   }
 
-  async #repeat(ask: () => Promise<unknown>): Promise<unknown> {
-    for (let attempt = 1; !this.#isClosed; ) {
+  async #repeat(ask: () => Promise<unknown>, signal: AbortSignal | undefined): Promise<unknown> {
+    const isOver = (): boolean => this.#isClosed || signal?.aborted === true;
+    for (let attempt = 1; !isOver(); ) {
       if (!this.#client.isReady) {
-        await this.#wait(() => () => {});
+        await this.#wait(() => () => {}, signal);
         continue;
       }
       const reply = await ask();
-      if (this.#isClosed) break;
+      if (isOver()) break;
       if (!(reply instanceof RedisFailure)) return reply;
       this.#report(reply);
-      await this.pause(attempt);
+      if (reply.isFinal) break;
+      await this.#pause(attempt, signal);
       attempt += 1;
     }
     return undefined;
   }
 
-  /** Resolves with the next connection, when this is closed, or when `begin` says so. */
-  #wait(begin: (wake: () => void) => CancelTimer): Promise<void> {
-    if (this.#isClosed) return Promise.resolve();
+  #pause(attempt: number, signal: AbortSignal | undefined): Promise<void> {
+    const { reconnect } = this.#options.config;
+    return this.#wait((wake) => this.#timers.after(reconnectDelay(attempt, reconnect), wake), signal);
+  }
+
+  /** Resolves with the next connection, when this is closed, with the signal, or when `begin` says so. */
+  #wait(begin: (wake: () => void) => CancelTimer, signal: AbortSignal | undefined): Promise<void> {
+    if (this.#isClosed || signal?.aborted === true) return Promise.resolve();
     return new Promise((resolve) => {
       const wake = (): void => {
         this.#waiting.delete(wake);
+        signal?.removeEventListener('abort', wake);
         cancel();
         resolve();
       };
       this.#waiting.add(wake);
+      signal?.addEventListener('abort', wake);
       const cancel = begin(wake);
     });
   }

@@ -17,7 +17,16 @@ export class RedisFailure {
     this.cause = cause instanceof Error ? cause : new Error(String(cause));
     this.kind = kindOf(this.cause.message);
   }
+
+  /** The same request would be refused the same way for ever: it is wrong by itself, whatever Redis has and does. */
+  get isFinal(): boolean {
+    return this.kind === 'refused' && wrongRequests.test(this.cause.message);
+  }
 }
+
+/** Within what a script reports, too. What depends on a key, on rights or on the server's version can change. */
+const wrongRequests =
+  /Invalid stream ID|not an integer or out of range|not a valid float|syntax error|wrong number of arguments/i;
 
 /** What begins the messages of a server; the first that fits. */
 const answers: readonly (readonly [RegExp, RedisFailureKind])[] = [

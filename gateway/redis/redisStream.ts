@@ -81,7 +81,7 @@ export class RedisStreamReader {
         await this.#readSome();
         attempt = 1;
       } catch {
-        // A handler has rejected, and says itself why.
+        // A handler has rejected, and says itself why; or Redis does not take the request, which was told.
         await this.#redis.pause(attempt);
         attempt += 1;
       }
@@ -93,6 +93,7 @@ export class RedisStreamReader {
     const from = this.#place === undefined ? '' : nextId(this.#place.id);
     const reply = await this.#redis.run(lookAtStream, [stream], [from, this.#batchSize]);
     if (this.#redis.isClosed) return;
+    if (reply === undefined) throw notTaken();
     const look = readLook(reply);
     const place = this.#start(look);
     if (hasGap(place, look)) {
@@ -131,6 +132,11 @@ export class RedisStreamReader {
     const { stream, config } = this.#options;
     const longest = Math.max(1, Math.floor(config.timeouts.socket / 2));
     const after = this.#place?.id ?? firstStreamId;
-    await this.#redis.ask('xread', ['COUNT', 1, 'BLOCK', longest, 'STREAMS', stream, after]);
+    const reply = await this.#redis.ask('xread', ['COUNT', 1, 'BLOCK', longest, 'STREAMS', stream, after]);
+    if (reply === undefined) throw notTaken();
   }
+}
+
+function notTaken(): Error {
+  return new Error('Redis does not take the request.');
 }

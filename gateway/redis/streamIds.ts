@@ -4,8 +4,11 @@ const pattern = /^(0|[1-9]\d{0,19})-(0|[1-9]\d{0,19})$/;
 /** Before every entry. */
 export const firstStreamId = '0-0';
 
+const largest = 2n ** 64n - 1n;
+
+/** Whether Redis takes it for an id, too. */
 export function isStreamId(text: string): boolean {
-  return pattern.test(text);
+  return pattern.test(text) && partsOf(text).every((part) => part <= largest);
 }
 
 /** Whether an entry comes after another one in its stream. */
@@ -14,13 +17,13 @@ export function isLaterId(id: string, other: string): boolean {
   return time === otherTime ? number > otherNumber : time > otherTime;
 }
 
-/** The smallest id after this one: Redis 5 knows no range that leaves its beginning out. */
+/** The smallest id after this one: Redis 5 knows no range that leaves its beginning out. Empty after the largest id,
+ *  which no entry can follow. */
 export function nextId(id: string): string {
   const [time, number] = partsOf(id);
-  return number === largest ? `${time + 1n}-0` : `${time}-${number + 1n}`;
+  if (number < largest) return `${time}-${number + 1n}`;
+  return time < largest ? `${time + 1n}-0` : '';
 }
-
-const largest = 2n ** 64n - 1n;
 
 // Larger than what a number holds exactly, where ids are not by the clock.
 function partsOf(id: string): readonly [bigint, bigint] {

@@ -301,12 +301,28 @@ describe('a client that comes back', () => {
     expect(await stocks(client, 1)).toEqual([4]);
   });
 
-  test('with a cursor that is none is refused', async () => {
-    await using shop = open(randomUUID());
-    await expect(shop.subscribe(query, {}, undefined, 'nonsense')).rejects.toMatchObject({
-      code: 'BAD_REQUEST',
-    });
-    expect(shop.hub.size).toBe(0);
+  test.each(['nonsense', '5', '99999999999999999999-0'])(
+    'with %p, which is no cursor, is refused',
+    async (cursor) => {
+      await using shop = open(randomUUID());
+      await expect(shop.subscribe(query, {}, undefined, cursor)).rejects.toMatchObject({
+        code: 'BAD_REQUEST',
+      });
+      expect(shop.hub.size).toBe(0);
+    },
+  );
+
+  test('with the largest of all cursors is told that there is nothing like it, and goes on', async () => {
+    const stream = randomUUID();
+    await using shop = open(stream);
+    await addAll(stream, 1, 3);
+    const largest = '18446744073709551615-18446744073709551615';
+    const client = await shop.subscribe(query, {}, undefined, largest);
+    expect(codeOf(await client.next())).toBe('EVENTS_MISSED');
+    await reading(1);
+    await add(stream, 4);
+    expect(await stocks(client, 1)).toEqual([4]);
+    expect([...shop.problems.counts]).toEqual([]);
   });
 
   test('shares with its equals once it has caught up', async () => {

@@ -62,12 +62,12 @@ if hasChanged then redis.call('PUBLISH', channel, id) end
 return isOwner and 'ok' or 'theirs'
 `);
 
-/** KEYS: work, log. ARGV: id of an update to begin with. Returns nothing where it is forgotten, else how many places
- *  are to come, and the updates. */
+/** KEYS: work, log. ARGV: id of an update to begin with, or nothing where none can follow. Returns nothing where it is
+ *  forgotten, else how many places are to come, and the updates. */
 export const readLog = redisScript(`
 local remaining = redis.call('HGET', KEYS[1], 'remaining')
 if not remaining then return false end
-return {remaining, redis.call('XRANGE', KEYS[2], ARGV[1], '+')}
+return {remaining, ARGV[1] == '' and {} or redis.call('XRANGE', KEYS[2], ARGV[1], '+')}
 `);
 
 /** One more token leads to a work. KEYS: work, log, job. ARGV: work's id, ttl. Returns 0 where it is not under way. */

@@ -32,6 +32,8 @@ interface Member {
   /** It gets nothing more after this entry until it goes on. */
   pausedAt: string | undefined;
   isGone: boolean;
+  /** Ends what is asked of Redis for it alone. */
+  asking?: AbortController;
 }
 
 /** Entries in one look at the past. Every client that comes back holds so many. */
@@ -87,6 +89,7 @@ export class StreamTopic {
     return {
       leave: () => {
         member.isGone = true;
+        member.asking?.abort();
         this.#members.delete(member);
         this.#live.delete(member);
       },
@@ -161,10 +164,17 @@ export class StreamTopic {
 
   async #catchUp(member: Member, after: string): Promise<void> {
     const { stream } = this.#options;
+    member.asking = new AbortController();
+    const { signal } = member.asking;
     let place: StreamPlace = { id: after, added: undefined, toldDeleted: firstStreamId };
     for (;;) {
       const gaps = this.#gaps;
-      const reply = await this.#connection().run(lookAtStream, [stream], [nextId(place.id), batchSize]);
+      const reply = await this.#connection().run(
+        lookAtStream,
+        [stream],
+        [nextId(place.id), batchSize],
+        signal,
+      );
       if (member.isGone || reply === undefined) return;
       const look = readLook(reply);
       if (hasGap(place, look)) {

@@ -3,5 +3,7 @@
 export function requestedCursor(extensions: unknown): string | undefined {
   const { tributary } = (extensions ?? {}) as { readonly tributary?: unknown };
   const { cursor } = (tributary ?? {}) as { readonly cursor?: unknown };
-  return typeof cursor === 'string' && cursor !== '' ? cursor : undefined;
+  if (cursor === undefined || cursor === null || cursor === '') return undefined;
+  // What is no text is no cursor either, and is refused as such where it counts: to look past it would lose events.
+  return typeof cursor === 'string' ? cursor : JSON.stringify(cursor);
 }

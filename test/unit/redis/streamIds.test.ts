@@ -15,11 +15,17 @@ test('the next id follows without a gap', () => {
   expect(nextId('0-0')).toBe('0-1');
   expect(nextId('5-9007199254740993')).toBe('5-9007199254740994');
   expect(nextId('5-18446744073709551615')).toBe('6-0');
+  expect(nextId('18446744073709551615-18446744073709551615')).toBe('');
 });
 
 test('what is no id is told apart', () => {
-  expect(['0-0', '1795559401045-12'].filter(isStreamId)).toHaveLength(2);
+  const ids = ['0-0', '1795559401045-12', '18446744073709551615-18446744073709551615'];
+  expect(ids.filter(isStreamId)).toEqual(ids);
   expect(
     ['', '5', '$', '-', '1-', '01-1', '1-01', '1-1-1', '-1-1', '1-1\n', 'x-1'].filter(isStreamId),
+  ).toEqual([]);
+  // Redis counts in 64 bits.
+  expect(
+    ['18446744073709551616-0', '0-18446744073709551616', '99999999999999999999-0'].filter(isStreamId),
   ).toEqual([]);
 });
