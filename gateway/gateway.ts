@@ -255,7 +255,12 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
         timers,
         log: logger,
       });
-      addCallbackRoute(routes, { callbacks, bodySize: callbackBodySize(config.subscriptions.eventSize) });
+      const { eventSize, queue } = config.subscriptions;
+      addCallbackRoute(routes, {
+        callbacks,
+        bodySize: callbackBodySize(eventSize),
+        waiting: { waiting: queue.events, bytes: queue.size },
+      });
     },
     whileAsked: () => enrichments.drain(),
     readyNotes: () => guarding.notes,

@@ -12,8 +12,8 @@ export type CallbackVerdict =
 export interface CallbackReceiver {
   /** Whether a message with this id is worth reading. */
   isKnown(id: string): boolean;
-  /** `message`: parsed JSON, of `size` bytes. Messages of one id in their order. A promise where the subgraph is to
-   *  wait for the answer, and with the next event. */
+  /** `message`: parsed JSON, of `size` bytes. Messages of one id in their order, besides checks. A promise
+   *  where the subgraph is to wait for the answer, and with the next event. */
   receive(id: string, message: unknown, size: number): CallbackVerdict | Promise<CallbackVerdict>;
 }
 

@@ -86,7 +86,9 @@ export class CallbackSubscription implements SourceFlow {
   /** A message with the present id, whose verifier is right. */
   receive(message: CallbackMessage, size: number): CallbackVerdict | Promise<CallbackVerdict> {
     const verdict = this.#receive(message, size);
-    return this.#resumed === undefined ? verdict : this.#resumed.promise.then(() => verdict);
+    return verdict === 'taken' && this.#resumed !== undefined
+      ? this.#resumed.promise.then(() => verdict)
+      : verdict;
   }
 
   /** The subgraph gets no answer to its next event until `resume`. */

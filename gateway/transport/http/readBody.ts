@@ -45,11 +45,12 @@ export function parseJson(bytes: Buffer): unknown {
 }
 
 /** A request's body of at most `maxBytes`, counted and refused like `readJsonBody` does it. `limit`: the option that
- *  says how many. */
+ *  says how many. `refusalOf`: asked for each part of it before it is kept, with its bytes. */
 export function readBody(
   request: IncomingMessage,
   maxBytes: number,
   limit = 'limits.bodySize',
+  refusalOf: (bytes: number) => Refusal | undefined = () => undefined,
 ): Promise<Buffer> {
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) {
     request.resume();
@@ -63,8 +64,9 @@ export function readBody(
 
     const collect = (chunk: Buffer): void => {
       size += chunk.length;
-      if (size > maxBytes) fail(tooLarge(maxBytes, limit));
-      else chunks.push(chunk);
+      const refusal = size > maxBytes ? tooLarge(maxBytes, limit) : refusalOf(chunk.length);
+      if (refusal === undefined) chunks.push(chunk);
+      else fail(refusal);
     };
     const finish = (): void => {
       resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size));

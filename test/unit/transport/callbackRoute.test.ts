@@ -9,26 +9,31 @@ import type {
   CallbackVerdict,
 } from '../../../gateway/subscriptions/sources/callbackReceiver.ts';
 import { addCallbackRoute } from '../../../gateway/transport/http/callbackRoute.ts';
+import { Happenings } from '../../harness/storeUnderTest.ts';
 
 type Received = [id: string, message: unknown, size: number];
 
 /** Knows the ids that begin with `known`. */
-async function start(verdict: CallbackVerdict = 'taken') {
+async function start(verdict: CallbackVerdict | Promise<CallbackVerdict> = 'taken', bodySize = 100) {
   const received: Received[] = [];
+  const handedOn = new Happenings();
   const callbacks: CallbackReceiver = {
     isKnown: (id) => id.startsWith('known'),
     receive: (...message) => {
       received.push(message);
-      return verdict;
+      handedOn.happen();
+      return isCheck(message[1]) ? 'checked' : verdict;
     },
   };
   const server = fastify({ forceCloseConnections: true });
-  addCallbackRoute(server, { callbacks, bodySize: 100 });
+  addCallbackRoute(server, { callbacks, bodySize, waiting: { waiting: 2, bytes: 5000 } });
   const url = await server.listen({ host: '127.0.0.1', port: 0 });
   const { port } = server.server.address() as AddressInfo;
   return {
     port,
     received,
+    /** Resolves when so many messages have been handed on. */
+    handedOn: (count: number) => handedOn.reached(count),
     post: (path: string, body: BodyInit, headers: Record<string, string> = {}) =>
       fetch(`${url}${path}`, {
         method: 'POST',
@@ -38,6 +43,12 @@ async function start(verdict: CallbackVerdict = 'taken') {
     ask: (path: string, init: RequestInit) => fetch(`${url}${path}`, init),
     [Symbol.asyncDispose]: () => server.close(),
   };
+}
+
+const check = JSON.stringify({ action: 'check' });
+
+function isCheck(message: unknown): boolean {
+  return JSON.stringify(message) === check;
 }
 
 describe('POST /callback/:id', () => {
@@ -118,6 +129,39 @@ describe('POST /callback/:id', () => {
       ['known', 3, 1],
     ]);
   });
+
+  test.each([
+    ['more events than may', [1, 2, 3]],
+    ['more bytes than may', ['x'.repeat(3000), 'y'.repeat(3000)]],
+  ])(
+    'where %s wait for the answer to the one before, one is answered with 503, and checks as ever',
+    async (_, events) => {
+      const answer = Promise.withResolvers<CallbackVerdict>();
+      await using server = await start(answer.promise, 10_000);
+      const post = async (event: unknown) => {
+        const response = await server.post('/callback/known', JSON.stringify(event));
+        return [response.status, response.headers.get('retry-after')];
+      };
+      const first = post('first');
+      await server.handedOn(1);
+      const others = events.map(post);
+      expect(await Promise.race(others)).toEqual([503, '1']);
+      // The line of another id is another one.
+      const elsewhere = server.post('/callback/known-2', '1');
+      await server.handedOn(2);
+      expect((await server.post('/callback/known', check)).status).toBe(204);
+      expect(server.received.map(([id, message]) => [id, message])).toEqual([
+        ['known', 'first'],
+        ['known-2', 1],
+        ['known', { action: 'check' }],
+      ]);
+      answer.resolve('taken');
+      const statuses = (await Promise.all([first, ...others])).map(([status]) => status);
+      expect(statuses.toSorted()).toEqual([200, ...events.slice(1).map(() => 200), 503]);
+      expect((await elsewhere).status).toBe(200);
+      expect(await post('again')).toEqual([200, null]);
+    },
+  );
 
   test('counts and bounds what comes out of a compressed message', async () => {
     await using server = await start();

@@ -247,7 +247,8 @@ describe('a worker that is gone', () => {
   async function startWithCallbacks(): Promise<Workers> {
     const callbacks = { isKnown: () => false, receive: () => 'unknown' as const };
     return startWorkers(undefined, {
-      addPublicRoutes: (routes) => addCallbackRoute(routes, { callbacks, bodySize: 1000 }),
+      addPublicRoutes: (routes) =>
+        addCallbackRoute(routes, { callbacks, bodySize: 1000, waiting: { waiting: 10, bytes: 1000 } }),
     });
   }
 
@@ -386,7 +387,8 @@ describe('what is passed on', () => {
       },
     };
     await using workers = await startWorkers(undefined, {
-      addPublicRoutes: (routes) => addCallbackRoute(routes, { callbacks, bodySize: 1000 }),
+      addPublicRoutes: (routes) =>
+        addCallbackRoute(routes, { callbacks, bodySize: 1000, waiting: { waiting: 10, bytes: 1000 } }),
     });
     for (const { url } of [workers.first, workers.second]) {
       const { status, headers } = await exchange(url, {

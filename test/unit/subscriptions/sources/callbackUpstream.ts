@@ -77,6 +77,7 @@ export async function callbackSource(
       receive: async (id, message, size) => say((await source?.receive(id, message, size)) ?? 'unknown'),
     },
     bodySize: callbackBodySize(more.maxEventBytes ?? maxEventBytes),
+    waiting: { waiting: 1000, bytes: 1_000_000 },
   });
   address = await server.listen({ host: '127.0.0.1', port: 0 });
   return Object.assign(at, {

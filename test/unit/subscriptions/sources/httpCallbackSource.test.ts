@@ -472,6 +472,22 @@ describe('a subgraph that goes silent', () => {
     expect(receiver.log).toEqual([]);
   });
 
+  test('has its checks answered while its events wait', async () => {
+    await using upstream = await startScriptedSubgraph();
+    await using at = await callbackSource(upstream.url);
+    upstream.script(promise);
+    const { receiver, flow } = at.subscribe();
+    const asked = await accepted(upstream, at);
+    flow?.pause();
+    const events = [1, 2].map((value) => callBack(asked, 'next', tick(value)));
+    await receiver.told(1);
+    expect(await callBack(asked, 'check')).toBe(204);
+    expect(receiver.log).toHaveLength(1);
+    flow?.resume();
+    expect(await Promise.all(events)).toEqual([200, 200]);
+    expect(receiver.log.toSorted()).toEqual(['{"tick":1}', '{"tick":2}']);
+  });
+
   test('may be silent for ever without heartbeats', async () => {
     await using upstream = await startScriptedSubgraph();
     await using at = await callbackSource(upstream.url, { heartbeatMs: 0 });
