@@ -1,3 +1,4 @@
+import { isEveryAddress } from './config/everyAddress.ts';
 import type { GatewayConfig } from './config/schema.ts';
 import type { OperationRequest } from './operation/request.ts';
 import type { SubgraphEndpoint } from './subgraph-client/subgraphPools.ts';
@@ -5,12 +6,13 @@ import { memoizePolicies } from './subgraphEndpoints.ts';
 import { createSubscriptionErrors } from './subscriptionErrors.ts';
 import { createAutoSource } from './subscriptions/sources/autoSource.ts';
 import { type CallbackReceiver, callbackUrl } from './subscriptions/sources/callbackReceiver.ts';
+import { callbackReceiverOf } from './subscriptions/sources/callbackReceivers.ts';
 import { createGraphqlWsSource } from './subscriptions/sources/graphqlWsSource.ts';
 import { createHttpCallbackSource } from './subscriptions/sources/httpCallbackSource.ts';
 import { createMultipartSource } from './subscriptions/sources/multipartSource.ts';
 import { SourcesByProtocol } from './subscriptions/sources/sourcesByProtocol.ts';
 import { createSseSource } from './subscriptions/sources/sseSource.ts';
-import type { SourceEndpoint } from './subscriptions/sources/subscriptionSource.ts';
+import type { SourceEndpoint, SourceOptions } from './subscriptions/sources/subscriptionSource.ts';
 import { Subscriptions } from './subscriptions/subscriptions.ts';
 import { TopicBus } from './subscriptions/topics/topicBus.ts';
 import { TopicHub } from './subscriptions/topics/topicHub.ts';
@@ -55,15 +57,20 @@ export function createSubscriptionServing(options: SubscriptionServingOptions): 
   const policyOf = memoizePolicies(config);
   const endpoint = (subgraph: string): SourceEndpoint =>
     sourceEndpoint(config, endpointOf(subgraph), policyOf(subgraph).subscription.path);
-  const callbacks = createHttpCallbackSource({
-    endpoint,
-    timers,
-    callbackUrl: (id) => callbackUrl(publicUrl(), id),
-    newId,
-  });
+  const createCallbackSource = (own: SourceOptions) =>
+    createHttpCallbackSource({ ...own, callbackUrl: (id) => callbackUrl(publicUrl(), id), newId });
+  const callbacks = createCallbackSource({ endpoint, timers });
+  const receivers: CallbackReceiver[] = [callbacks];
   const auto = createAutoSource({
     endpoint,
     timers,
+    ...(isReachable(config.listen) && {
+      createCallbackSource: (own) => {
+        const source = createCallbackSource(own);
+        receivers.push(source);
+        return source;
+      },
+    }),
     onChosen: (subgraph, protocol) =>
       log.info({ subgraph, protocol }, 'A subgraph is subscribed at by this protocol'),
   });
@@ -87,7 +94,7 @@ export function createSubscriptionServing(options: SubscriptionServingOptions): 
     timers,
   });
   return {
-    callbacks,
+    callbacks: callbackReceiverOf(...receivers),
     bus,
     topicProblems: problems.counts,
     findProtocols: (supergraph) => {
@@ -114,6 +121,11 @@ export function createSubscriptionServing(options: SubscriptionServingOptions): 
 /** Names of connection parameters that travel to any subgraph. */
 export function subgraphParamNames({ subgraphs }: GatewayConfig): readonly string[] {
   return Object.values(subgraphs).flatMap(({ subscription }) => subscription?.connectionParams ?? []);
+}
+
+/** Whether there is an address at which subgraphs may call back. */
+function isReachable({ publicUrl, host }: GatewayConfig['listen']): boolean {
+  return publicUrl !== '' || !isEveryAddress(host);
 }
 
 function pick(

@@ -2,6 +2,7 @@ import { checkEnrichment } from './checkEnrichment.ts';
 import { checkTopics } from './checkTopics.ts';
 import { type ConfigProblem, formatConfigPath } from './configError.ts';
 import { formatDuration, parseDuration } from './duration.ts';
+import { isEveryAddress } from './everyAddress.ts';
 import { isSection, sectionOf } from './isSection.ts';
 import { nearestName } from './nearestName.ts';
 import { listenerDefaults } from './sections/listen.ts';
@@ -200,10 +201,6 @@ function checkCallbacks(root: Section): ConfigProblem[] {
       expected: 'the address at which subgraphs reach this listener, such as http://gateway:4000',
     },
   ];
-}
-
-function isEveryAddress(host: unknown): boolean {
-  return host === '0.0.0.0' || host === '::';
 }
 
 function millisecondsOf(value: unknown): number | undefined {

@@ -8,7 +8,7 @@ export const subscriptionProtocols = ['auto', 'graphql_ws', 'sse', 'multipart', 
 export const subscriptionDefaults = { protocol: 'auto', path: '' } as const;
 
 export const protocol = choice(subscriptionProtocols).describe(
-  "How the gateway subscribes: `auto` (the first of the next three that the subgraph speaks, found out in the background as soon as its supergraph is in use, or with the first subscription, and told in the log), `graphql_ws` (graphql-transport-ws over a WebSocket), `sse` (server-sent events, graphql-sse's distinct connections), `multipart` (Apollo's multipart protocol) or `http_callback` (Apollo's HTTP callback protocol, in which the subgraph calls the gateway: see `listen.publicUrl`; with one worker only).",
+  "How the gateway subscribes: `auto` (the first of the next four that the subgraph speaks, found out in the background as soon as its supergraph is in use, or with the first subscription, and told in the log), `graphql_ws` (graphql-transport-ws over a WebSocket), `sse` (server-sent events, graphql-sse's distinct connections), `multipart` (Apollo's multipart protocol) or `http_callback` (Apollo's HTTP callback protocol, in which the subgraph calls the gateway: see `listen.publicUrl`).",
 );
 
 export const subscriptionsSection = z

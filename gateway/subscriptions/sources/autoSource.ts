@@ -2,7 +2,7 @@ import type { GatewayError } from '../../errors.ts';
 import { systemTimers } from '../../time/timers.ts';
 import { createGraphqlWsSource } from './graphqlWsSource.ts';
 import { createMultipartSource } from './multipartSource.ts';
-import { ProtocolProbe } from './protocolProbe.ts';
+import { isNotSpoken, ProtocolProbe } from './protocolProbe.ts';
 import { reportedErrorsOf } from './reportedErrors.ts';
 import { createSseSource } from './sseSource.ts';
 import type {
@@ -18,11 +18,17 @@ import type {
 /** Those that can be tried, in this order. */
 export const triedProtocols = ['graphql_ws', 'sse', 'multipart'] as const;
 
-export type TriedProtocol = (typeof triedProtocols)[number];
+type TriedProtocol = (typeof triedProtocols)[number];
+
+/** HTTP callback as well, last of all: a subgraph that speaks it says so to nothing but an operation that it is to
+ *  execute, so that only a client's subscription can find out. */
+export type AutoProtocol = TriedProtocol | 'http_callback';
 
 export interface AutoSourceOptions extends SourceOptions {
+  /** Makes the source of subscriptions by HTTP callback. Left out where subgraphs cannot reach this gateway. */
+  readonly createCallbackSource?: ((options: SourceOptions) => SubscriptionSource) | undefined;
   /** By which protocol the gateway subscribes at the subgraph from now on. */
-  readonly onChosen?: ((subgraph: string, protocol: TriedProtocol) => void) | undefined;
+  readonly onChosen?: ((subgraph: string, protocol: AutoProtocol) => void) | undefined;
 }
 
 export interface ProtocolFinder {
@@ -39,18 +45,19 @@ export function createAutoSource(options: AutoSourceOptions): SubscriptionSource
 
 interface Choice {
   readonly url: string;
-  readonly protocol: TriedProtocol;
+  readonly protocol: AutoProtocol;
 }
 
 class AutoSource implements SubscriptionSource, ProtocolFinder {
   readonly #options: AutoSourceOptions;
   readonly #sources: Readonly<Record<TriedProtocol, SubscriptionSource>>;
+  readonly #callbacks: SubscriptionSource | undefined;
   readonly #choices = new Map<string, Choice>();
   readonly #probes = new Map<string, ProtocolProbe<TriedProtocol>>();
 
   constructor(options: AutoSourceOptions) {
     this.#options = options;
-    const optionsOf = (protocol: TriedProtocol): SourceOptions => ({
+    const optionsOf = (protocol: AutoProtocol): SourceOptions => ({
       endpoint: (subgraph) => options.endpoint(subgraph),
       timers: options.timers,
       random: options.random,
@@ -64,13 +71,15 @@ class AutoSource implements SubscriptionSource, ProtocolFinder {
       sse: createSseSource(optionsOf('sse')),
       multipart: createMultipartSource(optionsOf('multipart')),
     };
+    this.#callbacks = options.createCallbackSource?.(optionsOf('http_callback'));
   }
 
   subscribe(request: SourceRequest, receiver: SourceReceiver): SourceSubscription {
     const { subgraph } = request;
     const trial = new Trial({
       receiver,
-      subscribe: (protocol, tried) => this.#sources[protocol].subscribe(request, tried),
+      last: this.#callbacks === undefined ? undefined : 'http_callback',
+      subscribe: (protocol, tried) => this.#sourceOf(protocol).subscribe(request, tried),
       chosen: () => this.#chosen(subgraph),
       forget: () => this.#choices.delete(subgraph),
     });
@@ -84,7 +93,13 @@ class AutoSource implements SubscriptionSource, ProtocolFinder {
 
   async close(): Promise<void> {
     this.#stopProbes();
-    await Promise.all(triedProtocols.map((protocol) => this.#sources[protocol].close()));
+    await Promise.all([...Object.values(this.#sources), this.#callbacks].map((source) => source?.close()));
+  }
+
+  #sourceOf(protocol: AutoProtocol): SubscriptionSource {
+    if (protocol !== 'http_callback') return this.#sources[protocol];
+    if (this.#callbacks === undefined) throw new Error('There are no subscriptions by HTTP callback.');
+    return this.#callbacks;
   }
 
   #probe(subgraph: string): void {
@@ -107,7 +122,7 @@ class AutoSource implements SubscriptionSource, ProtocolFinder {
     this.#probes.clear();
   }
 
-  #chosen(subgraph: string): TriedProtocol | undefined {
+  #chosen(subgraph: string): AutoProtocol | undefined {
     const choice = this.#choices.get(subgraph);
     if (choice === undefined) return undefined;
     if (choice.url === this.#urlOf(subgraph)) return choice.protocol;
@@ -115,7 +130,7 @@ class AutoSource implements SubscriptionSource, ProtocolFinder {
     return undefined;
   }
 
-  #choose(subgraph: string, protocol: TriedProtocol): void {
+  #choose(subgraph: string, protocol: AutoProtocol): void {
     if (this.#chosen(subgraph) !== undefined) return;
     const url = this.#urlOf(subgraph);
     if (url === undefined) return;
@@ -137,17 +152,19 @@ class AutoSource implements SubscriptionSource, ProtocolFinder {
 
 interface TrialOptions {
   readonly receiver: SourceReceiver;
-  subscribe(protocol: TriedProtocol, receiver: SourceReceiver): SourceSubscription;
+  /** What is tried when the subgraph has refused all others. */
+  readonly last: AutoProtocol | undefined;
+  subscribe(protocol: AutoProtocol, receiver: SourceReceiver): SourceSubscription;
   /** By this subscription or another one. */
-  chosen(): TriedProtocol | undefined;
+  chosen(): AutoProtocol | undefined;
   forget(): void;
 }
 
 /** One subscription, by one protocol after the other until one is chosen. */
 class Trial implements SourceReceiver, SourceFlow {
   readonly #options: TrialOptions;
-  readonly #failures = new Map<TriedProtocol, GatewayError>();
-  #protocol: TriedProtocol;
+  readonly #failures = new Map<AutoProtocol, GatewayError>();
+  #protocol: AutoProtocol;
   #subscription: SourceSubscription;
 
   constructor(options: TrialOptions) {
@@ -193,7 +210,7 @@ class Trial implements SourceReceiver, SourceFlow {
       receiver.onError(error);
       return;
     }
-    const next = choice ?? triedProtocols.find((protocol) => !this.#failures.has(protocol));
+    const next = choice ?? triedProtocols.find((protocol) => !this.#failures.has(protocol)) ?? this.#last();
     if (next === undefined || this.#failures.has(next)) {
       receiver.onError(this.#mostTelling() ?? error);
       return;
@@ -202,10 +219,19 @@ class Trial implements SourceReceiver, SourceFlow {
     this.#subscription = subscribe(next, this);
   }
 
-  /** The subgraph's own words, else what became of the plainest request, which was the last. */
+  /** Where one of the others may be had at another time, it is not given up for this one. */
+  #last(): AutoProtocol | undefined {
+    return [...this.#failures.values()].every(isNotSpoken) ? this.#options.last : undefined;
+  }
+
+  /** The subgraph's own words, else what became of the plainest request. */
   #mostTelling(): GatewayError | undefined {
     const failures = [...this.#failures.values()];
-    return failures.find((error) => reportedErrorsOf(error) !== undefined) ?? failures.at(-1);
+    return (
+      failures.find((error) => reportedErrorsOf(error) !== undefined) ??
+      this.#failures.get(triedProtocols[2]) ??
+      failures.at(-1)
+    );
   }
 }
 

@@ -91,8 +91,9 @@ function isNotThere(error: GatewayError): boolean {
   return isPassing(error) || (typeof status === 'number' && status >= 500 && status !== 501);
 }
 
-/** It was refused, and not for who has asked. */
-function isNotSpoken(error: GatewayError): boolean {
+/** It was refused, and not for who has asked, nor because the subgraph is not there. */
+export function isNotSpoken(error: GatewayError): boolean {
+  if (isNotThere(error)) return false;
   const status = statusOf(error);
   if (status === 401 || status === 403) return false;
   return (

@@ -4,12 +4,19 @@ import { ApolloServerPluginSubscriptionCallback } from '@apollo/server/plugin/su
 import { startStandaloneServer } from '@apollo/server/standalone';
 import fastify from 'fastify';
 import {
+  type CallbackReceiver,
   type CallbackVerdict,
   callbackBodySize,
   callbackUrl,
 } from '../../../../gateway/subscriptions/sources/callbackReceiver.ts';
-import { createHttpCallbackSource } from '../../../../gateway/subscriptions/sources/httpCallbackSource.ts';
-import type { SourceEndpoint } from '../../../../gateway/subscriptions/sources/subscriptionSource.ts';
+import {
+  createHttpCallbackSource,
+  type HttpCallbackSourceOptions,
+} from '../../../../gateway/subscriptions/sources/httpCallbackSource.ts';
+import type {
+  SourceEndpoint,
+  SubscriptionSource,
+} from '../../../../gateway/subscriptions/sources/subscriptionSource.ts';
 import { systemTimers } from '../../../../gateway/time/timers.ts';
 import { addCallbackRoute } from '../../../../gateway/transport/http/callbackRoute.ts';
 import type { RecordedRequest } from '../../../harness/scriptedSubgraph.ts';
@@ -23,6 +30,10 @@ export interface CallbackSourceUnderTest extends SourceUnderTest {
   until(condition: () => boolean): Promise<void>;
 }
 
+export type CreateCallbackSource = (
+  options: HttpCallbackSourceOptions,
+) => SubscriptionSource & CallbackReceiver;
+
 export const maxEventBytes = 10_000;
 
 /** The source behind a listener of its own. */
@@ -30,6 +41,7 @@ export async function callbackSource(
   url: string,
   more: Partial<SourceEndpoint> = {},
   urlOf = callbackUrl,
+  create: CreateCallbackSource = createHttpCallbackSource,
 ): Promise<CallbackSourceUnderTest> {
   const verdicts: CallbackVerdict[] = [];
   const waiting: { readonly condition: () => boolean; readonly resolve: () => void }[] = [];
@@ -43,10 +55,10 @@ export async function callbackSource(
   };
   const server = fastify({ forceCloseConnections: true });
   let address = '';
-  let source: ReturnType<typeof createHttpCallbackSource> | undefined;
+  let source: ReturnType<CreateCallbackSource> | undefined;
   const at = sourceUnderTest(
     (options) => {
-      source = createHttpCallbackSource({
+      source = create({
         ...options,
         callbackUrl: (id) => urlOf(address, id),
         newId: randomUUID,
@@ -103,7 +115,10 @@ export interface ApolloUpstream extends AsyncDisposable {
 
 /** A subgraph of Apollo Server with its own plugin for callbacks, and a source for it. The subgraph is stopped first:
  *  it calls back until it has stopped. */
-export async function apolloUpstream(more: Partial<SourceEndpoint> = {}): Promise<ApolloUpstream> {
+export async function apolloUpstream(
+  more: Partial<SourceEndpoint> = {},
+  create: CreateCallbackSource = createHttpCallbackSource,
+): Promise<ApolloUpstream> {
   const ticks = new Ticks();
   const headers: Record<string, unknown>[] = [];
   const server = new ApolloServer({
@@ -117,7 +132,7 @@ export async function apolloUpstream(more: Partial<SourceEndpoint> = {}): Promis
       return {};
     },
   });
-  const at = await callbackSource(url, more);
+  const at = await callbackSource(url, more, callbackUrl, create);
   return {
     at,
     ticks,

@@ -1,0 +1,127 @@
+import { describe, expect, test } from '@jest/globals';
+import { createAutoSource } from '../../../../gateway/subscriptions/sources/autoSource.ts';
+import { callbackUrl } from '../../../../gateway/subscriptions/sources/callbackReceiver.ts';
+import { createHttpCallbackSource } from '../../../../gateway/subscriptions/sources/httpCallbackSource.ts';
+import type { SourceOptions } from '../../../../gateway/subscriptions/sources/subscriptionSource.ts';
+import { turns } from '../../../harness/clock.ts';
+import { type Script, startScriptedSubgraph } from '../../../harness/scriptedSubgraph.ts';
+import {
+  apolloUpstream,
+  askedBy,
+  type CreateCallbackSource,
+  callBack,
+  callbackSource,
+} from './callbackUpstream.ts';
+
+/** A source that chooses by itself. `mayCallBack`: subgraphs can reach it. */
+function auto(mayCallBack = true) {
+  const chosen: string[] = [];
+  const finder = { find: () => {} };
+  const create: CreateCallbackSource = (options) => {
+    const callbacks: ReturnType<CreateCallbackSource>[] = [];
+    const createCallbackSource = (own: SourceOptions) => {
+      const source = createHttpCallbackSource({ ...options, ...own });
+      callbacks.push(source);
+      return source;
+    };
+    const source = createAutoSource({
+      ...options,
+      ...(mayCallBack && { createCallbackSource }),
+      onChosen: (subgraph, protocol) => chosen.push(`${subgraph} ${protocol}`),
+    });
+    finder.find = () => source.find(['reviews']);
+    return {
+      subscribe: (request, receiver) => source.subscribe(request, receiver),
+      close: () => source.close(),
+      isKnown: (id) => callbacks.some((one) => one.isKnown(id)),
+      receive: (...message) => callbacks[0]?.receive(...message) ?? 'unknown',
+    };
+  };
+  return { create, chosen, find: () => finder.find() };
+}
+
+const answer =
+  (status: number, body: unknown): Script =>
+  (exchange) =>
+    exchange.respond({ status, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+
+const refused = answer(400, { errors: [{ message: 'not like this' }] });
+
+/** What the subgraph was asked for, in order. */
+const others = ['websocket', 'text/event-stream', 'multipart/mixed;subscriptionSpec=1.0, application/json'];
+const byCallback = 'application/json;callbackSpec=1.0';
+
+async function start(scripts: readonly Script[], mayCallBack = true) {
+  const upstream = await startScriptedSubgraph();
+  upstream.script(...scripts);
+  const { create, chosen, find } = auto(mayCallBack);
+  const at = await callbackSource(upstream.url, {}, callbackUrl, create);
+  return {
+    upstream,
+    at,
+    chosen,
+    find,
+    accepts: () => upstream.requests.map(({ headers }) => headers.get('upgrade') ?? headers.get('accept')),
+    [Symbol.asyncDispose]: async () => {
+      await at[Symbol.asyncDispose]();
+      await upstream[Symbol.asyncDispose]();
+    },
+  };
+}
+
+test('HTTP callback is chosen where a subgraph of Apollo Server speaks nothing else, by the first subscription', async () => {
+  const { create, chosen, find } = auto();
+  await using upstream = await apolloUpstream({}, create);
+  const { at, ticks, headers } = upstream;
+  find();
+  while (headers.length < 1 || at.clock.runningTimers > 0) await turns();
+  // Without a client's operation it cannot be known.
+  expect(chosen).toEqual([]);
+  const { receiver } = at.subscribe();
+  await ticks.listening(1);
+  ticks.push(1);
+  ticks.end();
+  expect(await receiver.told(2)).toEqual(['{"tick":"1"}', 'complete']);
+  expect(chosen).toEqual(['reviews http_callback']);
+  const before = headers.length;
+  const second = at.subscribe();
+  await ticks.listening(1);
+  ticks.push(2);
+  expect(await second.receiver.told(1)).toEqual(['{"tick":"2"}']);
+  expect(headers).toHaveLength(before + 1);
+  second.cancel();
+});
+
+describe('HTTP callback', () => {
+  test('is tried when all others were refused', async () => {
+    const promise = answer(200, { data: null });
+    await using started = await start([refused, refused, refused, promise]);
+    const { receiver } = started.at.subscribe();
+    await started.at.until(() => started.chosen.length > 0);
+    expect(started.chosen).toEqual(['reviews http_callback']);
+    const asked = askedBy(started.upstream.requests.at(-1));
+    expect(await callBack(asked, 'next', { payload: { data: { tick: 1 } } })).toBe(200);
+    expect(receiver.log).toEqual(['{"tick":1}']);
+    expect(started.accepts()).toEqual([...others, byCallback]);
+  });
+
+  test.each([
+    ['not where subgraphs cannot reach the gateway', refused, false],
+    ['nor where one of the others may be had later', answer(503, {}), true],
+    ['nor where the client may not know who it is', answer(401, {}), true],
+  ])('is %s', async (_, last, mayCallBack) => {
+    await using started = await start([refused, refused, last], mayCallBack);
+    const { receiver } = started.at.subscribe();
+    await receiver.told(1);
+    expect([started.chosen, started.accepts()]).toEqual([[], others]);
+  });
+
+  test('is not chosen where the subgraph executes the operation instead, and the words of the others are told', async () => {
+    const result = answer(200, { data: { tick: null } });
+    await using started = await start([refused, refused, refused, result]);
+    const { receiver } = started.at.subscribe();
+    expect(await receiver.told(1)).toEqual(['error SUBGRAPH_ERROR [{"message":"not like this"}]']);
+    expect([started.chosen, started.accepts()]).toEqual([[], [...others, byCallback]]);
+    expect(started.at.clock.runningTimers).toBe(0);
+  });
+});
