@@ -32,3 +32,36 @@ test('parameters of a client travel to the subgraph as they are, and make subscr
   await subscribe({});
   expect(upstream.initPayloads).toEqual([{ tenant: 'a', shop }, { tenant: 'b' }, undefined]);
 });
+
+test('what one subgraph may have never reaches another one', async () => {
+  await using reviews = await graphqlWsUpstream(() => true);
+  await using inventory = await graphqlWsUpstream(() => true);
+  const named = (url: string, connectionParams: string[]) => ({
+    url,
+    subscription: { protocol: 'graphql_ws' as const, connectionParams },
+  });
+  await using gateway = await startTestGateway({
+    config: {
+      subgraphs: {
+        reviews: named(reviews.url, ['tenant', 'both']),
+        inventory: named(inventory.url, ['shop', 'both']),
+      },
+    },
+  });
+  const client = createClient({
+    url: gateway.url.replace('http', 'ws'),
+    webSocketImpl: WebSocket,
+    retryAttempts: 0,
+    connectionParams: { tenant: 'a', shop: 'b', both: 'c', none: 'd' },
+  });
+  for (const subscription of [query, 'subscription { stockChanged { __typename } }']) {
+    await expect(client.iterate({ query: subscription }).next()).rejects.toMatchObject([
+      { extensions: { code: 'SUBGRAPH_ERROR' } },
+    ]);
+  }
+  await client.dispose();
+  expect([reviews.initPayloads, inventory.initPayloads]).toEqual([
+    [{ tenant: 'a', both: 'c' }],
+    [{ shop: 'b', both: 'c' }],
+  ]);
+});
