@@ -10,7 +10,7 @@ export interface LoadSupergraphOptions {
   readonly sdl: string;
   /** URLs by subgraph name, instead of the supergraph's. Names that it does not have are ignored. Left out where
    *  no subgraph will be called, as for planning alone: then a subgraph may be without a URL. */
-  readonly urls?: ReadonlyMap<string, string>;
+  readonly urls?: ReadonlyMap<string, string> | undefined;
   readonly planning: PlanningLimits;
   /** Ends the loading; the promise is rejected with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
@@ -31,6 +31,15 @@ export async function loadSupergraph(options: LoadSupergraphOptions): Promise<Su
       cause: error,
     });
   });
+  return snapshotOf(planner, { sdl, urls });
+}
+
+/** The snapshot with a planner that has loaded its SDL, and that is closed where it cannot be used. Errors:
+ *  `SupergraphRefusedError`. */
+export async function snapshotOf(
+  planner: WorkerPlanner,
+  { sdl, urls }: Pick<LoadSupergraphOptions, 'sdl' | 'urls'>,
+): Promise<Supergraph> {
   try {
     return {
       id: supergraphId(sdl),

@@ -56,6 +56,7 @@ export function judgeChange({
   ];
   const uses = new OperationUses(operations, [schemas.old, schemas.next]);
   const { blamed, unexplained } = blame(changes, troubles, schemas);
+  const inTrouble = new Set(troubles.map(({ operation }) => operation));
   const judged = changes.map((change) => {
     const own = blamed.get(change) ?? [];
     return judgeFinding(change, {
@@ -63,6 +64,7 @@ export function judgeChange({
       deployment: deploymentOf(change, own, contracts),
       users: uses.of(change),
       schemas,
+      inTrouble,
     });
   });
   return [

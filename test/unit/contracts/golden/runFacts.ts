@@ -18,12 +18,12 @@ import type { Planner } from '../../../../gateway/planning/planner.ts';
 import type { SourceEvent } from '../../../../gateway/subscriptions/sources/subscriptionSource.ts';
 import { Subscriptions } from '../../../../gateway/subscriptions/subscriptions.ts';
 import { composeSupergraph } from '../../../../gateway/supergraph/composeSupergraph.ts';
-import { loadSupergraph } from '../../../../gateway/supergraph/loadSupergraph.ts';
+import { snapshotOf } from '../../../../gateway/supergraph/loadSupergraph.ts';
 import { messageOf } from '../../../../gateway/supergraph/messageOf.ts';
 import type { Supergraph } from '../../../../gateway/supergraph/supergraph.ts';
 import { systemTimers } from '../../../../gateway/time/timers.ts';
 import { type LocalAnswer, localPipeline } from '../../../harness/localPipeline.ts';
-import { testPlanning } from '../../../harness/planningLimits.ts';
+import { plannerInProcess } from '../../../harness/plannerInProcess.ts';
 import { clientVariables, type Variables } from './clientVariables.ts';
 import { type Contracts, nameOf } from './goldenGraph.ts';
 import { isAsExpected } from './isAsExpected.ts';
@@ -66,7 +66,8 @@ export interface LoadedContracts {
 export async function loadContracts(contracts: Contracts): Promise<LoadedContracts> {
   const composed = await composeSupergraph([...contracts.values()]);
   if ('errors' in composed) throw new Error(composed.errors.map(({ message }) => message).join('\n'));
-  const supergraph = await loadSupergraph({ sdl: composed.sdl, planning: testPlanning });
+  const { sdl } = composed;
+  const supergraph = await snapshotOf(plannerInProcess(sdl), { sdl });
   return { contracts, supergraph: { ...supergraph, planner: rememberPlans(supergraph.planner) } };
 }
 

@@ -185,7 +185,7 @@ describe('a supergraph that comes before its subgraph', () => {
   ])('is taken where a waiver is for %s', async (_what, coordinate) => {
     await using shop = new Shop({ products, stock });
     shop.disk.write({
-      'contracts/waivers.yaml': `- rule: override-moved\n  coordinate: ${coordinate}\n  reason: It is soon there.\n  owner: shop\n  expires: 2999-12-31\n`,
+      'contracts/waivers.yaml': `- rule: override-added\n  coordinate: ${coordinate}\n  reason: It is soon there.\n  owner: shop\n  expires: 2999-12-31\n`,
     });
     expect(await shop.admit(after)).toBeUndefined();
   });
