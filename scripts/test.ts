@@ -79,7 +79,12 @@ async function runSuites(args: readonly string[]): Promise<Counts> {
       ...args,
     ],
     // jest writes its readable report to stderr; stdout is the JSON once more.
-    { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] },
+    {
+      cwd: root,
+      stdio: ['ignore', 'ignore', 'inherit'],
+      // Suites start some hundred processes and threads of the gateway, each of which would compile all of it.
+      env: { NODE_COMPILE_CACHE: join(modules, '.cache/node-compile'), ...process.env },
+    },
   );
   // Whoever ends this process ends the suites, and what they have started.
   const end = (signal: NodeJS.Signals): void => {
