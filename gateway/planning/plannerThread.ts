@@ -100,7 +100,10 @@ export function startPlannerThread(
     const exited = new Promise<void>((gone) => {
       worker.once('exit', () => {
         endLoadWatch();
-        lost ??= crash === undefined ? { kind: 'ended' } : lossByCrash(crash);
+        const loss = crash === undefined ? undefined : lossByCrash(crash);
+        // What a thread says that has run out of memory in the midst of loading is no reason.
+        if (lost?.kind === 'crash' && loss?.kind === 'memory') lost = loss;
+        lost ??= loss ?? { kind: 'ended' };
         finishPlan?.({ kind: 'lost', reason: lost });
         signal?.removeEventListener('abort', abandon);
         reject(signal?.aborted ? signal.reason : loadFailure(lost, memoryBytes));
@@ -135,7 +138,7 @@ export function startPlannerThread(
           });
           break;
         case 'refused':
-          lost = { kind: 'crash', error: new Error(message.message) };
+          lost ??= { kind: 'crash', error: new Error(message.message) };
           break;
         case 'planned':
           finishPlan?.({ kind: 'planned', plan: JSON.parse(message.plan) as QueryPlan });
