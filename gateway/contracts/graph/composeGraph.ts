@@ -50,14 +50,16 @@ export async function composeContracts(
   return { findings: composed.errors.map((note) => errorFinding(note, contracts)) };
 }
 
-/** The second half of `composeGraph`: from here on the planner's thread holds the supergraph. */
+/** The second half of `composeGraph`: from here on the planner's thread holds the supergraph. `load`: rejects with
+ *  `SupergraphRefusedError` for one that a gateway does not take. */
 export async function loadGraph(
   contracts: ReadonlyMap<string, SubgraphContract>,
   composed: ComposedContracts,
+  load: (sdl: string) => Promise<Supergraph> = (sdl) => loadSupergraph({ sdl, planning }),
 ): Promise<ComposedGraph> {
   if ('findings' in composed) return composed;
   try {
-    const supergraph = await loadSupergraph({ sdl: composed.sdl, planning });
+    const supergraph = await load(composed.sdl);
     return { graph: { contracts, ...composed, supergraph } };
   } catch (error) {
     if (!(error instanceof SupergraphRefusedError)) throw error;

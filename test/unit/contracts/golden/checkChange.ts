@@ -1,9 +1,10 @@
 import { diffSubgraph } from '../../../../gateway/contracts/diff/diffSubgraph.ts';
 import type { Finding } from '../../../../gateway/contracts/finding.ts';
-import { composeGraph } from '../../../../gateway/contracts/graph/composeGraph.ts';
+import { composeContracts, loadGraph } from '../../../../gateway/contracts/graph/composeGraph.ts';
 import { type PlannedGraph, planConsumers } from '../../../../gateway/contracts/graph/planConsumers.ts';
 import { judgeChange } from '../../../../gateway/contracts/judge/judgeChange.ts';
 import { judgeUncomposed } from '../../../../gateway/contracts/judge/judgeUncomposed.ts';
+import { loadInProcess } from '../../../harness/loadInProcess.ts';
 import { type Contracts, consumerOperations, goldenServing } from './goldenGraph.ts';
 
 /** What a check does with contracts, and what it finds. */
@@ -22,7 +23,7 @@ export async function checkContractsAgainst(old: PlannedGraph, next: Contracts):
 export async function planContracts(
   contracts: Contracts,
 ): Promise<PlannedGraph | { readonly findings: readonly Finding[] }> {
-  const composed = await composeGraph(contracts);
+  const composed = await loadGraph(contracts, await composeContracts(contracts), loadInProcess);
   if ('findings' in composed) return composed;
   const { graph } = composed;
   try {

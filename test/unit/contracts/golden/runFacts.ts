@@ -18,12 +18,11 @@ import type { Planner } from '../../../../gateway/planning/planner.ts';
 import type { SourceEvent } from '../../../../gateway/subscriptions/sources/subscriptionSource.ts';
 import { Subscriptions } from '../../../../gateway/subscriptions/subscriptions.ts';
 import { composeSupergraph } from '../../../../gateway/supergraph/composeSupergraph.ts';
-import { snapshotOf } from '../../../../gateway/supergraph/loadSupergraph.ts';
 import { messageOf } from '../../../../gateway/supergraph/messageOf.ts';
 import type { Supergraph } from '../../../../gateway/supergraph/supergraph.ts';
 import { systemTimers } from '../../../../gateway/time/timers.ts';
+import { loadInProcess } from '../../../harness/loadInProcess.ts';
 import { type LocalAnswer, localPipeline } from '../../../harness/localPipeline.ts';
-import { plannerInProcess } from '../../../harness/plannerInProcess.ts';
 import { clientVariables, type Variables } from './clientVariables.ts';
 import { type Contracts, nameOf } from './goldenGraph.ts';
 import { isAsExpected } from './isAsExpected.ts';
@@ -66,8 +65,7 @@ export interface LoadedContracts {
 export async function loadContracts(contracts: Contracts): Promise<LoadedContracts> {
   const composed = await composeSupergraph([...contracts.values()]);
   if ('errors' in composed) throw new Error(composed.errors.map(({ message }) => message).join('\n'));
-  const { sdl } = composed;
-  const supergraph = await snapshotOf(plannerInProcess(sdl), { sdl });
+  const supergraph = await loadInProcess(composed.sdl);
   return { contracts, supergraph: { ...supergraph, planner: rememberPlans(supergraph.planner) } };
 }
 
