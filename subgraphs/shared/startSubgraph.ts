@@ -10,6 +10,9 @@ import { createRequestRecorder, type RequestLog } from './requestLog.ts';
 import { serveSubscriptions } from './serveSubscriptions.ts';
 import { buildSchemaOf, type SubgraphContext, type SubgraphDefinition } from './subgraphDefinition.ts';
 
+/** A gateway keeps its connections for longer than Node would, and not every one of them asks again when it is lost. */
+const keepAliveTimeoutMs = 75_000;
+
 export interface StartSubgraphOptions<Store> {
   /** 0 for any free one. The definition's own when left out. */
   readonly port?: number;
@@ -132,7 +135,7 @@ export async function startSubgraph<Store>(
     sendJson(response, 404, { errors: [{ message: 'Only /graphql, /ws, /faults, /requests, /health' }] });
   }
 
-  const server = createServer((request, response) => {
+  const server = createServer({ keepAliveTimeout: keepAliveTimeoutMs }, (request, response) => {
     serve(request, response).catch((error: unknown) => {
       if (response.headersSent || response.destroyed) return void response.destroy();
       const status = error instanceof BodyError ? error.status : error instanceof FaultSpecError ? 400 : 500;
