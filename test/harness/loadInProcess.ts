@@ -1,4 +1,5 @@
 import { snapshotOf } from '../../gateway/supergraph/loadSupergraph.ts';
+import { messageOf } from '../../gateway/supergraph/messageOf.ts';
 import type { Supergraph } from '../../gateway/supergraph/supergraph.ts';
 import { SupergraphRefusedError } from '../../gateway/supergraph/supergraphRefusedError.ts';
 import { plannerInProcess } from './plannerInProcess.ts';
@@ -12,8 +13,6 @@ function planFor(sdl: string) {
   try {
     return plannerInProcess(sdl);
   } catch (error) {
-    throw new SupergraphRefusedError(error instanceof Error ? error.message : String(error), {
-      cause: error,
-    });
+    throw new SupergraphRefusedError(messageOf(error), { cause: error });
   }
 }
