@@ -1,30 +1,32 @@
-import { Caching } from './caching.ts';
-import { createClientKey } from './clientKeys.ts';
+import { CacheFeature } from './cache/cacheFeature.ts';
 import { parseConfig } from './config/parseConfig.ts';
 import type { GatewayConfig, GatewayOptions } from './config/schema.ts';
-import { ContractGuarding } from './contractGuarding.ts';
+import { ContractGuardFeature } from './contracts/contractGuardFeature.ts';
 import { createOperationRecording } from './contracts/record/operationRecording.ts';
-import { EnrichmentServing } from './enrichmentServing.ts';
+import { EnrichmentFeature } from './enrichment/enrichmentFeature.ts';
 import { SubgraphFetches } from './execution/subgraphFetches.ts';
-import { explainOperation } from './explain.ts';
+import { explainOperation } from './operation/explainOperation.ts';
 import { createOverrideDecisions } from './operation/overrideDecision.ts';
 import { Preparer } from './operation/prepare.ts';
 import type { OperationRequest } from './operation/request.ts';
 import { Pipeline } from './pipeline.ts';
 import { listOverrideLabels } from './planning/overrideLabels.ts';
 import { planningLimits } from './planning/planningLimits.ts';
-import { createRequestScopes } from './requestScopes.ts';
 import { createHttpSubgraphClient } from './subgraph-client/httpSubgraphClient.ts';
-import { absentSubgraphs, configuredUrls, createSubgraphEndpoints } from './subgraphEndpoints.ts';
-import { createSubscriptionServing, subgraphParamNames } from './subscriptionServing.ts';
+import {
+  absentSubgraphs,
+  configuredUrls,
+  createSubgraphEndpoints,
+} from './subgraph-client/subgraphEndpoints.ts';
 import { OpenStreams } from './subscriptions/openStreams.ts';
 import { callbackBodySize } from './subscriptions/sources/callbackReceiver.ts';
+import { createSubscriptionFeature, subgraphParamNames } from './subscriptions/subscriptionFeature.ts';
+import { checkTopics, prepareTopics } from './subscriptions/topics/supergraphTopics.ts';
 import { loadSupergraph } from './supergraph/loadSupergraph.ts';
 import { createFileSource } from './supergraph/sources/fileSource.ts';
 import { createIntrospectionSource } from './supergraph/sources/introspectionSource.ts';
 import type { SupergraphSource } from './supergraph/sources/supergraphSource.ts';
 import { createSupergraphHolder } from './supergraph/supergraphHolder.ts';
-import { checkTopics, prepareTopics } from './supergraphTopics.ts';
 import { CacheMetrics } from './telemetry/cacheMetrics.ts';
 import { EnrichmentMetrics } from './telemetry/enrichmentMetrics.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
@@ -33,7 +35,9 @@ import { SubgraphMetrics } from './telemetry/subgraphMetrics.ts';
 import { registerSubscriptionMetrics } from './telemetry/subscriptionMetrics.ts';
 import { systemTimers, type Timers } from './time/timers.ts';
 import type { ApolloServerPlugin } from './transport/admission/apolloServer.ts';
+import { createClientKey } from './transport/admission/clientKey.ts';
 import type { GatewayContext } from './transport/admission/clientRequest.ts';
+import { createRequestScopes } from './transport/admission/requestScopes.ts';
 import { graphiqlDirectory } from './transport/graphiql/graphiqlFiles.ts';
 import { addCacheRoutes } from './transport/http/cacheRoutes.ts';
 import { addCallbackRoute } from './transport/http/callbackRoute.ts';
@@ -139,7 +143,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
 
   const endpointOf = createSubgraphEndpoints(config, supergraphs);
   const metrics = createMetrics();
-  const guarding: ContractGuarding = new ContractGuarding({
+  const guarding: ContractGuardFeature = new ContractGuardFeature({
     config,
     log: logger,
     metrics,
@@ -154,7 +158,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
     onReceiverFault: (err) => logger.error({ err }, 'An answer could not be taken'),
   });
   const fetches = new SubgraphFetches(guarding.listenTo(client), config.batching);
-  const caching: Caching = new Caching({
+  const caching: CacheFeature = new CacheFeature({
     config,
     log: logger,
     observer: new CacheMetrics({
@@ -165,7 +169,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
     fetches,
     now: parts.now ?? Date.now,
   });
-  const enrichments: EnrichmentServing = new EnrichmentServing({
+  const enrichments: EnrichmentFeature = new EnrichmentFeature({
     config,
     observer: new EnrichmentMetrics({
       registry: metrics.registry,
@@ -184,7 +188,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
   const openStreams = new OpenStreams(config.subscriptions);
   const openStream = ({ headers, clientAddress }: Pick<OperationRequest, 'headers' | 'clientAddress'>) =>
     openStreams.open(clientKey(headers, clientAddress));
-  const { subscriptions, callbacks, bus, topicProblems, findProtocols } = createSubscriptionServing({
+  const { subscriptions, callbacks, bus, topicProblems, findProtocols } = createSubscriptionFeature({
     config,
     endpointOf,
     publicUrl: () => publicUrl,

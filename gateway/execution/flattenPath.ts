@@ -1,4 +1,4 @@
-import { generateFunction, isPlainName } from '../generateFunction.ts';
+import { generateFunction, isPlainName } from '../json/generateFunction.ts';
 import type { SlicedWork } from '../time/inSlices.ts';
 import type { ResponseObject } from './responseTree.ts';
 

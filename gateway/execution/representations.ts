@@ -1,4 +1,4 @@
-import { generateFunction, isPlainName } from '../generateFunction.ts';
+import { generateFunction, isPlainName } from '../json/generateFunction.ts';
 import type { FetchDataRewrite, RequiresSelection } from '../planning/queryPlan.ts';
 import { isPlainObject, type ResponseObject, setKey } from './responseTree.ts';
 import { applyRewrites } from './rewrites.ts';

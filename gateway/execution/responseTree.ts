@@ -1,4 +1,4 @@
-import { generateFunction, isPlainName } from '../generateFunction.ts';
+import { generateFunction, isPlainName } from '../json/generateFunction.ts';
 
 /** An object of the response tree: what JSON.parse made of a subgraph's answer, enriched by later fetches.
  *  Keys are internal names of the prepared operation and fields that the plan added. */

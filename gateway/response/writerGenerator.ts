@@ -13,7 +13,7 @@ import {
   isSpecifiedScalarType,
 } from 'graphql';
 import type { ResponseObject } from '../execution/responseTree.ts';
-import { generateFunction } from '../generateFunction.ts';
+import { generateFunction } from '../json/generateFunction.ts';
 import { isLight } from '../json/stringifyInSlices.ts';
 import type { CollectedField, SelectionSet } from '../operation/selection.ts';
 import { ByteSink, sinkIsFull } from './byteSink.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
+import { prepareTopics } from '../../../../gateway/subscriptions/topics/supergraphTopics.ts';
 import { TopicGraph } from '../../../../gateway/subscriptions/topics/topicGraph.ts';
 import type { Supergraph } from '../../../../gateway/supergraph/supergraph.ts';
-import { prepareTopics } from '../../../../gateway/supergraphTopics.ts';
 import { sdl, supergraphOf } from '../../transport/scriptedServer.ts';
 
 /** A supergraph that notes how often its text is read. */

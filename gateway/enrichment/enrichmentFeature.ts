@@ -1,32 +1,32 @@
-import type { GatewayConfig } from './config/schema.ts';
-import { Enriching } from './enriched-answers/enriching.ts';
-import type { EnrichmentRunner } from './enrichment/enrichmentJob.ts';
-import type { EnrichmentObserver } from './enrichment/enrichmentObserver.ts';
-import type { LateObserver } from './enrichment/late/lateObserver.ts';
-import type { LateWorks } from './enrichment/late/lateWorks.ts';
-import { createMemoryLateEnrichments } from './enrichment/late/memoryLateEnrichments.ts';
-import { createRedisLateEnrichments } from './enrichment/late/redisLateEnrichments.ts';
-import { usesRedis } from './redis/redisOptions.ts';
-import type { Logger } from './telemetry/logger.ts';
-import type { EnrichmentRouteOptions } from './transport/http/enrichmentRoute.ts';
-import { headerMap } from './transport/http/headerMap.ts';
-import type { JobsRouteOptions } from './transport/http/jobsRoute.ts';
+import type { GatewayConfig } from '../config/schema.ts';
+import { Enriching } from '../enriched-answers/enriching.ts';
+import { usesRedis } from '../redis/redisOptions.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { EnrichmentRouteOptions } from '../transport/http/enrichmentRoute.ts';
+import { headerMap } from '../transport/http/headerMap.ts';
+import type { JobsRouteOptions } from '../transport/http/jobsRoute.ts';
+import type { EnrichmentRunner } from './enrichmentJob.ts';
+import type { EnrichmentObserver } from './enrichmentObserver.ts';
+import type { LateObserver } from './late/lateObserver.ts';
+import type { LateWorks } from './late/lateWorks.ts';
+import { createMemoryLateEnrichments } from './late/memoryLateEnrichments.ts';
+import { createRedisLateEnrichments } from './late/redisLateEnrichments.ts';
 
-export interface EnrichmentServingOptions {
+export interface EnrichmentFeatureOptions {
   readonly config: GatewayConfig;
   readonly observer: EnrichmentObserver & LateObserver;
   readonly log: Logger;
 }
 
 /** Enrichments as they are configured: budgets of first answers, late work, and the routes by which it is picked up. */
-export class EnrichmentServing {
+export class EnrichmentFeature {
   readonly enriching: Enriching;
-  readonly #options: EnrichmentServingOptions;
+  readonly #options: EnrichmentFeatureOptions;
   #runner: EnrichmentRunner | undefined;
   #late: LateWorks | undefined;
   readonly #drained = new AbortController();
 
-  constructor(options: EnrichmentServingOptions) {
+  constructor(options: EnrichmentFeatureOptions) {
     this.#options = options;
     this.enriching = new Enriching({ ...options, late: () => this.#started });
   }

@@ -1,9 +1,9 @@
 import { expect, test } from '@jest/globals';
 import { buildSchema } from 'graphql';
-import { parseConfig } from '../../gateway/config/parseConfig.ts';
-import { explainOperation } from '../../gateway/explain.ts';
-import { hostileOperation } from '../fixtures/supergraphs/people.ts';
-import { oneSubgraphPlanner } from '../harness/plannerDouble.ts';
+import { parseConfig } from '../../../gateway/config/parseConfig.ts';
+import { explainOperation } from '../../../gateway/operation/explainOperation.ts';
+import { hostileOperation } from '../../fixtures/supergraphs/people.ts';
+import { oneSubgraphPlanner } from '../../harness/plannerDouble.ts';
 
 const { limits } = parseConfig({ supergraph: { file: 'unused' } });
 const sdl = 'type Query { me: User } type User { name: String friend: User }';

@@ -1,7 +1,7 @@
-import type { GatewayConfig } from './config/schema.ts';
-import { type SubgraphPolicy, subgraphPolicy } from './config/subgraphPolicy.ts';
-import type { SubgraphEndpoint } from './subgraph-client/subgraphPools.ts';
-import type { Supergraph } from './supergraph/supergraph.ts';
+import type { GatewayConfig } from '../config/schema.ts';
+import { type SubgraphPolicy, subgraphPolicy } from '../config/subgraphPolicy.ts';
+import type { Supergraph } from '../supergraph/supergraph.ts';
+import type { SubgraphEndpoint } from './subgraphPools.ts';
 
 /** Each subgraph's policy, merged once. */
 export function memoizePolicies(config: GatewayConfig): (subgraph: string) => SubgraphPolicy {

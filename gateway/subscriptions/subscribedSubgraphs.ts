@@ -1,6 +1,6 @@
 import { OperationTypeNode, parse } from 'graphql';
-import { argumentOf, compositesOf, rootTypesOf, subgraphNamesOf } from './planning/supergraphDocument.ts';
-import type { Supergraph } from './supergraph/supergraph.ts';
+import { argumentOf, compositesOf, rootTypesOf, subgraphNamesOf } from '../planning/supergraphDocument.ts';
+import type { Supergraph } from '../supergraph/supergraph.ts';
 
 /** Subgraphs that have subscriptions which no topic feeds. */
 export function subscribedSubgraphs(

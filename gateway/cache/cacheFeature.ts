@@ -1,27 +1,27 @@
-import type { CacheObserver } from './cache/cacheObserver.ts';
-import { EventInvalidations } from './cache/invalidation/eventInvalidations.ts';
-import { readInvalidation } from './cache/invalidation/readInvalidation.ts';
-import type { InvalidationResult } from './cache/store/cacheStore.ts';
-import { MemoryStore } from './cache/store/memoryStore.ts';
-import { StoreProblems } from './cache/store/storeProblems.ts';
-import { TieredStore } from './cache/store/tieredStore.ts';
-import { subgraphTag } from './cache/tags/tagNames.ts';
+import { CachedFetches } from '../cached-fetches/cachedFetches.ts';
+import { CachePlans } from '../cached-fetches/cachePlans.ts';
+import { FetchCache } from '../cached-fetches/fetchCache.ts';
+import { createFetchCacheOptions } from '../cached-fetches/fetchCacheOptions.ts';
+import { InvalidatingFetches } from '../cached-fetches/invalidatingFetches.ts';
+import type { GatewayConfig } from '../config/schema.ts';
+import type { FetchSender } from '../execution/fetchSender.ts';
+import { usesRedis } from '../redis/redisOptions.ts';
+import type { Supergraph } from '../supergraph/supergraph.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { systemTimers } from '../time/timers.ts';
+import type { CacheAdmin } from '../transport/http/cacheRoutes.ts';
 import { createCacheAdministration } from './cacheAdministration.ts';
-import { CachedFetches } from './cached-fetches/cachedFetches.ts';
-import { CachePlans } from './cached-fetches/cachePlans.ts';
-import { FetchCache } from './cached-fetches/fetchCache.ts';
-import { InvalidatingFetches } from './cached-fetches/invalidatingFetches.ts';
-import type { GatewayConfig } from './config/schema.ts';
-import type { FetchSender } from './execution/fetchSender.ts';
-import { createFetchCacheOptions } from './fetchCacheOptions.ts';
-import { usesRedis } from './redis/redisOptions.ts';
-import type { Supergraph } from './supergraph/supergraph.ts';
-import { mayHaveRules, readSupergraphRules, type SupergraphRules } from './supergraphRules.ts';
-import type { Logger } from './telemetry/logger.ts';
-import { systemTimers } from './time/timers.ts';
-import type { CacheAdmin } from './transport/http/cacheRoutes.ts';
+import type { CacheObserver } from './cacheObserver.ts';
+import { EventInvalidations } from './invalidation/eventInvalidations.ts';
+import { readInvalidation } from './invalidation/readInvalidation.ts';
+import { mayHaveRules, readSupergraphRules, type SupergraphRules } from './rules/supergraphRules.ts';
+import type { InvalidationResult } from './store/cacheStore.ts';
+import { MemoryStore } from './store/memoryStore.ts';
+import { StoreProblems } from './store/storeProblems.ts';
+import { TieredStore } from './store/tieredStore.ts';
+import { subgraphTag } from './tags/tagNames.ts';
 
-export interface CachingOptions {
+export interface CacheFeatureOptions {
   readonly config: GatewayConfig;
   readonly log: Logger;
   readonly observer: CacheObserver;
@@ -33,10 +33,10 @@ export interface CachingOptions {
 
 /** What the parts of the cache make together: the store, the rules of each supergraph, the fetches that are answered
  *  from the one by the other, and what invalidates. */
-export class Caching {
+export class CacheFeature {
   readonly store: MemoryStore | TieredStore;
   readonly problems: StoreProblems;
-  readonly #options: CachingOptions;
+  readonly #options: CacheFeatureOptions;
   readonly #cache: FetchCache;
   readonly #events: EventInvalidations | undefined;
   readonly #fetches = new WeakMap<Supergraph, FetchSender>();
@@ -44,7 +44,7 @@ export class Caching {
   readonly #firstRules = Promise.withResolvers<void>();
   #current: SupergraphRules | undefined;
 
-  constructor(options: CachingOptions) {
+  constructor(options: CacheFeatureOptions) {
     this.#options = options;
     const { config, log, observer, now } = options;
     this.problems = new StoreProblems({ log, now });

@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
-import { composeSupergraph } from '../../gateway/supergraph/composeSupergraph.ts';
-import { loadSupergraph } from '../../gateway/supergraph/loadSupergraph.ts';
-import { subscribedSubgraphs } from '../../gateway/supergraphSubscriptions.ts';
-import { testPlanning } from '../harness/planningLimits.ts';
+import { subscribedSubgraphs } from '../../../gateway/subscriptions/subscribedSubgraphs.ts';
+import { composeSupergraph } from '../../../gateway/supergraph/composeSupergraph.ts';
+import { loadSupergraph } from '../../../gateway/supergraph/loadSupergraph.ts';
+import { testPlanning } from '../../harness/planningLimits.ts';
 
 test('subgraphs with subscriptions are those with a field that no topic feeds', async () => {
   const sdls = {

@@ -1,5 +1,5 @@
-import { identityOf } from './cache/rules/identity.ts';
-import type { GatewayConfig } from './config/schema.ts';
+import { identityOf } from '../../cache/rules/identity.ts';
+import type { GatewayConfig } from '../../config/schema.ts';
 
 /** Who somebody is for limits. `headers`: names in lower case. `address`: that the connection comes from. */
 export type ClientKey = (headers: ReadonlyMap<string, string>, address: string | undefined) => string;

@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import { GatewayError } from '../../gateway/errors.ts';
-import { createSubscriptionErrors } from '../../gateway/subscriptionErrors.ts';
-import { reportedFailure } from '../../gateway/subscriptions/sources/reportedErrors.ts';
+import { GatewayError } from '../../../gateway/errors.ts';
+import { reportedFailure } from '../../../gateway/subscriptions/sources/reportedErrors.ts';
+import { createSubscriptionErrors } from '../../../gateway/subscriptions/subscriptionErrors.ts';
 
 function told(error: GatewayError, exposeSubgraphErrors: boolean) {
   const lines: Record<string, unknown>[] = [];

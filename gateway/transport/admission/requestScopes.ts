@@ -1,15 +1,15 @@
-import { identityOf } from './cache/rules/identity.ts';
-import type { GatewayConfig } from './config/schema.ts';
-import { wantsAutoDefer } from './enrichment/deferPreference.ts';
-import type { EnrichmentPriority } from './enrichment/enrichmentRule.ts';
-import { requestBudgetOf } from './enrichment/requestBudget.ts';
-import { requestPriorityOf } from './enrichment/requestPriority.ts';
-import type { RequestScope } from './execution/requestScope.ts';
-import type { OperationRequest } from './operation/request.ts';
-import type { RequestPriority } from './subgraph-client/callPriority.ts';
-import { forwardedHeaders } from './subgraph-client/headers.ts';
-import type { ForwardedHeaders } from './subgraph-client/subgraphClient.ts';
-import { memoizePolicies } from './subgraphEndpoints.ts';
+import { identityOf } from '../../cache/rules/identity.ts';
+import type { GatewayConfig } from '../../config/schema.ts';
+import { wantsAutoDefer } from '../../enrichment/deferPreference.ts';
+import type { EnrichmentPriority } from '../../enrichment/enrichmentRule.ts';
+import { requestBudgetOf } from '../../enrichment/requestBudget.ts';
+import { requestPriorityOf } from '../../enrichment/requestPriority.ts';
+import type { RequestScope } from '../../execution/requestScope.ts';
+import type { OperationRequest } from '../../operation/request.ts';
+import type { RequestPriority } from '../../subgraph-client/callPriority.ts';
+import { forwardedHeaders } from '../../subgraph-client/headers.ts';
+import type { ForwardedHeaders } from '../../subgraph-client/subgraphClient.ts';
+import { memoizePolicies } from '../../subgraph-client/subgraphEndpoints.ts';
 
 /** Makes what a client's request brings along to the subgraphs. Its deadlines count from this call on. The function
  *  throws `GatewayError` with `BAD_REQUEST` for a header that cannot be read. */

@@ -1,29 +1,29 @@
-import { isEveryAddress } from './config/everyAddress.ts';
-import type { GatewayConfig } from './config/schema.ts';
-import type { OperationRequest } from './operation/request.ts';
-import type { SubgraphEndpoint } from './subgraph-client/subgraphPools.ts';
-import { memoizePolicies } from './subgraphEndpoints.ts';
+import { isEveryAddress } from '../config/everyAddress.ts';
+import type { GatewayConfig } from '../config/schema.ts';
+import type { OperationRequest } from '../operation/request.ts';
+import { memoizePolicies } from '../subgraph-client/subgraphEndpoints.ts';
+import type { SubgraphEndpoint } from '../subgraph-client/subgraphPools.ts';
+import type { Supergraph } from '../supergraph/supergraph.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Timers } from '../time/timers.ts';
+import { createAutoSource } from './sources/autoSource.ts';
+import { type CallbackReceiver, callbackUrl } from './sources/callbackReceiver.ts';
+import { callbackReceiverOf } from './sources/callbackReceivers.ts';
+import { createGraphqlWsSource } from './sources/graphqlWsSource.ts';
+import { createHttpCallbackSource } from './sources/httpCallbackSource.ts';
+import { createMultipartSource } from './sources/multipartSource.ts';
+import { SourcesByProtocol } from './sources/sourcesByProtocol.ts';
+import { createSseSource } from './sources/sseSource.ts';
+import type { SourceEndpoint, SourceOptions } from './sources/subscriptionSource.ts';
+import { subscribedSubgraphs } from './subscribedSubgraphs.ts';
 import { createSubscriptionErrors } from './subscriptionErrors.ts';
-import { createAutoSource } from './subscriptions/sources/autoSource.ts';
-import { type CallbackReceiver, callbackUrl } from './subscriptions/sources/callbackReceiver.ts';
-import { callbackReceiverOf } from './subscriptions/sources/callbackReceivers.ts';
-import { createGraphqlWsSource } from './subscriptions/sources/graphqlWsSource.ts';
-import { createHttpCallbackSource } from './subscriptions/sources/httpCallbackSource.ts';
-import { createMultipartSource } from './subscriptions/sources/multipartSource.ts';
-import { SourcesByProtocol } from './subscriptions/sources/sourcesByProtocol.ts';
-import { createSseSource } from './subscriptions/sources/sseSource.ts';
-import type { SourceEndpoint, SourceOptions } from './subscriptions/sources/subscriptionSource.ts';
-import { Subscriptions } from './subscriptions/subscriptions.ts';
-import { TopicBus } from './subscriptions/topics/topicBus.ts';
-import { TopicHub } from './subscriptions/topics/topicHub.ts';
-import { TopicProblems } from './subscriptions/topics/topicProblems.ts';
-import { TopicSource } from './subscriptions/topics/topicSource.ts';
-import type { Supergraph } from './supergraph/supergraph.ts';
-import { subscribedSubgraphs } from './supergraphSubscriptions.ts';
-import type { Logger } from './telemetry/logger.ts';
-import type { Timers } from './time/timers.ts';
+import { Subscriptions } from './subscriptions.ts';
+import { TopicBus } from './topics/topicBus.ts';
+import { TopicHub } from './topics/topicHub.ts';
+import { TopicProblems } from './topics/topicProblems.ts';
+import { TopicSource } from './topics/topicSource.ts';
 
-export interface SubscriptionServing {
+export interface SubscriptionFeature {
   readonly subscriptions: Subscriptions;
   /** Takes what subgraphs send by HTTP callback. */
   readonly callbacks: CallbackReceiver;
@@ -36,7 +36,7 @@ export interface SubscriptionServing {
   readonly topicProblems: TopicProblems['counts'];
 }
 
-export interface SubscriptionServingOptions {
+export interface SubscriptionFeatureOptions {
   readonly config: GatewayConfig;
   /** Where a subgraph's operations go. */
   endpointOf(subgraph: string): SubgraphEndpoint;
@@ -51,7 +51,7 @@ export interface SubscriptionServingOptions {
 }
 
 /** Subscriptions as they are configured. */
-export function createSubscriptionServing(options: SubscriptionServingOptions): SubscriptionServing {
+export function createSubscriptionFeature(options: SubscriptionFeatureOptions): SubscriptionFeature {
   const { config, endpointOf, publicUrl, newId, log, timers, openStream } = options;
   const { queue, interruptions, idleTimeout } = config.subscriptions;
   const policyOf = memoizePolicies(config);

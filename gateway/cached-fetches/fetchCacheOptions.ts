@@ -1,12 +1,12 @@
-import type { CacheObserver } from './cache/cacheObserver.ts';
-import type { CacheScope } from './cache/rules/cacheRule.ts';
-import type { CacheStore } from './cache/store/cacheStore.ts';
-import type { FetchCacheOptions } from './cached-fetches/fetchCache.ts';
-import type { GatewayConfig } from './config/schema.ts';
-import type { SubgraphPolicy } from './config/subgraphPolicy.ts';
-import { memoizePolicies } from './subgraphEndpoints.ts';
-import type { Logger } from './telemetry/logger.ts';
-import { systemTimers } from './time/timers.ts';
+import type { CacheObserver } from '../cache/cacheObserver.ts';
+import type { CacheScope } from '../cache/rules/cacheRule.ts';
+import type { CacheStore } from '../cache/store/cacheStore.ts';
+import type { GatewayConfig } from '../config/schema.ts';
+import type { SubgraphPolicy } from '../config/subgraphPolicy.ts';
+import { memoizePolicies } from '../subgraph-client/subgraphEndpoints.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { systemTimers } from '../time/timers.ts';
+import type { FetchCacheOptions } from './fetchCache.ts';
 
 /** So many mistakes of subgraphs are told; more differ only in what the subgraph puts into them. */
 const mostWarnings = 1_000;

@@ -1,10 +1,10 @@
-import type { CacheObserver } from './cache/cacheObserver.ts';
-import { type CacheEntryView, describeEntry } from './cache/describeEntry.ts';
-import { readInvalidation } from './cache/invalidation/readInvalidation.ts';
-import type { CacheRules } from './cache/rules/cacheRules.ts';
-import type { CacheStore } from './cache/store/cacheStore.ts';
-import { isEntityTag } from './cache/tags/readTag.ts';
-import type { CacheAdmin } from './transport/http/cacheRoutes.ts';
+import type { CacheAdmin } from '../transport/http/cacheRoutes.ts';
+import type { CacheObserver } from './cacheObserver.ts';
+import { type CacheEntryView, describeEntry } from './describeEntry.ts';
+import { readInvalidation } from './invalidation/readInvalidation.ts';
+import type { CacheRules } from './rules/cacheRules.ts';
+import type { CacheStore } from './store/cacheStore.ts';
+import { isEntityTag } from './tags/readTag.ts';
 
 export interface CacheAdministrationOptions {
   readonly store: CacheStore;

@@ -1,9 +1,9 @@
 import { parse } from 'graphql';
-import { type TopicFields, unknownTopicFields } from './subscriptions/topics/topicField.ts';
-import { TopicGraph } from './subscriptions/topics/topicGraph.ts';
-import type { Supergraph } from './supergraph/supergraph.ts';
-import { SupergraphRefusedError } from './supergraph/supergraphRefusedError.ts';
-import type { Logger } from './telemetry/logger.ts';
+import type { Supergraph } from '../../supergraph/supergraph.ts';
+import { SupergraphRefusedError } from '../../supergraph/supergraphRefusedError.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import { type TopicFields, unknownTopicFields } from './topicField.ts';
+import { TopicGraph } from './topicGraph.ts';
 
 export interface TopicCheck {
   readonly sdl: string;

@@ -1,12 +1,12 @@
 import { GraphQLError, getOperationAST, parse, validate } from 'graphql';
-import { GatewayError } from './errors.ts';
-import { InternalNames } from './operation/internalNames.ts';
-import { findExceededLimit, findExceededTextLimit, type OperationLimits } from './operation/limits.ts';
-import { normalizeOperation } from './operation/normalize.ts';
-import { plannerQuestion, planOperation } from './operation/planOperation.ts';
-import { findUnknownOverride } from './operation/unknownOverride.ts';
-import { printPlan } from './planning/printPlan.ts';
-import type { Supergraph } from './supergraph/supergraph.ts';
+import { GatewayError } from '../errors.ts';
+import { printPlan } from '../planning/printPlan.ts';
+import type { Supergraph } from '../supergraph/supergraph.ts';
+import { InternalNames } from './internalNames.ts';
+import { findExceededLimit, findExceededTextLimit, type OperationLimits } from './limits.ts';
+import { normalizeOperation } from './normalize.ts';
+import { plannerQuestion, planOperation } from './planOperation.ts';
+import { findUnknownOverride } from './unknownOverride.ts';
 
 /** The plan of an operation as text, with every condition on a variable without a default taken as it stands,
  *  and with these labels of progressive `@override`s on.

@@ -1,6 +1,6 @@
-import { GatewayError } from './errors.ts';
-import { reportedErrorsOf } from './subscriptions/sources/reportedErrors.ts';
-import type { Logger } from './telemetry/logger.ts';
+import { GatewayError } from '../errors.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { reportedErrorsOf } from './sources/reportedErrors.ts';
 
 export interface SubscriptionErrorPolicy {
   /** `security.exposeSubgraphErrors`: clients see the subgraph's own words. */

@@ -1,24 +1,24 @@
-import type { GatewayConfig } from './config/schema.ts';
-import { DriftWatch, type WatchedSubgraph } from './contracts/drift/driftWatch.ts';
-import { askSubgraphs } from './contracts/drift/liveSubgraphs.ts';
+import type { GatewayConfig } from '../config/schema.ts';
+import type { SubgraphClient } from '../subgraph-client/subgraphClient.ts';
+import { watchRefusals } from '../subgraph-client/watchRefusals.ts';
+import type { SubgraphAddress } from '../supergraph/sources/fetchSubgraphSdl.ts';
+import type { Supergraph } from '../supergraph/supergraph.ts';
+import { registerContractMetrics } from '../telemetry/contractMetrics.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { Timers } from '../time/timers.ts';
+import type { UnreadyReason } from '../transport/http/healthRoutes.ts';
+import { DriftWatch, type WatchedSubgraph } from './drift/driftWatch.ts';
+import { askSubgraphs } from './drift/liveSubgraphs.ts';
 import {
   ContractGuard,
   type GuardCheck,
   type RefusedSupergraph,
   type RunningSubgraphs,
-} from './contracts/guard/contractGuard.ts';
-import type { SupergraphGuard } from './contracts/guard/supergraphGuard.ts';
-import type { SubgraphClient } from './subgraph-client/subgraphClient.ts';
-import { watchRefusals } from './subgraph-client/watchRefusals.ts';
-import type { SubgraphAddress } from './supergraph/sources/fetchSubgraphSdl.ts';
-import type { Supergraph } from './supergraph/supergraph.ts';
-import { registerContractMetrics } from './telemetry/contractMetrics.ts';
-import type { Logger } from './telemetry/logger.ts';
-import type { Metrics } from './telemetry/metrics.ts';
-import type { Timers } from './time/timers.ts';
-import type { UnreadyReason } from './transport/http/healthRoutes.ts';
+} from './guard/contractGuard.ts';
+import type { SupergraphGuard } from './guard/supergraphGuard.ts';
 
-export interface ContractGuardingOptions {
+export interface ContractGuardFeatureOptions {
   readonly config: GatewayConfig;
   readonly log: Logger;
   readonly metrics: Pick<Metrics, 'registry'>;
@@ -34,12 +34,12 @@ export interface ContractGuardingOptions {
 
 /** Keeps to the contracts while the gateway runs: what is put together from the guard of supergraphs and the watch over
  *  subgraphs. With `contracts.guard: off` it does nothing, and without a store nothing but look for one. */
-export class ContractGuarding implements SupergraphGuard {
-  readonly #options: ContractGuardingOptions;
+export class ContractGuardFeature implements SupergraphGuard {
+  readonly #options: ContractGuardFeatureOptions;
   readonly #guard: ContractGuard | undefined;
   readonly #drift: DriftWatch | undefined;
 
-  constructor(options: ContractGuardingOptions) {
+  constructor(options: ContractGuardFeatureOptions) {
     this.#options = options;
     const { config, log, metrics, timers, now, supergraphs } = options;
     const { guard: mode, directory, driftInterval: intervalMs } = config.contracts;

@@ -1,11 +1,11 @@
 import { parse } from 'graphql';
+import { SupergraphRefusedError } from '../../supergraph/supergraphRefusedError.ts';
 import {
   type ConfiguredMutations,
   compileMutationInvalidations,
   type MutationInvalidations,
-} from './cache/invalidation/mutationInvalidation.ts';
-import { type CacheRules, type ConfiguredRules, readCacheRules } from './cache/rules/cacheRules.ts';
-import { SupergraphRefusedError } from './supergraph/supergraphRefusedError.ts';
+} from '../invalidation/mutationInvalidation.ts';
+import { type CacheRules, type ConfiguredRules, readCacheRules } from './cacheRules.ts';
 
 export interface SupergraphRulesOptions {
   readonly sdl: string;
