@@ -1,5 +1,5 @@
-import type { CacheAdmin } from '../transport/http/cacheRoutes.ts';
 import type { CacheObserver } from './cacheObserver.ts';
+import type { CacheAdmin } from './cacheRoutes.ts';
 import { type CacheEntryView, describeEntry } from './describeEntry.ts';
 import { readInvalidation } from './invalidation/readInvalidation.ts';
 import type { CacheRules } from './rules/cacheRules.ts';

@@ -5,13 +5,15 @@ import { createFetchCacheOptions } from '../cached-fetches/fetchCacheOptions.ts'
 import { InvalidatingFetches } from '../cached-fetches/invalidatingFetches.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import type { FetchSender } from '../execution/fetchSender.ts';
+import type { Feature, FeatureContext, SupergraphFindings, SupergraphReading } from '../feature.ts';
 import { usesRedis } from '../redis/redisOptions.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
-import type { Logger } from '../telemetry/logger.ts';
 import { systemTimers } from '../time/timers.ts';
-import type { CacheAdmin } from '../transport/http/cacheRoutes.ts';
+import type { Routes } from '../transport/http/routes.ts';
 import { createCacheAdministration } from './cacheAdministration.ts';
+import { CacheMetrics } from './cacheMetrics.ts';
 import type { CacheObserver } from './cacheObserver.ts';
+import { addCacheRoutes } from './cacheRoutes.ts';
 import { EventInvalidations } from './invalidation/eventInvalidations.ts';
 import { readInvalidation } from './invalidation/readInvalidation.ts';
 import { mayHaveRules, readSupergraphRules, type SupergraphRules } from './rules/supergraphRules.ts';
@@ -21,114 +23,99 @@ import { StoreProblems } from './store/storeProblems.ts';
 import { TieredStore } from './store/tieredStore.ts';
 import { subgraphTag } from './tags/tagNames.ts';
 
-export interface CacheFeatureOptions {
-  readonly config: GatewayConfig;
-  readonly log: Logger;
-  readonly observer: CacheObserver;
-  /** Asks the subgraphs. */
-  readonly fetches: FetchSender;
-  /** Milliseconds since 1970. */
-  now(): number;
-}
-
-/** What the parts of the cache make together: the store, the rules of each supergraph, the fetches that are answered
- *  from the one by the other, and what invalidates. */
-export class CacheFeature {
-  readonly store: MemoryStore | TieredStore;
-  readonly problems: StoreProblems;
-  readonly #options: CacheFeatureOptions;
+/** The cache: the store, the rules of each supergraph, fetches answered from the store by these rules, and
+ *  invalidation by mutations, events and operators. */
+export class CacheFeature implements Feature {
+  readonly name = 'cache';
+  readonly #context: FeatureContext;
+  readonly #observer: CacheObserver;
+  readonly #store: MemoryStore | TieredStore;
+  readonly #problems: StoreProblems;
   readonly #cache: FetchCache;
   readonly #events: EventInvalidations | undefined;
-  readonly #fetches = new WeakMap<Supergraph, FetchSender>();
   readonly #rules = new WeakMap<Supergraph, SupergraphRules>();
   readonly #firstRules = Promise.withResolvers<void>();
   #current: SupergraphRules | undefined;
 
-  constructor(options: CacheFeatureOptions) {
-    this.#options = options;
-    const { config, log, observer, now } = options;
-    this.problems = new StoreProblems({ log, now });
-    this.store = createStore(config, this.problems, now);
-    this.#cache = new FetchCache(createFetchCacheOptions({ config, store: this.store, observer, log, now }));
+  constructor(context: FeatureContext) {
+    this.#context = context;
+    const { config, log, metrics, now } = context;
+    const problems = new StoreProblems({ log, now });
+    const store = createStore(config, problems, now);
+    const observer = new CacheMetrics({
+      registry: metrics.registry,
+      problems: () => problems.counts,
+      memory: () => ({ bytes: store.size, entries: store.entryCount }),
+    });
+    this.#problems = problems;
+    this.#store = store;
+    this.#observer = observer;
+    this.#cache = new FetchCache(createFetchCacheOptions({ config, store, observer, log, now }));
     this.#events = this.#createEvents();
   }
 
-  /** The rules of a supergraph that is being loaded; `undefined` where nothing may be kept. Errors:
-   *  `SupergraphRefusedError`. */
-  readRules(sdl: string, isFirst: boolean): SupergraphRules | undefined {
-    const { config, log } = this.#options;
-    const { enabled, rules: configured, mutations } = config.cache;
-    if (!enabled || !mayHaveRules(sdl, configured)) return undefined;
-    return readSupergraphRules({
-      sdl,
-      configured,
-      mutations,
-      isFirst,
-      onUnknown: (unknown) =>
-        log.warn({ unknown }, 'The configuration of the cache names what the supergraph does not have'),
-    });
+  readSupergraph(reading: SupergraphReading): SupergraphFindings | undefined {
+    const { enabled, rules: configured, mutations } = this.#context.config.cache;
+    if (!enabled || !mayHaveRules(reading.supergraph.sdl, configured)) return undefined;
+    const { rules, ...findings } = readSupergraphRules({ document: reading.document, configured, mutations });
+    return {
+      ...findings,
+      attach: (supergraph) => {
+        this.#rules.set(supergraph, rules);
+        return undefined;
+      },
+    };
   }
 
-  /** Connects a supergraph with its rules, before its first operation. */
-  prepare(supergraph: Supergraph, rules: SupergraphRules): void {
-    const { config, observer, fetches, log } = this.#options;
-    const cached = new CachedFetches({
-      next: fetches,
-      plans: new CachePlans(rules.rules),
-      cache: this.#cache,
-    });
-    this.#rules.set(supergraph, rules);
-    this.#fetches.set(
-      supergraph,
-      new InvalidatingFetches({
-        next: cached,
-        invalidations: rules.mutations,
-        store: this.store,
-        observer,
-        waitMs: config.redis.timeouts.read,
-        onSkipped: (field, reason) =>
-          log.warn({ field, reason }, 'A mutation has not invalidated all it should'),
-        onFault: (err) => log.error({ err }, 'A mutation has not invalidated what it should'),
-        timers: systemTimers,
-      }),
-    );
-  }
-
-  /** From now on invalidations are in the words of this supergraph. */
-  use(supergraph: Supergraph): void {
+  /** Invalidations use the names of this supergraph from now on. */
+  onSupergraph(supergraph: Supergraph): void {
     this.#current = this.#rules.get(supergraph);
     if (this.#current !== undefined) this.#firstRules.resolve();
   }
 
-  fetchesOf(supergraph: Supergraph): FetchSender {
-    return this.#fetches.get(supergraph) ?? this.#options.fetches;
-  }
-
-  /** `undefined` where the cache is off. */
-  get administration(): CacheAdmin | undefined {
-    const { config, observer, now } = this.#options;
-    if (!config.cache.enabled) return undefined;
-    return createCacheAdministration({
-      store: this.store,
-      observer,
-      rules: () => this.#current?.rules,
-      now,
+  decorateFetches(fetches: FetchSender, supergraph: Supergraph): FetchSender {
+    const rules = this.#rules.get(supergraph);
+    if (rules === undefined) return fetches;
+    const { config, log } = this.#context;
+    return new InvalidatingFetches({
+      next: new CachedFetches({ next: fetches, plans: new CachePlans(rules.rules), cache: this.#cache }),
+      invalidations: rules.mutations,
+      store: this.#store,
+      observer: this.#observer,
+      waitMs: config.redis.timeouts.read,
+      onSkipped: (field, reason) =>
+        log.warn({ field, reason }, 'A mutation has not invalidated all it should'),
+      onFault: (err) => log.error({ err }, 'A mutation has not invalidated what it should'),
+      timers: systemTimers,
     });
   }
 
-  close(): Promise<void> {
+  addAdminRoutes(routes: Routes): void {
+    const { config, now } = this.#context;
+    const cache = config.cache.enabled
+      ? createCacheAdministration({
+          store: this.#store,
+          observer: this.#observer,
+          rules: () => this.#current?.rules,
+          now,
+        })
+      : undefined;
+    addCacheRoutes(routes, { cache, bodySize: config.limits.bodySize });
+  }
+
+  async close(): Promise<void> {
     this.#events?.close();
-    return this.store.close();
+    await this.#store.close();
   }
 
   #createEvents(): EventInvalidations | undefined {
-    const { config } = this.#options;
+    const { config } = this.#context;
     const { stream } = config.cache.events;
     if (!config.cache.enabled || stream === '') return undefined;
     return new EventInvalidations({
       config: config.redis,
       stream,
-      problems: this.problems,
+      problems: this.#problems,
       read: async (body) => {
         await this.#firstRules.promise;
         const current = this.#current;
@@ -145,8 +132,8 @@ export class CacheFeature {
   }
 
   async #invalidate(tags: readonly string[]): Promise<InvalidationResult> {
-    const result = await this.store.deleteByTags(tags);
-    this.#options.observer.onInvalidated({ by: 'event', deleted: result.deleted });
+    const result = await this.#store.deleteByTags(tags);
+    this.#observer.onInvalidated({ by: 'event', deleted: result.deleted });
     return result;
   }
 }

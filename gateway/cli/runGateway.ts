@@ -1,5 +1,5 @@
 import type { GatewayConfig } from '../config/schema.ts';
-import { createGateway, type GatewayParts } from '../gateway.ts';
+import { createGateway, type GatewayDependencies } from '../gateway.ts';
 import type { Addresses } from './addresses.ts';
 
 /** Runs a gateway until `stopped` resolves and it is drained. A stop counts during the start as well: a
@@ -8,7 +8,7 @@ export async function runGateway(
   config: GatewayConfig,
   stopped: Promise<void>,
   onListening: (addresses: Addresses) => void,
-  parts: GatewayParts = {},
+  parts: GatewayDependencies = {},
 ): Promise<void> {
   const gateway = await Promise.race([createGateway(config, parts), stopped]);
   if (gateway === undefined) return;

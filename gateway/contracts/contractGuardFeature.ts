@@ -1,13 +1,15 @@
 import type { GatewayConfig } from '../config/schema.ts';
+import type { Feature, FeatureContext } from '../feature.ts';
+import type { OperationRequest } from '../operation/request.ts';
 import type { SubgraphClient } from '../subgraph-client/subgraphClient.ts';
 import { watchRefusals } from '../subgraph-client/watchRefusals.ts';
 import type { SubgraphAddress } from '../supergraph/sources/fetchSubgraphSdl.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
-import { registerContractMetrics } from '../telemetry/contractMetrics.ts';
-import type { Logger } from '../telemetry/logger.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
-import type { Timers } from '../time/timers.ts';
+import { systemTimers } from '../time/timers.ts';
 import type { UnreadyReason } from '../transport/http/healthRoutes.ts';
+import type { Routes } from '../transport/http/routes.ts';
+import { registerContractMetrics } from './contractMetrics.ts';
+import { addContractsRoute } from './contractsRoute.ts';
 import { DriftWatch, type WatchedSubgraph } from './drift/driftWatch.ts';
 import { askSubgraphs } from './drift/liveSubgraphs.ts';
 import {
@@ -16,32 +18,22 @@ import {
   type RefusedSupergraph,
   type RunningSubgraphs,
 } from './guard/contractGuard.ts';
-import type { SupergraphGuard } from './guard/supergraphGuard.ts';
+import { createOperationRecording, type OperationRecording } from './record/operationRecording.ts';
 
-export interface ContractGuardFeatureOptions {
-  readonly config: GatewayConfig;
-  readonly log: Logger;
-  readonly metrics: Pick<Metrics, 'registry'>;
-  readonly timers: Timers;
-  /** Milliseconds since 1970. */
-  now(): number;
-  readonly supergraphs: {
-    current(): Supergraph | undefined;
-    problem(): string | undefined;
-    offerAgain(sdl: string): Promise<void>;
-  };
-}
-
-/** Keeps to the contracts while the gateway runs: what is put together from the guard of supergraphs and the watch over
- *  subgraphs. With `contracts.guard: off` it does nothing, and without a store nothing but look for one. */
-export class ContractGuardFeature implements SupergraphGuard {
-  readonly #options: ContractGuardFeatureOptions;
+/** Contracts while the gateway runs: the guard that checks each new supergraph, the watch for drifted subgraphs, and the
+ *  recording of operations. With `contracts.guard: off` there is no guard and no watch; without a store the guard only
+ *  looks for one. */
+export class ContractGuardFeature implements Feature {
+  readonly name = 'contracts';
+  readonly #context: FeatureContext;
   readonly #guard: ContractGuard | undefined;
   readonly #drift: DriftWatch | undefined;
+  readonly #recording: OperationRecording | undefined;
 
-  constructor(options: ContractGuardFeatureOptions) {
-    this.#options = options;
-    const { config, log, metrics, timers, now, supergraphs } = options;
+  constructor(context: FeatureContext) {
+    this.#context = context;
+    const { config, log, metrics, timers, now, supergraphs } = context;
+    this.#recording = createOperationRecording(config, { log, timers: systemTimers, now });
     const { guard: mode, directory, driftInterval: intervalMs } = config.contracts;
     if (mode === 'off') return;
     const guard = new ContractGuard({ mode, directory, log, now, running: this.#running() });
@@ -66,25 +58,36 @@ export class ContractGuardFeature implements SupergraphGuard {
     });
   }
 
-  async admit(next: Supergraph, current: Supergraph | undefined, signal: AbortSignal): Promise<void> {
-    await this.#guard?.admit(next, current, signal);
+  async admitSupergraph(
+    next: Supergraph,
+    previous: Supergraph | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#guard?.admit(next, previous, signal);
   }
 
-  /** To be told of every supergraph that comes into use. */
-  use(supergraph: Supergraph): void {
+  onSupergraph(supergraph: Supergraph): void {
     this.#guard?.use(supergraph);
   }
 
-  /** The client, heard by the watch over subgraphs where there is one. */
-  listenTo(client: SubgraphClient): SubgraphClient {
+  /** With a watch, validation errors of subgraphs count as signs of drift. */
+  decorateClient(client: SubgraphClient): SubgraphClient {
     const drift = this.#drift;
     return drift === undefined
       ? client
       : watchRefusals(client, (subgraph, message) => drift.noteRefusal(subgraph, message));
   }
 
+  onOperation(request: OperationRequest): void {
+    this.#recording?.onPrepared(request);
+  }
+
+  addAdminRoutes(routes: Routes): void {
+    addContractsRoute(routes, () => this.#describe());
+  }
+
   /** What operators should know although the gateway is ready. */
-  get notes(): readonly UnreadyReason[] {
+  get readinessNotes(): readonly UnreadyReason[] {
     const [refusal] = this.#refused === undefined ? [] : (this.#guard?.refusals ?? []);
     const drifted = this.#watched.filter(({ state }) => state === 'drifted');
     return [
@@ -100,9 +103,8 @@ export class ContractGuardFeature implements SupergraphGuard {
     ];
   }
 
-  /** All there is to know, for operators. */
-  describe(): object {
-    const { guard: mode, directory } = this.#options.config.contracts;
+  #describe(): object {
+    const { guard: mode, directory } = this.#context.config.contracts;
     const guard = this.#guard;
     if (guard === undefined) return { guard: mode };
     return {
@@ -122,14 +124,18 @@ export class ContractGuardFeature implements SupergraphGuard {
     };
   }
 
-  async close(): Promise<void> {
+  async stop(): Promise<void> {
     await Promise.all([this.#drift?.close(), this.#guard?.close()]);
+  }
+
+  async close(): Promise<void> {
+    await this.#recording?.close();
   }
 
   /** What would be in use but for the guard. The supergraph that is in use may have been offered again since. */
   get #refused(): RefusedSupergraph | undefined {
     const refused = this.#guard?.refused;
-    return refused?.message === this.#options.supergraphs.problem() ? refused : undefined;
+    return refused?.message === this.#context.supergraphs.problem() ? refused : undefined;
   }
 
   get #watched(): readonly WatchedSubgraph[] {
@@ -137,14 +143,14 @@ export class ContractGuardFeature implements SupergraphGuard {
   }
 
   #addresses(): readonly SubgraphAddress[] {
-    const { config, supergraphs } = this.#options;
+    const { config, supergraphs } = this.#context;
     const addresses = new Map(supergraphs.current()?.subgraphs);
     for (const [name, url] of schemaUrls(config)) addresses.set(name, { name, url });
     return [...addresses.values()];
   }
 
   #running(): RunningSubgraphs | undefined {
-    const { config, timers } = this.#options;
+    const { config, timers } = this.#context;
     const within = { ms: config.contracts.lookTimeout, timers };
     if (within.ms === 0) return undefined;
     const urls = schemaUrls(config);
@@ -161,7 +167,7 @@ export class ContractGuardFeature implements SupergraphGuard {
     const refused = this.#refused;
     if (refused === undefined || !(await guard.hasChangedSinceRefusal())) return;
     // Something else may have come meanwhile.
-    if (refused === this.#refused) await this.#options.supergraphs.offerAgain(refused.sdl);
+    if (refused === this.#refused) await this.#context.supergraphs.offerAgain(refused.sdl);
   }
 }
 

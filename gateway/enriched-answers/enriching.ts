@@ -1,4 +1,4 @@
-import { type GraphQLSchema, parse } from 'graphql';
+import type { GraphQLSchema } from 'graphql';
 import { identityOf } from '../cache/rules/identity.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import { Adaptation } from '../enrichment/adaptation.ts';
@@ -10,12 +10,12 @@ import { type EnrichmentRules, readEnrichmentRules } from '../enrichment/enrichm
 import type { Caller, LateEnrichments, Ticket } from '../enrichment/lateEnrichments.ts';
 import { requestBudgetOf } from '../enrichment/requestBudget.ts';
 import type { AwaitedEnrichment } from '../execution/firstAnswerWait.ts';
+import type { SupergraphFindings, SupergraphReading } from '../feature.ts';
 import type { EnrichmentChoice } from '../operation/prepare.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { OperationRequest } from '../operation/request.ts';
 import type { SubscriptionOutcome } from '../response/outcome.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
-import { SupergraphRefusedError } from '../supergraph/supergraphRefusedError.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { BudgetPlan } from './budgetPlan.ts';
 import {
@@ -59,35 +59,31 @@ export class Enriching {
     });
   }
 
-  /** The supergraph with its rules, and with the field by which clients pick up what is late. To be called before its
-   *  first operation. `isFirst`: what the configuration names and it does not have is a mistake of who starts the
-   *  gateway. Errors: `SupergraphRefusedError` with the whole list. */
-  prepare(supergraph: Supergraph, isFirst: boolean): Supergraph {
-    const { config, log } = this.#options;
-    const { mode, fields, budget } = config.enrichment;
-    const { sdl, apiSchema } = supergraph;
+  /** Reads the rules of a supergraph. A supergraph that has any gets the field by which clients subscribe to deferred
+   *  enrichments. */
+  readSupergraph(reading: SupergraphReading): SupergraphFindings | undefined {
+    const { mode, fields, budget } = this.#options.config.enrichment;
+    const { sdl, apiSchema } = reading.supergraph;
     const mayHaveRules = Object.keys(fields).length > 0 || sdl.includes('://tributary.dev/spec/');
-    if (mode === 'never' || !mayHaveRules) return supergraph;
-    const document = parse(sdl, { noLocation: true });
-    const read = readEnrichmentRules({ document, apiSchema, configured: { fields, budget } });
-    const absent = read.unknown.map((one) => `enrichment.fields: ${one}`);
-    const reasons = [...read.problems, ...(isFirst ? absent : [])];
-    if (reasons.length > 0) throw new SupergraphRefusedError(reasons.join('\n'));
-    if (absent.length > 0) {
-      log.warn(
-        { unknown: absent },
-        'The configuration of enrichments names what the supergraph does not have',
-      );
-    }
-    if (read.warnings.length > 0) {
-      log.warn({ enrichments: read.warnings }, 'Some enrichments will never come late');
-    }
-    if (read.rules.isEmpty) return supergraph;
-    const prepared = this.#withSubscription(supergraph);
-    this.#rules.set(prepared, read.rules);
-    // From now on this process also finishes what others have left.
-    this.#options.late();
-    return prepared;
+    if (mode === 'never' || !mayHaveRules) return undefined;
+    const { rules, problems, unknown, warnings } = readEnrichmentRules({
+      document: reading.document,
+      apiSchema,
+      configured: { fields, budget },
+    });
+    return {
+      problems,
+      unknownNames: unknown.map((name) => `enrichment.fields: ${name}`),
+      warnings,
+      attach: (supergraph) => {
+        if (rules.isEmpty) return undefined;
+        const extended = this.#withSubscription(supergraph);
+        this.#rules.set(extended, rules);
+        // From now on this process also finishes the jobs that other processes have left.
+        this.#options.late();
+        return extended;
+      },
+    };
   }
 
   /** Whether an operation subscribes to what is late. */

@@ -26,11 +26,6 @@ export function configuredUrls(config: GatewayConfig): ReadonlyMap<string, strin
   );
 }
 
-/** Subgraphs that the configuration names and the supergraph does not have: misspelt, or gone. */
-export function absentSubgraphs(config: GatewayConfig, supergraph: Supergraph): string[] {
-  return Object.keys(config.subgraphs).filter((name) => name !== 'all' && !supergraph.subgraphs.has(name));
-}
-
 /** Where and how each subgraph of the current supergraph is called. A subgraph that only an older supergraph
  *  had keeps its last endpoint, for the operations that still run on that one. */
 export function createSubgraphEndpoints(

@@ -1,16 +1,14 @@
-import { OperationTypeNode, parse } from 'graphql';
+import { type DocumentNode, OperationTypeNode } from 'graphql';
 import { argumentOf, compositesOf, rootTypesOf, subgraphNamesOf } from '../planning/supergraphDocument.ts';
-import type { Supergraph } from '../supergraph/supergraph.ts';
 
 /** Subgraphs that have subscriptions which no topic feeds. */
 export function subscribedSubgraphs(
-  { sdl, apiSchema }: Supergraph,
+  document: DocumentNode,
   topics: Readonly<Record<string, unknown>>,
 ): ReadonlySet<string> {
   const found = new Set<string>();
-  if (apiSchema.getSubscriptionType() == null) return found;
-  const document = parse(sdl, { noLocation: true });
-  const rootName = rootTypesOf(document).get(OperationTypeNode.SUBSCRIPTION) ?? '';
+  const rootName = rootTypesOf(document).get(OperationTypeNode.SUBSCRIPTION);
+  if (rootName === undefined) return found;
   const root = compositesOf(document).get(rootName);
   const names = subgraphNamesOf(document);
   const graphsIn = (

@@ -1,108 +1,151 @@
 import { isEveryAddress } from '../config/everyAddress.ts';
 import type { GatewayConfig } from '../config/schema.ts';
-import type { OperationRequest } from '../operation/request.ts';
+import type { SubgraphPolicy } from '../config/subgraphPolicy.ts';
+import type { Feature, FeatureContext, SupergraphFindings, SupergraphReading } from '../feature.ts';
 import { memoizePolicies } from '../subgraph-client/subgraphEndpoints.ts';
 import type { SubgraphEndpoint } from '../subgraph-client/subgraphPools.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
-import type { Logger } from '../telemetry/logger.ts';
-import type { Timers } from '../time/timers.ts';
-import { createAutoSource } from './sources/autoSource.ts';
-import { type CallbackReceiver, callbackUrl } from './sources/callbackReceiver.ts';
+import type { Routes } from '../transport/http/routes.ts';
+import { addCallbackRoute } from './callbackRoute.ts';
+import { createAutoSource, type ProtocolFinder } from './sources/autoSource.ts';
+import { type CallbackReceiver, callbackBodySize, callbackUrl } from './sources/callbackReceiver.ts';
 import { callbackReceiverOf } from './sources/callbackReceivers.ts';
 import { createGraphqlWsSource } from './sources/graphqlWsSource.ts';
 import { createHttpCallbackSource } from './sources/httpCallbackSource.ts';
 import { createMultipartSource } from './sources/multipartSource.ts';
 import { SourcesByProtocol } from './sources/sourcesByProtocol.ts';
 import { createSseSource } from './sources/sseSource.ts';
-import type { SourceEndpoint, SourceOptions } from './sources/subscriptionSource.ts';
+import type { SourceEndpoint, SourceOptions, SubscriptionSource } from './sources/subscriptionSource.ts';
 import { subscribedSubgraphs } from './subscribedSubgraphs.ts';
 import { createSubscriptionErrors } from './subscriptionErrors.ts';
+import { registerSubscriptionMetrics } from './subscriptionMetrics.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { TopicBus } from './topics/topicBus.ts';
+import { unknownTopicFields } from './topics/topicField.ts';
+import { TopicGraph } from './topics/topicGraph.ts';
 import { TopicHub } from './topics/topicHub.ts';
 import { TopicProblems } from './topics/topicProblems.ts';
 import { TopicSource } from './topics/topicSource.ts';
 
-export interface SubscriptionFeature {
+/** Subscriptions: the sources of events at subgraphs, by protocol and by topic, and the runs that clients share. */
+export class SubscriptionFeature implements Feature {
+  readonly name = 'subscriptions';
   readonly subscriptions: Subscriptions;
-  /** Takes what subgraphs send by HTTP callback. */
-  readonly callbacks: CallbackReceiver;
-  /** Topics of this process. */
-  readonly bus: TopicBus;
-  /** Finds out in the background how the subgraphs of a supergraph are subscribed at, where the configuration leaves that
-   *  to the gateway. */
-  findProtocols(supergraph: Supergraph): void;
-  /** What went wrong with topics, by kind. */
-  readonly topicProblems: TopicProblems['counts'];
-}
+  readonly #context: FeatureContext;
+  readonly #policyOf: (subgraph: string) => SubgraphPolicy;
+  readonly #auto: SubscriptionSource & ProtocolFinder;
+  readonly #callbacks: CallbackReceiver;
+  readonly #bus = new TopicBus();
+  /** Subgraphs that have subscriptions which no topic feeds. */
+  readonly #subscribed = new WeakMap<Supergraph, ReadonlySet<string>>();
+  #publicUrl: string;
 
-export interface SubscriptionFeatureOptions {
-  readonly config: GatewayConfig;
-  /** Where a subgraph's operations go. */
-  endpointOf(subgraph: string): SubgraphEndpoint;
-  /** Of the public listener, without a path; asked when a subgraph is to call back. */
-  publicUrl(): string;
-  /** Makes the ids by which subgraphs call back. */
-  newId(): string;
-  readonly log: Logger;
-  readonly timers: Timers;
-  /** Counts a client's stream; returns what ends it. Errors: `GatewayError` `OVERLOADED`. */
-  openStream(request: OperationRequest): () => void;
-}
-
-/** Subscriptions as they are configured. */
-export function createSubscriptionFeature(options: SubscriptionFeatureOptions): SubscriptionFeature {
-  const { config, endpointOf, publicUrl, newId, log, timers, openStream } = options;
-  const { queue, interruptions, idleTimeout } = config.subscriptions;
-  const policyOf = memoizePolicies(config);
-  const endpoint = (subgraph: string): SourceEndpoint =>
-    sourceEndpoint(config, endpointOf(subgraph), policyOf(subgraph).subscription.path);
-  const createCallbackSource = (own: SourceOptions) =>
-    createHttpCallbackSource({ ...own, callbackUrl: (id) => callbackUrl(publicUrl(), id), newId });
-  const callbacks = createCallbackSource({ endpoint, timers });
-  const receivers: CallbackReceiver[] = [callbacks];
-  const auto = createAutoSource({
-    endpoint,
-    timers,
-    ...(isReachable(config.listen) && {
-      createCallbackSource: (own) => {
-        const source = createCallbackSource(own);
-        receivers.push(source);
-        return source;
+  constructor(context: FeatureContext) {
+    this.#context = context;
+    const { config, log, metrics, timers } = context;
+    this.#publicUrl = config.listen.publicUrl;
+    this.#policyOf = memoizePolicies(config);
+    const endpoint = (subgraph: string): SourceEndpoint => this.#endpointOf(subgraph);
+    const callbacks = this.#createCallbackSource({ endpoint, timers });
+    const receivers: CallbackReceiver[] = [callbacks];
+    this.#auto = createAutoSource({
+      endpoint,
+      timers,
+      ...(isReachable(config.listen) && {
+        createCallbackSource: (own) => {
+          const source = this.#createCallbackSource(own);
+          receivers.push(source);
+          return source;
+        },
+      }),
+      onChosen: (subgraph, protocol) =>
+        log.info({ subgraph, protocol }, 'A subgraph is subscribed at by this protocol'),
+    });
+    this.#callbacks = callbackReceiverOf(...receivers);
+    const source = new SourcesByProtocol(
+      {
+        auto: this.#auto,
+        graphql_ws: createGraphqlWsSource({ endpoint, timers }),
+        sse: createSseSource({ endpoint, timers }),
+        multipart: createMultipartSource({ endpoint, timers }),
+        http_callback: callbacks,
       },
-    }),
-    onChosen: (subgraph, protocol) =>
-      log.info({ subgraph, protocol }, 'A subgraph is subscribed at by this protocol'),
-  });
-  const source = new SourcesByProtocol(
-    {
-      auto,
-      graphql_ws: createGraphqlWsSource({ endpoint, timers }),
-      sse: createSseSource({ endpoint, timers }),
-      multipart: createMultipartSource({ endpoint, timers }),
-      http_callback: callbacks,
-    },
-    (subgraph) => policyOf(subgraph).subscription.protocol,
-  );
-  const bus = new TopicBus();
-  const problems = new TopicProblems({ log, now: Date.now });
-  const hub = new TopicHub({
-    config: config.redis,
-    bus,
-    maxEventBytes: config.subscriptions.eventSize,
-    problems,
-    timers,
-  });
-  return {
-    callbacks: callbackReceiverOf(...receivers),
-    bus,
-    topicProblems: problems.counts,
-    findProtocols: (supergraph) => {
-      const subgraphs = [...subscribedSubgraphs(supergraph, config.subscriptions.topics)];
-      auto.find(subgraphs.filter((name) => policyOf(name).subscription.protocol === 'auto'));
-    },
-    subscriptions: new Subscriptions({
-      source: new TopicSource({ fields: config.subscriptions.topics, hub, problems, next: source }),
+      (subgraph) => this.#policyOf(subgraph).subscription.protocol,
+    );
+    const problems = new TopicProblems({ log, now: Date.now });
+    this.subscriptions = this.#createSubscriptions(source, problems);
+    registerSubscriptionMetrics({
+      registry: metrics.registry,
+      topicProblems: () => problems.counts,
+      dropped: () => this.subscriptions.dropped,
+    });
+  }
+
+  readSupergraph(reading: SupergraphReading): SupergraphFindings | undefined {
+    const { topics } = this.#context.config.subscriptions;
+    const hasTopics = Object.keys(topics).length > 0;
+    if (!hasTopics && reading.supergraph.apiSchema.getSubscriptionType() == null) return undefined;
+    const { document } = reading;
+    return {
+      unknownNames: unknownTopicFields(topics, document).map((name) => `subscriptions.topics: ${name}`),
+      attach: (supergraph) => {
+        this.#subscribed.set(supergraph, subscribedSubgraphs(document, topics));
+        // Now, so that the first event does not wait for it.
+        if (hasTopics) TopicGraph.attach(supergraph, document);
+        return undefined;
+      },
+    };
+  }
+
+  /** Finds out how the subgraphs are subscribed to, where the configuration leaves that to the gateway. */
+  onSupergraph(supergraph: Supergraph): void {
+    const subscribed = [...(this.#subscribed.get(supergraph) ?? [])];
+    this.#auto.find(subscribed.filter((name) => this.#policyOf(name).subscription.protocol === 'auto'));
+  }
+
+  addPublicRoutes(routes: Routes): void {
+    const { eventSize, queue } = this.#context.config.subscriptions;
+    addCallbackRoute(routes, {
+      callbacks: this.#callbacks,
+      bodySize: callbackBodySize(eventSize),
+      waiting: { waiting: queue.events, bytes: queue.size },
+    });
+  }
+
+  onListening(baseUrl: string): void {
+    if (this.#publicUrl === '') this.#publicUrl = baseUrl;
+  }
+
+  /** Hands an event to the subscription fields that `subscriptions.topics` feeds by this topic.
+   *  @throws {TypeError} for what is no event. */
+  publish(topic: string, event: unknown): void {
+    this.#bus.publish(topic, event);
+  }
+
+  async stop(): Promise<void> {
+    await this.subscriptions.close();
+  }
+
+  #createCallbackSource(options: SourceOptions): ReturnType<typeof createHttpCallbackSource> {
+    return createHttpCallbackSource({
+      ...options,
+      callbackUrl: (id) => callbackUrl(this.#publicUrl, id),
+      newId: this.#context.newId,
+    });
+  }
+
+  #createSubscriptions(source: SubscriptionSource, problems: TopicProblems): Subscriptions {
+    const { config, log, timers, openStream } = this.#context;
+    const { queue, interruptions, idleTimeout, topics, eventSize } = config.subscriptions;
+    const hub = new TopicHub({
+      config: config.redis,
+      bus: this.#bus,
+      maxEventBytes: eventSize,
+      problems,
+      timers,
+    });
+    return new Subscriptions({
+      source: new TopicSource({ fields: topics, hub, problems, next: source }),
       queue: { maxEvents: queue.events, maxBytes: queue.size, policy: queue.whenFull },
       tellsInterruptions: interruptions === 'told',
       tellError: createSubscriptionErrors({
@@ -111,11 +154,16 @@ export function createSubscriptionFeature(options: SubscriptionFeatureOptions): 
       }),
       openStream,
       connectionParamsFor: (subgraph, { connectionParams = {} }) =>
-        pick(connectionParams, policyOf(subgraph).subscription.connectionParams),
+        pick(connectionParams, this.#policyOf(subgraph).subscription.connectionParams),
       idleTimeoutMs: idleTimeout,
       timers,
-    }),
-  };
+    });
+  }
+
+  #endpointOf(subgraph: string): SourceEndpoint {
+    const { config, endpointOf } = this.#context;
+    return sourceEndpoint(config, endpointOf(subgraph), this.#policyOf(subgraph).subscription.path);
+  }
 }
 
 /** Names of connection parameters that travel to any subgraph. */

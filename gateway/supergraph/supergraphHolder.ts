@@ -36,8 +36,8 @@ export interface SupergraphLease {
 }
 
 export interface SupergraphHolderOptions {
-  /** Makes a snapshot that is ready for use; rejects with the reason for the operator. */
-  readonly load: (sdl: string, signal: AbortSignal) => Promise<Supergraph>;
+  /** Makes a snapshot that is ready for use; rejects with the reason for the operator. `previous`: the one in use. */
+  readonly load: (sdl: string, signal: AbortSignal, previous: Supergraph | undefined) => Promise<Supergraph>;
   /** Runs before the switch, for example to plan the most used operations. What it rejects with is dropped:
    *  a cold start is better than none. Not waited for any longer once its signal is aborted. */
   readonly warm?: (
@@ -119,7 +119,7 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
   const loadAndSwitch = async (sdl: string, signal: AbortSignal): Promise<void> => {
     let loaded: Supergraph;
     try {
-      loaded = await load(sdl, signal);
+      loaded = await load(sdl, signal, current?.supergraph);
     } catch (error) {
       if (!signal.aborted) noteProblems({ load: messageOf(error) });
       return;

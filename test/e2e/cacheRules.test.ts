@@ -116,7 +116,7 @@ test('a supergraph that comes later is used, with a warning', async () => {
   const before = await gateway.supergraph();
   expect(await gateway.switchTo(await shop('price: Int'))).toMatchObject({
     unknown: ['cache.rules: Product has no field stock'],
-    msg: 'The configuration of the cache names what the supergraph does not have',
+    msg: 'The configuration names fields or types that the supergraph does not have',
   });
   expect((await gateway.supergraph()).lastRefusal).toBe(before.lastRefusal);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import { createGateway, type GatewayOptions, type GatewayParts } from '../../gateway/gateway.ts';
+import { createGateway, type GatewayDependencies, type GatewayOptions } from '../../gateway/gateway.ts';
 import { composeSupergraph, type SubgraphInput } from '../../gateway/supergraph/composeSupergraph.ts';
 import { drift, findingsIn } from '../harness/driftCommand.ts';
 import { HeldInterval } from '../harness/heldInterval.ts';
@@ -74,7 +74,11 @@ class Guarded implements AsyncDisposable {
       runs = products,
       source = 'subgraphs',
       parts = {},
-    }: { runs?: string; source?: 'subgraphs' | 'file'; parts?: Pick<GatewayParts, 'timers' | 'now'> } = {},
+    }: {
+      runs?: string;
+      source?: 'subgraphs' | 'file';
+      parts?: Pick<GatewayDependencies, 'timers' | 'now'>;
+    } = {},
   ): Promise<Guarded> {
     const product = { id: '1', name: 'Cup', price: 5, unused: 0 };
     const first = await SwappableSubgraph.start(runs, { Query: { product: () => product } });

@@ -1,5 +1,5 @@
 import { GraphQLError } from 'graphql';
-import type { GatewayOptions, GatewayParts } from '../../gateway/gateway.ts';
+import type { GatewayDependencies, GatewayOptions } from '../../gateway/gateway.ts';
 import { connectedAnew } from './gatewayProcess.ts';
 import {
   type AskOptions,
@@ -58,7 +58,7 @@ export interface CachedShop extends AsyncDisposable {
 export interface CachedShopOptions {
   readonly cache?: GatewayOptions['cache'];
   readonly config?: Partial<GatewayOptions>;
-  readonly parts?: GatewayParts;
+  readonly parts?: GatewayDependencies;
   /** Whether a change of the supergraph's file is taken up. */
   readonly isWatching?: boolean;
 }

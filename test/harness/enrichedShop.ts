@@ -1,4 +1,4 @@
-import type { GatewayOptions, GatewayParts } from '../../gateway/gateway.ts';
+import type { GatewayDependencies, GatewayOptions } from '../../gateway/gateway.ts';
 import { readEvents } from './eventStreams.ts';
 import { type InlineGateway, type RunningInlineSubgraph, startInlineGateway } from './inlineGateway.ts';
 
@@ -10,7 +10,7 @@ const products = [
 export interface EnrichedShopOptions {
   readonly config?: Partial<GatewayOptions>;
   readonly enrichment?: GatewayOptions['enrichment'];
-  readonly parts?: GatewayParts;
+  readonly parts?: GatewayDependencies;
   /** Whether a change of the supergraph's file is taken up. */
   readonly isWatching?: boolean;
 }

@@ -1,12 +1,12 @@
 import { fileURLToPath } from 'node:url';
-import { createGateway, type GatewayOptions, type GatewayParts } from '../../gateway/gateway.ts';
+import { createGateway, type GatewayDependencies, type GatewayOptions } from '../../gateway/gateway.ts';
 import { type DemoSubgraphs, type StartDemoOptions, startDemoSubgraphs } from '../../subgraphs/demo.ts';
 
 export interface TestGatewayOptions extends Pick<StartDemoOptions, 'faults' | 'clock' | 'now'> {
   /** Over what the harness sets: any free ports, no log, the demo's supergraph and subgraphs, and that every field is
    *  waited for, and every subgraph for long, so that answers do not depend on how busy the machine is. */
   readonly config?: Partial<GatewayOptions>;
-  readonly parts?: GatewayParts;
+  readonly parts?: GatewayDependencies;
 }
 
 export interface TestGateway extends AsyncDisposable {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { defaultFieldResolver, execute, type GraphQLSchema, isObjectType, parse, validate } from 'graphql';
-import { createGateway, type GatewayOptions, type GatewayParts } from '../../gateway/gateway.ts';
+import { createGateway, type GatewayDependencies, type GatewayOptions } from '../../gateway/gateway.ts';
 import type { IncrementalFormat } from '../../gateway/operation/request.ts';
 import { composeSupergraph } from '../../gateway/supergraph/composeSupergraph.ts';
 import { MultipartReader, RawConnection } from './frames.ts';
@@ -99,7 +99,7 @@ export interface StartInlineGatewayOptions {
   readonly subgraphs: readonly InlineSubgraph[];
   /** Over what the harness sets: free ports, no log, the composed supergraph, and that subgraphs are waited for long. */
   readonly config?: Partial<GatewayOptions>;
-  readonly parts?: GatewayParts;
+  readonly parts?: GatewayDependencies;
   /** Changes the composed supergraph, to one that the composer would not make. */
   readonly change?: (sdl: string) => string;
   /** Whether a change of the supergraph's file is taken up. */

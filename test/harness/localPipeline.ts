@@ -80,7 +80,8 @@ export function localPipeline({
     subgraphs: new Map([...subgraphs.keys()].map((name) => [name, { name, url: `http://${name}.test` }])),
     planner,
   };
-  const supergraph = enriching?.prepare(loaded, true) ?? loaded;
+  const reading = { supergraph: loaded, document: parse(sdl, { noLocation: true }) };
+  const supergraph = enriching?.readSupergraph(reading)?.attach?.(loaded) ?? loaded;
   const calls: { subgraph: string; query: string }[] = [];
   const client = localClient(subgraphs, calls);
   const used = fetches(new SubgraphFetches(client, { acrossRequests: false, maxBatchSize: 100 }));

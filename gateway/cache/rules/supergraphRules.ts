@@ -1,5 +1,4 @@
-import { parse } from 'graphql';
-import { SupergraphRefusedError } from '../../supergraph/supergraphRefusedError.ts';
+import type { DocumentNode } from 'graphql';
 import {
   type ConfiguredMutations,
   compileMutationInvalidations,
@@ -8,37 +7,43 @@ import {
 import { type CacheRules, type ConfiguredRules, readCacheRules } from './cacheRules.ts';
 
 export interface SupergraphRulesOptions {
-  readonly sdl: string;
+  /** The supergraph's SDL. */
+  readonly document: DocumentNode;
   /** `cache.rules` of the configuration. */
   readonly configured: ConfiguredRules;
   /** `cache.mutations` of the configuration. */
   readonly mutations: ConfiguredMutations;
-  /** No supergraph is in use yet: what the configuration names and this one does not have is a mistake of who starts
-   *  the gateway. Later it may be the supergraph that has changed, which must not be held back by it. */
-  readonly isFirst: boolean;
-  /** Takes what a later supergraph does not have. */
-  readonly onUnknown: (unknown: readonly string[]) => void;
 }
 
-/** What holds with a supergraph. */
+/** The cache rules that apply to a supergraph. */
 export interface SupergraphRules {
   readonly rules: CacheRules;
   readonly mutations: MutationInvalidations;
 }
 
-/** The cache rules that hold with a supergraph. Errors: `SupergraphRefusedError` with the whole list. */
-export function readSupergraphRules(options: SupergraphRulesOptions): SupergraphRules {
-  const { sdl, configured, isFirst, onUnknown } = options;
-  const { rules, problems, unknown } = readCacheRules(parse(sdl, { noLocation: true }), configured);
-  const mutations = compileMutationInvalidations(options.mutations, rules.graph);
-  const absent = [
-    ...unknown.map((one) => `cache.rules: ${one}`),
-    ...mutations.unknown.map((one) => `cache.mutations: ${one}`),
-  ];
-  const reasons = [...problems, ...(isFirst ? absent : [])];
-  if (reasons.length > 0) throw new SupergraphRefusedError(reasons.join('\n'));
-  if (absent.length > 0) onUnknown(absent);
-  return { rules, mutations: mutations.invalidations };
+export interface ReadSupergraphRules {
+  readonly rules: SupergraphRules;
+  readonly problems: readonly string[];
+  /** Names of the configuration that the supergraph lacks. */
+  readonly unknownNames: readonly string[];
+}
+
+/** Reads the cache rules of a supergraph from its directives and the configuration. */
+export function readSupergraphRules({
+  document,
+  configured,
+  mutations: configuredMutations,
+}: SupergraphRulesOptions): ReadSupergraphRules {
+  const { rules, problems, unknown } = readCacheRules(document, configured);
+  const mutations = compileMutationInvalidations(configuredMutations, rules.graph);
+  return {
+    rules: { rules, mutations: mutations.invalidations },
+    problems,
+    unknownNames: [
+      ...unknown.map((name) => `cache.rules: ${name}`),
+      ...mutations.unknown.map((name) => `cache.mutations: ${name}`),
+    ],
+  };
 }
 
 /** Whether there can be any rule, without reading the supergraph. */

@@ -8,7 +8,6 @@ import type { BrokenOperation } from './brokenOperations.ts';
 import { hasStore } from './hasStore.ts';
 import type { AnsweredSubgraph, LivePlans } from './livePlans.ts';
 import { storeMark } from './storeMark.ts';
-import type { SupergraphGuard } from './supergraphGuard.ts';
 
 export interface ContractGuardOptions {
   readonly mode: 'warn' | 'enforce';
@@ -67,7 +66,7 @@ interface Look {
 /** Looks at every supergraph before it is used, by itself and on the subgraphs as they run. With `enforce`, one that
  *  breaks an operation of the store is refused; but the first of a process is taken, which is better than nothing, and
  *  looked at, by itself, when it is in use. */
-export class ContractGuard implements SupergraphGuard {
+export class ContractGuard {
   /** How often each outcome has come. */
   readonly counts = new Map<GuardOutcome, number>();
   readonly #options: ContractGuardOptions;

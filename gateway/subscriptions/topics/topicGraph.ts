@@ -1,4 +1,4 @@
-import { parse, type SelectionSetNode } from 'graphql';
+import { type DocumentNode, parse, type SelectionSetNode } from 'graphql';
 import {
   argumentOf,
   compositesOf,
@@ -15,8 +15,7 @@ export class TopicGraph {
   /** By `Type.field`. */
   readonly #fieldTypes = new Map<string, string>();
 
-  constructor(sdl: string) {
-    const document = parse(sdl, { noLocation: true });
+  constructor(document: DocumentNode) {
     const subgraphs = subgraphNamesOf(document);
     for (const [typeName, { directives = [], fields = [] }] of compositesOf(document)) {
       for (const field of fields) this.#fieldTypes.set(`${typeName}.${field.name.value}`, namedTypeOf(field));
@@ -30,11 +29,16 @@ export class TopicGraph {
     }
   }
 
-  /** Made once; it reads the whole supergraph. */
+  /** Reads the supergraph before its first event. `document`: its SDL. */
+  static attach(supergraph: Supergraph, document: DocumentNode): void {
+    bySupergraph.set(supergraph, new TopicGraph(document));
+  }
+
+  /** Made once for each supergraph. */
   static of(supergraph: Supergraph): TopicGraph {
     let graph = bySupergraph.get(supergraph);
     if (graph === undefined) {
-      graph = new TopicGraph(supergraph.sdl);
+      graph = new TopicGraph(parse(supergraph.sdl, { noLocation: true }));
       bySupergraph.set(supergraph, graph);
     }
     return graph;

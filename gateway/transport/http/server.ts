@@ -8,6 +8,7 @@ import {
 import type { AddressInfo, Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { OperationLimits } from '../../operation/limits.ts';
+import { callbackId } from '../../subscriptions/callbackRoute.ts';
 import { systemTimers, type Timers } from '../../time/timers.ts';
 import { Admission } from '../admission/admission.ts';
 import { type ApolloServerPlugin, createApolloPipeline, type Respond } from '../admission/apolloServer.ts';
@@ -27,7 +28,6 @@ import { WorkerLinks } from '../workers/workerLinks.ts';
 import type { WorkerPlace } from '../workers/workerPlace.ts';
 import { addAdminRoutes } from './adminRoutes.ts';
 import { answerBrokenHttp } from './brokenHttp.ts';
-import { callbackId } from './callbackRoute.ts';
 import type { CorsOptions } from './cors.ts';
 import { createGraphQLRoute } from './graphqlRoute.ts';
 import { addHealthRoutes, type UnreadyReason } from './healthRoutes.ts';

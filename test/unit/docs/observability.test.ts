@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { CacheMetrics } from '../../../gateway/telemetry/cacheMetrics.ts';
-import { registerContractMetrics } from '../../../gateway/telemetry/contractMetrics.ts';
-import { EnrichmentMetrics } from '../../../gateway/telemetry/enrichmentMetrics.ts';
+import { CacheMetrics } from '../../../gateway/cache/cacheMetrics.ts';
+import { registerContractMetrics } from '../../../gateway/contracts/contractMetrics.ts';
+import { EnrichmentMetrics } from '../../../gateway/enrichment/enrichmentMetrics.ts';
+import { SubgraphMetrics } from '../../../gateway/subgraph-client/subgraphMetrics.ts';
+import { registerSubscriptionMetrics } from '../../../gateway/subscriptions/subscriptionMetrics.ts';
 import { createMetrics } from '../../../gateway/telemetry/metrics.ts';
-import { SubgraphMetrics } from '../../../gateway/telemetry/subgraphMetrics.ts';
-import { registerSubscriptionMetrics } from '../../../gateway/telemetry/subscriptionMetrics.ts';
 
 const page = await readFile(join(import.meta.dirname, '../../../docs/observability.md'), 'utf8');
 

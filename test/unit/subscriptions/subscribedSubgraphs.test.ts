@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import { parse } from 'graphql';
 import { subscribedSubgraphs } from '../../../gateway/subscriptions/subscribedSubgraphs.ts';
 import { composeSupergraph } from '../../../gateway/supergraph/composeSupergraph.ts';
 import { loadSupergraph } from '../../../gateway/supergraph/loadSupergraph.ts';
@@ -17,7 +18,7 @@ test('subgraphs with subscriptions are those with a field that no topic feeds', 
   const supergraph = await loadSupergraph({ sdl: composed.sdl, planning: testPlanning });
   try {
     const found = (...fed: string[]) => [
-      ...subscribedSubgraphs(supergraph, Object.fromEntries(fed.map((name) => [name, {}]))),
+      ...subscribedSubgraphs(parse(supergraph.sdl), Object.fromEntries(fed.map((name) => [name, {}]))),
     ];
     expect(found()).toEqual(['news', 'stock']);
     expect(found('Subscription.stock')).toEqual(['news', 'stock']);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
 import { register } from 'prom-client';
-import { CacheMetrics } from '../../../gateway/telemetry/cacheMetrics.ts';
+import { CacheMetrics } from '../../../gateway/cache/cacheMetrics.ts';
 import { createMetrics } from '../../../gateway/telemetry/metrics.ts';
 
 const nothing = { problems: () => new Map(), memory: () => ({ bytes: 0, entries: 0 }) };

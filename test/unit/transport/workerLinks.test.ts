@@ -11,7 +11,7 @@ import { connect, createServer as createNetServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { addCallbackRoute } from '../../../gateway/transport/http/callbackRoute.ts';
+import { addCallbackRoute } from '../../../gateway/subscriptions/callbackRoute.ts';
 import { exchange, type RawAnswer, RawConnection, type RawRequest } from '../../harness/frames.ts';
 import { Gate } from '../../harness/gate.ts';
 import { answer, ScriptedEvents, type ScriptedServer, startScripted } from './scriptedServer.ts';

@@ -3,6 +3,7 @@ import { ApolloServer } from '@apollo/server';
 import { ApolloServerPluginSubscriptionCallback } from '@apollo/server/plugin/subscriptionCallback';
 import { startStandaloneServer } from '@apollo/server/standalone';
 import fastify from 'fastify';
+import { addCallbackRoute } from '../../../../gateway/subscriptions/callbackRoute.ts';
 import {
   type CallbackReceiver,
   type CallbackVerdict,
@@ -18,7 +19,6 @@ import type {
   SubscriptionSource,
 } from '../../../../gateway/subscriptions/sources/subscriptionSource.ts';
 import { systemTimers } from '../../../../gateway/time/timers.ts';
-import { addCallbackRoute } from '../../../../gateway/transport/http/callbackRoute.ts';
 import type { RecordedRequest } from '../../../harness/scriptedSubgraph.ts';
 import { Ticks, tickSchema } from '../../../harness/tickSchema.ts';
 import { type SourceUnderTest, sourceUnderTest } from './sourceUnderTest.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
+import { addJobsRoute } from '../../../gateway/enrichment/jobsRoute.ts';
 import type { JobAdmin, JobQuery, RetryVerdict } from '../../../gateway/enrichment/late/jobAdmin.ts';
 import { GatewayError } from '../../../gateway/errors.ts';
-import { addJobsRoute } from '../../../gateway/transport/http/jobsRoute.ts';
-import { startScripted } from './scriptedServer.ts';
+import { startScripted } from '../transport/scriptedServer.ts';
 
 const failed = {
   id: 'a.1',

@@ -1,5 +1,5 @@
 import type { Registry } from 'prom-client';
-import { labelValue, registerCounter } from './keptCounts.ts';
+import { labelValue, registerCounter } from '../telemetry/keptCounts.ts';
 
 export interface SubscriptionMetricsOptions {
   readonly registry: Registry;

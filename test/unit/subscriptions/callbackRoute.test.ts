@@ -4,11 +4,11 @@ import { type AddressInfo, connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import fastify from 'fastify';
+import { addCallbackRoute } from '../../../gateway/subscriptions/callbackRoute.ts';
 import type {
   CallbackReceiver,
   CallbackVerdict,
 } from '../../../gateway/subscriptions/sources/callbackReceiver.ts';
-import { addCallbackRoute } from '../../../gateway/transport/http/callbackRoute.ts';
 import { Happenings } from '../../harness/storeUnderTest.ts';
 
 type Received = [id: string, message: unknown, size: number];

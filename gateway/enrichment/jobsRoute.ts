@@ -1,8 +1,8 @@
-import type { FastifyInstance, FastifyReply } from 'fastify';
-import type { JobAdmin, JobState } from '../../enrichment/late/jobAdmin.ts';
-import { GatewayError } from '../../errors.ts';
-import { Refusal } from '../refusal.ts';
-import { addRawBodyRoutes, sendProblem } from './rawBodyRoutes.ts';
+import { GatewayError } from '../errors.ts';
+import { addRawBodyRoutes, sendProblem } from '../transport/http/rawBodyRoutes.ts';
+import type { RouteReply, Routes } from '../transport/http/routes.ts';
+import { Refusal } from '../transport/refusal.ts';
+import type { JobAdmin, JobState } from './late/jobAdmin.ts';
 
 export interface JobsRouteOptions {
   readonly jobs: JobAdmin;
@@ -16,7 +16,7 @@ const defaultLimit = 100;
 const highestLimit = 1_000;
 
 /** `GET /jobs?state=…&limit=…` and `POST /jobs/:id/retry` of the admin listener: late work that waits or has failed. */
-export function addJobsRoute(server: FastifyInstance, { jobs }: JobsRouteOptions): void {
+export function addJobsRoute(server: Routes, { jobs }: JobsRouteOptions): void {
   addRawBodyRoutes(server, howToRetry, (routes) => {
     routes.get<JobsQuery>('/jobs', async ({ query }, reply) => {
       const { state, limit = String(defaultLimit) } = query;
@@ -68,7 +68,7 @@ async function orRefusal<Answer>(answer: Promise<Answer>): Promise<Answer> {
   }
 }
 
-function sendBusy(reply: FastifyReply): FastifyReply {
+function sendBusy(reply: RouteReply): RouteReply {
   return sendProblem(
     reply.header('retry-after', '5'),
     503,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { Registry } from 'prom-client';
-import { CacheMetrics, type CacheMetricsOptions } from '../../../gateway/telemetry/cacheMetrics.ts';
+import { CacheMetrics, type CacheMetricsOptions } from '../../../gateway/cache/cacheMetrics.ts';
 
 function open(options: Partial<CacheMetricsOptions> = {}) {
   const registry = new Registry();

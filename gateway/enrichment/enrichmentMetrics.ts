@@ -1,7 +1,7 @@
 import { Gauge, Histogram, type Registry } from 'prom-client';
-import type { EnrichmentObserver } from '../enrichment/enrichmentObserver.ts';
-import type { LateObserver } from '../enrichment/late/lateObserver.ts';
-import { addTo, labelValue, registerCounter } from './keptCounts.ts';
+import { addTo, labelValue, registerCounter } from '../telemetry/keptCounts.ts';
+import type { EnrichmentObserver } from './enrichmentObserver.ts';
+import type { LateObserver } from './late/lateObserver.ts';
 
 export interface EnrichmentMetricsOptions {
   readonly registry: Registry;

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
-import type { FastifyInstance, FastifyReply } from 'fastify';
-import type { CacheEntryView } from '../../cache/describeEntry.ts';
-import { Refusal } from '../refusal.ts';
+import { addRawBodyRoutes, sendProblem } from '../transport/http/rawBodyRoutes.ts';
+import { isJsonContentType, readJsonBody } from '../transport/http/readBody.ts';
+import type { RouteReply, Routes } from '../transport/http/routes.ts';
+import { Refusal } from '../transport/refusal.ts';
+import type { CacheEntryView } from './describeEntry.ts';
 import { readEntityQuery } from './entityQuery.ts';
-import { addRawBodyRoutes, sendProblem } from './rawBodyRoutes.ts';
-import { isJsonContentType, readJsonBody } from './readBody.ts';
 
 /** What operators may do with the cache. */
 export interface CacheAdmin {
@@ -49,7 +49,7 @@ export interface CacheRoutesOptions {
 }
 
 /** `POST /cache/invalidate` and `GET /cache/entry` of the admin listener. */
-export function addCacheRoutes(server: FastifyInstance, { cache, bodySize }: CacheRoutesOptions): void {
+export function addCacheRoutes(server: Routes, { cache, bodySize }: CacheRoutesOptions): void {
   addRawBodyRoutes(server, howToInvalidate, (routes) => {
     routes.post('/cache/invalidate', async (request, reply) => {
       if (cache === undefined) return sendProblem(reply, 404, cacheIsOff);
@@ -84,7 +84,7 @@ async function readInvalidation(request: IncomingMessage, bodySize: number): Pro
   return readJsonBody(request, bodySize);
 }
 
-function sendRefused(reply: FastifyReply, refused: CacheMistakes | CacheUnavailable): FastifyReply {
+function sendRefused(reply: RouteReply, refused: CacheMistakes | CacheUnavailable): RouteReply {
   if (refused.kind === 'unavailable') return sendProblem(reply, 503, refused.reason);
   const { reasons } = refused;
   return reply.code(400).send({ error: reasons.join('; '), reasons });

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { Registry } from 'prom-client';
-import { SubgraphMetrics } from '../../../gateway/telemetry/subgraphMetrics.ts';
+import { SubgraphMetrics } from '../../../gateway/subgraph-client/subgraphMetrics.ts';
 
 function open() {
   const registry = new Registry();

@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
+import { addEnrichmentRoute } from '../../../gateway/enrichment/enrichmentRoute.ts';
 import type { LateEnrichments } from '../../../gateway/enrichment/lateEnrichments.ts';
 import { OpenStreams } from '../../../gateway/subscriptions/openStreams.ts';
-import { addEnrichmentRoute } from '../../../gateway/transport/http/enrichmentRoute.ts';
 import { exchange, RawConnection } from '../../harness/frames.ts';
 import { HandTimers } from '../../harness/handTimers.ts';
-import { bad, good, HandRun, jobOf, lateInMemory } from '../enrichment/late/lateUnderTest.ts';
-import { startScripted } from './scriptedServer.ts';
+import { startScripted } from '../transport/scriptedServer.ts';
+import { bad, good, HandRun, jobOf, lateInMemory } from './late/lateUnderTest.ts';
 
 const events = { accept: 'text/event-stream', authorization: 'ada' };
 const json = { accept: 'application/json', authorization: 'ada' };

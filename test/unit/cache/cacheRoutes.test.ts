@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
+import { addCacheRoutes, type CacheAdmin } from '../../../gateway/cache/cacheRoutes.ts';
 import type { CacheEntryView } from '../../../gateway/cache/describeEntry.ts';
-import { addCacheRoutes, type CacheAdmin } from '../../../gateway/transport/http/cacheRoutes.ts';
-import { startScripted } from './scriptedServer.ts';
+import { startScripted } from '../transport/scriptedServer.ts';
 
 const nothingStored: CacheAdmin = {
   invalidate: async () => ({ kind: 'done', deleted: 0, isPending: false }),

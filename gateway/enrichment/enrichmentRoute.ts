@@ -1,22 +1,22 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
-import type { FastifyInstance } from 'fastify';
 import type { GraphQLFormattedError } from 'graphql';
-import { expiredToken } from '../../enrichment/expiredToken.ts';
-import type { Caller, EnrichmentUpdate, LateEnrichments } from '../../enrichment/lateEnrichments.ts';
-import { GatewayError } from '../../errors.ts';
-import type { SubscriptionPayload } from '../../response/outcome.ts';
-import type { Timers } from '../../time/timers.ts';
-import { GoingAway } from '../goingAway.ts';
-import { ClientGone, Refusal } from '../refusal.ts';
-import { chooseRequestId } from '../requestId.ts';
-import type { TransportLog } from '../transportLog.ts';
-import { type AnswerHeaders, writeAnswer, writeErrors } from './answer.ts';
-import { type CorsOptions, corsHeaders, preflightHeaders } from './cors.ts';
-import { subscriptionEvents } from './eventStream.ts';
-import { headerMap } from './headerMap.ts';
-import { negotiate } from './negotiate.ts';
-import type { PayloadEncoding } from './payloadEncoding.ts';
-import { NoPayload, writePayloads, writeStreamHead } from './payloadStream.ts';
+import { GatewayError } from '../errors.ts';
+import type { SubscriptionPayload } from '../response/outcome.ts';
+import type { Timers } from '../time/timers.ts';
+import { GoingAway } from '../transport/goingAway.ts';
+import { type AnswerHeaders, writeAnswer, writeErrors } from '../transport/http/answer.ts';
+import { type CorsOptions, corsHeaders, preflightHeaders } from '../transport/http/cors.ts';
+import { subscriptionEvents } from '../transport/http/eventStream.ts';
+import { headerMap } from '../transport/http/headerMap.ts';
+import { negotiate } from '../transport/http/negotiate.ts';
+import type { PayloadEncoding } from '../transport/http/payloadEncoding.ts';
+import { NoPayload, writePayloads, writeStreamHead } from '../transport/http/payloadStream.ts';
+import type { Routes } from '../transport/http/routes.ts';
+import { ClientGone, Refusal } from '../transport/refusal.ts';
+import { chooseRequestId } from '../transport/requestId.ts';
+import type { TransportLog } from '../transport/transportLog.ts';
+import { expiredToken } from './expiredToken.ts';
+import type { Caller, EnrichmentUpdate, LateEnrichments } from './lateEnrichments.ts';
 
 export interface EnrichmentRouteOptions {
   readonly late: Pick<LateEnrichments, 'follow' | 'arrived'>;
@@ -41,7 +41,7 @@ export interface EnrichmentRouteOptions {
 
 /** `GET /enrichments/:token` of the public listener: what comes late, as server-sent events that can be resumed by
  *  `Last-Event-ID`, or as JSON with what has come so far. */
-export function addEnrichmentRoute(server: FastifyInstance, options: EnrichmentRouteOptions): void {
+export function addEnrichmentRoute(server: Routes, options: EnrichmentRouteOptions): void {
   const path = '/enrichments/:token';
   // One listener for all: a signal looks through those it has for each that is added.
   const streams = new Set<AbortController>();

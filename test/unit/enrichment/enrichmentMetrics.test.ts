@@ -3,7 +3,7 @@ import { Registry } from 'prom-client';
 import {
   EnrichmentMetrics,
   type EnrichmentMetricsOptions,
-} from '../../../gateway/telemetry/enrichmentMetrics.ts';
+} from '../../../gateway/enrichment/enrichmentMetrics.ts';
 
 function open(options: Partial<EnrichmentMetricsOptions> = {}) {
   const registry = new Registry();

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
-import type { FastifyInstance, FastifyReply } from 'fastify';
-import type { CallbackReceiver, CallbackVerdict } from '../../subscriptions/sources/callbackReceiver.ts';
-import { Refusal } from '../refusal.ts';
+import { addRawBodyRoutes, sendProblem } from '../transport/http/rawBodyRoutes.ts';
+import { isJsonContentType, parseJson, readBody } from '../transport/http/readBody.ts';
+import type { RouteReply, Routes } from '../transport/http/routes.ts';
+import { Refusal } from '../transport/refusal.ts';
 import { type LineBounds, Lines, type Place } from './lines.ts';
-import { addRawBodyRoutes, sendProblem } from './rawBodyRoutes.ts';
-import { isJsonContentType, parseJson, readBody } from './readBody.ts';
+import type { CallbackReceiver, CallbackVerdict } from './sources/callbackReceiver.ts';
 
 export interface CallbackRouteOptions {
   readonly callbacks: CallbackReceiver;
@@ -18,7 +18,7 @@ export interface CallbackRouteOptions {
  *  Messages of one id are handed on in the order in which their requests began, and `check`s at once. It is for servers:
  *  no page of another site is ever allowed to read its answers. */
 export function addCallbackRoute(
-  server: FastifyInstance,
+  server: Routes,
   { callbacks, bodySize, waiting }: CallbackRouteOptions,
 ): void {
   const lines = new Lines(waiting);
@@ -73,7 +73,7 @@ function tooManyWait(): Refusal {
   return new Refusal(503, message, { headers: { 'retry-after': '1' } });
 }
 
-function sendVerdict(reply: FastifyReply, verdict: CallbackVerdict): FastifyReply {
+function sendVerdict(reply: RouteReply, verdict: CallbackVerdict): RouteReply {
   switch (verdict) {
     case 'checked':
       return reply.code(204).header('subscription-protocol', 'callback/1.0').send();

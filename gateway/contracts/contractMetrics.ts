@@ -1,5 +1,5 @@
 import { Gauge, type Registry } from 'prom-client';
-import { registerCounter } from './keptCounts.ts';
+import { registerCounter } from '../telemetry/keptCounts.ts';
 
 export interface ContractMetricsOptions {
   readonly registry: Registry;

@@ -1,6 +1,6 @@
 import { Gauge, Histogram, type Registry } from 'prom-client';
-import type { CacheLookup, CacheObserver } from '../cache/cacheObserver.ts';
-import { addTo, labelValue, registerCounter } from './keptCounts.ts';
+import { addTo, labelValue, registerCounter } from '../telemetry/keptCounts.ts';
+import type { CacheLookup, CacheObserver } from './cacheObserver.ts';
 
 export interface CacheMetricsOptions {
   readonly registry: Registry;

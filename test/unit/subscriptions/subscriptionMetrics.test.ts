@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
+import { registerSubscriptionMetrics } from '../../../gateway/subscriptions/subscriptionMetrics.ts';
 import { createMetrics } from '../../../gateway/telemetry/metrics.ts';
-import { registerSubscriptionMetrics } from '../../../gateway/telemetry/subscriptionMetrics.ts';
 
 test('problems with topics, and dropped events, are what is counted when somebody asks', async () => {
   const { registry } = createMetrics();

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { Lines } from '../../../gateway/transport/http/lines.ts';
+import { Lines } from '../../../gateway/subscriptions/lines.ts';
 import { turns } from '../../harness/clock.ts';
 
 /** Writes down whose turn it is. */

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { createMetrics } from '../../../gateway/telemetry/metrics.ts';
-import { addMetricsRoute } from '../../../gateway/transport/http/metricsRoute.ts';
-import { startScripted } from './scriptedServer.ts';
+import { addMetricsRoute } from '../../../gateway/telemetry/metricsRoute.ts';
+import { startScripted } from '../transport/scriptedServer.ts';
 
 test('Prometheus finds the metrics on the admin listener, and clients do not', async () => {
   await using server = await startScripted(undefined, {

@@ -1,0 +1,90 @@
+import type { DocumentNode } from 'graphql';
+import type { GatewayConfig } from './config/schema.ts';
+import type { FetchSender } from './execution/fetchSender.ts';
+import type { OperationRequest } from './operation/request.ts';
+import type { SubgraphClient } from './subgraph-client/subgraphClient.ts';
+import type { SubgraphEndpoint } from './subgraph-client/subgraphPools.ts';
+import type { Supergraph } from './supergraph/supergraph.ts';
+import type { SupergraphHolder } from './supergraph/supergraphHolder.ts';
+import type { Logger } from './telemetry/logger.ts';
+import type { Metrics } from './telemetry/metrics.ts';
+import type { Timers } from './time/timers.ts';
+import type { UnreadyReason } from './transport/http/healthRoutes.ts';
+import type { Routes } from './transport/http/routes.ts';
+
+/** A part of the gateway that extends the request path without being a stage of it, such as the cache or the contract
+ *  guard. A feature is one folder with one entry file that implements this interface; `createGateway` lists them.
+ *  Members are listed in the order in which they are called. */
+export interface Feature {
+  readonly name: string;
+
+  /** Reads what a supergraph that is being loaded says about the feature: directives, and whether the names in the
+   *  configuration exist. Must not change the feature's state: another feature may still refuse the supergraph. */
+  readSupergraph?(reading: SupergraphReading): SupergraphFindings | undefined;
+  /** Decides whether a supergraph without problems may replace `previous`.
+   *  @throws {SupergraphRefusedError} with the reason for the operator. */
+  admitSupergraph?(next: Supergraph, previous: Supergraph | undefined, signal: AbortSignal): Promise<void>;
+  /** New operations use this supergraph from now on. Must not throw. */
+  onSupergraph?(supergraph: Supergraph): void;
+
+  /** Wraps the client that sends requests to subgraphs. The last feature of the list is called first. */
+  decorateClient?(client: SubgraphClient): SubgraphClient;
+  /** Wraps what fetches the data of operations on one supergraph. Called once for each supergraph. */
+  decorateFetches?(fetches: FetchSender, supergraph: Supergraph): FetchSender;
+  /** An operation is prepared and about to run. Must not throw or block. */
+  onOperation?(request: OperationRequest): void;
+
+  /** `draining` is aborted when the gateway stops accepting requests. */
+  addPublicRoutes?(routes: Routes, draining: AbortSignal): void;
+  addAdminRoutes?(routes: Routes): void;
+  /** The public listener accepts connections. `baseUrl` ends with `/`. */
+  onListening?(baseUrl: string): void;
+  /** Problems that operators should see on `/health/ready` although the gateway can serve requests. */
+  readonly readinessNotes?: readonly UnreadyReason[];
+
+  /** Resolves when clients need nothing more from this process once their requests have ended. The public listener
+   *  keeps accepting connections until then. */
+  drain?(): Promise<void>;
+  /** Ends background work. Subgraphs can still be called. `withinMs`: how long running work may take to finish. */
+  stop?(withinMs: number): Promise<void>;
+  /** Releases connections and memory, after everything that uses the feature has ended. */
+  close?(): Promise<void>;
+}
+
+export interface SupergraphReading {
+  readonly supergraph: Supergraph;
+  /** The SDL without locations, parsed at the first use and once for all features. */
+  readonly document: DocumentNode;
+}
+
+export interface SupergraphFindings {
+  /** Reasons to refuse the supergraph, such as a directive with an invalid argument. */
+  readonly problems?: readonly string[];
+  /** Names that the configuration has and the supergraph lacks, each after its configuration path. The first supergraph
+   *  is refused for them, because the operator made a mistake; for a later one they are logged, because the graph
+   *  changed and must not be held back. */
+  readonly unknownNames?: readonly string[];
+  /** Other facts that operators should know. */
+  readonly warnings?: readonly string[];
+  /** Stores what was read, when no feature found a reason to refuse. Returns the supergraph to use instead, if the
+   *  feature extends the API schema. Features later in the list get the extended one. */
+  attach?(supergraph: Supergraph): Supergraph | undefined;
+}
+
+/** What `createGateway` gives to every feature. */
+export interface FeatureContext {
+  readonly config: GatewayConfig;
+  readonly log: Logger;
+  readonly metrics: Pick<Metrics, 'registry'>;
+  readonly timers: Timers;
+  /** Milliseconds since 1970. */
+  now(): number;
+  readonly supergraphs: SupergraphHolder;
+  /** Where and how a subgraph is called. */
+  endpointOf(subgraph: string): SubgraphEndpoint;
+  /** Counts a stream of a client for as long as it is open; returns what ends it.
+   *  @throws {GatewayError} `OVERLOADED` beyond the limits. */
+  openStream(client: Pick<OperationRequest, 'headers' | 'clientAddress'>): () => void;
+  /** Makes an unguessable id that names this worker, where several share the port. */
+  newId(): string;
+}

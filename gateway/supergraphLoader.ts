@@ -1,0 +1,72 @@
+import { type DocumentNode, parse } from 'graphql';
+import type { GatewayConfig } from './config/schema.ts';
+import type { Feature, SupergraphReading } from './feature.ts';
+import { planningLimits } from './planning/planningLimits.ts';
+import { configuredUrls } from './subgraph-client/subgraphEndpoints.ts';
+import { loadSupergraph } from './supergraph/loadSupergraph.ts';
+import type { Supergraph } from './supergraph/supergraph.ts';
+import type { SupergraphHolderOptions } from './supergraph/supergraphHolder.ts';
+import { SupergraphRefusedError } from './supergraph/supergraphRefusedError.ts';
+import type { Logger } from './telemetry/logger.ts';
+
+export interface SupergraphLoaderOptions {
+  readonly config: GatewayConfig;
+  readonly log: Logger;
+  /** Complete before the first supergraph is loaded. */
+  readonly features: readonly Feature[];
+}
+
+/** Makes the snapshot of a supergraph: planner and API schema, what each feature reads of it, and each feature's consent.
+ *  The function rejects with `SupergraphRefusedError` and every problem that the features found. */
+export function createSupergraphLoader(options: SupergraphLoaderOptions): SupergraphHolderOptions['load'] {
+  const { config, features } = options;
+  return async (sdl, signal, previous) => {
+    const loaded = await loadSupergraph({
+      sdl,
+      signal,
+      urls: configuredUrls(config),
+      planning: planningLimits(config.planning),
+    });
+    try {
+      const supergraph = readFeatures(loaded, previous === undefined, options);
+      for (const feature of features) await feature.admitSupergraph?.(supergraph, previous, signal);
+      return supergraph;
+    } catch (error) {
+      await loaded.planner.close();
+      throw error;
+    }
+  };
+}
+
+function readFeatures(
+  loaded: Supergraph,
+  isFirst: boolean,
+  { features, log }: SupergraphLoaderOptions,
+): Supergraph {
+  const reading = new LazyReading(loaded);
+  const findings = features.flatMap((feature) => feature.readSupergraph?.(reading) ?? []);
+  const unknown = findings.flatMap(({ unknownNames = [] }) => unknownNames);
+  const problems = findings.flatMap((finding) => finding.problems ?? []);
+  if (isFirst) problems.push(...unknown);
+  if (problems.length > 0) throw new SupergraphRefusedError(problems.join('\n'));
+  if (unknown.length > 0) {
+    log.warn({ unknown }, 'The configuration names fields or types that the supergraph does not have');
+  }
+  const warnings = findings.flatMap((finding) => finding.warnings ?? []);
+  if (warnings.length > 0) log.warn({ warnings }, 'The supergraph has rules without effect');
+  return findings.reduce((supergraph, { attach }) => attach?.(supergraph) ?? supergraph, loaded);
+}
+
+class LazyReading implements SupergraphReading {
+  readonly supergraph: Supergraph;
+  #document: DocumentNode | undefined;
+
+  constructor(supergraph: Supergraph) {
+    this.supergraph = supergraph;
+  }
+
+  get document(): DocumentNode {
+    this.#document ??= parse(this.supergraph.sdl, { noLocation: true });
+    return this.#document;
+  }
+}
