@@ -1,24 +1,51 @@
 // The directions in which imports may go. Folders are listed by the way of a request, and each rule says in
 // its comment what to do instead.
 
-/** `gateway/` folders (and files directly below `gateway/`) from which nothing may be imported by the given
- *  folder: everything except the listed ones and the folder itself. */
+/** What the interface of features is made of, and what their routes use. */
+const asFeature = ['feature', 'admission', 'supergraph', 'transport'];
+
+/** What each folder of `gateway/` may import, besides itself and `everywhere`. Stages are listed in the order of a
+ *  request; a stage imports the stages that it hands work to, and `response` reads what `execution` made. Features plug
+ *  in from above: they import stages, and no stage imports a feature. Add a folder here before you add it to the tree. */
+const mayImport = {
+  // Stages.
+  transport: ['admission', 'operation', 'response', 'supergraph'],
+  admission: ['operation', 'execution', 'subgraphs', 'response', 'supergraph'],
+  // Preparation ends by compiling the plan, so it knows the compiler of `execution`.
+  operation: ['planning', 'execution', 'supergraph'],
+  planning: [],
+  // Types of the prepared operation.
+  execution: ['operation', 'planning', 'subgraphs', 'supergraph'],
+  subgraphs: ['supergraph'],
+  response: ['execution', 'operation'],
+  // Loads the supergraph that all stages share.
+  supergraph: ['planning'],
+  redis: [],
+  // Features.
+  cache: ['execution', 'operation', 'planning', 'redis', 'response', 'subgraphs', ...asFeature],
+  enrichment: ['cache', 'execution', 'operation', 'planning', 'redis', 'response', 'subgraphs', ...asFeature],
+  subscriptions: ['execution', 'operation', 'planning', 'redis', 'response', 'subgraphs', ...asFeature],
+  contracts: ['operation', 'planning', 'subgraphs', ...asFeature],
+  telemetry: ['transport/http/routes'],
+  // What everything may import imports nothing.
+  config: [],
+  json: [],
+  time: [],
+};
+
+/** May be imported by every folder: plain types, error codes, events, values without a stage of their own. */
+const everywhere = ['errors', 'config', 'telemetry', 'json', 'time'];
+
 function mayImportOnly(folder, allowed) {
   const names = [folder, ...allowed, ...everywhere].join('|');
   return {
-    name: `${folder}-looks-down`,
+    name: `${folder}-imports-only-what-is-allowed`,
     severity: 'error',
     comment: `gateway/${folder} may import only from: ${[...allowed, ...everywhere].join(', ')}.`,
     from: { path: `^gateway/${folder}/` },
     to: { path: '^gateway/', pathNot: `^gateway/(${names})(/|\\.ts$)` },
   };
 }
-
-/** May be imported by every part: plain types, error codes, events, values without a stage of their own. */
-const everywhere = ['errors', 'generateFunction', 'config', 'telemetry', 'json', 'time', 'graph'];
-
-/** Starts a whole gateway to see whether it does: for a check, not for serving. */
-const bootsTheGateway = '^gateway/contracts/graph/bootGraph\\.ts$';
 
 /** One library is imported by one part, so that replacing it means reading one folder. */
 function oneDoor(name, library, door) {
@@ -61,109 +88,59 @@ module.exports = {
       from: { path: '^storefront/' },
       to: { path: '^subgraphs/' },
     },
-    mayImportOnly('config', []),
-    // The types of what it counts, which import no code themselves.
-    mayImportOnly('telemetry', [
-      'cache/cacheObserver',
-      'enrichment/enrichmentObserver',
-      'enrichment/late/lateObserver',
-      'subgraph-client/callQueueObserver',
-    ]),
-    mayImportOnly('supergraph', ['planning', 'contracts']),
-    mayImportOnly('planning', []),
-    // Preparation ends by compiling the plan, so it knows execution's compiler; the reverse is ruled out below.
-    mayImportOnly('operation', ['planning', 'supergraph', 'response', 'execution', 'enrichment']),
+    ...Object.entries(mayImport).map(([folder, allowed]) => mayImportOnly(folder, allowed)),
+    {
+      name: 'every-folder-has-its-rule',
+      severity: 'error',
+      comment: 'List the folder in `mayImport` with what it may import.',
+      from: { path: '^gateway/[^/]+/', pathNot: `^gateway/(${Object.keys(mayImport).join('|')}|cli)/` },
+      to: {},
+    },
     {
       name: 'execution-is-given-prepared-operations',
       severity: 'error',
       comment: 'Execution runs what was prepared; it starts no preparation.',
-      from: { path: '^gateway/(execution|planning|response|subgraph-client)/' },
-      to: { path: '^gateway/operation/prepare\\.ts$' },
-    },
-    mayImportOnly('subgraph-client', []),
-    mayImportOnly('resilience', ['subgraph-client']),
-    // What may be cached is read from the supergraph's document, and `planning` knows how to read that.
-    mayImportOnly('redis', []),
-    mayImportOnly('cache', ['planning', 'redis']),
-    mayImportOnly('cached-fetches', ['execution', 'cache', 'operation', 'subgraph-client']),
-    // What may come late is read from the supergraph's document as well.
-    mayImportOnly('enrichment', ['planning', 'redis']),
-    mayImportOnly('entities', ['cache', 'subgraph-client', 'planning', 'operation', 'supergraph']),
-    // How long an answer may be kept is said by rules of `cache`.
-    mayImportOnly('response', ['cache', 'execution', 'operation', 'planning', 'supergraph']),
-    mayImportOnly('execution', [
-      'operation',
-      'planning',
-      'supergraph',
-      'entities',
-      'cache',
-      'subgraph-client',
-      'enrichment',
-    ]),
-    // What a budget does to an answer: everything from preparation to the answer has a part in it.
-    mayImportOnly('enriched-answers', [
-      'enrichment',
-      'execution',
-      'response',
-      'operation',
-      'planning',
-      'supergraph',
-      'cache',
-      'cached-fetches',
-      'subgraph-client',
-    ]),
-    mayImportOnly('subscriptions', [
-      'subgraph-client',
-      'redis',
-      'execution',
-      'planning',
-      'operation',
-      'supergraph',
-      'response',
-    ]),
-    // A check does with a candidate what the gateway will do, by the same parts.
-    {
-      ...mayImportOnly('contracts', [
-        'planning',
-        'supergraph',
-        'operation',
-        'execution',
-        'cache',
-        'enrichment',
-        'response',
-      ]),
-      from: { path: '^gateway/contracts/', pathNot: bootsTheGateway },
+      from: { path: '^gateway/(execution|planning|response|subgraphs)/' },
+      to: { path: '^gateway/operation/preparer\\.ts$' },
     },
     {
-      name: 'transport-stays-on-top',
-      severity: 'error',
-      comment: 'Only the files directly below gateway/ put transport together with the rest.',
-      from: { path: '^gateway/[^/]+/', pathNot: `^gateway/(transport|cli|admin)/|${bootsTheGateway}` },
-      to: { path: '^gateway/(transport|admin|cli|gateway|pipeline)(/|\\.ts$)' },
-    },
-    {
-      name: 'admission-knows-no-transport',
+      name: 'only-the-command-line-starts-gateways',
       severity: 'error',
       comment:
-        'What every transport shares is given what it needs; transports import it, not the other way round.',
-      from: { path: '^gateway/transport/(admission/|[^/]+$)' },
-      to: { path: '^gateway/transport/(http|websocket)/' },
+        'Everything below gateway.ts is given what it needs. The checker gets a way to start a gateway.',
+      from: { path: '^(gateway|contracts)/', pathNot: '^gateway/cli(/|\\.ts$)' },
+      to: {
+        path: '^gateway/(gateway|listeners|pipeline|cli)(/|\\.ts$)',
+        pathNot: '^gateway/(listeners|pipeline)\\.ts$',
+      },
+    },
+    {
+      name: 'checker-imports-only-what-is-allowed',
+      severity: 'error',
+      comment:
+        'The contract checker reads graphs with the parts that the gateway does it with; nothing that serves requests.',
+      from: { path: '^contracts/' },
+      to: {
+        path: '^gateway/',
+        pathNot: `^gateway/(cache/rules|enrichment/(enrichmentRules|readEnrichmentDirectives)|operation|planning|supergraph|${everywhere.join('|')})(/|\\.ts$)`,
+      },
     },
     oneDoor('zod', 'zod', '^gateway/config/'),
-    oneDoor('undici', 'undici', '^gateway/subgraph-client/'),
+    oneDoor('undici', 'undici', '^gateway/subgraphs/'),
     oneDoor('apollo-gateway', '@apollo/gateway', '^gateway/supergraph/'),
     oneDoor('planner', '@apollo/(query-planner|query-graphs|federation-internals)', '^gateway/planning/'),
-    oneDoor('composition', '@apollo/composition', '^(gateway/supergraph|gateway/contracts|contracts)/'),
-    oneDoor('graphql-inspector', '@graphql-inspector/core', '^gateway/contracts/diff/'),
-    oneDoor('apollo-server', '@apollo/server', '^gateway/transport/'),
+    oneDoor('composition', '@apollo/composition', '^(gateway/supergraph|contracts)/'),
+    oneDoor('graphql-inspector', '@graphql-inspector/core', '^contracts/diff/'),
+    oneDoor('apollo-server', '@apollo/server', '^gateway/admission/'),
     oneDoor('fastify', 'fastify', '^gateway/transport/'),
     oneDoor('dataloader', 'dataloader', '^gateway/execution/'),
     oneDoor('ioredis', 'ioredis', '^gateway/redis/'),
-    oneDoor('bullmq', 'bullmq', '^gateway/enrichment/late/'),
+    oneDoor('bullmq', 'bullmq', '^gateway/enrichment/jobs/'),
     // One half each: the subgraphs' servers, and the gateway's own clients.
     oneDoor('websockets', 'ws|graphql-ws', '^gateway/(subscriptions/sources|transport/websocket)/'),
     oneDoor('pino', 'pino', '^gateway/telemetry/'),
-    oneDoor('prom-client', 'prom-client', '^gateway/telemetry/'),
+    // A feature's metrics stand beside the feature, all in files with this ending.
+    oneDoor('prom-client', 'prom-client', '^gateway/telemetry/|[mM]etrics\\.ts$'),
     oneDoor('commander', 'commander', '^gateway/cli(/|\\.ts$)'),
   ],
   options: {

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { parse as parseYaml } from 'yaml';
-import { startOwnRedis } from '../test/harness/redis.ts';
+import { startDedicatedRedis } from '../test/harness/redis.ts';
 import { type Child, startChild, targetCore } from './childProcess.ts';
 import type { ClosedLoopJob, ClosedLoopResult } from './closedLoop.ts';
 import type { LoadReply } from './load.ts';
@@ -39,7 +39,7 @@ interface Row {
   readonly isRedisHung?: boolean;
 }
 
-await using redis = await startOwnRedis();
+await using redis = await startDedicatedRedis();
 const shared = { cache, redis: { url: redis.url } };
 const rows: readonly Row[] = [
   { name: 'cache off', config: { cache: { enabled: false } } },

@@ -3,13 +3,13 @@ import { spawn, spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 
 /** Where a process may run. The target has a core of its own, so that the load cannot take its time. */
-export type Core = 'target' | 'load';
+type Core = 'target' | 'load';
 
 const canPin = availableParallelism() > 1 && spawnSync('taskset', ['--version']).status === 0;
 const coreNumber: Readonly<Record<Core, number>> = { target: 0, load: 1 };
 
 /** How much of the standard error of a child is kept for the message about its end. */
-const keptErrorCharacters = 4000;
+const maxReportedErrorChars = 4000;
 
 export interface Child {
   readonly pid: number;
@@ -19,7 +19,7 @@ export interface Child {
   stop(): Promise<void>;
 }
 
-export interface ChildOptions {
+interface ChildOptions {
   readonly core: Core;
   /** Arguments of `node`. */
   readonly args: readonly string[];
@@ -27,11 +27,11 @@ export interface ChildOptions {
   readonly ipc?: boolean;
 }
 
-const living = new Set<ChildProcess>();
+const runningChildren = new Set<ChildProcess>();
 
 // However this process ends, nothing that it started goes on.
 process.once('exit', () => {
-  for (const child of living) child.kill('SIGKILL');
+  for (const child of runningChildren) child.kill('SIGKILL');
 });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
@@ -48,11 +48,11 @@ export function startChild(name: string, { core, args, env = {}, ipc = false }: 
   });
   let errors = '';
   child.stderr?.on('data', (chunk: Buffer) => {
-    errors = (errors + chunk.toString()).slice(-keptErrorCharacters);
+    errors = (errors + chunk.toString()).slice(-maxReportedErrorChars);
   });
   child.stdout?.resume();
-  living.add(child);
-  child.once('close', () => living.delete(child));
+  runningChildren.add(child);
+  child.once('close', () => runningChildren.delete(child));
   let stopping = false;
   const exited = new Promise<void>((resolve) => child.once('close', () => resolve()));
   const ended = new Promise<never>((_, reject) => {

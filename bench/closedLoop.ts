@@ -40,7 +40,7 @@ export interface ClosedLoopResult {
 /** Forms in which a right answer may be written: the order of keys is free for us, if not for the spec. */
 const maxKnownForms = 50;
 
-const keptAnswerCharacters = 1000;
+const maxReportedAnswerChars = 1000;
 
 export async function runClosedLoop(job: ClosedLoopJob): Promise<ClosedLoopResult> {
   const request = requestBytes({ url: job.url, query: job.query, headers: { accept: 'application/json' } });
@@ -67,9 +67,9 @@ export async function runClosedLoop(job: ClosedLoopJob): Promise<ClosedLoopResul
         const now = performance.now();
         if (measuring) {
           latencies.push(now - sentAt);
-          if (status !== 200 || !check.isRight(chunks)) {
+          if (status !== 200 || !check.isCorrect(chunks)) {
             wrongAnswers++;
-            wrongAnswer ??= `${status} ${Buffer.concat(chunks).toString().slice(0, keptAnswerCharacters)}`;
+            wrongAnswer ??= `${status} ${Buffer.concat(chunks).toString().slice(0, maxReportedAnswerChars)}`;
           }
         }
         send();
@@ -130,7 +130,7 @@ class AnswerCheck {
     this.#expected = expected;
   }
 
-  isRight(chunks: readonly Buffer[]): boolean {
+  isCorrect(chunks: readonly Buffer[]): boolean {
     if (this.#forms.some((form) => hasBytes(form, chunks))) return true;
     const bytes = Buffer.concat(chunks);
     const isRight = this.#isExpected(bytes);

@@ -1,10 +1,10 @@
+import type { BenchEnvironment } from './benchEnvironment.ts';
 import type { FirstPayloadResult } from './firstPayload.ts';
 import { operationText } from './operations.ts';
 import { median } from './percentile.ts';
 import { referenceAnswer } from './reference.ts';
 import type { DeferScenario } from './scenarios.ts';
 import type { RunningTarget } from './startTarget.ts';
-import type { Surroundings } from './surroundings.ts';
 import type { Target } from './targets/target.ts';
 import type { RoundOptions } from './throughput.ts';
 import { messageOf } from './throughput.ts';
@@ -29,19 +29,19 @@ export interface DeferRow {
 export async function measureDeferral(
   scenario: DeferScenario,
   targets: readonly Target[],
-  surroundings: Surroundings,
+  environment: BenchEnvironment,
   options: RoundOptions,
   log: (line: string) => void,
 ): Promise<DeferReport> {
   const rows: DeferRow[] = [];
-  for (const target of targets) rows.push(await measureTarget(scenario, target, surroundings, options, log));
+  for (const target of targets) rows.push(await measureTarget(scenario, target, environment, options, log));
   return { scenario: scenario.name, kind: 'defer', delayMs: scenario.slow.delayMs, rows };
 }
 
 async function measureTarget(
   scenario: DeferScenario,
   target: Target,
-  surroundings: Surroundings,
+  environment: BenchEnvironment,
   options: RoundOptions,
   log: (line: string) => void,
 ): Promise<DeferRow> {
@@ -49,10 +49,10 @@ async function measureTarget(
   const deferred: FirstPayloadResult[] = [];
   const { subgraph, text, delayMs } = scenario.slow;
   try {
-    const running = await surroundings.startTarget(target, scenario.sharing);
-    await setDelay(surroundings, { subgraph, text, delayMs });
+    const running = await environment.startTarget(target, scenario.sharing);
+    await setDelay(environment, { subgraph, text, delayMs });
     const run = (operation: 'prompt' | 'deferred', seconds: number) =>
-      surroundings.runFirstPayload({
+      environment.runFirstPayload({
         kind: 'first-payload',
         ...request(scenario, running, operation),
         requestsPerSecond: scenario.requestsPerSecond,
@@ -73,7 +73,7 @@ async function measureTarget(
     log(`${target.name}: ${messageOf(error)}`);
     return { target: target.name, prompt, deferred, failure: messageOf(error) };
   } finally {
-    await setDelay(surroundings, { subgraph });
+    await setDelay(environment, { subgraph });
   }
   const p99 = (results: readonly FirstPayloadResult[]) => median(results.map(({ firstP99Ms }) => firstP99Ms));
   return { target: target.name, prompt, deferred, firstP99DifferenceMs: p99(deferred) - p99(prompt) };
@@ -86,6 +86,6 @@ function request(scenario: DeferScenario, { url }: RunningTarget, operation: 'pr
   return { url, query, expected, incremental: operation === 'deferred' };
 }
 
-async function setDelay(surroundings: Surroundings, delay: Partial<DeferScenario['slow']>): Promise<void> {
-  await fetch(`${surroundings.subgraphAdmin}/delay`, { method: 'POST', body: JSON.stringify(delay) });
+async function setDelay(environment: BenchEnvironment, delay: Partial<DeferScenario['slow']>): Promise<void> {
+  await fetch(`${environment.subgraphAdmin}/delay`, { method: 'POST', body: JSON.stringify(delay) });
 }

@@ -10,10 +10,10 @@ import { parseArgs } from 'node:util';
 import { parse, print, visit } from 'graphql';
 import { composeSupergraph } from '../gateway/supergraph/composeSupergraph.ts';
 import { demoDefinitions } from '../subgraphs/demo.ts';
-import { startOwnRedis } from '../test/harness/redis.ts';
+import { startDedicatedRedis } from '../test/harness/redis.ts';
 import { type Child, startChild, targetCore } from './childProcess.ts';
 import type { ClientKind, ClientsJob, ClientsReply } from './enrichments/clientsProcess.ts';
-import type { ShopAddresses, Slowness } from './enrichments/shopProcess.ts';
+import type { ShopAddresses, SlowCalls } from './enrichments/shopProcess.ts';
 import type { TallyResult } from './enrichments/tally.ts';
 import { deadlineMs, tributaryTargets } from './enrichments/tributaryTargets.ts';
 import { installPeers } from './installPeers.ts';
@@ -49,10 +49,10 @@ const budgetMs = 50;
 const enriched = ['product', 'recommended'];
 const productCount = 100;
 /** Longer than all attempts of Tributary at what hangs. */
-const patienceMs = 2 * deadlineMs + 2_000;
+const clientTimeoutMs = 2 * deadlineMs + 2_000;
 
-const noSlowness: Slowness = { share: 0, latencyMs: 0, isHanging: false };
-const slownesses: Readonly<Record<string, Slowness>> = {
+const noSlowCalls: SlowCalls = { share: 0, latencyMs: 0, isHanging: false };
+const slowCallModes: Readonly<Record<string, SlowCalls>> = {
   '5 %': { share: 0.05, latencyMs: 2_000, isHanging: false },
   all: { share: 1, latencyMs: 2_000, isHanging: false },
   hanging: { share: 1, latencyMs: 0, isHanging: true },
@@ -76,7 +76,7 @@ interface Round {
 }
 
 const chosen = {
-  slow: listFrom('slow', Object.keys(slownesses)),
+  slow: listFrom('slow', Object.keys(slowCallModes)),
   clients: listFrom('clients', ['json', 'incremental']) as readonly ClientKind[],
 };
 const fileOf = (path: string): string => fileURLToPath(new URL(`enrichments/${path}`, import.meta.url));
@@ -85,7 +85,7 @@ process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
 const wholeText = operationText('productPage');
 const primaryText = withoutField(wholeText, 'recommended');
 
-await using redis = await startOwnRedis();
+await using redis = await startDedicatedRedis();
 const targets = [...tributaryTargets(redis.url), hiveGatewayRouterRuntime, hiveGateway, apolloGateway].filter(
   ({ name }) => values.targets.split(',').some((part) => name.includes(part)),
 );
@@ -113,15 +113,15 @@ process.exitCode = isComplete ? 0 : 1;
 async function measureAll(slow: string): Promise<void> {
   const rows: Row[] = [];
   const rounds = new Map<Row, Round[]>();
-  const slowness = slownesses[slow] as Slowness;
-  await setSlowness(values.sudden ? noSlowness : slowness);
+  const slowness = slowCallModes[slow] as SlowCalls;
+  await setSlowCalls(values.sudden ? noSlowCalls : slowness);
   // What each has learnt is of this slowness alone.
   for (const target of targets) rows.push(...(await startRows(target)));
   try {
     for (const row of rows) {
       for (const query of [primaryText, wholeText]) await measure(row, query, Number(values['warm-up']));
     }
-    await setSlowness(slowness);
+    await setSlowCalls(slowness);
     for (let round = 0; round < Number(values.rounds); round++) {
       for (const row of rows) {
         const primary = await measure(row, primaryText, Number(values.seconds));
@@ -158,13 +158,13 @@ function report(slow: string, row: Row, rounds: readonly Round[]): void {
   const primaryP99 = over(({ primary }) => primary.firstP99Ms);
   const firstP99 = over(({ whole }) => whole.firstP99Ms);
   const bound = Math.max(primaryP99, budgetMs);
-  const counted = (['pending', 'delivered', 'failed', 'lost', 'twice'] as const).map((key) =>
+  const counted = (['pending', 'delivered', 'failed', 'lost', 'duplicated'] as const).map((key) =>
     sum((result) => result[key]),
   );
-  const [, , , lost = 0, twice = 0] = counted;
+  const [, , , lost = 0, duplicated = 0] = counted;
   const wrong = sum(({ wrong: count }) => count);
   const unanswered = sum((result) => result.unanswered);
-  const hasLate = rounds.some(({ whole }) => whole.pending > 0);
+  const hasPending = rounds.some(({ whole }) => whole.pending > 0);
   const cells = [
     slow,
     nameOf(row),
@@ -172,8 +172,8 @@ function report(slow: string, row: Row, rounds: readonly Round[]): void {
     `${milliseconds(over(({ primary }) => primary.firstP50Ms))} / ${milliseconds(primaryP99)}`,
     milliseconds(firstP99 - bound),
     Number.isFinite(firstP99) ? (firstP99 / bound).toFixed(2) : '',
-    hasLate
-      ? `${milliseconds(over(({ whole }) => whole.lateP50Ms))} / ${milliseconds(over(({ whole }) => whole.lateP99Ms))}`
+    hasPending
+      ? `${milliseconds(over(({ whole }) => whole.completeP50Ms))} / ${milliseconds(over(({ whole }) => whole.completeP99Ms))}`
       : '',
     over(({ whole }) => whole.cpuMsPerRequest).toFixed(3),
     over(({ primary }) => primary.cpuMsPerRequest).toFixed(3),
@@ -183,7 +183,7 @@ function report(slow: string, row: Row, rounds: readonly Round[]): void {
     over(({ whole }) => whole.foreignLoadPercent).toFixed(0),
   ];
   console.log(`| ${cells.join(' | ')} |`);
-  if (row.running.target.role === 'subject') isComplete &&= lost + twice + wrong + unanswered === 0;
+  if (row.running.target.role === 'subject') isComplete &&= lost + duplicated + wrong + unanswered === 0;
 }
 
 async function measure({ running, clients }: Row, query: string, seconds: number): Promise<Measured> {
@@ -195,7 +195,7 @@ async function measure({ running, clients }: Row, query: string, seconds: number
     expected: query === wholeText ? expected : expected.map(([id, data]) => [id, withoutEnriched(data)]),
     requestsPerSecond: Number(values.rate),
     measureMs: seconds * 1_000,
-    patienceMs,
+    timeoutMs: clientTimeoutMs,
   };
   const { pid, ended } = running.child;
   const [cpuBefore, busyBefore, startedAt] = [treeCpuMs(pid), busyNow(), performance.now()];
@@ -254,7 +254,7 @@ async function writeSupergraph(): Promise<string> {
   return file;
 }
 
-async function setSlowness(slowness: Slowness): Promise<void> {
+async function setSlowCalls(slowness: SlowCalls): Promise<void> {
   const response = await fetch(admin, { method: 'POST', body: JSON.stringify(slowness) });
   if (!response.ok) throw new Error(`The subgraphs answered with ${response.status}`);
 }
@@ -274,7 +274,7 @@ function nameOf({ running, clients }: Row): string {
 }
 
 function milliseconds(ms: number | null): string {
-  return ms === null || !Number.isFinite(ms) ? `none in ${patienceMs}` : ms.toFixed(1);
+  return ms === null || !Number.isFinite(ms) ? `none in ${clientTimeoutMs}` : ms.toFixed(1);
 }
 
 function busyNow(): number {

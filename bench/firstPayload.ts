@@ -29,7 +29,7 @@ export interface FirstPayloadResult {
 }
 
 /** Above every deadline that a gateway has by default. */
-const patienceMs = 30_000;
+const answerTimeoutMs = 30_000;
 
 interface Payload {
   readonly data?: unknown;
@@ -73,16 +73,16 @@ export async function runFirstPayload(job: FirstPayloadJob): Promise<FirstPayloa
       exchange.catch(() => {});
       exchanges.push(exchange);
     }
-    return summary(await Promise.race([Promise.all(exchanges), patience()]));
+    return summary(await Promise.race([Promise.all(exchanges), rejectAfterTimeout()]));
   } finally {
     for (const client of all) client.close();
   }
 }
 
 /** Rejects when an answer that has begun does not come to its end. */
-async function patience(): Promise<never> {
-  await new Promise((resolve) => setTimeout(resolve, patienceMs).unref());
-  throw new Error(`Answers had not ended ${patienceMs} ms after the last request`);
+async function rejectAfterTimeout(): Promise<never> {
+  await new Promise((resolve) => setTimeout(resolve, answerTimeoutMs).unref());
+  throw new Error(`Answers had not ended ${answerTimeoutMs} ms after the last request`);
 }
 
 function summary(exchanges: readonly Exchange[]): FirstPayloadResult {

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { connect } from 'node:net';
 
 /** What a connection reports of the response to the request sent last, in this order. */
-export interface ResponseListener {
+interface ResponseListener {
   onHead(status: number, head: string): void;
   onBody(chunk: Buffer): void;
   onEnd(): void;
@@ -128,7 +128,7 @@ export class HttpConnection {
   }
 }
 
-export interface GraphQLRequest {
+interface GraphQLRequest {
   readonly url: string;
   readonly query: string;
   readonly variables?: Readonly<Record<string, unknown>>;

@@ -34,10 +34,10 @@ async function main(): Promise<number> {
   installPeers();
 
   // Only now: these import packages that have just been installed.
-  const [{ scenarios }, { createSurroundings }, { measureThroughput }, { measureDeferral }] =
+  const [{ scenarios }, { createBenchEnvironment }, { measureThroughput }, { measureDeferral }] =
     await Promise.all([
       import('./scenarios.ts'),
-      import('./surroundings.ts'),
+      import('./benchEnvironment.ts'),
       import('./throughput.ts'),
       import('./deferral.ts'),
     ]);
@@ -52,14 +52,14 @@ async function main(): Promise<number> {
   const log = (line: string) => console.error(line);
 
   const reports: Report[] = [];
-  await using surroundings = await createSurroundings();
+  await using environment = await createBenchEnvironment();
   for (const scenario of chosen) {
     const targets = scenario.targets.filter((target) => chosenTargets.has(target));
     if (targets.length === 0) continue;
     reports.push(
       scenario.kind === 'throughput'
-        ? await measureThroughput(scenario, targets, surroundings, options, log)
-        : await measureDeferral(scenario, targets, surroundings, options, log),
+        ? await measureThroughput(scenario, targets, environment, options, log)
+        : await measureDeferral(scenario, targets, environment, options, log),
     );
   }
   const circumstances = { ...machine(), options };

@@ -13,7 +13,7 @@ export interface RunningTarget {
 }
 
 /** MiB, the same for every target: the default young generation (16 MiB) is too small for 50 requests in flight. */
-const usualYoungGeneration = 64;
+const defaultYoungGenerationMib = 64;
 
 const startTimeoutMs = 60_000;
 const startPollMs = 100;
@@ -23,7 +23,7 @@ const startPollMs = 100;
 export async function startTarget(
   target: Target,
   { directory, ...context }: Omit<TargetContext, 'port'>,
-  youngGeneration = usualYoungGeneration,
+  youngGeneration = defaultYoungGenerationMib,
 ): Promise<RunningTarget> {
   const port = await freePort();
   const ownDirectory = mkdtempSync(join(directory, 'target-'));
@@ -32,7 +32,7 @@ export async function startTarget(
   const child = startChild(target.name, { core: 'target', args: [...flags, ...args], env });
   const url = `http://127.0.0.1:${port}${path}`;
   try {
-    await Promise.race([untilAnswering(url, target.name), child.ended]);
+    await Promise.race([waitUntilReady(url, target.name), child.ended]);
   } catch (error) {
     await child.stop();
     throw error;
@@ -40,7 +40,7 @@ export async function startTarget(
   return { target, url, child };
 }
 
-async function untilAnswering(url: string, name: string): Promise<void> {
+async function waitUntilReady(url: string, name: string): Promise<void> {
   const deadline = performance.now() + startTimeoutMs;
   while (performance.now() < deadline) {
     const status = await fetch(url, {

@@ -8,7 +8,7 @@ import { setTimeout as elapse } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { composeSupergraph } from '../gateway/supergraph/composeSupergraph.ts';
-import { startOwnRedis } from '../test/harness/redis.ts';
+import { startDedicatedRedis } from '../test/harness/redis.ts';
 import { type Child, startChild, targetCore } from './childProcess.ts';
 import { installPeers } from './installPeers.ts';
 import { percentile } from './percentile.ts';
@@ -16,11 +16,11 @@ import { busyMs, treeCpuMs } from './processTree.ts';
 import {
   type EventSource,
   eventSources,
-  type GatewaySurroundings,
+  type GatewayEnvironment,
   gateways,
   type MeasuredGateway,
 } from './subscriptions/gateways.ts';
-import type { ClientProtocol, ListenerOrder, ListenerStatus } from './subscriptions/listenersProcess.ts';
+import type { ClientProtocol, ListenerCommand, ListenerStatus } from './subscriptions/listenersProcess.ts';
 import type { MemoryReport } from './subscriptions/memoryReports.ts';
 import {
   eventDrivenSubgraphSdl,
@@ -65,14 +65,14 @@ interface Result {
 }
 
 /** Clients that come and go before memory is read first, so that code and its data are there. */
-const rehearsalClients = 200;
+const warmUpClients = 200;
 
 /** Deliveries may take so long without any progress; what is missing then is lost. A gateway that completes an event for
  *  each of its clients delivers nothing for seconds, and then all. */
-const patienceMs = 15_000;
+const deliveryTimeoutMs = 15_000;
 
 /** The same for an event that only has to show that everybody listens. */
-const wakingPatienceMs = 5000;
+const warmUpTimeoutMs = 5000;
 
 /** What a process needs besides the descriptors of its connections. */
 const spareDescriptors = 500;
@@ -102,10 +102,10 @@ const fileOf = (path: string): string => fileURLToPath(new URL(`subscriptions/${
 const directory = mkdtempSync(join(tmpdir(), 'tributary-subscriptions-'));
 process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
 
-await using redis = await startOwnRedis();
+await using redis = await startDedicatedRedis();
 const shop = startChild('The subgraphs', { core: 'load', args: [fileOf('shopProcess.ts')], ipc: true });
 const urls = await received<ShopUrls>(shop);
-const surroundings: GatewaySurroundings = {
+const environment: GatewayEnvironment = {
   redisUrl: redis.url,
   supergraphFile: await writeSupergraph('supergraph.graphql', subgraphSdl),
   eventDrivenSupergraphFile: await writeSupergraph('eventDriven.graphql', eventDrivenSubgraphSdl),
@@ -155,15 +155,15 @@ function cellsOf(outcome: Result | Error): readonly (string | number)[] {
 }
 
 async function measure({ gateway: measured, protocol, source, clients }: Row): Promise<Result> {
-  const gateway = measured.start(source, surroundings);
+  const gateway = measured.start(source, environment);
   const load = startChild('The clients', { core: 'load', args: [fileOf('listenersProcess.ts')], ipc: true });
-  const order = (what: ListenerOrder): Promise<ListenerStatus> =>
-    ask(load, what, [gateway.ended, shop.ended]);
+  const order = (what: ListenerCommand): Promise<ListenerStatus> =>
+    request(load, what, [gateway.ended, shop.ended]);
   const publish = (events: number, perSecond: number): Promise<PublishReply> => {
-    const to = measured.eventsTo(source, surroundings.redisUrl);
+    const to = measured.eventDestination(source, environment.redisUrl);
     const job: PublishJob = { first: nextEvent, count: events, perSecond, to };
     nextEvent += events;
-    return ask(shop, job, [gateway.ended, load.ended]);
+    return request(shop, job, [gateway.ended, load.ended]);
   };
   try {
     const { url } = await received<{ url: string }>(gateway);
@@ -174,14 +174,14 @@ async function measure({ gateway: measured, protocol, source, clients }: Row): P
       console.error(
         `${measured.name}, ${protocol}, ${source}: ${opened} connected in ${openedMs.toFixed(0)} ms`,
       );
-      await wakeAll(opened, { order, publish });
+      await warmUpClientsWithEvents(opened, { command: order, publish });
     };
-    await open(Math.min(rehearsalClients, clients));
+    await open(Math.min(warmUpClients, clients));
     await order({ kind: 'close' });
     await elapse(1000);
-    const before = await ask<MemoryReport>(gateway, 'memory');
+    const before = await request<MemoryReport>(gateway, 'memory');
     await open(clients);
-    const after = await ask<MemoryReport>(gateway, 'memory');
+    const after = await request<MemoryReport>(gateway, 'memory');
 
     const events = Math.max(1, Math.round(rate * seconds));
     await order({ kind: 'count', first: nextEvent, events });
@@ -189,7 +189,7 @@ async function measure({ gateway: measured, protocol, source, clients }: Row): P
     const busyBefore = busyNow();
     const startedAt = performance.now();
     const { publishedAt } = await publish(events, rate);
-    const status = await untilDelivered(events * clients, order, patienceMs);
+    const status = await waitForDeliveries(events * clients, order, deliveryTimeoutMs);
     const cpuMs = treeCpuMs(gateway.pid) - cpuBefore;
     const wholeMs = performance.now() - startedAt;
     const { deliveries, lastAt } = status;
@@ -214,30 +214,30 @@ async function measure({ gateway: measured, protocol, source, clients }: Row): P
   }
 }
 
-interface Parties {
-  readonly order: (what: ListenerOrder) => Promise<ListenerStatus>;
+interface BenchProcesses {
+  readonly command: (what: ListenerCommand) => Promise<ListenerStatus>;
   readonly publish: (events: number, perSecond: number) => Promise<PublishReply>;
 }
 
 /** Publishes events until each client has had the last one, and nothing is on its way any more: the protocols do not
  *  say when a subscription listens. */
-async function wakeAll(clients: number, { order, publish }: Parties): Promise<void> {
+async function warmUpClientsWithEvents(clients: number, { command, publish }: BenchProcesses): Promise<void> {
   const attempts = 12;
   await elapse(1000);
   for (let attempt = 0; attempt < attempts; attempt++) {
-    await order({ kind: 'count', first: nextEvent, events: 1 });
+    await command({ kind: 'count', first: nextEvent, events: 1 });
     await publish(1, 1);
-    const { deliveries, problem } = await untilDelivered(clients, order, wakingPatienceMs);
+    const { deliveries, problem } = await waitForDeliveries(clients, command, warmUpTimeoutMs);
     if (problem !== undefined) throw new Error(problem);
     if (deliveries >= clients) return void (await elapse(1000));
   }
-  throw new Error(`Not every client had the last of ${attempts} events within ${wakingPatienceMs} ms`);
+  throw new Error(`Not every client had the last of ${attempts} events within ${warmUpTimeoutMs} ms`);
 }
 
 /** Resolves when so many deliveries have come, or no more came for so long. */
-async function untilDelivered(
+async function waitForDeliveries(
   expected: number,
-  order: Parties['order'],
+  order: BenchProcesses['command'],
   longestMs: number,
 ): Promise<ListenerStatus> {
   let movedAt = performance.now();
@@ -265,7 +265,7 @@ async function writeSupergraph(name: string, sdls: Readonly<Record<ShopSubgraph,
   return file;
 }
 
-async function ask<Reply>(
+async function request<Reply>(
   child: Child,
   message: object | string,
   others: readonly Promise<never>[] = [],

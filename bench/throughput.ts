@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { BenchEnvironment } from './benchEnvironment.ts';
 import { targetCore } from './childProcess.ts';
 import type { ClosedLoopResult } from './closedLoop.ts';
 import { operationText } from './operations.ts';
@@ -6,7 +7,6 @@ import { median } from './percentile.ts';
 import { referenceAnswer } from './reference.ts';
 import type { ThroughputScenario } from './scenarios.ts';
 import type { RunningTarget } from './startTarget.ts';
-import type { Surroundings } from './surroundings.ts';
 import type { Target } from './targets/target.ts';
 
 export interface RoundOptions {
@@ -39,7 +39,7 @@ const laterWarmUpMs = 1000;
 export async function measureThroughput(
   scenario: ThroughputScenario,
   targets: readonly Target[],
-  surroundings: Surroundings,
+  environment: BenchEnvironment,
   options: RoundOptions,
   log: (line: string) => void,
 ): Promise<ThroughputReport> {
@@ -51,7 +51,7 @@ export async function measureThroughput(
 
   for (const target of targets) {
     try {
-      const started = await surroundings.startTarget(target, scenario.sharing);
+      const started = await environment.startTarget(target, scenario.sharing);
       await verifyAnswer(started, query, expected);
       running.push(started);
     } catch (error) {
@@ -63,7 +63,7 @@ export async function measureThroughput(
     for (const { target, url, child } of running) {
       if (failures.has(target)) continue;
       try {
-        const result = await surroundings.runClosedLoop({
+        const result = await environment.runClosedLoop({
           kind: 'closed-loop',
           url,
           query,
@@ -73,7 +73,7 @@ export async function measureThroughput(
           measureMs: options.seconds * 1000,
           targetPid: child.pid,
           ...(targetCore === undefined ? {} : { targetCore }),
-          subgraphAdmin: surroundings.subgraphAdmin,
+          subgraphAdmin: environment.subgraphAdmin,
         });
         rounds.get(target)?.push(result);
         log(

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addContractsCommands } from './cli/contracts/commands.ts';
 import { CommandError, exitCode } from './cli/exitCode.ts';
-import { refuseRepeated } from './cli/refuseRepeated.ts';
+import { rejectRepeatedOptions } from './cli/rejectRepeatedOptions.ts';
 import { ConfigError } from './config/configError.ts';
 
 // Each command is imported when it is called: planner and composer take longer to load than most commands run.
@@ -72,19 +72,19 @@ config
   .option(...configOption)
   .option(...supergraphOption)
   .action(async (options) => {
-    const { configPrint } = await import('./cli/config.ts');
-    process.stdout.write(configPrint(options));
+    const { printEffectiveConfig } = await import('./cli/configCommands.ts');
+    process.stdout.write(printEffectiveConfig(options));
   });
 config
   .command('schema')
   .description('print the JSON Schema of a configuration file, for editors')
   .action(async () => {
-    const { configSchema } = await import('./cli/config.ts');
-    process.stdout.write(configSchema());
+    const { printConfigJsonSchema } = await import('./cli/configCommands.ts');
+    process.stdout.write(printConfigJsonSchema());
   });
 
 addContractsCommands(program);
-refuseRepeated(program);
+rejectRepeatedOptions(program);
 
 try {
   await program.parseAsync();
@@ -98,10 +98,10 @@ function collect(value: string, earlier: readonly string[] = []): string[] {
 
 function report(error: unknown): number {
   // Commander has printed its message; it reports `--help` in the same way, with 0.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.fine : exitCode.wrongUsage;
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.success : exitCode.usageError;
   if (error instanceof ConfigError) {
     console.error(error.message);
-    return exitCode.wrongUsage;
+    return exitCode.usageError;
   }
   if (error instanceof CommandError) {
     console.error(error.message);

@@ -28,7 +28,7 @@ export type ErrorCode = keyof typeof errorCodes;
 /** A response path as the client sees it: response names and list indices. */
 export type ResponsePath = readonly (string | number)[];
 
-export interface GatewayErrorOptions {
+interface GatewayErrorOptions {
   /** The subgraph that the error comes from; shown to clients where `security.exposeSubgraphErrors` allows it. */
   readonly subgraph?: string;
   readonly path?: ResponsePath;

@@ -1,9 +1,9 @@
 import type { DocumentNode } from 'graphql';
 import type { GatewayConfig } from './config/schema.ts';
 import type { FetchSender } from './execution/fetchSender.ts';
-import type { OperationRequest } from './operation/request.ts';
-import type { SubgraphClient } from './subgraph-client/subgraphClient.ts';
-import type { SubgraphEndpoint } from './subgraph-client/subgraphPools.ts';
+import type { OperationRequest } from './operation/operationRequest.ts';
+import type { SubgraphClient } from './subgraphs/subgraphClient.ts';
+import type { SubgraphEndpoint } from './subgraphs/subgraphPools.ts';
 import type { Supergraph } from './supergraph/supergraph.ts';
 import type { SupergraphHolder } from './supergraph/supergraphHolder.ts';
 import type { Logger } from './telemetry/logger.ts';
@@ -36,6 +36,9 @@ export interface Feature {
 
   /** `draining` is aborted when the gateway stops accepting requests. */
   addPublicRoutes?(routes: Routes, draining: AbortSignal): void;
+  /** The id in the URL of one of the public routes, made by `FeatureContext.newId`: with several workers, the worker that
+   *  made the id answers the request. */
+  resourceIdOf?(url: string): string | undefined;
   addAdminRoutes?(routes: Routes): void;
   /** The public listener accepts connections. `baseUrl` ends with `/`. */
   onListening?(baseUrl: string): void;

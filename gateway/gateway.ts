@@ -1,19 +1,23 @@
+import type { ApolloServerPlugin } from './admission/apolloPipeline.ts';
+import { createClientKey } from './admission/clientKey.ts';
+import type { GatewayContext } from './admission/clientRequest.ts';
+import { createRequestContextFactory } from './admission/requestContextFactory.ts';
 import { CacheFeature } from './cache/cacheFeature.ts';
 import { parseConfig } from './config/parseConfig.ts';
 import type { GatewayConfig, GatewayOptions } from './config/schema.ts';
 import { ContractGuardFeature } from './contracts/contractGuardFeature.ts';
 import { EnrichmentFeature } from './enrichment/enrichmentFeature.ts';
-import { SubgraphFetches } from './execution/subgraphFetches.ts';
+import { SubgraphFetchSender } from './execution/subgraphFetchSender.ts';
 import type { Feature, FeatureContext } from './feature.ts';
 import { createFetchChain } from './fetchChain.ts';
 import { createListeners } from './listeners.ts';
 import { createOverrideDecisions } from './operation/overrideDecision.ts';
-import { Preparer } from './operation/prepare.ts';
+import { Preparer } from './operation/preparer.ts';
 import { Pipeline } from './pipeline.ts';
-import { createHttpSubgraphClient } from './subgraph-client/httpSubgraphClient.ts';
-import { createSubgraphEndpoints } from './subgraph-client/subgraphEndpoints.ts';
-import { SubgraphMetrics } from './subgraph-client/subgraphMetrics.ts';
-import { OpenStreams } from './subscriptions/openStreams.ts';
+import { createHttpSubgraphClient } from './subgraphs/httpSubgraphClient.ts';
+import { createSubgraphEndpoints } from './subgraphs/subgraphEndpoints.ts';
+import { SubgraphMetrics } from './subgraphs/subgraphMetrics.ts';
+import { StreamLimiter } from './subscriptions/streamLimiter.ts';
 import { SubscriptionFeature } from './subscriptions/subscriptionFeature.ts';
 import { reportSupergraphs } from './supergraph/reportSupergraphs.ts';
 import { createSource } from './supergraph/sources/createSource.ts';
@@ -23,14 +27,16 @@ import { createLogger, type Logger } from './telemetry/logger.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import { addMetricsRoute } from './telemetry/metricsRoute.ts';
 import { systemTimers, type Timers } from './time/timers.ts';
-import type { ApolloServerPlugin } from './transport/admission/apolloServer.ts';
-import { createClientKey } from './transport/admission/clientKey.ts';
-import type { GatewayContext } from './transport/admission/clientRequest.ts';
-import { createRequestScopes } from './transport/admission/requestScopes.ts';
-import { createIds } from './transport/workers/workerIds.ts';
-import type { WorkerPlace } from './transport/workers/workerPlace.ts';
+import type { WorkerIdentity } from './transport/workers/workerIdentity.ts';
+import { createIdGenerator } from './transport/workers/workerIds.ts';
 
-export type { ApolloServerPlugin, GatewayConfig, GatewayContext, GatewayOptions, WorkerPlace };
+export type {
+  ApolloServerPlugin,
+  GatewayConfig,
+  GatewayContext,
+  GatewayOptions,
+  WorkerIdentity as WorkerPlace,
+};
 
 export interface Gateway {
   /** Listens and loads the supergraph. Resolves when connections are accepted, even if no supergraph is usable yet: then
@@ -61,7 +67,7 @@ export interface GatewayDependencies {
   /** Timers of connections and subscriptions. Real time when omitted. */
   readonly timers?: Timers;
   /** Identifies this process among several that share the port. */
-  readonly worker?: WorkerPlace;
+  readonly worker?: WorkerIdentity;
 }
 
 /** Creates a gateway in this process: builds the request path and the features that extend it. `options` has the shape
@@ -86,10 +92,10 @@ export async function createGateway(
     load: createSupergraphLoader({ config, log, features }),
     warm: (next, previous, signal) => preparer.warm(next, previous, config.planning.warmOperations, signal),
     warmTimeoutMs: config.planning.warmTimeout,
-    onRetired: (supergraph) => preparer.forget(supergraph),
+    onRetired: (supergraph) => preparer.evict(supergraph),
   });
   const clientKey = createClientKey(config);
-  const openStreams = new OpenStreams(config.subscriptions);
+  const openStreams = new StreamLimiter(config.subscriptions);
   const context: FeatureContext = {
     config,
     log,
@@ -99,7 +105,7 @@ export async function createGateway(
     supergraphs,
     endpointOf: createSubgraphEndpoints(config, supergraphs),
     openStream: ({ headers, clientAddress }) => openStreams.open(clientKey(headers, clientAddress)),
-    newId: createIds(dependencies.worker?.name),
+    newId: createIdGenerator(dependencies.worker?.name),
   };
 
   const subscriptions = new SubscriptionFeature(context);
@@ -116,22 +122,22 @@ export async function createGateway(
   const client = features.reduce(
     (next, feature) => feature.decorateClient?.(next) ?? next,
     createHttpSubgraphClient({
-      endpoint: context.endpointOf,
-      shareInFlight: config.batching.acrossRequests,
+      endpointOf: context.endpointOf,
+      sharesInFlightCalls: config.batching.acrossRequests,
       queueObserver: new SubgraphMetrics(metrics.registry),
       onReceiverFault: (err) => log.error({ err }, 'An answer could not be taken'),
     }),
   );
   const pipeline = new Pipeline({
     preparer,
-    fetchesOf: createFetchChain(new SubgraphFetches(client, config.batching), features),
+    fetchesOf: createFetchChain(new SubgraphFetchSender(client, config.batching), features),
     subscriptions: subscriptions.subscriptions,
-    enriching: enrichment.enriching,
+    enriching: enrichment.coordinator,
     openStream: context.openStream,
     errorPolicy: config.security,
     answerSize: config.limits.answerSize,
     onInternalError: (err, requestId) => log.error({ err, requestId }, 'A fetch failed unexpectedly'),
-    scopeOf: createRequestScopes(config),
+    scopeOf: createRequestContextFactory(config),
     overridesFor: createOverrideDecisions(config.override, dependencies.random ?? Math.random),
     onPrepared: (request) => {
       for (const feature of features) feature.onOperation?.(request);

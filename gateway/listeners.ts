@@ -1,21 +1,21 @@
+import type { ApolloServerPlugin } from './admission/apolloPipeline.ts';
+import type { ClientKey } from './admission/clientKey.ts';
+import type { GatewayContext } from './admission/clientRequest.ts';
 import type { Feature, FeatureContext } from './feature.ts';
 import { explainOperation } from './operation/explainOperation.ts';
 import type { Pipeline } from './pipeline.ts';
 import { subgraphParamNames } from './subscriptions/subscriptionFeature.ts';
-import type { ApolloServerPlugin } from './transport/admission/apolloServer.ts';
-import type { ClientKey } from './transport/admission/clientKey.ts';
-import type { GatewayContext } from './transport/admission/clientRequest.ts';
-import { graphiqlDirectory } from './transport/graphiql/graphiqlFiles.ts';
-import { createHttpServer, type HttpServer } from './transport/http/server.ts';
-import type { WorkerPlace } from './transport/workers/workerPlace.ts';
+import { findGraphiqlDirectory } from './transport/graphiql/graphiqlFiles.ts';
+import { createHttpServer, type HttpServer } from './transport/http/httpServer.ts';
+import type { WorkerIdentity } from './transport/workers/workerIdentity.ts';
 
-export interface ListenersOptions {
+interface ListenersOptions {
   readonly context: FeatureContext;
   readonly features: readonly Feature[];
   readonly pipeline: Pipeline;
   readonly clientKey: ClientKey;
   readonly plugins?: readonly ApolloServerPlugin<GatewayContext>[];
-  readonly worker?: WorkerPlace;
+  readonly worker?: WorkerIdentity;
 }
 
 /** The public listener and the admin listener, with the routes of every feature. */
@@ -33,7 +33,7 @@ export function createListeners({
     listen: config.listen,
     admin: config.admin,
     supergraphs,
-    respond: (request, supergraph) => pipeline.respond(request, supergraph),
+    executeOperation: (request, supergraph) => pipeline.respond(request, supergraph),
     explain: async (operation, overrides) => {
       const lease = supergraphs.acquire();
       try {
@@ -47,22 +47,29 @@ export function createListeners({
     security: { ...security, subgraphParams: subgraphParamNames(config) },
     clientKey,
     bufferSize: delivery.bufferSize,
-    readTimeout: delivery.readTimeout,
-    heartbeat: delivery.heartbeat,
-    initTimeout: delivery.initTimeout,
-    reservationTimeout: delivery.reservationTimeout,
-    rememberedCharacters: config.planning.textCacheSize,
-    ...(security.graphiql ? { graphiqlDirectory: graphiqlDirectory() } : {}),
+    readTimeoutMs: delivery.readTimeout,
+    heartbeatIntervalMs: delivery.heartbeat,
+    initTimeoutMs: delivery.initTimeout,
+    reservationTimeoutMs: delivery.reservationTimeout,
+    textCacheSize: config.planning.textCacheSize,
+    ...(security.graphiql ? { graphiqlDirectory: findGraphiqlDirectory() } : {}),
     addPublicRoutes: (routes, draining) => {
       for (const feature of features) feature.addPublicRoutes?.(routes, draining);
+    },
+    resourceIdOf: (url) => {
+      for (const feature of features) {
+        const id = feature.resourceIdOf?.(url);
+        if (id !== undefined) return id;
+      }
+      return undefined;
     },
     addAdminRoutes: (routes) => {
       for (const feature of features) feature.addAdminRoutes?.(routes);
     },
-    whileAsked: async () => {
+    onRequestsEnded: async () => {
       await Promise.all(features.map((feature) => feature.drain?.()));
     },
-    readyNotes: () => features.flatMap(({ readinessNotes = [] }) => readinessNotes),
+    readinessNotes: () => features.flatMap(({ readinessNotes = [] }) => readinessNotes),
     plugins,
     timers,
     log,

@@ -1,51 +1,51 @@
 import { type DocumentNode, validate } from 'graphql';
-import { EnrichedRequest } from './enriched-answers/enrichedRequest.ts';
-import type { Enriching } from './enriched-answers/enriching.ts';
-import { groupUrgencies } from './enriched-answers/groupUrgencies.ts';
-import { LateRunner } from './enriched-answers/lateRunner.ts';
+import { computeGroupUrgencies } from './enrichment/responses/computeGroupUrgencies.ts';
+import { EnrichedRequest } from './enrichment/responses/enrichedRequest.ts';
+import type { EnrichmentCoordinator } from './enrichment/responses/enrichmentCoordinator.ts';
+import { SnapshotExecutor } from './enrichment/responses/snapshotExecutor.ts';
 import { clientGone, GatewayError } from './errors.ts';
 import { Execution, type ExecutionOptions } from './execution/execution.ts';
 import { FetchScheduler } from './execution/fetchScheduler.ts';
 import type { FetchSender } from './execution/fetchSender.ts';
-import { type RequestScope, unshared } from './execution/requestScope.ts';
+import { isolateRequestContext, type RequestContext } from './execution/requestContext.ts';
 import { TypeConditions } from './execution/typeConditions.ts';
-import { answerIntrospection } from './operation/introspection.ts';
+import { executeIntrospection } from './operation/introspection.ts';
+import type { IncrementalFormat, OperationRequest } from './operation/operationRequest.ts';
 import type { OverrideDecision } from './operation/overrideDecision.ts';
-import type { EnrichmentChoice, Preparation, Preparer } from './operation/prepare.ts';
 import type { PreparedOperation } from './operation/preparedOperation.ts';
-import type { IncrementalFormat, OperationRequest } from './operation/request.ts';
-import { AnswerShaping } from './response/answerShaping.ts';
-import { answerText } from './response/answerText.ts';
-import { outcomeWithCursor, payloadWithCursor } from './response/cursorExtension.ts';
+import type { EnrichmentPolicy, PreparationResult, Preparer } from './operation/preparer.ts';
+import { createFailedOutcome, createSingleResponse } from './response/createSingleResponse.ts';
+import { addCursorToOutcome, addCursorToPayload } from './response/cursorExtension.ts';
+import type { ExecutionOutcome, SubscriptionPayload } from './response/executionOutcome.ts';
 import type { ErrorPolicy } from './response/formatErrors.ts';
 import { IncrementalResponse } from './response/incrementalResponse.ts';
-import type { ExecutionOutcome, SubscriptionPayload } from './response/outcome.ts';
-import { failedOutcome, singleResponse } from './response/singleResponse.ts';
-import { EventFetches } from './subscriptions/eventFetches.ts';
-import { endingWith } from './subscriptions/openStreams.ts';
+import { ResponseShaper } from './response/responseShaper.ts';
+import { serializeOutcome } from './response/serializeOutcome.ts';
+import { EventFetchSender } from './subscriptions/eventFetchSender.ts';
 import type { SourceEvent } from './subscriptions/sources/subscriptionSource.ts';
-import type { Subscriptions } from './subscriptions/subscriptions.ts';
+import { notifyOnEnd } from './subscriptions/streamLimiter.ts';
+import type { SubscriptionManager } from './subscriptions/subscriptionManager.ts';
 import type { Supergraph } from './supergraph/supergraph.ts';
 import type { SupergraphLease } from './supergraph/supergraphHolder.ts';
-import { inSlices } from './time/inSlices.ts';
+import { runInSlices } from './time/slicedTask.ts';
 
-export interface PipelineOptions {
+interface PipelineOptions {
   readonly preparer: Preparer;
   /** What operations on a supergraph get their data from. */
   fetchesOf(supergraph: Supergraph): FetchSender;
   /** `undefined` where every field is waited for. */
-  readonly enriching?: Enriching;
+  readonly enriching?: EnrichmentCoordinator;
   readonly errorPolicy: ErrorPolicy;
   /** Most bytes of an answer, or of one of its payloads. */
   readonly answerSize: number;
   /** `undefined` where subscriptions are not served. */
-  readonly subscriptions?: Subscriptions;
+  readonly subscriptions?: SubscriptionManager;
   /** Counts a client's stream; returns what ends it. Errors: `GatewayError` `OVERLOADED`. */
   openStream(request: OperationRequest): () => void;
   /** A fault of the gateway's own, which failed one fetch. */
   onInternalError(cause: unknown, requestId: string): void;
   /** What the request brings along to each subgraph, from its headers and its start. */
-  scopeOf(request: OperationRequest, supergraph: Supergraph): RequestScope;
+  scopeOf(request: OperationRequest, supergraph: Supergraph): RequestContext;
   /** Which progressive `@override`s are on for the request with these headers. */
   overridesFor(headers: ReadonlyMap<string, string>): OverrideDecision;
   /** Told of every operation that is about to be executed. Must not throw. */
@@ -64,15 +64,17 @@ export class Pipeline {
   async respond(request: OperationRequest, supergraph: Supergraph): Promise<ExecutionOutcome> {
     const startedAt = performance.now();
     const scope = this.#options.scopeOf(request, supergraph);
-    if (this.#options.enriching?.isPickUp(request, supergraph)) return this.#pickUp(request, supergraph);
-    let prepared: Preparation;
+    if (this.#options.enriching?.isUpdateSubscription(request, supergraph))
+      return this.#pickUp(request, supergraph);
+    let prepared: PreparationResult;
     try {
-      const choice = this.#options.enriching?.choiceFor(supergraph, request.headers);
+      const choice = this.#options.enriching?.policyFor(supergraph, request.headers);
       const preparing = this.#prepare(request, supergraph, choice);
       prepared = 'then' in preparing ? await inTime(preparing, request, scope) : preparing;
     } catch (error) {
       // The operation is valid: that it cannot be planned is an answer without data, and no fault of the server.
-      if (error instanceof GatewayError && error.code === 'PLANNING_FAILED') return failedOutcome(error);
+      if (error instanceof GatewayError && error.code === 'PLANNING_FAILED')
+        return createFailedOutcome(error);
       throw error;
     }
     if (prepared.kind === 'refused') {
@@ -100,8 +102,11 @@ export class Pipeline {
   async #pickUp(request: OperationRequest, supergraph: Supergraph): Promise<ExecutionOutcome> {
     const close = this.#options.openStream(request);
     try {
-      const { events } = await (this.#options.enriching as Enriching).pickUp(request, supergraph);
-      return { kind: 'subscription', events: endingWith(events, close) };
+      const { events } = await (this.#options.enriching as EnrichmentCoordinator).subscribe(
+        request,
+        supergraph,
+      );
+      return { kind: 'subscription', events: notifyOnEnd(events, close) };
     } catch (error) {
       close();
       throw error;
@@ -109,20 +114,20 @@ export class Pipeline {
   }
 
   /** Finishes late what first answers have left out. */
-  createLateRunner(acquire: () => SupergraphLease | undefined): LateRunner {
+  createLateRunner(acquire: () => SupergraphLease | undefined): SnapshotExecutor {
     const { errorPolicy, answerSize, scopeOf, enriching, fetchesOf } = this.#options;
-    return new LateRunner({
-      acquire,
-      scopeOf,
+    return new SnapshotExecutor({
+      acquireSupergraph: acquire,
+      requestContextOf: scopeOf,
       policy: errorPolicy,
       answerSize,
       prepare: async (request, supergraph, { isFused, overrides }) => {
         if (validate(supergraph.apiSchema, request.document).length > 0) return undefined;
-        const choice = enriching?.choiceFor(supergraph, request.headers);
+        const choice = enriching?.policyFor(supergraph, request.headers);
         const prepared = await this.#prepare(
           request,
           supergraph,
-          choice && { ...choice, isFused: () => isFused },
+          choice && { ...choice, shouldFuse: () => isFused },
           (label) => overrides.includes(label),
         );
         return prepared.kind === 'prepared' ? prepared.operation : undefined;
@@ -130,7 +135,7 @@ export class Pipeline {
       execute: (operation, request, scope, resume, onGroupComplete) =>
         this.#createExecution(operation, request, scope, fetchesOf(operation.supergraph), {
           resume,
-          urgency: groupUrgencies(operation),
+          urgency: computeGroupUrgencies(operation),
           onGroupComplete,
         }),
     });
@@ -139,18 +144,18 @@ export class Pipeline {
   #respondWithinBudget(
     operation: PreparedOperation,
     request: OperationRequest,
-    scope: RequestScope,
+    scope: RequestContext,
     fetches: FetchSender,
     startedAt: number,
   ): Promise<ExecutionOutcome> {
     const { errorPolicy, answerSize } = this.#options;
-    const enriching = this.#options.enriching as Enriching;
+    const enriching = this.#options.enriching as EnrichmentCoordinator;
     return new EnrichedRequest({
       operation,
       request,
       startedAt,
-      enriching,
-      plan: enriching.planFor(operation, request),
+      coordinator: enriching,
+      plan: enriching.budgetPlanFor(operation, request),
       policy: errorPolicy,
       answerSize,
       execute: (urgency, onGroupComplete) =>
@@ -161,15 +166,19 @@ export class Pipeline {
   #execute(
     operation: PreparedOperation,
     request: OperationRequest,
-    scope: RequestScope,
+    scope: RequestContext,
     fetches: FetchSender,
   ): Promise<ExecutionOutcome> {
-    return request.incremental === undefined || operation.deferred.length === 0
+    return request.incrementalFormat === undefined || operation.deferred.length === 0
       ? this.#respondOnce(operation, request, scope, fetches)
-      : this.#respondIncrementally(operation, request, scope, fetches, request.incremental);
+      : this.#respondIncrementally(operation, request, scope, fetches, request.incrementalFormat);
   }
 
-  #subscribe(operation: PreparedOperation, request: OperationRequest, scope: RequestScope): ExecutionOutcome {
+  #subscribe(
+    operation: PreparedOperation,
+    request: OperationRequest,
+    scope: RequestContext,
+  ): ExecutionOutcome {
     const { subscriptions } = this.#options;
     if (subscriptions === undefined) {
       throw new GatewayError(
@@ -177,10 +186,10 @@ export class Pipeline {
         'Subscriptions are not served here. Ask for the state with a query.',
       );
     }
-    return subscriptions.respond({
+    return subscriptions.subscribe({
       operation,
       request,
-      scope,
+      requestContext: scope,
       complete: (event, current, signal) => this.#complete(event, current, { ...request, signal }),
     });
   }
@@ -209,10 +218,13 @@ export class Pipeline {
     const { operation, event: own } = event.completionFor?.(current) ?? { operation: current, event };
     const { cursor } = event;
     const scope = this.#options.scopeOf(request, operation.supergraph);
-    const fetches = new EventFetches(own, this.#options.fetchesOf(operation.supergraph));
+    const fetches = new EventFetchSender(own, this.#options.fetchesOf(operation.supergraph));
     const outcome = await this.#execute(operation, request, scope, fetches);
     if (outcome.kind === 'single') {
-      yield { text: answerText(cursor === undefined ? outcome : outcomeWithCursor(outcome, cursor)), cursor };
+      yield {
+        text: serializeOutcome(cursor === undefined ? outcome : addCursorToOutcome(outcome, cursor)),
+        cursor,
+      };
     } else if (outcome.kind === 'incremental') {
       for await (const batch of outcome.payloads) for (const text of batch) yield withCursor(text, cursor);
     }
@@ -221,15 +233,15 @@ export class Pipeline {
   #prepare(
     request: OperationRequest,
     supergraph: Supergraph,
-    enrichment?: EnrichmentChoice,
+    enrichment?: EnrichmentPolicy,
     isOverridden = this.#options.overridesFor(request.headers),
-  ): Preparation | Promise<Preparation> {
+  ): PreparationResult | Promise<PreparationResult> {
     return this.#options.preparer.prepare(
       {
         document: request.document,
         operationName: request.operationName,
         variables: request.variables,
-        incremental: request.incremental !== undefined,
+        acceptsIncremental: request.incrementalFormat !== undefined,
         isOverridden,
         enrichment,
       },
@@ -240,7 +252,7 @@ export class Pipeline {
   async #respondOnce(
     operation: PreparedOperation,
     request: OperationRequest,
-    scope: RequestScope,
+    scope: RequestContext,
     fetches: FetchSender,
   ): Promise<ExecutionOutcome> {
     const complete = Promise.withResolvers<void>();
@@ -259,13 +271,13 @@ export class Pipeline {
     try {
       await complete.promise;
       const { errorPolicy, answerSize } = this.#options;
-      const made = singleResponse(operation, execution, errorPolicy, answerSize);
+      const made = createSingleResponse(operation, execution, errorPolicy, answerSize);
       const outcome =
         'kind' in made
           ? made
           : await new Promise<ExecutionOutcome>((resolve, rejectOutcome) => {
               reject = rejectOutcome;
-              stop = inSlices(made, resolve, rejectOutcome);
+              stop = runInSlices(made, resolve, rejectOutcome);
             });
       execution.release();
       return outcome;
@@ -277,7 +289,7 @@ export class Pipeline {
   async #respondIncrementally(
     operation: PreparedOperation,
     request: OperationRequest,
-    scope: RequestScope,
+    scope: RequestContext,
     fetches: FetchSender,
     format: IncrementalFormat,
   ): Promise<ExecutionOutcome> {
@@ -290,13 +302,13 @@ export class Pipeline {
     });
     const abort = (): void => {
       primary.reject(clientGone());
-      response.cut();
+      response.endEarly();
     };
     const { errorPolicy: policy, answerSize: maxBytes } = this.#options;
     const response = new IncrementalResponse({
       operation,
       execution,
-      shaping: new AnswerShaping({ operation, execution, policy, maxBytes }),
+      shaping: new ResponseShaper({ operation, execution, policy, maxBytes }),
       format,
       maxBytes,
       onEnd: () => {
@@ -313,16 +325,16 @@ export class Pipeline {
   #createExecution(
     operation: PreparedOperation,
     request: OperationRequest,
-    ownScope: RequestScope,
+    ownScope: RequestContext,
     fetches: FetchSender,
     options: Pick<ExecutionOptions, 'onGroupComplete' | 'urgency' | 'resume'>,
   ): Execution {
-    const scope = operation.kind === 'mutation' ? unshared(ownScope) : ownScope;
+    const scope = operation.kind === 'mutation' ? isolateRequestContext(ownScope) : ownScope;
     const execution = new Execution({
       program: operation.program,
-      scope,
+      requestContext: scope,
       scheduler: new FetchScheduler(fetches, scope),
-      conditions: TypeConditions.of(operation.supergraph),
+      conditions: TypeConditions.forSupergraph(operation.supergraph),
       ...options,
       onInternalError: (cause) => this.#options.onInternalError(cause, request.requestId),
     });
@@ -330,7 +342,7 @@ export class Pipeline {
       const { apiSchema } = operation.supergraph;
       Object.assign(
         execution.tree,
-        answerIntrospection(apiSchema, operation.introspection, request.variables),
+        executeIntrospection(apiSchema, operation.introspection, request.variables),
       );
       execution.isEscapeFree = false;
     }
@@ -340,7 +352,7 @@ export class Pipeline {
 
 function withCursor(text: string, cursor: string | undefined): SubscriptionPayload {
   if (cursor === undefined) return { text };
-  const payload = payloadWithCursor(text, cursor);
+  const payload = addCursorToPayload(text, cursor);
   return { text: payload.text, cursor: payload.isLast ? cursor : undefined };
 }
 
@@ -349,7 +361,7 @@ function withCursor(text: string, cursor: string | undefined): SubscriptionPaylo
 async function inTime<T>(
   work: Promise<T>,
   { signal }: OperationRequest,
-  { deadline }: RequestScope,
+  { deadline }: RequestContext,
 ): Promise<T> {
   const ended = Promise.withResolvers<never>();
   const abort = (): void => ended.reject(clientGone());

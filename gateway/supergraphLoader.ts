@@ -1,15 +1,15 @@
 import { type DocumentNode, parse } from 'graphql';
 import type { GatewayConfig } from './config/schema.ts';
 import type { Feature, SupergraphReading } from './feature.ts';
-import { planningLimits } from './planning/planningLimits.ts';
-import { configuredUrls } from './subgraph-client/subgraphEndpoints.ts';
+import { toPlanningLimits } from './planning/toPlanningLimits.ts';
+import { configuredUrlsOf } from './subgraphs/subgraphEndpoints.ts';
 import { loadSupergraph } from './supergraph/loadSupergraph.ts';
 import type { Supergraph } from './supergraph/supergraph.ts';
 import type { SupergraphHolderOptions } from './supergraph/supergraphHolder.ts';
 import { SupergraphRefusedError } from './supergraph/supergraphRefusedError.ts';
 import type { Logger } from './telemetry/logger.ts';
 
-export interface SupergraphLoaderOptions {
+interface SupergraphLoaderOptions {
   readonly config: GatewayConfig;
   readonly log: Logger;
   /** Complete before the first supergraph is loaded. */
@@ -24,8 +24,8 @@ export function createSupergraphLoader(options: SupergraphLoaderOptions): Superg
     const loaded = await loadSupergraph({
       sdl,
       signal,
-      urls: configuredUrls(config),
-      planning: planningLimits(config.planning),
+      urls: configuredUrlsOf(config),
+      planning: toPlanningLimits(config.planning),
     });
     try {
       const supergraph = readFeatures(loaded, previous === undefined, options);

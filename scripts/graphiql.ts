@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bundleGraphiql } from '../gateway/transport/graphiql/bundle.ts';
-import { graphiqlDirectory } from '../gateway/transport/graphiql/graphiqlFiles.ts';
+import { findGraphiqlDirectory } from '../gateway/transport/graphiql/graphiqlFiles.ts';
 
 const root = join(import.meta.dirname, '..');
 const sources = [
@@ -17,7 +17,7 @@ const sources = [
 
 /** The directory from which the gateway of this repository serves GraphiQL, with the files in it. */
 export async function ensureGraphiql(): Promise<string> {
-  const directory = graphiqlDirectory();
+  const directory = findGraphiqlDirectory();
   const version = await versionOfSources();
   if ((await readVersion(directory)) === version) return directory;
   const cache = join(directory, '..');

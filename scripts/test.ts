@@ -118,10 +118,10 @@ async function readReport(file: string): Promise<JestReport | undefined> {
   }
 }
 
-const held = await Promise.all(checks.map(runCheck));
+const checkResults = await Promise.all(checks.map(runCheck));
 const suites = await runSuites(process.argv.slice(2));
-const passed = suites.passed + held.filter(Boolean).length;
-const failed = suites.failed + held.filter((holds) => !holds).length;
+const passed = suites.passed + checkResults.filter(Boolean).length;
+const failed = suites.failed + checkResults.filter((holds) => !holds).length;
 const skipped = suites.skipped > 0 ? `, ${suites.skipped} skipped` : '';
 console.log(`\n${passed} passed, ${failed} failed${skipped}`);
 process.exitCode = failed === 0 ? 0 : 1;

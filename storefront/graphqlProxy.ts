@@ -1,9 +1,9 @@
 import { Agent, type IncomingMessage, request as requestUpstream, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream';
 
-export interface GraphQLProxy {
+interface GraphQLProxy {
   /** To `path` at the gateway; to its GraphQL route where left out. */
-  pass(request: IncomingMessage, response: ServerResponse, path?: string): void;
+  forward(request: IncomingMessage, response: ServerResponse, path?: string): void;
   /** Closes the connections to the gateway. */
   close(): void;
 }
@@ -46,7 +46,7 @@ export function createGraphQLProxy(gatewayUrl: string): GraphQLProxy {
       // The browser left: the error is what ending the gateway's request made of it.
       if (response.closed) return;
       if (response.headersSent) response.destroy();
-      else answerUnreachable(response, error);
+      else sendUnreachable(response, error);
     });
     response.on('close', () => {
       if (!response.writableFinished) upstream.destroy();
@@ -54,7 +54,7 @@ export function createGraphQLProxy(gatewayUrl: string): GraphQLProxy {
     request.pipe(upstream);
   }
 
-  return { pass, close: () => agent.destroy() };
+  return { forward: pass, close: () => agent.destroy() };
 }
 
 function endToEndHeaders(message: IncomingMessage): Record<string, string | string[]> {
@@ -66,7 +66,7 @@ function endToEndHeaders(message: IncomingMessage): Record<string, string | stri
   return kept;
 }
 
-function answerUnreachable(response: ServerResponse, error: Error): void {
+function sendUnreachable(response: ServerResponse, error: Error): void {
   const body = JSON.stringify({
     errors: [{ message: 'The gateway cannot be reached.', extensions: { code: 'GATEWAY_UNREACHABLE' } }],
   });

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { type Asset, buildAssets } from './buildAssets.ts';
 import { createGraphQLProxy } from './graphqlProxy.ts';
 
-export interface StorefrontOptions {
+interface StorefrontOptions {
   /** 0: any free port. */
   readonly port: number;
   readonly host?: string;
@@ -11,7 +11,7 @@ export interface StorefrontOptions {
   readonly gatewayUrl: string;
 }
 
-export interface Storefront {
+interface Storefront {
   readonly url: string;
   /** Ends open streams too; resolves when the port is free. */
   close(): Promise<void>;
@@ -27,8 +27,8 @@ export async function startStorefront(options: StorefrontOptions): Promise<Store
 
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://storefront');
-    if (pathname === '/graphql') proxy.pass(request, response);
-    else if (pathname.startsWith('/enrichments/')) proxy.pass(request, response, pathname);
+    if (pathname === '/graphql') proxy.forward(request, response);
+    else if (pathname.startsWith('/enrichments/')) proxy.forward(request, response, pathname);
     else serveAsset(assets, pathname, request, response);
   });
   await new Promise<void>((resolve, reject) => {

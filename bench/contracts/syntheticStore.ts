@@ -9,7 +9,7 @@ export interface StoreSize {
 }
 
 /** `next`: every subgraph has changed, some of it for the worse. */
-export type StoreVersion = 'agreed' | 'next';
+type StoreVersion = 'agreed' | 'next';
 
 /** Of the types of a subgraph: entities with a key, values, inputs, enums, interfaces. */
 const shares = { entity: 0.4, value: 0.3, input: 0.16, enum: 0.1 } as const;
@@ -19,7 +19,7 @@ const consumers = ['web', 'ios', 'android', 'partners'];
 /** Writes a store such as large companies have, the same for the same size: a root field for each entity, a list and a
  *  reference to an entity of another subgraph in each, fields of others in each, some of them with `@requires`. */
 export function writeSyntheticStore(directory: string, size: StoreSize, version: StoreVersion): void {
-  const graph = layOut(size);
+  const graph = distributeTypes(size);
   for (const subgraph of graph) {
     write(join(directory, 'schemas', `${subgraph.name}.graphql`), schemaOf(subgraph, graph, version));
   }
@@ -42,7 +42,7 @@ interface Subgraph {
   readonly interfaces: readonly string[];
 }
 
-function layOut({ subgraphs, types }: StoreSize): readonly Subgraph[] {
+function distributeTypes({ subgraphs, types }: StoreSize): readonly Subgraph[] {
   const each = Math.round(types / subgraphs);
   return Array.from({ length: subgraphs }, (_, index) => {
     const names = (kind: string, share: number): string[] =>

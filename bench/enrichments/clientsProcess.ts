@@ -2,8 +2,8 @@
 import { setTimeout as elapse } from 'node:timers/promises';
 import { requestBytes } from '../httpConnection.ts';
 import { ClientConnection, type Received } from './clientConnection.ts';
+import { fetchUpdates, type Update } from './fetchUpdates.ts';
 import { readFirstAnswer } from './firstAnswer.ts';
-import { pickUp, type Update } from './pickUp.ts';
 import { Tally, type TallyResult } from './tally.ts';
 
 export interface ClientsJob {
@@ -18,7 +18,7 @@ export interface ClientsJob {
   readonly requestsPerSecond: number;
   readonly measureMs: number;
   /** How long a client waits for a first answer, and then for what is late. */
-  readonly patienceMs: number;
+  readonly timeoutMs: number;
 }
 
 export type ClientKind = 'json' | 'incremental';
@@ -45,7 +45,7 @@ async function run(job: ClientsJob): Promise<TallyResult> {
     for (let index = 0; index < count; index++) {
       const wait = startedAt + (index * 1000) / job.requestsPerSecond - performance.now();
       if (wait > 0) await elapse(wait);
-      asked.push(clients.ask(index));
+      asked.push(clients.execute(index));
     }
     await Promise.all(asked);
     return clients.tally.result();
@@ -72,25 +72,26 @@ class Clients {
   }
 
   /** Asks, and waits for everything that belongs to the answer. */
-  async ask(index: number): Promise<void> {
+  async execute(index: number): Promise<void> {
     const { expected, enriched } = this.#job;
     const sentAt = performance.now();
     try {
       const received = await this.#receive(this.#requests[index % expected.length] as Buffer);
       if (received === undefined) {
-        this.tally.noteUnanswered();
+        this.tally.recordUnanswered();
         return;
       }
       const answer = readFirstAnswer(received, enriched);
-      this.tally.noteFirst(received.firstMs);
+      this.tally.recordFirst(received.firstMs);
       const { token, later } = answer;
       const isInterrupted = index % interruptedOneIn === 0;
-      const updates = token === undefined ? later : [...later, ...(await this.#pickUp(token, isInterrupted))];
+      const updates =
+        token === undefined ? later : [...later, ...(await this.#fetchUpdates(token, isInterrupted))];
       const [, data] = expected[index % expected.length] ?? [];
-      this.tally.noteWhole(answer, updates, data, performance.now() - sentAt);
+      this.tally.recordComplete(answer, updates, data, performance.now() - sentAt);
     } catch (error) {
-      this.tally.noteUnanswered();
-      this.tally.noteProblem(String(error));
+      this.tally.recordUnanswered();
+      this.tally.recordProblem(String(error));
     }
   }
 
@@ -104,26 +105,26 @@ class Clients {
     while (connection?.isOpen === false) connection = this.#idle.pop();
     connection ??= new ClientConnection(this.#url);
     this.#all.add(connection);
-    const received = await within(connection.send(request), this.#job.patienceMs);
+    const received = await withTimeout(connection.send(request), this.#job.timeoutMs);
     if (received === undefined) connection.close();
     else this.#idle.push(connection);
     return received;
   }
 
   /** Nothing where it fails or takes too long: what is pending then is lost. */
-  async #pickUp(token: string, isInterrupted: boolean): Promise<readonly Update[]> {
+  async #fetchUpdates(token: string, isInterrupted: boolean): Promise<readonly Update[]> {
     try {
-      const updates = await within(pickUp(this.#url, token, isInterrupted), this.#job.patienceMs);
+      const updates = await withTimeout(fetchUpdates(this.#url, token, isInterrupted), this.#job.timeoutMs);
       if (updates !== undefined) return updates;
-      this.tally.noteProblem('The updates of a token did not end');
+      this.tally.recordProblem('The updates of a token did not end');
     } catch (error) {
-      this.tally.noteProblem(String(error));
+      this.tally.recordProblem(String(error));
     }
     return [];
   }
 }
 
-async function within<Value>(promise: Promise<Value>, ms: number): Promise<Value | undefined> {
+async function withTimeout<Value>(promise: Promise<Value>, ms: number): Promise<Value | undefined> {
   const timeout = new AbortController();
   const over = elapse(ms, undefined, { signal: timeout.signal, ref: false }).catch(() => undefined);
   try {

@@ -1,6 +1,6 @@
 import type { EnrichedBody } from '../../test/harness/enrichedShop.ts';
 import type { Received } from './clientConnection.ts';
-import type { Update } from './pickUp.ts';
+import type { Update } from './fetchUpdates.ts';
 
 /** What an answer said at first, and what its later payloads brought. */
 export interface FirstAnswer {

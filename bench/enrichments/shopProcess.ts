@@ -7,7 +7,7 @@ import { startDemoSubgraphs } from '../../subgraphs/demo.ts';
 import { systemFaultClock } from '../../subgraphs/shared/faultClock.ts';
 import { createRandom } from '../../subgraphs/shared/random.ts';
 
-export interface Slowness {
+export interface SlowCalls {
   /** The part of the calls that take `latencyMs`; the others take no time. */
   readonly share: number;
   readonly latencyMs: number;
@@ -33,7 +33,7 @@ const demo = await startDemoSubgraphs({
 });
 
 const admin = createServer(async (request, response) => {
-  const slowness = (await json(request)) as Slowness;
+  const slowness = (await json(request)) as SlowCalls;
   share = slowness.share;
   const fault = slowness.isHanging ? { hangRate: 1 } : { latency: slowness.latencyMs };
   demo.recommendations.faults.replace({ targets: { 'Product.recommended': fault } });

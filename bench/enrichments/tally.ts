@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { percentile } from '../percentile.ts';
+import type { Update } from './fetchUpdates.ts';
 import type { FirstAnswer } from './firstAnswer.ts';
-import type { Update } from './pickUp.ts';
 
 export interface TallyResult {
   readonly requests: number;
@@ -10,8 +10,8 @@ export interface TallyResult {
   readonly firstP99Ms: number | null;
   readonly unanswered: number;
   /** From sending a request until all that it left out had come. */
-  readonly lateP50Ms: number | undefined;
-  readonly lateP99Ms: number | undefined;
+  readonly completeP50Ms: number | undefined;
+  readonly completeP99Ms: number | undefined;
   /** Places that first answers left out. */
   readonly pending: number;
   /** Of these: those that came, once and with what belongs there; those that ended with an error; those for which
@@ -19,9 +19,9 @@ export interface TallyResult {
   readonly delivered: number;
   readonly failed: number;
   readonly lost: number;
-  readonly twice: number;
+  readonly duplicated: number;
   /** Answers that have errors at once. */
-  readonly failedAtOnce: number;
+  readonly failedImmediately: number;
   /** Answers that, with all that came later, are not what they should be. */
   readonly wrong: number;
   readonly problem: string | undefined;
@@ -30,38 +30,38 @@ export interface TallyResult {
 /** Keeps count of what became of many requests. */
 export class Tally {
   readonly #first: number[] = [];
-  readonly #late: number[] = [];
+  readonly #complete: number[] = [];
   #pending = 0;
   #delivered = 0;
   #failed = 0;
   #lost = 0;
-  #twice = 0;
-  #failedAtOnce = 0;
+  #duplicated = 0;
+  #failedImmediately = 0;
   #wrong = 0;
   #problem: string | undefined;
 
-  noteFirst(ms: number): void {
+  recordFirst(ms: number): void {
     this.#first.push(ms);
   }
 
-  noteUnanswered(): void {
+  recordUnanswered(): void {
     this.#first.push(Number.POSITIVE_INFINITY);
   }
 
   /** What an answer and its updates amount to. `wholeMs`: until the last update. */
-  noteWhole(answer: FirstAnswer, updates: readonly Update[], expected: unknown, wholeMs: number): void {
+  recordComplete(answer: FirstAnswer, updates: readonly Update[], expected: unknown, wholeMs: number): void {
     if (answer.hasErrors) {
-      this.#failedAtOnce += 1;
+      this.#failedImmediately += 1;
       return;
     }
-    if (answer.pending.length > 0) this.#late.push(wholeMs);
+    if (answer.pending.length > 0) this.#complete.push(wholeMs);
     const merged = structuredClone(answer.data);
     const wanted = structuredClone(expected);
     const pending = new Set(answer.pending.map((path) => path.join('.')));
     const came = new Map<string, number>();
     for (const { path, data, errors } of updates) {
       const key = path.join('.');
-      if (!pending.has(key)) this.noteProblem(`An update for ${key}, which was not pending`);
+      if (!pending.has(key)) this.recordProblem(`An update for ${key}, which was not pending`);
       came.set(key, (came.get(key) ?? 0) + 1);
       setAt(merged, path, data);
       if (errors === undefined || errors === null) this.#delivered += 1;
@@ -74,21 +74,21 @@ export class Tally {
     for (const key of pending) {
       const times = came.get(key) ?? 0;
       if (times === 0) this.#lost += 1;
-      if (times > 1) this.#twice += 1;
+      if (times > 1) this.#duplicated += 1;
     }
     const isRight = isDeepStrictEqual(merged, wanted) && [...came.keys()].every((key) => pending.has(key));
     if (isRight || [...pending].some((key) => !came.has(key))) return;
     this.#wrong += 1;
-    this.noteProblem(`Got ${JSON.stringify(merged)}`);
+    this.recordProblem(`Got ${JSON.stringify(merged)}`);
   }
 
-  noteProblem(problem: string): void {
+  recordProblem(problem: string): void {
     this.#problem ??= problem;
   }
 
   result(): TallyResult {
     const first = this.#first.sort((a, b) => a - b);
-    const late = this.#late.sort((a, b) => a - b);
+    const late = this.#complete.sort((a, b) => a - b);
     // JSON has no infinity.
     const firstAt = (percent: number): number | null => {
       const ms = percentile(first, percent);
@@ -99,14 +99,14 @@ export class Tally {
       firstP50Ms: firstAt(50),
       firstP99Ms: firstAt(99),
       unanswered: first.filter((ms) => ms === Number.POSITIVE_INFINITY).length,
-      lateP50Ms: late.length === 0 ? undefined : percentile(late, 50),
-      lateP99Ms: late.length === 0 ? undefined : percentile(late, 99),
+      completeP50Ms: late.length === 0 ? undefined : percentile(late, 50),
+      completeP99Ms: late.length === 0 ? undefined : percentile(late, 99),
       pending: this.#pending,
       delivered: this.#delivered,
       failed: this.#failed,
       lost: this.#lost,
-      twice: this.#twice,
-      failedAtOnce: this.#failedAtOnce,
+      duplicated: this.#duplicated,
+      failedImmediately: this.#failedImmediately,
       wrong: this.#wrong,
       problem: this.#problem,
     };

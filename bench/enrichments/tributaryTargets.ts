@@ -4,7 +4,7 @@ import type { GatewayOptions } from '../../gateway/gateway.ts';
 import { pathFromTargets, type Target } from '../targets/target.ts';
 
 /** Longest a call of a subgraph may take. */
-export const attemptMs = 3_000;
+const attemptTimeoutMs = 3_000;
 
 /** Longest that is worked on a request, or on one attempt at what it left out. */
 export const deadlineMs = 4_000;
@@ -38,7 +38,9 @@ function enrichedTributary(name: string, config: Pick<GatewayOptions, 'enrichmen
         supergraph: { file: supergraphFile, watch: false },
         batching: { acrossRequests: sharing },
         // Each call that takes 2 s holds a connection of its own.
-        subgraphs: { all: { connections: 512, timeouts: { attempt: attemptMs, deadline: deadlineMs } } },
+        subgraphs: {
+          all: { connections: 512, timeouts: { attempt: attemptTimeoutMs, deadline: deadlineMs } },
+        },
         ...config,
       };
       // JSON is YAML.

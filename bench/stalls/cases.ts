@@ -51,9 +51,10 @@ export const subgraphSchemas = {
   `,
 };
 
-const one = (query: string, variables?: StallRequest['variables'], accept?: string) => (): StallRequest[] => [
-  { query, ...(variables === undefined ? {} : { variables }), ...(accept === undefined ? {} : { accept }) },
-];
+const createSingleRequest =
+  (query: string, variables?: StallRequest['variables'], accept?: string) => (): StallRequest[] => [
+    { query, ...(variables === undefined ? {} : { variables }), ...(accept === undefined ? {} : { accept }) },
+  ];
 const repeat = (count: number, part: (i: number) => string, separator = ' '): string =>
   Array.from({ length: count }, (_, i) => part(i)).join(separator);
 
@@ -67,90 +68,97 @@ const rowsOf = (megabytes: number): number => Math.floor((megabytes * 1e6) / 85)
 
 export const cases: readonly StallCase[] = [
   // What an operation's text can cost.
-  { name: '9,900 equal fields', requests: one(`{ items { ${repeat(9900, () => 'name')} } }`) },
+  {
+    name: '9,900 equal fields',
+    requests: createSingleRequest(`{ items { ${repeat(9900, () => 'name')} } }`),
+  },
   {
     name: '1,500 equal fields with sub-selections',
-    requests: one(`{ items { ${repeat(1500, (i) => `self { f${i % 40} }`)} } }`),
+    requests: createSingleRequest(`{ items { ${repeat(1500, (i) => `self { f${i % 40} }`)} } }`),
   },
   {
     name: '800 equal fields, two levels of them',
-    requests: one(`{ items { ${repeat(800, (i) => `self { self { f${i % 40} } }`)} } }`),
+    requests: createSingleRequest(`{ items { ${repeat(800, (i) => `self { self { f${i % 40} } }`)} } }`),
   },
   {
     name: '1,900 spreads of 40 fragments',
-    requests: one(
+    requests: createSingleRequest(
       `{ items { ${repeat(1900, (i) => `...F${i % 40}`)} } } ${repeat(40, (i) => `fragment F${i} on Item { f${i} self { f${(i + 1) % 40} } }`)}`,
     ),
   },
   {
     name: '700 fragments each spread once',
-    requests: one(
+    requests: createSingleRequest(
       `{ items { ${repeat(700, (i) => `...F${i}`)} } } ${repeat(700, (i) => `fragment F${i} on Item { self { f${i % 40} } }`)}`,
     ),
   },
   {
     name: '90 fragments that spread each other in chains',
-    requests: one(
+    requests: createSingleRequest(
       `{ items { ...F0 } } ${repeat(90, (i) => `fragment F${i} on Item { self { id ${repeat(8, (k) => `f${(i + k) % 40}`)} } ${i < 89 ? `...F${i + 1}` : ''} }`)}`,
     ),
   },
   {
     name: '400 fragments in a chain',
-    requests: one(
+    requests: createSingleRequest(
       `{ items { ...F0 } } ${repeat(400, (i) => `fragment F${i} on Item { f${i % 40} ${i < 399 ? `...F${i + 1}` : 'name'} }`)}`,
     ),
   },
   {
     name: '1,100 inline fragments of two types',
-    requests: one(`{ things { ${repeat(1100, (i) => `... on ${i % 2 ? 'Item' : 'Other'} { name id }`)} } }`),
+    requests: createSingleRequest(
+      `{ things { ${repeat(1100, (i) => `... on ${i % 2 ? 'Item' : 'Other'} { name id }`)} } }`,
+    ),
   },
   {
     name: 'unknown fields, 4,900',
-    requests: one(`{ items { ${repeat(4900, (i) => `nope${i}`)} } }`),
+    requests: createSingleRequest(`{ items { ${repeat(4900, (i) => `nope${i}`)} } }`),
   },
   {
     name: 'unknown arguments, 3,200',
-    requests: one(`{ items { f0(${repeat(3200, (i) => `z${i}: 1`)}) } }`),
+    requests: createSingleRequest(`{ items { f0(${repeat(3200, (i) => `z${i}: 1`)}) } }`),
   },
   {
     name: '2,400 unused variables',
-    requests: one(`query(${repeat(2400, (i) => `$v${i}: Int`)}) { items { id } }`),
+    requests: createSingleRequest(`query(${repeat(2400, (i) => `$v${i}: Int`)}) { items { id } }`),
   },
   {
     name: '1,600 variables used once',
-    requests: one(
+    requests: createSingleRequest(
       `query(${repeat(1600, (i) => `$v${i}: Int`)}) { pick(ints: [${repeat(1600, (i) => `$v${i}`)}]) { id } }`,
     ),
   },
   {
     name: '50 operations with 30 variables that a fragment uses 2,000 times',
-    requests: one(
+    requests: createSingleRequest(
       `${repeat(50, (i) => `query Q${i}(${repeat(30, (k) => `$v${k}: Int`)}) { ...F }`)} fragment F on Query { pick(ints: [${repeat(1000, (i) => `$v${i % 30}`)}]) { id } }`,
     ),
   },
   {
     name: '1,200 operations in one document',
-    requests: one(`${repeat(1200, (i) => `query Q${i} { items { id } }`)}`),
+    requests: createSingleRequest(`${repeat(1200, (i) => `query Q${i} { items { id } }`)}`),
   },
   {
     name: 'a literal of 9,000 numbers',
-    requests: one(`{ pick(ints: [${repeat(9900, (i) => String(i))}]) { id } }`),
+    requests: createSingleRequest(`{ pick(ints: [${repeat(9900, (i) => String(i))}]) { id } }`),
   },
   {
     name: 'objects within objects, 99 deep',
-    requests: one(`{ pick(in: ${repeat(98, () => '{ in: ', '')}{ a: 1 }${repeat(98, () => '}')}) { id } }`),
+    requests: createSingleRequest(
+      `{ pick(in: ${repeat(98, () => '{ in: ', '')}{ a: 1 }${repeat(98, () => '}')}) { id } }`,
+    ),
   },
   {
     name: 'lists of input objects with mistakes, 2,000',
-    requests: one(`{ pick(ins: [${repeat(1900, () => '{ zzz: 1 }')}]) { id } }`),
+    requests: createSingleRequest(`{ pick(ins: [${repeat(1900, () => '{ zzz: 1 }')}]) { id } }`),
   },
   {
     name: '200 aliases of one field with different arguments',
-    requests: one(`{ items { id ${repeat(200, (i) => `a${i}: f0(a: ${i})`)} price } }`),
+    requests: createSingleRequest(`{ items { id ${repeat(200, (i) => `a${i}: f0(a: ${i})`)} price } }`),
   },
   {
     name: '50 root fields with 40 fields each',
-    requests: one(
+    requests: createSingleRequest(
       `{ ${repeat(50, (i) => `r${i}: items(n: ${i}) { ${repeat(40, (k) => `f${k}`)} price label }`)} }`,
     ),
     root: () => `{"data":{${repeat(50, (i) => `"r${i}":[{"__typename":"Item","id":"${i}"}]`, ',')}}}`,
@@ -164,11 +172,13 @@ export const cases: readonly StallCase[] = [
   },
   {
     name: '99 levels',
-    requests: one(`{ items ${repeat(97, () => '{ id self', '')} { id } ${repeat(97, () => '}')} }`),
+    requests: createSingleRequest(
+      `{ items ${repeat(97, () => '{ id self', '')} { id } ${repeat(97, () => '}')} }`,
+    ),
   },
   {
     name: '49 levels of @defer',
-    requests: one(
+    requests: createSingleRequest(
       `{ items { id ${repeat(48, (i) => `... @defer(label: "l${i}") { f${i % 40}`)} price ${repeat(48, () => '}')} } }`,
       undefined,
       incremental,
@@ -178,23 +188,31 @@ export const cases: readonly StallCase[] = [
   // What variables can cost.
   {
     name: 'variable: a list of 400,000 numbers',
-    requests: one('query($v: [Int!]) { pick(ints: $v) { id } }', { v: new Array(400_000).fill(1) }),
+    requests: createSingleRequest('query($v: [Int!]) { pick(ints: $v) { id } }', {
+      v: new Array(400_000).fill(1),
+    }),
   },
   {
     name: 'variable: 250,000 strings where numbers belong',
-    requests: one('query($v: [Int!]) { pick(ints: $v) { id } }', { v: new Array(250_000).fill('a') }),
+    requests: createSingleRequest('query($v: [Int!]) { pick(ints: $v) { id } }', {
+      v: new Array(250_000).fill('a'),
+    }),
   },
   {
     name: 'variable: 130,000 input objects',
-    requests: one('query($v: [In!]) { pick(ins: $v) { id } }', { v: new Array(130_000).fill({ a: 1 }) }),
+    requests: createSingleRequest('query($v: [In!]) { pick(ins: $v) { id } }', {
+      v: new Array(130_000).fill({ a: 1 }),
+    }),
   },
   {
     name: 'variable: an unknown field in 100,000 input objects',
-    requests: one('query($v: [In!]) { pick(ins: $v) { id } }', { v: new Array(100_000).fill({ zz: 1 }) }),
+    requests: createSingleRequest('query($v: [In!]) { pick(ins: $v) { id } }', {
+      v: new Array(100_000).fill({ zz: 1 }),
+    }),
   },
   {
     name: 'variable: input objects 3,000 deep',
-    requests: one('query($v: In) { pick(in: $v) { id } }', { v: nest(3000) }),
+    requests: createSingleRequest('query($v: In) { pick(in: $v) { id } }', { v: nest(3000) }),
   },
   {
     name: 'variable: lists 450,000 deep as a custom scalar',
@@ -207,31 +225,31 @@ export const cases: readonly StallCase[] = [
   },
   {
     name: 'variable: 1 MB of a custom scalar',
-    requests: one('query($v: Blob) { pick(blob: $v) { id } }', {
+    requests: createSingleRequest('query($v: Blob) { pick(blob: $v) { id } }', {
       v: new Array(60_000).fill({ a: 'b', c: 1 }),
     }),
   },
   {
     name: 'variable: 50 mistakes beside 18 kB each',
-    requests: one('query($v: [In!]) { pick(ins: $v) { id } }', {
+    requests: createSingleRequest('query($v: [In!]) { pick(ins: $v) { id } }', {
       v: Array.from({ length: 50 }, () => ({ a: 'wrong', b: 'x'.repeat(18_000) })),
     }),
   },
   {
     name: 'variable: a wrong value of 900 kB',
-    requests: one('query($v: Int) { pick(ints: [$v]) { id } }', {
+    requests: createSingleRequest('query($v: Int) { pick(ints: [$v]) { id } }', {
       v: new Array(60_000).fill({ a: 'b', c: 1 }),
     }),
   },
   {
     name: 'variable: 50 wrong values of 18 kB',
-    requests: one('query($v: [Int]) { pick(ints: [1]) { id } items(n: 1) { id f0(a: 1) } }', {
+    requests: createSingleRequest('query($v: [Int]) { pick(ints: [1]) { id } items(n: 1) { id f0(a: 1) } }', {
       v: new Array(50).fill(new Array(1200).fill({ a: 'b', c: 1 })),
     }),
   },
   {
     name: 'variable: 50 wrong fields around one value of 900 kB',
-    requests: one('query($v: In) { pick(in: $v) { id } }', {
+    requests: createSingleRequest('query($v: In) { pick(in: $v) { id } }', {
       v: {
         ...Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`z${i}`, 1])),
         b: 'x'.repeat(900_000),
@@ -243,79 +261,79 @@ export const cases: readonly StallCase[] = [
   ...[1, 5, 20, 60].map(
     (megabytes): StallCase => ({
       name: `answer of ${megabytes} MB: rows`,
-      requests: one(`{ rows { ${rowFields} } }`),
+      requests: createSingleRequest(`{ rows { ${rowFields} } }`),
       root: () => rowList(rowsOf(megabytes)),
     }),
   ),
   {
     name: 'answer of 20 MB: rows, with escapes',
-    requests: one(`{ rows { ${rowFields} } }`),
+    requests: createSingleRequest(`{ rows { ${rowFields} } }`),
     root: () => rowList(rowsOf(20) - 20_000, () => ',"text":"\\n ü"'),
   },
   {
     name: 'answer of 20 MB: rows, one of them wrong',
-    requests: one(`{ rows { ${rowFields} text } }`),
+    requests: createSingleRequest(`{ rows { ${rowFields} text } }`),
     root: () => rowList(rowsOf(20), (i) => (i === 7 ? ',"text":5' : '')),
   },
   {
     name: 'answer of 5 MB: rows, every one wrong',
-    requests: one(`{ rows { ${rowFields} text } }`),
+    requests: createSingleRequest(`{ rows { ${rowFields} text } }`),
     root: () => rowList(rowsOf(5), () => ',"text":5'),
   },
   {
     name: 'answer of 20 MB: rows, as the first of two payloads',
-    requests: one(`{ rows { ${rowFields} } ... @defer { texts } }`, undefined, incremental),
+    requests: createSingleRequest(`{ rows { ${rowFields} } ... @defer { texts } }`, undefined, incremental),
     root: () => `${rowList(rowsOf(20)).slice(0, -2)},"texts":["a"]}}`,
   },
   {
     name: 'answer of 20 MB: rows, in a deferred payload',
-    requests: one(`{ texts ... @defer { rows { ${rowFields} } } }`, undefined, defer),
+    requests: createSingleRequest(`{ texts ... @defer { rows { ${rowFields} } } }`, undefined, defer),
     root: () => `${rowList(rowsOf(20)).slice(0, -2)},"texts":["a"]}}`,
   },
   {
     name: 'answer of 60 MB: one string',
-    requests: one('{ texts }'),
+    requests: createSingleRequest('{ texts }'),
     root: () => `{"data":{"texts":["${'x'.repeat(60e6)}"]}}`,
   },
   {
     name: 'answer of 60 MB: one string with escapes',
-    requests: one('{ texts }'),
+    requests: createSingleRequest('{ texts }'),
     root: () => `{"data":{"texts":["${'x\\n'.repeat(20e6)}"]}}`,
   },
   {
     name: 'answer of 20 MB: 2,000,000 strings',
-    requests: one('{ texts }'),
+    requests: createSingleRequest('{ texts }'),
     root: () => `{"data":{"texts":[${repeat(2e6, () => '"abcdefg"', ',')}]}}`,
   },
   {
     name: 'answer of 20 MB: a custom scalar',
-    requests: one('{ blob }'),
+    requests: createSingleRequest('{ blob }'),
     root: () => `{"data":{"blob":${rowList(rowsOf(20))}}}`,
   },
   {
     name: 'answer of 20 MB: a custom scalar, 5,000,000 deep',
-    requests: one('{ blob }'),
+    requests: createSingleRequest('{ blob }'),
     root: () => `{"data":{"blob":${'['.repeat(10e6)}${']'.repeat(10e6)}}}`,
   },
   {
     name: 'answer of 20 MB that nobody selected',
-    requests: one('{ items { id } }'),
+    requests: createSingleRequest('{ items { id } }'),
     root: () => `{"data":{"items":[],"rows":${rowList(rowsOf(20)).slice(16, -2)}}}`,
   },
   {
     name: 'answer of 20 MB that is no JSON',
-    requests: one('{ items { id } }'),
+    requests: createSingleRequest('{ items { id } }'),
     root: () => `${rowList(rowsOf(20)).slice(0, -2)}x`,
   },
   {
     name: 'answer of 20 MB: errors',
-    requests: one('{ maybe { id } }'),
+    requests: createSingleRequest('{ maybe { id } }'),
     root: () =>
       `{"data":{"maybe":null},"errors":[${repeat(250_000, (i) => `{"message":"error number ${i}","path":["maybe",${i},"name"]}`, ',')}]}`,
   },
   {
     name: '50 aliases of a list of 10,000 rows',
-    requests: one(`{ ${repeat(50, (i) => `r${i}: rows { ${rowFields} }`)} }`),
+    requests: createSingleRequest(`{ ${repeat(50, (i) => `r${i}: rows { ${rowFields} }`)} }`),
     root: () => {
       const rows = rowList(10_000).slice(16, -2);
       return `{"data":{${repeat(50, (i) => `"r${i}":${rows}`, ',')}}}`;
@@ -324,38 +342,38 @@ export const cases: readonly StallCase[] = [
   ...[10_000, 100_000, 400_000].map(
     (count): StallCase => ({
       name: `${count} entities`,
-      requests: one('{ items { id name price label } }'),
+      requests: createSingleRequest('{ items { id name price label } }'),
       root: () => itemList(count),
       entity: (id) => ({ price: 5, label: `label of ${id}` }),
     }),
   ),
   {
     name: '400,000 places of one entity',
-    requests: one('{ items { id name price label } }'),
+    requests: createSingleRequest('{ items { id name price label } }'),
     root: () =>
       `{"data":{"items":[${repeat(400_000, () => '{"__typename":"Item","id":"1","name":"a"}', ',')}]}}`,
   },
   {
     name: '100,000 entities with an error each',
-    requests: one('{ maybe { id label } }'),
+    requests: createSingleRequest('{ maybe { id label } }'),
     root: () => itemList(100_000).replace('items', 'maybe'),
     entity: (id) => ({ error: `there is nothing about ${id}` }),
   },
   {
     name: '100,000 entities, null where it must not be',
-    requests: one('{ maybe { id price } }'),
+    requests: createSingleRequest('{ maybe { id price } }'),
     root: () => itemList(100_000).replace('items', 'maybe'),
     entity: () => ({ price: null }),
   },
   {
     name: '100,000 entities that all fail together',
-    requests: one('{ maybe { id price } }'),
+    requests: createSingleRequest('{ maybe { id price } }'),
     root: () => itemList(100_000).replace('items', 'maybe'),
     entity: () => ({ error: '' }),
   },
   {
     name: '20,000 entities with lists of 10 entities of the next hop',
-    requests: one('{ items { id near { id name f0 label } } }'),
+    requests: createSingleRequest('{ items { id near { id name f0 label } } }'),
     root: () => itemList(20_000),
     entity: (id) => ({
       label: 'a',
@@ -369,7 +387,7 @@ export const cases: readonly StallCase[] = [
   ...[defer, incremental].map(
     (accept): StallCase => ({
       name: `100,000 entities with a deferred field, ${accept.slice(16, 21)}`,
-      requests: one('{ items { id ... @defer { price label } } }', undefined, accept),
+      requests: createSingleRequest('{ items { id ... @defer { price label } } }', undefined, accept),
       root: () => itemList(100_000),
       entity: (id) => ({ price: 5, label: `label of ${id}` }),
     }),
@@ -377,7 +395,7 @@ export const cases: readonly StallCase[] = [
   ...[defer, incremental].map(
     (accept): StallCase => ({
       name: `50 deferred fragments for each of 5,000 entities, ${accept.slice(16, 21)}`,
-      requests: one(
+      requests: createSingleRequest(
         `{ items { id ${repeat(50, (i) => `... @defer(label: "l${i}") { f${i % 40} ${i > 39 ? 'name' : ''} }`)} } }`,
         undefined,
         accept,
@@ -388,13 +406,13 @@ export const cases: readonly StallCase[] = [
   ),
   {
     name: '5,000 deferred places with an error each',
-    requests: one('{ maybe { id ... @defer { label } } }', undefined, defer),
+    requests: createSingleRequest('{ maybe { id ... @defer { label } } }', undefined, defer),
     root: () => itemList(5_000).replace('items', 'maybe'),
     entity: (id) => ({ error: `there is nothing about ${id}` }),
   },
   {
     name: '5,000 deferred places, null where it must not be',
-    requests: one('{ maybe { id ... @defer { price } } }', undefined, incremental),
+    requests: createSingleRequest('{ maybe { id ... @defer { price } } }', undefined, incremental),
     root: () => itemList(5_000).replace('items', 'maybe'),
     entity: () => ({ price: null }),
   },

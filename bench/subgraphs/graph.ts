@@ -75,7 +75,7 @@ const remarks = [
   'The price is fair for what one gets, though delivery costs extra here.',
 ];
 
-export const reviews: readonly Review[] = authorsAndProducts.map(([authorId, upc], index) => ({
+const reviews: readonly Review[] = authorsAndProducts.map(([authorId, upc], index) => ({
   id: String(index + 1),
   body: Array.from({ length: 5 }, (_, line) => remarks[(index * 3 + line) % remarks.length]).join(' '),
   authorId: String(authorId),

@@ -2,13 +2,13 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import type { CannedAnswers } from './cannedAnswers.ts';
 
-export interface Delay {
+interface Delay {
   /** Only requests whose body contains this text wait: a field's name. */
   readonly text: string;
   readonly delayMs: number;
 }
 
-export interface SubgraphServer {
+interface SubgraphServer {
   readonly server: Server;
   /** Requests answered since the start. */
   requestCount(): number;

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 
-export interface EntityServer {
+interface EntityServer {
   readonly server: Server;
   /** Its GraphQL endpoint. */
   readonly url: string;

@@ -3,7 +3,7 @@ export interface EventDecoder {
   /** The bytes that open the subscription. */
   readonly request: Buffer;
   /** Whether what came so far ends with an event, and the next byte begins another. */
-  readonly isAtRest: boolean;
+  readonly isAtEventBoundary: boolean;
   /** Whether the gateway has taken the client. */
   readonly isOpen: boolean;
   /** Takes the next bytes. @returns payloads that are complete with them. @throws when the subscription is over */

@@ -2,13 +2,13 @@ import { fileURLToPath } from 'node:url';
 import { type Child, startChild } from '../childProcess.ts';
 import { type HiveEventSource, hiveGatewaySubscriptions } from '../targets/hiveGatewaySubscriptions.ts';
 import { channel, field, streamKey, webSocketPath } from './shop.ts';
-import type { EventsTo } from './shopProcess.ts';
+import type { EventDestination } from './shopProcess.ts';
 
 /** From the subgraph over one of two protocols, or from Redis by what the gateway has for that. */
 export const eventSources = ['graphql_ws', 'sse', 'redis'] as const;
 export type EventSource = (typeof eventSources)[number];
 
-export interface GatewaySurroundings {
+export interface GatewayEnvironment {
   readonly redisUrl: string;
   readonly supergraphFile: string;
   /** The supergraph in which the subscription's field has `@pubsubOperation`. */
@@ -22,9 +22,9 @@ export interface MeasuredGateway {
   /** What stands in the table for each source. */
   readonly sourceTitles: Readonly<Record<EventSource, string>>;
   /** A process that first tells its address as `{ url }`, then a `MemoryReport` for each `'memory'`. */
-  start(source: EventSource, surroundings: GatewaySurroundings): Child;
+  start(source: EventSource, environment: GatewayEnvironment): Child;
   /** Where its events have to go. */
-  eventsTo(source: EventSource, redisUrl: string): EventsTo;
+  eventDestination(source: EventSource, redisUrl: string): EventDestination;
   /** Connections of the gateway for each client, those to the subgraph included. */
   connectionsPerClient(source: EventSource): number;
 }
@@ -57,7 +57,8 @@ const tributary: MeasuredGateway = {
       ipc: true,
     });
   },
-  eventsTo: (source, redisUrl) => (source === 'redis' ? { kind: 'stream', redisUrl } : { kind: 'subgraph' }),
+  eventDestination: (source, redisUrl) =>
+    source === 'redis' ? { kind: 'stream', redisUrl } : { kind: 'subgraph' },
   // Equal subscriptions share the one to the subgraph.
   connectionsPerClient: () => 1,
 };
@@ -83,7 +84,8 @@ const hiveGateway: MeasuredGateway = {
       ipc: true,
     });
   },
-  eventsTo: (source, redisUrl) => (source === 'redis' ? { kind: 'channel', redisUrl } : { kind: 'subgraph' }),
+  eventDestination: (source, redisUrl) =>
+    source === 'redis' ? { kind: 'channel', redisUrl } : { kind: 'subgraph' },
   // Over a WebSocket many subscriptions share a connection, over server-sent events each has its own.
   connectionsPerClient: (source) => (source === 'sse' ? 2 : 1),
 };

@@ -8,7 +8,7 @@ import { WebSocketDecoder } from './webSocketDecoder.ts';
 
 export type ClientProtocol = 'sse' | 'ws';
 
-export type ListenerOrder =
+export type ListenerCommand =
   | {
       readonly kind: 'open';
       readonly url: string;
@@ -35,7 +35,7 @@ export interface ListenerStatus {
 }
 
 /** Clients that open at one time: more would overflow the queue of a listening socket. */
-const opening = 100;
+const openingConcurrency = 100;
 
 /** A local address has about 28,000 ports, part of which may wait for the end of former connections. */
 const clientsPerAddress = 5000;
@@ -43,7 +43,7 @@ const clientsPerAddress = 5000;
 const decoders = { sse: SseDecoder, ws: WebSocketDecoder } as const;
 
 /** Bytes by which an event came to a client that was at rest, checked: the others get the same. */
-const rightBytes = new Map<number, Buffer>();
+const expectedBytes = new Map<number, Buffer>();
 
 /** All sockets read into this one: what is kept is copied. */
 const buffer = Buffer.allocUnsafe(65_536);
@@ -104,7 +104,7 @@ class Client {
 
   #read(bytes: Buffer): void {
     let at = 0;
-    if (this.#decoder.isAtRest && this.next !== undefined) {
+    if (this.#decoder.isAtEventBoundary && this.next !== undefined) {
       for (let size = this.#expectedSize(bytes, at); size > 0; size = this.#expectedSize(bytes, at)) {
         at += size;
         this.#count(this.next);
@@ -112,18 +112,18 @@ class Client {
       if (at === bytes.length) return;
     }
     const rest = at === 0 ? bytes : bytes.subarray(at);
-    const wasAtRest = this.#decoder.isAtRest;
+    const wasAtRest = this.#decoder.isAtEventBoundary;
     const payloads = this.#decoder.push(rest, this.#reply);
     for (const payload of payloads) this.#take(payload);
-    if (wasAtRest && this.#decoder.isAtRest && payloads.length === 1) {
+    if (wasAtRest && this.#decoder.isAtEventBoundary && payloads.length === 1) {
       const number = numberOf(payloads[0]);
-      if (number !== undefined && !rightBytes.has(number)) rightBytes.set(number, Buffer.from(rest));
+      if (number !== undefined && !expectedBytes.has(number)) expectedBytes.set(number, Buffer.from(rest));
     }
   }
 
   /** How many bytes from there on are the next event as it came to others before; 0 where they are not. */
   #expectedSize(bytes: Buffer, at: number): number {
-    const expected = rightBytes.get(this.next ?? -1);
+    const expected = expectedBytes.get(this.next ?? -1);
     if (expected === undefined) return 0;
     const end = at + expected.length;
     return end <= bytes.length && bytes.compare(expected, 0, expected.length, at, end) === 0
@@ -149,7 +149,7 @@ class Client {
   }
 }
 
-async function open({ url, query, protocol, count }: ListenerOrder & { kind: 'open' }): Promise<void> {
+async function open({ url, query, protocol, count }: ListenerCommand & { kind: 'open' }): Promise<void> {
   const address = new URL(url);
   ended = 0;
   problem = undefined;
@@ -161,10 +161,10 @@ async function open({ url, query, protocol, count }: ListenerOrder & { kind: 'op
       await client.opened;
     }
   };
-  await Promise.all(Array.from({ length: opening }, openNext));
+  await Promise.all(Array.from({ length: openingConcurrency }, openNext));
 }
 
-async function obey(order: ListenerOrder): Promise<ListenerStatus> {
+async function runCommand(order: ListenerCommand): Promise<ListenerStatus> {
   if (order.kind === 'open') await open(order);
   if (order.kind === 'count') {
     ({ first: firstEvent } = order);
@@ -174,7 +174,7 @@ async function obey(order: ListenerOrder): Promise<ListenerStatus> {
   if (order.kind === 'close') {
     for (const client of clients) client.close();
     clients = [];
-    rightBytes.clear();
+    expectedBytes.clear();
   }
   return {
     deliveries,
@@ -185,8 +185,8 @@ async function obey(order: ListenerOrder): Promise<ListenerStatus> {
   };
 }
 
-process.on('message', (order: ListenerOrder) => {
-  obey(order).then(
+process.on('message', (order: ListenerCommand) => {
+  runCommand(order).then(
     (status) => process.send?.(status),
     // The parent tells what a process said that ended by itself.
     (error: unknown) => {

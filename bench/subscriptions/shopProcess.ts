@@ -9,7 +9,7 @@ import { startStockSubgraph } from './stockSubgraph.ts';
 export type ShopUrls = Readonly<Record<ShopSubgraph, string>>;
 
 /** Where events go: to the subgraph's own subscribers, or to Redis, as a stream or over Pub/Sub. */
-export type EventsTo =
+export type EventDestination =
   | { readonly kind: 'subgraph' }
   | { readonly kind: 'stream' | 'channel'; readonly redisUrl: string };
 
@@ -18,7 +18,7 @@ export interface PublishJob {
   readonly first: number;
   readonly count: number;
   readonly perSecond: number;
-  readonly to: EventsTo;
+  readonly to: EventDestination;
 }
 
 export interface PublishReply {
@@ -44,7 +44,7 @@ async function publish({ first, count, perSecond, to }: PublishJob): Promise<Pub
   return { publishedAt };
 }
 
-async function send(event: StockedProduct, to: EventsTo): Promise<void> {
+async function send(event: StockedProduct, to: EventDestination): Promise<void> {
   if (to.kind === 'subgraph') return stock.publish(event);
   redis ??= new Redis(to.redisUrl);
   const text = JSON.stringify(event);

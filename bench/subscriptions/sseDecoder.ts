@@ -15,7 +15,7 @@ export class SseDecoder implements EventDecoder {
     this.request = requestBytes({ url: url.href, query, headers: { accept: 'text/event-stream' } });
   }
 
-  get isAtRest(): boolean {
+  get isAtEventBoundary(): boolean {
     return this.isOpen && this.#raw === '' && this.#body === '';
   }
 

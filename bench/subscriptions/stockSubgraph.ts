@@ -3,7 +3,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { startEntityServer } from './entityServer.ts';
 import { eventOf, type StockedProduct, webSocketPath } from './shop.ts';
 
-export interface StockSubgraph {
+interface StockSubgraph {
   readonly url: string;
   /** Sends the event to every subscription there is. */
   publish(event: StockedProduct): void;

@@ -25,7 +25,7 @@ export class WebSocketDecoder implements EventDecoder {
     this.request = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`);
   }
 
-  get isAtRest(): boolean {
+  get isAtEventBoundary(): boolean {
     return this.isOpen && this.#raw === '';
   }
 

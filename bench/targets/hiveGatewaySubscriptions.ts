@@ -10,7 +10,7 @@ export type HiveEventSource =
   | { readonly kind: 'sse' }
   | { readonly kind: 'redis'; readonly url: string; readonly channelPrefix: string };
 
-export interface HiveSubscriptionsContext {
+interface HiveSubscriptionsContext {
   readonly supergraphFile: string;
   readonly source: HiveEventSource;
   /** For its configuration file. */

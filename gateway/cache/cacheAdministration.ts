@@ -1,12 +1,12 @@
 import type { CacheObserver } from './cacheObserver.ts';
 import type { CacheAdmin } from './cacheRoutes.ts';
 import { type CacheEntryView, describeEntry } from './describeEntry.ts';
-import { readInvalidation } from './invalidation/readInvalidation.ts';
+import { parseInvalidationRequest } from './invalidation/invalidationRequest.ts';
 import type { CacheRules } from './rules/cacheRules.ts';
 import type { CacheStore } from './store/cacheStore.ts';
-import { isEntityTag } from './tags/readTag.ts';
+import { isEntityTag } from './tags/namedTag.ts';
 
-export interface CacheAdministrationOptions {
+interface CacheAdministrationOptions {
   readonly store: CacheStore;
   readonly observer: CacheObserver;
   /** Of the supergraph in use; `undefined` where there is none, or nothing in it may be kept. */
@@ -37,8 +37,8 @@ export function createCacheAdministration(options: CacheAdministrationOptions): 
   return {
     async invalidate(body) {
       const current = rules();
-      if (current === undefined) return nothingKept;
-      const read = readInvalidation(body, current.graph);
+      if (current === undefined) return cacheUnavailable;
+      const read = parseInvalidationRequest(body, current.graph);
       if (read.kind === 'mistakes') return read;
       const { deleted, isPending } = await store.deleteByTags(read.tags);
       observer.onInvalidated({ by: 'admin', deleted });
@@ -46,8 +46,8 @@ export function createCacheAdministration(options: CacheAdministrationOptions): 
     },
     async entriesOf(entity, limit) {
       const current = rules();
-      if (current === undefined) return nothingKept;
-      const read = readInvalidation({ entities: [entity] }, current.graph);
+      if (current === undefined) return cacheUnavailable;
+      const read = parseInvalidationRequest({ entities: [entity] }, current.graph);
       if (read.kind === 'mistakes') {
         return {
           kind: 'mistakes',
@@ -61,7 +61,7 @@ export function createCacheAdministration(options: CacheAdministrationOptions): 
   };
 }
 
-const nothingKept = {
+const cacheUnavailable = {
   kind: 'unavailable',
   reason: 'nothing is kept: there is no supergraph yet, or it has no rule (@cached, cache.rules)',
 } as const;

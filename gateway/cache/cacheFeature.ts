@@ -1,12 +1,7 @@
-import { CachedFetches } from '../cached-fetches/cachedFetches.ts';
-import { CachePlans } from '../cached-fetches/cachePlans.ts';
-import { FetchCache } from '../cached-fetches/fetchCache.ts';
-import { createFetchCacheOptions } from '../cached-fetches/fetchCacheOptions.ts';
-import { InvalidatingFetches } from '../cached-fetches/invalidatingFetches.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import type { FetchSender } from '../execution/fetchSender.ts';
 import type { Feature, FeatureContext, SupergraphFindings, SupergraphReading } from '../feature.ts';
-import { usesRedis } from '../redis/redisOptions.ts';
+import { isRedisConfigured } from '../redis/redisOptions.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import { systemTimers } from '../time/timers.ts';
 import type { Routes } from '../transport/http/routes.ts';
@@ -14,8 +9,13 @@ import { createCacheAdministration } from './cacheAdministration.ts';
 import { CacheMetrics } from './cacheMetrics.ts';
 import type { CacheObserver } from './cacheObserver.ts';
 import { addCacheRoutes } from './cacheRoutes.ts';
+import { CachePlans } from './fetches/cachePlans.ts';
+import { CachingFetchSender } from './fetches/cachingFetchSender.ts';
+import { FetchCache } from './fetches/fetchCache.ts';
+import { createFetchCacheOptions } from './fetches/fetchCacheOptions.ts';
+import { InvalidatingFetchSender } from './fetches/invalidatingFetchSender.ts';
 import { EventInvalidations } from './invalidation/eventInvalidations.ts';
-import { readInvalidation } from './invalidation/readInvalidation.ts';
+import { parseInvalidationRequest } from './invalidation/invalidationRequest.ts';
 import { mayHaveRules, readSupergraphRules, type SupergraphRules } from './rules/supergraphRules.ts';
 import type { InvalidationResult } from './store/cacheStore.ts';
 import { MemoryStore } from './store/memoryStore.ts';
@@ -77,12 +77,12 @@ export class CacheFeature implements Feature {
     const rules = this.#rules.get(supergraph);
     if (rules === undefined) return fetches;
     const { config, log } = this.#context;
-    return new InvalidatingFetches({
-      next: new CachedFetches({ next: fetches, plans: new CachePlans(rules.rules), cache: this.#cache }),
+    return new InvalidatingFetchSender({
+      next: new CachingFetchSender({ next: fetches, plans: new CachePlans(rules.rules), cache: this.#cache }),
       invalidations: rules.mutations,
       store: this.#store,
       observer: this.#observer,
-      waitMs: config.redis.timeouts.read,
+      maxWaitMs: config.redis.timeouts.read,
       onSkipped: (field, reason) =>
         log.warn({ field, reason }, 'A mutation has not invalidated all it should'),
       onFault: (err) => log.error({ err }, 'A mutation has not invalidated what it should'),
@@ -116,10 +116,10 @@ export class CacheFeature implements Feature {
       config: config.redis,
       stream,
       problems: this.#problems,
-      read: async (body) => {
+      parse: async (body) => {
         await this.#firstRules.promise;
         const current = this.#current;
-        if (current !== undefined) return readInvalidation(body, current.rules.graph);
+        if (current !== undefined) return parseInvalidationRequest(body, current.rules.graph);
         // The supergraph has lost its rules meanwhile: nothing is kept that could be old.
         return { kind: 'tags', tags: [] };
       },
@@ -144,7 +144,7 @@ function createStore(
   now: () => number,
 ): MemoryStore | TieredStore {
   const { maxSize } = config.cache.memory;
-  return config.cache.enabled && usesRedis(config.redis)
+  return config.cache.enabled && isRedisConfigured(config.redis)
     ? new TieredStore({ config: config.redis, maxSize, problems, now })
     : new MemoryStore({ maxSize, now });
 }

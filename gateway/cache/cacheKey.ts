@@ -10,7 +10,7 @@ export interface CacheKeyParts {
   /** JSON text of the variables that are sent, those from a context included, without the representations. One text
    *  for equal values: in the order of the shape, not that of the client. */
   readonly variables: string;
-  /** `shapeFingerprint`: what the supergraph says about that shape. */
+  /** `fingerprintShape`: what the supergraph says about that shape. */
   readonly schema: string;
   /** Headers that travel to the subgraph, without those that change no public value: name, value, name, value … in
    *  the order of their names. */
@@ -27,17 +27,17 @@ export type CacheKeyTarget =
   | { readonly kind: 'root'; readonly field: string };
 
 /** Changes when the values under the keys, or what they mean, change: older ones are not found any more. */
-export const cacheFormat = 1;
+const cacheFormatVersion = 1;
 
 /** A part that is forgotten here does not compile. */
-type WrittenParts = {
+type SerializedKeyParts = {
   readonly [Part in keyof CacheKeyParts]-?: Exclude<CacheKeyParts[Part], undefined> | null;
 };
 
 /** Makes the keys of one fetch. The parts are hashed once, each target by itself. A key is text of letters, digits,
  *  `-`, `_` and `:`. */
-export function cacheKeysOf(parts: CacheKeyParts): (target: CacheKeyTarget) => string {
-  const written: WrittenParts = {
+export function createCacheKeyBuilder(parts: CacheKeyParts): (target: CacheKeyTarget) => string {
+  const written: SerializedKeyParts = {
     subgraph: parts.subgraph,
     shape: parts.shape,
     variables: parts.variables,
@@ -48,11 +48,11 @@ export function cacheKeysOf(parts: CacheKeyParts): (target: CacheKeyTarget) => s
   };
   const prefix = digest(written);
   return (target) =>
-    `${cacheFormat}:${digest([prefix, target.kind, target.kind === 'entity' ? target.representation : target.field])}`;
+    `${cacheFormatVersion}:${digest([prefix, target.kind, target.kind === 'entity' ? target.representation : target.field])}`;
 }
 
 /** Different values have different texts, whatever is in them: JSON quotes and escapes them, lone surrogates
  *  included, which would all be one character to the hash. */
-function digest(value: WrittenParts | readonly string[]): string {
+function digest(value: SerializedKeyParts | readonly string[]): string {
   return hash('sha256', JSON.stringify(value), 'base64url');
 }

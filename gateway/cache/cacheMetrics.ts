@@ -1,5 +1,5 @@
 import { Gauge, Histogram, type Registry } from 'prom-client';
-import { addTo, labelValue, registerCounter } from '../telemetry/keptCounts.ts';
+import { incrementCount, registerCounter, toLabelValue } from '../telemetry/registerCounter.ts';
 import type { CacheLookup, CacheObserver } from './cacheObserver.ts';
 
 export interface CacheMetricsOptions {
@@ -12,8 +12,8 @@ export interface CacheMetricsOptions {
 
 type Observed<Event extends keyof CacheObserver> = Parameters<CacheObserver[Event]>[0];
 
-const seconds = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1];
-const bytes = [256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304];
+const secondsBuckets = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1];
+const bytesBuckets = [256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304];
 
 /** Metrics of the cache. The labels `subgraph` and `type` are names out of supergraphs, and those of the others are
  *  from fixed lists: clients cannot make new ones.
@@ -32,14 +32,14 @@ export class CacheMetrics implements CacheObserver {
       name: 'tributary_cache_read_seconds',
       help: 'How long look-ups waited for Redis. Those that memory answered are not in it.',
       labelNames: ['subgraph'],
-      buckets: seconds,
+      buckets: secondsBuckets,
       registers,
     });
     this.#entryBytes = new Histogram({
       name: 'tributary_cache_entry_bytes',
       help: 'Sizes of stored entries.',
       labelNames: ['subgraph', 'type'],
-      buckets: bytes,
+      buckets: bytesBuckets,
       registers,
     });
     this.#registerCounts(registry);
@@ -48,7 +48,7 @@ export class CacheMetrics implements CacheObserver {
 
   onLookup({ subgraph, type, hits, stale, misses, durationMs }: CacheLookup): void {
     const ofSubgraph = this.#subgraph(subgraph);
-    const counts = ofSubgraph.of(type);
+    const counts = ofSubgraph.countsOfType(type);
     counts.hits += hits;
     counts.stale += stale;
     counts.misses += misses;
@@ -60,11 +60,11 @@ export class CacheMetrics implements CacheObserver {
   }
 
   onNotStored({ subgraph, type, reason, count }: Observed<'onNotStored'>): void {
-    addTo(this.#counts(subgraph, type).notStored, reason, count);
+    incrementCount(this.#counts(subgraph, type).notStored, reason, count);
   }
 
   onRefresh({ subgraph, type, outcome }: Observed<'onRefresh'>): void {
-    addTo(this.#counts(subgraph, type).refreshes, outcome, 1);
+    incrementCount(this.#counts(subgraph, type).refreshes, outcome, 1);
   }
 
   onStaleIfError({ subgraph, type, count }: Observed<'onStaleIfError'>): void {
@@ -76,7 +76,7 @@ export class CacheMetrics implements CacheObserver {
   }
 
   onInvalidated({ by, deleted }: Observed<'onInvalidated'>): void {
-    addTo(this.#invalidated, by, deleted);
+    incrementCount(this.#invalidated, by, deleted);
   }
 
   #subgraph(name: string): SubgraphCounts {
@@ -89,7 +89,7 @@ export class CacheMetrics implements CacheObserver {
   }
 
   #counts(subgraph: string, type: string): TypeCounts {
-    return this.#subgraph(subgraph).of(type);
+    return this.#subgraph(subgraph).countsOfType(type);
   }
 
   *#all(): Generator<readonly [{ subgraph: string; type: string }, TypeCounts]> {
@@ -117,7 +117,7 @@ export class CacheMetrics implements CacheObserver {
       labelNames: ['subgraph', 'type', 'reason'],
       read: (set) => {
         for (const [labels, { notStored }] of this.#all()) {
-          for (const [reason, count] of notStored) set({ ...labels, reason: labelValue(reason) }, count);
+          for (const [reason, count] of notStored) set({ ...labels, reason: toLabelValue(reason) }, count);
         }
       },
     });
@@ -127,7 +127,7 @@ export class CacheMetrics implements CacheObserver {
       labelNames: ['subgraph', 'type', 'outcome'],
       read: (set) => {
         for (const [labels, { refreshes }] of this.#all()) {
-          for (const [outcome, count] of refreshes) set({ ...labels, outcome: labelValue(outcome) }, count);
+          for (const [outcome, count] of refreshes) set({ ...labels, outcome: toLabelValue(outcome) }, count);
         }
       },
     });
@@ -152,7 +152,7 @@ export class CacheMetrics implements CacheObserver {
       help: 'Entries that invalidations deleted.',
       labelNames: ['by'],
       read: (set) => {
-        for (const [by, count] of this.#invalidated) set({ by: labelValue(by) }, count);
+        for (const [by, count] of this.#invalidated) set({ by: toLabelValue(by) }, count);
       },
     });
   }
@@ -170,7 +170,7 @@ class SubgraphCounts {
     this.#entryBytes = entryBytes;
   }
 
-  of(type: string): TypeCounts {
+  countsOfType(type: string): TypeCounts {
     let counts = this.byType.get(type);
     if (counts === undefined) {
       counts = {
@@ -206,7 +206,7 @@ function registerStoreMetrics({ registry, problems, memory }: CacheMetricsOption
     help: 'What went wrong with Redis or with what is stored.',
     labelNames: ['kind'],
     read: (set) => {
-      for (const [kind, count] of problems()) set({ kind: labelValue(kind) }, count);
+      for (const [kind, count] of problems()) set({ kind: toLabelValue(kind) }, count);
     },
   });
   new Gauge({

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
+import { HttpError } from '../admission/httpError.ts';
 import { addRawBodyRoutes, sendProblem } from '../transport/http/rawBodyRoutes.ts';
 import { isJsonContentType, readJsonBody } from '../transport/http/readBody.ts';
 import type { RouteReply, Routes } from '../transport/http/routes.ts';
-import { Refusal } from '../transport/refusal.ts';
 import type { CacheEntryView } from './describeEntry.ts';
-import { readEntityQuery } from './entityQuery.ts';
+import { readEntityQuery } from './readEntityQuery.ts';
 
 /** What operators may do with the cache. */
 export interface CacheAdmin {
@@ -16,7 +16,7 @@ export interface CacheAdmin {
         /** Not everything could be reached yet. What is left is not served any more, and deleted when it can be. */
         readonly isPending: boolean;
       }
-    | CacheMistakes
+    | InvalidCacheRequest
     | CacheUnavailable
   >;
   /** What is stored for an entity: an object of `__typename` and the fields of a key. At most `limit` entries. */
@@ -25,23 +25,23 @@ export interface CacheAdmin {
     limit: number,
   ): Promise<
     | { readonly kind: 'entries'; readonly entries: readonly CacheEntryView[]; readonly isComplete: boolean }
-    | CacheMistakes
+    | InvalidCacheRequest
     | CacheUnavailable
   >;
 }
 
 /** All that is wrong with what was asked for; nothing was done. */
-export interface CacheMistakes {
+interface InvalidCacheRequest {
   readonly kind: 'mistakes';
   readonly reasons: readonly string[];
 }
 
-export interface CacheUnavailable {
+interface CacheUnavailable {
   readonly kind: 'unavailable';
   readonly reason: string;
 }
 
-export interface CacheRoutesOptions {
+interface CacheRoutesOptions {
   /** `undefined` where the cache is off. */
   readonly cache: CacheAdmin | undefined;
   /** Bytes that a request's body may have. */
@@ -50,21 +50,21 @@ export interface CacheRoutesOptions {
 
 /** `POST /cache/invalidate` and `GET /cache/entry` of the admin listener. */
 export function addCacheRoutes(server: Routes, { cache, bodySize }: CacheRoutesOptions): void {
-  addRawBodyRoutes(server, howToInvalidate, (routes) => {
+  addRawBodyRoutes(server, invalidateUsage, (routes) => {
     routes.post('/cache/invalidate', async (request, reply) => {
-      if (cache === undefined) return sendProblem(reply, 404, cacheIsOff);
-      const result = await cache.invalidate(await readInvalidation(request.raw, bodySize));
-      if (result.kind !== 'done') return sendRefused(reply, result);
+      if (cache === undefined) return sendProblem(reply, 404, cacheDisabledMessage);
+      const result = await cache.invalidate(await readInvalidationBody(request.raw, bodySize));
+      if (result.kind !== 'done') return sendFailure(reply, result);
       return { deleted: result.deleted, pending: result.isPending };
     });
 
     routes.get('/cache/entry', async (request, reply) => {
-      if (cache === undefined) return sendProblem(reply, 404, cacheIsOff);
+      if (cache === undefined) return sendProblem(reply, 404, cacheDisabledMessage);
       const query = readEntityQuery(request.query as Readonly<Record<string, unknown>>);
-      if (query.kind === 'mistakes') return sendRefused(reply, query);
+      if (query.kind === 'mistakes') return sendFailure(reply, query);
       const { entity, limit } = query;
       const result = await cache.entriesOf(entity, limit);
-      if (result.kind !== 'entries') return sendRefused(reply, result);
+      if (result.kind !== 'entries') return sendFailure(reply, result);
       if (result.entries.length === 0) {
         return sendProblem(reply, 404, `Nothing is stored for ${JSON.stringify(entity)}.`);
       }
@@ -73,18 +73,18 @@ export function addCacheRoutes(server: Routes, { cache, bodySize }: CacheRoutesO
   });
 }
 
-const cacheIsOff = 'The cache is off. cache.enabled: true in the configuration turns it on.';
-const howToInvalidate =
+const cacheDisabledMessage = 'The cache is off. cache.enabled: true in the configuration turns it on.';
+const invalidateUsage =
   'Send a JSON object with any of types, entities, tags and subgraphs, such as {"types":["Product"]}, and the header content-type: application/json.';
 
-async function readInvalidation(request: IncomingMessage, bodySize: number): Promise<unknown> {
+async function readInvalidationBody(request: IncomingMessage, bodySize: number): Promise<unknown> {
   const contentType = request.headers['content-type'];
   // Also for safety: a page of another site can make a browser send a form or a text, but no JSON.
-  if (!isJsonContentType(contentType)) throw new Refusal(415, howToInvalidate);
+  if (!isJsonContentType(contentType)) throw new HttpError(415, invalidateUsage);
   return readJsonBody(request, bodySize);
 }
 
-function sendRefused(reply: RouteReply, refused: CacheMistakes | CacheUnavailable): RouteReply {
+function sendFailure(reply: RouteReply, refused: InvalidCacheRequest | CacheUnavailable): RouteReply {
   if (refused.kind === 'unavailable') return sendProblem(reply, 503, refused.reason);
   const { reasons } = refused;
   return reply.code(400).send({ error: reasons.join('; '), reasons });

@@ -1,5 +1,5 @@
 import type { CacheDescription } from './store/cacheStore.ts';
-import { type NamedTag, readTag } from './tags/readTag.ts';
+import { type NamedTag, parseTag } from './tags/namedTag.ts';
 
 /** What is stored under one key, for people. */
 export interface CacheEntryView {
@@ -27,7 +27,7 @@ export function describeEntry(
   { entry, from, bytes }: CacheDescription,
   now: number,
 ): CacheEntryView {
-  const read = entry.tags.flatMap((tag) => readTag(tag) ?? []);
+  const read = entry.tags.flatMap((tag) => parseTag(tag) ?? []);
   const namesOf = (kind: NamedTag['kind']) => read.filter((tag) => tag.kind === kind).map(({ name }) => name);
   const remaining = (until: number) => Math.max(0, until - now);
   return {
@@ -42,11 +42,11 @@ export function describeEntry(
     staleWhileRevalidateForMs: remaining(entry.staleWhileRevalidateUntil),
     staleIfErrorForMs: remaining(entry.staleIfErrorUntil),
     bytes,
-    value: readValue(entry.value),
+    value: parseValue(entry.value),
   };
 }
 
-function readValue(text: string): unknown {
+function parseValue(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

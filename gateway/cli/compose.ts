@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
-import { loadConfig } from '../config/load.ts';
-import { type CompositionNote, composeSupergraph } from '../supergraph/composeSupergraph.ts';
+import { loadConfig } from '../config/loadConfig.ts';
+import { type CompositionDiagnostic, composeSupergraph } from '../supergraph/composeSupergraph.ts';
 import { CommandError, exitCode } from './exitCode.ts';
 
 export interface ComposeOptions {
@@ -15,7 +15,7 @@ export async function compose({ config: file, out }: ComposeOptions): Promise<vo
   const { supergraph } = loadConfig({ file, env: process.env });
   if (!('subgraphs' in supergraph)) {
     throw new CommandError(
-      exitCode.wrongUsage,
+      exitCode.usageError,
       'There is nothing to compose: supergraph names a file; expected: supergraph.subgraphs.',
     );
   }
@@ -24,10 +24,10 @@ export async function compose({ config: file, out }: ComposeOptions): Promise<vo
     const isUnreachable = result.errors.some(({ code }) => code === 'SUBGRAPH_UNREACHABLE');
     throw new CommandError(
       isUnreachable ? exitCode.undecided : exitCode.failed,
-      `The subgraphs do not compose:\n${result.errors.map(describeNote).join('\n')}`,
+      `The subgraphs do not compose:\n${result.errors.map(describeDiagnostic).join('\n')}`,
     );
   }
-  if (result.hints.length > 0) console.error(`Hints:\n${result.hints.map(describeNote).join('\n')}`);
+  if (result.hints.length > 0) console.error(`Hints:\n${result.hints.map(describeDiagnostic).join('\n')}`);
   if (out === undefined) process.stdout.write(result.sdl.endsWith('\n') ? result.sdl : `${result.sdl}\n`);
   else writeSupergraph(out, result.sdl);
 }
@@ -37,11 +37,11 @@ function writeSupergraph(path: string, sdl: string): void {
     writeFileSync(path, sdl.endsWith('\n') ? sdl : `${sdl}\n`);
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
-    throw new CommandError(exitCode.wrongUsage, `${path} cannot be written: ${message}`, { cause });
+    throw new CommandError(exitCode.usageError, `${path} cannot be written: ${message}`, { cause });
   }
 }
 
-function describeNote({ code, message, places }: CompositionNote): string {
-  const where = places.map(({ subgraph, line, column }) => `${subgraph}:${line}:${column}`).join(', ');
+function describeDiagnostic({ code, message, locations }: CompositionDiagnostic): string {
+  const where = locations.map(({ subgraph, line, column }) => `${subgraph}:${line}:${column}`).join(', ');
   return `  ${code}: ${message.replaceAll('\n', '\n    ')}${where === '' ? '' : `\n    at ${where}`}`;
 }

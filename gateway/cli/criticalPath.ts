@@ -7,14 +7,14 @@ export interface PathStep {
   readonly path: string;
 }
 
-export interface CriticalPaths {
+interface CriticalPaths {
   /** The longest chain of fetches, each of which needs the one before, that the first payload waits for. */
   readonly initial: readonly PathStep[];
   /** The same for each deferred block, from the request's start, in the plan's order. */
   readonly deferred: readonly DeferredPath[];
 }
 
-export interface DeferredPath {
+interface DeferredPath {
   readonly label: string | undefined;
   readonly path: string;
   readonly steps: readonly PathStep[];

@@ -1,10 +1,10 @@
 /** What the exit code of every command means. */
 export const exitCode = {
-  fine: 0,
+  success: 0,
   /** What was checked does not hold, or a server could not run. */
   failed: 1,
   /** Wrong arguments, configuration or input. */
-  wrongUsage: 2,
+  usageError: 2,
   /** The question could not be decided: something that is needed for the answer does not answer. */
   undecided: 3,
 } as const;

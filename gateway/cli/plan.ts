@@ -1,12 +1,12 @@
-import { type ConfigOverrides, loadConfig } from '../config/load.ts';
+import { type ConfigOverrides, loadConfig } from '../config/loadConfig.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
+import { findUnknownOverride } from '../operation/findUnknownOverride.ts';
 import { InternalNames } from '../operation/internalNames.ts';
-import { normalizeOperation } from '../operation/normalize.ts';
-import { plannerQuestion, planOperation } from '../operation/planOperation.ts';
-import { findUnknownOverride } from '../operation/unknownOverride.ts';
-import { planningLimits } from '../planning/planningLimits.ts';
+import { normalizeOperation } from '../operation/normalizeOperation.ts';
+import { createPlannerInput, planOperation } from '../operation/planOperation.ts';
 import type { QueryPlan } from '../planning/queryPlan.ts';
+import { toPlanningLimits } from '../planning/toPlanningLimits.ts';
 import { composeSupergraph } from '../supergraph/composeSupergraph.ts';
 import { loadSupergraph } from '../supergraph/loadSupergraph.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
@@ -31,7 +31,7 @@ export async function plan(file: string, options: PlanOptions): Promise<string> 
   const supergraph = await loadConfiguredSupergraph(config);
   try {
     const unknown = findUnknownOverride(override, supergraph);
-    if (unknown !== undefined) throw new CommandError(exitCode.wrongUsage, unknown);
+    if (unknown !== undefined) throw new CommandError(exitCode.usageError, unknown);
     const read = readOperation({
       file,
       operationName: operation,
@@ -41,12 +41,12 @@ export async function plan(file: string, options: PlanOptions): Promise<string> 
     const normalized = normalizeOperation({
       schema: supergraph.apiSchema,
       ...read,
-      booleans: {},
-      names: InternalNames.of(supergraph),
+      booleanVariables: {},
+      internalNames: InternalNames.forSupergraph(supergraph),
       maxSelections: config.limits.recursiveSelections,
-      defer: true,
+      isDeferEnabled: true,
     });
-    const question = plannerQuestion(read.operation, normalized, override);
+    const question = createPlannerInput(read.operation, normalized, override);
     const made: QueryPlan =
       question === undefined
         ? { kind: 'QueryPlan' }
@@ -62,10 +62,10 @@ export async function plan(file: string, options: PlanOptions): Promise<string> 
 async function loadConfiguredSupergraph(config: GatewayConfig): Promise<Supergraph> {
   const sdl = await readSupergraph(config.supergraph);
   try {
-    return await loadSupergraph({ sdl, planning: planningLimits(config.planning) });
+    return await loadSupergraph({ sdl, planning: toPlanningLimits(config.planning) });
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
-    throw new CommandError(exitCode.wrongUsage, `The supergraph cannot be used: ${message}`, { cause });
+    throw new CommandError(exitCode.usageError, `The supergraph cannot be used: ${message}`, { cause });
   }
 }
 
@@ -81,7 +81,7 @@ function planningFailure(file: string, error: GatewayError): CommandError {
   const isRefused = error.code === 'OPERATION_TOO_COMPLEX';
   const cause = error.cause instanceof Error ? ` (${error.cause.message})` : '';
   return new CommandError(
-    isRefused ? exitCode.wrongUsage : exitCode.undecided,
+    isRefused ? exitCode.usageError : exitCode.undecided,
     `${file}: ${error.message}${cause}`,
     { cause: error },
   );

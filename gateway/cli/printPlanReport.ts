@@ -49,8 +49,9 @@ function listDeferred(root: SelectionSet): DeferredUse[] {
   function visit(set: SelectionSet, path: readonly string[]): void {
     for (const selection of set.selections) {
       if (selection.kind === 'Field') {
-        if (selection.set !== undefined) visit(selection.set, [...path, selection.responseName]);
-      } else if (selection.kind === 'Fragment') visit(selection.set, path);
+        if (selection.selectionSet !== undefined)
+          visit(selection.selectionSet, [...path, selection.responseName]);
+      } else if (selection.kind === 'Fragment') visit(selection.selectionSet, path);
       else visitDeferred(selection, path);
     }
   }

@@ -9,10 +9,14 @@ import {
   Source,
   validate,
 } from 'graphql';
-import { findExceededLimit, findExceededTextLimit, type OperationLimits } from '../operation/limits.ts';
+import {
+  findExceededLimit,
+  findExceededTextLimit,
+  type OperationLimits,
+} from '../operation/operationLimits.ts';
 import { CommandError, exitCode } from './exitCode.ts';
 
-export interface ReadOperationOptions {
+interface ReadOperationOptions {
   readonly file: string;
   /** Needed where the file has several operations. */
   readonly operationName: string | undefined;
@@ -20,7 +24,7 @@ export interface ReadOperationOptions {
   readonly limits: OperationLimits;
 }
 
-export interface ReadOperation {
+interface ReadOperation {
   readonly document: DocumentNode;
   readonly operation: OperationDefinitionNode;
 }
@@ -31,13 +35,13 @@ export function readOperation(options: ReadOperationOptions): ReadOperation {
   const { file, schema, limits } = options;
   const text = readText(file);
   const exceededByText = findExceededTextLimit(text, limits);
-  if (exceededByText !== undefined) throw refusal(file, exceededByText);
+  if (exceededByText !== undefined) throw limitExceededError(file, exceededByText);
   const document = parseText(text, file);
   // Before validation, which compares every two fields that meet.
   const exceeded = findExceededLimit(document, limits);
-  if (exceeded !== undefined) throw refusal(file, exceeded);
+  if (exceeded !== undefined) throw limitExceededError(file, exceeded);
   const errors = validate(schema, document);
-  if (errors.length > 0) throw invalid(file, errors);
+  if (errors.length > 0) throw invalidOperationError(file, errors);
   return { document, operation: chooseOperation(document, options) };
 }
 
@@ -48,7 +52,7 @@ export function readText(file: string): string {
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     const message = code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`;
-    throw new CommandError(exitCode.wrongUsage, `${file} ${message}.`, { cause });
+    throw new CommandError(exitCode.usageError, `${file} ${message}.`, { cause });
   }
 }
 
@@ -56,7 +60,7 @@ function parseText(text: string, file: string): DocumentNode {
   try {
     return parse(new Source(text, file));
   } catch (error) {
-    if (error instanceof GraphQLError) throw invalid(file, [error]);
+    if (error instanceof GraphQLError) throw invalidOperationError(file, [error]);
     throw error;
   }
 }
@@ -69,27 +73,30 @@ function chooseOperation(document: DocumentNode, { file, operationName }: ReadOp
   if (first === undefined) {
     const wanted = operationName === undefined ? '' : ` ${operationName}`;
     const found = names === '' ? '' : `; it has: ${names}`;
-    throw new CommandError(exitCode.wrongUsage, `${file} has no operation${wanted}${found}.`);
+    throw new CommandError(exitCode.usageError, `${file} has no operation${wanted}${found}.`);
   }
   if (second !== undefined) {
     const message = `${file} has several operations: ${names}. Choose one with --operation.`;
-    throw new CommandError(exitCode.wrongUsage, message);
+    throw new CommandError(exitCode.usageError, message);
   }
   return first;
 }
 
-function invalid(file: string, errors: readonly GraphQLError[]): CommandError {
+function invalidOperationError(file: string, errors: readonly GraphQLError[]): CommandError {
   const problems = errors.map(({ message, locations }) => {
     const places = (locations ?? []).map(({ line, column }) => `${file}:${line}:${column}`).join(', ');
     return `  ${places === '' ? file : places} ${message}`;
   });
-  return new CommandError(exitCode.wrongUsage, `The operation is not valid:\n${problems.join('\n')}`);
+  return new CommandError(exitCode.usageError, `The operation is not valid:\n${problems.join('\n')}`);
 }
 
-function refusal(file: string, exceeded: NonNullable<ReturnType<typeof findExceededLimit>>): CommandError {
+function limitExceededError(
+  file: string,
+  exceeded: NonNullable<ReturnType<typeof findExceededLimit>>,
+): CommandError {
   const { limit, value, allowed } = exceeded;
   return new CommandError(
-    exitCode.wrongUsage,
+    exitCode.usageError,
     `${file} is refused: limits.${limit} is ${allowed}, and the operation has at least ${value}.`,
   );
 }

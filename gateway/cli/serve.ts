@@ -1,6 +1,6 @@
 import cluster from 'node:cluster';
 import { availableParallelism } from 'node:os';
-import { type ConfigOverrides, loadConfig } from '../config/load.ts';
+import { type ConfigOverrides, loadConfig } from '../config/loadConfig.ts';
 import { runWorker } from './runWorker.ts';
 import { serveInProcess } from './serveInProcess.ts';
 import { superviseWorkers } from './superviseWorkers.ts';

@@ -1,27 +1,27 @@
 /** A key press reaches this process from the terminal and once more from a parent that passes it on. */
-const samePressMs = 300;
+const duplicateSignalWindowMs = 300;
 
-export interface StopListener {
+interface StopSignalHandlers {
   /** The first SIGTERM or SIGINT, or the end of a parent that holds a message channel to this process. */
-  readonly onFirst: () => void;
+  readonly onStop: () => void;
   /** A signal after that, by somebody who does not want to wait. */
-  readonly onAgain: () => void;
+  readonly onForcedStop: () => void;
 }
 
 /** Listens for SIGTERM and SIGINT until the returned function is called. */
-export function listenForStop({ onFirst, onAgain }: StopListener): () => void {
+export function listenForStopSignals({ onStop, onForcedStop }: StopSignalHandlers): () => void {
   let firstAt: number | undefined;
   const listener = () => {
     const now = performance.now();
     if (firstAt === undefined) {
       firstAt = now;
-      onFirst();
-    } else if (now - firstAt > samePressMs) {
-      onAgain();
+      onStop();
+    } else if (now - firstAt > duplicateSignalWindowMs) {
+      onForcedStop();
     }
   };
-  process.on('SIGTERM', listener).on('SIGINT', listener).on('disconnect', onFirst);
+  process.on('SIGTERM', listener).on('SIGINT', listener).on('disconnect', onStop);
   return () => {
-    process.off('SIGTERM', listener).off('SIGINT', listener).off('disconnect', onFirst);
+    process.off('SIGTERM', listener).off('SIGINT', listener).off('disconnect', onStop);
   };
 }

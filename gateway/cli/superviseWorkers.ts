@@ -1,13 +1,13 @@
 import cluster, { type Worker } from 'node:cluster';
 import { printAddresses } from './addresses.ts';
 import { exitCode } from './exitCode.ts';
-import { listenForStop } from './stopSignals.ts';
-import { type DrainMessage, isMessage, type ListeningMessage } from './workerMessages.ts';
+import { listenForStopSignals } from './stopSignals.ts';
+import { type DrainMessage, isWorkerMessage, type ListeningMessage } from './workerMessages.ts';
 import { createWorkersDirectory } from './workersDirectory.ts';
 import { flagsWithYoungGeneration } from './youngGeneration.ts';
 
 // A worker that dies is replaced, but a gateway that keeps dying must be seen by whoever watches this process.
-const mostRestarts = 10;
+const maxRestarts = 10;
 const restartWindowMs = 60_000;
 /** What a worker gets on top of its drain timeout before it is killed. */
 const killGraceMs = 5_000;
@@ -27,7 +27,7 @@ export function superviseWorkers(count: number, drainTimeoutMs: number): Promise
   const startWorker = () => {
     const worker = cluster.fork(environment);
     worker.on('message', (message: unknown) => {
-      if (!isMessage<ListeningMessage>(message, 'tributary:listening')) return;
+      if (!isWorkerMessage<ListeningMessage>(message, 'tributary:listening')) return;
       listening.add(worker);
       if (isAnnounced || listening.size < count) return;
       isAnnounced = true;
@@ -53,7 +53,7 @@ export function superviseWorkers(count: number, drainTimeoutMs: number): Promise
         startWorker();
       } else {
         console.error(
-          `Worker ${worker.process.pid} ended (${reason}), after ${mostRestarts} others within a minute.`,
+          `Worker ${worker.process.pid} ended (${reason}), after ${maxRestarts} others within a minute.`,
         );
         stopAll(exitCode.failed);
       }
@@ -66,9 +66,9 @@ export function superviseWorkers(count: number, drainTimeoutMs: number): Promise
     end(code ?? exitCode.failed);
   };
 
-  const ignoreSignals = listenForStop({
-    onFirst: () => stopAll(exitCode.fine),
-    onAgain: () => {
+  const ignoreSignals = listenForStopSignals({
+    onStop: () => stopAll(exitCode.success),
+    onForcedStop: () => {
       killAll();
       process.exit(exitCode.failed);
     },
@@ -97,5 +97,5 @@ function isRestartAllowed(restarts: number[]): boolean {
   const now = performance.now();
   while (restarts[0] !== undefined && now - restarts[0] > restartWindowMs) restarts.shift();
   restarts.push(now);
-  return restarts.length <= mostRestarts;
+  return restarts.length <= maxRestarts;
 }

@@ -10,7 +10,7 @@ export interface DrainMessage {
   readonly kind: 'tributary:drain';
 }
 
-export function isMessage<Message extends ListeningMessage | DrainMessage>(
+export function isWorkerMessage<Message extends ListeningMessage | DrainMessage>(
   message: unknown,
   kind: Message['kind'],
 ): message is Message {

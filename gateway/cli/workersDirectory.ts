@@ -2,33 +2,33 @@ import cluster from 'node:cluster';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { WorkerPlace } from '../transport/workers/workerPlace.ts';
+import type { WorkerIdentity } from '../transport/workers/workerIdentity.ts';
 import { CommandError, exitCode } from './exitCode.ts';
 
 /** In the environment of workers. */
-const variable = 'TRIBUTARY_WORKERS_DIRECTORY';
+const directoryVariable = 'TRIBUTARY_WORKERS_DIRECTORY';
 
 /** The path of a socket has at most 103 bytes on every Unix; the rest is for the directory's own name and a worker's. */
-const longestPlace = 76;
+const maxDirectoryBytes = 76;
 
 /** Where workers listen for each other: nobody else gets into it (mode 0700), and it is gone with this process. Returns
  *  what workers need in their environment. Errors: `CommandError`. */
 export function createWorkersDirectory(): Readonly<Record<string, string>> {
   const place = tmpdir();
-  if (Buffer.byteLength(place) > longestPlace) {
+  if (Buffer.byteLength(place) > maxDirectoryBytes) {
     throw new CommandError(
       exitCode.failed,
-      `The workers cannot have their sockets in ${place}: its name is too long. Set TMPDIR to a directory whose name has at most ${longestPlace} bytes.`,
+      `The workers cannot have their sockets in ${place}: its name is too long. Set TMPDIR to a directory whose name has at most ${maxDirectoryBytes} bytes.`,
     );
   }
   const directory = mkdtempSync(join(place, 'tributary-'));
   removeAtExit(directory, () => true);
-  return { [variable]: directory };
+  return { [directoryVariable]: directory };
 }
 
 /** Which worker this process is. Its number is given to no other one, also not to the one that takes its place. */
-export function takeWorkerPlace(): WorkerPlace {
-  const { [variable]: directory } = process.env;
+export function readWorkerIdentity(): WorkerIdentity {
+  const { [directoryVariable]: directory } = process.env;
   if (cluster.worker === undefined || directory === undefined) {
     throw new Error('A worker is started by its supervisor only.');
   }

@@ -2,17 +2,17 @@
 export type ArgumentTemplate = readonly (string | ArgumentPath)[];
 
 /** Names from the argument inwards: `{args.input.id}` is `['input', 'id']`. */
-export interface ArgumentPath {
+interface ArgumentPath {
   readonly path: readonly string[];
 }
 
-const place = /\{args((?:\.[_A-Za-z][_0-9A-Za-z]*)+)\}/g;
+const placeholder = /\{args((?:\.[_A-Za-z][_0-9A-Za-z]*)+)\}/g;
 
 /** Texts and places in turns; `undefined` where a brace stands in anything but a place. */
 export function parseArgumentTemplate(text: string): ArgumentTemplate | undefined {
   const template: (string | ArgumentPath)[] = [];
   let end = 0;
-  for (const match of text.matchAll(place)) {
+  for (const match of text.matchAll(placeholder)) {
     template.push(text.slice(end, match.index), { path: (match[1] as string).slice(1).split('.') });
     end = match.index + match[0].length;
   }

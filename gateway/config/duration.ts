@@ -1,7 +1,7 @@
 const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
 
 /** Node's timers hold a signed 32-bit number of milliseconds and fire at once on anything longer. */
-export const longestDurationMs = 2 ** 31 - 1;
+export const maxDurationMs = 2 ** 31 - 1;
 
 /** `250ms`, `2s`, `1.5m`, `1h` in milliseconds; `undefined` for anything else. */
 export function parseDuration(text: string): number | undefined {

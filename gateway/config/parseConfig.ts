@@ -1,20 +1,20 @@
-import { checkTogether } from './checkTogether.ts';
+import { checkCrossSectionRules } from './checkCrossSectionRules.ts';
 import { ConfigError, type ConfigProblem } from './configError.ts';
-import { readProblems } from './readProblems.ts';
 import { type GatewayConfig, gatewaySchema } from './schema.ts';
+import { toConfigProblems } from './toConfigProblems.ts';
 
 /** Checks options, fills in the defaults and freezes the result.
  *  Errors: `ConfigError` with every problem. */
 export function parseConfig(options: unknown): GatewayConfig {
-  const problems = listProblems(options);
+  const problems = findConfigProblems(options);
   if (problems.length > 0) throw new ConfigError(problems);
   return deepFreeze(gatewaySchema.parse(options));
 }
 
 /** Everything that is wrong in these options; empty where nothing is. */
-export function listProblems(options: unknown): ConfigProblem[] {
+export function findConfigProblems(options: unknown): ConfigProblem[] {
   const { error } = gatewaySchema.safeParse(options);
-  return [...readProblems(error?.issues ?? [], options), ...checkTogether(options)];
+  return [...toConfigProblems(error?.issues ?? [], options), ...checkCrossSectionRules(options)];
 }
 
 function deepFreeze<T>(value: T): T {

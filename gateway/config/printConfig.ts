@@ -1,21 +1,21 @@
 import { stringify } from 'yaml';
+import { type ConfigJsonSchema, childSchemaOf, createConfigJsonSchema } from './configJsonSchema.ts';
 import { formatDuration } from './duration.ts';
 import { isSection } from './isSection.ts';
-import { type ConfigJsonSchema, childSchema, configJsonSchema } from './jsonSchema.ts';
 import type { GatewayConfig } from './schema.ts';
 import { formatSize } from './size.ts';
 
 /** The configuration as the YAML of a file that says the same, except that secrets, and user names, passwords and
  *  query values in addresses, are masked. */
 export function printConfig(config: GatewayConfig): string {
-  return stringify(toOptions(config, configJsonSchema()));
+  return stringify(toOptions(config, createConfigJsonSchema()));
 }
 
 function toOptions(value: unknown, schema: ConfigJsonSchema | undefined): unknown {
   if (Array.isArray(value)) return value.map((item) => toOptions(item, schema?.items));
   if (isSection(value)) {
     return new Map(
-      Object.entries(value).map(([key, item]) => [key, toOptions(item, childSchema(schema, key))]),
+      Object.entries(value).map(([key, item]) => [key, toOptions(item, childSchemaOf(schema, key))]),
     );
   }
   if (typeof value === 'number' && schema?.title === 'duration') return formatDuration(value);

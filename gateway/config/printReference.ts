@@ -1,4 +1,4 @@
-import { type ConfigJsonSchema, configJsonSchema } from './jsonSchema.ts';
+import { type ConfigJsonSchema, createConfigJsonSchema } from './configJsonSchema.ts';
 
 const introduction = `# Configuration
 
@@ -28,7 +28,7 @@ subgraphs:
 
 /** The text of `docs/configuration.md`. */
 export function printReference(): string {
-  const sections = Object.entries(configJsonSchema().properties ?? {});
+  const sections = Object.entries(createConfigJsonSchema().properties ?? {});
   return [introduction, ...sections.map(([name, schema]) => printSection(name, schema))].join('\n');
 }
 

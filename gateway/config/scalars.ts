@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { formatDuration, longestDurationMs, parseDuration } from './duration.ts';
+import { formatDuration, maxDurationMs, parseDuration } from './duration.ts';
 import { formatSize, parseSize } from './size.ts';
 
 interface Scalar<Output> {
@@ -10,14 +10,14 @@ interface Scalar<Output> {
   /** The kind of value in a word or two: the type column of the reference, an editor's hint. */
   readonly title: string;
   /** What an editor may accept, as JSON Schemas of which one must hold. */
-  readonly editor: readonly Record<string, unknown>[];
+  readonly editorSchemas: readonly Record<string, unknown>[];
 }
 
 // An editor sees the file before `${…}` is expanded.
 const environmentReference = { type: 'string', pattern: '\\$\\{' };
 
 /** One value, read in one step so that every mistake is reported in the same way. */
-export function scalar<Input, Output>({ expected, title, read, editor }: Scalar<Output>) {
+export function scalar<Input, Output>({ expected, title, read, editorSchemas }: Scalar<Output>) {
   return z
     .custom<Input>()
     .transform((input, context): Output => {
@@ -26,7 +26,7 @@ export function scalar<Input, Output>({ expected, title, read, editor }: Scalar<
       context.issues.push({ code: 'custom', input, message: expected });
       return z.NEVER;
     })
-    .meta({ title, anyOf: [...editor, environmentReference] });
+    .meta({ title, anyOf: [...editorSchemas, environmentReference] });
 }
 
 interface Bounds {
@@ -59,7 +59,7 @@ function numberScalar({
       const isRight = typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max;
       return isRight ? value : undefined;
     },
-    editor: [
+    editorSchemas: [
       { type: 'integer', minimum: min, ...(max === Number.MAX_SAFE_INTEGER ? {} : { maximum: max }) },
       { type: 'string', pattern: `^${pattern}$` },
     ],
@@ -86,7 +86,7 @@ export function duration({ min = 0 }: { readonly min?: number } = {}) {
     pattern: '\\d+(\\.\\d+)?(ms|s|m|h)',
     parse: parseDuration,
     min,
-    max: longestDurationMs,
+    max: maxDurationMs,
   });
 }
 
@@ -102,7 +102,7 @@ export function size({ min = 1 }: { readonly min?: number } = {}) {
 }
 
 /** A share, from 0 for nothing to 1 for all. */
-export function share() {
+export function ratio() {
   return scalar<number | string, number>({
     title: 'share',
     expected: 'a share from 0 to 1, such as 0.2',
@@ -110,7 +110,7 @@ export function share() {
       const value = typeof input === 'string' && /^\d+(\.\d+)?$/.test(input.trim()) ? Number(input) : input;
       return typeof value === 'number' && value >= 0 && value <= 1 ? value : undefined;
     },
-    editor: [
+    editorSchemas: [
       { type: 'number', minimum: 0, maximum: 1 },
       { type: 'string', pattern: '^\\d+(\\.\\d+)?$' },
     ],
@@ -126,7 +126,7 @@ export function flag() {
       if (input === true || input === 'true') return true;
       return input === false || input === 'false' ? false : undefined;
     },
-    editor: [{ type: 'boolean' }],
+    editorSchemas: [{ type: 'boolean' }],
   });
 }
 
@@ -136,29 +136,29 @@ export function choice<const Word extends string>(words: readonly Word[]) {
     title: words.join(', '),
     expected: `one of ${words.join(', ')}`,
     read: (input) => words.find((word) => word === input),
-    editor: [{ enum: words }],
+    editorSchemas: [{ enum: words }],
   });
 }
 
 interface TextRule {
   readonly title: string;
   readonly expected: string;
-  readonly isRight: (text: string) => boolean;
+  readonly isValid: (text: string) => boolean;
 }
 
 /** Text that follows a rule. */
-export function text({ title, expected, isRight }: TextRule) {
+export function text({ title, expected, isValid }: TextRule) {
   return scalar<string, string>({
     title,
     expected,
-    read: (input) => (typeof input === 'string' && isRight(input) ? input : undefined),
-    editor: [{ type: 'string' }],
+    read: (input) => (typeof input === 'string' && isValid(input) ? input : undefined),
+    editorSchemas: [{ type: 'string' }],
   });
 }
 
 /** Text that is not blank. */
 export function nonBlankText(expected: string) {
-  return text({ title: 'text', expected, isRight: (value) => value.trim() !== '' });
+  return text({ title: 'text', expected, isValid: (value) => value.trim() !== '' });
 }
 
 /** The address of an HTTP endpoint. */
@@ -166,6 +166,6 @@ export function httpUrl() {
   return text({
     title: 'address',
     expected: 'an http:// or https:// address',
-    isRight: (value) => /^https?:\/\//i.test(value) && URL.canParse(value),
+    isValid: (value) => /^https?:\/\//i.test(value) && URL.canParse(value),
   });
 }

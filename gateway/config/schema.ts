@@ -12,7 +12,7 @@ import { subscriptionsSection } from './sections/subscriptions.ts';
 import { supergraphSection } from './sections/supergraph.ts';
 import { workersSection } from './sections/workers.ts';
 
-/** The whole configuration. Each section checks itself; what concerns several is in `checkTogether.ts`. */
+/** The whole configuration. Each section checks itself; what concerns several is in `checkCrossSectionRules.ts`. */
 export const gatewaySchema = z.strictObject({
   listen: listenSection.prefault({}),
   admin: adminSection.prefault({}),
@@ -44,5 +44,5 @@ type DeepReadonly<T> = T extends readonly (infer Item)[]
 export type GatewayOptions = DeepReadonly<z.input<typeof gatewaySchema>>;
 
 /** The same shape, complete and frozen: durations in milliseconds, sizes in bytes. A `GatewayConfig` is
- *  itself a valid `GatewayOptions`. Read `subgraphs` through `subgraphPolicy`. */
+ *  itself a valid `GatewayOptions`. Read `subgraphs` through `subgraphPolicyOf`. */
 export type GatewayConfig = DeepReadonly<z.output<typeof gatewaySchema>>;

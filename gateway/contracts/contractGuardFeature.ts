@@ -1,8 +1,9 @@
+import { fetchLiveSubgraphs } from '../../contracts/drift/fetchLiveSubgraphs.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import type { Feature, FeatureContext } from '../feature.ts';
-import type { OperationRequest } from '../operation/request.ts';
-import type { SubgraphClient } from '../subgraph-client/subgraphClient.ts';
-import { watchRefusals } from '../subgraph-client/watchRefusals.ts';
+import type { OperationRequest } from '../operation/operationRequest.ts';
+import { reportValidationFailures } from '../subgraphs/reportValidationFailures.ts';
+import type { SubgraphClient } from '../subgraphs/subgraphClient.ts';
 import type { SubgraphAddress } from '../supergraph/sources/fetchSubgraphSdl.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import { systemTimers } from '../time/timers.ts';
@@ -11,14 +12,13 @@ import type { Routes } from '../transport/http/routes.ts';
 import { registerContractMetrics } from './contractMetrics.ts';
 import { addContractsRoute } from './contractsRoute.ts';
 import { DriftWatch, type WatchedSubgraph } from './drift/driftWatch.ts';
-import { askSubgraphs } from './drift/liveSubgraphs.ts';
 import {
   ContractGuard,
   type GuardCheck,
+  type LiveSubgraphSource,
   type RefusedSupergraph,
-  type RunningSubgraphs,
 } from './guard/contractGuard.ts';
-import { createOperationRecording, type OperationRecording } from './record/operationRecording.ts';
+import { createRecordingHook, type RecordingHook } from './recording/recordingHook.ts';
 
 /** Contracts while the gateway runs: the guard that checks each new supergraph, the watch for drifted subgraphs, and the
  *  recording of operations. With `contracts.guard: off` there is no guard and no watch; without a store the guard only
@@ -28,15 +28,15 @@ export class ContractGuardFeature implements Feature {
   readonly #context: FeatureContext;
   readonly #guard: ContractGuard | undefined;
   readonly #drift: DriftWatch | undefined;
-  readonly #recording: OperationRecording | undefined;
+  readonly #recording: RecordingHook | undefined;
 
   constructor(context: FeatureContext) {
     this.#context = context;
     const { config, log, metrics, timers, now, supergraphs } = context;
-    this.#recording = createOperationRecording(config, { log, timers: systemTimers, now });
+    this.#recording = createRecordingHook(config, { log, timers: systemTimers, now });
     const { guard: mode, directory, driftInterval: intervalMs } = config.contracts;
     if (mode === 'off') return;
-    const guard = new ContractGuard({ mode, directory, log, now, running: this.#running() });
+    const guard = new ContractGuard({ mode, directory, log, now, liveSubgraphs: this.#running() });
     this.#guard = guard;
     if (intervalMs > 0) {
       this.#drift = new DriftWatch({
@@ -47,7 +47,7 @@ export class ContractGuardFeature implements Feature {
         now,
         current: () => supergraphs.current(),
         addresses: () => this.#addresses(),
-        onLooked: () => this.#reconsider(guard),
+        onChecked: () => this.#reconsider(guard),
       });
     }
     registerContractMetrics({
@@ -63,11 +63,11 @@ export class ContractGuardFeature implements Feature {
     previous: Supergraph | undefined,
     signal: AbortSignal,
   ): Promise<void> {
-    await this.#guard?.admit(next, previous, signal);
+    await this.#guard?.admitSupergraph(next, previous, signal);
   }
 
   onSupergraph(supergraph: Supergraph): void {
-    this.#guard?.use(supergraph);
+    this.#guard?.onSupergraph(supergraph);
   }
 
   /** With a watch, validation errors of subgraphs count as signs of drift. */
@@ -75,11 +75,11 @@ export class ContractGuardFeature implements Feature {
     const drift = this.#drift;
     return drift === undefined
       ? client
-      : watchRefusals(client, (subgraph, message) => drift.noteRefusal(subgraph, message));
+      : reportValidationFailures(client, (subgraph, message) => drift.recordRefusal(subgraph, message));
   }
 
   onOperation(request: OperationRequest): void {
-    this.#recording?.onPrepared(request);
+    this.#recording?.onOperation(request);
   }
 
   addAdminRoutes(routes: Routes): void {
@@ -117,7 +117,7 @@ export class ContractGuardFeature implements Feature {
         this.#drift === undefined
           ? null
           : {
-              lastLook: this.#drift.lastLook ?? null,
+              lastLook: this.#drift.lastCheckAt ?? null,
               subgraphs: this.#watched,
               findings: this.#drift.findings,
             },
@@ -149,7 +149,7 @@ export class ContractGuardFeature implements Feature {
     return [...addresses.values()];
   }
 
-  #running(): RunningSubgraphs | undefined {
+  #running(): LiveSubgraphSource | undefined {
     const { config, timers } = this.#context;
     const within = { ms: config.contracts.lookTimeout, timers };
     if (within.ms === 0) return undefined;
@@ -157,8 +157,9 @@ export class ContractGuardFeature implements Feature {
     return {
       addressesOf: ({ subgraphs }) =>
         Array.from(subgraphs.values(), ({ name, url }) => ({ name, url: urls.get(name) ?? url })),
-      ask: (addresses, signal) => askSubgraphs(addresses, { signal, within, retryAfterMs: within.ms / 4 }),
-      areSource: 'subgraphs' in config.supergraph,
+      fetchLiveSubgraphs: (addresses, signal) =>
+        fetchLiveSubgraphs(addresses, { signal, timeout: within, retryAfterMs: within.ms / 4 }),
+      isCompositionSource: 'subgraphs' in config.supergraph,
     };
   }
 
@@ -167,7 +168,7 @@ export class ContractGuardFeature implements Feature {
     const refused = this.#refused;
     if (refused === undefined || !(await guard.hasChangedSinceRefusal())) return;
     // Something else may have come meanwhile.
-    if (refused === this.#refused) await this.#context.supergraphs.offerAgain(refused.sdl);
+    if (refused === this.#refused) await this.#context.supergraphs.resubmit(refused.sdl);
   }
 }
 

@@ -1,7 +1,7 @@
 import { Gauge, type Registry } from 'prom-client';
-import { registerCounter } from '../telemetry/keptCounts.ts';
+import { registerCounter } from '../telemetry/registerCounter.ts';
 
-export interface ContractMetricsOptions {
+interface ContractMetricsOptions {
   readonly registry: Registry;
   /** By outcome; read when Prometheus asks, as are the others. */
   readonly supergraphs: () => Iterable<readonly [outcome: string, count: number]>;

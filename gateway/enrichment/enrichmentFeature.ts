@@ -1,25 +1,25 @@
-import { Enriching } from '../enriched-answers/enriching.ts';
 import type { Feature, FeatureContext, SupergraphFindings, SupergraphReading } from '../feature.ts';
-import { usesRedis } from '../redis/redisOptions.ts';
-import { headerMap } from '../transport/http/headerMap.ts';
+import { isRedisConfigured } from '../redis/redisOptions.ts';
 import type { Routes } from '../transport/http/routes.ts';
-import type { EnrichmentRunner } from './enrichmentJob.ts';
+import { toHeaderMap } from '../transport/http/toHeaderMap.ts';
+import type { JobExecutor } from './enrichmentJob.ts';
 import { EnrichmentMetrics } from './enrichmentMetrics.ts';
 import { addEnrichmentRoute } from './enrichmentRoute.ts';
+import { createInMemoryEnrichmentJobs } from './jobs/createInMemoryEnrichmentJobs.ts';
+import { createRedisEnrichmentJobs } from './jobs/createRedisEnrichmentJobs.ts';
+import type { EnrichmentJobs } from './jobs/enrichmentJobs.ts';
 import { addJobsRoute } from './jobsRoute.ts';
-import type { LateWorks } from './late/lateWorks.ts';
-import { createMemoryLateEnrichments } from './late/memoryLateEnrichments.ts';
-import { createRedisLateEnrichments } from './late/redisLateEnrichments.ts';
+import { EnrichmentCoordinator } from './responses/enrichmentCoordinator.ts';
 
 /** Enrichments: latency budgets of first answers, the jobs that finish what missed its budget, and the routes by which
  *  clients fetch the rest. */
 export class EnrichmentFeature implements Feature {
   readonly name = 'enrichment';
-  readonly enriching: Enriching;
+  readonly coordinator: EnrichmentCoordinator;
   readonly #context: FeatureContext;
   readonly #observer: EnrichmentMetrics;
-  #runner: EnrichmentRunner | undefined;
-  #late: LateWorks | undefined;
+  #executor: JobExecutor | undefined;
+  #jobs: EnrichmentJobs | undefined;
   readonly #drained = new AbortController();
 
   constructor(context: FeatureContext) {
@@ -27,37 +27,42 @@ export class EnrichmentFeature implements Feature {
     const { config, log, metrics } = context;
     this.#observer = new EnrichmentMetrics({
       registry: metrics.registry,
-      jobs: () => this.#late?.pending ?? 0,
-      ways: () => this.enriching.adaptation.snapshot(),
+      countJobs: () => this.#jobs?.count ?? 0,
+      readDeliveryModes: () => this.coordinator.adaptiveDelivery.snapshot(),
     });
-    this.enriching = new Enriching({ config, log, observer: this.#observer, late: () => this.#started });
+    this.coordinator = new EnrichmentCoordinator({
+      config,
+      log,
+      observer: this.#observer,
+      deferredEnrichments: () => this.#startedJobs,
+    });
   }
 
   /** Sets what runs jobs. Called once, before the first supergraph is loaded. */
-  runJobsWith(runner: EnrichmentRunner): void {
-    this.#runner = runner;
+  runJobsWith(runner: JobExecutor): void {
+    this.#executor = runner;
   }
 
   readSupergraph(reading: SupergraphReading): SupergraphFindings | undefined {
-    return this.enriching.readSupergraph(reading);
+    return this.coordinator.readSupergraph(reading);
   }
 
   addPublicRoutes(routes: Routes, draining: AbortSignal): void {
     const { config, openStream, timers, log } = this.#context;
     const { bufferSize, readTimeout, heartbeat } = config.delivery;
     addEnrichmentRoute(routes, {
-      late: {
-        follow: (...asked) => this.#started.follow(...asked),
-        arrived: (...asked) => this.#started.arrived(...asked),
+      enrichments: {
+        subscribe: (...query) => this.#startedJobs.subscribe(...query),
+        readArrived: (...query) => this.#startedJobs.readArrived(...query),
       },
-      callerOf: (headers) => this.enriching.callerOf(headerMap(headers)),
+      callerOf: (headers) => this.coordinator.callerOf(toHeaderMap(headers)),
       openStream,
       // With Redis another process continues to serve a token; without it, clients stay until the jobs have ended.
-      draining: usesRedis(config.redis) ? draining : this.#drained.signal,
+      drainSignal: isRedisConfigured(config.redis) ? draining : this.#drained.signal,
       cors: config.security.cors,
       bufferSize,
-      readTimeout,
-      heartbeat,
+      readTimeoutMs: readTimeout,
+      heartbeatIntervalMs: heartbeat,
       timers,
       log,
     });
@@ -65,41 +70,41 @@ export class EnrichmentFeature implements Feature {
 
   addAdminRoutes(routes: Routes): void {
     addJobsRoute(routes, {
-      jobs: { list: (query) => this.#started.list(query), retry: (id) => this.#started.retry(id) },
+      jobs: { list: (query) => this.#startedJobs.list(query), retry: (id) => this.#startedJobs.retry(id) },
     });
   }
 
   async drain(): Promise<void> {
-    if (usesRedis(this.#context.config.redis)) return;
-    await this.#late?.drain();
+    if (isRedisConfigured(this.#context.config.redis)) return;
+    await this.#jobs?.drain();
     // One turn of the event loop, in which the last updates are written to the clients that wait for them.
     await new Promise((resolve) => setImmediate(resolve));
     this.#drained.abort();
   }
 
   async stop(withinMs: number): Promise<void> {
-    await this.#late?.close(withinMs);
+    await this.#jobs?.close(withinMs);
   }
 
   /** Created at the first use: a gateway whose graph has no enrichments needs no connection and no job runner. */
-  get #started(): LateWorks {
-    this.#late ??= this.#create();
-    return this.#late;
+  get #startedJobs(): EnrichmentJobs {
+    this.#jobs ??= this.#createJobs();
+    return this.#jobs;
   }
 
-  #create(): LateWorks {
+  #createJobs(): EnrichmentJobs {
     const { config, log } = this.#context;
-    if (this.#runner === undefined) throw new Error('runJobsWith() was not called.');
+    if (this.#executor === undefined) throw new Error('runJobsWith() was not called.');
     const options = {
-      runner: this.#runner,
+      executor: this.#executor,
       policy: config.enrichment,
-      attemptDeadline: config.subgraphs.all.timeouts.deadline,
-      drainTimeout: config.listen.drainTimeout,
+      attemptTimeoutMs: config.subgraphs.all.timeouts.deadline,
+      drainTimeoutMs: config.listen.drainTimeout,
       observer: this.#observer,
       log,
     };
-    return usesRedis(config.redis)
-      ? createRedisLateEnrichments({ ...options, config: config.redis })
-      : createMemoryLateEnrichments(options);
+    return isRedisConfigured(config.redis)
+      ? createRedisEnrichmentJobs({ ...options, config: config.redis })
+      : createInMemoryEnrichmentJobs(options);
   }
 }

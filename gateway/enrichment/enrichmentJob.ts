@@ -1,6 +1,6 @@
 import type { GraphQLFormattedError } from 'graphql';
 import type { ResponsePath } from '../errors.ts';
-import type { EnrichmentPriority } from './enrichmentRule.ts';
+import type { EnrichmentPriority } from '../operation/enrichmentRule.ts';
 
 /** The rest of an answer, as plain JSON: whoever has it can finish the work, in this process or another. */
 export interface EnrichmentJob {
@@ -22,12 +22,12 @@ export interface EnrichmentJob {
   /** Bytes of the whole job as JSON text, those of the snapshot among them. */
   readonly size: number;
   /** What is missing: never empty, all keys different. */
-  readonly places: readonly EnrichmentPlace[];
+  readonly fields: readonly JobField[];
   readonly priority: EnrichmentPriority;
 }
 
 /** One thing that an answer has left out. */
-export interface EnrichmentPlace {
+export interface JobField {
   /** Unique within the job. */
   readonly key: string;
   /** Where it belongs in the answer, in the client's names. */
@@ -37,7 +37,7 @@ export interface EnrichmentPlace {
 }
 
 /** What has become of one place: exactly one per place and attempt. */
-export interface PlaceResult {
+export interface FieldResult {
   readonly key: string;
   readonly path: ResponsePath;
   /** What belongs at `path`. */
@@ -48,16 +48,16 @@ export interface PlaceResult {
 }
 
 /** Work on a job that is under way in this process. */
-export interface EnrichmentRun {
+export interface JobAttempt {
   /** Each result as it comes; to be called once, at once. Resolves when every place had its result, or the run was
    *  cancelled. Rejects for a fault of the gateway's own, as if every place that had none were retryable. */
-  results(take: (result: PlaceResult) => void): Promise<void>;
+  collect(take: (result: FieldResult) => void): Promise<void>;
   /** Nobody wants it any more. Idempotent. */
   cancel(): void;
 }
 
 /** Does the work of a job from its snapshot, wherever the first answer was made. */
-export interface EnrichmentRunner {
+export interface JobExecutor {
   /** `deadlineMs`: how long it may take. */
-  run(job: EnrichmentJob, deadlineMs: number): EnrichmentRun;
+  createAttempt(job: EnrichmentJob, deadlineMs: number): JobAttempt;
 }

@@ -1,48 +1,51 @@
 import { Gauge, Histogram, type Registry } from 'prom-client';
-import { addTo, labelValue, registerCounter } from '../telemetry/keptCounts.ts';
+import { incrementCount, registerCounter, toLabelValue } from '../telemetry/registerCounter.ts';
 import type { EnrichmentObserver } from './enrichmentObserver.ts';
-import type { LateObserver } from './late/lateObserver.ts';
+import type { JobObserver } from './jobs/jobObserver.ts';
 
 export interface EnrichmentMetricsOptions {
   readonly registry: Registry;
   /** Jobs that are under way or wait in this process; read when Prometheus asks. */
-  readonly jobs: () => number;
+  readonly countJobs: () => number;
   /** How answers deal with each field at present; read when Prometheus asks. */
-  readonly ways: () => readonly { readonly coordinate: string; readonly way: 'inline' | 'budget' | 'late' }[];
+  readonly readDeliveryModes: () => readonly {
+    readonly coordinate: string;
+    readonly deliveryMode: 'inline' | 'budget' | 'late';
+  }[];
 }
 
 type Answered = Parameters<EnrichmentObserver['onAnswered']>[0];
 type Ready = Parameters<EnrichmentObserver['onReady']>[0];
-type Late<Event extends keyof LateObserver> = Parameters<LateObserver[Event]>[0];
+type JobEvent<Event extends keyof JobObserver> = Parameters<JobObserver[Event]>[0];
 
-const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const secondsBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-const ways = ['inline', 'budget', 'late'] as const;
+const deliveryModes = ['inline', 'budget', 'late'] as const;
 
 /** Metrics of enrichments. The label `coordinate` is out of supergraphs, and those of the others are from fixed lists:
  *  clients cannot make new ones. */
-export class EnrichmentMetrics implements EnrichmentObserver, LateObserver {
-  readonly #answered = new PairCounts();
-  readonly #givenUp = new Map<string, number>();
-  readonly #handedOver = new PairCounts();
-  readonly #settled = new PairCounts();
-  readonly #adopted = new PairCounts();
+export class EnrichmentMetrics implements EnrichmentObserver, JobObserver {
+  readonly #answered = new TwoLabelCounts();
+  readonly #abandoned = new Map<string, number>();
+  readonly #enqueued = new TwoLabelCounts();
+  readonly #settled = new TwoLabelCounts();
+  readonly #resumed = new TwoLabelCounts();
   readonly #retries = new Map<string, number>();
-  readonly #keptHere = new Map<string, number>();
-  #forgottenUpdates = 0;
+  readonly #notPersisted = new Map<string, number>();
+  #evictedUpdates = 0;
   readonly #readySeconds: Histogram<'coordinate'>;
 
-  constructor({ registry, jobs, ways }: EnrichmentMetricsOptions) {
+  constructor({ registry, countJobs, readDeliveryModes }: EnrichmentMetricsOptions) {
     this.#readySeconds = new Histogram({
       name: 'tributary_enrichment_ready_seconds',
       help: 'From the start of a request until a field that may come late was ready, in time or not.',
       labelNames: ['coordinate'],
-      buckets: seconds,
+      buckets: secondsBuckets,
       registers: [registry],
     });
     this.#registerAnswers(registry);
     this.#registerJobs(registry);
-    registerGauges(registry, jobs, ways);
+    registerGauges(registry, countJobs, readDeliveryModes);
   }
 
   onAnswered({ coordinate, outcome }: Answered): void {
@@ -51,32 +54,32 @@ export class EnrichmentMetrics implements EnrichmentObserver, LateObserver {
 
   onReady({ coordinate, latencyMs }: Ready): void {
     // One of these would make the sum of all infinite.
-    if (latencyMs === Number.POSITIVE_INFINITY) addTo(this.#givenUp, coordinate, 1);
+    if (latencyMs === Number.POSITIVE_INFINITY) incrementCount(this.#abandoned, coordinate, 1);
     else this.#readySeconds.observe({ coordinate }, latencyMs / 1_000);
   }
 
-  onHandedOver({ priority, outcome }: Late<'onHandedOver'>): void {
-    this.#handedOver.add(priority, outcome);
+  onEnqueued({ priority, outcome }: JobEvent<'onEnqueued'>): void {
+    this.#enqueued.add(priority, outcome);
   }
 
-  onRetry({ priority }: Late<'onRetry'>): void {
-    addTo(this.#retries, priority, 1);
+  onRetry({ priority }: JobEvent<'onRetry'>): void {
+    incrementCount(this.#retries, priority, 1);
   }
 
-  onSettled({ priority, outcome }: Late<'onSettled'>): void {
+  onSettled({ priority, outcome }: JobEvent<'onSettled'>): void {
     this.#settled.add(priority, outcome);
   }
 
-  onAdopted({ priority, from }: Late<'onAdopted'>): void {
-    this.#adopted.add(priority, from);
+  onResumed({ priority, resumedFrom }: JobEvent<'onResumed'>): void {
+    this.#resumed.add(priority, resumedFrom);
   }
 
-  onKeptHere({ reason }: Late<'onKeptHere'>): void {
-    addTo(this.#keptHere, reason, 1);
+  onNotPersisted({ reason }: JobEvent<'onNotPersisted'>): void {
+    incrementCount(this.#notPersisted, reason, 1);
   }
 
-  onForgotten({ updates }: Late<'onForgotten'>): void {
-    this.#forgottenUpdates += updates;
+  onUpdatesEvicted({ updates }: JobEvent<'onUpdatesEvicted'>): void {
+    this.#evictedUpdates += updates;
   }
 
   #registerAnswers(registry: Registry): void {
@@ -91,7 +94,7 @@ export class EnrichmentMetrics implements EnrichmentObserver, LateObserver {
       help: 'Fields that may come late that were never ready.',
       labelNames: ['coordinate'],
       read: (set) => {
-        for (const [coordinate, count] of this.#givenUp) set({ coordinate }, count);
+        for (const [coordinate, count] of this.#abandoned) set({ coordinate }, count);
       },
     });
   }
@@ -101,7 +104,7 @@ export class EnrichmentMetrics implements EnrichmentObserver, LateObserver {
       name: 'tributary_enrichment_handed_over_total',
       help: 'Answers that left a rest behind, by whether it became a job, joined an equal one, or found no room.',
       labelNames: ['priority', 'outcome'],
-      read: (set) => this.#handedOver.read((priority, outcome, count) => set({ priority, outcome }, count)),
+      read: (set) => this.#enqueued.read((priority, outcome, count) => set({ priority, outcome }, count)),
     });
     registerCounter(registry, {
       name: 'tributary_enrichment_jobs_settled_total',
@@ -121,27 +124,27 @@ export class EnrichmentMetrics implements EnrichmentObserver, LateObserver {
       name: 'tributary_enrichment_jobs_adopted_total',
       help: 'Jobs that this process went on with, by where they were.',
       labelNames: ['priority', 'from'],
-      read: (set) => this.#adopted.read((priority, from, count) => set({ priority, from }, count)),
+      read: (set) => this.#resumed.read((priority, from, count) => set({ priority, from }, count)),
     });
     registerCounter(registry, {
       name: 'tributary_enrichment_jobs_kept_here_total',
       help: 'Jobs that would be lost with this process, by why.',
       labelNames: ['reason'],
       read: (set) => {
-        for (const [reason, count] of this.#keptHere) set({ reason: labelValue(reason) }, count);
+        for (const [reason, count] of this.#notPersisted) set({ reason: toLabelValue(reason) }, count);
       },
     });
     registerCounter(registry, {
       name: 'tributary_enrichment_updates_forgotten_total',
       help: 'Updates that were forgotten while they could still have been picked up.',
       labelNames: [],
-      read: (set) => set({}, this.#forgottenUpdates),
+      read: (set) => set({}, this.#evictedUpdates),
     });
   }
 }
 
 /** Counts by two labels. */
-class PairCounts {
+class TwoLabelCounts {
   readonly #counts = new Map<string, Map<string, number>>();
 
   add(first: string, second: string): void {
@@ -150,20 +153,20 @@ class PairCounts {
       counts = new Map();
       this.#counts.set(first, counts);
     }
-    addTo(counts, second, 1);
+    incrementCount(counts, second, 1);
   }
 
   read(take: (first: string, second: string, count: number) => void): void {
     for (const [first, counts] of this.#counts) {
-      for (const [second, count] of counts) take(first, labelValue(second), count);
+      for (const [second, count] of counts) take(first, toLabelValue(second), count);
     }
   }
 }
 
 function registerGauges(
   registry: Registry,
-  readJobs: EnrichmentMetricsOptions['jobs'],
-  readWays: EnrichmentMetricsOptions['ways'],
+  readJobs: EnrichmentMetricsOptions['countJobs'],
+  readWays: EnrichmentMetricsOptions['readDeliveryModes'],
 ): void {
   new Gauge({
     name: 'tributary_enrichment_jobs',
@@ -180,8 +183,8 @@ function registerGauges(
     registers: [registry],
     collect() {
       this.reset();
-      for (const { coordinate, way } of readWays()) {
-        for (const each of ways) this.set({ coordinate, way: each }, each === way ? 1 : 0);
+      for (const { coordinate, deliveryMode } of readWays()) {
+        for (const each of deliveryModes) this.set({ coordinate, way: each }, each === deliveryMode ? 1 : 0);
       }
     },
   });

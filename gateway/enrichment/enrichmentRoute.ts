@@ -1,25 +1,25 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLFormattedError } from 'graphql';
+import { ClientDisconnectedError, HttpError } from '../admission/httpError.ts';
 import { GatewayError } from '../errors.ts';
-import type { SubscriptionPayload } from '../response/outcome.ts';
+import type { SubscriptionPayload } from '../response/executionOutcome.ts';
+import type { TransportLog } from '../telemetry/transportLog.ts';
 import type { Timers } from '../time/timers.ts';
-import { GoingAway } from '../transport/goingAway.ts';
-import { type AnswerHeaders, writeAnswer, writeErrors } from '../transport/http/answer.ts';
+import { chooseRequestId } from '../transport/chooseRequestId.ts';
+import { GatewayShutdownError } from '../transport/gatewayShutdownError.ts';
 import { type CorsOptions, corsHeaders, preflightHeaders } from '../transport/http/cors.ts';
-import { subscriptionEvents } from '../transport/http/eventStream.ts';
-import { headerMap } from '../transport/http/headerMap.ts';
-import { negotiate } from '../transport/http/negotiate.ts';
+import { negotiateFormats } from '../transport/http/negotiateFormats.ts';
 import type { PayloadEncoding } from '../transport/http/payloadEncoding.ts';
-import { NoPayload, writePayloads, writeStreamHead } from '../transport/http/payloadStream.ts';
 import type { Routes } from '../transport/http/routes.ts';
-import { ClientGone, Refusal } from '../transport/refusal.ts';
-import { chooseRequestId } from '../transport/requestId.ts';
-import type { TransportLog } from '../transport/transportLog.ts';
-import { expiredToken } from './expiredToken.ts';
-import type { Caller, EnrichmentUpdate, LateEnrichments } from './lateEnrichments.ts';
+import { subscriptionEventEncoding } from '../transport/http/serverSentEvents.ts';
+import { toHeaderMap } from '../transport/http/toHeaderMap.ts';
+import { NoFirstPayloadError, writePayloads, writeStreamHead } from '../transport/http/writePayloads.ts';
+import { type ResponseHeaders, writeErrorResponse, writeResponse } from '../transport/http/writeResponse.ts';
+import type { Caller, DeferredEnrichments, EnrichmentUpdate } from './deferredEnrichments.ts';
+import { expiredTokenError } from './expiredTokenError.ts';
 
-export interface EnrichmentRouteOptions {
-  readonly late: Pick<LateEnrichments, 'follow' | 'arrived'>;
+interface EnrichmentRouteOptions {
+  readonly enrichments: Pick<DeferredEnrichments, 'subscribe' | 'readArrived'>;
   /** Who asks, by the headers of the request. */
   readonly callerOf: (headers: IncomingHttpHeaders) => Caller;
   /** Counts a client's stream; returns what ends it. Errors: `GatewayError` `OVERLOADED`. */
@@ -29,12 +29,12 @@ export interface EnrichmentRouteOptions {
   }) => () => void;
   /** Aborted when the gateway drains, and does nothing more for those who follow: they are let go, and come back to
    *  another process. */
-  readonly draining: AbortSignal;
+  readonly drainSignal: AbortSignal;
   readonly cors: CorsOptions | undefined;
   /** As in `HttpServerOptions`. */
   readonly bufferSize: number;
-  readonly readTimeout: number;
-  readonly heartbeat: number;
+  readonly readTimeoutMs: number;
+  readonly heartbeatIntervalMs: number;
   readonly timers: Timers;
   readonly log: TransportLog;
 }
@@ -45,16 +45,16 @@ export function addEnrichmentRoute(server: Routes, options: EnrichmentRouteOptio
   const path = '/enrichments/:token';
   // One listener for all: a signal looks through those it has for each that is added.
   const streams = new Set<AbortController>();
-  options.draining.addEventListener(
+  options.drainSignal.addEventListener(
     'abort',
     () => {
-      for (const stream of streams) stream.abort(new GoingAway());
+      for (const stream of streams) stream.abort(new GatewayShutdownError());
     },
     { once: true },
   );
   server.get<{ Params: { token: string } }>(path, { exposeHeadRoute: false }, async (request, reply) => {
     reply.hijack();
-    await new PickUp(options, streams, request.raw, reply.raw).answer(request.params.token);
+    await new EnrichmentExchange(options, streams, request.raw, reply.raw).handle(request.params.token);
   });
   server.options(path, async (request, reply) => {
     const allowed = preflightHeaders(request.headers, options.cors, 'GET');
@@ -64,13 +64,13 @@ export function addEnrichmentRoute(server: Routes, options: EnrichmentRouteOptio
   });
 }
 
-const updateEvents: PayloadEncoding<SubscriptionPayload> = {
-  ...subscriptionEvents,
-  headers: { ...subscriptionEvents.headers, 'cache-control': 'no-store' },
+const updateEventEncoding: PayloadEncoding<SubscriptionPayload> = {
+  ...subscriptionEventEncoding,
+  headers: { ...subscriptionEventEncoding.headers, 'cache-control': 'no-store' },
 };
 
 /** One request for what comes late. */
-class PickUp {
+class EnrichmentExchange {
   readonly #options: EnrichmentRouteOptions;
   readonly #streams: Set<AbortController>;
   readonly #request: IncomingMessage;
@@ -91,13 +91,13 @@ class PickUp {
     this.#requestId = chooseRequestId(request.headers['x-request-id']);
   }
 
-  async answer(token: string): Promise<void> {
-    const { single, prefersEvents } = negotiate(this.#request.headers.accept);
+  async handle(token: string): Promise<void> {
+    const { single, prefersEvents } = negotiateFormats(this.#request.headers.accept);
     try {
-      if (prefersEvents) await this.#stream(token);
-      else if (single !== undefined) await this.#answerAtOnce(token);
+      if (prefersEvents) await this.#respondWithEvents(token);
+      else if (single !== undefined) await this.#respondWithJson(token);
       else {
-        throw new Refusal(
+        throw new HttpError(
           406,
           'The accept header allows no answer of this route. Accept text/event-stream or application/json.',
         );
@@ -106,36 +106,36 @@ class PickUp {
       if (this.#response.destroyed) return;
       const { status, formatted } = this.#describe(error);
       if (this.#response.headersSent) this.#response.destroy();
-      else writeErrors(this.#response, status, single, this.#headers(), [formatted]);
+      else writeErrorResponse(this.#response, status, single, this.#headers(), [formatted]);
     }
   }
 
-  async #answerAtOnce(token: string): Promise<void> {
-    const { late, callerOf, readTimeout } = this.#options;
-    const arrived = await late.arrived(token, callerOf(this.#request.headers));
-    if (arrived === undefined) throw expiredToken();
+  async #respondWithJson(token: string): Promise<void> {
+    const { enrichments, callerOf, readTimeoutMs } = this.#options;
+    const arrived = await enrichments.readArrived(token, callerOf(this.#request.headers));
+    if (arrived === undefined) throw expiredTokenError();
     const headers = this.#headers({ 'content-type': 'application/json; charset=utf-8' });
-    writeAnswer(this.#response, 200, headers, JSON.stringify(arrived), readTimeout);
+    writeResponse(this.#response, 200, headers, JSON.stringify(arrived), readTimeoutMs);
   }
 
-  async #stream(token: string): Promise<void> {
-    const { late, callerOf, draining, openStream } = this.#options;
+  async #respondWithEvents(token: string): Promise<void> {
+    const { enrichments, callerOf, drainSignal, openStream } = this.#options;
     const { headers, socket } = this.#request;
-    const close = openStream({ headers: headerMap(headers), clientAddress: socket.remoteAddress });
+    const close = openStream({ headers: toHeaderMap(headers), clientAddress: socket.remoteAddress });
     const ended = new AbortController();
-    const onClose = (): void => ended.abort(new ClientGone());
+    const onClose = (): void => ended.abort(new ClientDisconnectedError());
     this.#response.once('close', onClose);
     this.#streams.add(ended);
-    if (draining.aborted) ended.abort(new GoingAway());
+    if (drainSignal.aborted) ended.abort(new GatewayShutdownError());
     try {
       const cursor = headers['last-event-id'];
-      const updates = await late.follow(
+      const updates = await enrichments.subscribe(
         token,
         callerOf(headers),
         cursor === undefined ? undefined : String(cursor),
       );
-      if (updates === undefined) throw expiredToken();
-      await this.#write(updates, ended.signal);
+      if (updates === undefined) throw expiredTokenError();
+      await this.#writeEvents(updates, ended.signal);
     } finally {
       close();
       this.#response.off('close', onClose);
@@ -143,28 +143,28 @@ class PickUp {
     }
   }
 
-  async #write(updates: AsyncIterator<EnrichmentUpdate>, signal: AbortSignal): Promise<void> {
-    const { bufferSize, readTimeout, heartbeat, timers } = this.#options;
+  async #writeEvents(updates: AsyncIterator<EnrichmentUpdate>, signal: AbortSignal): Promise<void> {
+    const { bufferSize, readTimeoutMs, heartbeatIntervalMs, timers } = this.#options;
     try {
-      await writePayloads(this.#response, payloadsOf(updates), updateEvents, {
+      await writePayloads(this.#response, payloadsOf(updates), updateEventEncoding, {
         headers: this.#headers(),
         bufferSize,
-        readTimeout,
-        heartbeat,
+        readTimeoutMs,
+        heartbeatIntervalMs,
         timers,
         signal,
         formatFailure: (reason) => this.#describe(reason).formatted,
       });
     } catch (error) {
-      if (!(error instanceof NoPayload)) throw error;
+      if (!(error instanceof NoFirstPayloadError)) throw error;
       // The gateway drains already: an empty stream makes the client come back, any other status does not.
-      writeStreamHead(this.#response, updateEvents, this.#headers());
-      this.#response.end(updateEvents.opening);
+      writeStreamHead(this.#response, updateEventEncoding, this.#headers());
+      this.#response.end(updateEventEncoding.opening);
     }
   }
 
   #describe(error: unknown): { readonly status: number; readonly formatted: GraphQLFormattedError } {
-    if (error instanceof GatewayError || error instanceof Refusal) {
+    if (error instanceof GatewayError || error instanceof HttpError) {
       return { status: error.status, formatted: error.toFormatted() };
     }
     this.#options.log.error({ error, requestId: this.#requestId }, 'Picking up an enrichment failed');
@@ -172,13 +172,13 @@ class PickUp {
     return { status: hidden.status, formatted: hidden.toFormatted() };
   }
 
-  #headers(own: Readonly<Record<string, string>> = {}): AnswerHeaders {
+  #headers(own: Readonly<Record<string, string>> = {}): ResponseHeaders {
     return {
       'cache-control': 'no-store',
       ...corsHeaders(this.#request.headers.origin, this.#options.cors),
       ...own,
       'x-request-id': this.#requestId,
-      ...(this.#options.draining.aborted ? { connection: 'close' } : {}),
+      ...(this.#options.drainSignal.aborted ? { connection: 'close' } : {}),
     };
   }
 }

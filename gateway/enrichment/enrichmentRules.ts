@@ -6,9 +6,9 @@ import {
   isInterfaceType,
   isObjectType,
 } from 'graphql';
-import { alwaysPrimaryFields } from './alwaysPrimary.ts';
-import type { EnrichmentPriority, EnrichmentRule } from './enrichmentRule.ts';
-import { readEnrichmentDirectives, type WrittenEnrichment } from './readEnrichmentDirectives.ts';
+import type { EnrichmentPriority, EnrichmentRule } from '../operation/enrichmentRule.ts';
+import { findNonDeferrableFields } from './findNonDeferrableFields.ts';
+import { type DeclaredEnrichment, readEnrichmentDirectives } from './readEnrichmentDirectives.ts';
 
 /** What of the configuration's section `enrichment` makes rules. */
 export interface ConfiguredEnrichments {
@@ -33,19 +33,19 @@ export interface EnrichmentRules {
   ruleOf(parentTypeName: string, fieldName: string): EnrichmentRule | undefined;
 }
 
-export interface EnrichmentRulesOptions {
+interface EnrichmentRulesOptions {
   /** The supergraph. */
   readonly document: DocumentNode;
   readonly apiSchema: GraphQLSchema;
   readonly configured: ConfiguredEnrichments;
 }
 
-export interface ReadEnrichmentRules {
+export interface EnrichmentRulesResult {
   readonly rules: EnrichmentRules;
   /** Uses of `@enrichment` that cannot be read: reasons to refuse the supergraph. */
   readonly problems: readonly string[];
   /** Coordinates of the configuration that the API schema does not have, each with what is not there. */
-  readonly unknown: readonly string[];
+  readonly unknownCoordinates: readonly string[];
   /** Fields that will never come late, each with the reason. */
   readonly warnings: readonly string[];
 }
@@ -54,20 +54,20 @@ type TypeWithFields = GraphQLObjectType | GraphQLInterfaceType;
 
 /** The rules of a supergraph and of a configuration together. At one field, what the configuration says counts and
  *  not the directive; what it leaves out is the directive's. */
-export function readEnrichmentRules(options: EnrichmentRulesOptions): ReadEnrichmentRules {
+export function readEnrichmentRules(options: EnrichmentRulesOptions): EnrichmentRulesResult {
   const { document, apiSchema, configured } = options;
   const { uses, problems } = readEnrichmentDirectives(document);
-  const stricter = strictest(configured.budget);
-  const written = new Map<string, WrittenEnrichment>();
+  const stricter = createStricterOfTwo(configured.budget);
+  const written = new Map<string, DeclaredEnrichment>();
   for (const { coordinate, ...use } of uses) {
     // Clients cannot ask for a field that is inaccessible.
-    if (findAbsence(apiSchema, coordinate) !== undefined) continue;
+    if (describeMissingField(apiSchema, coordinate) !== undefined) continue;
     const known = written.get(coordinate);
     written.set(coordinate, known === undefined ? use : stricter(known, use));
   }
   const unknown: string[] = [];
   for (const [coordinate, { budget, priority }] of Object.entries(configured.fields)) {
-    const absence = findAbsence(apiSchema, coordinate);
+    const absence = describeMissingField(apiSchema, coordinate);
     if (absence !== undefined) {
       unknown.push(absence);
       continue;
@@ -78,11 +78,16 @@ export function readEnrichmentRules(options: EnrichmentRulesOptions): ReadEnrich
       priority: priority ?? directive?.priority,
     });
   }
-  const warnings = [...takeOutWithoutEffect(apiSchema, written), ...warnOfPrimary(apiSchema, written)];
-  return { rules: new Rules(apiSchema, written, stricter), problems, unknown, warnings };
+  const warnings = [...removeIneffective(apiSchema, written), ...warnAboutNonDeferrable(apiSchema, written)];
+  return {
+    rules: new SupergraphEnrichmentRules(apiSchema, written, stricter),
+    problems,
+    unknownCoordinates: unknown,
+    warnings,
+  };
 }
 
-function findAbsence(schema: GraphQLSchema, coordinate: string): string | undefined {
+function describeMissingField(schema: GraphQLSchema, coordinate: string): string | undefined {
   const [typeName = '', fieldName = ''] = coordinate.split('.');
   const type = schema.getType(typeName);
   if (!hasFields(type)) return `there is no object type or interface ${typeName}`;
@@ -94,7 +99,7 @@ function hasFields(type: unknown): type is TypeWithFields {
 }
 
 /** Removes what stands at root fields that nothing can be late for; returns a warning for each. */
-function takeOutWithoutEffect(schema: GraphQLSchema, written: Map<string, WrittenEnrichment>): string[] {
+function removeIneffective(schema: GraphQLSchema, written: Map<string, DeclaredEnrichment>): string[] {
   const reasons = new Map([
     [schema.getMutationType()?.name, 'a mutation answers when all of it is done'],
     [schema.getSubscriptionType()?.name, 'the event itself is what a subscription waits for'],
@@ -107,40 +112,47 @@ function takeOutWithoutEffect(schema: GraphQLSchema, written: Map<string, Writte
   });
 }
 
-function warnOfPrimary(schema: GraphQLSchema, written: ReadonlyMap<string, WrittenEnrichment>): string[] {
-  return alwaysPrimaryFields(schema, [...written.keys()]).map(
+function warnAboutNonDeferrable(
+  schema: GraphQLSchema,
+  written: ReadonlyMap<string, DeclaredEnrichment>,
+): string[] {
+  return findNonDeferrableFields(schema, [...written.keys()]).map(
     (coordinate) =>
       `${coordinate}: an enrichment is always waited for here, since neither the field nor anything on the way to it can be null`,
   );
 }
 
-type Stricter = (one: WrittenEnrichment, other: WrittenEnrichment) => WrittenEnrichment;
+type StricterOfTwo = (one: DeclaredEnrichment, other: DeclaredEnrichment) => DeclaredEnrichment;
 
-const byUrgency: readonly EnrichmentPriority[] = ['CRITICAL', 'NORMAL', 'BACKGROUND'];
+const prioritiesByUrgency: readonly EnrichmentPriority[] = ['CRITICAL', 'NORMAL', 'BACKGROUND'];
 
-function strictest(defaultBudgetMs: number): Stricter {
+function createStricterOfTwo(defaultBudgetMs: number): StricterOfTwo {
   return (one, other) => {
     const budgets = [one.budgetMs ?? defaultBudgetMs, other.budgetMs ?? defaultBudgetMs] as const;
     const priorities = [one.priority ?? 'NORMAL', other.priority ?? 'NORMAL'];
     return {
       budgetMs: budgets[0] <= budgets[1] ? one.budgetMs : other.budgetMs,
-      priority: byUrgency.find((priority) => priorities.includes(priority)),
+      priority: prioritiesByUrgency.find((priority) => priorities.includes(priority)),
     };
   };
 }
 
-class Rules implements EnrichmentRules {
+class SupergraphEnrichmentRules implements EnrichmentRules {
   readonly isEmpty: boolean;
   /** By type, by field. */
   readonly #rules = new Map<string, Map<string, EnrichmentRule>>();
   readonly #schema: GraphQLSchema;
-  readonly #written: ReadonlyMap<string, WrittenEnrichment>;
-  readonly #stricter: Stricter;
+  readonly #declared: ReadonlyMap<string, DeclaredEnrichment>;
+  readonly #stricterOfTwo: StricterOfTwo;
 
-  constructor(schema: GraphQLSchema, written: ReadonlyMap<string, WrittenEnrichment>, stricter: Stricter) {
+  constructor(
+    schema: GraphQLSchema,
+    written: ReadonlyMap<string, DeclaredEnrichment>,
+    stricter: StricterOfTwo,
+  ) {
     this.#schema = schema;
-    this.#written = written;
-    this.#stricter = stricter;
+    this.#declared = written;
+    this.#stricterOfTwo = stricter;
     this.isEmpty = written.size === 0;
     if (this.isEmpty) return;
     const fieldNames = new Set(Array.from(written.keys(), (coordinate) => coordinate.split('.')[1] ?? ''));
@@ -166,22 +178,22 @@ class Rules implements EnrichmentRules {
     if (ofType.size > 0) this.#rules.set(type.name, ofType);
   }
 
-  #find(type: TypeWithFields, field: string): WrittenEnrichment | undefined {
-    const written = this.#writtenFor(type, field);
+  #find(type: TypeWithFields, field: string): DeclaredEnrichment | undefined {
+    const written = this.#declaredFor(type, field);
     if (written !== undefined || isObjectType(type)) return written;
     const objectTypes = this.#schema.getPossibleTypes(type);
-    const below = objectTypes.flatMap((objectType) => this.#writtenFor(objectType, field) ?? []);
+    const below = objectTypes.flatMap((objectType) => this.#declaredFor(objectType, field) ?? []);
     return below.length === objectTypes.length ? this.#strictestOf(below) : undefined;
   }
 
-  #writtenFor(type: TypeWithFields, field: string): WrittenEnrichment | undefined {
+  #declaredFor(type: TypeWithFields, field: string): DeclaredEnrichment | undefined {
     const above = () =>
-      type.getInterfaces().flatMap(({ name }) => this.#written.get(`${name}.${field}`) ?? []);
-    return this.#written.get(`${type.name}.${field}`) ?? this.#strictestOf(above());
+      type.getInterfaces().flatMap(({ name }) => this.#declared.get(`${name}.${field}`) ?? []);
+    return this.#declared.get(`${type.name}.${field}`) ?? this.#strictestOf(above());
   }
 
-  #strictestOf(several: readonly WrittenEnrichment[]): WrittenEnrichment | undefined {
+  #strictestOf(several: readonly DeclaredEnrichment[]): DeclaredEnrichment | undefined {
     const [first, ...others] = several;
-    return first && others.reduce(this.#stricter, first);
+    return first && others.reduce(this.#stricterOfTwo, first);
   }
 }

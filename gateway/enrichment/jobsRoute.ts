@@ -1,10 +1,10 @@
+import { HttpError } from '../admission/httpError.ts';
 import { GatewayError } from '../errors.ts';
 import { addRawBodyRoutes, sendProblem } from '../transport/http/rawBodyRoutes.ts';
 import type { RouteReply, Routes } from '../transport/http/routes.ts';
-import { Refusal } from '../transport/refusal.ts';
-import type { JobAdmin, JobState } from './late/jobAdmin.ts';
+import type { JobAdmin, JobState } from './jobs/jobAdmin.ts';
 
-export interface JobsRouteOptions {
+interface JobsRouteOptions {
   readonly jobs: JobAdmin;
 }
 
@@ -13,30 +13,30 @@ interface JobsQuery {
 }
 
 const defaultLimit = 100;
-const highestLimit = 1_000;
+const maxLimit = 1_000;
 
 /** `GET /jobs?state=…&limit=…` and `POST /jobs/:id/retry` of the admin listener: late work that waits or has failed. */
 export function addJobsRoute(server: Routes, { jobs }: JobsRouteOptions): void {
-  addRawBodyRoutes(server, howToRetry, (routes) => {
+  addRawBodyRoutes(server, retryUsage, (routes) => {
     routes.get<JobsQuery>('/jobs', async ({ query }, reply) => {
       const { state, limit = String(defaultLimit) } = query;
       if (state !== undefined && !isJobState(state)) {
         return sendProblem(reply, 400, `state is ${JSON.stringify(state)}; expected waiting or failed.`);
       }
       const count = typeof limit === 'string' && /^\d{1,4}$/.test(limit) ? Number(limit) : 0;
-      if (count < 1 || count > highestLimit) {
+      if (count < 1 || count > maxLimit) {
         return sendProblem(
           reply,
           400,
-          `limit is ${JSON.stringify(limit)}; expected a number from 1 to ${highestLimit}.`,
+          `limit is ${JSON.stringify(limit)}; expected a number from 1 to ${maxLimit}.`,
         );
       }
-      return { jobs: await orRefusal(jobs.list({ state, limit: count })) };
+      return { jobs: await rethrowAsHttpError(jobs.list({ state, limit: count })) };
     });
 
     routes.post<{ Params: { id: string } }>('/jobs/:id/retry', async ({ params }, reply) => {
       const { id } = params;
-      switch (await orRefusal(jobs.retry(id))) {
+      switch (await rethrowAsHttpError(jobs.retry(id))) {
         case 'retried':
           return reply.code(202).send({ id, state: 'waiting' });
         case 'not failed':
@@ -54,17 +54,17 @@ export function addJobsRoute(server: Routes, { jobs }: JobsRouteOptions): void {
   });
 }
 
-const howToRetry = 'Send no body.';
+const retryUsage = 'Send no body.';
 
 function isJobState(state: unknown): state is JobState {
   return state === 'waiting' || state === 'failed';
 }
 
-async function orRefusal<Answer>(answer: Promise<Answer>): Promise<Answer> {
+async function rethrowAsHttpError<Answer>(answer: Promise<Answer>): Promise<Answer> {
   try {
     return await answer;
   } catch (error) {
-    throw error instanceof GatewayError ? new Refusal(error.status, error.message) : error;
+    throw error instanceof GatewayError ? new HttpError(error.status, error.message) : error;
   }
 }
 

@@ -1,19 +1,19 @@
 import { type ConstDirectiveNode, type DocumentNode, Kind, print } from 'graphql';
-import { longestDurationMs, parseDuration } from '../config/duration.ts';
-import { givenArguments, usesOfDirective } from '../planning/tributaryDirectives.ts';
-import type { EnrichmentPriority } from './enrichmentRule.ts';
+import { maxDurationMs, parseDuration } from '../config/duration.ts';
+import type { EnrichmentPriority } from '../operation/enrichmentRule.ts';
+import { nonNullArgumentsOf, usesOfDirective } from '../planning/tributaryDirectives.ts';
 
 /** What is written at one field; `undefined` for what is left out. */
-export interface WrittenEnrichment {
+export interface DeclaredEnrichment {
   readonly budgetMs: number | undefined;
   readonly priority: EnrichmentPriority | undefined;
 }
 
-export interface EnrichmentDirective extends WrittenEnrichment {
+export interface EnrichmentDirective extends DeclaredEnrichment {
   readonly coordinate: string;
 }
 
-export interface EnrichmentDirectives {
+interface EnrichmentDirectives {
   /** In the order of the document. Several have one coordinate where subgraphs define the directive as repeatable, or
    *  import it under several names. */
   readonly uses: readonly EnrichmentDirective[];
@@ -39,8 +39,8 @@ export function readEnrichmentDirectives(document: DocumentNode): EnrichmentDire
 function readArguments(
   directive: ConstDirectiveNode,
   complain: (problem: string) => void,
-): WrittenEnrichment {
-  const given = givenArguments(directive);
+): DeclaredEnrichment {
+  const given = nonNullArgumentsOf(directive);
   const read = <Value>(
     name: string,
     expected: string,
@@ -59,7 +59,7 @@ function readArguments(
   return {
     budgetMs: read('budget', 'a duration such as 50ms or 1s, at most 596h', (text) => {
       const ms = parseDuration(text);
-      return ms !== undefined && ms <= longestDurationMs ? ms : undefined;
+      return ms !== undefined && ms <= maxDurationMs ? ms : undefined;
     }),
     priority: read('priority', 'CRITICAL, NORMAL or BACKGROUND', (text) =>
       text === 'CRITICAL' || text === 'NORMAL' || text === 'BACKGROUND' ? text : undefined,

@@ -1,4 +1,4 @@
-import type { DeferredPlace } from '../operation/normalize.ts';
+import type { DeferUsage } from '../operation/normalizeOperation.ts';
 import type {
   ConditionNode,
   DeferNode,
@@ -7,37 +7,37 @@ import type {
   QueryPlan,
   SubscriptionNode,
 } from '../planning/queryPlan.ts';
-import type { FetchShapes } from './fetchShape.ts';
-import { createCollect, type FlattenPath, parseFlattenPath } from './flattenPath.ts';
+import type { FetchShapeRegistry } from './fetchShape.ts';
+import { createTargetCollector, type FlattenPath, parseFlattenPath } from './flattenPath.ts';
 import type { DeliveryGroup, FetchStep, Program } from './program.ts';
-import { RepresentationReader } from './representations.ts';
+import { RepresentationReader } from './representationReader.ts';
 import { ContextReader } from './rewrites.ts';
 import type { TypeConditions } from './typeConditions.ts';
 
-export interface CompileOptions {
+export interface CompileProgramOptions {
   readonly plan: QueryPlan;
-  readonly deferred: readonly DeferredPlace[];
+  readonly deferred: readonly DeferUsage[];
   /** Values of the Boolean variables that condition nodes may name. */
-  readonly booleans: Readonly<Record<string, unknown>>;
-  readonly shapes: FetchShapes;
+  readonly booleanVariables: Readonly<Record<string, unknown>>;
+  readonly shapes: FetchShapeRegistry;
   readonly conditions: TypeConditions;
 }
 
 /** Turns a plan into a program by the plan's own structure: a sequence's later parts wait for its earlier ones,
  *  a deferred block for the fetches that it depends on. */
-export function compileProgram(options: CompileOptions): Program {
+export function compileProgram(options: CompileProgramOptions): Program {
   const { plan, shapes, conditions } = options;
   const steps: FetchStep[] = [];
   const stepsOfGroup: number[][] = [[], ...options.deferred.map(() => [])];
   const stepsById = new Map<string, number[]>();
 
   const node = plan.node;
-  if (node !== undefined) compile(node.kind === 'Subscription' ? asSequence(node) : node, [], [], 0);
+  if (node !== undefined) compile(node.kind === 'Subscription' ? toSequenceNode(node) : node, [], [], 0);
   const groups = stepsOfGroup.map(
     (indices, group): DeliveryGroup => ({
       parent: group === 0 ? undefined : (options.deferred[group - 1]?.parent ?? -1) + 1,
       steps: indices,
-      bringing: bringing(indices, group),
+      dataSteps: bringing(indices, group),
     }),
   );
   return { steps, groups };
@@ -67,7 +67,7 @@ export function compileProgram(options: CompileOptions): Program {
       case 'Fetch':
         return [addStep(current, path, after, group)];
       case 'Condition': {
-        const chosen = choose(current, options.booleans);
+        const chosen = chooseClause(current, options.booleanVariables);
         return chosen === undefined ? after : compile(chosen, path, after, group);
       }
       case 'Defer':
@@ -96,10 +96,10 @@ export function compileProgram(options: CompileOptions): Program {
     const index = steps.length;
     steps.push({
       index,
-      ...stepParts(fetch, shapes, conditions),
+      ...compileFetchNode(fetch, shapes, conditions),
       path,
-      collect: createCollect(path),
-      after,
+      collectTargets: createTargetCollector(path),
+      dependsOn: after,
       group,
     });
     stepsOfGroup[group]?.push(index);
@@ -110,19 +110,19 @@ export function compileProgram(options: CompileOptions): Program {
 }
 
 /** What the fetch node alone decides. */
-function stepParts(
+function compileFetchNode(
   fetch: FetchNode,
-  shapes: FetchShapes,
+  shapes: FetchShapeRegistry,
   conditions: TypeConditions,
-): Pick<FetchStep, 'shape' | 'requires' | 'representation' | 'context'> {
-  const shape = shapes.shapeOf(fetch);
+): Pick<FetchStep, 'shape' | 'requires' | 'representationReader' | 'contextReader'> {
+  const shape = shapes.intern(fetch);
   return {
     shape,
     requires: fetch.requires ?? [],
-    representation: shape.isEntityFetch
+    representationReader: shape.isEntityFetch
       ? new RepresentationReader(fetch.requires ?? [], fetch.inputRewrites ?? [], conditions)
       : undefined,
-    context:
+    contextReader:
       fetch.contextRewrites === undefined || fetch.contextRewrites.length === 0
         ? undefined
         : new ContextReader(fetch.contextRewrites),
@@ -130,10 +130,13 @@ function stepParts(
 }
 
 /** An event answers the first step, and everything else waits for it. */
-function asSequence({ primary, rest }: SubscriptionNode): PlanNode {
+function toSequenceNode({ primary, rest }: SubscriptionNode): PlanNode {
   return rest === undefined ? primary : { kind: 'Sequence', nodes: [primary, rest] };
 }
 
-function choose(node: ConditionNode, booleans: Readonly<Record<string, unknown>>): PlanNode | undefined {
+function chooseClause(
+  node: ConditionNode,
+  booleans: Readonly<Record<string, unknown>>,
+): PlanNode | undefined {
   return booleans[node.condition] === true ? node.ifClause : node.elseClause;
 }

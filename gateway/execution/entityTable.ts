@@ -1,18 +1,18 @@
 import type { GatewayError, ResponsePath } from '../errors.ts';
-import type { SubgraphErrorEntry } from '../subgraph-client/subgraphClient.ts';
+import type { SubgraphErrorEntry } from '../subgraphs/subgraphClient.ts';
 import type { Staleness } from './fetchCall.ts';
 import type { FetchShape } from './fetchShape.ts';
 import type { FetchStep } from './program.ts';
-import type { TypeRepresentation } from './representations.ts';
+import type { TypeRepresentation } from './representationReader.ts';
 import type { ResponseObject } from './responseTree.ts';
 
 /** Every entity that an operation has asked for, by what was asked of it: the same question is never sent
  *  twice within one operation, at whatever path it comes up. */
 export class EntityTable {
-  readonly #byShape = new Map<FetchShape, Map<string, EntitySlots>>();
+  readonly #byShape = new Map<FetchShape, Map<string, SlotsByType>>();
 
   /** `question` is equal for fetches that build equal representations and send equal variables. */
-  slotsFor(shape: FetchShape, question: string): EntitySlots {
+  slotsFor(shape: FetchShape, question: string): SlotsByType {
     let ofShape = this.#byShape.get(shape);
     if (ofShape === undefined) {
       ofShape = new Map();
@@ -20,14 +20,14 @@ export class EntityTable {
     }
     let slots = ofShape.get(question);
     if (slots === undefined) {
-      slots = new EntitySlots();
+      slots = new SlotsByType();
       ofShape.set(question, slots);
     }
     return slots;
   }
 
   /** Forgets the entities of all shapes but these, which are the ones that may still come up. */
-  keepOnly(shapes: ReadonlySet<FetchShape>): void {
+  retainShapes(shapes: ReadonlySet<FetchShape>): void {
     for (const [shape, ofShape] of this.#byShape) {
       if (shapes.has(shape)) continue;
       for (const slots of ofShape.values()) slots.release([]);
@@ -46,17 +46,17 @@ export class EntityTable {
 }
 
 /** What went wrong with an entity. */
-export interface EntityProblem {
+interface EntityProblem {
   readonly reason: SubgraphErrorEntry | GatewayError;
   /** Within the entity; `undefined` for a problem of the whole fetch. */
   readonly path: ResponsePath | undefined;
 }
 
 /** What is to be told at every place of an entity. */
-export type EntityNote = EntityProblem | { readonly staleness: Staleness };
+export type EntityDiagnostic = EntityProblem | { readonly staleness: Staleness };
 
 /** One entity in one fetch shape. */
-export class Slot {
+export class EntitySlot {
   /** The first object that the entity was asked for: others are compared with it. */
   object: ResponseObject;
   readonly typename: string;
@@ -64,15 +64,15 @@ export class Slot {
   entity: ResponseObject | undefined;
   isSettled = false;
   /** Told at every place that wants the entity, also at those that come later. */
-  problems: readonly EntityNote[] = noProblems;
+  diagnostics: readonly EntityDiagnostic[] = noDiagnostics;
   /** Resolves when the fetch of the entity has ended. */
-  settled: Promise<unknown> | undefined;
+  settlement: Promise<unknown> | undefined;
   /** Another entity with the same look-up key. */
-  readonly next: Slot | undefined;
-  #others: ResponseObject[] | undefined;
-  #foreign: { readonly object: ResponseObject; readonly step: FetchStep }[] | undefined;
+  readonly next: EntitySlot | undefined;
+  #sameStepTargets: ResponseObject[] | undefined;
+  #otherStepTargets: { readonly object: ResponseObject; readonly step: FetchStep }[] | undefined;
 
-  constructor(object: ResponseObject, typename: string, step: FetchStep, next: Slot | undefined) {
+  constructor(object: ResponseObject, typename: string, step: FetchStep, next: EntitySlot | undefined) {
     this.object = object;
     this.typename = typename;
     this.step = step;
@@ -82,11 +82,11 @@ export class Slot {
   /** Another object that waits for the entity, and the step that wants it there. */
   addTarget(object: ResponseObject, step: FetchStep): void {
     if (step === this.step) {
-      if (this.#others === undefined) this.#others = [object];
-      else this.#others.push(object);
+      if (this.#sameStepTargets === undefined) this.#sameStepTargets = [object];
+      else this.#sameStepTargets.push(object);
     } else {
-      this.#foreign ??= [];
-      this.#foreign.push({ object, step });
+      this.#otherStepTargets ??= [];
+      this.#otherStepTargets.push({ object, step });
     }
   }
 
@@ -96,24 +96,26 @@ export class Slot {
         for (const key of compositeKeys) object[key] = undefined;
       });
     }
-    this.object = released;
+    this.object = releasedObject;
     this.entity = undefined;
-    this.settled = undefined;
-    this.#others = undefined;
-    this.#foreign = undefined;
+    this.settlement = undefined;
+    this.#sameStepTargets = undefined;
+    this.#otherStepTargets = undefined;
   }
 
   forEachTarget(visit: (object: ResponseObject, step: FetchStep) => void): void {
     visit(this.object, this.step);
-    if (this.#others !== undefined) for (const object of this.#others) visit(object, this.step);
-    if (this.#foreign !== undefined) for (const { object, step } of this.#foreign) visit(object, step);
+    if (this.#sameStepTargets !== undefined)
+      for (const object of this.#sameStepTargets) visit(object, this.step);
+    if (this.#otherStepTargets !== undefined)
+      for (const { object, step } of this.#otherStepTargets) visit(object, step);
   }
 }
 
-const released: ResponseObject = Object.freeze(Object.create(null));
-const noProblems: readonly EntityNote[] = [];
+const releasedObject: ResponseObject = Object.freeze(Object.create(null));
+const noDiagnostics: readonly EntityDiagnostic[] = [];
 
-export class EntitySlots {
+class SlotsByType {
   readonly #byType = new Map<string, TypeSlots>();
 
   release(compositeKeys: readonly string[]): void {
@@ -121,7 +123,7 @@ export class EntitySlots {
     this.#byType.clear();
   }
 
-  of(read: TypeRepresentation): TypeSlots {
+  slotsOf(read: TypeRepresentation): TypeSlots {
     let ofType = this.#byType.get(read.typename);
     if (ofType === undefined) {
       ofType = new TypeSlots(read);
@@ -133,30 +135,30 @@ export class EntitySlots {
 
 /** The entities of one runtime type. */
 export class TypeSlots {
-  readonly read: TypeRepresentation;
-  readonly #byKey = new Map<unknown, Slot>();
+  readonly representation: TypeRepresentation;
+  readonly #byKey = new Map<unknown, EntitySlot>();
 
   constructor(read: TypeRepresentation) {
-    this.read = read;
+    this.representation = read;
   }
 
   release(compositeKeys: readonly string[]): void {
     for (const slot of this.#byKey.values()) {
-      for (let same: Slot | undefined = slot; same !== undefined; same = same.next)
+      for (let same: EntitySlot | undefined = slot; same !== undefined; same = same.next)
         same.release(compositeKeys);
     }
     this.#byKey.clear();
   }
 
-  find(object: ResponseObject): Slot | undefined {
-    let slot = this.#byKey.get(this.read.lookupKey(object));
-    while (slot !== undefined && !this.read.isSame(slot.object, object)) slot = slot.next;
+  find(object: ResponseObject): EntitySlot | undefined {
+    let slot = this.#byKey.get(this.representation.lookupKey(object));
+    while (slot !== undefined && !this.representation.isSame(slot.object, object)) slot = slot.next;
     return slot;
   }
 
-  add(object: ResponseObject, step: FetchStep): Slot {
-    const key = this.read.lookupKey(object);
-    const slot = new Slot(object, this.read.typename, step, this.#byKey.get(key));
+  add(object: ResponseObject, step: FetchStep): EntitySlot {
+    const key = this.representation.lookupKey(object);
+    const slot = new EntitySlot(object, this.representation.typename, step, this.#byKey.get(key));
     this.#byKey.set(key, slot);
     return slot;
   }

@@ -1,25 +1,25 @@
-import type { CachedPart } from '../cache/rules/responseCaching.ts';
 import type { GatewayError } from '../errors.ts';
 import { clientVariableName } from '../operation/variableNames.ts';
-import type { CallPriority } from '../subgraph-client/callPriority.ts';
-import type { RaisablePriority } from '../subgraph-client/raisablePriority.ts';
-import type { SubgraphErrorEntry } from '../subgraph-client/subgraphClient.ts';
-import type { Budget } from './budget.ts';
+import type { CallPriority } from '../subgraphs/callPriority.ts';
+import type { RaisablePriority } from '../subgraphs/raisablePriority.ts';
+import type { SubgraphErrorEntry } from '../subgraphs/subgraphClient.ts';
+import type { CachedContribution } from './cachingContribution.ts';
 import type { FetchShape } from './fetchShape.ts';
-import type { RequestScope } from './requestScope.ts';
+import type { LatencyBudget } from './latencyBudget.ts';
+import type { RequestContext } from './requestContext.ts';
 
 /** One fetch of one operation: what to ask, and who takes the answer. */
 export interface FetchCall {
   readonly shape: FetchShape;
-  readonly scope: RequestScope;
+  readonly requestContext: RequestContext;
   /** Calls of different delivery groups never share a request. */
   readonly group: number;
   readonly priority: CallPriority;
   /** By which `priority` may become more urgent while the call is under way; left out where nobody else can. */
-  readonly raisable?: RaisablePriority | undefined;
+  readonly raisablePriority?: RaisablePriority | undefined;
   /** When it is over, the call is content with values that are older than their rules allow otherwise;
    *  `undefined` for what the answer waits for as long as it takes. */
-  readonly budget: Budget | undefined;
+  readonly budget: LatencyBudget | undefined;
   /** A root fetch for something that stands below the root, as behind a mutation's `query` field: what it brings
    *  is for that place and that moment alone. */
   readonly isBelowRoot: boolean;
@@ -41,15 +41,15 @@ export type FetchResult =
       readonly errors: readonly FetchError[];
       readonly isEscapeFree: boolean;
       /** What the subgraph said about keeping the answer; `undefined` for what no subgraph was asked for. */
-      readonly answer: AnswerNotes | undefined;
+      readonly metadata: ResponseMetadata | undefined;
       /** How long the client may keep it; `undefined` for not at all. */
-      readonly caching: CachedPart | undefined;
+      readonly caching: CachedContribution | undefined;
       /** Per representation, or by response name for a root fetch: what is older than it should be. */
       readonly stale: ReadonlyMap<number | string, Staleness> | undefined;
     };
 
 /** What of a subgraph's answer says how long it may be kept, and what its errors mean. */
-export interface AnswerNotes {
+interface ResponseMetadata {
   /** Of HTTP, where it is none of success. */
   readonly failureStatus?: number | undefined;
   readonly cacheControl: string | undefined;
@@ -68,18 +68,18 @@ export interface FetchError {
   /** The subgraph's own error, or one of the gateway about a part of the fetch. */
   readonly entry: SubgraphErrorEntry | GatewayError;
   /** Index of the representation; `undefined` for an error of the fetch as a whole. */
-  readonly entity: number | undefined;
+  readonly entityIndex: number | undefined;
   /** Within the entity, or from the root of a root fetch. */
   readonly path: readonly (string | number)[];
 }
 
 /** `"name":value,…` of the variables that a call needs, without the representations. */
-export function variablesText(
-  call: Pick<FetchCall, 'shape' | 'scope' | 'contextVariables'>,
+export function serializeVariables(
+  call: Pick<FetchCall, 'shape' | 'requestContext' | 'contextVariables'>,
   rename: (name: string) => string,
 ): string {
   let text = '';
-  const { variables } = call.scope;
+  const { variables } = call.requestContext;
   for (const name of call.shape.variables) {
     const clientName = clientVariableName(name);
     // `toString` is a name like any other, and no value that a client has sent.

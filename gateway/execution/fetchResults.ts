@@ -1,9 +1,9 @@
 import type { GatewayError } from '../errors.ts';
-import type { SubgraphResponse } from '../subgraph-client/subgraphClient.ts';
+import type { SubgraphResponse } from '../subgraphs/subgraphClient.ts';
 import type { FetchError, FetchResult } from './fetchCall.ts';
 
 /** What a call gets of an answer. */
-export function answeredWith(
+export function toFetchResult(
   { isEscapeFree, failureStatus, cacheControl, age, extensions }: SubgraphResponse,
   data: unknown,
   errors: readonly FetchError[],
@@ -13,12 +13,12 @@ export function answeredWith(
     data,
     errors,
     isEscapeFree,
-    answer: { failureStatus, cacheControl, age, extensions },
+    metadata: { failureStatus, cacheControl, age, extensions },
     caching: undefined,
     stale: undefined,
   };
 }
 
-export function toFailure(error: GatewayError): FetchResult {
+export function toFailedResult(error: GatewayError): FetchResult {
   return { kind: 'failed', error };
 }

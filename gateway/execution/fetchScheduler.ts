@@ -1,23 +1,23 @@
 import DataLoader from 'dataloader';
-import { mostUrgent } from '../subgraph-client/callPriority.ts';
-import { afterAll } from './afterAll.ts';
-import { type FetchCall, type FetchResult, type Staleness, variablesText } from './fetchCall.ts';
+import { mostUrgent } from '../subgraphs/callPriority.ts';
+import { createCountdownLatch } from './countdownLatch.ts';
+import { type FetchCall, type FetchResult, type Staleness, serializeVariables } from './fetchCall.ts';
 import type { CancelFetch, FetchSender } from './fetchSender.ts';
-import type { RequestScope } from './requestScope.ts';
+import type { RequestContext } from './requestContext.ts';
 
 /** Collects the fetches of one operation that are ready at the same moment: entity fetches of one subgraph
  *  leave as one HTTP request, equal root fetches once. A DataLoader per subgraph and delivery group does the
  *  collecting; results are handed over by calls, so that no promise holds an answer. */
 export class FetchScheduler {
   readonly #sender: FetchSender;
-  readonly #scope: RequestScope;
+  readonly #requestContext: RequestContext;
   readonly #loaders = new Map<string, DataLoader<FetchCall, undefined, unknown>>();
-  readonly #cancels = new Set<() => void>();
+  readonly #cancellations = new Set<() => void>();
   #isCancelled = false;
 
-  constructor(sender: FetchSender, scope: RequestScope) {
+  constructor(sender: FetchSender, scope: RequestContext) {
     this.#sender = sender;
-    this.#scope = scope;
+    this.#requestContext = scope;
   }
 
   /** Resolves once the call is settled, or an equal one in its place. Never rejects. */
@@ -52,8 +52,8 @@ export class FetchScheduler {
   cancel(): void {
     // Calls that wait for the end of this turn must not be sent after it.
     this.#isCancelled = true;
-    for (const cancel of this.#cancels) cancel();
-    this.#cancels.clear();
+    for (const cancel of this.#cancellations) cancel();
+    this.#cancellations.clear();
   }
 
   /** Forgets the calls that have been made. */
@@ -64,10 +64,11 @@ export class FetchScheduler {
 
   #sendEntityCalls(calls: readonly FetchCall[]): Promise<undefined[]> {
     if (this.#isCancelled) return Promise.resolve(calls.map(() => undefined));
-    const joined = joinEqualShapes(calls);
+    const joined = mergeEqualShapes(calls);
     return this.#send(
       calls.map(() => undefined),
-      (done) => this.#sender.sendEntities({ calls: joined, scope: this.#scope, done }),
+      (done) =>
+        this.#sender.sendEntities({ calls: joined, requestContext: this.#requestContext, onDone: done }),
     );
   }
 
@@ -77,7 +78,7 @@ export class FetchScheduler {
 
   #sendRootCall(call: FetchCall): Promise<undefined> {
     if (this.#isCancelled) return Promise.resolve(undefined);
-    return this.#send(undefined, (done) => this.#sender.sendRoot({ call, done }));
+    return this.#send(undefined, (done) => this.#sender.sendRoot({ call, onDone: done }));
   }
 
   #send<Value>(value: Value, start: (done: () => void) => CancelFetch): Promise<Value> {
@@ -86,11 +87,11 @@ export class FetchScheduler {
       let cancel: CancelFetch | undefined;
       cancel = start(() => {
         isDone = true;
-        if (cancel !== undefined) this.#cancels.delete(cancel);
+        if (cancel !== undefined) this.#cancellations.delete(cancel);
         resolve(value);
       });
       // What was kept answers before there is anything to cancel.
-      if (!isDone) this.#cancels.add(cancel);
+      if (!isDone) this.#cancellations.add(cancel);
     });
   }
 }
@@ -99,28 +100,28 @@ export class FetchScheduler {
 function rootKey(call: FetchCall): unknown {
   return call.shape.kind === 'mutation' || call.isBelowRoot
     ? call
-    : `${call.shape.id}:${variablesText(call, itself)}`;
+    : `${call.shape.id}:${serializeVariables(call, identityFunction)}`;
 }
 
-function itself<T>(value: T): T {
+function identityFunction<T>(value: T): T {
   return value;
 }
 
 /** Calls of one shape, made for different paths, become one with all their representations: these are different,
  *  since an operation asks for no entity twice. */
-function joinEqualShapes(calls: readonly FetchCall[]): readonly FetchCall[] {
+function mergeEqualShapes(calls: readonly FetchCall[]): readonly FetchCall[] {
   if (calls.length === 1) return calls;
   const byQuestion = new Map<string, FetchCall[]>();
   for (const call of calls) {
-    const question = `${call.shape.id} ${variablesText(call, itself)}`;
+    const question = `${call.shape.id} ${serializeVariables(call, identityFunction)}`;
     const same = byQuestion.get(question);
     if (same === undefined) byQuestion.set(question, [call]);
     else same.push(call);
   }
-  return [...byQuestion.values()].map(joinCalls);
+  return [...byQuestion.values()].map(mergeCalls);
 }
 
-function joinCalls(calls: readonly FetchCall[]): FetchCall {
+function mergeCalls(calls: readonly FetchCall[]): FetchCall {
   const first = calls[0] as FetchCall;
   if (calls.length === 1) return first;
   return {
@@ -129,10 +130,13 @@ function joinCalls(calls: readonly FetchCall[]): FetchCall {
     representations: calls.flatMap((call) => call.representations),
     settle(result, done) {
       let start = 0;
-      const doneOne = afterAll(calls.length, done);
+      const doneOne = createCountdownLatch(calls.length, done);
       calls.forEach((call, index) => {
         const end = start + call.representations.length;
-        call.settle(result.kind === 'failed' ? result : partOf(result, start, end, index === 0), doneOne);
+        call.settle(
+          result.kind === 'failed' ? result : sliceResult(result, start, end, index === 0),
+          doneOne,
+        );
         start = end;
       });
     },
@@ -141,7 +145,7 @@ function joinCalls(calls: readonly FetchCall[]): FetchCall {
 
 /** What of an answer belongs to the representations from `start` to `end`. An error of the whole is the first's,
  *  unless there is nothing but the error. */
-function partOf(
+function sliceResult(
   result: Extract<FetchResult, { kind: 'answered' }>,
   start: number,
   end: number,
@@ -151,8 +155,10 @@ function partOf(
     ...result,
     data: Array.isArray(result.data) ? result.data.slice(start, end) : result.data,
     errors: result.errors.flatMap((error) => {
-      if (error.entity === undefined) return isFirst || !Array.isArray(result.data) ? [error] : [];
-      return error.entity >= start && error.entity < end ? [{ ...error, entity: error.entity - start }] : [];
+      if (error.entityIndex === undefined) return isFirst || !Array.isArray(result.data) ? [error] : [];
+      return error.entityIndex >= start && error.entityIndex < end
+        ? [{ ...error, entityIndex: error.entityIndex - start }]
+        : [];
     }),
     stale:
       result.stale &&

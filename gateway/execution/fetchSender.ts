@@ -1,19 +1,19 @@
 import type { FetchCall } from './fetchCall.ts';
-import type { RequestScope } from './requestScope.ts';
+import type { RequestContext } from './requestContext.ts';
 
 /** Entity fetches of one operation, of one subgraph and delivery group, that were ready at the same moment. */
 export interface EntityRequest {
   readonly calls: readonly FetchCall[];
-  readonly scope: RequestScope;
+  readonly requestContext: RequestContext;
   /** Called after every call was settled, perhaps before the request has been taken; not called any more once it was
    *  cancelled. */
-  done(): void;
+  onDone(): void;
 }
 
 export interface RootRequest {
   readonly call: FetchCall;
   /** As with entities. */
-  done(): void;
+  onDone(): void;
 }
 
 /** Stops waiting; idempotent. */

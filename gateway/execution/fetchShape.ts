@@ -8,7 +8,13 @@ import {
   visit,
 } from 'graphql';
 import type { FetchDataRewrite, FetchNode } from '../planning/queryPlan.ts';
-import { createMerge, isPlainObject, type Merge, type ResponseObject, setKey } from './responseTree.ts';
+import {
+  createObjectMerger,
+  isPlainObject,
+  type ObjectMerger,
+  type ResponseObject,
+  setKey,
+} from './responseTree.ts';
 
 /** What a fetch asks, apart from the values: two fetch nodes of the same shape ask the same of their objects.
  *  Shapes are interned, so that equal ones are identical. */
@@ -17,14 +23,14 @@ export class FetchShape {
   readonly subgraph: string;
   readonly kind: 'query' | 'mutation' | 'subscription';
   readonly isEntityFetch: boolean;
-  readonly text: string;
+  readonly operationText: string;
   /** Names of the variables that come from the client's request. */
   readonly variables: readonly string[];
   readonly outputRewrites: readonly FetchDataRewrite[];
   /** Response names that the answer's objects have, after the output rewrites. */
   readonly keys: readonly string[];
   /** Merges an answer's object into the one it was fetched for. */
-  readonly merge: Merge;
+  readonly merge: ObjectMerger;
   /** Those of `keys` that hold objects. */
   readonly compositeKeys: readonly string[];
   /** No field of the answer's objects holds another object: nothing can be merged into it later. */
@@ -41,11 +47,11 @@ export class FetchShape {
     this.subgraph = node.serviceName;
     this.kind = node.operationKind;
     this.isEntityFetch = node.requires !== undefined && node.requires.length > 0;
-    this.text = operationText(node);
+    this.operationText = operationText(node);
     this.variables = node.variableUsages;
     this.outputRewrites = node.outputRewrites ?? [];
-    this.bodyPrefix = bodyPrefixOf(this.text);
-    const document = parse(this.text, { noLocation: true });
+    this.bodyPrefix = bodyPrefixOf(this.operationText);
+    const document = parse(this.operationText, { noLocation: true });
     this.#fragments = new Map(
       document.definitions.flatMap((definition) =>
         definition.kind === Kind.FRAGMENT_DEFINITION ? [[definition.name.value, definition]] : [],
@@ -73,7 +79,7 @@ export class FetchShape {
         ),
       ]),
     ];
-    this.merge = createMerge(this.keys);
+    this.merge = createObjectMerger(this.keys);
   }
 
   /** Response names at every depth, after the output rewrites. */
@@ -93,25 +99,25 @@ export class FetchShape {
   }
 
   /** A copy of an answer's object as the subgraph sent it, even if later fetches have merged into it. */
-  copy(entity: ResponseObject): ResponseObject {
+  copyEntity(entity: ResponseObject): ResponseObject {
     return copySelected(entity, [this.selection], this.keys) as ResponseObject;
   }
 }
 
 /** Interns fetch shapes for one supergraph, for as long as a program uses them. */
-export class FetchShapes {
+export class FetchShapeRegistry {
   readonly #shapes = new Map<string, WeakRef<FetchShape>>();
-  readonly #forget = new FinalizationRegistry<string>((key) => {
+  readonly #finalizers = new FinalizationRegistry<string>((key) => {
     if (this.#shapes.get(key)?.deref() === undefined) this.#shapes.delete(key);
   });
 
-  shapeOf(node: FetchNode): FetchShape {
+  intern(node: FetchNode): FetchShape {
     const key = JSON.stringify([node.serviceName, operationText(node), node.outputRewrites ?? []]);
     const known = this.#shapes.get(key)?.deref();
     if (known !== undefined) return known;
     const shape = new FetchShape(nextId++, node);
     this.#shapes.set(key, new WeakRef(shape));
-    this.#forget.register(shape, key);
+    this.#finalizers.register(shape, key);
     return shape;
   }
 }
@@ -135,26 +141,26 @@ export class FusedShape {
   }
 
   /** One fetch as it is. */
-  static alone(shape: FetchShape): FusedShape {
-    let fused = alone.get(shape);
+  static ofSingle(shape: FetchShape): FusedShape {
+    let fused = fusedSingles.get(shape);
     if (fused === undefined) {
       fused = new FusedShape([shape]);
-      alone.set(shape, fused);
+      fusedSingles.set(shape, fused);
     }
     return fused;
   }
 
   /** Name of the nth fetch's `_entities` in the answer. */
-  alias(n: number): string {
+  aliasOf(n: number): string {
     return this.shapes.length === 1 ? '_entities' : `_e${n}`;
   }
 
-  variableName(n: number, name: string): string {
+  variableNameOf(n: number, name: string): string {
     return this.shapes.length === 1 ? name : `${name}_${n}`;
   }
 }
 
-const alone = new WeakMap<FetchShape, FusedShape>();
+const fusedSingles = new WeakMap<FetchShape, FusedShape>();
 
 /** The planner numbers a client operation's fetches in their names, so that equal ones have different texts.
  *  Without the number the name still tells a subgraph where a request comes from. */

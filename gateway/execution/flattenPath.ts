@@ -1,11 +1,11 @@
 import { generateFunction, isPlainName } from '../json/generateFunction.ts';
-import type { SlicedWork } from '../time/inSlices.ts';
+import type { SlicedTask } from '../time/slicedTask.ts';
 import type { ResponseObject } from './responseTree.ts';
 
 /** A compiled flatten path. */
 export type FlattenPath = readonly FlattenSegment[];
 
-export type FlattenSegment =
+type FlattenSegment =
   | { readonly kind: 'list' }
   | { readonly kind: 'key'; readonly name: string; readonly types: ReadonlySet<string> | undefined };
 
@@ -30,11 +30,11 @@ export function parseFlattenPath(path: readonly (string | number)[]): FlattenPat
 
 /** The objects that a flatten path points at, in document order. `@` fans out over lists; nulls on the way
  *  are passed over: where the parent is absent there is nothing to fetch. */
-export type Collect = (root: ResponseObject) => ResponseObject[];
+export type TargetCollector = (root: ResponseObject) => ResponseObject[];
 
 /** `collectTargets` for one path. */
-export function createCollect(path: FlattenPath): Collect {
-  const generic: Collect = (root) => collectTargets(root, path);
+export function createTargetCollector(path: FlattenPath): TargetCollector {
+  const generic: TargetCollector = (root) => collectTargets(root, path);
   if (
     !path.every(
       (segment) => segment.kind === 'list' || (segment.types === undefined && isPlainName(segment.name)),
@@ -42,16 +42,16 @@ export function createCollect(path: FlattenPath): Collect {
   ) {
     return generic;
   }
-  const body = `const targets = [];\n${collectCode(path, 0, 'root')}\nreturn targets;`;
-  return generateFunction<Collect>(['root'], body, {}) ?? generic;
+  const body = `const targets = [];\n${generateCollectorCode(path, 0, 'root')}\nreturn targets;`;
+  return generateFunction<TargetCollector>(['root'], body, {}) ?? generic;
 }
 
 /** Statements that collect below `value`, which is an object or a list. */
-function collectCode(path: FlattenPath, depth: number, value: string): string {
+function generateCollectorCode(path: FlattenPath, depth: number, value: string): string {
   const segment = path[depth];
   if (segment === undefined) return `if (!Array.isArray(${value})) targets.push(${value});`;
   const next = `v${depth}`;
-  const inner = `if (typeof ${next} === 'object' && ${next} !== null) {\n${collectCode(path, depth + 1, next)}\n}`;
+  const inner = `if (typeof ${next} === 'object' && ${next} !== null) {\n${generateCollectorCode(path, depth + 1, next)}\n}`;
   if (segment.kind === 'key') {
     return `if (!Array.isArray(${value})) {\nconst ${next} = ${value}.${segment.name};\n${inner}\n}`;
   }
@@ -100,13 +100,13 @@ function isOfType(value: unknown, types: ReadonlySet<string>): boolean {
 export function* collectTargetPaths(
   root: ResponseObject,
   path: FlattenPath,
-): SlicedWork<Map<object, (readonly (string | number)[])[]>> {
+): SlicedTask<Map<object, (readonly (string | number)[])[]>> {
   const places = new Map<object, (readonly (string | number)[])[]>();
-  let untilPause = placesPerPause;
+  let untilPause = pathsPerSlice;
   yield* visit(root, 0, []);
   return places;
 
-  function* visit(value: unknown, depth: number, at: readonly (string | number)[]): SlicedWork {
+  function* visit(value: unknown, depth: number, at: readonly (string | number)[]): SlicedTask {
     if (typeof value !== 'object' || value === null) return;
     if (Array.isArray(value)) {
       const next = path[depth]?.kind === 'list' ? depth + 1 : depth;
@@ -119,7 +119,7 @@ export function* collectTargetPaths(
       if (known === undefined) places.set(value, [at]);
       else known.push(at);
       if (--untilPause > 0) return;
-      untilPause = placesPerPause;
+      untilPause = pathsPerSlice;
       yield;
       return;
     }
@@ -129,10 +129,10 @@ export function* collectTargetPaths(
 }
 
 /** Long lists pause after so many places. */
-const placesPerPause = 500;
+const pathsPerSlice = 500;
 
 /** The part of a path that leads to exactly one place: up to the first list. */
-export function sharedPrefix(path: FlattenPath): string[] {
+export function prefixBeforeLists(path: FlattenPath): string[] {
   const names: string[] = [];
   for (const segment of path) {
     if (segment.kind === 'list') break;

@@ -1,7 +1,7 @@
 import type { RequiresSelection } from '../planning/queryPlan.ts';
 import type { FetchShape } from './fetchShape.ts';
-import type { Collect, FlattenPath } from './flattenPath.ts';
-import type { RepresentationReader } from './representations.ts';
+import type { FlattenPath, TargetCollector } from './flattenPath.ts';
+import type { RepresentationReader } from './representationReader.ts';
 import type { ContextReader } from './rewrites.ts';
 
 /** A query plan made ready to run: its fetches with what each waits for, and what each payload waits for.
@@ -17,14 +17,14 @@ export interface FetchStep {
   readonly shape: FetchShape;
   /** Where the fetch's objects are; empty for a root fetch. */
   readonly path: FlattenPath;
-  readonly collect: Collect;
+  readonly collectTargets: TargetCollector;
   /** What a representation consists of; empty for a root fetch. */
   readonly requires: readonly RequiresSelection[];
   /** Present for an entity fetch. */
-  readonly representation: RepresentationReader | undefined;
-  readonly context: ContextReader | undefined;
+  readonly representationReader: RepresentationReader | undefined;
+  readonly contextReader: ContextReader | undefined;
   /** Indices of the steps that have to end before this one starts. */
-  readonly after: readonly number[];
+  readonly dependsOn: readonly number[];
   /** The delivery group that this step is for, or the first of them: an error of it belongs there, and it is
    *  sent together only with fetches of the same group, so that no payload waits for another's subgraph. */
   readonly group: number;
@@ -36,5 +36,5 @@ export interface DeliveryGroup {
   /** Indices of the steps whose end makes this group's data complete, as far as its parents' are. */
   readonly steps: readonly number[];
   /** Those of them that bring data of this group; the others bring what these need. */
-  readonly bringing: readonly number[];
+  readonly dataSteps: readonly number[];
 }

@@ -6,12 +6,12 @@ import type { Program } from './program.ts';
 export function programFingerprint(program: Program): string {
   let fingerprint = fingerprints.get(program);
   if (fingerprint === undefined) {
-    const steps = program.steps.map(({ shape, path, requires, after, group }) => [
+    const steps = program.steps.map(({ shape, path, requires, dependsOn, group }) => [
       shape.subgraph,
-      shape.text,
+      shape.operationText,
       path.map((segment) => (segment.kind === 'list' ? 0 : [segment.name, ...(segment.types ?? [])])),
       requires,
-      after,
+      dependsOn,
       group,
     ]);
     const text = JSON.stringify([steps, program.groups]);

@@ -7,13 +7,18 @@ export type ResponseObject = Record<string, unknown>;
 /** Merges what a fetch brought into the object it was fetched for. Values are taken over by reference.
  *  What is there already is never replaced, null excepted: two subgraphs may answer a shared field, one of them
  *  with an error. */
-export type Merge = (target: ResponseObject, source: ResponseObject, isObjectType: IsObjectType) => void;
+export type ObjectMerger = (
+  target: ResponseObject,
+  source: ResponseObject,
+  isObjectType: IsObjectType,
+) => void;
 
-export type IsObjectType = (typename: string) => boolean;
+type IsObjectType = (typename: string) => boolean;
 
 /** A merge of these keys. */
-export function createMerge(keys: readonly string[]): Merge {
-  const generic: Merge = (target, source, isObjectType) => mergeKeys(target, source, keys, isObjectType);
+export function createObjectMerger(keys: readonly string[]): ObjectMerger {
+  const generic: ObjectMerger = (target, source, isObjectType) =>
+    mergeKeys(target, source, keys, isObjectType);
   if (!keys.every(isPlainName)) return generic;
   const lines = keys.map(
     (key) => `v = s.${key};
@@ -24,8 +29,9 @@ else mergePresent(t, '${key}', p, v, isObjectType);
 }`,
   );
   return (
-    generateFunction<Merge>(['t', 's', 'isObjectType'], `let v, p;\n${lines.join('\n')}`, { mergePresent }) ??
-    generic
+    generateFunction<ObjectMerger>(['t', 's', 'isObjectType'], `let v, p;\n${lines.join('\n')}`, {
+      mergePresent,
+    }) ?? generic
   );
 }
 

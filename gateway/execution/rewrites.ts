@@ -28,10 +28,10 @@ function rewriteAt(
   if (!isPlainObject(value)) return;
   const [part, ...rest] = path;
   if (part === undefined) return;
-  if (part.startsWith(typeConditionMark)) {
+  if (part.startsWith(typeConditionPrefix)) {
     const own = typeof value.__typename === 'string' ? value.__typename : typename;
-    const condition = part.slice(typeConditionMark.length);
-    if (own === undefined || conditions.holds(condition, own))
+    const condition = part.slice(typeConditionPrefix.length);
+    if (own === undefined || conditions.matches(condition, own))
       rewriteAt(rewrite, value, rest, own, conditions);
     return;
   }
@@ -56,7 +56,7 @@ export function rewritePath(
   const renamed = [...path];
   for (const rewrite of rewrites) {
     if (rewrite.kind !== 'KeyRenamer') continue;
-    const names = rewrite.path.filter((part) => !part.startsWith(typeConditionMark));
+    const names = rewrite.path.filter((part) => !part.startsWith(typeConditionPrefix));
     let depth = 0;
     for (let i = 0; i < path.length && depth < names.length; i++) {
       if (typeof path[i] === 'number') continue;
@@ -68,7 +68,7 @@ export function rewritePath(
   return renamed;
 }
 
-const typeConditionMark = '... on ';
+const typeConditionPrefix = '... on ';
 
 /** Reads the values that `@fromContext` arguments take from objects above a fetch's targets. */
 export class ContextReader {
@@ -116,9 +116,9 @@ function valueAt(object: ResponseObject, path: readonly string[], conditions: Ty
   let value: unknown = object;
   for (const part of path) {
     if (!isPlainObject(value)) return value;
-    if (part.startsWith(typeConditionMark)) {
+    if (part.startsWith(typeConditionPrefix)) {
       const own = value.__typename;
-      if (typeof own === 'string' && !conditions.holds(part.slice(typeConditionMark.length), own))
+      if (typeof own === 'string' && !conditions.matches(part.slice(typeConditionPrefix.length), own))
         return undefined;
     } else value = Object.hasOwn(value, part) ? value[part] : undefined;
   }

@@ -23,7 +23,7 @@ export class TypeConditions {
     }
   }
 
-  static of(supergraph: Supergraph): TypeConditions {
+  static forSupergraph(supergraph: Supergraph): TypeConditions {
     let conditions = bySupergraph.get(supergraph);
     if (conditions === undefined) {
       conditions = new TypeConditions(supergraph.sdl);
@@ -32,7 +32,7 @@ export class TypeConditions {
     return conditions;
   }
 
-  holds(condition: string, typename: string): boolean {
+  matches(condition: string, typename: string): boolean {
     return condition === typename || (this.#members.get(condition)?.has(typename) ?? false);
   }
 

@@ -1,26 +1,26 @@
-import type { SlicedWork } from '../time/inSlices.ts';
+import type { SlicedTask } from '../time/slicedTask.ts';
 
-export interface ParseJsonOptions {
+interface ParseJsonOptions {
   /** Lists and objects within each other, at most. */
   readonly maxDepth: number;
   /** Bytes that JSON.parse gets at once. When omitted, about a millisecond's work. */
-  readonly portion?: number;
+  readonly chunkBytes?: number;
 }
 
-const usualPortion = 64 * 1024;
+const defaultChunkBytes = 64 * 1024;
 
 /** JSON.parse for large texts, as work in slices: finds out which portions of the text are whole elements of a list
  *  or whole members of an object, has JSON.parse read them, and puts the results together. What JSON.parse accepts
  *  is accepted, with the same value. `bytes` are valid UTF-8 without a byte order mark.
  *  Throws a `SyntaxError` for what is no JSON, or is nested too deep. */
-export function* parseJsonInSlices(bytes: Buffer, options: ParseJsonOptions): SlicedWork<unknown> {
-  const { maxDepth, portion = usualPortion } = options;
-  const reader = new Reader(bytes, portion);
+export function* parseJsonInSlices(bytes: Buffer, options: ParseJsonOptions): SlicedTask<unknown> {
+  const { maxDepth, chunkBytes = defaultChunkBytes } = options;
+  const reader = new ChunkedJsonReader(bytes, chunkBytes);
   const { length } = bytes;
   let position = 0;
-  let pauseAt = portion;
+  let pauseAt = chunkBytes;
   while (position < length) {
-    const kind = kinds[bytes[position] as number] as number;
+    const kind = characterKinds[bytes[position] as number] as number;
     if (kind === 0) {
       position++;
     } else if (kind === 1) {
@@ -28,7 +28,7 @@ export function* parseJsonInSlices(bytes: Buffer, options: ParseJsonOptions): Sl
       position++;
       let cuts: number[] | undefined;
       for (;;) {
-        const stop = Math.min(length, position + portion);
+        const stop = Math.min(length, position + chunkBytes);
         while (position < stop && bytes[position] !== quote) {
           if (bytes[position] !== backslash) position++;
           else position += bytes[position + 1] === smallU ? 6 : 2;
@@ -42,10 +42,10 @@ export function* parseJsonInSlices(bytes: Buffer, options: ParseJsonOptions): Sl
         yield;
       }
       position++;
-      if (cuts !== undefined && reader.isValue(start)) {
+      if (cuts !== undefined && reader.isValueAt(start)) {
         cuts.push(position - 1);
         yield* reader.takeLongString(start, cuts);
-        pauseAt = position + portion;
+        pauseAt = position + chunkBytes;
       }
     } else {
       if (kind === 2) reader.open(position, maxDepth);
@@ -54,8 +54,8 @@ export function* parseJsonInSlices(bytes: Buffer, options: ParseJsonOptions): Sl
       position++;
     }
     if (position >= pauseAt) {
-      reader.takePortions(position);
-      pauseAt = position + portion / 2;
+      reader.takeChunks(position);
+      pauseAt = position + chunkBytes / 2;
       yield;
     }
   }
@@ -70,36 +70,37 @@ interface Container {
   /** What it has been made into, if it is taken in portions; else it belongs to a portion of the one around it. */
   value: unknown[] | Record<string, unknown> | undefined;
   /** Where the text begins that has not been taken yet. */
-  from: number;
+  unreadFrom: number;
   /** The last comma between its own elements after `from`; -1 if there is none. */
-  comma: number;
+  lastComma: number;
   /** What stands before `from` is an element without the comma after it. */
-  isBehindElement: boolean;
+  isAfterElement: boolean;
   /** What stands before `from` is a comma. */
-  isBehindComma: boolean;
+  isAfterComma: boolean;
 }
 
-class Reader {
+class ChunkedJsonReader {
   readonly #bytes: Buffer;
-  readonly #portion: number;
+  readonly #chunkBytes: number;
   /** From outside to inside; entries beyond `#depth` wait to be used again. The first stands for the whole text:
    *  a list whose only element is the value. */
   readonly #containers: Container[] = [];
   #depth = 0;
   /** How many of them are taken in portions. */
-  #taken = 1;
+  #chunkedDepth = 1;
 
   constructor(bytes: Buffer, portion: number) {
     this.#bytes = bytes;
-    this.#portion = portion;
+    this.#chunkBytes = portion;
     this.#push(-1, false).value = [];
   }
 
   /** Whether the string that begins here is a value, and no member's key. */
-  isValue(start: number): boolean {
-    const { isObject, from, comma } = this.#containers[this.#depth - 1] as Container;
+  isValueAt(start: number): boolean {
+    const { isObject, unreadFrom, lastComma } = this.#containers[this.#depth - 1] as Container;
     if (!isObject) return true;
-    for (let i = start - 1; i >= Math.max(from, comma + 1); i--) if (!isSpace(this.#bytes[i])) return true;
+    for (let i = start - 1; i >= Math.max(unreadFrom, lastComma + 1); i--)
+      if (!isWhitespace(this.#bytes[i])) return true;
     return false;
   }
 
@@ -117,38 +118,38 @@ class Reader {
     this.#depth--;
     if (container.value === undefined) return;
     this.#finish(container, position);
-    this.#taken--;
+    this.#chunkedDepth--;
     const around = this.#containers[this.#depth - 1] as Container;
-    around.from = position + 1;
-    around.isBehindElement = true;
+    around.unreadFrom = position + 1;
+    around.isAfterElement = true;
   }
 
   separate(position: number): void {
     const container = this.#containers[this.#depth - 1] as Container;
     if (this.#depth === 1) throw new SyntaxError(`Unexpected comma in JSON at position ${position}`);
-    if (container.isBehindElement) {
-      this.#expectNothing(container.from, position);
-      container.isBehindElement = false;
-      container.isBehindComma = true;
-      container.from = position + 1;
-    } else container.comma = position;
+    if (container.isAfterElement) {
+      this.#expectWhitespace(container.unreadFrom, position);
+      container.isAfterElement = false;
+      container.isAfterComma = true;
+      container.unreadFrom = position + 1;
+    } else container.lastComma = position;
   }
 
   /** Reads what is complete. */
-  takePortions(position: number): void {
+  takeChunks(position: number): void {
     for (;;) {
-      const container = this.#containers[this.#taken - 1] as Container;
+      const container = this.#containers[this.#chunkedDepth - 1] as Container;
       this.#takeComplete(container);
-      if (this.#taken === this.#depth || position - container.from < this.#portion) return;
-      this.#takeApart();
+      if (this.#chunkedDepth === this.#depth || position - container.unreadFrom < this.#chunkBytes) return;
+      this.#enterNextContainer();
     }
   }
 
   /** Reads a string that ends before the last of `cuts` and begins after `start`. */
-  *takeLongString(start: number, cuts: readonly number[]): SlicedWork {
-    while (this.#taken < this.#depth) {
-      this.#takeComplete(this.#containers[this.#taken - 1] as Container);
-      this.#takeApart();
+  *takeLongString(start: number, cuts: readonly number[]): SlicedTask {
+    while (this.#chunkedDepth < this.#depth) {
+      this.#takeComplete(this.#containers[this.#chunkedDepth - 1] as Container);
+      this.#enterNextContainer();
     }
     const container = this.#containers[this.#depth - 1] as Container;
     this.#takeComplete(container);
@@ -158,9 +159,9 @@ class Reader {
       text += JSON.parse(`"${this.#text(cuts[i - 1] as number, cuts[i] as number)}"`);
       yield;
     }
-    this.#put(container, key, text);
-    container.from = (cuts.at(-1) as number) + 1;
-    container.isBehindElement = true;
+    this.#addElement(container, key, text);
+    container.unreadFrom = (cuts.at(-1) as number) + 1;
+    container.isAfterElement = true;
   }
 
   end(): unknown {
@@ -179,20 +180,20 @@ class Reader {
         isObject,
         start,
         value: undefined,
-        from: start + 1,
-        comma: -1,
-        isBehindElement: false,
-        isBehindComma: false,
+        unreadFrom: start + 1,
+        lastComma: -1,
+        isAfterElement: false,
+        isAfterComma: false,
       };
       this.#containers.push(container);
     } else {
       container.isObject = isObject;
       container.start = start;
       container.value = undefined;
-      container.from = start + 1;
-      container.comma = -1;
-      container.isBehindElement = false;
-      container.isBehindComma = false;
+      container.unreadFrom = start + 1;
+      container.lastComma = -1;
+      container.isAfterElement = false;
+      container.isAfterComma = false;
     }
     this.#depth++;
     return container;
@@ -200,38 +201,39 @@ class Reader {
 
   /** The innermost container that is taken in portions gets the one within it as an element, and that is taken in
    *  portions as well. */
-  #takeApart(): void {
-    const container = this.#containers[this.#taken - 1] as Container;
-    const inner = this.#containers[this.#taken] as Container;
+  #enterNextContainer(): void {
+    const container = this.#containers[this.#chunkedDepth - 1] as Container;
+    const inner = this.#containers[this.#chunkedDepth] as Container;
     inner.value = inner.isObject ? {} : [];
-    this.#put(container, this.#keyBefore(container, inner.start), inner.value);
-    this.#taken++;
+    this.#addElement(container, this.#keyBefore(container, inner.start), inner.value);
+    this.#chunkedDepth++;
   }
 
   /** Elements up to the last comma. */
   #takeComplete(container: Container): void {
-    const { comma } = container;
-    if (comma === -1) return;
-    if (!this.#take(container, comma)) throw new SyntaxError(`Unexpected comma in JSON at position ${comma}`);
-    container.from = comma + 1;
-    container.comma = -1;
-    container.isBehindComma = true;
+    const { lastComma } = container;
+    if (lastComma === -1) return;
+    if (!this.#take(container, lastComma))
+      throw new SyntaxError(`Unexpected comma in JSON at position ${lastComma}`);
+    container.unreadFrom = lastComma + 1;
+    container.lastComma = -1;
+    container.isAfterComma = true;
   }
 
   #finish(container: Container, end: number): void {
-    if (container.isBehindElement) this.#expectNothing(container.from, end);
-    else if (!this.#take(container, end) && container.isBehindComma) {
+    if (container.isAfterElement) this.#expectWhitespace(container.unreadFrom, end);
+    else if (!this.#take(container, end) && container.isAfterComma) {
       throw new SyntaxError(`Unexpected bracket in JSON at position ${end}`);
     }
   }
 
   /** False where there is nothing but space. */
   #take(container: Container, end: number): boolean {
-    const text = this.#text(container.from, end);
+    const text = this.#text(container.unreadFrom, end);
     if (container.isObject) {
       const members = JSON.parse(`{${text}}`) as Record<string, unknown>;
       const keys = Object.keys(members);
-      for (const key of keys) this.#put(container, key, members[key]);
+      for (const key of keys) this.#addElement(container, key, members[key]);
       return keys.length > 0;
     }
     const elements = JSON.parse(`[${text}]`) as unknown[];
@@ -242,8 +244,8 @@ class Reader {
 
   /** The key of a value that begins at `end`; of a list's element `undefined`. */
   #keyBefore(container: Container, end: number): string | undefined {
-    const text = this.#text(container.from, end);
-    if (container.isBehindElement || (!container.isObject && text.trim() !== '')) {
+    const text = this.#text(container.unreadFrom, end);
+    if (container.isAfterElement || (!container.isObject && text.trim() !== '')) {
       throw new SyntaxError(`Unexpected value in JSON at position ${end}`);
     }
     if (!container.isObject) return undefined;
@@ -252,7 +254,7 @@ class Reader {
     return key;
   }
 
-  #put({ value }: Container, key: string | undefined, element: unknown): void {
+  #addElement({ value }: Container, key: string | undefined, element: unknown): void {
     if (key === undefined) (value as unknown[]).push(element);
     else if (key !== '__proto__') (value as Record<string, unknown>)[key] = element;
     else {
@@ -261,9 +263,9 @@ class Reader {
     }
   }
 
-  #expectNothing(from: number, end: number): void {
+  #expectWhitespace(from: number, end: number): void {
     for (let i = from; i < end; i++) {
-      if (!isSpace(this.#bytes[i])) {
+      if (!isWhitespace(this.#bytes[i])) {
         throw new SyntaxError(`Unexpected token in JSON at position ${i}`);
       }
     }
@@ -274,7 +276,7 @@ class Reader {
   }
 }
 
-function isSpace(byte: number | undefined): boolean {
+function isWhitespace(byte: number | undefined): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
 
@@ -285,12 +287,12 @@ const openBrace = 0x7b;
 const closeBrace = 0x7d;
 
 /** 1: a string, 2: a container begins, 3: it ends, 4: a comma, 0: anything else. */
-const kinds = new Uint8Array(256);
+const characterKinds = new Uint8Array(256);
 for (const [characters, kind] of [
   ['"', 1],
   ['{[', 2],
   ['}]', 3],
   [',', 4],
 ] as const) {
-  for (const character of characters) kinds[character.charCodeAt(0)] = kind;
+  for (const character of characters) characterKinds[character.charCodeAt(0)] = kind;
 }

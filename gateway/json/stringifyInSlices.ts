@@ -1,13 +1,13 @@
-import type { SlicedWork } from '../time/inSlices.ts';
+import type { SlicedTask } from '../time/slicedTask.ts';
 
 /** Characters that JSON.stringify makes at once: well below a millisecond's work. */
-const portion = 64 * 1024;
+const chunkLength = 64 * 1024;
 
 /** Below so many levels JSON.stringify does the rest, whatever its size. */
 const maxDepth = 1000;
 
 /** A list or an object of which a part has been written. */
-interface Open {
+interface OpenContainer {
   readonly values: readonly unknown[];
   /** `undefined` for a list. */
   readonly keys: readonly string[] | undefined;
@@ -15,12 +15,12 @@ interface Open {
 }
 
 /** The text of JSON.stringify, of a value that came from JSON, in portions as work in slices. */
-export function* stringifyInSlices(value: unknown, emit: (text: string) => void): SlicedWork {
-  if (isLight(value)) {
+export function* stringifyInSlices(value: unknown, emit: (text: string) => void): SlicedTask {
+  if (fitsInChunk(value)) {
     emit(JSON.stringify(value));
     return;
   }
-  const open: Open[] = [{ values: [value], keys: undefined, next: 0 }];
+  const open: OpenContainer[] = [{ values: [value], keys: undefined, next: 0 }];
   let text = '';
   for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
     if (top.next === top.values.length) {
@@ -30,11 +30,11 @@ export function* stringifyInSlices(value: unknown, emit: (text: string) => void)
       if (top.next > 0) text += ',';
       if (top.keys !== undefined) text += `${JSON.stringify(top.keys[top.next])}:`;
       const element = top.values[top.next++];
-      if (isLight(element) || open.length > maxDepth) {
+      if (fitsInChunk(element) || open.length > maxDepth) {
         text += JSON.stringify(element);
       } else if (typeof element === 'string') {
         emit(`${text}"`);
-        for (const part of partsOf(element)) {
+        for (const part of splitText(element)) {
           emit(JSON.stringify(part).slice(1, -1));
           yield;
         }
@@ -53,7 +53,7 @@ export function* stringifyInSlices(value: unknown, emit: (text: string) => void)
         yield;
       }
     }
-    if (text.length >= portion) {
+    if (text.length >= chunkLength) {
       emit(text);
       text = '';
       yield;
@@ -63,7 +63,7 @@ export function* stringifyInSlices(value: unknown, emit: (text: string) => void)
 }
 
 /** The whole text of JSON.stringify, as work in slices. */
-export function* textInSlices(value: unknown): SlicedWork<string> {
+export function* stringifyToTextInSlices(value: unknown): SlicedTask<string> {
   let text = '';
   yield* stringifyInSlices(value, (part) => {
     text += part;
@@ -72,9 +72,9 @@ export function* textInSlices(value: unknown): SlicedWork<string> {
 }
 
 /** A string in parts, none of which ends between the halves of a character. */
-export function* partsOf(text: string): Generator<string, void, void> {
+export function* splitText(text: string): Generator<string, void, void> {
   for (let start = 0; start < text.length; ) {
-    let end = Math.min(text.length, start + portion);
+    let end = Math.min(text.length, start + chunkLength);
     if (end < text.length && isHighSurrogate(text.charCodeAt(end - 1))) end++;
     yield text.slice(start, end);
     start = end;
@@ -86,8 +86,8 @@ function isHighSurrogate(code: number): boolean {
 }
 
 /** Whether a value's text fits into one portion, about. */
-export function isLight(value: unknown): boolean {
-  if (typeof value === 'string') return value.length < portion;
+export function fitsInChunk(value: unknown): boolean {
+  if (typeof value === 'string') return value.length < chunkLength;
   if (typeof value !== 'object' || value === null) return true;
   let weight = 0;
   const open: unknown[] = [value];
@@ -97,17 +97,17 @@ export function isLight(value: unknown): boolean {
     if (typeof next === 'object' && next !== null) {
       // Before its elements are listed, which may be many.
       if (Array.isArray(next)) {
-        if (next.length > portion) return false;
+        if (next.length > chunkLength) return false;
         for (const element of next) open.push(element);
       } else {
         for (const key in next) {
           weight += key.length + 3;
           open.push((next as Record<string, unknown>)[key]);
-          if (weight >= portion) return false;
+          if (weight >= chunkLength) return false;
         }
       }
     }
-    if (weight + open.length >= portion) return false;
+    if (weight + open.length >= chunkLength) return false;
   }
   return true;
 }

@@ -2,11 +2,11 @@ import { GraphQLError, getOperationAST, parse, validate } from 'graphql';
 import { GatewayError } from '../errors.ts';
 import { printPlan } from '../planning/printPlan.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
+import { findUnknownOverride } from './findUnknownOverride.ts';
 import { InternalNames } from './internalNames.ts';
-import { findExceededLimit, findExceededTextLimit, type OperationLimits } from './limits.ts';
-import { normalizeOperation } from './normalize.ts';
-import { plannerQuestion, planOperation } from './planOperation.ts';
-import { findUnknownOverride } from './unknownOverride.ts';
+import { normalizeOperation } from './normalizeOperation.ts';
+import { findExceededLimit, findExceededTextLimit, type OperationLimits } from './operationLimits.ts';
+import { createPlannerInput, planOperation } from './planOperation.ts';
 
 /** The plan of an operation as text, with every condition on a variable without a default taken as it stands,
  *  and with these labels of progressive `@override`s on.
@@ -36,12 +36,12 @@ export async function explainOperation(
     schema: supergraph.apiSchema,
     document,
     operation,
-    booleans: {},
-    names: InternalNames.of(supergraph),
+    booleanVariables: {},
+    internalNames: InternalNames.forSupergraph(supergraph),
     maxSelections: limits.recursiveSelections,
-    defer: true,
+    isDeferEnabled: true,
   });
-  const question = plannerQuestion(operation, normalized, overrides);
+  const question = createPlannerInput(operation, normalized, overrides);
   if (question === undefined) return printPlan({ kind: 'QueryPlan' });
   const { plan } = await planOperation(supergraph.planner, question);
   return printPlan(plan);

@@ -14,7 +14,7 @@ export class InternalNames {
     this.#fieldNames = fieldNames;
   }
 
-  static of(supergraph: Supergraph): InternalNames {
+  static forSupergraph(supergraph: Supergraph): InternalNames {
     let names = bySupergraph.get(supergraph);
     if (names === undefined) {
       names = new InternalNames(fieldNamesOf(supergraph.sdl));
@@ -23,20 +23,20 @@ export class InternalNames {
     return names;
   }
 
-  internalName(responseName: string, field: FieldNode): string {
+  internalNameOf(responseName: string, field: FieldNode): string {
     const fieldName = field.name.value;
     // Object.prototype's names would be found on every object that JSON.parse makes, present or not.
     const isNative = responseName in Object.prototype;
     if (!isNative && responseName === fieldName) return responseName;
     return isNative || this.#fieldNames.has(responseName) || responseName.startsWith('_')
       ? // The length tells where the one name ends: `b_c: a` and `c: a_b` must not become the same.
-        `${prefix}${fieldName.length}_${fieldName}_${responseName}`
+        `${aliasPrefix}${fieldName.length}_${fieldName}_${responseName}`
       : responseName;
   }
 }
 
 /** Aliases that start with an underscore are always renamed, so no client can choose a name of this form. */
-const prefix = '_alias_';
+const aliasPrefix = '_alias_';
 
 const bySupergraph = new WeakMap<Supergraph, InternalNames>();
 

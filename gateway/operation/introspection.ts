@@ -10,11 +10,11 @@ import type { FieldSelection, Selection, SelectionSet } from './selection.ts';
 
 /** A document with the operation's root introspection fields, under their internal names; `undefined` where it
  *  has none. */
-export function introspectionDocument(
+export function createIntrospectionDocument(
   operation: OperationDefinitionNode,
   root: SelectionSet,
 ): DocumentNode | undefined {
-  const fields = root.selections.flatMap(introspectionField);
+  const fields = root.selections.flatMap(introspectionFieldsOf);
   if (fields.length === 0) return undefined;
   return {
     kind: Kind.DOCUMENT,
@@ -30,7 +30,7 @@ export function introspectionDocument(
 }
 
 /** What the schema says of itself, by internal names. Only `__type(name:)` can depend on variables. */
-export function answerIntrospection(
+export function executeIntrospection(
   schema: GraphQLSchema,
   document: DocumentNode,
   variables: Readonly<Record<string, unknown>>,
@@ -41,8 +41,8 @@ export function answerIntrospection(
   return result.data;
 }
 
-function introspectionField(selection: Selection): FieldNode[] {
-  if (selection.kind === 'Deferred') return selection.own.selections.flatMap(introspectionField);
+function introspectionFieldsOf(selection: Selection): FieldNode[] {
+  if (selection.kind === 'Deferred') return selection.own.selections.flatMap(introspectionFieldsOf);
   if (selection.kind !== 'Field') return [];
   if (selection.fieldName !== '__schema' && selection.fieldName !== '__type') return [];
   return [fieldNode(selection)];
@@ -54,15 +54,15 @@ function fieldNode(field: FieldSelection): FieldNode {
     alias: { kind: Kind.NAME, value: field.internalName },
     name: { kind: Kind.NAME, value: field.fieldName },
     arguments: field.arguments,
-    ...(field.set === undefined
+    ...(field.selectionSet === undefined
       ? {}
-      : { selectionSet: { kind: Kind.SELECTION_SET, selections: selectionNodes(field.set) } }),
+      : { selectionSet: { kind: Kind.SELECTION_SET, selections: selectionNodes(field.selectionSet) } }),
   };
 }
 
 function selectionNodes(set: SelectionSet | undefined): FieldNode[] {
   return (set?.selections ?? []).flatMap((selection): FieldNode[] => {
-    if (selection.kind === 'Fragment') return selectionNodes(selection.set);
+    if (selection.kind === 'Fragment') return selectionNodes(selection.selectionSet);
     if (selection.kind === 'Deferred') return selectionNodes(selection.own);
     return [fieldNode(selection)];
   });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-export interface OverridePolicy {
+interface OverridePolicy {
   /** Name of a client header, in lower case. */
   readonly identityHeader?: string | undefined;
   /** Percentages by label, from 0 to 100. A label that is not here decides itself, `percent(5)` for 5 %, and is
@@ -12,7 +12,7 @@ export interface OverridePolicy {
 export type OverrideDecision = (label: string) => boolean;
 
 /** No label is on. */
-export const nothingOverridden: OverrideDecision = () => false;
+export const noOverrides: OverrideDecision = () => false;
 
 /** Decides by one number per client identity, where the request has one, or else by one per HTTP request. All
  *  labels are held against the same number: whoever has the labels of 5 % has those of 25 % too, so that the
@@ -28,7 +28,7 @@ export function createOverrideDecisions(
     let position = positions.get(headers);
     if (position === undefined) {
       const identity = policy.identityHeader === undefined ? undefined : headers.get(policy.identityHeader);
-      position = (identity ? positionOfIdentity(identity) : random()) * 100;
+      position = (identity ? hashIdentity(identity) : random()) * 100;
       positions.set(headers, position);
     }
     return position;
@@ -36,7 +36,7 @@ export function createOverrideDecisions(
   return (headers) => (label) => {
     let share = shares.get(label);
     if (share === undefined) {
-      share = shareOf(label, policy);
+      share = percentageOf(label, policy);
       shares.set(label, share);
     }
     if (share <= 0) return false;
@@ -44,16 +44,16 @@ export function createOverrideDecisions(
   };
 }
 
-function shareOf(label: string, { labels }: OverridePolicy): number {
+function percentageOf(label: string, { labels }: OverridePolicy): number {
   if (Object.hasOwn(labels, label)) return labels[label] as number;
   return Number(/^percent\(([\d.]+)\)$/.exec(label)?.[1] ?? 0);
 }
 
-const bytesOfPosition = 6;
+const identityHashBytes = 6;
 
 /** From 0 up to 1, evenly. Nothing but the identity goes in: a client that is within 5 % stays within when these
  *  become 25 %, on whatever process it comes in. */
-function positionOfIdentity(identity: string): number {
+function hashIdentity(identity: string): number {
   const hash = createHash('sha256').update(identity).digest();
-  return hash.readUIntBE(0, bytesOfPosition) / 2 ** (8 * bytesOfPosition);
+  return hash.readUIntBE(0, identityHashBytes) / 2 ** (8 * identityHashBytes);
 }

@@ -16,9 +16,9 @@ import type { PlanNode, QueryPlan } from '../planning/queryPlan.ts';
  *  Errors: those of the planner. */
 export async function planMutation(planner: Planner, request: PlanRequest): Promise<QueryPlan> {
   const together = await planner.plan(request);
-  if (isOfMutationsOnly(together)) return together;
+  if (hasOnlyMutations(together)) return together;
   const operation = parse(request.document, { noLocation: true }).definitions[0] as OperationDefinitionNode;
-  const fields = rootFields(operation);
+  const fields = rootFieldsOf(operation);
   if (fields.length === 1) return together;
 
   const nodes: PlanNode[] = [];
@@ -27,7 +27,7 @@ export async function planMutation(planner: Planner, request: PlanRequest): Prom
     const alone = await planOf([field]);
     unplanned.push(field);
     // Root fields that need nothing besides may share a fetch with each other and with the one after them.
-    if (isOfMutationsOnly(alone) && index < fields.length - 1) continue;
+    if (hasOnlyMutations(alone) && index < fields.length - 1) continue;
     if (unplanned.length === fields.length) return together;
     const { node } = unplanned.length === 1 ? alone : await planOf(unplanned);
     if (node?.kind === 'Sequence') nodes.push(...node.nodes);
@@ -37,7 +37,7 @@ export async function planMutation(planner: Planner, request: PlanRequest): Prom
   return { kind: 'QueryPlan', node: { kind: 'Sequence', nodes } };
 
   function planOf(some: readonly RootField[]): Promise<QueryPlan> {
-    return planner.plan({ ...request, document: printOnly(operation, some), defer: false });
+    return planner.plan({ ...request, document: printRootFields(operation, some), shouldSplitDefer: false });
   }
 }
 
@@ -45,7 +45,7 @@ export async function planMutation(planner: Planner, request: PlanRequest): Prom
 type RootField = readonly FieldNode[];
 
 /** In the order in which they run. */
-function rootFields(operation: OperationDefinitionNode): RootField[] {
+function rootFieldsOf(operation: OperationDefinitionNode): RootField[] {
   const byName = new Map<string, FieldNode[]>();
   gather(operation.selectionSet.selections);
   return [...byName.values()];
@@ -63,7 +63,7 @@ function rootFields(operation: OperationDefinitionNode): RootField[] {
 }
 
 /** The operation with these root fields and the variables that they use. */
-function printOnly(operation: OperationDefinitionNode, fields: readonly RootField[]): string {
+function printRootFields(operation: OperationDefinitionNode, fields: readonly RootField[]): string {
   const selectionSet = { kind: Kind.SELECTION_SET, selections: fields.flat() } as const;
   const used = new Set<string>();
   visit(selectionSet, { [Kind.VARIABLE]: (variable) => void used.add(variable.name.value) });
@@ -74,7 +74,7 @@ function printOnly(operation: OperationDefinitionNode, fields: readonly RootFiel
 }
 
 /** True if nothing is read apart from the mutations themselves. */
-function isOfMutationsOnly({ node }: QueryPlan): boolean {
+function hasOnlyMutations({ node }: QueryPlan): boolean {
   return node === undefined || (node.kind !== 'Subscription' && isMutation(node));
 }
 

@@ -1,8 +1,8 @@
 import type { DocumentNode, GraphQLObjectType } from 'graphql';
-import type { EnrichmentRule } from '../enrichment/enrichmentRule.ts';
 import type { Program } from '../execution/program.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
-import type { DeferredPlace } from './normalize.ts';
+import type { EnrichmentRule } from './enrichmentRule.ts';
+import type { DeferUsage } from './normalizeOperation.ts';
 import type { SelectionSet } from './selection.ts';
 
 /** An operation for one supergraph and one set of folded conditions, ready to be executed any number of times. */
@@ -12,9 +12,9 @@ export interface PreparedOperation {
   readonly rootType: GraphQLObjectType;
   readonly root: SelectionSet;
   /** Uses of `@defer` that the client takes. */
-  readonly deferred: readonly DeferredPlace[];
+  readonly deferred: readonly DeferUsage[];
   /** What may come late though nobody deferred it. */
-  readonly enrichments: readonly EnrichmentUse[];
+  readonly enrichments: readonly EnrichmentUsage[];
   /** The enrichments' fetches are those that there would be if they were none. */
   readonly isFused: boolean;
   readonly program: Program;
@@ -25,7 +25,7 @@ export interface PreparedOperation {
 }
 
 /** A field that may come late. */
-export interface EnrichmentUse {
+interface EnrichmentUsage {
   /** Its number among what is deferred: its delivery group is the next one. */
   readonly id: number;
   readonly rule: EnrichmentRule;

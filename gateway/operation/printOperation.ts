@@ -10,20 +10,20 @@ import {
 import type { FieldSelection, Selection, SelectionSet } from './selection.ts';
 import { internalVariableName } from './variableNames.ts';
 
-export interface PrintOptions {
+interface PrintOperationOptions {
   /** With false, deferred fragments are printed as ordinary ones. */
-  readonly defer: boolean;
+  readonly includesDefer: boolean;
 }
 
 /** How every printed use of `@defer` begins; the preparation leaves no other in an operation. */
-export const deferMark = '@defer(label:';
+export const deferMarker = '@defer(label:';
 
 /** The normalised operation as the planner gets it: internal names, only what a subgraph has to answer, one
  *  label per use of `@defer`. `undefined` where nothing is left to ask (introspection, `__typename`). */
 export function printOperation(
   operation: OperationDefinitionNode,
   root: SelectionSet,
-  options: PrintOptions,
+  options: PrintOperationOptions,
 ): string | undefined {
   const asked = root.selections.filter((selection) => !isAnsweredByGateway(selection));
   if (asked.length === 0) return undefined;
@@ -46,7 +46,7 @@ export function printOperation(
     // The planner asks for the runtime type by itself, but not where a subgraph has one object type for what is
     // abstract elsewhere, and not always for what is deferred.
     return isAbstractType(type) && set.dependsOnType
-      ? printSelections([typenameOf, ...set.selections])
+      ? printSelections([typenameField, ...set.selections])
       : printSelections(set.selections);
   }
 
@@ -61,27 +61,27 @@ export function printOperation(
             ? ''
             : `(${selection.arguments.map((argument) => printUsing(argument)).join(', ')})`;
         const directives = selection.directives.map((directive) => ` ${printUsing(directive)}`).join('');
-        const { set, compositeType } = selection;
-        const inner = set === undefined ? '' : ` ${printInner(set, compositeType)}`;
+        const { selectionSet, compositeType } = selection;
+        const inner = selectionSet === undefined ? '' : ` ${printInner(selectionSet, compositeType)}`;
         const field = `${alias}${fieldName}${parameters}${directives}${inner}`;
         const { enrichment } = selection;
-        return options.defer && enrichment !== undefined
+        return options.includesDefer && enrichment !== undefined
           ? `... ${printDefer(enrichment)} { ${field} }`
           : field;
       }
       case 'Fragment':
-        return `... on ${selection.typeCondition.name} ${printSelections(selection.set.selections)}`;
+        return `... on ${selection.typeCondition.name} ${printSelections(selection.selectionSet.selections)}`;
       case 'Deferred': {
         if (selection.own.selections.length === 0) return '';
         const condition = selection.typeCondition === undefined ? '' : ` on ${selection.typeCondition.name}`;
-        const defer = options.defer ? ` ${printDefer(selection.id)}` : '';
+        const defer = options.includesDefer ? ` ${printDefer(selection.id)}` : '';
         return `...${condition}${defer} ${printSelections(selection.own.selections)}`;
       }
     }
   }
 
   function printDefer(id: number): string {
-    return `${deferMark} "${id}")`;
+    return `${deferMarker} "${id}")`;
   }
 
   function printUsing(node: Parameters<typeof print>[0]): string {
@@ -100,7 +100,7 @@ function withInternalNames<N extends ASTNode>(node: N): N {
   }) as N;
 }
 
-const typenameOf: FieldSelection = {
+const typenameField: FieldSelection = {
   kind: 'Field',
   responseName: '__typename',
   internalName: '__typename',
@@ -108,7 +108,7 @@ const typenameOf: FieldSelection = {
   arguments: [],
   directives: [],
   compositeType: undefined,
-  set: undefined,
+  selectionSet: undefined,
 };
 
 /** Root fields that no subgraph is asked for, and fragments of nothing else. Only called for selections of the operation's root. */
@@ -117,7 +117,7 @@ export function isAnsweredByGateway(selection: Selection): boolean {
     case 'Field':
       return selection.fieldName.startsWith('__');
     case 'Fragment':
-      return selection.set.selections.every(isAnsweredByGateway);
+      return selection.selectionSet.selections.every(isAnsweredByGateway);
     case 'Deferred':
       return selection.own.selections.every(isAnsweredByGateway);
   }

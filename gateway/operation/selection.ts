@@ -61,17 +61,17 @@ export interface FieldSelection {
   readonly directives: readonly DirectiveNode[];
   /** The field's named type where it is composite, as the surrounding type condition declares it. */
   readonly compositeType: GraphQLCompositeType | undefined;
-  readonly set: SelectionSet | undefined;
+  readonly selectionSet: SelectionSet | undefined;
   /** In a deferred fragment's own selection: the object is sent with what surrounds the fragment. */
-  readonly isSent?: boolean;
+  readonly isAlreadySent?: boolean;
   /** The field may come late: its number among what is deferred. */
   readonly enrichment?: number;
 }
 
-export interface FragmentSelection {
+interface FragmentSelection {
   readonly kind: 'Fragment';
   readonly typeCondition: GraphQLCompositeType;
-  readonly set: SelectionSet;
+  readonly selectionSet: SelectionSet;
 }
 
 /** One use of `@defer`. */
@@ -89,7 +89,7 @@ export interface DeferredFragment {
   readonly own: SelectionSet;
 }
 
-export interface CollectedFields {
+interface CollectedFields {
   /** In the order of the client's document. */
   readonly fields: readonly CollectedField[];
   readonly deferred: readonly DeferredFragment[];
@@ -100,15 +100,15 @@ export interface CollectedField {
   readonly internalName: string;
   readonly fieldName: string;
   readonly type: GraphQLOutputType;
-  readonly set: SelectionSet | undefined;
+  readonly selectionSet: SelectionSet | undefined;
   /** The object was sent with an earlier payload. */
-  readonly isSent: boolean;
+  readonly isAlreadySent: boolean;
   /** What has to be there for all of the field to be there, of what may come late: numbers among what is deferred. */
   readonly enrichments: readonly number[];
 }
 
 /** Whether a fragment with this type condition applies to objects of this type. */
-export function typeConditionHolds(
+function typeConditionHolds(
   schema: GraphQLSchema,
   condition: GraphQLCompositeType,
   type: RuntimeType,
@@ -136,8 +136,8 @@ function collectFields(
       internalName: first.internalName,
       fieldName: first.fieldName,
       type: fieldType,
-      set: mergeSets(same),
-      isSent: same.every((field) => field.isSent === true),
+      selectionSet: mergeSelectionSets(same),
+      isAlreadySent: same.every((field) => field.isAlreadySent === true),
       enrichments: same.flatMap(({ enrichment }) => enrichment ?? []),
     });
   }
@@ -153,7 +153,8 @@ function collectFields(
           break;
         }
         case 'Fragment':
-          if (typeConditionHolds(schema, selection.typeCondition, type)) gather(selection.set.selections);
+          if (typeConditionHolds(schema, selection.typeCondition, type))
+            gather(selection.selectionSet.selections);
           break;
         case 'Deferred':
           if (
@@ -180,8 +181,8 @@ function introspectionType(schema: GraphQLSchema, fieldName: string): GraphQLOut
   return undefined;
 }
 
-function mergeSets(fields: readonly FieldSelection[]): SelectionSet | undefined {
+function mergeSelectionSets(fields: readonly FieldSelection[]): SelectionSet | undefined {
   const first = fields[0] as FieldSelection;
-  if (fields.length === 1 || first.set === undefined) return first.set;
-  return new SelectionSet(fields.flatMap((field) => field.set?.selections ?? []));
+  if (fields.length === 1 || first.selectionSet === undefined) return first.selectionSet;
+  return new SelectionSet(fields.flatMap((field) => field.selectionSet?.selections ?? []));
 }

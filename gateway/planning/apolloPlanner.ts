@@ -9,18 +9,18 @@ import {
 } from '@apollo/federation-internals';
 import { type PlanNode as ApolloPlanNode, QueryPlanner } from '@apollo/query-planner';
 import { type DocumentNode, GraphQLError, parse, printSchema } from 'graphql';
-import { separateComputedInputs } from './computedInputs.ts';
+import { InputChecker } from './inputChecker.ts';
 import { mapFetches } from './mapFetches.ts';
-import { InputCheck } from './missingInputs.ts';
 import { type OverrideLabels, readOverrideLabels } from './overrideLabels.ts';
 import type { PlanRequest } from './planner.ts';
-import { toPlannerSupergraph } from './plannerSupergraph.ts';
 import type { QueryPlan } from './queryPlan.ts';
-import { RepresentationKeys } from './representationKeys.ts';
-import { SplitLimit, SplitTooLongError } from './splitLimit.ts';
-import { toSubgraphPlan } from './subgraphPlan.ts';
-import { type LinkedFeature, refuseFeatures } from './supergraphFeatures.ts';
-import { leaveOutUnprintableDefaults, withNullableInputs } from './unprintableDefaults.ts';
+import { RepresentationCompleter } from './representationCompleter.ts';
+import { separateComputedInputs } from './separateComputedInputs.ts';
+import { SplitTimeLimit, SplitTimeoutError } from './splitTimeLimit.ts';
+import { describeUnsupportedFeatures, type LinkedFeature } from './supergraphFeatures.ts';
+import { toPlannerSupergraph } from './toPlannerSupergraph.ts';
+import { toSubgraphPlan } from './toSubgraphPlan.ts';
+import { relaxNonNullInputs, removeUnprintableDefaults } from './unprintableDefaults.ts';
 
 export interface ApolloPlannerOptions {
   readonly sdl: string;
@@ -43,19 +43,19 @@ export interface ApolloPlanner {
 
 /** Loads a supergraph and makes its planner. Errors: whatever the loader objects to, in its words. */
 export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanner {
-  const original = build(options.sdl, { isChanged: false });
-  const refusal = refuseFeatures(listFeatures(original.schema));
+  const original = buildSupergraph(options.sdl, { isChanged: false });
+  const refusal = describeUnsupportedFeatures(listFeatures(original.schema));
   if (refusal !== undefined) throw new Error(refusal);
   // The planner finds out what is wrong with the subgraphs only in the supergraph that it gets.
   original.subgraphs();
   const document = parse(options.sdl, { noLocation: true });
-  const { document: changed, required, restore } = toPlannerSupergraph(withNullableInputs(document));
+  const { document: changed, requiredArguments, restore } = toPlannerSupergraph(relaxNonNullInputs(document));
   const ordinary = createRawPlanner(
-    changed === document ? original : build(changed, { isChanged: true }),
+    changed === document ? original : buildSupergraph(changed, { isChanged: true }),
     changed,
     options,
   );
-  const keys = new RepresentationKeys(changed);
+  const keys = new RepresentationCompleter(changed);
   const separated = separateComputedInputs(changed);
   let careful: RawPlanner | undefined;
 
@@ -63,21 +63,26 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
     apiSchemaSdl: printApiSchema(original),
     subgraphs: [...original.subgraphsMetadata()].map(({ name, url }) => ({ name, url })),
     overrides: readOverrideLabels(options.sdl),
-    plan: (request) => restore(toSubgraphPlan(keys.complete(planWithInputs(request)), required, canOverlap)),
+    plan: (request) =>
+      restore(toSubgraphPlan(keys.complete(planWithInputs(request)), requiredArguments, canOverlap)),
   };
 
   function planWithInputs(request: PlanRequest): QueryPlan {
     const plan = ordinary.plan(request);
-    if (separated === undefined && !request.defer) return plan;
-    const wrong = ordinary.inputs.findMissing(plan);
+    if (separated === undefined && !request.shouldSplitDefer) return plan;
+    const wrong = ordinary.inputChecker.findMissingInput(plan);
     if (wrong === undefined) return plan;
-    if (separated === undefined) throw withoutInputs(wrong);
+    if (separated === undefined) throw missingInputsError(wrong);
     // Few operations need it, and it is as large as the first.
-    careful ??= createRawPlanner(build(separated.document, { isChanged: true }), separated.document, options);
+    careful ??= createRawPlanner(
+      buildSupergraph(separated.document, { isChanged: true }),
+      separated.document,
+      options,
+    );
     const second = careful.plan(request);
-    const missing = careful.inputs.findMissing(second);
-    if (missing !== undefined) throw withoutInputs(missing);
-    return withRealNames(second, separated.realNames);
+    const missing = careful.inputChecker.findMissingInput(second);
+    if (missing !== undefined) throw missingInputsError(missing);
+    return restoreSubgraphNames(second, separated.originalNames);
   }
 
   function canOverlap(one: string, other: string): boolean {
@@ -91,18 +96,18 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
 
 function printApiSchema(supergraph: Supergraph): string {
   const schema = supergraph.apiSchema().toGraphQLJSSchema({ includeDefer: true });
-  leaveOutUnprintableDefaults(schema);
+  removeUnprintableDefaults(schema);
   return printSchema(schema);
 }
 
-function withoutInputs(coordinate: string): Error {
+function missingInputsError(coordinate: string): Error {
   return new Error(`The planner would ask for ${coordinate} where it cannot be had, or without its inputs.`);
 }
 
 /** Plans as the package makes them. */
 interface RawPlanner {
   plan(request: PlanRequest): QueryPlan;
-  readonly inputs: InputCheck;
+  readonly inputChecker: InputChecker;
 }
 
 function createRawPlanner(
@@ -111,7 +116,7 @@ function createRawPlanner(
   options: ApolloPlannerOptions,
 ): RawPlanner {
   const apiSchema = supergraph.apiSchema();
-  const limit = new SplitLimit(supergraph.schema, options.splitTimeoutMs);
+  const limit = new SplitTimeLimit(supergraph.schema, options.splitTimeoutMs);
   const planner = new QueryPlanner(supergraph, {
     incrementalDelivery: { enableDefer: true },
     // With reuse on, a named fragment that holds a `@defer` is sent to the subgraph with the directive in it.
@@ -120,19 +125,19 @@ function createRawPlanner(
     debug: { maxEvaluatedPlans: options.maxEvaluatedPlans, pathsLimit: options.pathsLimit },
   });
   return {
-    inputs: new InputCheck(document),
+    inputChecker: new InputChecker(document),
     // `defer` needs no second planner: without a `@defer` in the document the plan has no Defer node.
     plan: ({ document: text, overrides = [], isOptional = false }) => {
       const operation = operationFromDocument(apiSchema, parse(text, { noLocation: true }));
       const overrideConditions = new Map(overrides.map((label) => [label, true]));
       const build = (): ApolloQueryPlan => planner.buildQueryPlan(operation, { overrideConditions });
-      return toQueryPlan(isOptional ? limit.within(build) : build());
+      return toQueryPlan(isOptional ? limit.run(build) : build());
     },
   };
 }
 
 /** The plan with the real subgraphs in place of those that were added. */
-function withRealNames(plan: QueryPlan, realNames: ReadonlyMap<string, string>): QueryPlan {
+function restoreSubgraphNames(plan: QueryPlan, realNames: ReadonlyMap<string, string>): QueryPlan {
   return mapFetches(plan, (fetch) => {
     const serviceName = realNames.get(fetch.serviceName);
     return serviceName === undefined ? fetch : { ...fetch, serviceName };
@@ -140,7 +145,10 @@ function withRealNames(plan: QueryPlan, realNames: ReadonlyMap<string, string>):
 }
 
 /** Where fields got stand-ins, the fields themselves are external without being used: that is no mistake. */
-function build(sdl: string | DocumentNode, { isChanged }: { readonly isChanged: boolean }): Supergraph {
+function buildSupergraph(
+  sdl: string | DocumentNode,
+  { isChanged }: { readonly isChanged: boolean },
+): Supergraph {
   // What may be served is for us to say: the loader's list knows neither our rewrites for `@fromContext` nor
   // that we pass over `@cacheTag`, and a security feature that is not marked as one gets past it.
   return Supergraph.build(sdl, { supportedFeatures: null, validateSupergraph: !isChanged });
@@ -190,10 +198,10 @@ const limitsByMessage: readonly (readonly [string, string])[] = [
 ];
 
 /** What was too much where the planner gave up on an operation for its size; `undefined` for a mistake of its own. */
-export function exceededLimit(error: unknown): string | undefined {
+export function describeExceededLimit(error: unknown): string | undefined {
   // The planner recurses along the operation: a stack that overflows means an operation too deep for it.
   if (error instanceof RangeError) return 'it is nested too deep';
-  if (error instanceof SplitTooLongError) return 'to split it takes too long (planning.splitTimeout)';
+  if (error instanceof SplitTimeoutError) return 'to split it takes too long (planning.splitTimeout)';
   if (!(error instanceof Error)) return undefined;
   return limitsByMessage.find(([start]) => error.message.startsWith(start))?.[1];
 }
@@ -203,7 +211,7 @@ type ApolloQueryPlan = ReturnType<QueryPlanner['buildQueryPlan']>;
 /** The planner's object written as ours: the same names, without its `undefined` members. */
 function toQueryPlan(plan: ApolloQueryPlan): QueryPlan {
   return JSON.parse(
-    JSON.stringify(plan, (_key, value: unknown) => (isFetchNode(value) ? completeFetch(value) : value)),
+    JSON.stringify(plan, (_key, value: unknown) => (isFetchNode(value) ? completeFetchNode(value) : value)),
   ) as QueryPlan;
 }
 
@@ -213,6 +221,6 @@ function isFetchNode(value: unknown): value is ApolloFetchNode {
   return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'Fetch';
 }
 
-function completeFetch(node: ApolloFetchNode): ApolloFetchNode {
+function completeFetchNode(node: ApolloFetchNode): ApolloFetchNode {
   return node.variableUsages === undefined ? { ...node, variableUsages: [] } : node;
 }

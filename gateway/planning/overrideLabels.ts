@@ -23,29 +23,29 @@ export function readOverrideLabels(sdl: string): OverrideLabels {
   const labelled = new Map<string, Set<string>>();
   /** From what is read to what needs it. */
   const neededBy = new Map<string, Set<string>>();
-  const need = (from: string, to: string): void => void setOf(neededBy, to).add(from);
+  const need = (from: string, to: string): void => void getOrCreateSet(neededBy, to).add(from);
 
   for (const type of types.values()) {
-    for (const relative of relativesOf(type, types)) need(type.name, relative);
+    for (const relative of relatedTypesOf(type, types)) need(type.name, relative);
     for (const fieldSet of type.keys) {
       for (const read of coordinatesOf(fieldSet, type.name, types)) need(type.name, read);
     }
     for (const field of type.fields.values()) {
       const coordinate = `${type.name}.${field.name}`;
       need(coordinate, type.name);
-      for (const relative of relativesOf(type, types)) need(coordinate, `${relative}.${field.name}`);
+      for (const relative of relatedTypesOf(type, types)) need(coordinate, `${relative}.${field.name}`);
       for (const join of field.joins) {
         const label = textOf(join, 'overrideLabel');
-        if (label !== undefined) setOf(labelled, coordinate).add(label);
+        if (label !== undefined) getOrCreateSet(labelled, coordinate).add(label);
         const required = textOf(join, 'requires');
         if (required !== undefined) {
           for (const read of coordinatesOf(required, type.name, types)) need(coordinate, read);
         }
-        for (const read of readFromContext(join, types)) need(coordinate, read);
+        for (const read of contextCoordinatesOf(join, types)) need(coordinate, read);
       }
     }
   }
-  return spread(labelled, neededBy);
+  return propagateLabels(labelled, neededBy);
 }
 
 /** Every label that the supergraph has. */
@@ -63,8 +63,8 @@ interface JoinedField {
 interface JoinedType {
   readonly name: string;
   /** Interfaces that it implements, and unions that it is in. */
-  readonly above: string[];
-  readonly below: string[];
+  readonly supertypes: string[];
+  readonly subtypes: string[];
   readonly keys: readonly string[];
   readonly contexts: readonly string[];
   readonly fields: ReadonlyMap<string, JoinedField>;
@@ -84,16 +84,16 @@ function readTypes(document: DocumentNode): JoinedTypes {
     const isUnion = node.kind === Kind.UNION_TYPE_DEFINITION;
     types.set(node.name.value, {
       name: node.name.value,
-      above: isUnion ? [] : (node.interfaces ?? []).map(nameOf),
-      below: isUnion ? (node.types ?? []).map(nameOf) : [],
+      supertypes: isUnion ? [] : (node.interfaces ?? []).map(nameOf),
+      subtypes: isUnion ? (node.types ?? []).map(nameOf) : [],
       keys: usesOf(node.directives, 'join__type').flatMap((join) => textOf(join, 'key') ?? []),
       contexts: usesOf(node.directives, 'context').flatMap((context) => textOf(context, 'name') ?? []),
       fields: new Map((isUnion ? [] : (node.fields ?? [])).map((field) => [nameOf(field), readField(field)])),
     });
   }
-  for (const { name, above, below } of [...types.values()]) {
-    for (const one of above) types.get(one)?.below.push(name);
-    for (const one of below) types.get(one)?.above.push(name);
+  for (const { name, supertypes, subtypes } of [...types.values()]) {
+    for (const one of supertypes) types.get(one)?.subtypes.push(name);
+    for (const one of subtypes) types.get(one)?.supertypes.push(name);
   }
   return types;
 }
@@ -108,10 +108,10 @@ function readField(field: FieldDefinitionNode): JoinedField {
 
 /** What a selection may be read from instead: the types that a type stands for, and the interfaces that stand for
  *  it, since a subgraph may have one as `@interfaceObject`. */
-function relativesOf({ name, above, below }: JoinedType, types: JoinedTypes): ReadonlySet<string> {
-  const relatives = new Set([...above, ...below]);
-  for (const one of below) {
-    for (const further of types.get(one)?.above ?? []) if (further !== name) relatives.add(further);
+function relatedTypesOf({ name, supertypes, subtypes }: JoinedType, types: JoinedTypes): ReadonlySet<string> {
+  const relatives = new Set([...supertypes, ...subtypes]);
+  for (const one of subtypes) {
+    for (const further of types.get(one)?.supertypes ?? []) if (further !== name) relatives.add(further);
   }
   return relatives;
 }
@@ -138,7 +138,7 @@ function coordinatesOf(fieldSet: string, typeName: string, types: JoinedTypes): 
 }
 
 /** Of every type that may set the context: which one it is depends on the way to the field. */
-function readFromContext(join: DirectiveNode, types: JoinedTypes): string[] {
+function contextCoordinatesOf(join: DirectiveNode, types: JoinedTypes): string[] {
   const argument = argumentOf(join, 'contextArguments');
   if (argument?.kind !== Kind.LIST) return [];
   return argument.values.flatMap((value) => {
@@ -153,7 +153,7 @@ function readFromContext(join: DirectiveNode, types: JoinedTypes): string[] {
 }
 
 /** Hands each label on to everything that needs its field. */
-function spread(
+function propagateLabels(
   labelled: ReadonlyMap<string, ReadonlySet<string>>,
   neededBy: ReadonlyMap<string, ReadonlySet<string>>,
 ): OverrideLabels {
@@ -162,12 +162,12 @@ function spread(
     const reached = new Set([coordinate]);
     // A set hands out what is added to it while it is read.
     for (const one of reached) for (const next of neededBy.get(one) ?? []) reached.add(next);
-    for (const one of reached) for (const label of own) setOf(labels, one).add(label);
+    for (const one of reached) for (const label of own) getOrCreateSet(labels, one).add(label);
   }
   return new Map(Array.from(labels, ([coordinate, own]) => [coordinate, [...own].sort()]));
 }
 
-function setOf(sets: Map<string, Set<string>>, key: string): Set<string> {
+function getOrCreateSet(sets: Map<string, Set<string>>, key: string): Set<string> {
   const known = sets.get(key);
   if (known !== undefined) return known;
   const made = new Set<string>();

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 
-export interface PlanCacheKey {
+interface PlanCacheKey {
   /** `Supergraph.id`. */
   readonly supergraphId: string;
   /** Everything else that the value depends on: the normalised document, folded booleans included. */
@@ -16,25 +16,25 @@ export interface PlanCache<Value extends object> {
    *  fails rejects for everyone who waited and leaves nothing behind. */
   getOrLoad(key: PlanCacheKey, load: () => Promise<Value>): Promise<Value>;
   /** What is most used of a supergraph, most used first: what to plan before another one takes over. */
-  mostUsed(supergraphId: string, count: number): readonly UsedPlan<Value>[];
+  mostUsed(supergraphId: string, count: number): readonly PlanUsage<Value>[];
   /** Counts uses of a value by those who kept it and did not ask again, and takes it in where it had to leave. */
-  count(key: PlanCacheKey, value: Value, uses: number): void;
+  recordUses(key: PlanCacheKey, value: Value, uses: number): void;
   /** Drops what belongs to a supergraph that nobody uses any more. A load under way is not kept. */
-  forget(supergraphId: string): void;
+  evict(supergraphId: string): void;
   readonly size: number;
 }
 
-export interface UsedPlan<Value> {
+interface PlanUsage<Value> {
   readonly key: PlanCacheKey;
   readonly value: Value;
   readonly uses: number;
 }
 
-interface Entry<Value> extends UsedPlan<Value> {
+interface Entry<Value> extends PlanUsage<Value> {
   uses: number;
 }
 
-interface Loading<Value> {
+interface InFlightLoad<Value> {
   readonly key: PlanCacheKey;
   readonly promise: Promise<Value>;
 }
@@ -43,7 +43,7 @@ export function createPlanCache<Value extends object>(options: {
   readonly maxEntries: number;
 }): PlanCache<Value> {
   const entries = new LRUCache<string, Entry<Value>>({ max: options.maxEntries });
-  const loading = new Map<string, Loading<Value>>();
+  const loading = new Map<string, InFlightLoad<Value>>();
 
   const use = (text: string): Value | undefined => {
     const entry = entries.get(text);
@@ -64,7 +64,7 @@ export function createPlanCache<Value extends object>(options: {
       .finally(() => {
         if (isWanted()) loading.delete(text);
       });
-    const own: Loading<Value> = { key, promise };
+    const own: InFlightLoad<Value> = { key, promise };
     loading.set(text, own);
     return promise;
   };
@@ -82,13 +82,13 @@ export function createPlanCache<Value extends object>(options: {
         .filter((entry) => entry.key.supergraphId === supergraphId)
         .sort((a, b) => b.uses - a.uses)
         .slice(0, count),
-    count: (key, value, uses) => {
+    recordUses: (key, value, uses) => {
       const text = keyText(key);
       const entry = entries.get(text);
       if (entry === undefined) entries.set(text, { key, value, uses });
       else entry.uses += uses;
     },
-    forget: (supergraphId) => {
+    evict: (supergraphId) => {
       for (const [text, entry] of entries) {
         if (entry.key.supergraphId === supergraphId) entries.delete(text);
       }

@@ -24,7 +24,7 @@ export class PlanQueue<Job extends { readonly request: PlanRequest }> {
 
   /** False where there is no room. One alone has room whatever its size. */
   add(job: Job): boolean {
-    const characters = this.#characters + lengthOf(job);
+    const characters = this.#characters + documentLengthOf(job);
     const { maxWaiting, maxWaitingCharacters } = this.#limits;
     const isFull = this.#jobs.length >= maxWaiting || characters > maxWaitingCharacters;
     if (isFull && this.#jobs.length > 0) return false;
@@ -37,10 +37,10 @@ export class PlanQueue<Job extends { readonly request: PlanRequest }> {
   take(): Job | undefined {
     let shortest = 0;
     for (const [index, job] of this.#jobs.entries()) {
-      if (lengthOf(job) < lengthOf(this.#jobs[shortest] as Job)) shortest = index;
+      if (documentLengthOf(job) < documentLengthOf(this.#jobs[shortest] as Job)) shortest = index;
     }
     const [job] = this.#jobs.splice(shortest, 1);
-    if (job !== undefined) this.#characters -= lengthOf(job);
+    if (job !== undefined) this.#characters -= documentLengthOf(job);
     return job;
   }
 
@@ -51,6 +51,6 @@ export class PlanQueue<Job extends { readonly request: PlanRequest }> {
   }
 }
 
-function lengthOf({ request }: { readonly request: PlanRequest }): number {
+function documentLengthOf({ request }: { readonly request: PlanRequest }): number {
   return request.document.length;
 }

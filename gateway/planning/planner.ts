@@ -6,7 +6,7 @@ export interface PlanRequest {
   readonly document: string;
   /** Whether `@defer` in the document shall split the plan. With false, the document has none. Each `@defer` has a
    *  label, which is a number of its own. */
-  readonly defer: boolean;
+  readonly shouldSplitDefer: boolean;
   /** Labels of progressive `@override`s that are on, sorted; every other one is off. */
   readonly overrides?: readonly string[];
   /** Whether the asker can do without this plan: it is given up early, with `OPERATION_TOO_COMPLEX`, and without harm
@@ -15,7 +15,7 @@ export interface PlanRequest {
 }
 
 /** Plans operations for one supergraph. The only thing that the gateway knows of a query planner; what is said here
- *  is tried by `test/unit/planning/plannerContract.ts`. */
+ *  is tried by `test/unit/planning/describePlannerContract.ts`. */
 export interface Planner {
   /** A plan that is plain JSON and shared: nobody writes into it. Equal requests give equal plans. Any number may be
    *  under way, and the caller's thread goes on meanwhile. Subgraph operations are valid for their subgraph, with

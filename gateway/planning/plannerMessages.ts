@@ -8,9 +8,9 @@ import type { PlanRequest } from './planner.ts';
 export type PlannerThreadData = ApolloPlannerOptions;
 
 /** To the planner. One request at a time: the next one is sent when the answer is there. */
-export type ToPlanner = PlanRequest;
+export type PlannerThreadRequest = PlanRequest;
 
-export type FromPlanner =
+export type PlannerThreadMessage =
   | {
       readonly kind: 'ready';
       readonly apiSchemaSdl: string;

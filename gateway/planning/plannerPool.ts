@@ -14,9 +14,9 @@ export interface PlannerPoolLimits extends PlanQueueLimits {
   readonly timeoutMs: number;
 }
 
-export interface PlannerPoolOptions {
+interface PlannerPoolOptions {
   readonly limits: PlannerPoolLimits;
-  readonly first: PlannerThread;
+  readonly initialThread: PlannerThread;
   /** Rejects with the signal's reason when it is aborted. */
   readonly startThread: (signal: AbortSignal) => Promise<PlannerThread>;
   readonly timers: Timers;
@@ -30,12 +30,12 @@ export type PoolOutcome =
   | { readonly kind: 'unavailable'; readonly cause: unknown }
   | { readonly kind: 'closed' };
 
-interface Job {
+interface PlanJob {
   readonly request: PlanRequest;
   readonly settle: (outcome: PoolOutcome) => void;
 }
 
-interface Slot {
+interface PlannerSlot {
   readonly thread: PlannerThread;
   state: 'idle' | 'busy' | 'slow';
   cancelIdle?: (() => void) | undefined;
@@ -46,16 +46,16 @@ interface Slot {
  *  rarely come alone. A lost thread is replaced at once unless another one is there. */
 export class PlannerPool {
   readonly #options: PlannerPoolOptions;
-  readonly #queue: PlanQueue<Job>;
-  readonly #slots = new Set<Slot>();
-  readonly #closing = new AbortController();
-  readonly #ending = new Set<Promise<void>>();
-  #starting: Promise<void> | undefined;
+  readonly #queue: PlanQueue<PlanJob>;
+  readonly #slots = new Set<PlannerSlot>();
+  readonly #closeController = new AbortController();
+  readonly #terminations = new Set<Promise<void>>();
+  #threadStart: Promise<void> | undefined;
 
   constructor(options: PlannerPoolOptions) {
     this.#options = options;
     this.#queue = new PlanQueue(options.limits);
-    this.#slots.add({ thread: options.first, state: 'idle' });
+    this.#slots.add({ thread: options.initialThread, state: 'idle' });
   }
 
   /** Never rejects. */
@@ -69,15 +69,15 @@ export class PlannerPool {
 
   /** Resolves when every thread is gone; what waits and what is under way ends as `closed`. */
   async close(): Promise<void> {
-    this.#closing.abort();
+    this.#closeController.abort();
     for (const { settle } of this.#queue.takeAll()) settle({ kind: 'closed' });
-    for (const slot of this.#slots) this.#end(slot);
-    await this.#starting;
-    await Promise.all(this.#ending);
+    for (const slot of this.#slots) this.#terminate(slot);
+    await this.#threadStart;
+    await Promise.all(this.#terminations);
   }
 
   get #isClosed(): boolean {
-    return this.#closing.signal.aborted;
+    return this.#closeController.signal.aborted;
   }
 
   #dispatch(): void {
@@ -86,14 +86,14 @@ export class PlannerPool {
       if (!slot.thread.isAlive()) this.#slots.delete(slot);
       else if (slot.state === 'idle') {
         const job = this.#queue.take();
-        if (job === undefined) this.#endWhenIdle(slot);
-        else void this.#work(slot, job);
+        if (job === undefined) this.#terminateWhenIdle(slot);
+        else void this.#runJob(slot, job);
       }
     }
-    if (this.#isThreadMissing()) this.#start();
+    if (this.#needsThread()) this.#startThread();
   }
 
-  async #work(slot: Slot, job: Job): Promise<void> {
+  async #runJob(slot: PlannerSlot, job: PlanJob): Promise<void> {
     const { timers, limits } = this.#options;
     slot.cancelIdle?.();
     slot.cancelIdle = undefined;
@@ -109,8 +109,8 @@ export class PlannerPool {
     this.#dispatch();
   }
 
-  #isThreadMissing(): boolean {
-    if (this.#starting !== undefined) return false;
+  #needsThread(): boolean {
+    if (this.#threadStart !== undefined) return false;
     if (this.#slots.size === 0) return true;
     return (
       this.#queue.size > 0 &&
@@ -119,17 +119,17 @@ export class PlannerPool {
     );
   }
 
-  #start(): void {
-    this.#starting = this.#options.startThread(this.#closing.signal).then(
+  #startThread(): void {
+    this.#threadStart = this.#options.startThread(this.#closeController.signal).then(
       (thread) => {
-        this.#starting = undefined;
-        const slot: Slot = { thread, state: 'idle' };
+        this.#threadStart = undefined;
+        const slot: PlannerSlot = { thread, state: 'idle' };
         this.#slots.add(slot);
-        if (this.#isClosed) this.#end(slot);
+        if (this.#isClosed) this.#terminate(slot);
         else this.#dispatch();
       },
       (cause) => {
-        this.#starting = undefined;
+        this.#threadStart = undefined;
         // Not tried again before somebody asks: it would fail for the same reason.
         if (this.#slots.size > 0) return;
         for (const { settle } of this.#queue.takeAll()) settle({ kind: 'unavailable', cause });
@@ -137,19 +137,19 @@ export class PlannerPool {
     );
   }
 
-  #endWhenIdle(slot: Slot): void {
+  #terminateWhenIdle(slot: PlannerSlot): void {
     if (slot.cancelIdle !== undefined || this.#slots.size === 1) return;
     const { timers, limits } = this.#options;
     slot.cancelIdle = timers.after(limits.spareIdleMs, () => {
       slot.cancelIdle = undefined;
-      if (this.#slots.size > 1) this.#end(slot);
+      if (this.#slots.size > 1) this.#terminate(slot);
     });
   }
 
-  #end(slot: Slot): void {
+  #terminate(slot: PlannerSlot): void {
     this.#slots.delete(slot);
     slot.cancelIdle?.();
-    const ended = slot.thread.end().finally(() => this.#ending.delete(ended));
-    this.#ending.add(ended);
+    const ended = slot.thread.terminate().finally(() => this.#terminations.delete(ended));
+    this.#terminations.add(ended);
   }
 }

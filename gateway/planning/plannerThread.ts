@@ -1,8 +1,8 @@
 import { Worker } from 'node:worker_threads';
 import type { OverrideLabels } from './overrideLabels.ts';
-import type { FromPlanner, PlannerThreadData, ToPlanner } from './plannerMessages.ts';
+import type { PlannerThreadData, PlannerThreadMessage, PlannerThreadRequest } from './plannerMessages.ts';
 import type { QueryPlan } from './queryPlan.ts';
-import { workerEntry } from './workerEntry.ts';
+import { workerEntryUrl } from './workerEntryUrl.ts';
 
 /** Seen in the operating system's thread list. */
 const threadName = 'tributary-plan';
@@ -19,9 +19,9 @@ export interface PlannerThread {
   /** False once the thread is gone or going. */
   readonly isAlive: () => boolean;
   /** One plan at a time. Never rejects. A plan that takes longer than `timeoutMs` ends the thread. */
-  plan(request: ToPlanner, timeoutMs: number): Promise<PlanOutcome>;
+  plan(request: PlannerThreadRequest, timeoutMs: number): Promise<PlanOutcome>;
   /** Resolves when the thread is gone; a plan under way ends as `lost`. */
-  end(): Promise<void>;
+  terminate(): Promise<void>;
 }
 
 export type PlanOutcome =
@@ -29,9 +29,9 @@ export type PlanOutcome =
   /** The planner threw. The thread goes on. */
   | { readonly kind: 'failed'; readonly message: string; readonly exceeded: string | undefined }
   /** The thread is gone. */
-  | { readonly kind: 'lost'; readonly reason: LossReason };
+  | { readonly kind: 'lost'; readonly reason: ThreadLossReason };
 
-export type LossReason =
+export type ThreadLossReason =
   | { readonly kind: 'time' }
   | { readonly kind: 'memory' }
   | { readonly kind: 'ended' }
@@ -43,8 +43,8 @@ const maxYoungGenerationSizeMb = 48;
 /** V8 ends a thread at the limit of its heap only if it comes there by small steps. An allocation that is too large
  *  for what is left (a `Map` that grows, say) ends the whole process. So V8's limit is this many times ours, and ours
  *  is watched from outside; what may be garbage has half of the room between the two. */
-const headroom = 2;
-const watchIntervalMs = 25;
+const heapHeadroomFactor = 2;
+const heapCheckIntervalMs = 25;
 
 /** Calls once when the thread's heap is larger. Returns what ends the watch. */
 function watchHeap(worker: Worker, maxBytes: number, onExceeded: () => void): () => void {
@@ -64,7 +64,7 @@ function watchHeap(worker: Worker, maxBytes: number, onExceeded: () => void): ()
         isAsking = false;
       },
     );
-  }, watchIntervalMs).unref();
+  }, heapCheckIntervalMs).unref();
   return () => clearInterval(timer);
 }
 
@@ -78,35 +78,35 @@ export function startPlannerThread(
   const { memoryBytes, ...data } = options;
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
-    const worker = new Worker(workerEntry('plannerWorker', import.meta.url), {
+    const worker = new Worker(workerEntryUrl('plannerWorker', import.meta.url), {
       name: threadName,
       workerData: data satisfies PlannerThreadData,
       resourceLimits: {
-        maxOldGenerationSizeMb: Math.ceil((memoryBytes * headroom) / 1024 ** 2),
+        maxOldGenerationSizeMb: Math.ceil((memoryBytes * heapHeadroomFactor) / 1024 ** 2),
         // The process's own flag, meant for fifty requests at once, would give this thread as much again.
         maxYoungGenerationSizeMb,
       },
     });
     const watch = (): (() => void) =>
-      watchHeap(worker, memoryBytes * (1 + headroom) * 0.5, () => {
+      watchHeap(worker, memoryBytes * (1 + heapHeadroomFactor) * 0.5, () => {
         lost ??= { kind: 'memory' };
         void end();
       });
     const endLoadWatch = watch();
-    let lost: LossReason | undefined;
+    let lost: ThreadLossReason | undefined;
     let crash: unknown;
     let finishPlan: ((outcome: PlanOutcome) => void) | undefined;
 
     const exited = new Promise<void>((gone) => {
       worker.once('exit', () => {
         endLoadWatch();
-        const loss = crash === undefined ? undefined : lossByCrash(crash);
+        const loss = crash === undefined ? undefined : classifyCrash(crash);
         // What a thread says that has run out of memory in the midst of loading is no reason.
         if (lost?.kind === 'crash' && loss?.kind === 'memory') lost = loss;
         lost ??= loss ?? { kind: 'ended' };
         finishPlan?.({ kind: 'lost', reason: lost });
         signal?.removeEventListener('abort', abandon);
-        reject(signal?.aborted ? signal.reason : loadFailure(lost, memoryBytes));
+        reject(signal?.aborted ? signal.reason : loadError(lost, memoryBytes));
         gone();
       });
     });
@@ -122,7 +122,7 @@ export function startPlannerThread(
     worker.once('error', (error) => {
       crash = error;
     });
-    worker.on('message', (message: FromPlanner) => {
+    worker.on('message', (message: PlannerThreadMessage) => {
       switch (message.kind) {
         case 'ready':
           endLoadWatch();
@@ -134,7 +134,7 @@ export function startPlannerThread(
             overrides: message.overrides,
             isAlive: () => lost === undefined,
             plan,
-            end,
+            terminate: end,
           });
           break;
         case 'refused':
@@ -149,7 +149,7 @@ export function startPlannerThread(
       }
     });
 
-    const plan = (request: ToPlanner, timeoutMs: number): Promise<PlanOutcome> =>
+    const plan = (request: PlannerThreadRequest, timeoutMs: number): Promise<PlanOutcome> =>
       new Promise((settle) => {
         if (lost !== undefined) {
           settle({ kind: 'lost', reason: lost });
@@ -173,7 +173,7 @@ export function startPlannerThread(
   });
 }
 
-function lossByCrash(error: unknown): LossReason {
+function classifyCrash(error: unknown): ThreadLossReason {
   const isMemory =
     typeof error === 'object' &&
     error !== null &&
@@ -182,7 +182,7 @@ function lossByCrash(error: unknown): LossReason {
   return isMemory ? { kind: 'memory' } : { kind: 'crash', error };
 }
 
-function loadFailure(reason: LossReason, memoryBytes: number): Error {
+function loadError(reason: ThreadLossReason, memoryBytes: number): Error {
   switch (reason.kind) {
     case 'memory':
       return new Error(

@@ -8,12 +8,12 @@ export interface QueryPlan {
 
 export type PlanNode = SequenceNode | ParallelNode | FetchNode | FlattenNode | ConditionNode | DeferNode;
 
-export interface SequenceNode {
+interface SequenceNode {
   readonly kind: 'Sequence';
   readonly nodes: readonly PlanNode[];
 }
 
-export interface ParallelNode {
+interface ParallelNode {
   readonly kind: 'Parallel';
   readonly nodes: readonly PlanNode[];
 }
@@ -37,7 +37,7 @@ export interface FetchNode {
 
 export type RequiresSelection = RequiresField | RequiresInlineFragment;
 
-export interface RequiresField {
+interface RequiresField {
   readonly kind: 'Field';
   /** As the subgraph knows it: the key in the representation. */
   readonly name: string;
@@ -56,7 +56,7 @@ export interface RequiresInlineFragment {
 
 export type FetchDataRewrite = ValueSetter | KeyRenamer;
 
-export interface ValueSetter {
+interface ValueSetter {
   readonly kind: 'ValueSetter';
   /** Response names and `... on T` conditions. */
   readonly path: readonly string[];
@@ -91,7 +91,7 @@ export interface DeferNode {
   readonly deferred: readonly DeferredNode[];
 }
 
-export interface DeferredNode {
+interface DeferredNode {
   readonly depends: readonly { readonly id: string; readonly deferLabel?: string }[];
   readonly label?: string;
   /** Absolute; response names and `... on T`, without list markers. */

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { GatewayError } from '../errors.ts';
 
-export interface RefusedOperationsOptions {
+interface RefusedOperationsOptions {
   readonly maxEntries: number;
   /** How long one is kept: the machine may have been busy with something else when it was tried. */
-  readonly keptMs: number;
+  readonly ttlMs: number;
 }
 
 /** Operations that went beyond a limit of planning, and the error for whoever sends one again: finding out a
@@ -13,8 +13,8 @@ export interface RefusedOperationsOptions {
 export class RefusedOperations {
   readonly #errors: LRUCache<string, GatewayError>;
 
-  constructor({ maxEntries, keptMs }: RefusedOperationsOptions) {
-    this.#errors = new LRUCache({ max: maxEntries, ttl: keptMs });
+  constructor({ maxEntries, ttlMs }: RefusedOperationsOptions) {
+    this.#errors = new LRUCache({ max: maxEntries, ttl: ttlMs });
   }
 
   find(key: string): GatewayError | undefined {

@@ -13,7 +13,7 @@ import { type CompositeDefinition, namedTypeOf, parseFieldSet } from './supergra
  *  arguments, so in its supergraph each such field with each set of arguments is a field of its own. */
 export interface RequiredField {
   /** The field that stands for it in the planner's supergraph, in plans and in the response tree. */
-  readonly standIn: string;
+  readonly placeholder: string;
   /** The subgraphs' field. */
   readonly name: string;
   readonly arguments: readonly ArgumentNode[];
@@ -35,11 +35,11 @@ export interface RequiredArguments {
   readonly uses: ReadonlyMap<string, readonly RequiredUse[]>;
   /** A field's arguments as text, those that are left to their defaults included where every field of that name
    *  has the same ones. Equal texts mean equal values. */
-  meaningOf(name: string, given: readonly ArgumentNode[]): string;
+  canonicalArgumentsOf(name: string, given: readonly ArgumentNode[]): string;
 }
 
 /** Puts stand-ins into the types of a supergraph. `types` is changed: definitions are replaced. */
-export class StandIns implements RequiredArguments {
+export class PlaceholderFields implements RequiredArguments {
   readonly fields = new Map<string, RequiredField>();
   readonly uses = new Map<string, RequiredUse[]>();
   readonly #types: Map<string, CompositeDefinition>;
@@ -58,13 +58,13 @@ export class StandIns implements RequiredArguments {
     const uses: RequiredUse[] = [];
     const set = parseFieldSet(fieldSet);
     if (set === undefined) return fieldSet;
-    const replaced = this.#replaceSet(set, typeName, '', uses);
+    const replaced = this.#replaceSelectionSet(set, typeName, '', uses);
     if (uses.length === 0) return fieldSet;
     this.uses.set(coordinate, uses);
     return print(replaced).slice(1, -1).trim();
   }
 
-  meaningOf(name: string, given: readonly ArgumentNode[]): string {
+  canonicalArgumentsOf(name: string, given: readonly ArgumentNode[]): string {
     const left = this.#defaults(name).filter(
       (argument) => !given.some((other) => other.name.value === argument.name.value),
     );
@@ -75,7 +75,7 @@ export class StandIns implements RequiredArguments {
     let defaults = this.#defaultsByName.get(name);
     if (defaults === undefined) {
       const ofTypes = [...this.#types.values()].flatMap(({ fields = [] }) =>
-        fields.filter((field) => field.name.value === name).map(defaultsOf),
+        fields.filter((field) => field.name.value === name).map(defaultArgumentsOf),
       );
       const texts = new Set(ofTypes.map((ofType) => ofType.map(print).sort().join()));
       defaults = texts.size === 1 ? (ofTypes[0] ?? []) : [];
@@ -84,11 +84,19 @@ export class StandIns implements RequiredArguments {
     return defaults;
   }
 
-  #replaceSet(set: SelectionSetNode, typeName: string, path: string, uses: RequiredUse[]): SelectionSetNode {
+  #replaceSelectionSet(
+    set: SelectionSetNode,
+    typeName: string,
+    path: string,
+    uses: RequiredUse[],
+  ): SelectionSetNode {
     const selections = set.selections.map((selection): SelectionNode => {
       if (selection.kind === Kind.INLINE_FRAGMENT) {
         const inner = selection.typeCondition?.name.value ?? typeName;
-        return { ...selection, selectionSet: this.#replaceSet(selection.selectionSet, inner, path, uses) };
+        return {
+          ...selection,
+          selectionSet: this.#replaceSelectionSet(selection.selectionSet, inner, path, uses),
+        };
       }
       return selection.kind === Kind.FIELD ? this.#replaceField(selection, typeName, path, uses) : selection;
     });
@@ -100,15 +108,15 @@ export class StandIns implements RequiredArguments {
     if (definition === undefined) return field;
     const takesArguments = (definition.arguments?.length ?? 0) > 0;
     // The field set may be that of a stand-in, which was copied after its own was replaced.
-    const required = takesArguments ? this.#requiredField(field) : this.fields.get(field.name.value);
+    const required = takesArguments ? this.#requiredFieldOf(field) : this.fields.get(field.name.value);
     if (required !== undefined) {
-      this.#define(typeName, required);
+      this.#definePlaceholder(typeName, required);
       uses.push({ field: required, path, typeName });
     }
-    const name = required?.standIn ?? field.name.value;
+    const name = required?.placeholder ?? field.name.value;
     const selectionSet =
       field.selectionSet &&
-      this.#replaceSet(
+      this.#replaceSelectionSet(
         field.selectionSet,
         namedTypeOf(definition),
         path === '' ? name : `${path}.${name}`,
@@ -122,12 +130,12 @@ export class StandIns implements RequiredArguments {
     };
   }
 
-  #requiredField({ name, arguments: given = [] }: FieldNode): RequiredField {
+  #requiredFieldOf({ name, arguments: given = [] }: FieldNode): RequiredField {
     const key = `${name.value}(${given.map(print).sort().join(', ')})`;
     let required = this.#bySelection.get(key);
     if (required === undefined) {
       const standIn = `${this.#prefix}${this.#bySelection.size}_${name.value}`;
-      required = { standIn, name: name.value, arguments: given };
+      required = { placeholder: standIn, name: name.value, arguments: given };
       this.#bySelection.set(key, required);
       this.fields.set(standIn, required);
     }
@@ -135,27 +143,28 @@ export class StandIns implements RequiredArguments {
   }
 
   /** An interface's implementers need the stand-in as well. */
-  #define(typeName: string, required: RequiredField): void {
+  #definePlaceholder(typeName: string, required: RequiredField): void {
     const type = this.#types.get(typeName);
-    if (type?.fields === undefined || type.fields.some(({ name }) => name.value === required.standIn)) return;
+    if (type?.fields === undefined || type.fields.some(({ name }) => name.value === required.placeholder))
+      return;
     const original = type.fields.find(({ name }) => name.value === required.name);
     if (original === undefined) return;
     const standIn: FieldDefinitionNode = {
       ...original,
-      name: { kind: Kind.NAME, value: required.standIn },
+      name: { kind: Kind.NAME, value: required.placeholder },
       arguments: [],
     };
     this.#types.set(typeName, { ...type, fields: [...type.fields, standIn] });
     if (type.kind !== Kind.INTERFACE_TYPE_DEFINITION) return;
     for (const [name, other] of this.#types) {
       if (other.interfaces?.some((implemented) => implemented.name.value === typeName)) {
-        this.#define(name, required);
+        this.#definePlaceholder(name, required);
       }
     }
   }
 }
 
-function defaultsOf({ arguments: definitions = [] }: FieldDefinitionNode): ArgumentNode[] {
+function defaultArgumentsOf({ arguments: definitions = [] }: FieldDefinitionNode): ArgumentNode[] {
   return definitions.flatMap(({ name, defaultValue }) =>
     defaultValue === undefined ? [] : [{ kind: Kind.ARGUMENT, name, value: defaultValue }],
   );

@@ -90,7 +90,7 @@ export function joinDirective(
 }
 
 /** Text that no graph has in its names, for those of added ones. It is valid within operation names. */
-export function unusedGraphMark(document: DocumentNode, start: string): string {
+export function unusedGraphSuffix(document: DocumentNode, start: string): string {
   const names = [...subgraphNamesOf(document)].flat();
   let mark = start;
   while (names.some((name) => name.includes(mark))) mark += '_';

@@ -10,7 +10,7 @@ export interface LinkedFeature {
   readonly coordinates: readonly string[];
 }
 
-export interface FeatureSupport {
+interface FeatureSupport {
   readonly identity: string;
   readonly versions: readonly string[];
   readonly kind:
@@ -23,32 +23,32 @@ export interface FeatureSupport {
     | 'not executed';
 }
 
-const specs = 'https://specs.apollo.dev';
+const apolloSpecsUrl = 'https://specs.apollo.dev';
 
 /** What this gateway does about the features that supergraphs link to. */
 export const featureSupport: readonly FeatureSupport[] = [
-  { identity: `${specs}/core`, versions: ['v0.1', 'v0.2'], kind: 'served' },
-  { identity: `${specs}/link`, versions: ['v1.0'], kind: 'served' },
-  { identity: `${specs}/join`, versions: ['v0.1', 'v0.2', 'v0.3', 'v0.4', 'v0.5'], kind: 'served' },
-  { identity: `${specs}/inaccessible`, versions: ['v0.1', 'v0.2'], kind: 'served' },
-  { identity: `${specs}/context`, versions: ['v0.1'], kind: 'served' },
+  { identity: `${apolloSpecsUrl}/core`, versions: ['v0.1', 'v0.2'], kind: 'served' },
+  { identity: `${apolloSpecsUrl}/link`, versions: ['v1.0'], kind: 'served' },
+  { identity: `${apolloSpecsUrl}/join`, versions: ['v0.1', 'v0.2', 'v0.3', 'v0.4', 'v0.5'], kind: 'served' },
+  { identity: `${apolloSpecsUrl}/inaccessible`, versions: ['v0.1', 'v0.2'], kind: 'served' },
+  { identity: `${apolloSpecsUrl}/context`, versions: ['v0.1'], kind: 'served' },
   { identity: 'https://tributary.dev/spec', versions: ['v1.0'], kind: 'served' },
-  { identity: `${specs}/tag`, versions: ['v0.1', 'v0.2', 'v0.3'], kind: 'passed over' },
-  { identity: `${specs}/cost`, versions: ['v0.1'], kind: 'passed over' },
-  { identity: `${specs}/cacheTag`, versions: ['v0.1'], kind: 'passed over' },
-  { identity: `${specs}/authenticated`, versions: ['v0.1'], kind: 'not enforced' },
-  { identity: `${specs}/requiresScopes`, versions: ['v0.1'], kind: 'not enforced' },
-  { identity: `${specs}/policy`, versions: ['v0.1'], kind: 'not enforced' },
-  { identity: `${specs}/connect`, versions: ['v0.1', 'v0.2', 'v0.3', 'v0.4'], kind: 'not executed' },
+  { identity: `${apolloSpecsUrl}/tag`, versions: ['v0.1', 'v0.2', 'v0.3'], kind: 'passed over' },
+  { identity: `${apolloSpecsUrl}/cost`, versions: ['v0.1'], kind: 'passed over' },
+  { identity: `${apolloSpecsUrl}/cacheTag`, versions: ['v0.1'], kind: 'passed over' },
+  { identity: `${apolloSpecsUrl}/authenticated`, versions: ['v0.1'], kind: 'not enforced' },
+  { identity: `${apolloSpecsUrl}/requiresScopes`, versions: ['v0.1'], kind: 'not enforced' },
+  { identity: `${apolloSpecsUrl}/policy`, versions: ['v0.1'], kind: 'not enforced' },
+  { identity: `${apolloSpecsUrl}/connect`, versions: ['v0.1', 'v0.2', 'v0.3', 'v0.4'], kind: 'not executed' },
 ];
 
 /** Why a supergraph with these features cannot be served; `undefined` if it can. */
-export function refuseFeatures(features: readonly LinkedFeature[]): string | undefined {
-  const reasons = features.flatMap((feature) => refuseFeature(feature) ?? []);
+export function describeUnsupportedFeatures(features: readonly LinkedFeature[]): string | undefined {
+  const reasons = features.flatMap((feature) => describeUnsupportedFeature(feature) ?? []);
   return reasons.length === 0 ? undefined : reasons.join('\n');
 }
 
-function refuseFeature(feature: LinkedFeature): string | undefined {
+function describeUnsupportedFeature(feature: LinkedFeature): string | undefined {
   const support = featureSupport.find(({ identity }) => identity === feature.identity);
   const name = `@${feature.identity.slice(feature.identity.lastIndexOf('/') + 1)}`;
   switch (support?.kind) {
@@ -75,10 +75,10 @@ function refuseFeature(feature: LinkedFeature): string | undefined {
 }
 
 /** Enough to find what is meant; a whole schema may be guarded. */
-const mostCoordinates = 10;
+const maxListedCoordinates = 10;
 
 function listCoordinates({ coordinates }: LinkedFeature): string {
-  const rest = coordinates.length - mostCoordinates;
-  const shown = coordinates.slice(0, mostCoordinates).join(', ');
+  const rest = coordinates.length - maxListedCoordinates;
+  const shown = coordinates.slice(0, maxListedCoordinates).join(', ');
   return rest > 0 ? `${shown} and ${rest} more` : shown;
 }

@@ -2,10 +2,10 @@ import { type ConstDirectiveNode, type ConstValueNode, type DocumentNode, Kind }
 import { isComposite } from './supergraphDocument.ts';
 
 /** Identity of the specification that has the gateway's own directives, without its version. */
-export const tributarySpec = 'https://tributary.dev/spec';
+export const tributarySpecUrl = 'https://tributary.dev/spec';
 
 /** One use of a directive at a type, or at a field of one. */
-export interface DirectiveUse {
+interface DirectiveUse {
   readonly type: string;
   /** `undefined` for the type itself. */
   readonly field: string | undefined;
@@ -35,7 +35,7 @@ export function* usesOfDirective(document: DocumentNode, name: string): Generato
 }
 
 /** A directive's arguments by name; what is null is as if it were left out. */
-export function givenArguments(directive: ConstDirectiveNode): ReadonlyMap<string, ConstValueNode> {
+export function nonNullArgumentsOf(directive: ConstDirectiveNode): ReadonlyMap<string, ConstValueNode> {
   const given = new Map<string, ConstValueNode>();
   for (const { name, value } of directive.arguments ?? []) {
     if (value.kind !== Kind.NULL) given.set(name.value, value);
@@ -51,7 +51,7 @@ function namesOfDirective(document: DocumentNode, name: string): ReadonlySet<str
     if (definition.kind !== Kind.SCHEMA_DEFINITION && definition.kind !== Kind.SCHEMA_EXTENSION) continue;
     for (const link of definition.directives ?? []) {
       if (link.name.value !== 'link') continue;
-      const given = givenArguments(link);
+      const given = nonNullArgumentsOf(link);
       if (!isSpec(textOf(given.get('url')) ?? '')) continue;
       const imported = importedName(given.get('import'), `@${name}`);
       names.add(`${textOf(given.get('as')) ?? 'spec'}__${name}`);
@@ -63,7 +63,9 @@ function namesOfDirective(document: DocumentNode, name: string): ReadonlySet<str
 
 /** Minor versions only add. */
 function isSpec(url: string): boolean {
-  return url.startsWith(`${tributarySpec}/`) && /^v1(\.\d+)?\/?$/.test(url.slice(tributarySpec.length + 1));
+  return (
+    url.startsWith(`${tributarySpecUrl}/`) && /^v1(\.\d+)?\/?$/.test(url.slice(tributarySpecUrl.length + 1))
+  );
 }
 
 function importedName(imports: ConstValueNode | undefined, wanted: string): string | undefined {

@@ -16,16 +16,16 @@ import {
 /** Leaves out defaults that graphql-js cannot print, be it as SDL or for introspection: lists and objects of custom
  *  scalars. Clients see such an argument or input field as one without a default that may be left out; the subgraph
  *  applies its own. Changes the schema. */
-export function leaveOutUnprintableDefaults(schema: GraphQLSchema): void {
-  for (const directive of schema.getDirectives()) directive.args.forEach(leaveOut);
+export function removeUnprintableDefaults(schema: GraphQLSchema): void {
+  for (const directive of schema.getDirectives()) directive.args.forEach(removeDefaultIfUnprintable);
   for (const type of Object.values(schema.getTypeMap())) {
-    if (isInputObjectType(type)) Object.values(type.getFields()).forEach(leaveOut);
+    if (isInputObjectType(type)) Object.values(type.getFields()).forEach(removeDefaultIfUnprintable);
     if (!isObjectType(type) && !isInterfaceType(type)) continue;
-    for (const { args } of Object.values(type.getFields())) args.forEach(leaveOut);
+    for (const { args } of Object.values(type.getFields())) args.forEach(removeDefaultIfUnprintable);
   }
 }
 
-function leaveOut(input: GraphQLArgument | GraphQLInputField): void {
+function removeDefaultIfUnprintable(input: GraphQLArgument | GraphQLInputField): void {
   if (isPrintable(input)) return;
   input.defaultValue = undefined;
   // Without a default, a non-null one would have to be given.
@@ -44,7 +44,7 @@ function isPrintable({ defaultValue, type }: GraphQLArgument | GraphQLInputField
 
 /** The supergraph as the planner has to see it, so that it takes what the changed API schema lets through: null
  *  where the default was left out of a non-null input. That null is for the subgraph to refuse. */
-export function withNullableInputs(document: DocumentNode): DocumentNode {
+export function relaxNonNullInputs(document: DocumentNode): DocumentNode {
   const names = new Set<string>();
   for (const { kind, ...definition } of document.definitions) {
     const mayHold = kind === Kind.SCALAR_TYPE_DEFINITION || kind === Kind.INPUT_OBJECT_TYPE_DEFINITION;

@@ -3,7 +3,7 @@ import { systemTimers } from '../time/timers.ts';
 import type { OverrideLabels } from './overrideLabels.ts';
 import type { Planner, PlanRequest } from './planner.ts';
 import { PlannerPool, type PlannerPoolLimits, type PoolOutcome } from './plannerPool.ts';
-import { type LossReason, type PlannerThreadOptions, startPlannerThread } from './plannerThread.ts';
+import { type PlannerThreadOptions, startPlannerThread, type ThreadLossReason } from './plannerThread.ts';
 import type { QueryPlan } from './queryPlan.ts';
 import { RefusedOperations } from './refusedOperations.ts';
 
@@ -16,7 +16,7 @@ export interface PlanningLimits extends PlannerPoolLimits {
   /** Longest that one plan may take that its asker can do without, in milliseconds of the thread's own time. */
   readonly splitTimeoutMs: number;
   /** How long an operation that went beyond a limit is refused without being tried again, in milliseconds. */
-  readonly refusalKeptMs: number;
+  readonly refusalTtlMs: number;
   /** Most operations that are remembered as refused. */
   readonly maxRefusals: number;
 }
@@ -51,17 +51,17 @@ export async function createWorkerPlanner(options: WorkerPlannerOptions): Promis
   const first = await startPlannerThread(threadOptions, options.signal);
   const pool = new PlannerPool({
     limits: options,
-    first,
+    initialThread: first,
     startThread: (signal) => startPlannerThread(threadOptions, signal),
     timers: systemTimers,
   });
   const underWay = new Map<string, Promise<QueryPlan>>();
-  const refused = new RefusedOperations({ maxEntries: options.maxRefusals, keptMs: options.refusalKeptMs });
+  const refused = new RefusedOperations({ maxEntries: options.maxRefusals, ttlMs: options.refusalTtlMs });
 
   const planAnew = async (request: PlanRequest, key: string): Promise<QueryPlan> => {
     const outcome = await pool.plan(request);
     if (outcome.kind === 'planned') return outcome.plan;
-    const error = errorOf(outcome, options);
+    const error = toGatewayError(outcome, options);
     if (error.code === 'OPERATION_TOO_COMPLEX') refused.add(key, error);
     throw error;
   };
@@ -84,11 +84,14 @@ export async function createWorkerPlanner(options: WorkerPlannerOptions): Promis
   };
 }
 
-function keyOf({ document, defer, overrides = [], isOptional = false }: PlanRequest): string {
-  return `${defer ? 'defer' : 'whole'}${isOptional ? '?' : ''} ${JSON.stringify(overrides)} ${document}`;
+function keyOf({ document, shouldSplitDefer, overrides = [], isOptional = false }: PlanRequest): string {
+  return `${shouldSplitDefer ? 'defer' : 'whole'}${isOptional ? '?' : ''} ${JSON.stringify(overrides)} ${document}`;
 }
 
-function errorOf(outcome: Exclude<PoolOutcome, { kind: 'planned' }>, limits: PlanningLimits): GatewayError {
+function toGatewayError(
+  outcome: Exclude<PoolOutcome, { kind: 'planned' }>,
+  limits: PlanningLimits,
+): GatewayError {
   switch (outcome.kind) {
     case 'failed':
       return outcome.exceeded === undefined
@@ -99,7 +102,7 @@ function errorOf(outcome: Exclude<PoolOutcome, { kind: 'planned' }>, limits: Pla
             { cause: new Error(outcome.message) },
           );
     case 'lost':
-      return lossError(outcome.reason, limits);
+      return threadLossError(outcome.reason, limits);
     case 'overloaded':
       return new GatewayError('OVERLOADED', 'Too many operations wait to be planned. Try again in a moment.');
     case 'unavailable':
@@ -111,7 +114,7 @@ function errorOf(outcome: Exclude<PoolOutcome, { kind: 'planned' }>, limits: Pla
   }
 }
 
-function lossError(reason: LossReason, { timeoutMs, memoryBytes }: PlanningLimits): GatewayError {
+function threadLossError(reason: ThreadLossReason, { timeoutMs, memoryBytes }: PlanningLimits): GatewayError {
   switch (reason.kind) {
     case 'time':
       return new GatewayError(

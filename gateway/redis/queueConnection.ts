@@ -1,6 +1,6 @@
 import { Cluster, Redis } from 'ioredis';
-import { reconnectDelay } from './reconnectDelay.ts';
-import { connectionOptions, type RedisConfig, readAddress, serverOptions } from './redisOptions.ts';
+import { backoffDelayMs } from './backoffDelayMs.ts';
+import { connectionOptions, parseAddress, type RedisConfig, serverOptions } from './redisOptions.ts';
 
 export interface QueueConnection {
   readonly client: Redis | Cluster;
@@ -10,9 +10,9 @@ export interface QueueConnection {
 
 /** A connection for a library that blocks on it, and has its commands kept and sent again until Redis has done them:
  *  only for what may be done twice. Nobody here hears of its errors; who uses it listens to `error`. */
-export function connectForQueue(config: RedisConfig): QueueConnection {
+export function createQueueConnection(config: RedisConfig): QueueConnection {
   let isClosed = false;
-  const delay = (attempt: number) => (isClosed ? null : reconnectDelay(attempt, config.reconnect));
+  const delay = (attempt: number) => (isClosed ? null : backoffDelayMs(attempt, config.reconnect));
   const client = connect(config, delay);
   return {
     client,
@@ -35,7 +35,7 @@ function connect(config: RedisConfig, delay: (attempt: number) => number | null)
   const { socketTimeout: _, ...options } = patient;
   if (config.cluster.nodes.length === 0) return new Redis({ ...options, ...serverOptions(config) });
   const { retryStrategy: __, ...redisOptions } = options;
-  return new Cluster(config.cluster.nodes.map(readAddress), {
+  return new Cluster(config.cluster.nodes.map(parseAddress), {
     redisOptions,
     enableOfflineQueue: true,
     clusterRetryStrategy: delay,

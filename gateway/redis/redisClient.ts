@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { Cluster, Redis } from 'ioredis';
-import { reconnectDelay } from './reconnectDelay.ts';
+import { backoffDelayMs } from './backoffDelayMs.ts';
 import { RedisFailure } from './redisFailure.ts';
-import { connectionOptions, type RedisConfig, readAddress, serverOptions } from './redisOptions.ts';
+import { connectionOptions, parseAddress, type RedisConfig, serverOptions } from './redisOptions.ts';
 
 export type RedisArgument = string | number | Buffer;
 
@@ -12,11 +12,11 @@ export interface RedisScript {
   readonly sha: string;
 }
 
-export function redisScript(text: string): RedisScript {
+export function createRedisScript(text: string): RedisScript {
   return { text, sha: createHash('sha1').update(text).digest('hex') };
 }
 
-export interface RedisClientOptions {
+interface RedisClientOptions {
   readonly config: RedisConfig;
   /** The connection is there, for the first time or again. */
   onReady(): void;
@@ -42,7 +42,7 @@ export class RedisClient {
 
   /** Resolves with the reply, texts as buffers; never rejects. Not before Redis answers or the connection ends: who
    *  cannot wait so long has a deadline of its own. */
-  async ask(command: string, args: readonly RedisArgument[]): Promise<unknown> {
+  async sendCommand(command: string, args: readonly RedisArgument[]): Promise<unknown> {
     try {
       return await this.#redis.callBuffer(command, ...args);
     } catch (error) {
@@ -51,14 +51,14 @@ export class RedisClient {
   }
 
   /** Runs a script by its name, and sends its text where Redis does not know it. */
-  async run(
+  async runScript(
     { text, sha }: RedisScript,
     keys: readonly string[],
     args: readonly RedisArgument[],
   ): Promise<unknown> {
-    const reply = await this.ask('evalsha', [sha, keys.length, ...keys, ...args]);
+    const reply = await this.sendCommand('evalsha', [sha, keys.length, ...keys, ...args]);
     const isUnknown = reply instanceof RedisFailure && reply.cause.message.startsWith('NOSCRIPT');
-    return isUnknown ? this.ask('eval', [text, keys.length, ...keys, ...args]) : reply;
+    return isUnknown ? this.sendCommand('eval', [text, keys.length, ...keys, ...args]) : reply;
   }
 
   close(): void {
@@ -70,8 +70,8 @@ function connect(config: RedisConfig): Redis | Cluster {
   const options = connectionOptions(config);
   if (config.cluster.nodes.length === 0) return new Redis({ ...options, ...serverOptions(config) });
   const { retryStrategy: _, enableOfflineQueue, ...redisOptions } = options;
-  const delay = (attempt: number) => reconnectDelay(attempt, config.reconnect);
-  return new Cluster(config.cluster.nodes.map(readAddress), {
+  const delay = (attempt: number) => backoffDelayMs(attempt, config.reconnect);
+  return new Cluster(config.cluster.nodes.map(parseAddress), {
     redisOptions,
     enableOfflineQueue: enableOfflineQueue ?? false,
     clusterRetryStrategy: delay,

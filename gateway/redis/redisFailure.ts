@@ -19,17 +19,17 @@ export class RedisFailure {
   }
 
   /** The same request would be refused the same way for ever: it is wrong by itself, whatever Redis has and does. */
-  get isFinal(): boolean {
-    return this.kind === 'refused' && wrongRequests.test(this.cause.message);
+  get isPermanent(): boolean {
+    return this.kind === 'refused' && permanentErrors.test(this.cause.message);
   }
 }
 
 /** Within what a script reports, too. What depends on a key, on rights or on the server's version can change. */
-const wrongRequests =
+const permanentErrors =
   /Invalid stream ID|not an integer or out of range|not a valid float|syntax error|wrong number of arguments/i;
 
 /** What begins the messages of a server; the first that fits. */
-const answers: readonly (readonly [RegExp, RedisFailureKind])[] = [
+const kindPatterns: readonly (readonly [RegExp, RedisFailureKind])[] = [
   [/\b(WRONGPASS|NOAUTH|NOPERM)\b|invalid password|without any password/, 'authentication'],
   [/\bOOM\b/, 'out of memory'],
   [/\bREADONLY\b/, 'read only'],
@@ -38,7 +38,7 @@ const answers: readonly (readonly [RegExp, RedisFailureKind])[] = [
 ];
 
 function kindOf(message: string): RedisFailureKind {
-  const found = answers.find(([pattern]) => pattern.test(message));
+  const found = kindPatterns.find(([pattern]) => pattern.test(message));
   if (found !== undefined) return found[1];
   // A server's own errors begin with a word in capitals; everything else comes from the connection.
   return /^[A-Z]{3,} /.test(message) ? 'refused' : 'unreachable';

@@ -3,31 +3,31 @@ import type { ConnectionOptions } from 'node:tls';
 import type { RedisOptions } from 'ioredis';
 import { ConfigError } from '../config/configError.ts';
 import type { GatewayConfig } from '../config/schema.ts';
-import { reconnectDelay } from './reconnectDelay.ts';
+import { backoffDelayMs } from './backoffDelayMs.ts';
 
 /** What makes a connection, without what would change the form of replies. */
-export type ConnectionSettings = Omit<RedisOptions, 'replyMapping'>;
+type ConnectionSettings = Omit<RedisOptions, 'replyMapping'>;
 
 export type RedisConfig = GatewayConfig['redis'];
 
 /** Whether a Redis is configured at all. */
-export function usesRedis({ url, cluster, sentinel }: RedisConfig): boolean {
+export function isRedisConfigured({ url, cluster, sentinel }: RedisConfig): boolean {
   return url !== '' || cluster.nodes.length > 0 || sentinel.nodes.length > 0;
 }
 
-export interface RedisAddress {
+interface RedisAddress {
   readonly host: string;
   readonly port: number;
 }
 
 /** `host:port`, with an IPv6 address in brackets. */
-export function readAddress(text: string): RedisAddress {
+export function parseAddress(text: string): RedisAddress {
   const { hostname, port } = new URL(`redis://${text}`);
   return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? 6379 : Number(port) };
 }
 
 // ioredis waits so long for the other side to close too, and after a crash for nothing at all.
-const longestFarewellMs = 200;
+const disconnectTimeoutMs = 200;
 
 /** For one connection: it fails fast, forgets what was under way when it breaks, and comes back by itself. Errors:
  *  `ConfigError` for certificates that cannot be read. */
@@ -39,8 +39,8 @@ export function connectionOptions(config: RedisConfig): ConnectionSettings {
     db: config.database,
     connectTimeout: timeouts.connect,
     socketTimeout: timeouts.socket,
-    disconnectTimeout: longestFarewellMs,
-    retryStrategy: (attempt) => reconnectDelay(attempt, config.reconnect),
+    disconnectTimeout: disconnectTimeoutMs,
+    retryStrategy: (attempt) => backoffDelayMs(attempt, config.reconnect),
     // After a failover the address leads to another server, and after a change of passwords a new connection may
     // be let in.
     reconnectOnError: ({ message }) => /^(READONLY|NOAUTH)/.test(message),
@@ -58,12 +58,12 @@ export function serverOptions(config: RedisConfig): ConnectionSettings {
   if (nodes.length > 0) {
     const tls = tlsOptions(config).tls;
     return {
-      sentinels: nodes.map(readAddress),
+      sentinels: nodes.map(parseAddress),
       name,
       ...(username === '' ? {} : { sentinelUsername: username }),
       ...(password === '' ? {} : { sentinelPassword: password }),
       ...(tls === undefined ? {} : { sentinelTLS: tls, enableTLSForSentinelMode: true }),
-      sentinelRetryStrategy: (attempt) => reconnectDelay(attempt, config.reconnect),
+      sentinelRetryStrategy: (attempt) => backoffDelayMs(attempt, config.reconnect),
       // A sentinel that hangs is left for the next one.
       sentinelCommandTimeout: config.timeouts.socket,
     };
@@ -71,7 +71,7 @@ export function serverOptions(config: RedisConfig): ConnectionSettings {
   const url = new URL(config.url);
   const database = url.pathname.slice(1);
   return {
-    ...readAddress(url.host),
+    ...parseAddress(url.host),
     ...(url.username === '' ? {} : { username: decodeURIComponent(url.username) }),
     ...(url.password === '' ? {} : { password: decodeURIComponent(url.password) }),
     ...(database === '' ? {} : { db: Number(database) }),

@@ -1,10 +1,10 @@
 import { Redis } from 'ioredis';
 import { type CancelTimer, systemTimers, type Timers } from '../time/timers.ts';
-import { reconnectDelay } from './reconnectDelay.ts';
+import { backoffDelayMs } from './backoffDelayMs.ts';
 import { RedisFailure } from './redisFailure.ts';
-import { connectionOptions, type RedisConfig, readAddress, serverOptions } from './redisOptions.ts';
+import { connectionOptions, parseAddress, type RedisConfig, serverOptions } from './redisOptions.ts';
 
-export interface RedisSubscriberOptions {
+interface RedisSubscriberOptions {
   readonly config: RedisConfig;
   readonly channel: string;
   onMessage(message: string): void;
@@ -43,7 +43,7 @@ export class RedisSubscriber {
     this.#attempt += 1;
     const redis = new Redis({
       ...connectionOptions(config),
-      ...(node === undefined ? serverOptions(config) : readAddress(node)),
+      ...(node === undefined ? serverOptions(config) : parseAddress(node)),
       // Each connection is one of its own, so that it is known which messages were lost.
       retryStrategy: () => null,
     });
@@ -57,7 +57,7 @@ export class RedisSubscriber {
           if (redis.status !== 'ready') return;
           this.#attempt = nodes.length === 0 ? 0 : this.#attempt % nodes.length;
           onSubscribed();
-          this.#watch(redis);
+          this.#schedulePing(redis);
         },
         () => redis.disconnect(),
       );
@@ -66,11 +66,11 @@ export class RedisSubscriber {
 
   /** A connection that hangs looks like one on which nothing is said; a PING that is not answered within
    *  `timeouts.socket` ends it. */
-  #watch(redis: Redis): void {
+  #schedulePing(redis: Redis): void {
     this.#cancelTimer = this.#timers.after(this.#options.config.timeouts.heartbeat, () => {
       redis.ping().then(
         () => {
-          if (redis.status === 'ready') this.#watch(redis);
+          if (redis.status === 'ready') this.#schedulePing(redis);
         },
         () => redis.disconnect(),
       );
@@ -80,7 +80,7 @@ export class RedisSubscriber {
   #reconnect(): void {
     this.#cancelTimer();
     if (this.#isClosed) return;
-    const delay = reconnectDelay(Math.max(1, this.#attempt), this.#options.config.reconnect);
+    const delay = backoffDelayMs(Math.max(1, this.#attempt), this.#options.config.reconnect);
     this.#cancelTimer = this.#timers.after(delay, () => this.#connect());
   }
 }

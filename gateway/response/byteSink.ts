@@ -5,15 +5,15 @@
  *  half of what a large answer left to the garbage collector. */
 export class ByteSink {
   /** Changes whenever there was not enough room: read it again after every call that may have written. */
-  bytes: Buffer = Buffer.allocUnsafeSlow(initialSize);
+  bytes: Buffer = Buffer.allocUnsafeSlow(initialSinkBytes);
 
-  /** Makes room for `size` more bytes after `position`. Throws `sinkIsFull` where that would be more than is
+  /** Makes room for `size` more bytes after `position`. Throws `sinkFullError` where that would be more than is
    *  written in one go. */
   reserve(position: number, size: number): void {
     if (this.bytes.length - position >= size) return;
-    if (position + size > largestSize) throw sinkIsFull;
+    if (position + size > maxSinkBytes) throw sinkFullError;
     const grown = Buffer.allocUnsafeSlow(
-      Math.min(largestSize, Math.max(this.bytes.length * 2, position + size)),
+      Math.min(maxSinkBytes, Math.max(this.bytes.length * 2, position + size)),
     );
     this.bytes.copy(grown, 0, 0, position);
     this.bytes = grown;
@@ -25,7 +25,7 @@ export class ByteSink {
     const { length } = value;
     // A character is three bytes of UTF-8 at most, or six as an escape sequence.
     this.reserve(position, length * 6 + 2);
-    if (length > longString) {
+    if (length > longStringLength) {
       const isPlain = isEscapeFree || !mustBeEscaped.test(value);
       return isPlain ? this.#plain(value, position) : this.#escaped(value, position);
     }
@@ -50,7 +50,7 @@ export class ByteSink {
   }
 
   integer(value: number, position: number): number {
-    this.reserve(position, longestInteger);
+    this.reserve(position, maxIntegerBytes);
     if (value < 0 || value > 99_999) return this.json(String(value), position);
     const { bytes } = this;
     const digits = value < 10 ? 1 : value < 100 ? 2 : value < 1_000 ? 3 : value < 10_000 ? 4 : 5;
@@ -84,16 +84,16 @@ export class ByteSink {
   }
 }
 
-const initialSize = 256 * 1024;
+const initialSinkBytes = 256 * 1024;
 /** What is larger is written in parts. To fill this takes some milliseconds. */
-const largestSize = 2 * 1024 * 1024;
+const maxSinkBytes = 2 * 1024 * 1024;
 
 /** Thrown once made, as it happens for every large answer. */
-export const sinkIsFull = new Error('The answer is too large to be written in one go.');
+export const sinkFullError = new Error('The answer is too large to be written in one go.');
 
 /** From this length on a call out of JavaScript is cheaper than a loop over the characters. */
-const longString = 48;
-const longestInteger = 24;
+const longStringLength = 48;
+const maxIntegerBytes = 24;
 
 const quote = 0x22;
 const backslash = 0x5c;

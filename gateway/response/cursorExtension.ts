@@ -1,4 +1,4 @@
-import type { SingleOutcome } from './outcome.ts';
+import type { SingleOutcome } from './executionOutcome.ts';
 
 /** Where a client finds the cursor of an event, by any transport. */
 export function cursorExtension(cursor: string): Readonly<Record<string, unknown>> {
@@ -6,13 +6,13 @@ export function cursorExtension(cursor: string): Readonly<Record<string, unknown
 }
 
 /** An answer with its event's cursor. */
-export function outcomeWithCursor(outcome: SingleOutcome, cursor: string): SingleOutcome {
+export function addCursorToOutcome(outcome: SingleOutcome, cursor: string): SingleOutcome {
   return { ...outcome, extensions: addCursor(outcome.extensions, cursor) };
 }
 
 /** The last payload of an event that comes in parts, with the cursor; the others as they are. */
-export function payloadWithCursor(text: string, cursor: string): { text: string; isLast: boolean } {
-  if (!text.endsWith(lastEnd)) return { text, isLast: false };
+export function addCursorToPayload(text: string, cursor: string): { text: string; isLast: boolean } {
+  if (!text.endsWith(finalPayloadEnd)) return { text, isLast: false };
   // The end looks the same in every format, but `extensions` may be there already.
   if (text.includes('"extensions":{"tributary":')) {
     const payload = JSON.parse(text) as Record<string, unknown>;
@@ -20,15 +20,15 @@ export function payloadWithCursor(text: string, cursor: string): { text: string;
     const added = addCursor(extensions as Readonly<Record<string, unknown>> | undefined, cursor);
     return { text: JSON.stringify({ ...rest, extensions: added, hasNext }), isLast: true };
   }
-  const start = text.slice(0, -lastEnd.length);
+  const start = text.slice(0, -finalPayloadEnd.length);
   const separator = start === '{' || start.endsWith(',') ? '' : ',';
   return {
-    text: `${start}${separator}"extensions":${JSON.stringify(cursorExtension(cursor))},${lastEnd}`,
+    text: `${start}${separator}"extensions":${JSON.stringify(cursorExtension(cursor))},${finalPayloadEnd}`,
     isLast: true,
   };
 }
 
-const lastEnd = '"hasNext":false}';
+const finalPayloadEnd = '"hasNext":false}';
 
 function addCursor(
   extensions: Readonly<Record<string, unknown>> | undefined,

@@ -1,11 +1,11 @@
 import type { GraphQLObjectType, GraphQLSchema } from 'graphql';
 import type { ResponseObject } from '../execution/responseTree.ts';
 import type { SelectionSet } from '../operation/selection.ts';
-import type { SlicedWork } from '../time/inSlices.ts';
-import type { AnswerParts } from './answerParts.ts';
-import { sinkIsFull } from './byteSink.ts';
-import { PartsWriter } from './partsWriter.ts';
-import { notOrdinary, sink, WriterGenerator } from './writerGenerator.ts';
+import type { SlicedTask } from '../time/slicedTask.ts';
+import { sinkFullError } from './byteSink.ts';
+import { ChunkedWriter } from './chunkedWriter.ts';
+import type { ResponseChunks } from './responseChunks.ts';
+import { sink, WriterGenerator, writerBailout } from './writerGenerator.ts';
 
 /** Writes an answer's JSON straight from the response tree, by functions generated for the operation: one for
  *  each selection set and runtime type that occurs.
@@ -34,32 +34,32 @@ export class DataWriter {
   ): Buffer | 'too large' | undefined {
     try {
       this.#generator ??= new WriterGenerator(this.#schema);
-      const write = this.#generator.writerOf(this.#root, this.#rootType);
+      const write = this.#generator.objectWriterOf(this.#root, this.#rootType);
       const position = write(tree, sink.json(before, 0), isEscapeFree);
       return sink.take(sink.json(after, position));
     } catch (error) {
-      if (isNotOrdinary(error)) return undefined;
-      if (error === sinkIsFull) return 'too large';
+      if (isWriterBailout(error)) return undefined;
+      if (error === sinkFullError) return 'too large';
       throw error;
     }
   }
 
   /** The same for an answer that is too large for one go: adds the bytes of the data to `parts`. False where the answer is not ordinary. */
-  *writeParts(tree: ResponseObject, isEscapeFree: boolean, parts: AnswerParts): SlicedWork<boolean> {
+  *writeChunks(tree: ResponseObject, isEscapeFree: boolean, parts: ResponseChunks): SlicedTask<boolean> {
     this.#generator ??= new WriterGenerator(this.#schema);
-    const writer = new PartsWriter(this.#generator, isEscapeFree, parts);
+    const writer = new ChunkedWriter(this.#generator, isEscapeFree, parts);
     try {
-      yield* writer.object(this.#root, this.#rootType, tree);
+      yield* writer.writeObject(this.#root, this.#rootType, tree);
       yield* writer.flush();
       return true;
     } catch (error) {
-      if (isNotOrdinary(error)) return false;
+      if (isWriterBailout(error)) return false;
       throw error;
     }
   }
 }
 
 /** JSON.stringify, for values of custom scalars, recurses as deep as these are. */
-function isNotOrdinary(error: unknown): boolean {
-  return error === notOrdinary || error instanceof RangeError;
+function isWriterBailout(error: unknown): boolean {
+  return error === writerBailout || error instanceof RangeError;
 }

@@ -1,5 +1,5 @@
 import type { ResponsePath } from '../errors.ts';
-import type { LatePlace } from './shape.ts';
+import type { PendingField } from './shapeData.ts';
 
 /** What an answer says of what is missing in it for now. */
 export interface EnrichmentExtension {
@@ -9,29 +9,31 @@ export interface EnrichmentExtension {
   /** How long the token holds, in milliseconds. */
   readonly expiresInMs?: number;
   /** At each of these places the answer has null for now. */
-  readonly pending: readonly PendingPlace[];
+  readonly pending: readonly PendingPath[];
   /** How many more there are: with very many, only the first are told here. */
   readonly pendingOmitted?: number;
 }
 
-export interface PendingPlace {
+interface PendingPath {
   readonly path: ResponsePath;
   readonly reason: 'budget';
 }
 
-export interface PickUp {
+interface EnrichmentTokenInfo {
   readonly token: string;
   readonly expiresInMs: number;
 }
 
-export function enrichmentExtension(
-  places: readonly LatePlace[],
-  pickUp: PickUp | undefined,
+export function createEnrichmentExtension(
+  places: readonly PendingField[],
+  pickUp: EnrichmentTokenInfo | undefined,
 ): EnrichmentExtension {
-  const pending = places.slice(0, mostPlaces).map(({ path }): PendingPlace => ({ path, reason: 'budget' }));
+  const pending = places
+    .slice(0, maxListedPaths)
+    .map(({ path }): PendingPath => ({ path, reason: 'budget' }));
   const omitted = places.length - pending.length;
   return { ...pickUp, pending, ...(omitted > 0 ? { pendingOmitted: omitted } : {}) };
 }
 
 /** The updates have their paths as well: who gets them needs no list of thousands. */
-const mostPlaces = 1000;
+const maxListedPaths = 1000;

@@ -1,9 +1,9 @@
 import type { GraphQLFormattedError } from 'graphql';
 import { GatewayError, type ResponsePath } from '../errors.ts';
-import type { ExecutionError } from '../execution/executionNotes.ts';
-import type { SlicedWork } from '../time/inSlices.ts';
+import type { ExecutionError } from '../execution/executionDiagnostics.ts';
+import type { SlicedTask } from '../time/slicedTask.ts';
 import { PathIndex } from './pathIndex.ts';
-import type { ShapeError } from './shape.ts';
+import type { ShapeError } from './shapeData.ts';
 
 export interface ErrorPolicy {
   /** Clients may see the subgraphs' own messages and extensions. */
@@ -48,15 +48,15 @@ export function* formatShapeErrors(
   errors: readonly ShapeError[],
   explained: PathIndex,
   policy: ErrorPolicy,
-): SlicedWork<GraphQLFormattedError[]> {
+): SlicedTask<GraphQLFormattedError[]> {
   const formatted: GraphQLFormattedError[] = [];
   const invalid = new PathIndex();
   for (const { kind, path } of errors) {
     if (kind !== 'invalid') continue;
-    if (invalid.add(path) % errorsPerPause === 0) yield;
+    if (invalid.add(path) % errorsPerSlice === 0) yield;
   }
   for (const [index, error] of errors.entries()) {
-    if (index % errorsPerPause === errorsPerPause - 1) yield;
+    if (index % errorsPerSlice === errorsPerSlice - 1) yield;
     if (error.kind === 'null' && (explained.isRelated(error.path) || invalid.has(error.path))) continue;
     formatted.push(format(error));
   }
@@ -71,4 +71,4 @@ export function* formatShapeErrors(
 }
 
 /** Long lists of errors pause after so many. */
-export const errorsPerPause = 200;
+export const errorsPerSlice = 200;

@@ -1,10 +1,10 @@
 import type { GraphQLFormattedError } from 'graphql';
 import type { ResponsePath } from '../errors.ts';
-import { textInSlices } from '../json/stringifyInSlices.ts';
-import type { IncrementalFormat } from '../operation/request.ts';
+import { stringifyToTextInSlices } from '../json/stringifyInSlices.ts';
+import type { IncrementalFormat } from '../operation/operationRequest.ts';
 import type { DeferredFragment, SelectionSet } from '../operation/selection.ts';
-import type { SlicedWork } from '../time/inSlices.ts';
-import type { AnswerExtensions } from './answerExtensions.ts';
+import type { SlicedTask } from '../time/slicedTask.ts';
+import type { ResponseExtensions } from './responseExtensions.ts';
 
 /** The data of one deferred fragment at one place, with the number that it is known by. */
 export interface DeliveredFragment {
@@ -16,7 +16,7 @@ export interface DeliveredFragment {
   readonly errors: readonly GraphQLFormattedError[];
 }
 
-export interface AnnouncedFragment {
+export interface PendingFragment {
   readonly id: number;
   readonly label: string | undefined;
   readonly path: ResponsePath;
@@ -25,39 +25,39 @@ export interface AnnouncedFragment {
 /** How payloads are written for one kind of client. */
 export interface PayloadFormat {
   /** What of a fragment a payload carries. */
-  selectionOf(fragment: DeferredFragment): SelectionSet;
-  first(payload: FirstPayload): SlicedWork<string>;
-  next(payload: NextPayload): SlicedWork<string>;
+  selectionSetOf(fragment: DeferredFragment): SelectionSet;
+  formatFirst(payload: FirstPayload): SlicedTask<string>;
+  formatNext(payload: NextPayload): SlicedTask<string>;
 }
 
-interface AnyPayload {
-  readonly pending: readonly AnnouncedFragment[];
-  readonly extensions: AnswerExtensions | undefined;
+interface BasePayload {
+  readonly pending: readonly PendingFragment[];
+  readonly extensions: ResponseExtensions | undefined;
   readonly hasNext: boolean;
 }
 
-export interface FirstPayload extends AnyPayload {
+export interface FirstPayload extends BasePayload {
   /** JSON text. */
   readonly data: string;
   readonly errors: readonly GraphQLFormattedError[];
 }
 
-export interface NextPayload extends AnyPayload {
+interface NextPayload extends BasePayload {
   readonly delivered: readonly DeliveredFragment[];
 }
 
 export function payloadFormat(format: IncrementalFormat): PayloadFormat {
-  return format === 'deferSpec=20220824' ? format20220824 : formatV02;
+  return format === 'deferSpec=20220824' ? deferSpec20220824 : incrementalSpecV02;
 }
 
 /** `deferSpec=20220824`: every entry tells its path and label and holds the whole fragment. */
-const format20220824: PayloadFormat = {
-  selectionOf: (fragment) => fragment.full,
-  *first({ data, errors, extensions, hasNext }) {
+const deferSpec20220824: PayloadFormat = {
+  selectionSetOf: (fragment) => fragment.full,
+  *formatFirst({ data, errors, extensions, hasNext }) {
     return `{${yield* errorsText(errors)}"data":${data}${extensionsText(extensions)},"hasNext":${hasNext}}`;
   },
-  next: ({ delivered, extensions, hasNext }) =>
-    textInSlices({
+  formatNext: ({ delivered, extensions, hasNext }) =>
+    stringifyToTextInSlices({
       incremental: delivered.map(({ label, path, data, errors }) => ({
         data,
         path,
@@ -71,18 +71,18 @@ const format20220824: PayloadFormat = {
 
 /** `incrementalSpec=v0.2`: fragments are announced as pending, delivered by id and completed; what was sent
  *  before is left out. */
-const formatV02: PayloadFormat = {
-  selectionOf: (fragment) => fragment.own,
-  *first({ data, errors, pending, extensions, hasNext }) {
-    const pendingText = yield* textInSlices(pending.map(announced));
+const incrementalSpecV02: PayloadFormat = {
+  selectionSetOf: (fragment) => fragment.own,
+  *formatFirst({ data, errors, pending, extensions, hasNext }) {
+    const pendingText = yield* stringifyToTextInSlices(pending.map(toPendingResult));
     return `{${yield* errorsText(errors)}"data":${data},"pending":${pendingText}${extensionsText(extensions)},"hasNext":${hasNext}}`;
   },
-  next: ({ delivered, pending, extensions, hasNext }) => {
+  formatNext: ({ delivered, pending, extensions, hasNext }) => {
     const incremental = delivered.flatMap(({ id, data, errors }) =>
       data === null ? [] : [{ id: String(id), data, ...(errors.length === 0 ? {} : { errors }) }],
     );
-    return textInSlices({
-      ...(pending.length === 0 ? {} : { pending: pending.map(announced) }),
+    return stringifyToTextInSlices({
+      ...(pending.length === 0 ? {} : { pending: pending.map(toPendingResult) }),
       ...(incremental.length === 0 ? {} : { incremental }),
       completed: delivered.map(({ id, data, errors }) => ({
         id: String(id),
@@ -94,15 +94,15 @@ const formatV02: PayloadFormat = {
   },
 };
 
-function announced({ id, label, path }: AnnouncedFragment): Record<string, unknown> {
+function toPendingResult({ id, label, path }: PendingFragment): Record<string, unknown> {
   return { id: String(id), path, ...(label === undefined ? {} : { label }) };
 }
 
-function* errorsText(errors: readonly GraphQLFormattedError[]): SlicedWork<string> {
-  return errors.length === 0 ? '' : `"errors":${yield* textInSlices(errors)},`;
+function* errorsText(errors: readonly GraphQLFormattedError[]): SlicedTask<string> {
+  return errors.length === 0 ? '' : `"errors":${yield* stringifyToTextInSlices(errors)},`;
 }
 
 /** Short at any time, unlike errors. */
-function extensionsText(extensions: AnswerExtensions | undefined): string {
+function extensionsText(extensions: ResponseExtensions | undefined): string {
   return extensions === undefined ? '' : `,"extensions":${JSON.stringify(extensions)}`;
 }

@@ -1,15 +1,15 @@
 import type { GraphQLFormattedError } from 'graphql';
 import type { ResponsePath } from '../errors.ts';
 import type { DeferredFragment } from '../operation/selection.ts';
-import type { SlicedWork } from '../time/inSlices.ts';
-import { answerExtensions } from './answerExtensions.ts';
+import type { SlicedTask } from '../time/slicedTask.ts';
 import type {
-  AnnouncedFragment,
   DeliveredFragment,
   FirstPayload,
   PayloadFormat,
+  PendingFragment,
 } from './incrementalFormats.ts';
-import type { DeferredInstance } from './shape.ts';
+import { createResponseExtensions } from './responseExtensions.ts';
+import type { DeferredInstance } from './shapeData.ts';
 import type { StaleExtension } from './staleExtension.ts';
 
 /** A deferred fragment's data at one place, made when its turn has come. */
@@ -27,12 +27,12 @@ export interface DeferredResults {
   readonly stale: StaleExtension | undefined;
 }
 
-export interface IncrementalPublisherOptions {
+interface IncrementalPublisherOptions {
   readonly format: PayloadFormat;
-  shape(fragment: DeferredFragment, instances: readonly DeferredInstance[]): SlicedWork<DeferredResults>;
+  shape(fragment: DeferredFragment, instances: readonly DeferredInstance[]): SlicedTask<DeferredResults>;
 }
 
-interface AnnouncedInstance extends DeferredInstance {
+interface PendingInstance extends DeferredInstance {
   readonly id: number;
 }
 
@@ -41,8 +41,8 @@ interface AnnouncedInstance extends DeferredInstance {
 export class IncrementalPublisher {
   readonly #options: IncrementalPublisherOptions;
   /** Announced and not sent, by the fragment's number. */
-  readonly #open = new Map<number, AnnouncedInstance[]>();
-  readonly #complete = new Set<number>();
+  readonly #pending = new Map<number, PendingInstance[]>();
+  readonly #completed = new Set<number>();
   #nextId = 0;
 
   constructor(options: IncrementalPublisherOptions) {
@@ -50,27 +50,27 @@ export class IncrementalPublisher {
   }
 
   get hasNext(): boolean {
-    return this.#open.size > 0;
+    return this.#pending.size > 0;
   }
 
   /** A fragment's data is complete, as far as its surroundings' is. */
-  complete(fragment: number): void {
-    this.#complete.add(fragment);
+  markComplete(fragment: number): void {
+    this.#completed.add(fragment);
   }
 
-  first(
+  publishFirst(
     primary: Pick<FirstPayload, 'data' | 'errors' | 'extensions'>,
     deferred: readonly DeferredInstance[],
-  ): SlicedWork<string> {
-    const pending = this.#announce(deferred);
-    return this.#options.format.first({ ...primary, pending, hasNext: this.hasNext });
+  ): SlicedTask<string> {
+    const pending = this.#addPending(deferred);
+    return this.#options.format.formatFirst({ ...primary, pending, hasNext: this.hasNext });
   }
 
-  /** Payloads of everything that can be sent now, up to about `batchSize` characters; empty where there is nothing. */
-  *takeReady(): SlicedWork<string[]> {
+  /** Payloads of everything that can be sent now, up to about `batchCharacters` characters; empty where there is nothing. */
+  *takeReady(): SlicedTask<string[]> {
     const payloads: string[] = [];
     let size = 0;
-    for (let id = this.#nextReady(); id !== undefined && size < batchSize; id = this.#nextReady()) {
+    for (let id = this.#nextReady(); id !== undefined && size < batchCharacters; id = this.#nextReady()) {
       const payload = yield* this.#publish(id);
       size += payload.length;
       payloads.push(payload);
@@ -81,38 +81,38 @@ export class IncrementalPublisher {
   /** Smallest number first: a fragment has a greater one than those around it. */
   #nextReady(): number | undefined {
     let smallest: number | undefined;
-    for (const id of this.#open.keys()) {
-      if (this.#complete.has(id) && (smallest === undefined || id < smallest)) smallest = id;
+    for (const id of this.#pending.keys()) {
+      if (this.#completed.has(id) && (smallest === undefined || id < smallest)) smallest = id;
     }
     return smallest;
   }
 
-  *#publish(fragmentId: number): SlicedWork<string> {
-    const instances = this.#open.get(fragmentId) ?? [];
-    this.#open.delete(fragmentId);
-    const fragment = (instances[0] as AnnouncedInstance).fragment;
+  *#publish(fragmentId: number): SlicedTask<string> {
+    const instances = this.#pending.get(fragmentId) ?? [];
+    this.#pending.delete(fragmentId);
+    const fragment = (instances[0] as PendingInstance).fragment;
     const { results, stale } = yield* this.#options.shape(fragment, instances);
     const delivered = instances.map((instance, index): DeliveredFragment => {
       const { data, errors } = results[index] as DeferredResult;
       return { id: instance.id, label: fragment.label, path: instance.path, data, errors };
     });
-    const pending = this.#announce(results.flatMap((result) => result.deferred));
-    return yield* this.#options.format.next({
+    const pending = this.#addPending(results.flatMap((result) => result.deferred));
+    return yield* this.#options.format.formatNext({
       delivered,
       pending,
-      extensions: answerExtensions(stale),
+      extensions: createResponseExtensions(stale),
       hasNext: this.hasNext,
     });
   }
 
-  #announce(deferred: readonly DeferredInstance[]): AnnouncedFragment[] {
+  #addPending(deferred: readonly DeferredInstance[]): PendingFragment[] {
     return deferred.flatMap((instance) => {
       const { fragment, path } = instance;
       // All of it was sent with its surroundings, and the format does not send things twice.
-      if (this.#options.format.selectionOf(fragment).selections.length === 0) return [];
+      if (this.#options.format.selectionSetOf(fragment).selections.length === 0) return [];
       const announced = { ...instance, id: this.#nextId++ };
-      const open = this.#open.get(fragment.id);
-      if (open === undefined) this.#open.set(fragment.id, [announced]);
+      const open = this.#pending.get(fragment.id);
+      if (open === undefined) this.#pending.set(fragment.id, [announced]);
       else open.push(announced);
       return [{ id: announced.id, label: fragment.label, path: path as ResponsePath }];
     });
@@ -120,4 +120,4 @@ export class IncrementalPublisher {
 }
 
 /** What is sent together has to wait together for a client that reads slowly. */
-const batchSize = 1024 * 1024;
+const batchCharacters = 1024 * 1024;

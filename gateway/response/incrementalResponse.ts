@@ -1,25 +1,25 @@
 import { GatewayError } from '../errors.ts';
 import type { Execution } from '../execution/execution.ts';
-import { textInSlices } from '../json/stringifyInSlices.ts';
+import { stringifyToTextInSlices } from '../json/stringifyInSlices.ts';
+import type { IncrementalFormat } from '../operation/operationRequest.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
-import type { IncrementalFormat } from '../operation/request.ts';
-import { resultInSlices, type SlicedWork } from '../time/inSlices.ts';
-import { answerCaching } from './answerCaching.ts';
-import { answerExtensions } from './answerExtensions.ts';
-import type { AnswerShaping, FirstShape } from './answerShaping.ts';
-import { completeGroups } from './completeGroups.ts';
+import { resolveInSlices, type SlicedTask } from '../time/slicedTask.ts';
+import { clientCachingOf } from './clientCachingOf.ts';
+import { completedGroupsOf } from './completedGroupsOf.ts';
+import { createFailedOutcome, createShapedOutcome } from './createSingleResponse.ts';
 import type { EnrichmentExtension } from './enrichmentExtension.ts';
+import type { IncrementalOutcome, SingleOutcome } from './executionOutcome.ts';
 import { payloadFormat } from './incrementalFormats.ts';
 import { IncrementalPublisher } from './incrementalPublisher.ts';
-import { LateFragments } from './lateFragments.ts';
-import type { IncrementalOutcome, SingleOutcome } from './outcome.ts';
-import type { DeferredInstance, LatePlace } from './shape.ts';
-import { failedOutcome, shapedOutcome } from './singleResponse.ts';
+import { createResponseExtensions } from './responseExtensions.ts';
+import type { ResponseShaper, ShapedFirstPayload } from './responseShaper.ts';
+import type { DeferredInstance, PendingField } from './shapeData.ts';
+import { StreamedEnrichments } from './streamedEnrichments.ts';
 
-export interface IncrementalResponseOptions {
+interface IncrementalResponseOptions {
   readonly operation: PreparedOperation;
   readonly execution: Execution;
-  readonly shaping: AnswerShaping;
+  readonly shaping: ResponseShaper;
   readonly format: IncrementalFormat;
   /** No payload has more. */
   readonly maxBytes: number;
@@ -28,13 +28,13 @@ export interface IncrementalResponseOptions {
 }
 
 /** What of the first payload is not there, and what becomes of it. */
-export interface LeftOut {
+interface PendingDelivery {
   /** Enrichments that are not complete. */
-  isLate(enrichment: number): boolean;
+  isPending(enrichment: number): boolean;
   /** Whether it comes as payloads of this answer, though the client has not asked for it at this place. */
   readonly isStreamed: boolean;
   /** For what does not come with this answer: takes it over, and says how the client gets it. */
-  takeOver(places: readonly LatePlace[]): Promise<EnrichmentExtension>;
+  enqueue(places: readonly PendingField[]): Promise<EnrichmentExtension>;
 }
 
 /** The answer of an operation with parts that come later, made from the moment on at which the first payload may
@@ -42,11 +42,11 @@ export interface LeftOut {
 export class IncrementalResponse {
   readonly #options: IncrementalResponseOptions;
   readonly #publisher: IncrementalPublisher;
-  readonly #late: LateFragments;
+  readonly #streamedEnrichments: StreamedEnrichments;
   #wake: (() => void) | undefined;
   #isStreaming = false;
   #isEnded = false;
-  #isCut = false;
+  #isEndedEarly = false;
 
   constructor(options: IncrementalResponseOptions) {
     this.#options = options;
@@ -55,81 +55,83 @@ export class IncrementalResponse {
     const publisher = new IncrementalPublisher({
       format,
       shape: (fragment, instances) =>
-        this.#late.isLate(fragment)
-          ? shaping.late(this.#late.groupsOf(fragment), fragment.full, instances)
-          : shaping.fragment(fragment.id + 1, format.selectionOf(fragment), instances),
+        this.#streamedEnrichments.has(fragment)
+          ? shaping.shapePending(this.#streamedEnrichments.groupsOf(fragment), fragment.full, instances)
+          : shaping.shapeFragment(fragment.id + 1, format.selectionSetOf(fragment), instances),
     });
     this.#publisher = publisher;
-    this.#late = new LateFragments({
+    this.#streamedEnrichments = new StreamedEnrichments({
       firstId: operation.program.groups.length,
       isComplete: (group) => execution.isComplete(group),
-      onComplete: (id) => publisher.complete(id),
+      onComplete: (id) => publisher.markComplete(id),
     });
   }
 
   /** Group 0 is the primary answer; the fragment of group `n` has the number `n - 1`. */
   completeGroup(group: number): void {
-    if (group > 0) this.#publisher.complete(group - 1);
-    this.#late.completeGroup();
+    if (group > 0) this.#publisher.markComplete(group - 1);
+    this.#streamedEnrichments.completeGroup();
     this.#wake?.();
   }
 
   /** Ends the stream early, but in good order: its reader still gets a last payload. */
-  cut(): void {
-    this.#isCut = !this.#isEnded && this.#isStreaming;
+  endEarly(): void {
+    this.#isEndedEarly = !this.#isEnded && this.#isStreaming;
     this.#end();
   }
 
   /** To be called when group 0 is complete. `undefined` where something is left out that only the whole answer could
-   *  be left out for: it is to be called again, later. Errors: those of `takeOver`. */
-  async respond(leftOut?: LeftOut): Promise<SingleOutcome | IncrementalOutcome | undefined> {
+   *  be left out for: it is to be called again, later. Errors: those of `findOverridePair`. */
+  async respond(leftOut?: PendingDelivery): Promise<SingleOutcome | IncrementalOutcome | undefined> {
     try {
       const { shaping, operation, execution } = this.#options;
-      const groups = completeGroups(operation, execution);
-      const shaped = await resultInSlices(
-        shaping.first(
+      const groups = completedGroupsOf(operation, execution);
+      const shaped = await resolveInSlices(
+        shaping.shapeFirst(
           groups,
           leftOut && {
-            isLate: (id) => leftOut.isLate(id),
+            isPending: (id) => leftOut.isPending(id),
             // Clients merge into objects that they have: there is none where an element is null.
-            keepsLists: leftOut.isStreamed,
+            keepsListsWhole: leftOut.isStreamed,
           },
         ),
       );
-      if (shaped.isTooEarly) return undefined;
-      const isHandedOver = shaped.late.length > 0 && leftOut?.isStreamed === false;
-      const enrichment = isHandedOver ? await leftOut.takeOver(shaped.late) : undefined;
-      return await resultInSlices(this.#begin(shaped, enrichment));
+      if (shaped.isBlockedByPending) return undefined;
+      const isHandedOver = shaped.pending.length > 0 && leftOut?.isStreamed === false;
+      const enrichment = isHandedOver ? await leftOut.enqueue(shaped.pending) : undefined;
+      return await resolveInSlices(this.#createOutcome(shaped, enrichment));
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
       this.#end();
-      return failedOutcome(error);
+      return createFailedOutcome(error);
     }
   }
 
-  *#begin(
-    shaped: FirstShape,
+  *#createOutcome(
+    shaped: ShapedFirstPayload,
     enrichment: EnrichmentExtension | undefined,
-  ): SlicedWork<SingleOutcome | IncrementalOutcome> {
-    const { data, errors, deferred, late } = shaped;
-    const extensions = answerExtensions(shaped.stale, enrichment);
+  ): SlicedTask<SingleOutcome | IncrementalOutcome> {
+    const { data, errors, deferred, pending } = shaped;
+    const extensions = createResponseExtensions(shaped.stale, enrichment);
     const streamed: readonly DeferredInstance[] =
-      enrichment === undefined && late.length > 0 ? [...deferred, ...this.#late.add(late)] : deferred;
+      enrichment === undefined && pending.length > 0
+        ? [...deferred, ...this.#streamedEnrichments.add(pending)]
+        : deferred;
     if (streamed.length > 0) {
-      const text = yield* textInSlices(data);
-      const first = yield* this.#publisher.first({ data: text, errors, extensions }, streamed);
+      const text = yield* stringifyToTextInSlices(data);
+      const first = yield* this.#publisher.publishFirst({ data: text, errors, extensions }, streamed);
       if (this.#publisher.hasNext) {
         this.#isStreaming = true;
-        return { kind: 'incremental', payloads: this.#payloads(first) };
+        return { kind: 'incremental', payloads: this.#createPayloads(first) };
       }
     }
     this.#end();
     const { operation, execution, maxBytes } = this.#options;
-    const caching = late.length > 0 ? undefined : answerCaching(operation, execution);
-    return yield* shapedOutcome({ data, errors, extensions, caching }, maxBytes);
+    const caching = pending.length > 0 ? undefined : clientCachingOf(operation, execution);
+    return yield* createShapedOutcome({ data, errors, extensions, caching }, maxBytes);
   }
 
-  #payloads(first: string): AsyncIterable<readonly string[]> {
+  #createPayloads(first: string): AsyncIterable<readonly string[]> {
     // Not a generator: `return()` of a generator that waits is itself put off until the wait is over.
     let firstBatch: string | undefined = first;
     const done = { done: true, value: undefined } as const;
@@ -138,14 +140,14 @@ export class IncrementalResponse {
         for (;;) {
           const batch = firstBatch === undefined ? [] : [firstBatch];
           firstBatch = undefined;
-          if (this.#isCut) {
-            this.#isCut = false;
+          if (this.#isEndedEarly) {
+            this.#isEndedEarly = false;
             return { done: false, value: [...batch, '{"hasNext":false}'] };
           }
           if (this.#isEnded) return done;
           // What happens while these are made must not be missed.
-          const changed = this.#changed();
-          const ready = await resultInSlices(this.#publisher.takeReady());
+          const changed = this.#nextChange();
+          const ready = await resolveInSlices(this.#publisher.takeReady());
           if (this.#isEnded) {
             // They may have been made of data that was let go of meanwhile.
             firstBatch = batch[0];
@@ -168,7 +170,7 @@ export class IncrementalResponse {
     return iterator;
   }
 
-  #changed(): Promise<void> {
+  #nextChange(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = () => {
         this.#wake = undefined;

@@ -2,12 +2,12 @@ import type { ResponsePath } from '../errors.ts';
 import type { Execution } from '../execution/execution.ts';
 import type { Staleness } from '../execution/fetchCall.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
-import type { SlicedWork } from '../time/inSlices.ts';
-import { toClientPath } from './clientPath.ts';
+import type { SlicedTask } from '../time/slicedTask.ts';
 import { PathIndex } from './pathIndex.ts';
+import { toClientPath } from './toClientPath.ts';
 
 /** What is told of a field whose value is older than it should be. */
-export interface StaleEntry extends Staleness {
+interface StaleEntry extends Staleness {
   /** The client's. */
   readonly path: ResponsePath;
 }
@@ -31,9 +31,9 @@ export class StaleFields {
   readonly #operation: PreparedOperation;
   readonly #execution: Execution;
   readonly #deliveredGroups = new Set<number>();
-  #read = 0;
+  #readCount = 0;
   /** Not told so far. */
-  #open: OpenField[] = [];
+  #unreported: UnreportedField[] = [];
 
   constructor(operation: PreparedOperation, execution: Execution) {
     this.#operation = operation;
@@ -42,19 +42,19 @@ export class StaleFields {
 
   /** What the payload that delivers some groups has to say, in the order in which the values came. Without `delivered`,
    *  it has the whole response tree, with no null but those of the tree. */
-  *ofGroups(
+  *extensionOfGroups(
     groups: ReadonlySet<number>,
     delivered: readonly DeliveredData[] | undefined,
-  ): SlicedWork<StaleExtension | undefined> {
+  ): SlicedTask<StaleExtension | undefined> {
     for (const group of groups) this.#deliveredGroups.add(group);
     yield* this.#readNew();
-    if (this.#open.length === 0) return undefined;
-    const payload = delivered === undefined ? undefined : yield* payloadOf(delivered);
+    if (this.#unreported.length === 0) return undefined;
+    const payload = delivered === undefined ? undefined : yield* indexDelivered(delivered);
     const byPath = new Map<string, StaleEntry>();
-    const open: OpenField[] = [];
-    for (const [index, field] of this.#open.entries()) {
-      if (index % fieldsPerPause === fieldsPerPause - 1) yield;
-      if (!this.#deliveredGroups.has(field.group) || !this.#isIn(payload, field)) {
+    const open: UnreportedField[] = [];
+    for (const [index, field] of this.#unreported.entries()) {
+      if (index % fieldsPerSlice === fieldsPerSlice - 1) yield;
+      if (!this.#deliveredGroups.has(field.group) || !this.#isDelivered(payload, field)) {
         // A part of the graph that cannot be asked for by itself comes with an earlier group than its fragment.
         open.push(field);
         continue;
@@ -64,19 +64,21 @@ export class StaleFields {
       const known = byPath.get(key);
       if (known === undefined || known.ageMs < field.entry.ageMs) byPath.set(key, field.entry);
     }
-    this.#open = open;
+    this.#unreported = open;
     return extensionOf([...byPath.values()]);
   }
 
-  *#readNew(): SlicedWork {
-    const { stale, tree } = this.#execution;
+  *#readNew(): SlicedTask {
+    const { staleValues, tree } = this.#execution;
     const { root, rootType, supergraph } = this.#operation;
-    while (this.#read < stale.length) {
-      const { path, group, ageMs, reason } = stale[this.#read++] as Execution['stale'][number];
-      if (this.#read % fieldsPerPause === 0) yield;
+    while (this.#readCount < staleValues.length) {
+      const { path, group, ageMs, reason } = staleValues[
+        this.#readCount++
+      ] as Execution['staleValues'][number];
+      if (this.#readCount % fieldsPerSlice === 0) yield;
       const clientPath = toClientPath(supergraph.apiSchema, root, rootType, tree, path);
       if (clientPath === undefined || clientPath.length < path.length) continue;
-      this.#open.push({
+      this.#unreported.push({
         internalPath: path,
         group,
         entry: { path: clientPath, ageMs: Math.round(ageMs), reason },
@@ -84,21 +86,21 @@ export class StaleFields {
     }
   }
 
-  #isIn(payload: Payload | undefined, { internalPath, entry: { path } }: OpenField): boolean {
+  #isDelivered(payload: Payload | undefined, { internalPath, entry: { path } }: UnreportedField): boolean {
     const fetched = valueAt(this.#execution.tree, internalPath);
     if (fetched === undefined) return false;
     if (payload === undefined) return true;
     const { places, delivered } = payload;
-    const above = places.firstOn(path);
+    const above = places.firstPrefixOf(path);
     // The payload may have no more than something within the field's object.
-    if (above === undefined) return places.firstBelow(path) !== undefined;
+    if (above === undefined) return places.firstWithPrefix(path) !== undefined;
     const { path: start, data } = delivered[above] as DeliveredData;
     const sent = valueAt(data, path.slice(start.length));
     return sent !== undefined && (sent !== null || fetched === null);
   }
 }
 
-interface OpenField {
+interface UnreportedField {
   readonly internalPath: ResponsePath;
   readonly group: number;
   readonly entry: StaleEntry;
@@ -109,18 +111,18 @@ interface Payload {
   readonly places: PathIndex;
 }
 
-function* payloadOf(all: readonly DeliveredData[]): SlicedWork<Payload> {
+function* indexDelivered(all: readonly DeliveredData[]): SlicedTask<Payload> {
   const places = new PathIndex();
   const delivered = all.filter(({ data }) => data !== null);
-  for (const { path } of delivered) if (places.add(path) % fieldsPerPause === 0) yield;
+  for (const { path } of delivered) if (places.add(path) % fieldsPerSlice === 0) yield;
   return { delivered, places };
 }
 
 function extensionOf(entries: readonly StaleEntry[]): StaleExtension | undefined {
   if (entries.length === 0) return undefined;
-  const omitted = entries.length - mostEntries;
+  const omitted = entries.length - maxListedEntries;
   if (omitted <= 0) return { stale: entries };
-  return { stale: entries.slice(0, mostEntries), staleOmitted: omitted };
+  return { stale: entries.slice(0, maxListedEntries), staleOmitted: omitted };
 }
 
 /** `undefined` where there is nothing. */
@@ -135,7 +137,7 @@ function valueAt(root: unknown, path: ResponsePath): unknown {
 
 /** A list may have thousands of stale fields, and to name each would make the answer several times as large. A page
  *  that marks what is old shows fewer; for whoever only wants to know that something is, the first says it. */
-const mostEntries = 100;
+const maxListedEntries = 100;
 
 /** Long lists pause after so many. */
-const fieldsPerPause = 100;
+const fieldsPerSlice = 100;

@@ -14,30 +14,30 @@ import {
 } from 'graphql';
 import type { ResponseObject } from '../execution/responseTree.ts';
 import { generateFunction } from '../json/generateFunction.ts';
-import { isLight } from '../json/stringifyInSlices.ts';
+import { fitsInChunk } from '../json/stringifyInSlices.ts';
 import type { CollectedField, SelectionSet } from '../operation/selection.ts';
-import { ByteSink, sinkIsFull } from './byteSink.ts';
+import { ByteSink, sinkFullError } from './byteSink.ts';
 
-/** Writes an object at a position of the sink and returns the position after it. Throws `notOrdinary` or
- *  `sinkIsFull`. */
-export type WriteObject = (object: ResponseObject, position: number, isEscapeFree: boolean) => number;
+/** Writes an object at a position of the sink and returns the position after it. Throws `writerBailout` or
+ *  `sinkFullError`. */
+type ObjectWriter = (object: ResponseObject, position: number, isEscapeFree: boolean) => number;
 
 /** The same for any value. */
-export type WriteValue = (value: unknown, position: number, isEscapeFree: boolean) => number;
+type ValueWriter = (value: unknown, position: number, isEscapeFree: boolean) => number;
 
 /** Where all generated writers write. */
 export const sink = new ByteSink();
 
 /** Thrown once made, as it may happen for every answer of an operation. */
-export const notOrdinary = new Error('The answer is not ordinary.');
+export const writerBailout = new Error('The answer is not ordinary.');
 
-export function giveUp(): never {
-  throw notOrdinary;
+function giveUp(): never {
+  throw writerBailout;
 }
 
 /** A custom scalar. One that is large is not made into text at once. */
 function writeJson(value: unknown, position: number): number {
-  if (!isLight(value)) throw sinkIsFull;
+  if (!fitsInChunk(value)) throw sinkFullError;
   return sink.json(JSON.stringify(value), position);
 }
 
@@ -47,23 +47,23 @@ function writeJson(value: unknown, position: number): number {
  *  free of escapes, `v` a field's value. Names of the schema in it are GraphQL names. */
 export class WriterGenerator {
   readonly schema: GraphQLSchema;
-  readonly #objectWriters = new Map<SelectionSet, Map<string, WriteObject>>();
-  readonly #valueWriters = new Map<GraphQLOutputType, Map<SelectionSet | undefined, WriteValue>>();
+  readonly #objectWriters = new Map<SelectionSet, Map<string, ObjectWriter>>();
+  readonly #valueWriters = new Map<GraphQLOutputType, Map<SelectionSet | undefined, ValueWriter>>();
 
   constructor(schema: GraphQLSchema) {
     this.schema = schema;
   }
 
-  writerOf(set: SelectionSet, type: GraphQLObjectType): WriteObject {
-    return kept(this.#objectWriters, set, type.name, () => this.#generateObject(set, type));
+  objectWriterOf(set: SelectionSet, type: GraphQLObjectType): ObjectWriter {
+    return getOrCreate(this.#objectWriters, set, type.name, () => this.#generateObject(set, type));
   }
 
   /** A writer of values of this type. */
-  valueWriterOf(type: GraphQLOutputType, set: SelectionSet | undefined): WriteValue {
-    return kept(this.#valueWriters, type, set, () =>
-      this.#generate<WriteValue>('v', (capture) => ({
+  valueWriterOf(type: GraphQLOutputType, set: SelectionSet | undefined): ValueWriter {
+    return getOrCreate(this.#valueWriters, type, set, () =>
+      this.#generate<ValueWriter>('v', (capture) => ({
         body: `let b;\n${makeRoom}\n${this.#value(type, set, 'v', 0, capture)}`,
-        size: longestLiteral,
+        size: maxLiteralBytes,
       })),
     );
   }
@@ -77,14 +77,14 @@ export class WriterGenerator {
     return named;
   }
 
-  #generateObject(set: SelectionSet, type: GraphQLObjectType): WriteObject {
+  #generateObject(set: SelectionSet, type: GraphQLObjectType): ObjectWriter {
     const { fields } = set.collect(this.schema, type);
-    return this.#generate<WriteObject>('o', (capture) => {
+    return this.#generate<ObjectWriter>('o', (capture) => {
       // What the object writes between its values, at most.
       let size = 0;
       const lines = fields.map((field, index) => {
-        const name = nameText(field, index);
-        size += name.length + longestLiteral;
+        const name = fieldPrefix(field, index);
+        size += name.length + maxLiteralBytes;
         return this.#field(field, type, name, capture);
       });
       if (fields.length === 0) lines.push(literal('{'));
@@ -93,7 +93,7 @@ export class WriterGenerator {
   }
 
   /** A writer with a body that leaves the position in `p`, for which there has to be so much room. */
-  #generate<Write extends WriteObject | WriteValue>(
+  #generate<Write extends ObjectWriter | ValueWriter>(
     parameter: string,
     code: (capture: Capture) => { readonly body: string; readonly size: number },
   ): Write {
@@ -109,7 +109,7 @@ export class WriterGenerator {
 
   #field(field: CollectedField, type: GraphQLObjectType, name: string, capture: Capture): string {
     if (field.fieldName === '__typename') return literal(`${name}"${type.name}"`);
-    return `v = o.${field.internalName};\n${literal(name)}\n${this.#value(field.type, field.set, 'v', 0, capture)}`;
+    return `v = o.${field.internalName};\n${literal(name)}\n${this.#value(field.type, field.selectionSet, 'v', 0, capture)}`;
   }
 
   /** Statements that write the value of `variable`. */
@@ -185,14 +185,14 @@ ${makeRoom}
     }
   }
 
-  #compositeWriter(type: GraphQLCompositeType, set: SelectionSet): WriteObject {
-    if (!isAbstractType(type)) return this.writerOf(set, type);
-    const writers = new Map<unknown, WriteObject>();
+  #compositeWriter(type: GraphQLCompositeType, set: SelectionSet): ObjectWriter {
+    if (!isAbstractType(type)) return this.objectWriterOf(set, type);
+    const writers = new Map<unknown, ObjectWriter>();
     return (object, position, isEscapeFree) => {
       const name = object.__typename;
       let write = writers.get(name);
       if (write === undefined) {
-        write = this.writerOf(set, this.objectTypeOf(type, object));
+        write = this.objectWriterOf(set, this.objectTypeOf(type, object));
         writers.set(name, write);
       }
       return write(object, position, isEscapeFree);
@@ -201,11 +201,11 @@ ${makeRoom}
 }
 
 /** What stands before the value of an object's field. */
-export function nameText(field: CollectedField, index: number): string {
+export function fieldPrefix(field: CollectedField, index: number): string {
   return `${index === 0 ? '{' : ','}"${field.responseName}":`;
 }
 
-function kept<A, B, T>(byBoth: Map<A, Map<B, T>>, one: A, other: B, make: () => T): T {
+function getOrCreate<A, B, T>(byBoth: Map<A, Map<B, T>>, one: A, other: B, make: () => T): T {
   let byOther = byBoth.get(one);
   if (byOther === undefined) {
     byOther = new Map();
@@ -222,7 +222,7 @@ function kept<A, B, T>(byBoth: Map<A, Map<B, T>>, one: A, other: B, make: () => 
 type Capture = (value: unknown) => string;
 
 /** For each field besides its name: `false`, or brackets and a comma. */
-const longestLiteral = 16;
+const maxLiteralBytes = 16;
 
 /** Whatever was called may have filled the room, or moved to a larger buffer. */
 const makeRoom = 'sink.reserve(p, size);\nb = sink.bytes;';

@@ -7,7 +7,7 @@ export interface EventQueueOptions {
   readonly policy: OverflowPolicy;
 }
 
-export interface Queued {
+export interface EventQueueEntry {
   /** Bytes, about. */
   readonly size: number;
   /** It is no event, but says that some may be missing in its place: it needs no room, and is not dropped. */
@@ -15,12 +15,12 @@ export interface Queued {
 }
 
 /** Events that wait, bounded in number and in bytes, and notices between them: in one place there is one at most. */
-export class EventQueue<Entry extends Queued> {
+export class EventQueue<Entry extends EventQueueEntry> {
   readonly #options: EventQueueOptions;
   readonly #onDropped: () => Entry | undefined;
   #entries: Entry[] = [];
-  #events = 0;
-  #bytes = 0;
+  #eventCount = 0;
+  #byteCount = 0;
 
   /** `onDropped`: an event was dropped. Returns the notice that takes its place, if there is to be one. */
   constructor(options: EventQueueOptions, onDropped: () => Entry | undefined) {
@@ -34,12 +34,12 @@ export class EventQueue<Entry extends Queued> {
 
   /** Whether it has so many that no more should come. */
   get isFull(): boolean {
-    return this.#events >= this.#options.maxEvents || this.#bytes >= this.#options.maxBytes;
+    return this.#eventCount >= this.#options.maxEvents || this.#byteCount >= this.#options.maxBytes;
   }
 
   /** Whether there is room again for some that come together. */
   get isHalfEmpty(): boolean {
-    return this.#events <= this.#options.maxEvents / 2 && this.#bytes <= this.#options.maxBytes / 2;
+    return this.#eventCount <= this.#options.maxEvents / 2 && this.#byteCount <= this.#options.maxBytes / 2;
   }
 
   /** False where there is no room and nothing may be dropped. An event is never too large by itself. With `wait` there
@@ -50,15 +50,15 @@ export class EventQueue<Entry extends Queued> {
       return true;
     }
     this.#entries.push(entry);
-    this.#events += 1;
-    return this.grow(entry.size, policy);
+    this.#eventCount += 1;
+    return this.growNewest(entry.size, policy);
   }
 
   /** The last event has become larger. The rest as for `push`. */
-  grow(bytes: number, policy = this.#options.policy): boolean {
-    this.#bytes += bytes;
+  growNewest(bytes: number, policy = this.#options.policy): boolean {
+    this.#byteCount += bytes;
     if (policy === 'wait') return true;
-    while (this.#events > 1 && this.#isTooLong) {
+    while (this.#eventCount > 1 && this.#isOverLimit) {
       if (policy === 'close') return false;
       this.#dropOldest();
     }
@@ -67,23 +67,23 @@ export class EventQueue<Entry extends Queued> {
 
   shift(): Entry | undefined {
     const entry = this.#entries.shift();
-    if (entry !== undefined) this.#forget(entry);
+    if (entry !== undefined) this.#uncount(entry);
     return entry;
   }
 
   clear(): void {
     this.#entries = [];
-    this.#events = 0;
-    this.#bytes = 0;
+    this.#eventCount = 0;
+    this.#byteCount = 0;
   }
 
-  get #isTooLong(): boolean {
-    return this.#events > this.#options.maxEvents || this.#bytes > this.#options.maxBytes;
+  get #isOverLimit(): boolean {
+    return this.#eventCount > this.#options.maxEvents || this.#byteCount > this.#options.maxBytes;
   }
 
   #dropOldest(): void {
     const place = this.#entries.findIndex(({ isNotice }) => !isNotice);
-    for (const entry of this.#entries.splice(place, 1)) this.#forget(entry);
+    for (const entry of this.#entries.splice(place, 1)) this.#uncount(entry);
     const notice = this.#onDropped();
     const [isAfterNotice, isBeforeNotice] = [this.#isNoticeAt(place - 1), this.#isNoticeAt(place)];
     if (isAfterNotice && isBeforeNotice) this.#entries.splice(place, 1);
@@ -91,10 +91,10 @@ export class EventQueue<Entry extends Queued> {
       this.#entries.splice(place, 0, notice);
   }
 
-  #forget({ isNotice, size }: Entry): void {
+  #uncount({ isNotice, size }: Entry): void {
     if (isNotice) return;
-    this.#events -= 1;
-    this.#bytes -= size;
+    this.#eventCount -= 1;
+    this.#byteCount -= size;
   }
 
   #isNoticeAt(place: number): boolean {

@@ -1,6 +1,6 @@
 import type { CancelTimer, Timers } from '../time/timers.ts';
 
-export interface IdleTimerOptions {
+interface IdleTimerOptions {
   readonly timers: Timers;
   /** Milliseconds; 0 for no limit. */
   readonly timeoutMs: number;

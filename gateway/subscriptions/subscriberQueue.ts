@@ -1,21 +1,21 @@
 import { GatewayError } from '../errors.ts';
-import type { SubscriptionPayload } from '../response/outcome.ts';
+import type { SubscriptionPayload } from '../response/executionOutcome.ts';
 import { EventQueue, type EventQueueOptions } from './eventQueue.ts';
-import { eventsDropped, noticeOf } from './missedEvents.ts';
-import type { Sent, Subscriber } from './subscriptionRun.ts';
+import { createNotice, droppedEventsError } from './missedEventErrors.ts';
+import type { PayloadOrigin, Subscriber } from './sharedSubscription.ts';
 
 /** What came of one event, or tells of one: it is taken as a whole, or dropped as a whole. */
-interface Unit {
-  readonly sent: Sent;
+interface PayloadBatch {
+  readonly origin: PayloadOrigin;
   readonly payloads: SubscriptionPayload[];
   readonly isNotice: boolean;
   size: number;
 }
 
-export interface SubscriberQueueOptions {
+interface SubscriberQueueOptions {
   readonly queue: EventQueueOptions;
   /** Whether the client is told in the place of events that were dropped. */
-  readonly tellsDropped: boolean;
+  readonly reportsDroppedEvents: boolean;
   onDropped(): void;
   /** The client has left, or could not keep up. Called at most once. */
   onEnd(): void;
@@ -24,31 +24,31 @@ export interface SubscriberQueueOptions {
 /** What waits for one client to take it. */
 export class SubscriberQueue implements Subscriber {
   readonly #options: SubscriberQueueOptions;
-  readonly #queue: EventQueue<Unit>;
+  readonly #queue: EventQueue<PayloadBatch>;
   /** The client has some of it and gets the rest, which may still come. */
-  #begun: Unit | undefined;
-  #newest: Unit | undefined;
+  #currentBatch: PayloadBatch | undefined;
+  #newestBatch: PayloadBatch | undefined;
   #end: { readonly error: GatewayError | undefined } | undefined;
   #wake: (() => void) | undefined;
-  readonly #untilTaken: (() => void)[] = [];
-  readonly #untilRoom: (() => void)[] = [];
+  readonly #drainWaiters: (() => void)[] = [];
+  readonly #roomWaiters: (() => void)[] = [];
 
   constructor(options: SubscriberQueueOptions) {
     this.#options = options;
     this.#queue = new EventQueue(options.queue, () => {
       options.onDropped();
-      return options.tellsDropped ? droppedUnit() : undefined;
+      return options.reportsDroppedEvents ? createDroppedEventsBatch() : undefined;
     });
   }
 
-  onPayload(payload: SubscriptionPayload, sent: Sent): void {
+  onPayload(payload: SubscriptionPayload, sent: PayloadOrigin): void {
     if (this.#end !== undefined) return;
     if (this.#add(payload, sent)) {
       this.#wake?.();
       return;
     }
     this.#queue.clear();
-    this.#finish(tooSlow());
+    this.#finish(slowClientError());
     this.#options.onEnd();
   }
 
@@ -60,14 +60,14 @@ export class SubscriberQueue implements Subscriber {
     this.#finish(error);
   }
 
-  whenTaken(): Promise<void> {
+  waitForDrain(): Promise<void> {
     if (this.#end !== undefined || this.#isEmpty) return Promise.resolve();
-    return new Promise((resolve) => this.#untilTaken.push(resolve));
+    return new Promise((resolve) => this.#drainWaiters.push(resolve));
   }
 
-  whenRoom(): Promise<void> {
+  waitForRoom(): Promise<void> {
     if (this.#end !== undefined || !this.#queue.isFull) return Promise.resolve();
-    return new Promise((resolve) => this.#untilRoom.push(resolve));
+    return new Promise((resolve) => this.#roomWaiters.push(resolve));
   }
 
   /** The payloads, as they are taken. */
@@ -79,8 +79,8 @@ export class SubscriberQueue implements Subscriber {
         for (;;) {
           const payload = this.#shift();
           if (payload !== undefined) {
-            if (this.#queue.isHalfEmpty) tell(this.#untilRoom);
-            if (this.#isEmpty) tell(this.#untilTaken);
+            if (this.#queue.isHalfEmpty) resolveAll(this.#roomWaiters);
+            if (this.#isEmpty) resolveAll(this.#drainWaiters);
             return { done: false, value: payload };
           }
           if (this.#end?.error !== undefined) throw this.#end.error;
@@ -92,7 +92,7 @@ export class SubscriberQueue implements Subscriber {
         }
       },
       return: async () => {
-        this.leave();
+        this.unsubscribe();
         return done;
       },
       [Symbol.asyncIterator]: () => iterator,
@@ -100,59 +100,64 @@ export class SubscriberQueue implements Subscriber {
     return iterator;
   }
 
-  leave(): void {
+  unsubscribe(): void {
     if (this.#end !== undefined) return;
     this.#queue.clear();
-    this.#begun = undefined;
+    this.#currentBatch = undefined;
     this.#finish(undefined);
     this.#options.onEnd();
   }
 
   /** False where there is no room for it. */
-  #add(payload: SubscriptionPayload, sent: Sent): boolean {
+  #add(payload: SubscriptionPayload, sent: PayloadOrigin): boolean {
     const size = payload.text.length;
-    const newest = this.#newest;
-    if (newest?.sent !== sent) {
-      const { isNotice, whenFull } = sent;
-      this.#newest = { sent, payloads: [payload], isNotice, size };
-      return this.#queue.push(this.#newest, whenFull);
+    const newest = this.#newestBatch;
+    if (newest?.origin !== sent) {
+      const { isNotice, overflowPolicy } = sent;
+      this.#newestBatch = { origin: sent, payloads: [payload], isNotice, size };
+      return this.#queue.push(this.#newestBatch, overflowPolicy);
     }
     newest.payloads.push(payload);
     newest.size += size;
-    return newest === this.#begun || this.#queue.grow(size, sent.whenFull);
+    return newest === this.#currentBatch || this.#queue.growNewest(size, sent.overflowPolicy);
   }
 
   #shift(): SubscriptionPayload | undefined {
-    const rest = this.#begun?.payloads.shift();
+    const rest = this.#currentBatch?.payloads.shift();
     if (rest !== undefined) return rest;
     const next = this.#queue.shift();
     // What was begun before may have more to come where there is no other.
-    if (next !== undefined) this.#begun = next;
+    if (next !== undefined) this.#currentBatch = next;
     return next?.payloads.shift();
   }
 
   get #isEmpty(): boolean {
-    return this.#queue.isEmpty && (this.#begun?.payloads.length ?? 0) === 0;
+    return this.#queue.isEmpty && (this.#currentBatch?.payloads.length ?? 0) === 0;
   }
 
   #finish(error: GatewayError | undefined): void {
     this.#end ??= { error };
     this.#wake?.();
-    tell(this.#untilRoom);
-    tell(this.#untilTaken);
+    resolveAll(this.#roomWaiters);
+    resolveAll(this.#drainWaiters);
   }
 }
 
-function tell(waiting: (() => void)[]): void {
+function resolveAll(waiting: (() => void)[]): void {
   for (const resolve of waiting.splice(0)) resolve();
 }
 
-function droppedUnit(): Unit {
+function createDroppedEventsBatch(): PayloadBatch {
   const isNotice = true;
-  return { sent: { whenFull: 'wait', isNotice }, payloads: [noticeOf(eventsDropped())], isNotice, size: 0 };
+  return {
+    origin: { overflowPolicy: 'wait', isNotice },
+    payloads: [createNotice(droppedEventsError())],
+    isNotice,
+    size: 0,
+  };
 }
 
-function tooSlow(): GatewayError {
+function slowClientError(): GatewayError {
   return new GatewayError(
     'OVERLOADED',
     'This client takes events more slowly than they come. Subscribe again, and read on what was missed by a query.',

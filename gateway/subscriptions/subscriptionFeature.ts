@@ -1,39 +1,39 @@
-import { isEveryAddress } from '../config/everyAddress.ts';
+import { isWildcardAddress } from '../config/isWildcardAddress.ts';
 import type { GatewayConfig } from '../config/schema.ts';
-import type { SubgraphPolicy } from '../config/subgraphPolicy.ts';
+import type { SubgraphPolicy } from '../config/subgraphPolicyOf.ts';
 import type { Feature, FeatureContext, SupergraphFindings, SupergraphReading } from '../feature.ts';
-import { memoizePolicies } from '../subgraph-client/subgraphEndpoints.ts';
-import type { SubgraphEndpoint } from '../subgraph-client/subgraphPools.ts';
+import { memoizePolicies } from '../subgraphs/subgraphEndpoints.ts';
+import type { SubgraphEndpoint } from '../subgraphs/subgraphPools.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import type { Routes } from '../transport/http/routes.ts';
-import { addCallbackRoute } from './callbackRoute.ts';
-import { createAutoSource, type ProtocolFinder } from './sources/autoSource.ts';
-import { type CallbackReceiver, callbackBodySize, callbackUrl } from './sources/callbackReceiver.ts';
-import { callbackReceiverOf } from './sources/callbackReceivers.ts';
+import { addCallbackRoute, callbackIdOf } from './callbackRoute.ts';
+import { createClientErrorMapper } from './clientErrorMapper.ts';
+import { findSubscribableSubgraphs } from './findSubscribableSubgraphs.ts';
+import { createAutoSource, type ProtocolDetector } from './sources/autoSource.ts';
+import { buildCallbackUrl, type CallbackReceiver, maxCallbackBodyBytes } from './sources/callbackReceiver.ts';
+import { combineCallbackReceivers } from './sources/combineCallbackReceivers.ts';
 import { createGraphqlWsSource } from './sources/graphqlWsSource.ts';
 import { createHttpCallbackSource } from './sources/httpCallbackSource.ts';
 import { createMultipartSource } from './sources/multipartSource.ts';
-import { SourcesByProtocol } from './sources/sourcesByProtocol.ts';
+import { ProtocolRoutingSource } from './sources/protocolRoutingSource.ts';
 import { createSseSource } from './sources/sseSource.ts';
 import type { SourceEndpoint, SourceOptions, SubscriptionSource } from './sources/subscriptionSource.ts';
-import { subscribedSubgraphs } from './subscribedSubgraphs.ts';
-import { createSubscriptionErrors } from './subscriptionErrors.ts';
+import { SubscriptionManager } from './subscriptionManager.ts';
 import { registerSubscriptionMetrics } from './subscriptionMetrics.ts';
-import { Subscriptions } from './subscriptions.ts';
 import { TopicBus } from './topics/topicBus.ts';
-import { unknownTopicFields } from './topics/topicField.ts';
-import { TopicGraph } from './topics/topicGraph.ts';
+import { findUnknownTopicFields } from './topics/topicField.ts';
 import { TopicHub } from './topics/topicHub.ts';
-import { TopicProblems } from './topics/topicProblems.ts';
+import { TopicProblemLog } from './topics/topicProblemLog.ts';
+import { TopicSchema } from './topics/topicSchema.ts';
 import { TopicSource } from './topics/topicSource.ts';
 
 /** Subscriptions: the sources of events at subgraphs, by protocol and by topic, and the runs that clients share. */
 export class SubscriptionFeature implements Feature {
   readonly name = 'subscriptions';
-  readonly subscriptions: Subscriptions;
+  readonly subscriptions: SubscriptionManager;
   readonly #context: FeatureContext;
   readonly #policyOf: (subgraph: string) => SubgraphPolicy;
-  readonly #auto: SubscriptionSource & ProtocolFinder;
+  readonly #auto: SubscriptionSource & ProtocolDetector;
   readonly #callbacks: CallbackReceiver;
   readonly #bus = new TopicBus();
   /** Subgraphs that have subscriptions which no topic feeds. */
@@ -58,11 +58,11 @@ export class SubscriptionFeature implements Feature {
           return source;
         },
       }),
-      onChosen: (subgraph, protocol) =>
+      onProtocolDetected: (subgraph, protocol) =>
         log.info({ subgraph, protocol }, 'A subgraph is subscribed at by this protocol'),
     });
-    this.#callbacks = callbackReceiverOf(...receivers);
-    const source = new SourcesByProtocol(
+    this.#callbacks = combineCallbackReceivers(...receivers);
+    const source = new ProtocolRoutingSource(
       {
         auto: this.#auto,
         graphql_ws: createGraphqlWsSource({ endpoint, timers }),
@@ -72,12 +72,12 @@ export class SubscriptionFeature implements Feature {
       },
       (subgraph) => this.#policyOf(subgraph).subscription.protocol,
     );
-    const problems = new TopicProblems({ log, now: Date.now });
+    const problems = new TopicProblemLog({ log, now: Date.now });
     this.subscriptions = this.#createSubscriptions(source, problems);
     registerSubscriptionMetrics({
       registry: metrics.registry,
       topicProblems: () => problems.counts,
-      dropped: () => this.subscriptions.dropped,
+      droppedEventCount: () => this.subscriptions.droppedEventCount,
     });
   }
 
@@ -87,11 +87,11 @@ export class SubscriptionFeature implements Feature {
     if (!hasTopics && reading.supergraph.apiSchema.getSubscriptionType() == null) return undefined;
     const { document } = reading;
     return {
-      unknownNames: unknownTopicFields(topics, document).map((name) => `subscriptions.topics: ${name}`),
+      unknownNames: findUnknownTopicFields(topics, document).map((name) => `subscriptions.topics: ${name}`),
       attach: (supergraph) => {
-        this.#subscribed.set(supergraph, subscribedSubgraphs(document, topics));
+        this.#subscribed.set(supergraph, findSubscribableSubgraphs(document, topics));
         // Now, so that the first event does not wait for it.
-        if (hasTopics) TopicGraph.attach(supergraph, document);
+        if (hasTopics) TopicSchema.attach(supergraph, document);
         return undefined;
       },
     };
@@ -100,16 +100,20 @@ export class SubscriptionFeature implements Feature {
   /** Finds out how the subgraphs are subscribed to, where the configuration leaves that to the gateway. */
   onSupergraph(supergraph: Supergraph): void {
     const subscribed = [...(this.#subscribed.get(supergraph) ?? [])];
-    this.#auto.find(subscribed.filter((name) => this.#policyOf(name).subscription.protocol === 'auto'));
+    this.#auto.detect(subscribed.filter((name) => this.#policyOf(name).subscription.protocol === 'auto'));
   }
 
   addPublicRoutes(routes: Routes): void {
     const { eventSize, queue } = this.#context.config.subscriptions;
     addCallbackRoute(routes, {
       callbacks: this.#callbacks,
-      bodySize: callbackBodySize(eventSize),
-      waiting: { waiting: queue.events, bytes: queue.size },
+      bodySize: maxCallbackBodyBytes(eventSize),
+      queueLimits: { maxWaiting: queue.events, maxBytes: queue.size },
     });
+  }
+
+  resourceIdOf(url: string): string | undefined {
+    return callbackIdOf(url);
   }
 
   onListening(baseUrl: string): void {
@@ -129,12 +133,12 @@ export class SubscriptionFeature implements Feature {
   #createCallbackSource(options: SourceOptions): ReturnType<typeof createHttpCallbackSource> {
     return createHttpCallbackSource({
       ...options,
-      callbackUrl: (id) => callbackUrl(this.#publicUrl, id),
-      newId: this.#context.newId,
+      callbackUrl: (id) => buildCallbackUrl(this.#publicUrl, id),
+      createId: this.#context.newId,
     });
   }
 
-  #createSubscriptions(source: SubscriptionSource, problems: TopicProblems): Subscriptions {
+  #createSubscriptions(source: SubscriptionSource, problems: TopicProblemLog): SubscriptionManager {
     const { config, log, timers, openStream } = this.#context;
     const { queue, interruptions, idleTimeout, topics, eventSize } = config.subscriptions;
     const hub = new TopicHub({
@@ -144,11 +148,11 @@ export class SubscriptionFeature implements Feature {
       problems,
       timers,
     });
-    return new Subscriptions({
-      source: new TopicSource({ fields: topics, hub, problems, next: source }),
+    return new SubscriptionManager({
+      source: new TopicSource({ fields: topics, hub, problems, fallback: source }),
       queue: { maxEvents: queue.events, maxBytes: queue.size, policy: queue.whenFull },
-      tellsInterruptions: interruptions === 'told',
-      tellError: createSubscriptionErrors({
+      reportsInterruptions: interruptions === 'told',
+      toClientError: createClientErrorMapper({
         exposeSubgraphErrors: config.security.exposeSubgraphErrors,
         log,
       }),
@@ -173,7 +177,7 @@ export function subgraphParamNames({ subgraphs }: GatewayConfig): readonly strin
 
 /** Whether there is an address at which subgraphs may call back. */
 function isReachable({ publicUrl, host }: GatewayConfig['listen']): boolean {
-  return publicUrl !== '' || !isEveryAddress(host);
+  return publicUrl !== '' || !isWildcardAddress(host);
 }
 
 function pick(

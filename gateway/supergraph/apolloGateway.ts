@@ -28,12 +28,12 @@ export async function introspectAndCompose(subgraphs: readonly RunningSubgraph[]
   return supergraphSdl;
 }
 
-const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+const silentLogger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 /** Boots Apollo Gateway on a supergraph, without calling a subgraph: `undefined` when it loads, its message
  *  when it refuses. With `APOLLO_TELEMETRY_DISABLED=true` in the environment it opens no connection. Tells a team that moves between the two gateways what the other one would say. */
-export async function apolloGatewayRefusal(sdl: string): Promise<string | undefined> {
-  const gateway = new ApolloGateway({ supergraphSdl: sdl, logger: quiet });
+export async function findApolloGatewayLoadError(sdl: string): Promise<string | undefined> {
+  const gateway = new ApolloGateway({ supergraphSdl: sdl, logger: silentLogger });
   try {
     await gateway.load();
   } catch (error) {

@@ -1,19 +1,19 @@
 // Entry of a short-lived thread that does one thing with `@apollo/gateway` and ends.
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { apolloGatewayRefusal, introspectAndCompose, type RunningSubgraph } from './apolloGateway.ts';
+import { findApolloGatewayLoadError, introspectAndCompose, type RunningSubgraph } from './apolloGateway.ts';
 import { messageOf } from './messageOf.ts';
 
 export type ApolloGatewayTask =
   | { readonly kind: 'compose'; readonly subgraphs: readonly RunningSubgraph[] }
   | { readonly kind: 'check'; readonly sdl: string };
 
-export type ApolloGatewayAnswer =
+export type ApolloGatewayResult =
   | { readonly kind: 'composed'; readonly sdl: string }
   | { readonly kind: 'loads' }
   | { readonly kind: 'refused'; readonly message: string };
 
-async function answer(task: ApolloGatewayTask): Promise<ApolloGatewayAnswer> {
+async function runTask(task: ApolloGatewayTask): Promise<ApolloGatewayResult> {
   switch (task.kind) {
     case 'compose':
       return introspectAndCompose(task.subgraphs).then(
@@ -24,10 +24,10 @@ async function answer(task: ApolloGatewayTask): Promise<ApolloGatewayAnswer> {
         }),
       );
     case 'check': {
-      const message = await apolloGatewayRefusal(task.sdl);
+      const message = await findApolloGatewayLoadError(task.sdl);
       return message === undefined ? { kind: 'loads' } : { kind: 'refused', message };
     }
   }
 }
 
-parentPort?.postMessage(await answer(workerData as ApolloGatewayTask));
+parentPort?.postMessage(await runTask(workerData as ApolloGatewayTask));

@@ -10,24 +10,24 @@ export interface SubgraphInput {
   readonly sdl?: string;
 }
 
-export interface CompositionNote {
+export interface CompositionDiagnostic {
   /** The composer's code, for example `INVALID_FIELD_SHARING`. */
   readonly code: string;
   readonly message: string;
   /** Schema coordinate, for example `Product.price`, where the note is about one. */
   readonly coordinate?: string;
-  readonly places: readonly CompositionPlace[];
+  readonly locations: readonly SubgraphLocation[];
 }
 
-export interface CompositionPlace {
+interface SubgraphLocation {
   readonly subgraph: string;
   readonly line: number;
   readonly column: number;
 }
 
 export type CompositionResult =
-  | { readonly sdl: string; readonly hints: readonly CompositionNote[] }
-  | { readonly errors: readonly CompositionNote[] };
+  | { readonly sdl: string; readonly hints: readonly CompositionDiagnostic[] }
+  | { readonly errors: readonly CompositionDiagnostic[] };
 
 const fetchLimits = { timeoutMs: 10_000, maxBytes: 32 * 1024 ** 2 };
 
@@ -44,21 +44,21 @@ export async function composeSupergraph(
 
   const services = read.flatMap((entry) => ('typeDefs' in entry ? [entry] : []));
   const result = composeServices(services);
-  if (result.errors !== undefined) return { errors: result.errors.map(noteOfError) };
+  if (result.errors !== undefined) return { errors: result.errors.map(diagnosticOf) };
   return {
     sdl: result.supergraphSdl,
     hints: result.hints.map((hint) => ({
       code: hint.definition.code,
       message: hint.message,
       ...(hint.coordinate === undefined ? {} : { coordinate: hint.coordinate }),
-      places: placesOf(hint.nodes),
+      locations: locationsOf(hint.nodes),
     })),
   };
 }
 
 type ReadSubgraph =
   | { readonly name: string; readonly url: string; readonly typeDefs: DocumentNode }
-  | { readonly error: CompositionNote };
+  | { readonly error: CompositionDiagnostic };
 
 async function readSubgraph({ name, url, sdl }: SubgraphInput, signal: AbortSignal): Promise<ReadSubgraph> {
   let text = sdl;
@@ -67,23 +67,23 @@ async function readSubgraph({ name, url, sdl }: SubgraphInput, signal: AbortSign
   } catch (error) {
     const reason = messageOf(error);
     const message = `[${name}] ${url} gives no schema: ${reason}`;
-    return { error: { code: 'SUBGRAPH_UNREACHABLE', message, places: [] } };
+    return { error: { code: 'SUBGRAPH_UNREACHABLE', message, locations: [] } };
   }
   try {
     return { name, url, typeDefs: parse(new Source(text, name)) };
   } catch (error) {
     if (!(error instanceof GraphQLError)) throw error;
     const places = (error.locations ?? []).map((place) => ({ subgraph: name, ...place }));
-    return { error: { code: 'INVALID_GRAPHQL', message: `[${name}] ${error.message}`, places } };
+    return { error: { code: 'INVALID_GRAPHQL', message: `[${name}] ${error.message}`, locations: places } };
   }
 }
 
-function noteOfError(error: GraphQLError): CompositionNote {
+function diagnosticOf(error: GraphQLError): CompositionDiagnostic {
   const { code } = error.extensions;
   return {
     code: typeof code === 'string' ? code : 'UNKNOWN',
     message: error.message,
-    places: placesOf(error.nodes),
+    locations: locationsOf(error.nodes),
   };
 }
 
@@ -93,7 +93,7 @@ interface SubgraphNode {
 }
 
 /** The composer's nodes name the subgraph that they come from. */
-function placesOf(nodes: readonly SubgraphNode[] | undefined): CompositionPlace[] {
+function locationsOf(nodes: readonly SubgraphNode[] | undefined): SubgraphLocation[] {
   return (nodes ?? []).flatMap(({ subgraph, loc }) =>
     subgraph === undefined || loc === undefined
       ? []

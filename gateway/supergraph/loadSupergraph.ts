@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { buildASTSchema, type GraphQLSchema, parse, validateSchema } from 'graphql';
 import { createWorkerPlanner, type PlanningLimits, type WorkerPlanner } from '../planning/workerPlanner.ts';
-import { nextTurn } from '../time/nextTurn.ts';
+import { yieldToEventLoop } from '../time/yieldToEventLoop.ts';
 import { messageOf } from './messageOf.ts';
 import type { SubgraphEntry, Supergraph } from './supergraph.ts';
 import { SupergraphRefusedError } from './supergraphRefusedError.ts';
 
-export interface LoadSupergraphOptions {
+interface LoadSupergraphOptions {
   readonly sdl: string;
   /** URLs by subgraph name, instead of the supergraph's. Names that it does not have are ignored. Left out where
    *  no subgraph will be called, as for planning alone: then a subgraph may be without a URL. */
@@ -31,12 +31,12 @@ export async function loadSupergraph(options: LoadSupergraphOptions): Promise<Su
       cause: error,
     });
   });
-  return snapshotOf(planner, { sdl, urls });
+  return createSnapshot(planner, { sdl, urls });
 }
 
 /** The snapshot with a planner that has loaded its SDL, and that is closed where it cannot be used. Errors:
  *  `SupergraphRefusedError`. */
-export async function snapshotOf(
+export async function createSnapshot(
   planner: WorkerPlanner,
   { sdl, urls }: Pick<LoadSupergraphOptions, 'sdl' | 'urls'>,
 ): Promise<Supergraph> {
@@ -45,7 +45,7 @@ export async function snapshotOf(
       id: supergraphId(sdl),
       sdl,
       apiSchema: await buildApiSchema(planner.apiSchemaSdl),
-      subgraphs: nameSubgraphs(planner, urls),
+      subgraphs: resolveSubgraphEntries(planner, urls),
       overrides: planner.overrides,
       planner,
     };
@@ -58,24 +58,25 @@ export async function snapshotOf(
 /** Operations go on between the steps, each of which is long for a large schema. */
 async function buildApiSchema(apiSchemaSdl: string): Promise<GraphQLSchema> {
   const document = parse(apiSchemaSdl, { noLocation: true });
-  await nextTurn();
+  await yieldToEventLoop();
   // The loader made it from a valid supergraph: checking the SDL again would double the time this blocks.
   const schema = buildASTSchema(document, { assumeValidSDL: true });
-  await nextTurn();
+  await yieldToEventLoop();
   // Kept by the schema; otherwise the first client's validation would pay for it.
   const [problem] = validateSchema(schema);
   if (problem !== undefined) throw new SupergraphRefusedError(`API schema: ${problem.message}`);
   return schema;
 }
 
-function nameSubgraphs(
+function resolveSubgraphEntries(
   planner: WorkerPlanner,
   urls: ReadonlyMap<string, string> | undefined,
 ): ReadonlyMap<string, SubgraphEntry> {
   const entries = planner.subgraphs.map(({ name, url }) => ({ name, url: urls?.get(name) ?? url }));
   if (urls !== undefined) {
     const unreachable = entries.filter(({ url }) => !isHttpUrl(url));
-    if (unreachable.length > 0) throw new SupergraphRefusedError(unreachable.map(sayUnreachable).join('\n'));
+    if (unreachable.length > 0)
+      throw new SupergraphRefusedError(unreachable.map(describeUnreachable).join('\n'));
   }
   return new Map(entries.map((entry) => [entry.name, entry] as const));
 }
@@ -84,7 +85,7 @@ function isHttpUrl(url: string): boolean {
   return /^https?:\/\//i.test(url) && URL.canParse(url);
 }
 
-function sayUnreachable({ name, url }: SubgraphEntry): string {
+function describeUnreachable({ name, url }: SubgraphEntry): string {
   const found = url === '' ? 'the supergraph has no URL' : `the supergraph's URL is ${JSON.stringify(url)}`;
   return `subgraph "${name}": ${found}; set subgraphs.${name}.url to an http:// or https:// address`;
 }

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 
-export interface ThreadTask {
-  /** See `workerEntry`. Says its answer with one message; what it is given it finds in `workerData`. */
+interface ThreadTask {
+  /** See `workerEntryUrl`. Says its answer with one message; what it is given it finds in `workerData`. */
   readonly entry: URL;
   /** Seen in the operating system's thread list. */
   readonly name: string;

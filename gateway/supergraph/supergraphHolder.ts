@@ -21,10 +21,10 @@ export interface SupergraphHolder {
   start(source: SupergraphSource): Promise<void>;
   /** Loads an SDL and switches to it; a newer offer overtakes it. Resolves when this offer is settled: in
    *  use, refused (see `problem`), or overtaken. Never rejects. */
-  offer(sdl: string): Promise<void>;
+  submit(sdl: string): Promise<void>;
   /** The same for what was offered before: it overtakes nothing. While another one is loaded, it resolves when that is
    *  settled. */
-  offerAgain(sdl: string): Promise<void>;
+  resubmit(sdl: string): Promise<void>;
   /** Ends source, loading and every planner, those of operations that still run included. */
   close(): Promise<void>;
 }
@@ -54,7 +54,7 @@ export interface SupergraphHolderOptions {
 }
 
 /** A snapshot and the operations that use it. */
-interface Held {
+interface LeasedSnapshot {
   readonly supergraph: Supergraph;
   leases: number;
   isCurrent: boolean;
@@ -71,10 +71,10 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
   const changeListeners = new Set<(supergraph: Supergraph) => void>();
   const problemListeners = new Set<(message: string) => void>();
   /** Snapshots whose planner is up: the current one and those of operations that still run. */
-  const held = new Set<Held>();
+  const held = new Set<LeasedSnapshot>();
   const retiring = new Set<Promise<void>>();
   const loadings = new Set<Loading>();
-  let current: Held | undefined;
+  let current: LeasedSnapshot | undefined;
   let newest: Loading | undefined;
   let source: SupergraphSource | undefined;
   let sourceProblem: string | undefined;
@@ -92,7 +92,7 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
     for (const listener of [...problemListeners]) listener(now);
   };
 
-  const retireIfUnused = (entry: Held): void => {
+  const retireIfUnused = (entry: LeasedSnapshot): void => {
     if (entry.isCurrent || entry.leases > 0 || !held.delete(entry)) return;
     const retired = retire(entry.supergraph).finally(() => retiring.delete(retired));
     retiring.add(retired);
@@ -185,8 +185,8 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
     onChange: (listener) => subscribe(changeListeners, listener),
     problem,
     onProblem: (listener) => subscribe(problemListeners, listener),
-    offer,
-    offerAgain: (sdl) => newest?.settled ?? offer(sdl),
+    submit: offer,
+    resubmit: (sdl) => newest?.settled ?? offer(sdl),
     start: async (from) => {
       source = from;
       await from.start({

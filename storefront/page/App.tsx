@@ -1,8 +1,8 @@
 import { useEffect, useRef } from 'react';
-import { lateByOf, type Place, placeAt } from './addresses.ts';
 import { Catalogue } from './Catalogue.tsx';
 import { Link, usePathname, useSearch } from './navigation.tsx';
 import { ProductPage } from './ProductPage.tsx';
+import { deferralModeOf, type Route, routeOf } from './routes.ts';
 
 export function App() {
   const pathname = usePathname();
@@ -42,7 +42,7 @@ export function App() {
         </div>
       </header>
       <main className="frame" id="content" ref={main} tabIndex={-1}>
-        <PlaceContent place={placeAt(pathname)} />
+        <RouteContent place={routeOf(pathname)} />
       </main>
       <footer className="colophon">
         <p className="frame">
@@ -54,13 +54,13 @@ export function App() {
   );
 }
 
-function PlaceContent({ place }: { readonly place: Place }) {
-  const lateBy = lateByOf(useSearch());
+function RouteContent({ place }: { readonly place: Route }) {
+  const lateBy = deferralModeOf(useSearch());
   switch (place.kind) {
     case 'catalogue':
       return <Catalogue key={place.department} department={place.department} />;
     case 'product':
-      return <ProductPage key={`${place.id} ${lateBy}`} id={place.id} lateBy={lateBy} />;
+      return <ProductPage key={`${place.id} ${lateBy}`} id={place.id} deferralMode={lateBy} />;
     case 'nowhere':
       return (
         <>

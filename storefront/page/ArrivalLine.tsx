@@ -12,12 +12,17 @@ interface ArrivalLineProps {
 
 /** When each part of the page's answer came, counted from the request. */
 export function ArrivalLine({ recorder, first, later }: ArrivalLineProps) {
-  const arrivals = useSyncExternalStore(recorder.subscribe, recorder.snapshot);
+  const arrivals = useSyncExternalStore(recorder.subscribe, recorder.getSnapshot);
   return (
     <ul className="arrivals" aria-label="When each part of this page arrived">
-      <ArrivalItem part={first} arrival={arrivals.first} isOver={arrivals.isOver} />
+      <ArrivalItem part={first} arrival={arrivals.first} isComplete={arrivals.isComplete} />
       {Object.entries(later).map(([name, part]) => (
-        <ArrivalItem key={name} part={part} arrival={arrivals.later.get(name)} isOver={arrivals.isOver} />
+        <ArrivalItem
+          key={name}
+          part={part}
+          arrival={arrivals.later.get(name)}
+          isComplete={arrivals.isComplete}
+        />
       ))}
     </ul>
   );
@@ -26,11 +31,11 @@ export function ArrivalLine({ recorder, first, later }: ArrivalLineProps) {
 interface ArrivalItemProps {
   readonly part: string;
   readonly arrival: Arrival | undefined;
-  readonly isOver: boolean;
+  readonly isComplete: boolean;
 }
 
-function ArrivalItem({ part, arrival, isOver }: ArrivalItemProps) {
-  const state = arrivalState(arrival, isOver);
+function ArrivalItem({ part, arrival, isComplete }: ArrivalItemProps) {
+  const state = arrivalState(arrival, isComplete);
   return (
     <li data-state={state} data-part={part}>
       {part}: {describe(state, arrival)}

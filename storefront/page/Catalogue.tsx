@@ -1,12 +1,12 @@
 import { NetworkStatus } from '@apollo/client';
 import { useQuery } from '@apollo/client/react';
 import { useState } from 'react';
-import { addressOfDepartment, departments } from './addresses.ts';
 import { formatCount } from './format.ts';
 import { Notice } from './Notice.tsx';
 import { Link } from './navigation.tsx';
 import { catalogueQuery, type Department, type ProductSort } from './operations.ts';
 import { ProductCard, ProductCardSkeleton } from './ProductCard.tsx';
+import { departmentHref, departments } from './routes.ts';
 
 const sorts: Readonly<Record<ProductSort, string>> = {
   NAME: 'Name',
@@ -63,7 +63,7 @@ interface DepartmentLinkProps {
 function DepartmentLink({ department, name, current }: DepartmentLinkProps) {
   return (
     <li>
-      <Link href={addressOfDepartment(department)} aria-current={department === current ? 'page' : undefined}>
+      <Link href={departmentHref(department)} aria-current={department === current ? 'page' : undefined}>
         {name}
       </Link>
     </li>

@@ -1,9 +1,9 @@
-import { addressOfProduct } from './addresses.ts';
 import { Link } from './navigation.tsx';
 import type { CardProduct } from './operations.ts';
 import { Price } from './Price.tsx';
 import { ProductArt } from './ProductArt.tsx';
 import { Rating } from './Rating.tsx';
+import { productHref } from './routes.ts';
 import { StockLevel } from './StockLevel.tsx';
 
 interface ProductCardProps {
@@ -19,7 +19,7 @@ export function ProductCard({ product, heading: Heading }: ProductCardProps) {
       <div className="card-body">
         <p className="eyebrow">{product.brand.name}</p>
         <Heading>
-          <Link href={addressOfProduct(product.id)}>{product.name}</Link>
+          <Link href={productHref(product.id)}>{product.name}</Link>
         </Heading>
         <Rating value={product.averageRating} count={product.reviewCount} />
         <div className="card-foot">

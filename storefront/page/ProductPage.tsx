@@ -1,9 +1,8 @@
 import { useQuery } from '@apollo/client/react';
 import { useMemo, useSyncExternalStore } from 'react';
 import { ArrivalLine } from './ArrivalLine.tsx';
-import { addressOfDepartment, departments, type LateBy } from './addresses.ts';
 import { ArrivalRecorder } from './arrivals.ts';
-import { LateByChoice } from './LateByChoice.tsx';
+import { DeferralChoice } from './DeferralChoice.tsx';
 import { Notice } from './Notice.tsx';
 import { Link } from './navigation.tsx';
 import {
@@ -11,29 +10,33 @@ import {
   type ProductDetails,
   productQuery,
   recommendationsLabel,
-  recommendationsPlace,
+  recommendationsPath,
 } from './operations.ts';
 import { Price } from './Price.tsx';
 import { ProductArt } from './ProductArt.tsx';
 import { Rating } from './Rating.tsx';
 import { Recommendations } from './Recommendations.tsx';
 import { Reviews } from './Reviews.tsx';
+import { type DeferralMode, departmentHref, departments } from './routes.ts';
 import { StockLevel } from './StockLevel.tsx';
 
 interface ProductPageProps {
   readonly id: string;
-  readonly lateBy: LateBy;
+  readonly deferralMode: DeferralMode;
 }
 
-const waysOfAsking = {
-  graph: { query: productQuery, enriched: [recommendationsPlace], recommendations: recommendationsPlace },
+const queryVariants = {
+  graph: { query: productQuery, enriched: [recommendationsPath], recommendations: recommendationsPath },
   page: { query: deferredProductQuery, enriched: [], recommendations: recommendationsLabel },
 } as const;
 
-export function ProductPage({ id, lateBy }: ProductPageProps) {
-  const { query, enriched, recommendations } = waysOfAsking[lateBy];
+export function ProductPage({ id, deferralMode }: ProductPageProps) {
+  const { query, enriched, recommendations } = queryVariants[deferralMode];
   const context = useMemo(() => ({ arrivals: new ArrivalRecorder(enriched) }), [enriched]);
-  const { later, isOver } = useSyncExternalStore(context.arrivals.subscribe, context.arrivals.snapshot);
+  const { later, isComplete } = useSyncExternalStore(
+    context.arrivals.subscribe,
+    context.arrivals.getSnapshot,
+  );
   const { data, error, loading, refetch } = useQuery(query, {
     variables: { id },
     context,
@@ -66,11 +69,11 @@ export function ProductPage({ id, lateBy }: ProductPageProps) {
   const department = product.category.department;
   const arrival = later.get(recommendations);
   // It has come off the wire a moment before it is on the page.
-  const isComing = arrival === undefined ? !isOver : !arrival.hasFailed;
+  const isComing = arrival === undefined ? !isComplete : !arrival.hasFailed;
   return (
     <>
       <title>{`${product.name} · Tributary Shop`}</title>
-      <BackLink href={addressOfDepartment(department)} name={departments.get(department)} />
+      <BackLink href={departmentHref(department)} name={departments.get(department)} />
       <article aria-labelledby="product-name">
         <div className="product">
           <ProductArt seed={product.id} />
@@ -89,10 +92,10 @@ export function ProductPage({ id, lateBy }: ProductPageProps) {
               first="Product, stock and reviews"
               later={{ [recommendations]: 'Recommendations' }}
             />
-            <LateByChoice id={product.id} lateBy={lateBy} />
+            <DeferralChoice id={product.id} deferralMode={deferralMode} />
           </div>
         </div>
-        <Recommendations products={product.recommended} isComing={isComing} onRetry={retry} />
+        <Recommendations products={product.recommended} isPending={isComing} onRetry={retry} />
         <Reviews reviews={product.reviews} reviewCount={product.reviewCount} />
       </article>
     </>

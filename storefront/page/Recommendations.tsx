@@ -6,12 +6,12 @@ import { ProductCard, ProductCardSkeleton } from './ProductCard.tsx';
 interface RecommendationsProps {
   /** `undefined` or `null` until they are there, and for good where they failed. */
   readonly products: readonly CardProduct[] | null | undefined;
-  readonly isComing: boolean;
+  readonly isPending: boolean;
   readonly onRetry: () => void;
 }
 
 /** The slow part of the product page. It keeps its place from the start, so nothing moves when it fills in. */
-export function Recommendations({ products, isComing, onRetry }: RecommendationsProps) {
+export function Recommendations({ products, isPending: isComing, onRetry }: RecommendationsProps) {
   const isPending = !products && isComing;
   return (
     <section className="section" aria-labelledby="recommendations-title" aria-busy={isPending}>

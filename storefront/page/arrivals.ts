@@ -1,6 +1,6 @@
 import { ApolloLink } from '@apollo/client';
 import { tap } from 'rxjs';
-import { pendingPlaces, updateOf } from './enrichmentLink.ts';
+import { pendingPaths, updateOf } from './enrichmentLink.ts';
 import { isObject } from './isObject.ts';
 
 /** When a part of an answer came. */
@@ -10,20 +10,20 @@ export interface Arrival {
   readonly hasFailed: boolean;
 }
 
-export interface Arrivals {
+interface Arrivals {
   /** The first payload. */
   readonly first: Arrival | undefined;
   /** Parts that may come later: by the label of their `@defer`, or by their place in the answer. */
   readonly later: ReadonlyMap<string, Arrival>;
   /** Nothing more will come. */
-  readonly isOver: boolean;
+  readonly isComplete: boolean;
 }
 
-const nothingYet: Arrivals = { first: undefined, later: new Map(), isOver: false };
+const noArrivals: Arrivals = { first: undefined, later: new Map(), isComplete: false };
 
 /** Notes when the parts of one answer arrive. A query carries it in its context as `arrivals`. */
 export class ArrivalRecorder {
-  #arrivals = nothingYet;
+  #arrivals = noArrivals;
   #startedAt = 0;
   readonly #listeners = new Set<() => void>();
   readonly #enriched: readonly string[];
@@ -38,18 +38,18 @@ export class ArrivalRecorder {
     return () => this.#listeners.delete(listener);
   };
 
-  readonly snapshot = (): Arrivals => this.#arrivals;
+  readonly getSnapshot = (): Arrivals => this.#arrivals;
 
   start(): void {
     this.#startedAt = performance.now();
-    this.#set(nothingYet);
+    this.#set(noArrivals);
   }
 
-  payload(payload: unknown): void {
+  recordPayload(payload: unknown): void {
     const afterMs = Math.round(performance.now() - this.#startedAt);
     const later = new Map(this.#arrivals.later);
     for (const part of incrementalParts(payload)) {
-      later.set(part.label ?? '', { afterMs, hasFailed: hasNothing(part) });
+      later.set(part.label ?? '', { afterMs, hasFailed: isEmptyPart(part) });
     }
     const update = updateOf(payload);
     if (update !== undefined) {
@@ -59,17 +59,17 @@ export class ArrivalRecorder {
       });
     }
     const { first } = this.#arrivals;
-    if (first === undefined) this.#noteInTime(payload, afterMs, later);
-    this.#set({ first: first ?? { afterMs, hasFailed: false }, later, isOver: false });
+    if (first === undefined) this.#recordFirstPayload(payload, afterMs, later);
+    this.#set({ first: first ?? { afterMs, hasFailed: false }, later, isComplete: false });
   }
 
   end(): void {
-    this.#set({ ...this.#arrivals, isOver: true });
+    this.#set({ ...this.#arrivals, isComplete: true });
   }
 
   /** What is not pending came with the first payload, or failed with it. */
-  #noteInTime(payload: unknown, afterMs: number, later: Map<string, Arrival>): void {
-    const pending = new Set(pendingPlaces(payload).map((path) => path.join('.')));
+  #recordFirstPayload(payload: unknown, afterMs: number, later: Map<string, Arrival>): void {
+    const pending = new Set(pendingPaths(payload).map((path) => path.join('.')));
     const failed = new Set(errorPaths(payload));
     for (const place of this.#enriched) {
       if (!pending.has(place)) later.set(place, { afterMs, hasFailed: failed.has(place) });
@@ -101,7 +101,7 @@ function errorPaths(payload: unknown): readonly string[] {
 }
 
 /** A failing field empties its whole fragment or, where it may be null, only itself. */
-function hasNothing({ data, errors }: IncrementalPart): boolean {
+function isEmptyPart({ data, errors }: IncrementalPart): boolean {
   if (data === null || data === undefined) return true;
   const hasErrors = errors !== undefined && errors.length > 0;
   return hasErrors && Object.entries(data).every(([name, value]) => name === '__typename' || value === null);
@@ -115,7 +115,7 @@ export const arrivalLink = new ApolloLink((operation, forward) => {
   recorder.start();
   return forward(operation).pipe(
     tap({
-      next: (payload) => recorder.payload(payload),
+      next: (payload) => recorder.recordPayload(payload),
       error: () => recorder.end(),
       complete: () => recorder.end(),
     }),

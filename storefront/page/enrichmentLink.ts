@@ -28,14 +28,14 @@ export function enrichmentLink(urlOf: (token: string) => string): ApolloLink {
         const token = enrichmentOf(answer)?.token;
         // Parts of an incremental answer belong to Apollo Client alone, which would take the whole for another part.
         if (token === undefined || 'hasNext' in answer) return of(answer);
-        return concat(of(answer), follow(urlOf(token)).pipe(scan(withUpdate, answer)));
+        return concat(of(answer), subscribeToUpdates(urlOf(token)).pipe(scan(withUpdate, answer)));
       }),
     ),
   );
 }
 
 /** Places that an answer left out, and that are to come. */
-export function pendingPlaces(answer: unknown): readonly Path[] {
+export function pendingPaths(answer: unknown): readonly Path[] {
   return enrichmentOf(answer)?.pending.map(({ path }) => path) ?? [];
 }
 
@@ -74,7 +74,7 @@ function withValueAt(target: unknown, [step, ...rest]: Path, value: unknown): un
 }
 
 /** Ends after the last update, or when there are none (any more): the token has expired, say. */
-function follow(url: string): Observable<EnrichmentUpdate> {
+function subscribeToUpdates(url: string): Observable<EnrichmentUpdate> {
   return new Stream((subscriber) => {
     const events = new EventSource(url);
     events.addEventListener('next', ({ data }) => {

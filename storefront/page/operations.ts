@@ -132,7 +132,7 @@ const productFields = gql`
 `;
 
 /** Where the slow part of the product page is in the answer. */
-export const recommendationsPlace = 'product.recommended';
+export const recommendationsPath = 'product.recommended';
 
 /** Asks for the slow part like for anything else: the graph says that it may come late. */
 export const productQuery: TypedDocumentNode<ProductData, { readonly id: string }> = gql`

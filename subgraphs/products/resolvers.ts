@@ -69,7 +69,7 @@ function search(store: ProductsStore, text: string): unknown[] {
   ];
 }
 
-function upTo<T>(items: readonly T[], first: number | null | undefined): readonly T[] {
+function takeFirst<T>(items: readonly T[], first: number | null | undefined): readonly T[] {
   return first == null ? items : items.slice(0, Math.max(0, first));
 }
 
@@ -82,7 +82,7 @@ export const resolvers: ResolverMap<ProductsStore> = {
     productByUpc: (_root, { upc }: { upc: string }, { store }) => store.findByUpc(upc),
     products: (_root, { ids }: { ids: readonly string[] }, { store }) => ids.map((id) => store.findById(id)),
     topProducts: (_root, { first }: { first: number }, { store }) =>
-      upTo(
+      takeFirst(
         [...store.products].sort((a, b) => b.sold - a.sold),
         first,
       ),
@@ -92,7 +92,7 @@ export const resolvers: ResolverMap<ProductsStore> = {
     category: (_root, { department, slug }: { department: string; slug: string }, { store }) =>
       store.findCategory(department, slug),
     search: (_root, { text, first }: { text: string; first: number }, { store }) =>
-      upTo(search(store, text), first),
+      takeFirst(search(store, text), first),
     media: (_root, { id }: { id: string }, { store }) => store.findMedia(id),
   },
   Product: {
@@ -111,7 +111,7 @@ export const resolvers: ResolverMap<ProductsStore> = {
       listPriceCents === null ? null : moneyOf(listPriceCents, currency),
     weight: ({ weightGrams }: ProductRecord, { unit }: { unit: keyof typeof gramsPer }) =>
       Math.round((weightGrams / gramsPer[unit]) * 1000) / 1000,
-    media: ({ media }: ProductRecord, { first }: { first?: number | null }) => upTo(media, first),
+    media: ({ media }: ProductRecord, { first }: { first?: number | null }) => takeFirst(media, first),
     inStock: ({ lastKnownInStock }: ProductRecord) => lastKnownInStock,
     warranty: ({ warrantyMonths, brandId }: ProductRecord, _args, { store }) =>
       warrantyMonths === null
@@ -122,7 +122,7 @@ export const resolvers: ResolverMap<ProductsStore> = {
     __resolveReference: ({ department, slug }: CategoryRecord, { store }: Context) =>
       store.findCategory(department, slug),
     products: ({ department, slug }: CategoryRecord, { first }: { first: number }, { store }) =>
-      upTo(
+      takeFirst(
         store.products.filter(
           (product) => product.department === department && product.categorySlug === slug,
         ),
@@ -132,7 +132,7 @@ export const resolvers: ResolverMap<ProductsStore> = {
   Brand: {
     __resolveReference: ({ id }: { id: string }, { store }: Context) => store.findBrand(id),
     products: ({ id }: BrandRecord, { first }: { first: number }, { store }) =>
-      upTo(
+      takeFirst(
         store.products.filter(({ brandId }) => brandId === id),
         first,
       ),

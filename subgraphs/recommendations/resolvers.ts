@@ -11,10 +11,10 @@ interface PopularityParent {
   readonly reviewCount: number;
 }
 
-const enoughPieces = 5;
+const sufficientStock = 5;
 const reorderUpTo = 40;
 
-function upTo<T>(items: readonly T[], first: number): readonly T[] {
+function takeFirst<T>(items: readonly T[], first: number): readonly T[] {
   return items.slice(0, Math.max(0, first));
 }
 
@@ -27,7 +27,7 @@ function scorePopularity({ averageRating, reviewCount }: PopularityParent): numb
 export const resolvers: ResolverMap<RecommendationsStore> = {
   Query: {
     trending: (_root, { department, first }: { department?: string | null; first: number }, { store }) =>
-      upTo(
+      takeFirst(
         store.trends
           .filter((category) => department == null || category.department === department)
           .flatMap(({ trending }) => trending.slice(0, 2)),
@@ -41,7 +41,7 @@ export const resolvers: ResolverMap<RecommendationsStore> = {
       return product === null ? null : { ...reference, id: product.id, upc: product.upc };
     },
     recommended: (parent: ProductReference, { first }: { first: number }, { store }) =>
-      upTo(store.findProduct(parent)?.recommended ?? [], first),
+      takeFirst(store.findProduct(parent)?.recommended ?? [], first),
     boughtTogether: (parent: ProductReference, _args, { store }) =>
       store.findProduct(parent)?.boughtTogether ?? [],
     popularity: (parent: PopularityParent) => scorePopularity(parent),
@@ -50,12 +50,12 @@ export const resolvers: ResolverMap<RecommendationsStore> = {
     __resolveReference: ({ department, slug }: CategoryTrend, { store }: Context) =>
       store.findTrend(department, slug),
     trending: ({ department, slug }: CategoryTrend, { first }: { first: number }, { store }) =>
-      upTo(store.findTrend(department, slug)?.trending ?? [], first),
+      takeFirst(store.findTrend(department, slug)?.trending ?? [], first),
   },
   Account: {
     __resolveReference: (reference: { username: string }) => reference,
     suggestions: ({ username }: { username: string }, { first }: { first: number }, { store }) =>
-      upTo(store.listSuggestions(username), first),
+      takeFirst(store.listSuggestions(username), first),
   },
   StockItem: {
     __resolveReference: (reference: object) => reference,
@@ -63,6 +63,6 @@ export const resolvers: ResolverMap<RecommendationsStore> = {
     product: ({ product }: { product: Partial<ProductReference> }, _args, { store }) =>
       store.findProduct(product),
     reorder: ({ quantity }: { quantity: number }) =>
-      quantity < enoughPieces ? reorderUpTo - quantity : null,
+      quantity < sufficientStock ? reorderUpTo - quantity : null,
   },
 };

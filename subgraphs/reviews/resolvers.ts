@@ -37,7 +37,7 @@ const orders: Readonly<Record<ReviewsArguments['sort'], (a: ReviewRecord, b: Rev
   LOWEST_RATING: (a, b) => a.rating - b.rating,
 };
 
-function upTo<T>(items: readonly T[], first: number): readonly T[] {
+function takeFirst<T>(items: readonly T[], first: number): readonly T[] {
   return items.slice(0, Math.max(0, first));
 }
 
@@ -93,11 +93,11 @@ export const resolvers: ResolverMap<ReviewsStore> = {
   Query: {
     review: (_root, { id }: { id: string }, { store }) => store.findReview(id),
     topReviews: (_root, { first }: { first: number }, { store }) =>
-      upTo([...store.reviews].sort(orders.MOST_HELPFUL), first),
+      takeFirst([...store.reviews].sort(orders.MOST_HELPFUL), first),
     feed: (_root, { first, kind }: { first: number; kind?: string | null }, { store }) =>
-      upTo(listFeed(store, kind), first),
+      takeFirst(listFeed(store, kind), first),
     popularMedia: (_root, { first }: { first: number }, { store }) =>
-      upTo(store.likedMediaIds, first).map((id) => ({ id })),
+      takeFirst(store.likedMediaIds, first).map((id) => ({ id })),
   },
   Mutation: {
     addReview(
@@ -141,7 +141,7 @@ export const resolvers: ResolverMap<ReviewsStore> = {
   Product: {
     __resolveReference: (reference: { id: string }) => reference,
     reviews: ({ id }: { id: string }, { first, sort, filter }: ReviewsArguments, { store }) =>
-      upTo(
+      takeFirst(
         store
           .listReviewsOfProduct(id)
           .filter((review) => matches(review, filter))
@@ -156,7 +156,7 @@ export const resolvers: ResolverMap<ReviewsStore> = {
         (stars) => store.listReviewsOfProduct(id).filter(({ rating }) => rating === stars).length,
       ),
     questions: ({ id }: { id: string }, { first }: { first: number }, { store }) =>
-      upTo(store.listQuestionsOfProduct(id), first),
+      takeFirst(store.listQuestionsOfProduct(id), first),
     headline({ id, name, brand }: HeadlineParent, _args, { store }) {
       const average = averageRating(store.listReviewsOfProduct(id));
       return `${name} by ${brand.name}, ${average === null ? 'not rated yet' : `${average} of 5`}`;
@@ -165,13 +165,13 @@ export const resolvers: ResolverMap<ReviewsStore> = {
   Account: {
     __resolveReference: (reference: { id: string }) => reference,
     reviews: ({ id }: { id: string }, { first }: { first: number }, { store }) =>
-      upTo(store.listReviewsByAuthor(id), first),
+      takeFirst(store.listReviewsByAuthor(id), first),
     reviewCount: ({ id }: { id: string }, _args, { store }) => store.listReviewsByAuthor(id).length,
   },
   Media: {
     __resolveReference: ({ id }: { id: string }) => ({ id }),
     likes: ({ id }: { id: string }, _args, { store }) => store.listLikes(id).length,
     likedBy: ({ id }: { id: string }, { first }: { first: number }, { store }) =>
-      upTo(store.listLikes(id), first).map((accountId) => ({ id: accountId })),
+      takeFirst(store.listLikes(id), first).map((accountId) => ({ id: accountId })),
   },
 };

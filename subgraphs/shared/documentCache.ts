@@ -1,6 +1,6 @@
 import { type DocumentNode, GraphQLError, type GraphQLSchema, parse, validate } from 'graphql';
 
-export interface CheckedDocument {
+interface CheckedDocument {
   readonly document: DocumentNode | null;
   /** Why the document must not be executed; empty when it may. */
   readonly errors: readonly GraphQLError[];

@@ -17,7 +17,7 @@ export interface FaultInjector {
    *  target does not exist. */
   replace(faults: Faults): void;
   /** What `*` does to a request: waits, hangs until the abort, or throws. */
-  passRequest(signal: AbortSignal): Promise<void>;
+  applyToRequest(signal: AbortSignal): Promise<void>;
 }
 
 const wholeSubgraph = '*';
@@ -46,7 +46,7 @@ export function createFaultInjector(
     current = faults;
 
     const passFor = (target: string) =>
-      createPass(faults.targets[target] ?? {}, faults.seed ?? 1, target, clock);
+      createFaultStep(faults.targets[target] ?? {}, faults.seed ?? 1, target, clock);
     passWhole = wholeSubgraph in faults.targets ? passFor(wholeSubgraph) : null;
     for (const [target, field] of fields) {
       originals.set(field, field.resolve);
@@ -64,7 +64,7 @@ export function createFaultInjector(
     get faults() {
       return current;
     },
-    async passRequest(signal) {
+    async applyToRequest(signal) {
       await passWhole?.(signal);
     },
   };
@@ -80,7 +80,7 @@ function findField(schema: GraphQLSchema, target: string): Field {
   return field as Field;
 }
 
-function createPass(fault: Fault, seed: number, target: string, clock: FaultClock) {
+function createFaultStep(fault: Fault, seed: number, target: string, clock: FaultClock) {
   // Each target has its own sequence: what one field draws never shifts another's.
   const random = createRandom([...target].reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), seed) | 0);
   const { latency, errorRate = 0, hangRate = 0 } = fault;

@@ -1,6 +1,6 @@
 export type Currency = 'EUR' | 'USD' | 'GBP';
 
-export interface Money {
+interface Money {
   readonly amount: string;
   readonly currency: Currency;
 }

@@ -26,7 +26,7 @@ function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function refuseUnknownKeys(value: JsonObject, known: readonly string[], where: string): void {
+function rejectUnknownKeys(value: JsonObject, known: readonly string[], where: string): void {
   for (const key of Object.keys(value)) {
     if (!known.includes(key)) {
       throw new FaultSpecError(`${where}: unknown key "${key}"; known are ${known.join(', ')}`);
@@ -46,7 +46,7 @@ function readRate(value: unknown, where: string): number {
 
 function readLatency(value: unknown, where: string): Latency {
   if (!isObject(value)) return readMs(value, where);
-  refuseUnknownKeys(value, ['p50', 'p99'], where);
+  rejectUnknownKeys(value, ['p50', 'p99'], where);
   const p50 = readMs(value.p50, `${where}.p50`);
   const p99 = readMs(value.p99, `${where}.p99`);
   if (p50 === 0 || p99 < p50) throw new FaultSpecError(`${where}: needs 0 < p50 <= p99`);
@@ -57,7 +57,7 @@ function readFault(value: unknown, target: string): Fault {
   if (!isObject(value)) {
     throw new FaultSpecError(`${target}: must be an object with latency, errorRate or hangRate`);
   }
-  refuseUnknownKeys(value, ['latency', 'errorRate', 'hangRate'], target);
+  rejectUnknownKeys(value, ['latency', 'errorRate', 'hangRate'], target);
   return {
     ...(value.latency === undefined ? {} : { latency: readLatency(value.latency, `${target}.latency`) }),
     ...(value.errorRate === undefined ? {} : { errorRate: readRate(value.errorRate, `${target}.errorRate`) }),
@@ -68,7 +68,7 @@ function readFault(value: unknown, target: string): Fault {
 /** Checks faults from JSON, as `POST /faults` takes them. Throws `FaultSpecError`. */
 export function readFaults(value: unknown): Faults {
   if (!isObject(value)) throw new FaultSpecError('Faults must be an object such as {"targets": {…}}');
-  refuseUnknownKeys(value, ['seed', 'targets'], 'faults');
+  rejectUnknownKeys(value, ['seed', 'targets'], 'faults');
   const { seed, targets } = value;
   if (seed !== undefined && !Number.isSafeInteger(seed)) {
     throw new FaultSpecError('seed: must be a whole number');

@@ -1,7 +1,7 @@
 /** `aborted`: the client left before the answer was out. */
-export type RequestOutcome = 'pending' | 'answered' | 'aborted';
+type RequestOutcome = 'pending' | 'answered' | 'aborted';
 
-export interface RecordedRequest {
+interface RecordedRequest {
   readonly transport: 'http' | 'websocket';
   readonly query: string;
   readonly operationName: string | null;
@@ -13,7 +13,7 @@ export interface RecordedRequest {
 }
 
 /** Counts since the last reset. */
-export interface RequestCounts {
+interface RequestCounts {
   readonly total: number;
   readonly pending: number;
   readonly answered: number;

@@ -21,7 +21,7 @@ export async function runUntilSignal(start: () => Promise<readonly RunningSubgra
   try {
     running = await start();
   } catch (error) {
-    if (!isUsersMistake(error)) throw error;
+    if (!isUsageError(error)) throw error;
     console.error(error.message);
     process.exitCode = 2;
     return;
@@ -42,7 +42,7 @@ export function readPort(text: string): number {
   throw new RangeError(`PORT: must be a whole number from 0 to 65535, not "${text}"`);
 }
 
-function isUsersMistake(error: unknown): error is Error {
+function isUsageError(error: unknown): error is Error {
   return (
     error instanceof FaultSpecError ||
     error instanceof RangeError ||

@@ -4,7 +4,7 @@ import { useServer as attachGraphQL } from 'graphql-ws/use/ws';
 import { WebSocketServer } from 'ws';
 import type { RequestRecorder } from './requestLog.ts';
 
-export interface ServeSubscriptionsOptions {
+interface ServeSubscriptionsOptions {
   readonly server: Server;
   readonly schema: GraphQLSchema;
   /** The resolvers' context for one operation; the signal aborts when the operation is over. */

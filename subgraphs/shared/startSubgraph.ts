@@ -105,7 +105,7 @@ export async function startSubgraph<Store>(
       abort.abort();
     });
     try {
-      await faults.passRequest(abort.signal);
+      await faults.applyToRequest(abort.signal);
       const result: ExecutionResult = await answer(params, headers, abort.signal);
       const hasRun = 'data' in result;
       sendJson(response, hasRun || mediaType !== graphqlResponse ? 200 : 400, result, mediaType);

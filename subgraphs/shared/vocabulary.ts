@@ -1,6 +1,6 @@
 /** The words that the demo shop's data is made of. Brands and usernames are invented. */
 
-export const departments = ['KITCHEN', 'OUTDOOR', 'HOME', 'OFFICE'] as const;
+const departments = ['KITCHEN', 'OUTDOOR', 'HOME', 'OFFICE'] as const;
 export type Department = (typeof departments)[number];
 
 export const countries = ['DE', 'FR', 'GB', 'NL', 'PL', 'SE', 'US'] as const;
@@ -403,7 +403,7 @@ export const categories: readonly CategoryWords[] = [
   },
 ];
 
-export interface BrandWords {
+interface BrandWords {
   readonly id: string;
   readonly name: string;
   readonly country: Country;
@@ -511,7 +511,7 @@ export const usernameNouns = [
   'zander',
 ] as const;
 
-export interface RatingWords {
+interface RatingWords {
   readonly titles: readonly string[];
   readonly openings: readonly string[];
   readonly details: readonly string[];

@@ -9,21 +9,21 @@ export interface Answer {
   readonly data: Json | undefined;
   readonly errors: readonly GraphQLFormattedError[];
   /** Of a monolith: messages that a gateway may have besides, for what it asks without the client's asking. */
-  readonly hidden?: ReadonlySet<string>;
+  readonly toleratedMessages?: ReadonlySet<string>;
 }
 
 /** `__proto__` and `constructor` are names like any other in GraphQL and in JSON, but not in merging and comparing
  *  objects by the usual means: these tests read them as names that no operation can have. */
 export function readJson(text: string): unknown {
-  return JSON.parse(readable(text));
+  return JSON.parse(escapeInheritedNames(text));
 }
 
-export function readable(text: string): string {
+export function escapeInheritedNames(text: string): string {
   return text.replace(inheritedNames, '"($1)"');
 }
 
 /** A response name as it is in what `readJson` gives. */
-export function readableName(name: string): string {
+export function escapeInheritedName(name: string): string {
   return name in Object.prototype ? `(${name})` : name;
 }
 

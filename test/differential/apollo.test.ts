@@ -1,17 +1,22 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { buildMonolith } from '../harness/monolithSchema.ts';
+import { readDemoOperations } from '../harness/readDemoOperations.ts';
+import type { Trial } from '../harness/trial.ts';
 import type { Answer } from './answer.ts';
-import { type Contest, judge, startDemoContest, startGraphContest } from './apolloContest.ts';
 import { apolloDifferences, refusedByApollo } from './apolloDifferences.ts';
-import type { Trial } from './askGateway.ts';
 import { errorLine } from './compareErrors.ts';
 import { demoOperations } from './demoOperations.ts';
+import {
+  compareGateways,
+  type GatewayComparison,
+  startDemoComparison,
+  startGraphComparison,
+} from './gatewayComparison.ts';
 import { generateOperation } from './generateOperation.ts';
-import { graphs } from './graphs/all.ts';
 import { generateTrial } from './graphs/framework/generateTrial.ts';
 import { trialHeader } from './graphs/framework/headers.ts';
 import { type RunningGraph, startGraph } from './graphs/framework/startGraph.ts';
-import { buildMonolith } from './monolith.ts';
-import { readDemoOperations } from './readDemoOperations.ts';
+import { graphs } from './graphs/graphs.ts';
 import { requestCounts } from './requestCounts.ts';
 
 // `@apollo/gateway` answers the same operations before the same subgraphs. Where the two differ, a monolith decides;
@@ -28,10 +33,13 @@ const generatedAre = `${count} generated operations from seed ${firstSeed} on ar
 /** A busy machine takes its time. */
 const planning = { timeout: '30s' } as const;
 
-async function findProblems(contest: Contest, createTrial: (seed: number) => Trial): Promise<string[]> {
+async function findProblems(
+  contest: GatewayComparison,
+  createTrial: (seed: number) => Trial,
+): Promise<string[]> {
   const problems: string[] = [];
   for (const seed of seeds) {
-    const { problem } = await judge(contest, () => createTrial(seed));
+    const { problem } = await compareGateways(contest, () => createTrial(seed));
     if (problem === undefined) continue;
     const { source, variables } = createTrial(seed);
     problems.push(
@@ -55,10 +63,10 @@ const loaded = graphs.filter(
 if (loaded.length > 0)
   describe.each(loaded)('over the graph $name', (graph) => {
     let running: RunningGraph;
-    let contest: Contest;
+    let contest: GatewayComparison;
     beforeAll(async () => {
       running = await startGraph(graph, { planning });
-      contest = await startGraphContest(running);
+      contest = await startGraphComparison(running);
     });
     afterAll(async () => {
       await contest?.[Symbol.asyncDispose]();
@@ -77,8 +85,8 @@ if (loaded.length > 0)
       '$source takes $requests.gateway requests, of Apollo Gateway $requests.apollo',
       async ({ source, requests }) => {
         const trial = { source, variables: {} };
-        expect(await judge(contest, () => trial)).toEqual({});
-        const [us, apollo] = [await contest.askUs(trial), await contest.askApollo(trial)];
+        expect(await compareGateways(contest, () => trial)).toEqual({});
+        const [us, apollo] = [await contest.executeOnGateway(trial), await contest.executeOnApollo(trial)];
         expect({ gateway: us.calls, apollo: apollo.calls }).toEqual(requests);
       },
     );
@@ -87,17 +95,17 @@ if (loaded.length > 0)
     if (differences.length > 0) {
       test.each(differences)(
         'Apollo Gateway is wrong about $name, and the gateway is right: $why',
-        async ({ name, source, apollo, right }) => {
+        async ({ name, source, apollo, expected }) => {
           const trial = (who: string): Trial => ({
             source,
             variables: {},
             headers: { [trialHeader]: `${name}, ${who}` },
           });
-          expect(toLiteral(await contest.monolith.ask(trial('monolith')))).toEqual(right);
-          const ours = toLiteral((await contest.askUs(trial('gateway'))).answer);
-          const theirs = toLiteral((await contest.askApollo(trial('apollo'))).answer);
+          expect(toLiteral(await contest.monolith.execute(trial('monolith')))).toEqual(expected);
+          const ours = toLiteral((await contest.executeOnGateway(trial('gateway'))).answer);
+          const theirs = toLiteral((await contest.executeOnApollo(trial('apollo'))).answer);
           // As texts: the order of keys is a difference.
-          expect(JSON.stringify(ours)).toBe(JSON.stringify(right));
+          expect(JSON.stringify(ours)).toBe(JSON.stringify(expected));
           expect(JSON.stringify(theirs)).toBe(JSON.stringify(apollo));
         },
       );
@@ -109,15 +117,15 @@ if (only === undefined || only === refusedByApollo.graph) {
     const graph = graphs.find(({ name }) => name === refusedByApollo.graph);
     if (graph === undefined) throw new Error(`There is no graph ${refusedByApollo.graph}`);
     await using running = await startGraph(graph, { planning });
-    await expect(startGraphContest(running)).rejects.toThrow(refusedByApollo.message);
+    await expect(startGraphComparison(running)).rejects.toThrow(refusedByApollo.message);
   });
 }
 
 if (only === undefined || only === 'demo') {
   describe('over the demo graph', () => {
-    let contest: Contest;
+    let contest: GatewayComparison;
     beforeAll(async () => {
-      contest = await startDemoContest();
+      contest = await startDemoComparison();
     });
     afterAll(async () => await contest?.[Symbol.asyncDispose]());
 
@@ -139,7 +147,7 @@ if (only === undefined || only === 'demo') {
         .filter(({ kind }) => kind !== 'subscription')
         .sort((one, other) => Number(one.kind === 'mutation') - Number(other.kind === 'mutation')),
     )('$name is answered right, with no more requests than of Apollo Gateway', async (operation) => {
-      expect((await judge(contest, () => operation)).problem).toBeUndefined();
+      expect((await compareGateways(contest, () => operation)).problem).toBeUndefined();
     });
   });
 }

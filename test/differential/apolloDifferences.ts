@@ -2,17 +2,17 @@ import type { Json } from './answer.ts';
 
 /** One operation that `@apollo/gateway` answers otherwise than a monolith does. What the gateway has to answer is
  *  what the monolith answers. */
-export interface ApolloDifference {
+interface ApolloDifference {
   readonly name: string;
   readonly graph: string;
   /** Whether it may happen in any graph: it is told from others by the operation. */
-  readonly isAnywhere?: true;
+  readonly isGraphIndependent?: true;
   /** Others where the same is known to come up, in operations that have nothing else in them. */
-  readonly alsoIn?: readonly string[];
+  readonly alsoInGraphs?: readonly string[];
   readonly source: string;
   readonly apollo: { readonly data?: Json; readonly errors?: readonly string[] };
-  readonly right: { readonly data: Json; readonly errors?: readonly string[] };
-  readonly why: string;
+  readonly expected: { readonly data: Json; readonly errors?: readonly string[] };
+  readonly reason: string;
 }
 
 /** Made by hand, as small as they get. Errors are as `errorLine` tells them. */
@@ -20,37 +20,38 @@ export const apolloDifferences: readonly ApolloDifference[] = [
   {
     name: 'an alias that meets a key field',
     graph: 'keys',
-    isAnywhere: true,
+    isGraphIndependent: true,
     source: '{ user(id: "u1") { login: id tags { name } } }',
     apollo: { data: { user: null } },
-    right: { data: { user: { login: 'u1', tags: [{ name: 'x' }, { name: 'y' }] } } },
-    why: 'An alias names a value for the client; the key that a representation needs is another value.',
+    expected: { data: { user: { login: 'u1', tags: [{ name: 'x' }, { name: 'y' }] } } },
+    reason: 'An alias names a value for the client; the key that a representation needs is another value.',
   },
   {
     name: 'an alias that is called __typename',
     graph: 'keys',
-    isAnywhere: true,
+    isGraphIndependent: true,
     source: '{ user(id: "u1") { __typename: login fullName } }',
     apollo: { data: { user: null } },
-    right: { data: { user: { __typename: 'ann', fullName: 'User u1.fullName({"upper":false})' } } },
-    why: 'It is an alias like any other, and what stands under it is not the type.',
+    expected: { data: { user: { __typename: 'ann', fullName: 'User u1.fullName({"upper":false})' } } },
+    reason: 'It is an alias like any other, and what stands under it is not the type.',
   },
   {
     name: 'a condition on the first field of an object whose type is needed',
     graph: 'inaccessible',
-    isAnywhere: true,
+    isGraphIndependent: true,
     source: '{ staff { bonus @skip(if: true) id } }',
     apollo: { data: { staff: [{ id: null }, { id: null }, { id: null }] } },
-    right: { data: { staff: [{ id: 'worker w1.id' }, { id: 'worker w2.id' }, { id: 'worker w3.id' }] } },
-    why: 'What is skipped takes nothing along: the planner hangs the __typename that it needs on the first field.',
+    expected: { data: { staff: [{ id: 'worker w1.id' }, { id: 'worker w2.id' }, { id: 'worker w3.id' }] } },
+    reason:
+      'What is skipped takes nothing along: the planner hangs the __typename that it needs on the first field.',
   },
   {
     name: 'the same field with other arguments in a @requires and in the operation',
     graph: 'requiresArguments',
     source: '{ room(id: "r1") { area(unit: INCH) rent } }',
     apollo: { data: { room: { area: 792914.5, rent: 'Room r1.rent<{"area":792914.5}>' } } },
-    right: { data: { room: { area: 792914.5, rent: 'Room r1.rent<{"area":49501.5}>' } } },
-    why: 'rent is said to require the area in feet, whatever the client asks for.',
+    expected: { data: { room: { area: 792914.5, rent: 'Room r1.rent<{"area":49501.5}>' } } },
+    reason: 'rent is said to require the area in feet, whatever the client asks for.',
   },
   {
     name: 'the same field with other arguments in two @requires',
@@ -59,18 +60,19 @@ export const apolloDifferences: readonly ApolloDifference[] = [
     apollo: {
       data: { room: { rent: 'Room r1.rent<{"area":512350.5}>', sale: 'Room r1.sale<{"area":512350.5}>' } },
     },
-    right: {
+    expected: {
       data: { room: { rent: 'Room r1.rent<{"area":49501.5}>', sale: 'Room r1.sale<{"area":512350.5}>' } },
     },
-    why: 'One requires feet and the other metres: no one value is right for both.',
+    reason: 'One requires feet and the other metres: no one value is right for both.',
   },
   {
     name: 'a computed input without its inputs',
     graph: 'requiresCircular',
     source: '{ part(id: "a") { cost } }',
     apollo: { data: { part: { cost: 712856.5 } } },
-    right: { data: { part: { cost: 215038.5 } } },
-    why: 'cost requires a tariff, which requires an origin, which requires a maker: origin is asked without one.',
+    expected: { data: { part: { cost: 215038.5 } } },
+    reason:
+      'cost requires a tariff, which requires an origin, which requires a maker: origin is asked without one.',
   },
   {
     name: 'a key with resolvable: false after a @requires',
@@ -80,19 +82,19 @@ export const apolloDifferences: readonly ApolloDifference[] = [
       data: { job: { plan: null } },
       errors: ['job._entities: No key of jobs in {"__typename":"Job","load":348832,"id":"j1"}'],
     },
-    right: { data: { job: { plan: 'Job j1.plan<{"load":348832}>' } } },
-    why: 'The subgraph says that it cannot be entered by id, and has another key by which it can.',
+    expected: { data: { job: { plan: 'Job j1.plan<{"load":348832}>' } } },
+    reason: 'The subgraph says that it cannot be entered by id, and has another key by which it can.',
   },
   {
     name: 'the path of an error among the entities of a list',
     graph: 'unresolvableKeys',
-    isAnywhere: true,
+    isGraphIndependent: true,
     source: '{ jobs { plan } }',
     apollo: {
       data: { jobs: [{ plan: null }, { plan: null }, { plan: null }] },
       errors: ['jobs.@._entities: No key of jobs in {"__typename":"Job","load":348832,"id":"j1"}'],
     },
-    right: {
+    expected: {
       data: {
         jobs: [
           { plan: 'Job j1.plan<{"load":348832}>' },
@@ -101,16 +103,16 @@ export const apolloDifferences: readonly ApolloDifference[] = [
         ],
       },
     },
-    why: 'A path consists of response names and list indices; @ and _entities are neither.',
+    reason: 'A path consists of response names and list indices; @ and _entities are neither.',
   },
   {
     name: 'the type of an object that went through an @interfaceObject',
     graph: 'interfaceObjects',
-    alsoIn: ['demo'],
+    alsoInGraphs: ['demo'],
     source: '{ book { stars __typename } }',
     apollo: { data: { book: null } },
-    right: { data: { book: { stars: 79806.5, __typename: 'Book' } } },
-    why: 'For that subgraph the book is a Media, which is no object type for anybody else.',
+    expected: { data: { book: { stars: 79806.5, __typename: 'Book' } } },
+    reason: 'For that subgraph the book is a Media, which is no object type for anybody else.',
   },
   {
     name: 'what an @interfaceObject requires, of an object of another type',
@@ -120,8 +122,8 @@ export const apolloDifferences: readonly ApolloDifference[] = [
       data: { best: {} },
       errors: ['best._entities: No key of ratings in {"__typename":"Media","title":"S1"}'],
     },
-    right: { data: { best: {} } },
-    why: 'Nothing is selected of a song: it is not to be sent to a subgraph, least of all without a key.',
+    expected: { data: { best: {} } },
+    reason: 'Nothing is selected of a song: it is not to be sent to a subgraph, least of all without a key.',
   },
   {
     name: 'what one @interfaceObject requires of another',
@@ -132,20 +134,20 @@ export const apolloDifferences: readonly ApolloDifference[] = [
         'undefined: Cannot add selection of field "Media.__typename" to selection set of parent type "Media" that is potentially an interface object type at runtime (INVALID_GRAPHQL)',
       ],
     },
-    right: {
+    expected: {
       data: {
         book: { offer: 'Book b2.offer<{"headline":"Book b2.headline<{\\"title\\":\\"B2\\"}>"}>' },
       },
     },
-    why: 'Each of the subgraphs can be asked in turn; the planner throws on its own intermediate result.',
+    reason: 'Each of the subgraphs can be asked in turn; the planner throws on its own intermediate result.',
   },
   {
     name: 'an abstract type of which clients see one member',
     graph: 'inaccessible',
     source: '{ staff(limit: 1) { boss { ... on Any { ... on Worker { rank } } } } }',
     apollo: { data: { staff: [{ boss: {} }] } },
-    right: { data: { staff: [{ boss: { rank: 'LOW' } }] } },
-    why: 'The boss is a Worker, which is of the type Any: both fragments apply.',
+    expected: { data: { staff: [{ boss: { rank: 'LOW' } }] } },
+    reason: 'The boss is a Worker, which is of the type Any: both fragments apply.',
   },
   {
     name: 'the order in which mutations run where a named fragment has some of them',
@@ -153,36 +155,36 @@ export const apolloDifferences: readonly ApolloDifference[] = [
     source:
       'mutation { refund(account: "a2") { id } ...Payment } fragment Payment on Mutation { pay(account: "a2") { number } }',
     apollo: { data: { refund: { id: 'a2' }, pay: { number: 1 } } },
-    right: { data: { refund: { id: 'a2' }, pay: { number: 2 } } },
-    why: 'They run as they stand in the operation, one after the other; the payment is the second.',
+    expected: { data: { refund: { id: 'a2' }, pay: { number: 2 } } },
+    reason: 'They run as they stand in the operation, one after the other; the payment is the second.',
   },
   {
     name: 'objects in lists of lists, of which two subgraphs have a part each',
     graph: 'values',
-    alsoIn: ['nonNull'],
+    alsoInGraphs: ['nonNull'],
     source: '{ trip(id: "t3") { legs { stops { name wait } } } }',
     apollo: { data: { trip: { legs: [{ stops: [[null, null], []] }] } } },
-    right: {
+    expected: {
       data: { trip: { legs: [{ stops: [[{ name: 'stop 2 of t3.name', wait: 557723 }, null], []] }] } },
     },
-    why: 'Both subgraphs answered; the parts belong together at each place, however deep the list.',
+    reason: 'Both subgraphs answered; the parts belong together at each place, however deep the list.',
   },
   {
     name: 'an error for a forbidden null',
     graph: 'nonNull',
-    isAnywhere: true,
+    isGraphIndependent: true,
     source: '{ cell(id: "c4") { sum } }',
     apollo: { data: { cell: null } },
-    right: {
+    expected: {
       data: { cell: null },
       errors: ['cell.sum: Cannot return null for non-nullable field Cell.sum.'],
     },
-    why: 'The specification wants a field error; Apollo tells it in extensions.valueCompletion.',
+    reason: 'The specification wants a field error; Apollo tells it in extensions.valueCompletion.',
   },
   {
     name: 'the order of keys where a fragment stands between two uses of a field',
     graph: 'provides',
-    isAnywhere: true,
+    isGraphIndependent: true,
     source: '{ shows { ... on Show { hall { id } ... on Concert { hall { name } } hall { seats } } } }',
     apollo: {
       data: {
@@ -193,7 +195,7 @@ export const apolloDifferences: readonly ApolloDifference[] = [
         ],
       },
     },
-    right: {
+    expected: {
       data: {
         shows: [
           { hall: { id: 'h1', name: 'Hall h1.name', seats: 808167 } },
@@ -202,16 +204,16 @@ export const apolloDifferences: readonly ApolloDifference[] = [
         ],
       },
     },
-    why: 'The specification orders fields as CollectFields meets them, fragments in their place.',
+    reason: 'The specification orders fields as CollectFields meets them, fragments in their place.',
   },
   {
     name: 'an operation with @defer',
     graph: 'keys',
-    isAnywhere: true,
+    isGraphIndependent: true,
     source: '{ user(id: "u1") { id ... @defer { fullName } } }',
     apollo: { errors: ['undefined: Unknown directive "@defer". (GRAPHQL_VALIDATION_FAILED)'] },
-    right: { data: { user: { id: 'u1', fullName: 'User u1.fullName({"upper":false})' } } },
-    why: 'Its schema has no @defer, though its planner can divide operations.',
+    expected: { data: { user: { id: 'u1', fullName: 'User u1.fullName({"upper":false})' } } },
+    reason: 'Its schema has no @defer, though its planner can divide operations.',
   },
 ];
 

@@ -1,5 +1,5 @@
 import { type DocumentNode, type FragmentDefinitionNode, Kind, type SelectionSetNode } from 'graphql';
-import { isJsonObject, type JsonObject, type Path, readableName } from './answer.ts';
+import { escapeInheritedName, isJsonObject, type JsonObject, type Path } from './answer.ts';
 import { firstOf } from './compareAnswers.ts';
 
 interface Delivery {
@@ -13,7 +13,7 @@ interface Delivery {
 /** What merging the payloads does not check by itself: labels are the document's and stand where the document
  *  has them, and errors travel with the fragment that they happened in. The first violation, as text. */
 export function findPayloadProblem(payloads: readonly unknown[], document: DocumentNode): string | undefined {
-  const places = placesOfLabels(document);
+  const places = pathsByLabel(document);
   return firstOf(deliveriesOf(payloads), ({ path, label, hasLabel, isFailed, errors }) => {
     const names = path.filter((part) => typeof part === 'string').join('.');
     if (hasLabel && typeof label !== 'string') return `A label that is no text at ${names}`;
@@ -30,7 +30,7 @@ export function findPayloadProblem(payloads: readonly unknown[], document: Docum
 }
 
 /** Where fragments stood that have no data. */
-export function failedPlaces(payloads: readonly unknown[]): readonly Path[] {
+export function failedPaths(payloads: readonly unknown[]): readonly Path[] {
   return deliveriesOf(payloads)
     .filter(({ isFailed }) => isFailed)
     .map(({ path }) => path);
@@ -61,7 +61,7 @@ function list(value: unknown): readonly JsonObject[] {
 }
 
 /** Response names that lead to each use of `@defer`, by its label. */
-function placesOfLabels(document: DocumentNode): Map<string | undefined, Set<string>> {
+function pathsByLabel(document: DocumentNode): Map<string | undefined, Set<string>> {
   const fragments = new Map<string, FragmentDefinitionNode>();
   for (const definition of document.definitions) {
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
@@ -76,7 +76,7 @@ function placesOfLabels(document: DocumentNode): Map<string | undefined, Set<str
     for (const node of set.selections) {
       if (node.kind === Kind.FIELD) {
         if (node.selectionSet)
-          visit(node.selectionSet, [...names, readableName((node.alias ?? node.name).value)]);
+          visit(node.selectionSet, [...names, escapeInheritedName((node.alias ?? node.name).value)]);
         continue;
       }
       const defer = node.directives?.find(({ name }) => name.value === 'defer');

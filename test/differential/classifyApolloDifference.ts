@@ -7,10 +7,10 @@ import {
   type VariableDefinitionNode,
   visit,
 } from 'graphql';
+import type { Trial } from '../harness/trial.ts';
 import type { Answer } from './answer.ts';
 import { apolloDifferences } from './apolloDifferences.ts';
-import type { ApolloPeer } from './apolloFederation.ts';
-import type { Trial } from './askGateway.ts';
+import type { ApolloPeer } from './apolloPeer.ts';
 import { findDataDifference } from './compareAnswers.ts';
 import type { Monolith } from './trials.ts';
 
@@ -24,7 +24,7 @@ export type DifferenceKind =
   /** None of these, in a graph that the table has a case of. */
   | 'graph';
 
-export interface Difference {
+interface Difference {
   readonly graph: string;
   /** The operation without its own state as yet. */
   readonly createTrial: () => Trial;
@@ -40,14 +40,14 @@ export async function classifyApolloDifference(
 ): Promise<DifferenceKind | undefined> {
   if (hasData(expected, apollo)) return expected.errors.length === 0 ? 'order' : 'nulls';
   const plain = toPlainTrial(createTrial());
-  if (hasData(await monolith.ask(plain), await peer.ask(plain))) return 'names and conditions';
+  if (hasData(await monolith.execute(plain), await peer.execute(plain))) return 'names and conditions';
   return structuralGraphs.has(graph) ? 'graph' : undefined;
 }
 
 /** Graphs whose own subject is what the table's case is about. */
 const structuralGraphs: ReadonlySet<string> = new Set(
-  apolloDifferences.flatMap(({ graph, alsoIn = [], isAnywhere = false }) =>
-    isAnywhere ? [] : [graph, ...alsoIn],
+  apolloDifferences.flatMap(({ graph, alsoInGraphs = [], isGraphIndependent = false }) =>
+    isGraphIndependent ? [] : [graph, ...alsoInGraphs],
   ),
 );
 

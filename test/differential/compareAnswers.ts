@@ -2,25 +2,25 @@ import { type Answer, isJsonObject, type Json, type Path } from './answer.ts';
 import { findErrorDifference } from './compareErrors.ts';
 
 /** Two whole answers. */
-export interface WholeComparison {
+interface CompleteComparison {
   readonly expected: Answer;
   readonly got: Answer;
   /** The expected answer as it was before any null went up to a parent. */
-  readonly unpropagated: () => Promise<Answer>;
+  readonly withoutNullPropagation: () => Promise<Answer>;
 }
 
 /** The first difference between two whole answers, as text; the order of keys counts. */
 export async function findDifference({
   expected,
   got,
-  unpropagated,
-}: WholeComparison): Promise<string | undefined> {
+  withoutNullPropagation,
+}: CompleteComparison): Promise<string | undefined> {
   return (
     (await findErrorDifference({
       expected,
       got: got.errors,
       gotData: got.data,
-      unpropagated,
+      withoutNullPropagation,
       mayRepeat: false,
     })) ?? findDataDifference(expected.data, got.data, true)
   );

@@ -1,13 +1,13 @@
 import { type Answer, isJsonObject, type Json, type Path } from './answer.ts';
-import { failedPlaces } from './checkPayloads.ts';
+import { failedPaths } from './checkPayloads.ts';
 import { difference, findDataDifference, firstOf } from './compareAnswers.ts';
 import { findErrorDifference } from './compareErrors.ts';
 
-export interface DeferredComparison {
+interface DeferredComparison {
   /** The answer without `@defer`. */
   readonly expected: Answer;
   /** Its data as it was before any null went up to a parent. */
-  readonly unpropagated: () => Promise<Answer>;
+  readonly withoutNullPropagation: () => Promise<Answer>;
   readonly payloads: readonly unknown[];
   readonly merged: Answer;
 }
@@ -16,23 +16,23 @@ export interface DeferredComparison {
  *  but for one thing that the specification wants: a null that must not be ends at the fragment's boundary, so
  *  the fragment is missing where the whole surrounding object would have become null. */
 export async function findDeferredDifference(comparison: DeferredComparison): Promise<string | undefined> {
-  const { expected, unpropagated, payloads, merged } = comparison;
+  const { expected, withoutNullPropagation, payloads, merged } = comparison;
   const errors = await findErrorDifference({
     expected,
     got: merged.errors,
     gotData: merged.data,
-    unpropagated,
+    withoutNullPropagation,
     mayRepeat: true,
   });
   if (errors !== undefined) return errors;
-  const failed = failedPlaces(payloads);
+  const failed = failedPaths(payloads);
   if (failed.length === 0) return findDataDifference(expected.data, merged.data, false);
   const causes = [...expected.errors, ...merged.errors];
-  return findPartDifference((await unpropagated()).data, merged.data, failed, causes, []);
+  return findPartialDifference((await withoutNullPropagation()).data, merged.data, failed, causes, []);
 }
 
 /** `got` may lack the fields of failed fragments, and be null where an error explains it. */
-function findPartDifference(
+function findPartialDifference(
   whole: Json | undefined,
   got: Json | undefined,
   failed: readonly Path[],
@@ -42,7 +42,7 @@ function findPartDifference(
   return find(whole, got, path);
 
   function find(wanted: Json | undefined, found: Json | undefined, at: Path): string | undefined {
-    if (found === null && errors.some((error) => isWithin(error.path ?? [], at))) return undefined;
+    if (found === null && errors.some((error) => isBelow(error.path ?? [], at))) return undefined;
     if (Array.isArray(wanted) && Array.isArray(found)) {
       if (wanted.length !== found.length) return difference(at, wanted.length, found.length, 'length');
       return firstOf(wanted, (value, index) => find(value, found[index], [...at, index]));
@@ -50,7 +50,7 @@ function findPartDifference(
     if (isJsonObject(wanted) && isJsonObject(found)) {
       const extra = Object.keys(found).filter((key) => !Object.hasOwn(wanted, key));
       if (extra.length > 0) return difference(at, [], extra, 'keys too many');
-      const mayLack = failed.some((place) => isWithin(at, place));
+      const mayLack = failed.some((place) => isBelow(at, place));
       return firstOf(Object.keys(wanted), (key) => {
         if (Object.hasOwn(found, key)) return find(wanted[key], found[key], [...at, key]);
         return mayLack ? undefined : difference([...at, key], wanted[key], undefined, 'missing value');
@@ -60,6 +60,6 @@ function findPartDifference(
   }
 }
 
-function isWithin(path: Path, place: Path): boolean {
+function isBelow(path: Path, place: Path): boolean {
   return place.every((part, index) => path[index] === part);
 }

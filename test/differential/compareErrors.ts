@@ -1,13 +1,13 @@
 import type { GraphQLFormattedError } from 'graphql';
 import type { Answer, Json, Path } from './answer.ts';
 
-export interface ErrorComparison {
+interface ErrorComparison {
   readonly expected: Answer;
   readonly got: readonly GraphQLFormattedError[];
   /** The data that came with them. */
   readonly gotData: Json | undefined;
   /** The expected answer as it was before any null went up to a parent. */
-  readonly unpropagated: () => Promise<Answer>;
+  readonly withoutNullPropagation: () => Promise<Answer>;
   /** Whether one error may be told at several places of the answer: fragments that overlap each tell. */
   readonly mayRepeat: boolean;
 }
@@ -31,20 +31,21 @@ export async function findErrorDifference(comparison: ErrorComparison): Promise<
 const violation = 'Cannot return null for non-nullable field';
 
 async function findProblem(
-  { expected, got, gotData, unpropagated }: ErrorComparison,
+  { expected, got, gotData, withoutNullPropagation }: ErrorComparison,
   mayRepeat: boolean,
 ): Promise<string | undefined> {
   const told = new Set<string>();
   for (const error of got) {
     const line = errorLine(error);
-    if (told.has(line) && !mayRepeat && expected.hidden?.has(error.message) !== true) return `twice ${line}`;
+    if (told.has(line) && !mayRepeat && expected.toleratedMessages?.has(error.message) !== true)
+      return `twice ${line}`;
     told.add(line);
   }
   const exact = new Set<string>();
   const nulled = new Set<string>();
   for (const error of expected.errors) {
     const path = error.path ?? [];
-    const place = upToNull(path, expected.data);
+    const place = truncateAtNull(path, expected.data);
     if (place.length === path.length) exact.add(errorLine(error));
     else nulled.add(JSON.stringify(place));
   }
@@ -55,10 +56,11 @@ async function findProblem(
   for (const error of got) {
     if (exact.has(errorLine(error))) continue;
     const path = error.path ?? [];
-    const place = JSON.stringify(upToNull(path, expected.data));
-    whole ??= await unpropagated();
+    const place = JSON.stringify(truncateAtNull(path, expected.data));
+    whole ??= await withoutNullPropagation();
     const isHidden =
-      whole.hidden?.has(error.message) === true || expected.hidden?.has(error.message) === true;
+      whole.toleratedMessages?.has(error.message) === true ||
+      expected.toleratedMessages?.has(error.message) === true;
     if (!nulled.has(place) && !isHidden) return `too many: ${errorLine(error)}`;
     if (isHidden || leadsToNull(path, whole.data)) explained.add(place);
     else if (!error.message.startsWith(violation)) return `no null at ${errorLine(error)}`;
@@ -73,15 +75,15 @@ async function findProblem(
 
 /** To compare errors by: the path, the message, and the code if it says something. */
 export function errorLine({ message, path, extensions }: GraphQLFormattedError): string {
-  const code = ownCodes.has(extensions?.code) ? '' : ` (${extensions?.code})`;
+  const code = genericCodes.has(extensions?.code) ? '' : ` (${extensions?.code})`;
   return `${path?.join('.')}: ${message}${code}`;
 }
 
 /** None, and what the gateway gives to errors without one. */
-const ownCodes: ReadonlySet<unknown> = new Set([undefined, 'SUBGRAPH_ERROR', 'INTERNAL_SERVER_ERROR']);
+const genericCodes: ReadonlySet<unknown> = new Set([undefined, 'SUBGRAPH_ERROR', 'INTERNAL_SERVER_ERROR']);
 
 /** The place where following the path ends at a null; the whole path where it does not. */
-export function upToNull(path: Path, data: Json | undefined): Path {
+function truncateAtNull(path: Path, data: Json | undefined): Path {
   let value: unknown = data;
   for (const [index, part] of path.entries()) {
     if (value === null || value === undefined) return path.slice(0, index);

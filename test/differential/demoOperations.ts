@@ -6,5 +6,5 @@ export const demoOperations: OperationOptions = {
   argumentValues,
   aliases: ['upc', 'code', 'slug', 'username', 'product', 'warehouse', 'price', 'averageRating', 'brand'],
   // Root fields without a bound on their size, and with it on that of the answer.
-  rarity: { 'Query.warehouses': 0.3 },
+  selectionProbability: { 'Query.warehouses': 0.3 },
 };

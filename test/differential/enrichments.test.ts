@@ -1,19 +1,20 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { startTestGateway, type TestGateway } from '../harness/gateway.ts';
-import { askEnriched } from './askEnriched.ts';
-import type { Trial } from './askGateway.ts';
-import { DemoMonolith, now } from './askMonolith.ts';
+import { readDemoOperations } from '../harness/readDemoOperations.ts';
+import { runTrials } from '../harness/runTrials.ts';
+import { startTestGateway, type TestGateway } from '../harness/testGateway.ts';
+import type { Trial } from '../harness/trial.ts';
 import { findDataDifference } from './compareAnswers.ts';
 import { findErrorDifference } from './compareErrors.ts';
+import { DemoMonolith, fixedNow } from './demoMonolith.ts';
 import { demoOperations } from './demoOperations.ts';
-import { enrichmentsOf } from './enrichmentsOf.ts';
+import { executeEnriched } from './executeEnriched.ts';
 import { forceResumes } from './forceResumes.ts';
+import { generateEnrichments } from './generateEnrichments.ts';
 import { generateOperation } from './generateOperation.ts';
-import { graphs } from './graphs/all.ts';
 import { generateTrial } from './graphs/framework/generateTrial.ts';
 import { type RunningGraph, startGraph } from './graphs/framework/startGraph.ts';
-import { readDemoOperations } from './readDemoOperations.ts';
-import { type Monolith, runTrials } from './trials.ts';
+import { graphs } from './graphs/graphs.ts';
+import type { Monolith } from './trials.ts';
 
 // To look for more: DIFFERENTIAL_GRAPH=keys DIFFERENTIAL_SEED=1000 DIFFERENTIAL_COUNT=5000.
 const only = process.env.DIFFERENTIAL_GRAPH;
@@ -33,14 +34,17 @@ async function tryEnriched(
   count: (pending: number) => void,
 ): Promise<string | undefined> {
   try {
-    const [expected, { merged, pending }] = await Promise.all([monolith.ask(trial), askEnriched(url, trial)]);
+    const [expected, { merged, pending }] = await Promise.all([
+      monolith.execute(trial),
+      executeEnriched(url, trial),
+    ]);
     count(pending);
     const problem =
       (await findErrorDifference({
         expected,
         got: merged.errors,
         gotData: merged.data,
-        unpropagated: () => monolith.askWithoutPropagation(trial),
+        withoutNullPropagation: () => monolith.executeWithoutNullPropagation(trial),
         mayRepeat: true,
       })) ?? findDataDifference(expected.data, merged.data, true);
     return problem && `${problem}\n${trial.source}\nvariables ${JSON.stringify(trial.variables)}\n`;
@@ -54,11 +58,11 @@ describe('first answers of the demo, with what was late,', () => {
   let gateway: TestGateway;
   beforeAll(async () => {
     gateway = await startTestGateway({
-      now,
+      now: fixedNow,
       config: {
         security: { exposeSubgraphErrors: true, introspection: true },
         limits: { aliases: 5_000, directives: 5_000, recursiveSelections: 20_000 },
-        enrichment: enrichmentsOf(monolith.schema, 1),
+        enrichment: generateEnrichments(monolith.schema, 1),
       },
     });
   });
@@ -90,7 +94,7 @@ describe.each(graphsUnderTest)('first answers of the graph $name, with what was 
   let running: RunningGraph;
   beforeAll(async () => {
     const plain = await startGraph(graph);
-    const enrichment = enrichmentsOf(plain.monolith.schema, firstSeed);
+    const enrichment = generateEnrichments(plain.monolith.schema, firstSeed);
     await plain[Symbol.asyncDispose]();
     running = await startGraph(graph, enrichment === undefined ? {} : { enrichment });
   });

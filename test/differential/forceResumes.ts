@@ -1,9 +1,9 @@
 import { jest } from '@jest/globals';
-import { Enriching } from '../../gateway/enriched-answers/enriching.ts';
-import type { EnrichmentJob, EnrichmentRun } from '../../gateway/enrichment/enrichmentJob.ts';
+import type { EnrichmentJob, JobAttempt } from '../../gateway/enrichment/enrichmentJob.ts';
+import { EnrichmentCoordinator } from '../../gateway/enrichment/responses/enrichmentCoordinator.ts';
 
-export interface ForcedResumes extends Disposable {
-  /** How many runs were ended. */
+interface ForcedResumes extends Disposable {
+  /** How many attempts were ended. */
   readonly count: number;
 }
 
@@ -11,15 +11,15 @@ export interface ForcedResumes extends Disposable {
  *  out: all of it comes from an execution that resumes from the snapshot. */
 export function forceResumes(): ForcedResumes {
   let count = 0;
-  const { handOver } = Enriching.prototype;
-  const spy = jest.spyOn(Enriching.prototype, 'handOver').mockImplementation(function (
-    this: Enriching,
+  const { enqueue } = EnrichmentCoordinator.prototype;
+  const spy = jest.spyOn(EnrichmentCoordinator.prototype, 'enqueue').mockImplementation(function (
+    this: EnrichmentCoordinator,
     job,
-    run,
+    attempt,
     request,
   ) {
     count += 1;
-    return handOver.call(this, job, failingRun(job, run), request);
+    return enqueue.call(this, job, createFailingAttempt(job, attempt), request);
   });
   return {
     get count() {
@@ -29,15 +29,15 @@ export function forceResumes(): ForcedResumes {
   };
 }
 
-function failingRun({ places }: EnrichmentJob, run: EnrichmentRun): EnrichmentRun {
+function createFailingAttempt({ fields }: EnrichmentJob, attempt: JobAttempt): JobAttempt {
   return {
-    results: (take) => {
-      run.cancel();
-      for (const { key, path } of places) {
-        take({ key, path, data: null, errors: [{ message: 'Ended by the test.' }], isRetryable: true });
+    collect: (onResult) => {
+      attempt.cancel();
+      for (const { key, path } of fields) {
+        onResult({ key, path, data: null, errors: [{ message: 'Ended by the test.' }], isRetryable: true });
       }
       return Promise.resolve();
     },
-    cancel: () => run.cancel(),
+    cancel: () => attempt.cancel(),
   };
 }

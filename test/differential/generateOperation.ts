@@ -34,18 +34,18 @@ import {
   validate,
 } from 'graphql';
 import { createRandom, type Random } from '../../subgraphs/shared/random.ts';
-import type { Trial } from './askGateway.ts';
+import type { Trial } from '../harness/trial.ts';
 
 export interface OperationOptions {
   readonly kind?: 'query' | 'mutation';
   /** By `Type.field(argument`, by `Input.field`, or by name alone. Lists are of their elements. */
   readonly argumentValues?: Readonly<Record<string, readonly unknown[]>>;
   /** Whether nullable arguments without values of their own are null at times. */
-  readonly withNulls?: boolean;
+  readonly includesNulls?: boolean;
   /** Names that a gateway could take for something else, besides those that are so in every graph. */
   readonly aliases?: readonly string[];
   /** How often a field that is drawn is taken; by `Type.field`. */
-  readonly rarity?: Readonly<Record<string, number>>;
+  readonly selectionProbability?: Readonly<Record<string, number>>;
 }
 
 /** A valid operation over the schema, the same for the same seed and options. */
@@ -63,7 +63,7 @@ export function generateOperation(
 }
 
 /** Names that a gateway could take for something else. */
-const nastyAliases = [
+const ambiguousAliases = [
   '__proto__',
   'constructor',
   'toString',
@@ -102,14 +102,14 @@ class Generator {
   readonly #variables: Record<string, unknown> = {};
   readonly #fragments: { readonly name: string; readonly type: GraphQLCompositeType; text: string }[] = [];
   /** Fields that may still be added. */
-  #left: number;
+  #remainingFields: number;
 
   constructor(schema: GraphQLSchema, random: Random, options: OperationOptions) {
     this.#schema = schema;
     this.#random = random;
     this.#options = options;
-    this.#aliases = [...nastyAliases, ...(options.aliases ?? [])];
-    this.#left = random.integer(5, 45);
+    this.#aliases = [...ambiguousAliases, ...(options.aliases ?? [])];
+    this.#remainingFields = random.integer(5, 45);
   }
 
   generate(): Trial {
@@ -131,7 +131,7 @@ class Generator {
     const random = this.#random;
     const selections: SelectionNode[] = [];
     const count = depth === 0 ? random.integer(1, 3) : random.integer(1, 5);
-    for (let i = 0; i < count && this.#left > 0; i++) {
+    for (let i = 0; i < count && this.#remainingFields > 0; i++) {
       const isFragment = isUnionType(type)
         ? random.chance(0.9)
         : random.chance(isAbstractType(type) ? 0.5 : 0.2);
@@ -156,7 +156,7 @@ class Generator {
     const fields = Object.values(type.getFields()).filter((field) => this.#isWanted(type, field, depth));
     if (fields.length === 0) return undefined;
     const field = random.pick(fields);
-    this.#left--;
+    this.#remainingFields--;
     const args = this.#arguments(`${type.name}.${field.name}`, field.args);
     const signature = `${field.name}(${args.map((arg) => print(arg)).join()})`;
     const responseName = this.#responseName(type, field, signature, scope);
@@ -174,7 +174,7 @@ class Generator {
   }
 
   #isWanted(type: GraphQLCompositeType, field: GraphQLField<unknown, unknown>, depth: number): boolean {
-    const chance = this.#options.rarity?.[`${type.name}.${field.name}`];
+    const chance = this.#options.selectionProbability?.[`${type.name}.${field.name}`];
     if (chance !== undefined && !this.#random.chance(chance)) return false;
     return depth < 6 || !isCompositeType(getNamedType(field.type));
   }
@@ -314,7 +314,7 @@ class Generator {
     place: string,
     name: string,
     type: GraphQLInputType,
-    mayBeNull: boolean = this.#options.withNulls ?? false,
+    mayBeNull: boolean = this.#options.includesNulls ?? false,
   ): unknown {
     const random = this.#random;
     if (isNonNullType(type)) return this.#plain(place, name, type.ofType, false);

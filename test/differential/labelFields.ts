@@ -21,7 +21,7 @@ export function labelFields(sdl: string): { readonly sdl: string; readonly label
   const labelled = visit(document, {
     [Kind.OBJECT_TYPE_DEFINITION]: (type: ObjectTypeDefinitionNode) => {
       const fields = type.fields?.map((field) => {
-        const taken = takeOver(type, field);
+        const taken = findOverridePair(type, field);
         if (taken === undefined) return field;
         const label = `${type.name.value}.${field.name.value}`;
         labels.push(label);
@@ -39,7 +39,7 @@ export function labelFields(sdl: string): { readonly sdl: string; readonly label
 }
 
 /** Which subgraph has the field alone, and which one could have it. */
-function takeOver(type: ObjectTypeDefinitionNode, field: FieldDefinitionNode) {
+function findOverridePair(type: ObjectTypeDefinitionNode, field: FieldDefinitionNode) {
   const keys = usesOf(type, 'join__type').filter((join) => argument(join, 'key') !== undefined);
   const keyFields = keys.flatMap((join) => argument(join, 'key')?.split(/\W+/) ?? []);
   const joins = usesOf(field, 'join__field');

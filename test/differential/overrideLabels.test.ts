@@ -4,17 +4,17 @@ import { getOperationAST, parse } from 'graphql';
 import { relevantOverrides } from '../../gateway/operation/relevantOverrides.ts';
 import { loadSupergraph } from '../../gateway/supergraph/loadSupergraph.ts';
 import type { Supergraph } from '../../gateway/supergraph/supergraph.ts';
-import { demoSupergraphFile } from '../harness/gateway.ts';
-import { testPlanning } from '../harness/planningLimits.ts';
+import { readDemoOperations } from '../harness/readDemoOperations.ts';
+import { demoSupergraphFile } from '../harness/testGateway.ts';
+import { testPlanningLimits } from '../harness/testPlanningLimits.ts';
 import { labelFields } from './labelFields.ts';
-import { readDemoOperations } from './readDemoOperations.ts';
 
 const { sdl, labels } = labelFields(readFileSync(demoSupergraphFile, 'utf8'));
 
 describe('which labels of @override an operation depends on', () => {
   let supergraph: Supergraph;
   beforeAll(async () => {
-    supergraph = await loadSupergraph({ sdl, planning: testPlanning });
+    supergraph = await loadSupergraph({ sdl, planning: testPlanningLimits });
   });
   afterAll(() => supergraph.planner.close());
 
@@ -26,7 +26,7 @@ describe('which labels of @override an operation depends on', () => {
     const document = parse(source);
     const relevant = relevantOverrides(supergraph, document, getOperationAST(document) ?? undefined);
     const planWith = (overrides: readonly string[]) =>
-      supergraph.planner.plan({ document: source, defer: false, overrides });
+      supergraph.planner.plan({ document: source, shouldSplitDefer: false, overrides });
     const withNone = await planWith([]);
     expect(await planWith(labels.filter((label) => !relevant.includes(label)))).toEqual(withNone);
     for (const label of relevant) expect(await planWith([label])).not.toEqual(withNone);

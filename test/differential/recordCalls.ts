@@ -27,7 +27,7 @@ export async function recordCalls(
 
 /** What is asked of an entity, by text: subgraph, selection, representation and the other variables. An entity
  *  that comes up twice here was asked the same thing twice. */
-export function askedEntities(calls: readonly SubgraphCall[]): string[] {
+export function requestedEntities(calls: readonly SubgraphCall[]): string[] {
   return calls.flatMap(({ subgraph, query, variables }) =>
     entityFields(query).flatMap((field) => {
       const argument = field.arguments?.find(({ name }) => name.value === 'representations')?.value;

@@ -1,6 +1,6 @@
-import type { Trial } from './askGateway.ts';
+import type { Trial } from '../harness/trial.ts';
 
-export interface RequestCount {
+interface RequestCount {
   readonly graph: string;
   readonly source: Trial['source'];
   /** HTTP requests that subgraphs get for it. */

@@ -1,5 +1,5 @@
 import { Kind, type OperationDefinitionNode, parse, print, visit } from 'graphql';
-import type { Trial } from './askGateway.ts';
+import type { Trial } from '../harness/trial.ts';
 
 /** An operation for each root field of one without fragment definitions. */
 export function splitRootFields({ source, variables }: Trial): Trial[] {

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { CannedAnswer } from '../harness/inlineGateway.ts';
-import { askGateway } from './askGateway.ts';
-import { findLossDifference } from './compareLosses.ts';
-import { graphs } from './graphs/all.ts';
+import { runTrials } from '../harness/runTrials.ts';
+import { findLossDifference } from './compareDataLoss.ts';
+import { executeTrial } from './executeTrial.ts';
 import { generateTrial } from './graphs/framework/generateTrial.ts';
 import { hash } from './graphs/framework/hash.ts';
 import { type RunningGraph, startGraph } from './graphs/framework/startGraph.ts';
-import { runTrials } from './trials.ts';
+import { graphs } from './graphs/graphs.ts';
 
-// A subgraph that is asked for entities fails as a whole; as in graphs.test.ts, a graph, a first seed and a count
+// A subgraph that is asked for entities fails as a whole; as in generatedGraphOperations.test.ts, a graph, a first seed and a count
 // can be given to look for more.
 const only = process.env.DIFFERENTIAL_GRAPH;
 const firstSeed = Number(process.env.DIFFERENTIAL_SEED ?? 1);
@@ -46,12 +46,12 @@ describe.each(cases)(`over the graph $name, from seed ${firstSeed} on`, ({ graph
       const problems = await runTrials(seeds, async (seed) => {
         const trial = generateTrial(running, seed);
         const [expected, certain, got] = await Promise.all([
-          monolith.ask(trial),
+          monolith.execute(trial),
           // With more subgraphs it depends on the plan through which of them an entity is reached.
-          graph.subgraphs.length > 2 ? undefined : monolith.askWithoutSubgraph(trial, subgraph),
-          askGateway(gateway.url, trial),
+          graph.subgraphs.length > 2 ? undefined : monolith.executeWithoutSubgraph(trial, subgraph),
+          executeTrial(gateway.url, trial),
         ]);
-        const problem = findLossDifference({ expected, certain, got });
+        const problem = findLossDifference({ expected, guaranteed: certain, got });
         return (
           problem &&
           `graph ${graph.name}, subgraph ${subgraph}, seed ${seed}\n${problem}\n${JSON.stringify(got.errors)}\n${trial.source}\nvariables ${JSON.stringify(trial.variables)}\n`

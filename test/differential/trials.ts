@@ -1,37 +1,42 @@
-import { type GraphQLSchema, parse, validate } from 'graphql';
+import { parse } from 'graphql';
+import type { Trial } from '../harness/trial.ts';
 import type { Answer } from './answer.ts';
-import { askGateway, askIncrementally, type DeferFormat, type Trial } from './askGateway.ts';
 import { findPayloadProblem } from './checkPayloads.ts';
 import { findDifference } from './compareAnswers.ts';
 import { findDeferredDifference } from './compareDeferred.ts';
+import { type DeferFormat, executeTrial, executeTrialIncrementally } from './executeTrial.ts';
 
 /** What is right. */
 export interface Monolith {
-  ask(trial: Trial): Promise<Answer>;
+  execute(trial: Trial): Promise<Answer>;
   /** The answer before any null went up to a parent: of the same type system without non-null types. */
-  askWithoutPropagation(trial: Trial): Promise<Answer>;
+  executeWithoutNullPropagation(trial: Trial): Promise<Answer>;
 }
 
 /** An operation with `@defer`, and the same without. */
 export interface DeferTrial extends Trial {
-  readonly whole: Trial;
+  readonly withoutDefer: Trial;
 }
 
 /** What a client of the gateway sees differently from one of the monolith, as a text to read. */
-export async function tryWhole(url: string, monolith: Monolith, trial: Trial): Promise<string | undefined> {
+export async function compareCompleteAnswer(
+  url: string,
+  monolith: Monolith,
+  trial: Trial,
+): Promise<string | undefined> {
   const problem = await problemOf(async () => {
-    const [expected, got] = await Promise.all([monolith.ask(trial), askGateway(url, trial)]);
+    const [expected, got] = await Promise.all([monolith.execute(trial), executeTrial(url, trial)]);
     return findDifference({
       expected,
       got,
-      unpropagated: () => monolith.askWithoutPropagation(trial),
+      withoutNullPropagation: () => monolith.executeWithoutNullPropagation(trial),
     });
   });
   return problem && report(trial, problem);
 }
 
 /** The same for an answer in parts, in one format. */
-export async function tryDeferred(
+export async function compareDeferredAnswer(
   url: string,
   monolith: Monolith,
   trial: DeferTrial,
@@ -40,13 +45,13 @@ export async function tryDeferred(
 ): Promise<string | undefined> {
   let received: readonly unknown[] = [];
   const problem = await problemOf(async () => {
-    const { payloads, merged } = await askIncrementally(url, trial, format);
+    const { payloads, merged } = await executeTrialIncrementally(url, trial, format);
     received = payloads;
     return (
       findPayloadProblem(payloads, parse(trial.source)) ??
       (await findDeferredDifference({
-        expected: expected ?? (await monolith.ask(trial.whole)),
-        unpropagated: () => monolith.askWithoutPropagation(trial.whole),
+        expected: expected ?? (await monolith.execute(trial.withoutDefer)),
+        withoutNullPropagation: () => monolith.executeWithoutNullPropagation(trial.withoutDefer),
         payloads,
         merged,
       }))
@@ -55,30 +60,6 @@ export async function tryDeferred(
   if (problem === undefined) return undefined;
   const lines = received.map((payload) => `  ${JSON.stringify(payload)}`);
   return report(trial, `${format}: ${problem}\n${lines.join('\n')}`);
-}
-
-/** Runs up to `width` trials at once. Problems, in the order of the trials. */
-export async function runTrials<T>(
-  trials: readonly T[],
-  run: (trial: T) => Promise<string | undefined>,
-  width = 8,
-): Promise<string[]> {
-  const problems: (string | undefined)[] = trials.map(() => undefined);
-  let next = 0;
-  await Promise.all(
-    Array.from({ length: width }, async () => {
-      for (let index = next++; index < trials.length; index = next++) {
-        problems[index] = await run(trials[index] as T);
-      }
-    }),
-  );
-  return problems.filter((problem) => problem !== undefined);
-}
-
-/** A trial of an invalid operation would compare two refusals. */
-export function assertValid(schema: GraphQLSchema, source: string): void {
-  const [error] = validate(schema, parse(source));
-  if (error !== undefined) throw new Error(`${error.message}\n${source}`);
 }
 
 async function problemOf(find: () => Promise<string | undefined>): Promise<string | undefined> {

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { mergePayloads } from '../harness/frames.ts';
 import { type InlineGateway, type SubgraphCall, startInlineGateway } from '../harness/inlineGateway.ts';
+import { mergePayloads } from '../harness/rawHttp.ts';
 
 const products = ['1', '2'].map((id) => ({ id, name: `n${id}` }));
 
@@ -86,7 +86,7 @@ const representation = (__typename: string, id: string): unknown => ({ __typenam
 
 describe('within one operation', () => {
   test('equal representations are sent once, from whatever path', async () => {
-    const { body } = await gateway.ask(
+    const { body } = await gateway.execute(
       '{ products { price } product(id: "1") { price } pages { first { price } } people { favourite { price } } }',
     );
     expect(body).toEqual({
@@ -105,7 +105,7 @@ describe('within one operation', () => {
   });
 
   test('an entity that comes up again later is not asked for again', async () => {
-    const { body } = await gateway.ask(
+    const { body } = await gateway.execute(
       '{ products { price } product(id: "1") { vendor { bestSeller { price } } } }',
     );
     expect(body).toEqual({
@@ -118,7 +118,7 @@ describe('within one operation', () => {
   });
 
   test('objects of one entity are enriched for each path by itself', async () => {
-    const { body } = await gateway.ask(`{
+    const { body } = await gateway.execute(`{
       product(id: "1") { vendor { name logo { url(size: 1) } } }
       products { vendor { title: name logo { url(size: 2) } } }
       pages { first { vendor { id } } }
@@ -137,7 +137,7 @@ describe('within one operation', () => {
   });
 
   test('fetches to one subgraph that are ready at one moment are one request, variables apart', async () => {
-    const { body } = await gateway.ask(
+    const { body } = await gateway.execute(
       'query ($v: String, $loud: Boolean) { products { price(currency: $v) } people { nick(loud: $loud) } }',
       { variables: { v: 'USD', loud: true } },
     );
@@ -169,7 +169,7 @@ describe('within one operation', () => {
           ? { kind: 'json', body: { data: null, errors: [{ message: 'no nick today' }] } }
           : undefined,
       );
-    const { body } = await gateway.ask('{ products { price } people { nick } }');
+    const { body } = await gateway.execute('{ products { price } people { nick } }');
     expect(body).toEqual({
       data: { products: [{ price: 10 }, { price: 20 }], people: [{ nick: null }, { nick: null }] },
       errors: [0, 1].map((index) => expect.objectContaining({ path: ['people', index, 'nick'] })),
@@ -179,14 +179,16 @@ describe('within one operation', () => {
 
   test('the first answer never shares a request with a deferred part that is ready at the same moment', async () => {
     const gate = gateway.subgraph('details').hold('Product.vendor');
-    await using answer = await gateway.defer('{ products { price ... @defer { vendor { town } } } }');
+    await using answer = await gateway.executeIncrementally(
+      '{ products { price ... @defer { vendor { town } } } }',
+    );
     expect(await answer.next()).toEqual([
       { data: { products: [{ price: 10 }, { price: 20 }] }, hasNext: true },
     ]);
-    await gate.arrived();
+    await gate.waitForArrivals();
     gate.open();
     expect(
-      mergePayloads([{ data: { products: [{}, {}] }, hasNext: true }, ...(await answer.rest())]),
+      mergePayloads([{ data: { products: [{}, {}] }, hasNext: true }, ...(await answer.remaining())]),
     ).toEqual({
       data: { products: [{ vendor: { town: 'Ulm' } }, { vendor: { town: 'Ulm' } }] },
     });
@@ -200,10 +202,10 @@ describe('within one operation', () => {
 describe('mutations', () => {
   test('run one after the other, each with what follows from it', async () => {
     const gate = gateway.subgraph('details').hold('Mutation.mark');
-    const answer = gateway.ask(
+    const answer = gateway.execute(
       'mutation { a: mark(n: 1) b: rename(id: "1", name: "x") { name price } c: mark(n: 2) }',
     );
-    await gate.arrived();
+    await gate.waitForArrivals();
     expect(gateway.subgraph('products').calls).toHaveLength(0);
     gate.open();
     expect((await answer).body).toEqual({ data: { a: 1, b: { name: 'x', price: 10 }, c: 2 } });
@@ -223,7 +225,7 @@ describe('mutations', () => {
           ? { kind: 'json', body: { data: { _entities: [{ price: ++price }] } } }
           : undefined,
       );
-    const { body } = await gateway.ask(`mutation {
+    const { body } = await gateway.execute(`mutation {
       a: rename(id: "1", name: "x") { price } m: mark(n: 1) b: rename(id: "1", name: "y") { price }
     }`);
     expect(body).toEqual({ data: { a: { price: 1 }, m: 1, b: { price: 2 } } });

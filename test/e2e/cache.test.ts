@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { readDemoOperations } from '../differential/readDemoOperations.ts';
-import { askShop, startCachedShop } from '../harness/cachedShop.ts';
-import { startTestGateway } from '../harness/gateway.ts';
+import { executeOnShop, startCachedShop } from '../harness/cachedShop.ts';
+import { readDemoOperations } from '../harness/readDemoOperations.ts';
+import { startTestGateway } from '../harness/testGateway.ts';
 
 const minute = { maxAge: '1m' } as const;
 
@@ -13,11 +13,11 @@ describe('entities', () => {
 
   test('a list of 50 of which 47 are kept asks for 3, and has all in their order', async () => {
     await using shop = await startCachedShop({ cache: { rules: { 'subgraph:stock': minute } } });
-    await shop.ask(listed, { variables: { ids: ids(2, 48) } });
+    await shop.execute(listed, { variables: { ids: ids(2, 48) } });
     shop.data.stock = 8;
     const all = ['50', ...ids(1, 49)];
-    const { body } = await shop.ask(listed, { variables: { ids: all } });
-    expect(shop.stockAsked()).toEqual([ids(2, 48), ['50', '1', '49']]);
+    const { body } = await shop.execute(listed, { variables: { ids: all } });
+    expect(shop.requestedStockIds()).toEqual([ids(2, 48), ['50', '1', '49']]);
     const isNew = (id: string) => ['50', '1', '49'].includes(id);
     expect(body).toEqual({ data: { products: all.map((id) => ({ id, stock: isNew(id) ? 8 : 3 })) } });
   });
@@ -26,27 +26,27 @@ describe('entities', () => {
     await using shop = await startCachedShop({
       cache: { rules: { 'subgraph:stock': minute, 'subgraph:catalog': minute } },
     });
-    await shop.ask('query First { products(ids: ["1", "2"]) { stock } }');
-    const { body } = await shop.ask('query Other { it: product(id: "2") { id stock } }');
+    await shop.execute('query First { products(ids: ["1", "2"]) { stock } }');
+    const { body } = await shop.execute('query Other { it: product(id: "2") { id stock } }');
     expect(body).toEqual({ data: { it: { id: '2', stock: 3 } } });
-    await shop.ask('{ again: products(ids: ["2", "1"]) { stock } }');
-    expect(shop.stockAsked()).toEqual([['1', '2']]);
+    await shop.execute('{ again: products(ids: ["2", "1"]) { stock } }');
+    expect(shop.requestedStockIds()).toEqual([['1', '2']]);
   });
 
   test('are asked for again when their time is over', async () => {
     await using shop = await startCachedShop({ cache: { rules: { 'subgraph:stock': minute } } });
-    await shop.ask('{ top { stock } }');
+    await shop.execute('{ top { stock } }');
     shop.data.stock = 8;
-    shop.clock.pass(59);
-    expect((await shop.ask('{ top { stock } }')).body).toEqual({ data: { top: { stock: 3 } } });
-    shop.clock.pass(1);
-    expect((await shop.ask('{ top { stock } }')).body).toEqual({ data: { top: { stock: 8 } } });
+    shop.clock.advanceSeconds(59);
+    expect((await shop.execute('{ top { stock } }')).body).toEqual({ data: { top: { stock: 3 } } });
+    shop.clock.advanceSeconds(1);
+    expect((await shop.execute('{ top { stock } }')).body).toEqual({ data: { top: { stock: 8 } } });
   });
 
   test('with errors are asked for each time, those beside them are kept', async () => {
     await using shop = await startCachedShop({ cache: { rules: { 'subgraph:stock': minute } } });
     const query = '{ products(ids: ["1", "broken", "odd", "2"]) { id stock reserved } }';
-    const first = await shop.ask(query);
+    const first = await shop.execute(query);
     expect(first.body.errors).toHaveLength(2);
     expect(first.body.data).toEqual({
       products: [
@@ -56,8 +56,8 @@ describe('entities', () => {
         { id: '2', stock: 3, reserved: 1 },
       ],
     });
-    expect((await shop.ask(query)).body).toEqual(first.body);
-    expect(shop.stockAsked()).toEqual([
+    expect((await shop.execute(query)).body).toEqual(first.body);
+    expect(shop.requestedStockIds()).toEqual([
       ['1', 'broken', 'odd', '2'],
       ['broken', 'odd'],
     ]);
@@ -68,11 +68,11 @@ describe('entities', () => {
       cache: { rules: { 'subgraph:stock': minute }, nullMaxAge: '2s' },
     });
     const query = '{ products(ids: ["none", "1"]) { id stock } }';
-    const first = await shop.ask(query);
-    expect((await shop.ask(query)).body).toEqual(first.body);
-    shop.clock.pass(2);
-    expect((await shop.ask(query)).body).toEqual(first.body);
-    expect(shop.stockAsked()).toEqual([['none', '1'], ['none']]);
+    const first = await shop.execute(query);
+    expect((await shop.execute(query)).body).toEqual(first.body);
+    shop.clock.advanceSeconds(2);
+    expect((await shop.execute(query)).body).toEqual(first.body);
+    expect(shop.requestedStockIds()).toEqual([['none', '1'], ['none']]);
   });
 });
 
@@ -81,10 +81,10 @@ describe('root fields', () => {
     await using shop = await startCachedShop({
       cache: { rules: { 'Query.greeting': minute, 'subgraph:catalog': { maxAge: '5s' } } },
     });
-    const first = await shop.ask('{ greeting top { id } }');
+    const first = await shop.execute('{ greeting top { id } }');
     shop.data.greeting = 'good morning';
-    shop.clock.pass(5);
-    expect((await shop.ask('{ greeting top { id } }')).body).toEqual(first.body);
+    shop.clock.advanceSeconds(5);
+    expect((await shop.execute('{ greeting top { id } }')).body).toEqual(first.body);
     expect(shop.catalog.calls.at(-1)?.query).not.toContain('greeting');
   });
 
@@ -92,7 +92,7 @@ describe('root fields', () => {
     await using shop = await startCachedShop({ cache: { rules: { 'subgraph:catalog': minute } } });
     const query = 'query ($id: ID!) { product(id: $id) { name } }';
     for (const id of ['1', '2', '1', '2']) {
-      expect((await shop.ask(query, { variables: { id } })).body).toEqual({
+      expect((await shop.execute(query, { variables: { id } })).body).toEqual({
         data: { product: { name: `Product ${id}` } },
       });
     }
@@ -107,16 +107,16 @@ describe('mutations', () => {
     await using shop = await startCachedShop({
       cache: { rules: { 'subgraph:catalog': minute, 'subgraph:stock': minute } },
     });
-    await shop.ask('{ product(id: "1") { stock } }');
+    await shop.execute('{ product(id: "1") { stock } }');
     shop.data.stock = 8;
     for (let time = 1; time <= 2; time++) {
-      const { body, headers } = await shop.ask(mutation);
+      const { body, headers } = await shop.execute(mutation);
       expect(body).toEqual({ data: { rename: { name: 'Thing 1', stock: 8 } } });
       expect(headers.get('cache-control')).toBe('no-store');
     }
-    expect(shop.stockAsked()).toEqual([['1'], ['1'], ['1']]);
+    expect(shop.requestedStockIds()).toEqual([['1'], ['1'], ['1']]);
     // Neither has it been kept.
-    expect((await shop.ask('{ product(id: "1") { stock } }')).body).toEqual({
+    expect((await shop.execute('{ product(id: "1") { stock } }')).body).toEqual({
       data: { product: { stock: 3 } },
     });
   });
@@ -136,13 +136,13 @@ describe('the whole of an answer', () => {
     const queries = readDemoOperations().filter(({ kind }) => kind === 'query');
     const saved: string[] = [];
     for (const { name, source, variables } of queries) {
-      const expected = (await askShop(plain.url, source, { variables })).body;
+      const expected = (await executeOnShop(plain.url, source, { variables })).body;
       const counted = () =>
         cached.subgraphs.all.reduce((sum, { requests }) => sum + requests.counts.total, 0);
       const before = counted();
-      const cold = (await askShop(cached.url, source, { variables })).body;
+      const cold = (await executeOnShop(cached.url, source, { variables })).body;
       const between = counted();
-      const warm = (await askShop(cached.url, source, { variables })).body;
+      const warm = (await executeOnShop(cached.url, source, { variables })).body;
       expect({ name, ...cold }).toEqual({ name, ...expected });
       expect({ name, ...warm }).toEqual({ name, ...expected });
       if (counted() - between < between - before) saved.push(name);
@@ -158,7 +158,7 @@ describe('`cache.enabled: false`', () => {
     });
     for (const stock of [3, 8]) {
       shop.data.stock = stock;
-      const { body, headers } = await shop.ask('{ top { stock } }');
+      const { body, headers } = await shop.execute('{ top { stock } }');
       expect(body).toEqual({ data: { top: { stock } } });
       expect(headers.get('cache-control')).toBe('no-store');
     }

@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
 import type { GatewayOptions } from '../../gateway/gateway.ts';
-import { readDemoOperations } from '../differential/readDemoOperations.ts';
-import { askShop, ShopClock } from '../harness/cachedShop.ts';
-import { startTestGateway } from '../harness/gateway.ts';
+import { executeOnShop, ShopClock } from '../harness/cachedShop.ts';
+import { readDemoOperations } from '../harness/readDemoOperations.ts';
+import { startTestGateway } from '../harness/testGateway.ts';
 
 const rule = { maxAge: '5s', staleIfError: '10m' } as const;
 const rulesOf = (...subgraphs: string[]): NonNullable<GatewayOptions['cache']>['rules'] =>
@@ -18,13 +18,13 @@ test.each([
   await using gateway = await startTestGateway({
     // Some ask for what is not there: that it is not is known as long as the rest.
     config: { cache: { rules, nullMaxAge: '10m' } },
-    parts: { now: clock.now },
+    dependencies: { now: clock.now },
   });
   const { inventory } = gateway.subgraphs;
   const before: { operation: (typeof queries)[number]; data: unknown; errors: unknown }[] = [];
   for (const operation of queries) {
     const asked = inventory.requests.counts.total;
-    const { body } = await askShop(gateway.url, operation.source, operation);
+    const { body } = await executeOnShop(gateway.url, operation.source, operation);
     // What an earlier operation had asked for may be all that this one needs.
     const { data, errors } = body;
     if (inventory.requests.counts.total > asked || touchesInventory(operation.source)) {
@@ -37,10 +37,10 @@ test.each([
   expect(before.length).toBeGreaterThan(10);
 
   await inventory.close();
-  clock.pass(6);
+  clock.advanceSeconds(6);
   for (const { operation, data, errors } of before) {
     const { name } = operation;
-    const { body } = await askShop(gateway.url, operation.source, operation);
+    const { body } = await executeOnShop(gateway.url, operation.source, operation);
     expect({ name, data: body.data, errors: body.errors }).toEqual({ name, data, errors });
     expect({ name, extensions: body.extensions }).toEqual({
       name,
@@ -52,9 +52,9 @@ test.each([
     });
   }
 
-  clock.pass(600);
+  clock.advanceSeconds(600);
   const { operation } = before.find(({ operation: { name } }) => name === 'productPage') ?? {};
-  const { body } = await askShop(gateway.url, operation?.source ?? '', operation ?? {});
+  const { body } = await executeOnShop(gateway.url, operation?.source ?? '', operation ?? {});
   expect(body.errors?.map(({ extensions }) => extensions?.code)).toContain('SUBGRAPH_UNREACHABLE');
 });
 

@@ -1,18 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createGateway, type GatewayOptions } from '../../gateway/gateway.ts';
-import { askShop, type CachedShop, type ShopAnswer, startCachedShop } from '../harness/cachedShop.ts';
-import { patientCalls } from '../harness/gateway.ts';
-import { connectedAnew, type GatewayProcess, startGatewayProcess } from '../harness/gatewayProcess.ts';
-import { connectRedis, type OwnRedisServer, startOwnRedis } from '../harness/redis.ts';
-import { patience } from '../harness/storeUnderTest.ts';
+import { type CachedShop, executeOnShop, type ShopAnswer, startCachedShop } from '../harness/cachedShop.ts';
+import { type GatewayProcess, noKeepAlive, startGatewayProcess } from '../harness/gatewayProcess.ts';
+import { connectRedis, type DedicatedRedisServer, startDedicatedRedis } from '../harness/redis.ts';
+import { longRedisTimeouts } from '../harness/redisStoreFixture.ts';
+import { longCallTimeouts } from '../harness/testGateway.ts';
 
 // The first run on a machine may have to download the program.
 const downloadTimeoutMs = 300_000;
 
-let redis: OwnRedisServer;
+let redis: DedicatedRedisServer;
 beforeAll(async () => {
-  redis = await startOwnRedis();
+  redis = await startDedicatedRedis();
 }, downloadTimeoutMs);
 afterAll(async () => {
   await redis[Symbol.asyncDispose]();
@@ -38,7 +38,7 @@ interface SharingShop extends AsyncDisposable {
 
 /** For tests in which Redis is there all the time: a machine that is busy must not look like a Redis that is slow or
  *  gone, for then each asks for itself. */
-const patient = { ...patience, read: '1m' };
+const patient = { ...longRedisTimeouts, read: '1m' };
 
 /** Three gateways of one process, with memory of their own and one Redis. */
 async function startSharing(
@@ -75,7 +75,7 @@ async function startSharing(
 }
 
 function askFor(replica: Replica, id: string): Promise<ShopAnswer> {
-  return askShop(replica.url, productQuery, { variables: { id } });
+  return executeOnShop(replica.url, productQuery, { variables: { id } });
 }
 
 const answerFor = (id: string, stock: number) => ({ data: { product: { id, stock } } });
@@ -89,7 +89,7 @@ interface EntryView {
 /** What a replica can find of the stock of a product. */
 async function entriesOf({ adminUrl }: Replica, id: string): Promise<readonly EntryView[]> {
   const response = await fetch(new URL(`/cache/entry?type=Product&id=${id}`, adminUrl), {
-    headers: connectedAnew,
+    headers: noKeepAlive,
   });
   if (response.status === 404) return [];
   const { entries } = (await response.json()) as { entries: readonly EntryView[] };
@@ -128,7 +128,7 @@ async function sharing(replicas: readonly Replica[]): Promise<void> {
 
 /** How many entities of the subgraph of stocks have been looked up. */
 async function lookups({ adminUrl }: Replica): Promise<number> {
-  const text = await (await fetch(new URL('/metrics', adminUrl), { headers: connectedAnew })).text();
+  const text = await (await fetch(new URL('/metrics', adminUrl), { headers: noKeepAlive })).text();
   const lines = text.matchAll(/^tributary_cache_lookups_total\{[^}]*subgraph="stock"[^}]*\} (\d+)$/gm);
   return [...lines].reduce((sum, [, count]) => sum + Number(count), 0);
 }
@@ -140,17 +140,17 @@ describe('gateways that share a Redis', () => {
     expect((await askFor(replicas[0], 'a')).body).toEqual(answerFor('a', 3));
     shop.data.stock = 8;
     for (const replica of replicas) expect((await askFor(replica, 'a')).body).toEqual(answerFor('a', 3));
-    expect(shop.stockAsked().filter(([id]) => id === 'a')).toHaveLength(1);
+    expect(shop.requestedStockIds().filter(([id]) => id === 'a')).toHaveLength(1);
   });
 
   test('serve a whole list of which each has stored a part', async () => {
     await using sharingShop = await startSharing(patient);
     const { shop, replicas } = sharingShop;
     const list = 'query ($ids: [ID!]!) { products(ids: $ids) { id stock } }';
-    await askShop(replicas[0].url, list, { variables: { ids: ['a', 'b'] } });
-    await askShop(replicas[1].url, list, { variables: { ids: ['c'] } });
+    await executeOnShop(replicas[0].url, list, { variables: { ids: ['a', 'b'] } });
+    await executeOnShop(replicas[1].url, list, { variables: { ids: ['c'] } });
     shop.data.stock = 8;
-    const { body } = await askShop(replicas[2].url, list, { variables: { ids: ['d', 'c', 'b', 'a'] } });
+    const { body } = await executeOnShop(replicas[2].url, list, { variables: { ids: ['d', 'c', 'b', 'a'] } });
     const stockOf = { a: 3, b: 3, c: 3, d: 8 };
     expect(body).toEqual({
       data: { products: (['d', 'c', 'b', 'a'] as const).map((id) => ({ id, stock: stockOf[id] })) },
@@ -190,12 +190,12 @@ describe('gateways that share a Redis', () => {
       // Copies of the replica that stored them are as they were.
       for (const id of ids) expect((await askFor(replicas[0], id)).body).toEqual(answerFor(id, 3));
       await using other = await startReplica(shop, keyPrefix);
-      const before = shop.stockAsked().length;
+      const before = shop.requestedStockIds().length;
       for (const id of ids) expect((await askFor(other, id)).body).toEqual(answerFor(id, 8));
       await stored(replicas[1], ids, 8);
       await using another = await startReplica(shop, keyPrefix);
       for (const id of ids) expect((await askFor(another, id)).body).toEqual(answerFor(id, 8));
-      const asked = shop.stockAsked().slice(before).flat();
+      const asked = shop.requestedStockIds().slice(before).flat();
       expect(asked.filter((id) => ids.some((one) => one === id))).toEqual(ids);
     }
     client.disconnect();
@@ -283,11 +283,11 @@ describe('whatever becomes of Redis', () => {
 
   test('stale values go out and are refreshed while it hangs', async () => {
     // With the connection their copies would be lost, before they have all been asked for.
-    await using sharingShop = await startSharing(patience);
+    await using sharingShop = await startSharing(longRedisTimeouts);
     const { shop, replicas } = sharingShop;
     for (const replica of replicas) await askFor(replica, 'a');
     shop.data.stock = 8;
-    shop.clock.pass(3_601);
+    shop.clock.advanceSeconds(3_601);
     redis.pause();
     try {
       for (const replica of replicas) {
@@ -316,7 +316,7 @@ describe('a thousand readers of two processes', () => {
       supergraph: { file: shop.gateway.supergraphFile, watch: false },
       cache: { rules },
       redis: { url: redis.url, keyPrefix: randomUUID(), timeouts: patient },
-      subgraphs: { all: { timeouts: patientCalls } },
+      subgraphs: { all: { timeouts: longCallTimeouts } },
     };
     const processes = await Promise.all([startGatewayProcess(config), startGatewayProcess(config)]);
     await sharing(processes);
@@ -371,7 +371,7 @@ describe('a thousand readers of two processes', () => {
       ({ body }) => JSON.stringify(body) !== JSON.stringify(answerFor('hot', 8)),
     );
     expect(wrong).toEqual([]);
-    expect(shop.stockAsked()).toEqual([['hot']]);
+    expect(shop.requestedStockIds()).toEqual([['hot']]);
   });
 
   test('of a stale value cause one refresh, for which none of them waits', async () => {
@@ -392,6 +392,6 @@ describe('a thousand readers of two processes', () => {
         return body.extensions === undefined;
       });
     }
-    expect(shop.stockAsked()).toEqual([['hot']]);
+    expect(shop.requestedStockIds()).toEqual([['hot']]);
   });
 });

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { createGateway, type Gateway, type GatewayOptions } from '../../gateway/gateway.ts';
+import { composeCachedSdl, directiveImports, withCached } from '../harness/cachedSubgraphs.ts';
 import { startInlineGateway } from '../harness/inlineGateway.ts';
-import { compose, imports, withCached } from '../unit/cache/rules/composed.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 const shop = (field: string): Promise<string> =>
-  compose({
+  composeCachedSdl({
     shop: withCached(`type Query { top: Product } type Product @key(fields: "id") { id: ID! ${field} }`),
   });
 
@@ -59,7 +59,7 @@ async function startWith(sdl: string, cache: GatewayOptions['cache']): Promise<W
   };
 }
 
-test.each(Object.entries(imports))('a supergraph with a %s @cached is served', async (_, way) => {
+test.each(Object.entries(directiveImports))('a supergraph with a %s @cached is served', async (_, way) => {
   await using gateway = await startInlineGateway({
     subgraphs: [
       {
@@ -74,7 +74,7 @@ test.each(Object.entries(imports))('a supergraph with a %s @cached is served', a
       },
     ],
   });
-  expect((await gateway.ask('{ top { id name } }')).body).toEqual({
+  expect((await gateway.execute('{ top { id name } }')).body).toEqual({
     data: { top: { id: '1', name: 'Pan' } },
   });
 });

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { turns } from '../harness/clock.ts';
 import { type InlineGateway, type SubgraphCall, startInlineGateway } from '../harness/inlineGateway.ts';
+import { waitForTurns } from '../harness/waitForTurns.ts';
 
 const subgraphs = [
   {
@@ -52,8 +52,8 @@ describe('a client that leaves', () => {
   test('ends the root fetch that only it waits for, and nothing is asked after it', async () => {
     gateway.subgraph('products').answerWith(() => ({ kind: 'hang' }));
     const leaving = new AbortController();
-    const answer = gateway.ask('{ products { note } }', { signal: leaving.signal });
-    await gateway.subgraph('products').called(1);
+    const answer = gateway.execute('{ products { note } }', { signal: leaving.signal });
+    await gateway.subgraph('products').waitForCalls(1);
     leaving.abort();
     await expect(answer).rejects.toThrow();
     expect(await callOf('products').ended).toBe(false);
@@ -63,8 +63,8 @@ describe('a client that leaves', () => {
   test('ends the entity fetch that only it waits for', async () => {
     gateway.subgraph('slow').answerWith(() => ({ kind: 'hang' }));
     const leaving = new AbortController();
-    const answer = gateway.ask('{ products { note } }', { signal: leaving.signal });
-    await gateway.subgraph('slow').called(1);
+    const answer = gateway.execute('{ products { note } }', { signal: leaving.signal });
+    await gateway.subgraph('slow').waitForCalls(1);
     leaving.abort();
     await expect(answer).rejects.toThrow();
     expect(await callOf('slow').ended).toBe(false);
@@ -73,9 +73,9 @@ describe('a client that leaves', () => {
   test('between two payloads ends the deferred work at once', async () => {
     gateway.subgraph('slow').answerWith(() => ({ kind: 'hang' }));
     {
-      await using answer = await gateway.defer('{ products { name ... @defer { note } } }');
+      await using answer = await gateway.executeIncrementally('{ products { name ... @defer { note } } }');
       expect(await answer.next()).toEqual([{ data: { products: [{ name: 'Pan' }] }, hasNext: true }]);
-      await gateway.subgraph('slow').called(1);
+      await gateway.subgraph('slow').waitForCalls(1);
     }
     expect(await callOf('slow').ended).toBe(false);
   });
@@ -86,11 +86,11 @@ describe('a client that leaves', () => {
       .answerWith(({ query }) => (query.includes('products') ? undefined : { kind: 'hang' }));
     gateway.subgraph('slow').answerWith(() => ({ kind: 'hang' }));
     {
-      await using _answer = await gateway.defer(
+      await using _answer = await gateway.executeIncrementally(
         '{ ping products { id ... @defer { note } } ... @defer { pong } }',
       );
-      await gateway.subgraph('products').called(1);
-      await gateway.subgraph('slow').called(1);
+      await gateway.subgraph('products').waitForCalls(1);
+      await gateway.subgraph('slow').waitForCalls(1);
     }
     expect(await callOf('slow').ended).toBe(false);
   });
@@ -98,10 +98,10 @@ describe('a client that leaves', () => {
   test('leaves what another client waits for; the last one ends it', async () => {
     gateway.subgraph('products').answerWith(() => ({ kind: 'hang' }));
     const leaving = [new AbortController(), new AbortController()] as const;
-    const first = gateway.ask('{ ping }', { signal: leaving[0].signal });
-    await gateway.subgraph('products').called(1);
-    const second = gateway.ask('{ ping pong }', { signal: leaving[1].signal });
-    await gateway.subgraph('slow').called(1);
+    const first = gateway.execute('{ ping }', { signal: leaving[0].signal });
+    await gateway.subgraph('products').waitForCalls(1);
+    const second = gateway.execute('{ ping pong }', { signal: leaving[1].signal });
+    await gateway.subgraph('slow').waitForCalls(1);
     let isEnded = false;
     void callOf('products').ended.then(() => {
       isEnded = true;
@@ -110,8 +110,8 @@ describe('a client that leaves', () => {
     leaving[0].abort();
     await expect(first).rejects.toThrow();
     // A request that comes later is answered later than the gateway has seen the other one leave.
-    await gateway.ask('{ other }');
-    await turns(5);
+    await gateway.execute('{ other }');
+    await waitForTurns(5);
     expect(isEnded).toBe(false);
     expect(gateway.subgraph('products').calls).toHaveLength(1);
 
@@ -123,13 +123,13 @@ describe('a client that leaves', () => {
   test('ends its mutation between two steps: what has not begun is not sent', async () => {
     const gate = gateway.subgraph('products').hold('Mutation.write');
     const leaving = new AbortController();
-    const answer = gateway.ask('mutation { write { note } }', { signal: leaving.signal });
-    await gate.arrived();
+    const answer = gateway.execute('mutation { write { note } }', { signal: leaving.signal });
+    await gate.waitForArrivals();
     leaving.abort();
     await expect(answer).rejects.toThrow();
     expect(await callOf('products').ended).toBe(false);
     gate.open();
-    await gateway.ask('{ other }');
+    await gateway.execute('{ other }');
     expect(gateway.subgraph('slow').calls).toHaveLength(0);
   });
 });
@@ -137,9 +137,9 @@ describe('a client that leaves', () => {
 test('a gateway that is closed leaves no connection to a subgraph', async () => {
   const own = await startInlineGateway({ subgraphs, config });
   own.subgraph('slow').answerWith(() => ({ kind: 'hang' }));
-  const answer = await own.defer('{ products { name ... @defer { note } } }');
+  const answer = await own.executeIncrementally('{ products { name ... @defer { note } } }');
   await answer.next();
-  await own.subgraph('slow').called(1);
+  await own.subgraph('slow').waitForCalls(1);
   await answer[Symbol.asyncDispose]();
   expect(await (own.subgraph('slow').calls[0] as SubgraphCall).ended).toBe(false);
   await own.close();

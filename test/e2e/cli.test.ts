@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { composeSupergraph } from '../../gateway/supergraph/composeSupergraph.ts';
 import { startDemoSubgraphs } from '../../subgraphs/demo.ts';
-import { demoSupergraphFile } from '../harness/gateway.ts';
-import { gated, json, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
+import { json, runAfter, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
+import { demoSupergraphFile } from '../harness/testGateway.ts';
 
 const root = new URL('../../', import.meta.url);
 const cli = new URL('gateway/cli.ts', root).pathname;
@@ -193,8 +193,8 @@ describe('compose', () => {
     await using left = await startScriptedSubgraph();
     await using right = await startScriptedSubgraph();
     const sdl = (type: string) => json({ data: { _service: { sdl: `type Query { a: ${type} }` } } });
-    left.otherwise(sdl('Int'));
-    right.otherwise(sdl('String'));
+    left.setDefaultScript(sdl('Int'));
+    right.setDefaultScript(sdl('String'));
     const config = write(
       'clash.yaml',
       `supergraph: { subgraphs: [{ name: left, url: '${left.url}' }, { name: right, url: '${right.url}' }] }`,
@@ -410,11 +410,11 @@ telemetry: { logLevel: silent }
   test('answers with a large young generation, and ends running requests before it ends', async () => {
     await using greeter = await startScriptedSubgraph();
     const gate = Promise.withResolvers<void>();
-    greeter.otherwise(gated(gate.promise, json({ data: { greeting: 'hello' } })));
+    greeter.setDefaultScript(runAfter(gate.promise, json({ data: { greeting: 'hello' } })));
     await using gateway = serve([], { GREETER: greeter.url, ...reportProcesses });
     const url = await gateway.url();
     const answer = ask(url, '{ greeting }');
-    await greeter.received(1);
+    await greeter.waitForRequests(1);
 
     gateway.child.kill('SIGTERM');
     gate.resolve();
@@ -432,7 +432,7 @@ telemetry: { logLevel: silent }
     await using greeter = await startScriptedSubgraph();
     await using gateway = serve([], { GREETER: greeter.url, DRAIN: '1h' });
     const answer = ask(await gateway.url(), '{ greeting }').catch(() => 'cut off');
-    await greeter.received(1);
+    await greeter.waitForRequests(1);
     const insisting = setInterval(() => gateway.child.kill('SIGTERM'), 50);
     const { code } = await gateway.ended;
     clearInterval(insisting);

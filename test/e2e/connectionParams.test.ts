@@ -1,13 +1,13 @@
 import { expect, test } from '@jest/globals';
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
-import { startTestGateway } from '../harness/gateway.ts';
-import { graphqlWsUpstream } from '../unit/subscriptions/sources/webSocketUpstream.ts';
+import { startTestGateway } from '../harness/testGateway.ts';
+import { startGraphqlWsUpstream } from '../harness/webSocketUpstream.ts';
 
 const query = 'subscription { reviewAdded { body } }';
 
 test('parameters of a client travel to the subgraph as they are, and make subscriptions unequal', async () => {
-  await using upstream = await graphqlWsUpstream(() => true);
+  await using upstream = await startGraphqlWsUpstream(() => true);
   await using gateway = await startTestGateway({
     config: {
       subgraphs: {
@@ -34,8 +34,8 @@ test('parameters of a client travel to the subgraph as they are, and make subscr
 });
 
 test('what one subgraph may have never reaches another one', async () => {
-  await using reviews = await graphqlWsUpstream(() => true);
-  await using inventory = await graphqlWsUpstream(() => true);
+  await using reviews = await startGraphqlWsUpstream(() => true);
+  await using inventory = await startGraphqlWsUpstream(() => true);
   const named = (url: string, connectionParams: string[]) => ({
     url,
     subscription: { protocol: 'graphql_ws' as const, connectionParams },

@@ -4,7 +4,7 @@ import { readFileSync, symlinkSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { describe, expect, test } from '@jest/globals';
 import { json, reset, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
-import { StoreOnDisk } from '../unit/contracts/store/storeOnDisk.ts';
+import { TemporaryContractStore } from '../harness/temporaryContractStore.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
 
@@ -92,7 +92,7 @@ function findingsIn(jsonReport: string): string[] {
 
 describe('contracts check', () => {
   test('passes where nothing has changed since the last commit', async () => {
-    using disk = new StoreOnDisk(store).commit('v1');
+    using disk = new TemporaryContractStore(store).commit('v1');
     const { code, stdout, stderr, progress } = await contracts(disk.root, 'check');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toContain('2 subgraphs, 1 consumer, 1 operation checked');
@@ -106,7 +106,7 @@ describe('contracts check', () => {
   });
 
   test('tells what breaks for whom, and fails; what nobody uses fails with --strict', async () => {
-    using disk = new StoreOnDisk(store).commit('v1').write({
+    using disk = new TemporaryContractStore(store).commit('v1').write({
       'name.graphql': withoutName,
       'unused.graphql': withoutUnused,
     });
@@ -126,7 +126,7 @@ describe('contracts check', () => {
   test('takes in what gateways are configured to do, and how long a fetch takes', async () => {
     const rules =
       'cache:\n  rules:\n    Product.name: { maxAge: 1m, staleIfError: 1h }\n    Product.code: { maxAge: 1m }\n';
-    using disk = new StoreOnDisk({
+    using disk = new TemporaryContractStore({
       ...store,
       'contracts/operations/shop/page.graphql': `# @slo staleness: 1m\n# @slo mayDefer: Product.nmae\n${page}`,
       'gateway.yaml': `supergraph: { file: '\${SUPERGRAPH_OF_NOBODY}' }\n${rules}`,
@@ -173,7 +173,7 @@ describe('contracts check', () => {
   });
 
   test('blames a candidate for no operation that did not work before; the store has to answer for it', async () => {
-    using disk = new StoreOnDisk(store).commit('v1').write({
+    using disk = new TemporaryContractStore(store).commit('v1').write({
       'shipping.graphql': `# Nothing but this.\n${shipping}`,
       'contracts/operations/app/never.graphql': 'query Never {\n  never\n}\n',
     });
@@ -192,7 +192,7 @@ describe('contracts check', () => {
     ['is no subgraph', shipping.replace('"weight"', '"wieght"'), '6:17'],
     ['does not parse', shipping.replace('Int @external', '@external'), '5:11'],
   ])('passes what puts a schema right that %s', async (_, wrong, place) => {
-    using disk = new StoreOnDisk({ ...store, 'contracts/schemas/shipping.graphql': wrong });
+    using disk = new TemporaryContractStore({ ...store, 'contracts/schemas/shipping.graphql': wrong });
     disk.commit('v1').write(store);
     const { code, stdout } = await contracts(disk.root, 'check', '--format', 'json');
     expect([code, findingsIn(stdout)]).toEqual([
@@ -202,7 +202,7 @@ describe('contracts check', () => {
   });
 
   test('writes several formats in one run', async () => {
-    using disk = new StoreOnDisk({ ...store, 'name.graphql': withoutName }).commit('v1');
+    using disk = new TemporaryContractStore({ ...store, 'name.graphql': withoutName }).commit('v1');
     const { code, stdout, stderr } = await contracts(
       disk.root,
       'check',
@@ -218,7 +218,7 @@ describe('contracts check', () => {
   });
 
   test('compares with a revision, a directory, or what runs', async () => {
-    using disk = new StoreOnDisk(store).commit('v1');
+    using disk = new TemporaryContractStore(store).commit('v1');
     disk.write({ 'contracts/schemas/products.graphql': withoutUnused }).commit('v2');
     disk.write({
       'contracts/environments.yaml':
@@ -240,7 +240,7 @@ describe('contracts check', () => {
   });
 
   test('lets pass what is waived, until the day', async () => {
-    using disk = new StoreOnDisk(store).commit('v1');
+    using disk = new TemporaryContractStore(store).commit('v1');
     const waivers = (expires: string) =>
       `- rule: field-removed\n  coordinate: Product.name\n  reason: It is time.\n  owner: shop\n  subgraph: products\n  expires: ${expires}\n`;
     disk.write({ 'name.graphql': withoutName, 'contracts/waivers.yaml': waivers('2999-12-31') });
@@ -262,7 +262,7 @@ describe('contracts check', () => {
   });
 
   test('tells every mistake in one run, with its place', async () => {
-    using disk = new StoreOnDisk(store).commit('v1').write({
+    using disk = new TemporaryContractStore(store).commit('v1').write({
       'contracts/schemas/broken.graphql': 'type Query {\n  a:\n}\n',
       'contracts/operations/shop/broken.graphql': 'query Broken {\n',
       'contracts/operations/shop/again.graphql': 'query Page {\n  __typename\n}\n',
@@ -292,14 +292,14 @@ describe('contracts check', () => {
   });
 
   test('asks a subgraph that does not answer once more, and is then undecided', async () => {
-    using disk = new StoreOnDisk(store);
+    using disk = new TemporaryContractStore(store);
     await using running = await startScriptedSubgraph();
-    running.script(reset, reset);
+    running.enqueueScripts(reset, reset);
     const check = () => contracts(disk.root, 'check', '--subgraph', `products=${running.url}`);
     const { code, stdout } = await check();
     expect([code, running.requests.length]).toEqual([3, 2]);
     expect(stdout).toContain(`${running.url} gives no schema: `);
-    running.script(reset, json({ data: { _service: { sdl: withoutUnused } } }));
+    running.enqueueScripts(reset, json({ data: { _service: { sdl: withoutUnused } } }));
     expect(await check()).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(/^dangerous {2}field-removed {2}products {2}Product\.unused\n/),
@@ -313,20 +313,20 @@ describe('contracts check', () => {
     [['--environment', 'a', '--environment', 'b'], "error: option '--environment <name>' is given twice"],
     [['--formt', 'json'], "error: unknown option '--formt'"],
   ])('%j is wrong usage', async (args, message) => {
-    using disk = new StoreOnDisk(store);
+    using disk = new TemporaryContractStore(store);
     const { code, stderr } = await contracts(disk.root, 'check', ...args);
     expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
   });
 
   test('is undecided by what nobody has foreseen', async () => {
-    using disk = new StoreOnDisk();
+    using disk = new TemporaryContractStore();
     symlinkSync('contracts', disk.path('contracts'));
     const { code, stderr } = await contracts(disk.root, 'check');
     expect([code, stderr]).toEqual([3, expect.stringMatching(/^Nothing could be decided: ELOOP: [^\n]*\n$/)]);
   });
 
   test('needs a store', async () => {
-    using disk = new StoreOnDisk();
+    using disk = new TemporaryContractStore();
     const { code, stdout } = await contracts(disk.root, 'check', '--directory', 'elsewhere');
     expect([code, stdout]).toEqual([
       2,
@@ -337,7 +337,7 @@ describe('contracts check', () => {
   test('finds the store where the configuration has it', async () => {
     const configured = (text: string) =>
       `supergraph: { file: s.graphql }\ncontracts: { directory: ${text} }\n`;
-    using disk = new StoreOnDisk({ 'tributary.yaml': configured('agreements') });
+    using disk = new TemporaryContractStore({ 'tributary.yaml': configured('agreements') });
     const { stdout } = await contracts(disk.root, 'check');
     expect(stdout).toContain('agreements has no schemas/<subgraph>.graphql.');
     disk.write({ 'tributary.yaml': configured(`'$\{NOT_SET}'`) });
@@ -366,9 +366,9 @@ describe('contracts check', () => {
 
 describe('contracts init', () => {
   test('makes a store from files and running subgraphs, and overwrites nothing', async () => {
-    using disk = new StoreOnDisk({ 'products.graphql': products });
+    using disk = new TemporaryContractStore({ 'products.graphql': products });
     await using running = await startScriptedSubgraph();
-    running.otherwise(json({ data: { _service: { sdl: shipping } } }));
+    running.setDefaultScript(json({ data: { _service: { sdl: shipping } } }));
     const init = (...more: readonly string[]) =>
       contracts(
         disk.root,
@@ -406,8 +406,8 @@ describe('contracts init', () => {
 
   test('takes the subgraphs of a configuration', async () => {
     await using running = await startScriptedSubgraph();
-    running.otherwise(json({ data: { _service: { sdl: products } } }));
-    using disk = new StoreOnDisk({
+    running.setDefaultScript(json({ data: { _service: { sdl: products } } }));
+    using disk = new TemporaryContractStore({
       'tributary.yaml': `supergraph: { subgraphs: [{ name: products, url: '${running.url}' }] }`,
       'file.yaml': 'supergraph: { file: supergraph.graphql }',
     });
@@ -418,9 +418,9 @@ describe('contracts init', () => {
   });
 
   test('writes nothing where a subgraph does not answer or a file is wrong', async () => {
-    using disk = new StoreOnDisk({ 'products.graphql': products, 'broken.graphql': 'type' });
+    using disk = new TemporaryContractStore({ 'products.graphql': products, 'broken.graphql': 'type' });
     await using running = await startScriptedSubgraph();
-    running.otherwise(reset);
+    running.setDefaultScript(reset);
     const init = (other: string) =>
       contracts(disk.root, 'init', '--subgraph', 'products=products.graphql', '--subgraph', other);
     const [down, broken] = await Promise.all([init(`down=${running.url}`), init('broken=broken.graphql')]);
@@ -438,13 +438,13 @@ describe('contracts init', () => {
 
 describe('contracts accept', () => {
   const candidates = { 'name.graphql': withoutName, 'unused.graphql': withoutUnused };
-  const accept = ({ root: cwd }: StoreOnDisk, file: string, ...more: readonly string[]) =>
+  const accept = ({ root: cwd }: TemporaryContractStore, file: string, ...more: readonly string[]) =>
     contracts(cwd, 'accept', '--subgraph', `products=${file}`, '--reason', `by ${file}`, ...more);
-  const contractIn = (disk: StoreOnDisk) =>
+  const contractIn = (disk: TemporaryContractStore) =>
     readFileSync(disk.path('contracts/schemas/products.graphql'), 'utf8');
 
   test('refuses what breaks something', async () => {
-    using disk = new StoreOnDisk({ ...store, ...candidates });
+    using disk = new TemporaryContractStore({ ...store, ...candidates });
     const refused = await accept(disk, 'name.graphql');
     expect([refused.code, contractIn(disk)]).toEqual([1, products]);
     expect(refused.stdout).toContain('affects  shop/Page');
@@ -452,7 +452,7 @@ describe('contracts accept', () => {
   });
 
   test('takes a candidate in with a line of why; by force also what breaks something', async () => {
-    using disk = new StoreOnDisk({ ...store, ...candidates });
+    using disk = new TemporaryContractStore({ ...store, ...candidates });
     const accepted = await accept(disk, 'unused.graphql');
     expect([accepted.code, accepted.stderr, contractIn(disk)]).toEqual([0, '', withoutUnused]);
     expect(accepted.stdout).toContain('Accepted: contracts/schemas/products.graphql\n');
@@ -479,7 +479,7 @@ describe('contracts accept', () => {
       'Nothing was accepted:\n  gone.graphql:1:1 gone.graphql does not exist.',
     ],
   ])('%j is wrong usage', async (args, message) => {
-    using disk = new StoreOnDisk(store);
+    using disk = new TemporaryContractStore(store);
     const { code, stderr } = await contracts(disk.root, 'accept', ...args);
     expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
   });
@@ -489,14 +489,16 @@ describe('contracts can-deploy', () => {
   const running = (gateways: string) => ({
     'contracts/environments.yaml': `live:\n  subgraphs: { products: v1, shipping: v1 }\n  gateways: ${gateways}\n`,
   });
-  const canDeploy = async ({ root: cwd }: StoreOnDisk, subgraph: string, environment = 'live') => {
+  const canDeploy = async ({ root: cwd }: TemporaryContractStore, subgraph: string, environment = 'live') => {
     const args = ['--subgraph', subgraph, '--environment', environment];
     const { code, stdout } = await contracts(cwd, 'can-deploy', ...args);
     return [code, stdout] as const;
   };
 
   test('says yes, no with the reason, or that it is not known', async () => {
-    using disk = new StoreOnDisk({ ...store, 'name.graphql': withoutName }).commit('v1').write(running('v1'));
+    using disk = new TemporaryContractStore({ ...store, 'name.graphql': withoutName })
+      .commit('v1')
+      .write(running('v1'));
     expect(await canDeploy(disk, 'shipping')).toEqual([0, 'Yes: shipping can be deployed to live now.\n']);
     expect(await canDeploy(disk, 'products=name.graphql')).toEqual([
       1,
@@ -511,7 +513,7 @@ describe('contracts can-deploy', () => {
   });
 
   test('says yes though an operation waits for what another subgraph will bring', async () => {
-    using disk = new StoreOnDisk(store).commit('v1').write({
+    using disk = new TemporaryContractStore(store).commit('v1').write({
       ...running('v1'),
       'contracts/schemas/products.graphql': products.replace('unused: String', 'unused: String vip: Boolean'),
       'contracts/operations/app/vip.graphql': 'query Vip($id: ID!) {\n  product(id: $id) { vip }\n}\n',
@@ -521,7 +523,7 @@ describe('contracts can-deploy', () => {
   });
 
   test('says that gateways come first, until they hold the new supergraph', async () => {
-    using disk = new StoreOnDisk(store).commit('v1').write(running('v1'));
+    using disk = new TemporaryContractStore(store).commit('v1').write(running('v1'));
     // Gateways of v1 would not send what the new version needs.
     const wider = shipping
       .replace('"weight"', '"weight size"')

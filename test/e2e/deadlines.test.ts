@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import type { IncrementalFormat } from '../../gateway/operation/request.ts';
+import type { IncrementalFormat } from '../../gateway/operation/operationRequest.ts';
 import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
 
 const subgraphs = [
@@ -43,7 +43,7 @@ const late = (...path: (string | number)[]): unknown => ({
 describe('a subgraph that hangs until the deadline', () => {
   test('leaves a complete answer with what there is', async () => {
     gateway.subgraph('slow').answerWith(() => ({ kind: 'hang' }));
-    const { status, body } = await gateway.ask('{ products { name note stock } }');
+    const { status, body } = await gateway.execute('{ products { name note stock } }');
     expect([status, body]).toEqual([
       200,
       {
@@ -83,19 +83,21 @@ describe('a subgraph that hangs until the deadline', () => {
     ],
   ])('is told in the last payload of a stream that ends properly, as %s', async (format, last) => {
     gateway.subgraph('slow').answerWith(() => ({ kind: 'hang' }));
-    await using answer = await gateway.defer('{ products { id ... @defer { note } } }', { format });
+    await using answer = await gateway.executeIncrementally('{ products { id ... @defer { note } } }', {
+      format,
+    });
     expect(await answer.next()).toEqual([
       expect.objectContaining({ data: { products: [{ id: '1' }, { id: '2' }] }, hasNext: true }),
     ]);
-    expect(await answer.rest()).toEqual([last]);
+    expect(await answer.remaining()).toEqual([last]);
   });
 
   test('takes non-null fields away at the fragment, all of them explained', async () => {
     gateway.subgraph('slow').answerWith(() => ({ kind: 'hang' }));
-    await using answer = await gateway.defer('{ products { id ... @defer { sure } } }', {
+    await using answer = await gateway.executeIncrementally('{ products { id ... @defer { sure } } }', {
       format: 'incrementalSpec=v0.2',
     });
-    const payloads = await answer.rest();
+    const payloads = await answer.remaining();
     expect(payloads.at(-1)).toEqual({
       completed: [
         { id: '0', errors: [late('products', 0, 'sure')] },
@@ -106,7 +108,7 @@ describe('a subgraph that hangs until the deadline', () => {
   });
 
   test('learns what time is left, always less than the whole', async () => {
-    await gateway.ask('{ products { stock } }');
+    await gateway.execute('{ products { stock } }');
     const left = gateway
       .subgraph('quick')
       .calls.map(({ headers }) => Number(headers['tributary-deadline-ms']));

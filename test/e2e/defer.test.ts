@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import type { IncrementalFormat } from '../../gateway/operation/request.ts';
-import { mergePayloads } from '../harness/frames.ts';
+import type { IncrementalFormat } from '../../gateway/operation/operationRequest.ts';
 import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
+import { mergePayloads } from '../harness/rawHttp.ts';
 
 const products = [
   { __typename: 'Product', id: '1', name: 'Pan', size: { width: 3 } },
@@ -114,20 +114,22 @@ describe('the first payload', () => {
   ])('comes before a held deferred fetch answers, as %s', async (format, first, last) => {
     const gate = gateway.subgraph('slow').hold('Product.note');
     const query = '{ product(id: "1") { name ... @defer(label: "late") { note } } }';
-    await using answer = await gateway.defer(query, { format });
+    await using answer = await gateway.executeIncrementally(query, { format });
     expect(await answer.next()).toEqual([first]);
     gate.open();
-    expect(await answer.rest()).toEqual([last]);
+    expect(await answer.remaining()).toEqual([last]);
   });
 
   test('comes early as well where the planner cannot split the operation', async () => {
     const gate = gateway.subgraph('reviews').hold('Product.heading');
-    await using answer = await gateway.defer('{ topReviews { id ... @defer { product { heading } } } }');
+    await using answer = await gateway.executeIncrementally(
+      '{ topReviews { id ... @defer { product { heading } } } }',
+    );
     expect(await answer.next()).toEqual([
       { data: { topReviews: [{ id: 'r1' }, { id: 'r2' }] }, hasNext: true },
     ]);
     gate.open();
-    expect(await answer.rest()).toEqual([
+    expect(await answer.remaining()).toEqual([
       {
         incremental: [
           { data: { product: { heading: 'About Pan' } }, path: ['topReviews', 0] },
@@ -139,37 +141,41 @@ describe('the first payload', () => {
   });
 
   test('travels with a deferred field that its own fetch brings, which is a payload of its own', async () => {
-    await using answer = await gateway.defer('{ product(id: "1") { name size { ... @defer { width } } } }');
+    await using answer = await gateway.executeIncrementally(
+      '{ product(id: "1") { name size { ... @defer { width } } } }',
+    );
     expect(await answer.next()).toEqual([
       { data: { product: { name: 'Pan', size: {} } }, hasNext: true },
       { incremental: [{ data: { width: 3 }, path: ['product', 'size'] }], hasNext: false },
     ]);
-    expect(await answer.rest()).toEqual([]);
+    expect(await answer.remaining()).toEqual([]);
   });
 
   test('is complete, and the only one, where nothing was there to be deferred', async () => {
-    await using answer = await gateway.defer('{ product(id: "none") { name ... @defer { note } } }');
-    expect(await answer.rest()).toEqual([{ data: { product: null }, hasNext: false }]);
+    await using answer = await gateway.executeIncrementally(
+      '{ product(id: "none") { name ... @defer { note } } }',
+    );
+    expect(await answer.remaining()).toEqual([{ data: { product: null }, hasNext: false }]);
   });
 
   test('is everything where a condition puts the deferral out', async () => {
-    await using answer = await gateway.defer(
+    await using answer = await gateway.executeIncrementally(
       'query ($late: Boolean! = false) { product(id: "1") { name ... @defer(if: $late) { note } } }',
     );
-    expect(await answer.rest()).toEqual([
+    expect(await answer.remaining()).toEqual([
       { data: { product: { name: 'Pan', note: 'note 1' } }, hasNext: false },
     ]);
   });
 
   test('has what the parent selects, and the older format repeats it in the fragment', async () => {
     const query = '{ product(id: "1") { name ... @defer { name note } } }';
-    await using older = await gateway.defer(query);
-    expect(await older.rest()).toEqual([
+    await using older = await gateway.executeIncrementally(query);
+    expect(await older.remaining()).toEqual([
       { data: { product: { name: 'Pan' } }, hasNext: true },
       { incremental: [{ data: { name: 'Pan', note: 'note 1' }, path: ['product'] }], hasNext: false },
     ]);
-    await using newer = await gateway.defer(query, { format: 'incrementalSpec=v0.2' });
-    expect((await newer.rest()).at(-1)).toEqual({
+    await using newer = await gateway.executeIncrementally(query, { format: 'incrementalSpec=v0.2' });
+    expect((await newer.remaining()).at(-1)).toEqual({
       incremental: [{ id: '0', data: { note: 'note 1' } }],
       completed: [{ id: '0' }],
       hasNext: false,
@@ -182,7 +188,7 @@ describe('deferred fragments', () => {
     const gate = gateway.subgraph('slow').hold('Product.note');
     const query = `{ product(id: "1") { name ... @defer(label: "outer") { note
       ... @defer(label: "inner") { reviews { body } } } } }`;
-    await using answer = await gateway.defer(query, { format: 'incrementalSpec=v0.2' });
+    await using answer = await gateway.executeIncrementally(query, { format: 'incrementalSpec=v0.2' });
     expect(await answer.next()).toEqual([
       {
         data: { product: { name: 'Pan' } },
@@ -190,10 +196,10 @@ describe('deferred fragments', () => {
         hasNext: true,
       },
     ]);
-    await gate.arrived();
-    await gateway.subgraph('reviews').called(1);
+    await gate.waitForArrivals();
+    await gateway.subgraph('reviews').waitForCalls(1);
     gate.open();
-    expect(await answer.rest()).toEqual([
+    expect(await answer.remaining()).toEqual([
       {
         pending: [{ id: '1', path: ['product'], label: 'inner' }],
         incremental: [{ id: '0', data: { note: 'note 1' } }],
@@ -212,8 +218,8 @@ describe('deferred fragments', () => {
     const query = `{ product(id: "1") {
       ... @defer(label: "a") { name note }
       ... @defer(label: "b") { note reviews { body } } } }`;
-    await using answer = await gateway.defer(query);
-    const payloads = await answer.rest();
+    await using answer = await gateway.executeIncrementally(query);
+    const payloads = await answer.remaining();
     expect(payloads[0]).toEqual({ data: { product: {} }, hasNext: true });
     expect(mergePayloads(payloads)).toEqual({
       data: { product: { name: 'Pan', note: 'note 1', reviews: [{ body: 'review of 1' }] } },
@@ -229,8 +235,8 @@ describe('deferred fragments', () => {
   });
 
   test('in a list give one entry for each element', async () => {
-    await using answer = await gateway.defer('{ products { id ... @defer { note } } }');
-    expect(await answer.rest()).toEqual([
+    await using answer = await gateway.executeIncrementally('{ products { id ... @defer { note } } }');
+    expect(await answer.remaining()).toEqual([
       { data: { products: [{ id: '1' }, { id: '2' }] }, hasNext: true },
       {
         incremental: [
@@ -243,8 +249,10 @@ describe('deferred fragments', () => {
   });
 
   test('on one type of an interface concern the objects of that type', async () => {
-    await using answer = await gateway.defer('{ things { name ... on Product @defer { note } } }');
-    expect(await answer.rest()).toEqual([
+    await using answer = await gateway.executeIncrementally(
+      '{ things { name ... on Product @defer { note } } }',
+    );
+    expect(await answer.remaining()).toEqual([
       { data: { things: [{ name: 'Pan' }, { name: 'F' }, { name: 'Pot' }] }, hasNext: true },
       {
         incremental: [
@@ -259,7 +267,7 @@ describe('deferred fragments', () => {
   test('of several root fields come as each is ready', async () => {
     const first = gateway.subgraph('slow').hold('Query.weather');
     const second = gateway.subgraph('reviews').hold('Query.topReviews');
-    await using answer = await gateway.defer(
+    await using answer = await gateway.executeIncrementally(
       '{ count ... @defer(label: "w") { weather } ... @defer(label: "r") { topReviews { id } } }',
     );
     expect(await answer.next()).toEqual([{ data: { count: 2 }, hasNext: true }]);
@@ -271,29 +279,29 @@ describe('deferred fragments', () => {
       },
     ]);
     first.open();
-    expect(await answer.rest()).toEqual([
+    expect(await answer.remaining()).toEqual([
       { incremental: [{ data: { weather: 'fine' }, path: [], label: 'w' }], hasNext: false },
     ]);
   });
 
   test('with everything in them leave an empty object first', async () => {
     const gate = gateway.subgraph('products').hold('Query.count');
-    await using answer = await gateway.defer('{ ... @defer { count } }');
+    await using answer = await gateway.executeIncrementally('{ ... @defer { count } }');
     expect(await answer.next()).toEqual([{ data: {}, hasNext: true }]);
     gate.open();
-    expect(await answer.rest()).toEqual([
+    expect(await answer.remaining()).toEqual([
       { incremental: [{ data: { count: 2 }, path: [] }], hasNext: false },
     ]);
   });
 
   test('below a mutation follow it, and the mutation is sent once', async () => {
     const gate = gateway.subgraph('slow').hold('Product.note');
-    await using answer = await gateway.defer(
+    await using answer = await gateway.executeIncrementally(
       'mutation { rename(id: "1", name: "Wok") { name ... @defer { note } } }',
     );
     expect(await answer.next()).toEqual([{ data: { rename: { name: 'Wok' } }, hasNext: true }]);
     gate.open();
-    expect(await answer.rest()).toEqual([
+    expect(await answer.remaining()).toEqual([
       { incremental: [{ data: { note: 'note 1' }, path: ['rename'] }], hasNext: false },
     ]);
     expect(
@@ -306,8 +314,8 @@ describe('deferred fragments', () => {
     const query = `query (${names.map((name) => `$${name}: Boolean!`).join(' ')}) { product(id: "1") { name
       ${names.map((name, n) => `... @defer(if: $${name}) { n${n}: note }`).join(' ')} } }`;
     const variables = Object.fromEntries(names.map((name, n) => [name, n % 2 === 0]));
-    await using answer = await gateway.defer(query, { variables });
-    const payloads = await answer.rest();
+    await using answer = await gateway.executeIncrementally(query, { variables });
+    const payloads = await answer.remaining();
     expect(payloads[0]).toEqual({
       data: { product: { name: 'Pan', n1: 'note 1', n3: 'note 1', n5: 'note 1', n7: 'note 1' } },
       hasNext: true,
@@ -316,7 +324,7 @@ describe('deferred fragments', () => {
   });
 
   test('are left out of the account for a client that takes one answer only', async () => {
-    const { body } = await gateway.ask('{ product(id: "1") { name ... @defer { note } } }');
+    const { body } = await gateway.execute('{ product(id: "1") { name ... @defer { note } } }');
     expect(body).toEqual({ data: { product: { name: 'Pan', note: 'note 1' } } });
   });
 });
@@ -331,8 +339,10 @@ describe('a deferred fragment that fails', () => {
 
   test('tells its error in its own payload and leaves the rest whole', async () => {
     gateway.subgraph('slow').answerWith(() => failed);
-    await using answer = await gateway.defer('{ product(id: "1") { name ... @defer { note } } }');
-    expect(await answer.rest()).toEqual([
+    await using answer = await gateway.executeIncrementally(
+      '{ product(id: "1") { name ... @defer { note } } }',
+    );
+    expect(await answer.remaining()).toEqual([
       { data: { product: { name: 'Pan' } }, hasNext: true },
       { incremental: [{ data: { note: null }, path: ['product'], errors: [masked] }], hasNext: false },
     ]);
@@ -352,10 +362,13 @@ describe('a deferred fragment that fails', () => {
     ],
   ])('with a non-null field is null at its boundary, as %s', async (format, last) => {
     gateway.subgraph('slow').answerWith(() => failed);
-    await using answer = await gateway.defer('{ product(id: "1") { name ... @defer { score } } }', {
-      format,
-    });
-    expect((await answer.rest()).at(-1)).toEqual(last);
+    await using answer = await gateway.executeIncrementally(
+      '{ product(id: "1") { name ... @defer { score } } }',
+      {
+        format,
+      },
+    );
+    expect((await answer.remaining()).at(-1)).toEqual(last);
   });
 
   test('fails at the places that are concerned, not at those beside them', async () => {
@@ -366,8 +379,8 @@ describe('a deferred fragment that fails', () => {
         errors: [{ message: 'no', path: ['_entities', 1, 'score'] }],
       },
     }));
-    await using answer = await gateway.defer('{ products { id ... @defer { score } } }');
-    expect((await answer.rest()).at(-1)).toEqual({
+    await using answer = await gateway.executeIncrementally('{ products { id ... @defer { score } } }');
+    expect((await answer.remaining()).at(-1)).toEqual({
       incremental: [
         { data: { score: 1 }, path: ['products', 0] },
         { data: null, path: ['products', 1], errors: [{ ...masked, path: ['products', 1, 'score'] }] },
@@ -378,10 +391,10 @@ describe('a deferred fragment that fails', () => {
 
   test('tells the error again where the first payload had the same trouble', async () => {
     gateway.subgraph('slow').answerWith(() => failed);
-    await using answer = await gateway.defer(
+    await using answer = await gateway.executeIncrementally(
       '{ product(id: "1") { note ... @defer { reviews { body } again: note } } }',
     );
-    const payloads = await answer.rest();
+    const payloads = await answer.remaining();
     expect(payloads[0]).toEqual({ data: { product: { note: null } }, errors: [masked], hasNext: true });
     expect(mergePayloads(payloads).data).toEqual({
       product: { note: null, reviews: [{ body: 'review of 1' }], again: null },
@@ -393,7 +406,7 @@ describe('a deferred fragment that fails', () => {
       kind: 'json',
       body: { data: { _entities: [{ friend: { __typename: 'Product', id: '2', score: null } }] } },
     }));
-    await using answer = await gateway.defer(
+    await using answer = await gateway.executeIncrementally(
       '{ topReviews { author { id } ... @defer { author { friend { score } } } } }',
     );
     const place = (index: number): unknown => ({
@@ -401,16 +414,16 @@ describe('a deferred fragment that fails', () => {
       path: ['topReviews', index],
       errors: [expect.objectContaining({ path: ['topReviews', index, 'author', 'friend', 'score'] })],
     });
-    expect((await answer.rest()).at(-1)).toEqual({ incremental: [place(0), place(1)], hasNext: false });
+    expect((await answer.remaining()).at(-1)).toEqual({ incremental: [place(0), place(1)], hasNext: false });
   });
 
   test('takes nothing back that the client has: the fragment fails instead', async () => {
     gateway.subgraph('slow').answerWith(({ query }) => (query.includes('score') ? failed : undefined));
-    await using answer = await gateway.defer(
+    await using answer = await gateway.executeIncrementally(
       '{ product(id: "1") { related { id } ... @defer { related { score } } } }',
       { format: 'incrementalSpec=v0.2' },
     );
-    const payloads = await answer.rest();
+    const payloads = await answer.remaining();
     expect(payloads[0]).toMatchObject({ data: { product: { related: [{ id: '2' }] } } });
     expect(payloads.at(-1)).toEqual({
       completed: [{ id: '0', errors: [{ ...masked, path: ['product', 'related', 0, 'score'] }] }],
@@ -431,10 +444,13 @@ describe('a deferred fragment that fails', () => {
           }
         : undefined,
     );
-    await using answer = await gateway.defer('{ product(id: "1") { related { id ... @defer { note } } } }', {
-      format: 'incrementalSpec=v0.2',
-    });
-    expect(await answer.rest()).toEqual([
+    await using answer = await gateway.executeIncrementally(
+      '{ product(id: "1") { related { id ... @defer { note } } } }',
+      {
+        format: 'incrementalSpec=v0.2',
+      },
+    );
+    expect(await answer.remaining()).toEqual([
       {
         data: { product: { related: null } },
         errors: [expect.objectContaining({ path: ['product', 'related', 1] })],

@@ -25,13 +25,13 @@ test('slow deferred fields that hold all their connections leave those of first 
   });
   const gate = gateway.subgraph('details').hold('Product.slow');
   const query = 'query P($id: ID!) { product(id: $id) { quick ... @defer { slow } } }';
-  await using first = await gateway.defer(query, { variables: { id: '1' } });
+  await using first = await gateway.executeIncrementally(query, { variables: { id: '1' } });
   expect(JSON.stringify(await first.next())).toContain('quick 1');
-  await gate.arrived(1);
+  await gate.waitForArrivals(1);
 
-  await using second = await gateway.defer(query, { variables: { id: '2' } });
+  await using second = await gateway.executeIncrementally(query, { variables: { id: '2' } });
   expect(JSON.stringify(await second.next())).toContain('quick 2');
   gate.open();
-  expect(JSON.stringify(await first.rest())).toContain('slow 1');
-  expect(JSON.stringify(await second.rest())).toContain('slow 2');
+  expect(JSON.stringify(await first.remaining())).toContain('slow 1');
+  expect(JSON.stringify(await second.remaining())).toContain('slow 2');
 });

@@ -37,7 +37,7 @@ afterAll(() => gateway.close());
 afterEach(() => gateway.subgraph('cinema').reset());
 
 test('what is an object in one subgraph and a union in another one has its fields', async () => {
-  const { body } = await gateway.ask('{ best { ... on Book { title } } }');
+  const { body } = await gateway.execute('{ best { ... on Book { title } } }');
   expect(body).toEqual({ data: { best: { title: 'A book' } } });
 });
 
@@ -52,7 +52,7 @@ test('errors of objects without a known type are told at the object', async () =
       ],
     },
   }));
-  const { body } = await gateway.ask('{ hits { ... on Film { minutes } } }');
+  const { body } = await gateway.execute('{ hits { ... on Film { minutes } } }');
   expect(body).toEqual({
     data: { hits: [null, null] },
     errors: [0, 1].map((index) => expect.objectContaining({ path: ['hits', index] })),
@@ -79,12 +79,12 @@ test('an operation that has no plan is answered without data, and with an error 
       },
     ],
   });
-  const { status, body } = await ghosts.ask('{ ghost { noise } }');
+  const { status, body } = await ghosts.execute('{ ghost { noise } }');
   expect([status, body]).toEqual([
     200,
     { data: null, errors: [expect.objectContaining({ extensions: { code: 'PLANNING_FAILED' } })] },
   ]);
-  expect((await ghosts.ask('{ heard { id noise } }')).body).toEqual({
+  expect((await ghosts.execute('{ heard { id noise } }')).body).toEqual({
     data: { heard: { id: 'g', noise: 'boo' } },
   });
 });

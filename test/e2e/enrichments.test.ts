@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
 import { type EnrichedBody, startEnrichedShop } from '../harness/enrichedShop.ts';
-import { readEvents } from '../harness/eventStreams.ts';
+import { readEvents } from '../harness/readEvents.ts';
 
 const enrichmentOf = ({ extensions }: EnrichedBody) => extensions?.tributary?.enrichment;
 const pendingOf = (body: EnrichedBody) => enrichmentOf(body)?.pending.map(({ path }) => path.join('.'));
@@ -10,7 +10,7 @@ const pendingOf = (body: EnrichedBody) => enrichmentOf(body)?.pending.map(({ pat
 describe('a field that may come late', () => {
   test('is waited for within its budget', async () => {
     await using shop = await startEnrichedShop({ enrichment: { budget: '10s' } });
-    expect(await shop.ask('{ top { related { name } id } }')).toEqual({
+    expect(await shop.execute('{ top { related { name } id } }')).toEqual({
       data: { top: { related: [{ name: 'Pot' }], id: '1' } },
     });
   });
@@ -18,12 +18,12 @@ describe('a field that may come late', () => {
   test('is null after it, and comes for the token, at its place and in the order of keys', async () => {
     await using shop = await startEnrichedShop();
     const gate = shop.advice.hold('Product.related');
-    const first = await shop.ask('{ top { also: related { name id } id } }');
+    const first = await shop.execute('{ top { also: related { name id } id } }');
     expect(first.data).toEqual({ top: { also: null, id: '1' } });
     const { token, expiresInMs, pending } = enrichmentOf(first) ?? {};
     expect(pending).toEqual([{ path: ['top', 'also'], reason: 'budget' }]);
     expect(expiresInMs).toBe(60_000);
-    expect(await (await shop.look(token)).json()).toEqual({ updates: [], hasNext: true });
+    expect(await (await shop.pollUpdates(token)).json()).toEqual({ updates: [], hasNext: true });
     gate.open();
     const update = {
       path: ['top', 'also'],
@@ -33,14 +33,14 @@ describe('a field that may come late', () => {
       hasNext: false,
       cursor: expect.any(String),
     };
-    expect(await shop.pickUp(token)).toEqual([update]);
-    expect(await (await shop.look(token)).json()).toEqual({ updates: [update], hasNext: false });
+    expect(await shop.fetchUpdates(token)).toEqual([update]);
+    expect(await (await shop.pollUpdates(token)).json()).toEqual({ updates: [update], hasNext: false });
   });
 
   test('leaves other fields alone: what has no rule is always waited for', async () => {
     await using shop = await startEnrichedShop({ enrichment: { fields: { 'Product.related': {} } } });
     const gate = shop.advice.hold('Product.related');
-    const first = await shop.ask('{ top { related { id } advice { text } } }');
+    const first = await shop.execute('{ top { related { id } advice { text } } }');
     expect(first.data).toEqual({ top: { related: null, advice: { text: 'about 1' } } });
     gate.open();
   });
@@ -48,11 +48,11 @@ describe('a field that may come late', () => {
   test('that is non-null takes along its nearest ancestor that can be null', async () => {
     await using shop = await startEnrichedShop();
     const gate = shop.advice.hold('Product.rating');
-    const first = await shop.ask('{ top { id rating } products { rating name } }');
+    const first = await shop.execute('{ top { id rating } products { rating name } }');
     expect(first.data).toEqual({ top: null, products: [null, null] });
     expect(pendingOf(first)).toEqual(['top', 'products.0', 'products.1']);
     gate.open();
-    const updates = await shop.pickUp(enrichmentOf(first)?.token);
+    const updates = await shop.fetchUpdates(enrichmentOf(first)?.token);
     expect(updates.map(({ path, data }) => [path.join('.'), data]).sort()).toEqual([
       ['products.0', { rating: 2, name: 'Pan' }],
       ['products.1', { rating: 4, name: 'Pot' }],
@@ -62,28 +62,30 @@ describe('a field that may come late', () => {
 
   test('is waited for where nothing on the way to it can be null', async () => {
     await using shop = await startEnrichedShop();
-    expect(await shop.ask('{ must { rating } }')).toEqual({ data: { must: { rating: 4 } } });
+    expect(await shop.execute('{ must { rating } }')).toEqual({ data: { must: { rating: 4 } } });
   });
 
   test('within another one comes with it, once', async () => {
     await using shop = await startEnrichedShop();
     const gate = shop.advice.hold('Product.related');
-    const first = await shop.ask('{ top { related { advice { text } } } }');
+    const first = await shop.execute('{ top { related { advice { text } } } }');
     expect(pendingOf(first)).toEqual(['top.related']);
     gate.open();
-    const updates = await shop.pickUp(enrichmentOf(first)?.token);
+    const updates = await shop.fetchUpdates(enrichmentOf(first)?.token);
     expect(updates.map(({ data }) => data)).toEqual([[{ advice: { text: 'about 2' } }]]);
   });
 
   test('is waited for in a mutation', async () => {
     await using shop = await startEnrichedShop();
-    const { data, extensions } = await shop.ask('mutation { rename(name: "Lid") { name advice { text } } }');
+    const { data, extensions } = await shop.execute(
+      'mutation { rename(name: "Lid") { name advice { text } } }',
+    );
     expect([data, extensions]).toEqual([{ rename: { name: 'Lid', advice: { text: 'about 1' } } }, undefined]);
   });
 
   test('is counted and waited for in shadow', async () => {
     await using shop = await startEnrichedShop({ enrichment: { shadow: true } });
-    expect(await shop.ask('{ top { advice { text } } }')).toEqual({
+    expect(await shop.execute('{ top { advice { text } } }')).toEqual({
       data: { top: { advice: { text: 'about 1' } } },
     });
     const metrics = await (await fetch(`${shop.gateway.adminUrl}/metrics`)).text();
@@ -95,7 +97,7 @@ describe('a field that may come late', () => {
   test('that fails in time is an error like any other', async () => {
     await using shop = await startEnrichedShop({ enrichment: { budget: '10s' } });
     shop.advice.answerWith(() => ({ kind: 'json', body: {}, status: 500 }));
-    const body = await shop.ask('{ top { id advice { text } } }');
+    const body = await shop.execute('{ top { id advice { text } } }');
     expect([body.data, body.errors?.length, body.extensions]).toEqual([
       { top: { id: '1', advice: null } },
       1,
@@ -121,7 +123,7 @@ describe('a client that takes payloads which it has not asked for', () => {
   ])('gets what is late on the same response, by $format', async ({ format, later }) => {
     await using shop = await startEnrichedShop();
     const gate = shop.advice.hold('Product.advice');
-    const answer = await shop.gateway.defer('{ top { id advice { text } } }', {
+    const answer = await shop.gateway.executeIncrementally('{ top { id advice { text } } }', {
       format,
       headers: { 'tributary-defer': 'auto' },
     });
@@ -135,7 +137,7 @@ describe('a client that takes payloads which it has not asked for', () => {
 test('no payload is for a place that was null: what is late in a list takes the list along', async () => {
   await using shop = await startEnrichedShop({ enrichment: { fields: { 'Product.rating': {} } } });
   const gate = shop.advice.hold('Product.rating');
-  const answer = await shop.gateway.defer('{ top { similar { rating } } }', {
+  const answer = await shop.gateway.executeIncrementally('{ top { similar { rating } } }', {
     headers: { 'tributary-defer': 'auto' },
   });
   const [first = {}] = (await answer.next()) as readonly EnrichedBody[];
@@ -150,7 +152,9 @@ describe('a client with `@defer` of its own', () => {
   test('gets what it deferred as it has asked, and a token for what it has not', async () => {
     await using shop = await startEnrichedShop();
     const [related, advice] = [shop.advice.hold('Product.related'), shop.advice.hold('Product.advice')];
-    const answer = await shop.gateway.defer('{ top { id advice { text } ... @defer { related { id } } } }');
+    const answer = await shop.gateway.executeIncrementally(
+      '{ top { id advice { text } ... @defer { related { id } } } }',
+    );
     const [first = {}] = (await answer.next()) as readonly EnrichedBody[];
     expect(first.data).toEqual({ top: { id: '1', advice: null } });
     expect(pendingOf(first)).toEqual(['top.advice']);
@@ -159,7 +163,7 @@ describe('a client with `@defer` of its own', () => {
       { incremental: [{ data: { related: [{ id: '2' }] }, path: ['top'] }], hasNext: false },
     ]);
     advice.open();
-    const updates = await shop.pickUp(enrichmentOf(first)?.token);
+    const updates = await shop.fetchUpdates(enrichmentOf(first)?.token);
     expect(updates.map(({ data }) => data)).toEqual([{ text: 'about 1' }]);
   });
 });
@@ -168,11 +172,13 @@ describe('what a client defers of an object that is late', () => {
   test('comes with the object, for its token', async () => {
     await using shop = await startEnrichedShop();
     const gates = ['Product.rating', 'Product.advice'].map((field) => shop.advice.hold(field));
-    const answer = await shop.gateway.defer('{ top { id rating ... @defer { name advice { text } } } }');
-    const [first = {}, ...more] = (await answer.rest()) as readonly EnrichedBody[];
+    const answer = await shop.gateway.executeIncrementally(
+      '{ top { id rating ... @defer { name advice { text } } } }',
+    );
+    const [first = {}, ...more] = (await answer.remaining()) as readonly EnrichedBody[];
     expect([first.data, pendingOf(first), more]).toEqual([{ top: null }, ['top'], []]);
     for (const gate of gates) gate.open();
-    const updates = await shop.pickUp(enrichmentOf(first)?.token);
+    const updates = await shop.fetchUpdates(enrichmentOf(first)?.token);
     expect(updates.map(({ data }) => data)).toEqual([
       { id: '1', rating: 2, name: 'Pan', advice: { text: 'about 1' } },
     ]);
@@ -181,11 +187,13 @@ describe('what a client defers of an object that is late', () => {
   test('comes with it after a failure as well', async () => {
     await using shop = await startEnrichedShop({ enrichment: { jobs: { attempts: 2, budgetRatio: 1 } } });
     shop.advice.answerWith(() => ({ kind: 'json', body: {}, status: 503 }));
-    const answer = await shop.gateway.defer('{ products { id rating ... @defer { name advice { text } } } }');
-    const [first = {}] = (await answer.rest()) as readonly EnrichedBody[];
-    await shop.advice.called(1);
+    const answer = await shop.gateway.executeIncrementally(
+      '{ products { id rating ... @defer { name advice { text } } } }',
+    );
+    const [first = {}] = (await answer.remaining()) as readonly EnrichedBody[];
+    await shop.advice.waitForCalls(1);
     shop.advice.answerWith(undefined);
-    const updates = await shop.pickUp(enrichmentOf(first)?.token);
+    const updates = await shop.fetchUpdates(enrichmentOf(first)?.token);
     expect(updates.map(({ data }) => data)).toEqual([
       { id: '1', rating: 2, name: 'Pan', advice: { text: 'about 1' } },
       { id: '2', rating: 4, name: 'Pot', advice: { text: 'about 2' } },
@@ -196,11 +204,13 @@ describe('what a client defers of an object that is late', () => {
     await using shop = await startEnrichedShop();
     const gate = shop.advice.hold('Product.rating');
     const headers = { 'tributary-defer': 'auto' };
-    const answer = await shop.gateway.defer('{ top { id rating ... @defer { name } } }', { headers });
+    const answer = await shop.gateway.executeIncrementally('{ top { id rating ... @defer { name } } }', {
+      headers,
+    });
     const [first] = await answer.next();
     expect(first).toEqual({ data: { top: null }, hasNext: true });
     gate.open();
-    expect(await answer.rest()).toEqual([
+    expect(await answer.remaining()).toEqual([
       { incremental: [{ data: { top: { id: '1', rating: 2 } }, path: [] }], hasNext: true },
       { incremental: [{ data: { name: 'Pan' }, path: ['top'] }], hasNext: false },
     ]);
@@ -210,8 +220,8 @@ describe('what a client defers of an object that is late', () => {
 test('a field of which the client defers a part is waited for', async () => {
   await using shop = await startEnrichedShop();
   const query = '{ top { advice { text } ... @defer { advice { author } name } } }';
-  const answer = await shop.gateway.defer(query);
-  const payloads = await answer.rest();
+  const answer = await shop.gateway.executeIncrementally(query);
+  const payloads = await answer.remaining();
   expect(payloads[0]).toMatchObject({ data: { top: { advice: { text: 'about 1' } } } });
   expect(JSON.stringify(payloads)).toContain('"author":"us"');
 });
@@ -221,11 +231,11 @@ describe('what is late', () => {
     await using shop = await startEnrichedShop();
     const gate = shop.advice.hold('Product.advice');
     const query = '{ top { advice { text } } }';
-    const answers = await Promise.all([1, 2, 3].map(() => shop.ask(query)));
+    const answers = await Promise.all([1, 2, 3].map(() => shop.execute(query)));
     const tokens = answers.map((answer) => enrichmentOf(answer)?.token);
     expect(new Set(tokens).size).toBe(3);
     gate.open();
-    const updates = await Promise.all(tokens.map((token) => shop.pickUp(token)));
+    const updates = await Promise.all(tokens.map((token) => shop.fetchUpdates(token)));
     expect(updates.map((of) => of.map(({ data }) => data))).toEqual(
       Array.from({ length: 3 }, () => [{ text: 'about 1' }]),
     );
@@ -235,12 +245,12 @@ describe('what is late', () => {
   test('is for whoever asked: to others its token is none', async () => {
     await using shop = await startEnrichedShop();
     const mine = { authorization: 'me' };
-    const { token } = enrichmentOf(await shop.ask('{ top { advice { text } } }', mine)) ?? {};
+    const { token } = enrichmentOf(await shop.execute('{ top { advice { text } } }', mine)) ?? {};
     const answers = await Promise.all([
-      shop.look(token, mine),
-      shop.look(token, { authorization: 'you' }),
-      shop.look(token),
-      shop.look('nonsense', mine),
+      shop.pollUpdates(token, mine),
+      shop.pollUpdates(token, { authorization: 'you' }),
+      shop.pollUpdates(token),
+      shop.pollUpdates('nonsense', mine),
     ]);
     expect(answers.map(({ status }) => status)).toEqual([200, 404, 404, 404]);
     const [, foreign, nobody, malformed] = await Promise.all(answers.map((answer) => answer.text()));
@@ -251,8 +261,8 @@ describe('what is late', () => {
   test('is tried again where it fails, and is put aside after the last attempt', async () => {
     await using shop = await startEnrichedShop({ enrichment: { jobs: { attempts: 3, budgetRatio: 1 } } });
     shop.advice.answerWith(() => ({ kind: 'json', body: {}, status: 503 }));
-    const { token } = enrichmentOf(await shop.ask('{ top { advice { text } } }')) ?? {};
-    const [failed, ...more] = await shop.pickUp(token);
+    const { token } = enrichmentOf(await shop.execute('{ top { advice { text } } }')) ?? {};
+    const [failed, ...more] = await shop.fetchUpdates(token);
     expect([failed?.data, failed?.errors?.length, more]).toEqual([null, 1, []]);
     expect(shop.advice.calls).toHaveLength(3);
 
@@ -266,8 +276,8 @@ describe('what is late', () => {
     shop.advice.answerWith(undefined);
     const retried = await fetch(`${jobsUrl}/${jobs[0]?.id}/retry`, { method: 'POST' });
     expect(retried.status).toBe(202);
-    await shop.advice.called(4);
-    const updates = await shop.pickUp(token);
+    await shop.advice.waitForCalls(4);
+    const updates = await shop.fetchUpdates(token);
     expect(updates.at(-1)).toMatchObject({ data: { text: 'about 1' }, errors: null, hasNext: false });
   });
 
@@ -277,7 +287,7 @@ describe('what is late', () => {
     ['tributary-defer', 'always', 'auto'],
   ])('with a header that is not right (%s: %s) is refused', async (name, value, expected) => {
     await using shop = await startEnrichedShop();
-    const { status, body } = await shop.gateway.ask('{ top { advice { text } } }', {
+    const { status, body } = await shop.gateway.execute('{ top { advice { text } } }', {
       headers: { [name]: value },
     });
     expect([status, JSON.stringify(body)]).toEqual([400, expect.stringContaining(expected)]);
@@ -290,7 +300,7 @@ describe('`subscription { enrichment }`', () => {
 
   test('gives updates over server-sent events, and goes on after a cursor', async () => {
     await using shop = await startEnrichedShop();
-    const { token } = enrichmentOf(await shop.ask('{ products { advice { text } } }')) ?? {};
+    const { token } = enrichmentOf(await shop.execute('{ products { advice { text } } }')) ?? {};
     const subscribe = async (headers: Readonly<Record<string, string>> = {}) => {
       const response = await fetch(shop.gateway.url, {
         method: 'POST',
@@ -310,7 +320,7 @@ describe('`subscription { enrichment }`', () => {
 
   test('gives updates over WebSockets, and says what is wrong with a token', async () => {
     await using shop = await startEnrichedShop();
-    const { token } = enrichmentOf(await shop.ask('{ top { advice { text } } }')) ?? {};
+    const { token } = enrichmentOf(await shop.execute('{ top { advice { text } } }')) ?? {};
     const client = createClient({
       url: shop.gateway.url.replace('http', 'ws'),
       webSocketImpl: WebSocket,

@@ -97,7 +97,7 @@ function answerOnce(subgraph: string, body: unknown, status = 200): void {
 
 describe('an error of a subgraph', () => {
   test("stands at the client's place: aliases, list indices, and every place of the entity", async () => {
-    const { body } = await gateway.ask('{ all: products { name inStock: stock } }');
+    const { body } = await gateway.execute('{ all: products { name inStock: stock } }');
     expect(body).toEqual({
       data: {
         all: [
@@ -111,7 +111,7 @@ describe('an error of a subgraph', () => {
   });
 
   test('stands at each path that one entity is asked for at', async () => {
-    const { body } = await gateway.ask('{ product { stock } products { stock } }');
+    const { body } = await gateway.execute('{ product { stock } products { stock } }');
     expect(body).toEqual({
       data: { product: { stock: null }, products: [{ stock: null }, { stock: 5 }, { stock: null }] },
       errors: expect.arrayContaining([
@@ -144,13 +144,13 @@ describe('an error of a subgraph', () => {
       ],
     ],
   ] as const)('on a non-null field takes the nearest nullable parent: %s', async (query, data, paths) => {
-    const { body } = await gateway.ask(query);
+    const { body } = await gateway.execute(query);
     expect(body).toEqual({ data, errors: paths.map((path) => failedAt(...path)) });
   });
 
   test('keeps what else there is, when a fetch fails as a whole', async () => {
     answerOnce('stock', { data: null, errors: [{ message: 'all is lost' }] });
-    const { body } = await gateway.ask('{ products { name stock } plain { int } }');
+    const { body } = await gateway.execute('{ products { name stock } plain { int } }');
     expect(body).toEqual({
       data: {
         products: [
@@ -192,7 +192,7 @@ describe('a null where none may be', () => {
     gateway
       .subgraph('stock')
       .answerWith(({ query: asked }) => ({ kind: 'json', body: { data: lenient(asked) } }));
-    const { body } = await gateway.ask(query);
+    const { body } = await gateway.execute(query);
     expect(body).toEqual({
       data,
       errors: [
@@ -226,7 +226,7 @@ describe('a value of the wrong kind', () => {
     ['{ list: products { name } }', { list: 'x' }, ['list'], 'a list'],
   ] as const)('is null with an error: %s answered with %j', async (query, data, path, expected) => {
     answerOnce('products', { data });
-    const { body } = await gateway.ask(query);
+    const { body } = await gateway.execute(query);
     expect(body.errors).toEqual([
       {
         message: `A subgraph's answer has another kind of value where ${expected} belongs.`,
@@ -241,7 +241,7 @@ describe('a value of the wrong kind', () => {
 
   test('is one error where it may not be null', async () => {
     answerOnce('products', { data: { plain: { strictInt: 'many' } } });
-    const { body } = await gateway.ask('{ plain { strictInt } }');
+    const { body } = await gateway.execute('{ plain { strictInt } }');
     expect(body).toEqual({
       data: { plain: null },
       errors: [expect.objectContaining({ path: ['plain', 'strictInt'] })],
@@ -250,13 +250,13 @@ describe('a value of the wrong kind', () => {
 
   test('that the API hides is null without an error: enum values and types', async () => {
     answerOnce('products', { data: { plain: { kind: 'HIDDEN' }, hit: { __typename: 'Secret', code: 1 } } });
-    const { body } = await gateway.ask('{ plain { kind } hit { __typename ... on Plain { int } } }');
+    const { body } = await gateway.execute('{ plain { kind } hit { __typename ... on Plain { int } } }');
     expect(body).toEqual({ data: { plain: { kind: null }, hit: null } });
   });
 
   test('that no schema knows is null as well', async () => {
     answerOnce('products', { data: { plain: { kind: 'SEVEN' }, hit: { __typename: 'Nothing' } } });
-    const { body } = await gateway.ask('{ plain { kind } hit { __typename ... on Plain { int } } }');
+    const { body } = await gateway.execute('{ plain { kind } hit { __typename ... on Plain { int } } }');
     expect(body).toEqual({ data: { plain: { kind: null }, hit: null } });
   });
 });
@@ -273,7 +273,7 @@ describe('an answer that is none', () => {
     ['an error of a proxy', { kind: 'json', body: { oops: true }, status: 503 }, 'SUBGRAPH_UNREACHABLE'],
   ])('has a code and says nothing of the inside: %s', async (_, answer, code) => {
     gateway.subgraph('stock').answerWith(() => answer);
-    const { body } = await gateway.ask('{ product { name stock } }');
+    const { body } = await gateway.execute('{ product { name stock } }');
     expect(body).toEqual({
       data: { product: { name: 'Pan', stock: null } },
       errors: [
@@ -296,7 +296,7 @@ describe('an answer that is none', () => {
       config: { subgraphs: { stock: { timeouts } } },
     });
     own.subgraph('stock').answerWith(() => ({ kind: 'hang' }));
-    const { body } = await own.ask('{ product { name stock } }');
+    const { body } = await own.execute('{ product { name stock } }');
     expect(body).toEqual({
       data: { product: { name: 'Pan', stock: null } },
       errors: [{ message: expect.any(String), path: ['product', 'stock'], extensions: { code } }],
@@ -317,7 +317,7 @@ describe("the configuration's word on what clients may see", () => {
     [{}, masked],
   ])('%j', async (security, shown) => {
     await using own = await startInlineGateway({ subgraphs, config: { security } });
-    const { body } = await own.ask('{ product { stock } }');
+    const { body } = await own.execute('{ product { stock } }');
     expect(body).toEqual({
       data: { product: { stock: null } },
       errors: [{ ...shown, path: ['product', 'stock'] }],
@@ -330,14 +330,16 @@ describe('mutations', () => {
     calls.map(({ query }) => query.replaceAll(/\s/g, ''));
 
   test('go on after a nullable one has failed', async () => {
-    const { body } = await gateway.ask('mutation { a: nullable(n: 1) b: nullable(n: 2) c: nullable(n: 3) }');
+    const { body } = await gateway.execute(
+      'mutation { a: nullable(n: 1) b: nullable(n: 2) c: nullable(n: 3) }',
+    );
     expect(body).toEqual({ data: { a: 1, b: null, c: 3 }, errors: [failedAt('b')] });
     expect(fieldsAsked(gateway.subgraph('products').calls)).toHaveLength(1);
   });
 
   test('go on in another subgraph after a whole fetch has failed', async () => {
     gateway.subgraph('products').answerWith(() => ({ kind: 'reset' }));
-    const { body } = await gateway.ask('mutation { a: count(n: 1) b: nullable(n: 2) c: count(n: 3) }');
+    const { body } = await gateway.execute('mutation { a: count(n: 1) b: nullable(n: 2) c: count(n: 3) }');
     expect(body).toEqual({
       data: { a: 1, b: null, c: 3 },
       errors: [expect.objectContaining({ extensions: { code: 'SUBGRAPH_UNREACHABLE' } })],
@@ -347,7 +349,7 @@ describe('mutations', () => {
   });
 
   test('are null as a whole when a non-null one has failed', async () => {
-    const { body } = await gateway.ask('mutation { a: nullable(n: 1) strictly }');
+    const { body } = await gateway.execute('mutation { a: nullable(n: 1) strictly }');
     expect(body).toEqual({ data: null, errors: [failedAt('strictly')] });
   });
 });
@@ -415,11 +417,11 @@ describe('whatever a subgraph answers', () => {
           const answer = (): CannedAnswer => ({ kind: 'json', body: bodies[next++ % bodies.length] });
           gateway.subgraph('stock').answerWith(answer);
           gateway.subgraph('products').answerWith(isRoot ? answer : undefined);
-          const got = await gateway.ask(query);
+          const got = await gateway.execute(query);
           expect(got.status).toBe(200);
           expectForm(got.body.data);
-          await using deferred = await gateway.defer(late);
-          const payloads = (await deferred.rest()) as { hasNext: boolean }[];
+          await using deferred = await gateway.executeIncrementally(late);
+          const payloads = (await deferred.remaining()) as { hasNext: boolean }[];
           expect(payloads.map(({ hasNext }) => hasNext)).toEqual(
             payloads.map((_, n) => n < payloads.length - 1),
           );

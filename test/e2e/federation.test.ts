@@ -80,12 +80,12 @@ describe('entities and value types of several subgraphs', () => {
   afterAll(() => gateway.close());
 
   test('an alias that is the name of the key does not become the key', async () => {
-    const { body } = await gateway.ask('{ product(id: "1") { id: description slow } }');
+    const { body } = await gateway.execute('{ product(id: "1") { id: description slow } }');
     expect(body).toEqual({ data: { product: { id: 'flat', slow: 'slow 1' } } });
   });
 
   test("names of every object's prototype are ordinary aliases", async () => {
-    const { body } = await gateway.ask(
+    const { body } = await gateway.execute(
       '{ constructor: product(id: "1") { __proto__: name toString: slow hasOwnProperty: id valueOf: volume } }',
     );
     expect(JSON.stringify(body.data)).toBe(
@@ -94,33 +94,33 @@ describe('entities and value types of several subgraphs', () => {
   });
 
   test('two aliases that differ only in where an underscore stands stay apart', async () => {
-    const { body } = await gateway.ask('{ product(id: "1") { _name: description _description: name } }');
+    const { body } = await gateway.execute('{ product(id: "1") { _name: description _description: name } }');
     expect(body).toEqual({ data: { product: { _name: 'flat', _description: 'Pan' } } });
   });
 
   test('lists of lists keep their form, and each element gets its own data', async () => {
-    const { body } = await gateway.ask('{ shelves { name volume } }');
+    const { body } = await gateway.execute('{ shelves { name volume } }');
     const pan = { name: 'Pan', volume: 10 };
     const pot = { name: 'Pot', volume: 20 };
     expect(body).toEqual({ data: { shelves: [[pan, pot], [], [pot]] } });
   });
 
   test('@requires sends nested selections just as they were answered', async () => {
-    const { body } = await gateway.ask('{ product(id: "2") { shipping } }');
+    const { body } = await gateway.execute('{ product(id: "2") { shipping } }');
     expect(body).toEqual({
       data: { product: { shipping: '{"name":"Acme","address":{"zip":"89072"}}' } },
     });
   });
 
   test('a null input is sent, as it is an answer', async () => {
-    const { body } = await gateway.ask('{ products { revealed } }');
+    const { body } = await gateway.execute('{ products { revealed } }');
     expect(body).toEqual({
       data: { products: [{ revealed: 'revealed s1' }, { revealed: 'revealed null' }] },
     });
   });
 
   test('shared value objects and lists of them are merged from both subgraphs, and null overwrites nothing', async () => {
-    const { body } = await gateway.ask(
+    const { body } = await gateway.execute(
       '{ product(id: "1") { slow size { width height depth } stations { name line seconds } } }',
     );
     expect(body).toEqual({
@@ -141,8 +141,8 @@ describe('entities and value types of several subgraphs', () => {
     'a variable may be called %s, with a value and without one',
     async (name) => {
       const query = `query ($${name}: String) { product(id: "1") { slow(mark: $${name}) volume } }`;
-      const given = await gateway.ask(query, { variables: JSON.parse(`{"${name}":"!"}`) });
-      const left = await gateway.ask(query);
+      const given = await gateway.execute(query, { variables: JSON.parse(`{"${name}":"!"}`) });
+      const left = await gateway.execute(query);
       expect([given.body, left.body]).toEqual([
         { data: { product: { slow: 'slow 1!', volume: 10 } } },
         { data: { product: { slow: 'slow 1', volume: 10 } } },
@@ -151,7 +151,7 @@ describe('entities and value types of several subgraphs', () => {
   );
 
   test('a default value of a variable reaches the subgraph', async () => {
-    const { body } = await gateway.ask('query ($id: ID! = "2") { product(id: $id) { name } }');
+    const { body } = await gateway.execute('query ($id: ID! = "2") { product(id: $id) { name } }');
     expect(body).toEqual({ data: { product: { name: 'Pot' } } });
   });
 
@@ -169,7 +169,7 @@ describe('entities and value types of several subgraphs', () => {
     }));
     try {
       const before = gateway.subgraph('stock').calls.length;
-      const { body } = await gateway.ask('{ products { name slow } }');
+      const { body } = await gateway.execute('{ products { name slow } }');
       expect(body).toEqual({
         data: {
           products: [
@@ -235,7 +235,7 @@ describe('@interfaceObject', () => {
   afterAll(() => gateway.close());
 
   test('is asked by the name of the interface', async () => {
-    const { body } = await gateway.ask('{ media { __typename stars ... on Book { pages } } }');
+    const { body } = await gateway.execute('{ media { __typename stars ... on Book { pages } } }');
     expect(body).toEqual({
       data: {
         media: [
@@ -253,7 +253,7 @@ describe('@interfaceObject', () => {
   });
 
   test('says nothing about the runtime type', async () => {
-    const { body } = await gateway.ask(
+    const { body } = await gateway.execute(
       '{ popular { __typename stars title ... on Film { minutes } } best { __typename stars } }',
     );
     expect(body).toEqual({
@@ -303,7 +303,7 @@ describe('fields of one name and of types that only the subgraph tells apart', (
         },
       ],
     });
-    const { body } = await gateway.ask('{ search { ... on Person { code } ... on Place { code } } }');
+    const { body } = await gateway.execute('{ search { ... on Person { code } ... on Place { code } } }');
     expect(gateway.subgraph('search').calls[0]?.query).toContain('code__alias_0:code');
     expect(body).toEqual({
       data: { search: [{ code: '4' }, { code: 'four' }, { code: null }] },
@@ -361,7 +361,7 @@ describe('@fromContext', () => {
   afterAll(() => gateway.close());
 
   test('different values for one entity are different questions', async () => {
-    const { body } = await gateway.ask('{ users { id favourite { id name blurb } } }');
+    const { body } = await gateway.execute('{ users { id favourite { id name blurb } } }');
     expect(body).toEqual({
       data: {
         users: [
@@ -374,7 +374,7 @@ describe('@fromContext', () => {
   });
 
   test('objects below an entity that several parents share get the value of their own parent', async () => {
-    const { body } = await gateway.ask('{ users { favourite { part { colour text } } } }');
+    const { body } = await gateway.execute('{ users { favourite { part { colour text } } } }');
     expect(body).toEqual({
       data: {
         users: [
@@ -402,7 +402,7 @@ describe('the root types behind a field', () => {
         { name: 'b', sdl: 'type Query { there: Int }', resolvers: { Query: { there: () => 2 } } },
       ],
     });
-    const { body } = await gateway.ask('mutation { write { done query { here there } } }');
+    const { body } = await gateway.execute('mutation { write { done query { here there } } }');
     expect(body).toEqual({ data: { write: { done: true, query: { here: 1, there: 2 } } } });
   });
 });
@@ -421,8 +421,8 @@ describe('conditions', () => {
     });
     const query =
       'query ($v: Boolean!) { thing { __typename @include(if: $v) n @skip(if: $v) } __typename @skip(if: $v) }';
-    const on = await gateway.ask(query, { variables: { v: true } });
-    const off = await gateway.ask(query, { variables: { v: false } });
+    const on = await gateway.execute(query, { variables: { v: true } });
+    const off = await gateway.execute(query, { variables: { v: false } });
     expect([on.body, off.body]).toEqual([
       { data: { thing: { __typename: 'Thing' } } },
       { data: { thing: { n: 1 }, __typename: 'Query' } },

@@ -161,14 +161,14 @@ describe.each([
   beforeAll(async () => {
     gateway = await startInlineGateway({
       subgraphs,
-      change,
+      transformSupergraph: change,
       config: { security: { introspection: true } },
     });
   });
   afterAll(() => gateway.close());
 
   test('are entities by keys, composite ones too, and values of each', async () => {
-    const { body } = await gateway.ask(
+    const { body } = await gateway.execute(
       '{ products { __typename isbn price { amount currency } ... on Book { title inStock reviews { text author { nick name wrote } } } ... on Lamp { watts } } }',
     );
     expect(body).toEqual({
@@ -189,7 +189,7 @@ describe.each([
   });
 
   test('get what they require, read from its owner', async () => {
-    const { body } = await gateway.ask(
+    const { body } = await gateway.execute(
       '{ search { ... on Book { shipping title } ... on User { name wrote } } }',
     );
     expect(body).toEqual({
@@ -204,7 +204,7 @@ describe.each([
 
   test('are not asked for what another provides', async () => {
     const before = gateway.subgraph('accounts').calls.length;
-    const { body } = await gateway.ask('{ products { ... on Book { reviews { author { id nick } } } } }');
+    const { body } = await gateway.execute('{ products { ... on Book { reviews { author { id nick } } } } }');
     expect(body).toEqual({
       data: { products: [{ reviews: [{ author: { id: 'u2', nick: 'by bob' } }] }, {}] },
     });
@@ -212,7 +212,7 @@ describe.each([
   });
 
   test('run mutations in their order, with inputs of the types that they share', async () => {
-    const { body } = await gateway.ask(
+    const { body } = await gateway.execute(
       'mutation { rename(input: { name: "Eve" }) { name wrote } review(isbn: "b1", text: "wet") { text book { title } author { nick } } }',
     );
     expect(body).toEqual({
@@ -224,10 +224,10 @@ describe.each([
   });
 
   test('are deferred like any other', async () => {
-    await using answer = await gateway.defer(
+    await using answer = await gateway.executeIncrementally(
       '{ products { isbn ... on Book { title ... @defer { inStock shipping } } } }',
     );
-    expect(await answer.rest()).toEqual([
+    expect(await answer.remaining()).toEqual([
       { data: { products: [{ isbn: 'b1', title: 'Dunes' }, { isbn: 'l1' }] }, hasNext: true },
       {
         incremental: [{ data: { inStock: 7, shipping: '12+20 CM' }, path: ['products', 0] }],
@@ -237,7 +237,7 @@ describe.each([
   });
 
   test('show clients nothing of the federation, and not what is inaccessible', async () => {
-    const { body } = await gateway.ask(
+    const { body } = await gateway.execute(
       '{ __schema { types { name } directives { name } } __type(name: "Lamp") { fields { name } } }',
     );
     const { __schema, __type } = body.data as Record<string, Record<string, { name: string }[]>>;

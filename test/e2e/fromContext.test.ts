@@ -103,7 +103,7 @@ const said = (...values: unknown[]) => JSON.stringify(values);
 
 describe('an argument from context', () => {
   test('that is null is given as null', async () => {
-    const { body } = await gateway.ask('{ reader(id: "r3") { best { body size } note { said } } }');
+    const { body } = await gateway.execute('{ reader(id: "r3") { best { body size } note { said } } }');
     expect(body).toEqual({
       data: {
         reader: { best: { body: said('t2', null, [], false), size: 2 }, note: { said: said('n-r3', null) } },
@@ -112,7 +112,7 @@ describe('an argument from context', () => {
   });
 
   test('is that of the object in whose list it stands, set by an interface and beside an argument of the client', async () => {
-    const { body } = await gateway.ask('{ readers { id best { body(loud: true) size } } }');
+    const { body } = await gateway.execute('{ readers { id best { body(loud: true) size } } }');
     expect(body).toEqual({
       data: {
         readers: [
@@ -127,7 +127,7 @@ describe('an argument from context', () => {
   });
 
   test('comes from whichever type sets the context, by its own field', async () => {
-    const { body } = await gateway.ask(
+    const { body } = await gateway.execute(
       '{ readers { ... on Person { note { said } } ... on Team { note { said } } } }',
     );
     expect(body).toEqual({
@@ -144,7 +144,7 @@ describe('an argument from context', () => {
   });
 
   test('is right in lists of lists, and below entities of another subgraph', async () => {
-    const { body } = await gateway.ask('{ shelves { text { body size } texts { body } } }');
+    const { body } = await gateway.execute('{ shelves { text { body size } texts { body } } }');
     const person = (locale: string | null, roles: string[]) => ({
       text: { body: said('t9', locale, roles, false), size: 9 },
       texts: [
@@ -157,7 +157,7 @@ describe('an argument from context', () => {
   });
 
   test('comes from two contexts at once, each from its own place', async () => {
-    const { body } = await gateway.ask(
+    const { body } = await gateway.execute(
       '{ site { visitor { look { css name } } visitors { look { css } } } }',
     );
     expect(body).toEqual({
@@ -174,7 +174,7 @@ describe('an argument from context', () => {
   });
 
   test('is there for a field of the same name under an alias of the client', async () => {
-    const { body } = await gateway.ask('{ reader(id: "r1") { locale: id one: text { two: body } } }');
+    const { body } = await gateway.execute('{ reader(id: "r1") { locale: id one: text { two: body } } }');
     expect(body).toEqual({
       data: { reader: { locale: 'r1', one: { two: said('t9', 'de', ['editor', 'admin'], false) } } },
     });
@@ -183,11 +183,11 @@ describe('an argument from context', () => {
   test.each(['deferSpec=20220824', 'incrementalSpec=v0.2'] as const)(
     'is there in a deferred part, also where the first payload has no use for it: %s',
     async (format) => {
-      await using answer = await gateway.defer(
+      await using answer = await gateway.executeIncrementally(
         '{ readers { id ... on Person @defer { text { body } note { said } } } }',
         { format },
       );
-      const text = JSON.stringify(await answer.rest());
+      const text = JSON.stringify(await answer.remaining());
       for (const [locale, roles, id] of [
         ['de', ['editor', 'admin'], 'r1'],
         [null, [], 'r3'],
@@ -203,7 +203,7 @@ describe('an argument from context', () => {
   );
 
   test('is one question for objects that share entity and value', async () => {
-    const { body } = await gateway.ask('{ shelves { text { body } } }');
+    const { body } = await gateway.execute('{ shelves { text { body } } }');
     expect(JSON.stringify(body).match(/t9/g)).toHaveLength(4);
     const representations = gateway
       .subgraph('pages')
@@ -233,7 +233,7 @@ describe('an argument from context', () => {
           }
         : undefined,
     );
-    const { body } = await gateway.ask('{ shelves { id text { body } } }');
+    const { body } = await gateway.execute('{ shelves { id text { body } } }');
     expect(body).toEqual({
       data: {
         shelves: [

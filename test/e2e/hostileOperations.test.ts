@@ -1,14 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
-import { type Body, bodied, transports } from '../harness/everyTransport.ts';
-import { exchange } from '../harness/frames.ts';
-import { answer, startScripted } from '../unit/transport/scriptedServer.ts';
+import { exchange } from '../harness/rawHttp.ts';
+import { singleOutcome, startScriptedServer } from '../harness/scriptedServer.ts';
+import { bodyTransports, type OperationBody, transports } from '../harness/transports.ts';
 
 const deep = `{ ${'node { '.repeat(8)} id ${'}'.repeat(8)} }`;
 const aliases = `{ ${Array.from({ length: 8 }, (_, index) => `a${index}: greeting`).join(' ')} }`;
 const tokens = `{ ${'greeting '.repeat(60)} }`;
 const unknownHash = { version: 1, sha256Hash: '0'.repeat(64) };
 
-const operations: [string, Body, string][] = [
+const operations: [string, OperationBody, string][] = [
   ['is nested too deep', { query: deep }, 'OPERATION_TOO_COMPLEX'],
   ['has too many aliases', { query: aliases }, 'OPERATION_TOO_COMPLEX'],
   ['has too many tokens', { query: tokens }, 'OPERATION_TOO_COMPLEX'],
@@ -43,7 +43,9 @@ const operations: [string, Body, string][] = [
 ];
 
 function startStrict() {
-  return startScripted(() => answer('{}'), { limits: { depth: 6, aliases: 6, tokens: 50, bodySize: 2000 } });
+  return startScriptedServer(() => singleOutcome('{}'), {
+    limits: { depth: 6, aliases: 6, tokens: 50, bodySize: 2000 },
+  });
 }
 
 describe.each(operations)('an operation that %s', (_, body, code) => {
@@ -51,7 +53,7 @@ describe.each(operations)('an operation that %s', (_, body, code) => {
     await using server = await startStrict();
     // The second time, what was accepted before might be remembered.
     expect([await ask(server.url, body), await ask(server.url, body)]).toEqual([code, code]);
-    expect(server.seen).toHaveLength(0);
+    expect(server.receivedOperations).toHaveLength(0);
   });
 });
 
@@ -60,15 +62,15 @@ describe('what a transport has its own word for', () => {
   const batch = [{ query: '{ greeting }' }];
 
   test.each([
-    ['POST', bodied.post, 'BAD_REQUEST', 'BAD_REQUEST'],
-    ['server-sent events by POST', bodied.events, 'BAD_REQUEST', 'BAD_REQUEST'],
-    ["Apollo's multipart protocol", bodied.parts, 'BAD_REQUEST', 'BAD_REQUEST'],
-    ['WebSocket', bodied.socket, 1009, 4400],
-    ['an event stream of several operations', bodied.sharedStream, 'BAD_REQUEST', 'BAD_REQUEST'],
+    ['POST', bodyTransports.post, 'BAD_REQUEST', 'BAD_REQUEST'],
+    ['server-sent events by POST', bodyTransports.events, 'BAD_REQUEST', 'BAD_REQUEST'],
+    ["Apollo's multipart protocol", bodyTransports.parts, 'BAD_REQUEST', 'BAD_REQUEST'],
+    ['WebSocket', bodyTransports.socket, 1009, 4400],
+    ['an event stream of several operations', bodyTransports.sharedStream, 'BAD_REQUEST', 'BAD_REQUEST'],
   ] as const)('is refused by %s when it is too large, or a batch', async (_, ask, tooLarge, tooMany) => {
     await using server = await startStrict();
     expect([await ask(server.url, large), await ask(server.url, batch)]).toEqual([tooLarge, tooMany]);
-    expect(server.seen).toHaveLength(0);
+    expect(server.receivedOperations).toHaveLength(0);
   });
 });
 
@@ -85,7 +87,7 @@ describe('what a page of another site can make a browser send', () => {
   const asked = accepts.flatMap((accept) => operations.map((query): [string, string] => [accept, query]));
 
   test.each(asked)('is not executed when it accepts %s: %s', async (accept, query) => {
-    await using server = await startScripted(() => answer('{}'));
+    await using server = await startScriptedServer(() => singleOutcome('{}'));
     const origin = 'https://elsewhere.example';
     const path = `/graphql?${new URLSearchParams({ query })}`;
     const bodies = [(await exchange(server.url, { method: 'GET', path, headers: { accept, origin } })).body];
@@ -101,6 +103,6 @@ describe('what a page of another site can make a browser send', () => {
     }
     // Some transports have no status of their own for it.
     for (const body of bodies) expect(body).toContain('Cross-Site Request Forgery');
-    expect(server.seen).toHaveLength(0);
+    expect(server.receivedOperations).toHaveLength(0);
   });
 });

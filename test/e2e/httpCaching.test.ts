@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import type { ResponseCaching } from '../../gateway/cache/rules/responseCaching.ts';
-import { exchange, type RawAnswer, type RawRequest } from '../harness/frames.ts';
+import type { ResponseCaching } from '../../gateway/response/responseCaching.ts';
+import { exchange, type RawAnswer, type RawRequest } from '../harness/rawHttp.ts';
 import {
-  answer,
   ScriptedPayloads,
   type ScriptedServer,
-  startScripted,
-} from '../unit/transport/scriptedServer.ts';
+  singleOutcome,
+  startScriptedServer,
+} from '../harness/scriptedServer.ts';
 
 const json = { 'content-type': 'application/json' };
 const hello = JSON.stringify({ query: '{ greeting }' });
@@ -23,10 +23,10 @@ const asGet: RawRequest = {
   headers: json,
 };
 
-type Overrides = Parameters<typeof startScripted>[1];
+type Overrides = Parameters<typeof startScriptedServer>[1];
 
 function serving(caching: ResponseCaching | undefined, overrides?: Overrides): Promise<ScriptedServer> {
-  return startScripted(() => answer(data, { caching, extensions: stale }), overrides);
+  return startScriptedServer(() => singleOutcome(data, { caching, extensions: stale }), overrides);
 }
 
 /** The headers that say whether the answer may be kept. */
@@ -132,7 +132,7 @@ describe('an answer that may not be kept', () => {
   test('is one in several payloads', async () => {
     const payloads = new ScriptedPayloads();
     payloads.push([{ data: {}, hasNext: true }, { hasNext: false }]);
-    await using server = await startScripted(() => payloads.outcome);
+    await using server = await startScriptedServer(() => payloads.outcome);
     const answered = await exchange(server.url, {
       ...asPost,
       headers: { ...json, accept: 'multipart/mixed' },

@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import { exchange, MultipartReader, RawConnection } from '../harness/frames.ts';
+import { exchange, MultipartReader, RawConnection } from '../harness/rawHttp.ts';
 import {
-  answer,
   ScriptedPayloads,
   type ScriptedServer,
-  startScripted,
-} from '../unit/transport/scriptedServer.ts';
+  singleOutcome,
+  startScriptedServer,
+} from '../harness/scriptedServer.ts';
 
 const operation = {
   headers: { 'content-type': 'application/json', accept: 'multipart/mixed, application/json' },
@@ -20,16 +20,16 @@ async function startHolding(
   const entered = Promise.withResolvers<AbortSignal>();
   const gate = Promise.withResolvers<void>();
   let count = 0;
-  const server = await startScripted(
+  const server = await startScriptedServer(
     async ({ signal }) => {
-      if (count++ > 0) return answer('"next"');
+      if (count++ > 0) return singleOutcome('"next"');
       entered.resolve(signal);
       await Promise.race([
         gate.promise,
         new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true })),
       ]);
       signal.throwIfAborted();
-      return answer('"held"');
+      return singleOutcome('"held"');
     },
     { drainTimeout },
   );
@@ -57,12 +57,12 @@ describe('a server that closes', () => {
   });
 
   test('ends an idle connection without waiting for it', async () => {
-    const server = await startScripted(undefined, { drainTimeout: 60_000 });
+    const server = await startScriptedServer(undefined, { drainTimeout: 60_000 });
     await using connection = await RawConnection.open(server.url);
     connection.send(operation);
     await connection.readAnswer();
     await server.close();
-    await connection.whenClosed();
+    await connection.waitForClose();
   });
 
   test('aborts what is not done after the drain timeout', async () => {
@@ -79,7 +79,7 @@ describe('a server that closes', () => {
   test('ends a stream that is not done with its closing delimiter', async () => {
     const payloads = new ScriptedPayloads();
     payloads.push([{ data: { greeting: 'hello' }, hasNext: true }]);
-    const server = await startScripted(() => payloads.outcome, { drainTimeout: 1 });
+    const server = await startScriptedServer(() => payloads.outcome, { drainTimeout: 1 });
     await using connection = await RawConnection.open(server.url);
     connection.send(operation);
     await connection.readHead();
@@ -98,7 +98,7 @@ describe('a server that closes', () => {
   });
 
   test('may be closed twice', async () => {
-    const server = await startScripted();
+    const server = await startScriptedServer();
     await Promise.all([server.close(), server.close()]);
     await expect(exchange(server.url, operation)).rejects.toThrow('ECONNREFUSED');
   });

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { bundleGraphiql } from '../../gateway/transport/graphiql/bundle.ts';
-import { exchange } from '../harness/frames.ts';
-import { startScripted } from '../unit/transport/scriptedServer.ts';
+import { exchange } from '../harness/rawHttp.ts';
+import { startScriptedServer } from '../harness/scriptedServer.ts';
 
 const browser = {
   method: 'GET',
@@ -24,7 +24,7 @@ afterAll(async () => {
 
 describe('GraphiQL', () => {
   test('answers a browser, and everything that its page names is served from here', async () => {
-    await using server = await startScripted(undefined, { graphiqlDirectory: directory });
+    await using server = await startScriptedServer(undefined, { graphiqlDirectory: directory });
     const page = await exchange(server.url, browser);
     expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
     const files = Array.from(page.body.matchAll(/(?:src|href)="(\/[^"]+)"/g), ([, path]) => path as string);
@@ -44,31 +44,31 @@ describe('GraphiQL', () => {
   test.each(['/graphiql/none.js', '/graphiql/..%2f..%2fpackage.js', '/graphiql/'])(
     'has nothing at %s',
     async (path) => {
-      await using server = await startScripted(undefined, { graphiqlDirectory: directory });
+      await using server = await startScriptedServer(undefined, { graphiqlDirectory: directory });
       expect((await exchange(server.url, { method: 'GET', path })).status).toBe(404);
     },
   );
 
   test('is not there where it is off', async () => {
-    await using server = await startScripted();
+    await using server = await startScriptedServer();
     expect((await exchange(server.url, browser)).status).toBe(400);
     expect((await exchange(server.url, { method: 'GET', path: '/graphiql/app.js' })).status).toBe(404);
   });
 
   test('says on its page and in the log that it has not been built, and operations are answered', async () => {
     const graphiqlDirectory = join(directory, 'none');
-    await using server = await startScripted(undefined, { graphiqlDirectory });
+    await using server = await startScriptedServer(undefined, { graphiqlDirectory });
     const page = await exchange(server.url, browser);
     expect([page.status, page.headers.get('content-type')]).toEqual([503, 'text/html; charset=utf-8']);
     expect(page.body).toContain('<h1>GraphiQL is not built</h1>');
-    expect(server.logged).toEqual(['GraphiQL is on, but not built: npm run build makes it']);
+    expect(server.logLines).toEqual(['GraphiQL is on, but not built: npm run build makes it']);
     expect((await exchange(server.url, { method: 'GET', path: '/graphiql/app.js' })).status).toBe(404);
     const headers = { 'content-type': 'application/json' };
     expect((await exchange(server.url, { headers, body: '{"query":"{ greeting }"}' })).status).toBe(200);
   });
 
   test('leaves the GET of a program alone', async () => {
-    await using server = await startScripted(undefined, { graphiqlDirectory: directory });
+    await using server = await startScriptedServer(undefined, { graphiqlDirectory: directory });
     const path = `/graphql?${new URLSearchParams({ query: '{ greeting }' })}`;
     const headers = { accept: '*/*', 'apollo-require-preflight': '1' };
     expect((await exchange(server.url, { method: 'GET', path, headers })).body).toBe(

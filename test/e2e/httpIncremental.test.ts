@@ -1,13 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
-import type { IncrementalFormat } from '../../gateway/operation/request.ts';
+import type { IncrementalFormat } from '../../gateway/operation/operationRequest.ts';
 import {
   collectPayloads,
   exchange,
   MultipartReader,
   mergePayloads,
   RawConnection,
-} from '../harness/frames.ts';
-import { answer, ScriptedPayloads, startScripted } from '../unit/transport/scriptedServer.ts';
+} from '../harness/rawHttp.ts';
+import { ScriptedPayloads, singleOutcome, startScriptedServer } from '../harness/scriptedServer.ts';
 
 const query = '{ greeting ... @defer(label: "late") { node { name } } }';
 const body = JSON.stringify({ query });
@@ -45,9 +45,9 @@ describe('an operation with @defer', () => {
     ['multipart/mixed; boundary=graphql; deferSpec="20220824"', 'deferSpec=20220824'],
     ['application/json, multipart/mixed;q=0.1;incrementalSpec="v0.2"', 'incrementalSpec=v0.2'],
   ] as const)('is answered for accept %s as %s', async (accept, format) => {
-    await using server = await startScripted((request) => {
+    await using server = await startScriptedServer((request) => {
       const payloads = new ScriptedPayloads();
-      for (const payload of payloadsOf(request.incremental)) payloads.push([payload]);
+      for (const payload of payloadsOf(request.incrementalFormat)) payloads.push([payload]);
       return payloads.outcome;
     });
     expect(await collectPayloads(server.url, deferring(accept))).toEqual({
@@ -55,7 +55,7 @@ describe('an operation with @defer', () => {
       contentType: `multipart/mixed; boundary="-"; ${format}`,
       payloads: payloadsOf(format),
     });
-    expect(server.seen[0]?.incremental).toBe(format);
+    expect(server.receivedOperations[0]?.incrementalFormat).toBe(format);
     expect(mergePayloads(payloadsOf(format))).toEqual({ data: { greeting: 'hello', node: { name: 'n' } } });
   });
 
@@ -66,8 +66,8 @@ describe('an operation with @defer', () => {
     'multipart/mixed;subscriptionSpec=1.0, application/json',
     'multipart/mixed;q=0, application/json',
   ])('is answered in one piece, never refused, for accept %s', async (accept) => {
-    await using server = await startScripted((request) =>
-      answer(JSON.stringify({ incremental: request.incremental ?? null })),
+    await using server = await startScriptedServer((request) =>
+      singleOutcome(JSON.stringify({ incremental: request.incrementalFormat ?? null })),
     );
     const answered = await exchange(server.url, deferring(accept));
     expect([answered.status, answered.body]).toEqual([200, '{"data":{"incremental":null}}']);
@@ -75,7 +75,7 @@ describe('an operation with @defer', () => {
 
   test('is broken off without a word in the middle when the client sends bytes that are no HTTP', async () => {
     const payloads = new ScriptedPayloads();
-    await using server = await startScripted(() => payloads.outcome);
+    await using server = await startScriptedServer(() => payloads.outcome);
     await using connection = await RawConnection.open(server.url);
     connection.send(deferring('multipart/mixed'));
     payloads.push([legacy[0]]);
@@ -89,7 +89,7 @@ describe('an operation with @defer', () => {
   test('has exactly these bytes', async () => {
     const payloads = new ScriptedPayloads();
     for (const payload of legacy) payloads.push([payload]);
-    await using server = await startScripted(() => payloads.outcome);
+    await using server = await startScriptedServer(() => payloads.outcome);
     const { headers, body: bytes } = await exchange(
       server.url,
       deferring('multipart/mixed;deferSpec=20220824'),
@@ -105,7 +105,7 @@ describe('an operation with @defer', () => {
 
   test('shows each batch to the client before the next is made, in one write', async () => {
     const payloads = new ScriptedPayloads();
-    await using server = await startScripted(() => payloads.outcome);
+    await using server = await startScriptedServer(() => payloads.outcome);
     await using connection = await RawConnection.open(server.url);
     connection.send(deferring('multipart/mixed'));
     payloads.push([
@@ -125,7 +125,7 @@ describe('an operation with @defer', () => {
   });
 
   test('leaves the connection usable', async () => {
-    await using server = await startScripted(() => {
+    await using server = await startScriptedServer(() => {
       const payloads = new ScriptedPayloads();
       for (const payload of legacy) payloads.push([payload]);
       return payloads.outcome;
@@ -144,7 +144,7 @@ describe('payloads that fail', () => {
   test('before the first one are an error in one piece', async () => {
     const payloads = new ScriptedPayloads();
     payloads.push(new Error('internal'));
-    await using server = await startScripted(() => payloads.outcome);
+    await using server = await startScriptedServer(() => payloads.outcome);
     const answered = await exchange(
       server.url,
       deferring('multipart/mixed, application/graphql-response+json'),
@@ -154,15 +154,15 @@ describe('payloads that fail', () => {
       'application/graphql-response+json; charset=utf-8',
       { errors: [{ message: 'Internal server error', extensions: { code: 'INTERNAL_SERVER_ERROR' } }] },
     ]);
-    expect(server.logged).toEqual(['A request failed with an unexpected error']);
+    expect(server.logLines).toEqual(['A request failed with an unexpected error']);
   });
 
   test.each(['multipart/mixed;deferSpec=20220824', 'multipart/mixed;incrementalSpec=v0.2'])(
     'later end the body properly, with the error in a last payload (%s)',
     async (accept) => {
-      await using server = await startScripted((request) => {
+      await using server = await startScriptedServer((request) => {
         const payloads = new ScriptedPayloads();
-        payloads.push([payloadsOf(request.incremental)[0]]);
+        payloads.push([payloadsOf(request.incrementalFormat)[0]]);
         payloads.push(new Error('internal'));
         return payloads.outcome;
       });
@@ -180,7 +180,7 @@ describe('payloads that fail', () => {
     const payloads = new ScriptedPayloads();
     payloads.push([legacy[0]]);
     payloads.push('end');
-    await using server = await startScripted(() => payloads.outcome);
+    await using server = await startScriptedServer(() => payloads.outcome);
     expect((await collectPayloads(server.url, deferring('multipart/mixed'))).payloads).toEqual([
       legacy[0],
       { hasNext: false },
@@ -189,7 +189,7 @@ describe('payloads that fail', () => {
 
   test('with the whole request, when a plugin throws after execution, are ended', async () => {
     const payloads = new ScriptedPayloads();
-    await using server = await startScripted(() => payloads.outcome, {
+    await using server = await startScriptedServer(() => payloads.outcome, {
       plugins: [
         {
           requestDidStart: async () => ({
@@ -202,7 +202,7 @@ describe('payloads that fail', () => {
     });
     const answered = await exchange(server.url, deferring('multipart/mixed, application/json'));
     await payloads.returned;
-    expect([answered.status, payloads.pulls]).toEqual([500, 0]);
+    expect([answered.status, payloads.pullCount]).toEqual([500, 0]);
   });
 });
 
@@ -210,21 +210,21 @@ describe('a client that leaves', () => {
   test('between payloads ends them at once, and their signal', async () => {
     const payloads = new ScriptedPayloads();
     payloads.push([legacy[0]]);
-    await using server = await startScripted(() => payloads.outcome);
+    await using server = await startScriptedServer(() => payloads.outcome);
     const connection = await RawConnection.open(server.url);
     connection.send(deferring('multipart/mixed'));
     await connection.readHead();
     await connection.readChunk();
     await connection[Symbol.asyncDispose]();
     await payloads.returned;
-    expect(server.seen[0]?.signal.aborted).toBe(true);
-    expect(server.logged).toEqual([]);
+    expect(server.receivedOperations[0]?.signal.aborted).toBe(true);
+    expect(server.logLines).toEqual([]);
   });
 
   test('before the first payload ends the work through the signal', async () => {
     const entered = Promise.withResolvers<AbortSignal>();
     const payloads = new ScriptedPayloads();
-    await using server = await startScripted(async ({ signal }) => {
+    await using server = await startScriptedServer(async ({ signal }) => {
       entered.resolve(signal);
       await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
       return payloads.outcome;
@@ -234,18 +234,18 @@ describe('a client that leaves', () => {
     await entered.promise;
     await connection[Symbol.asyncDispose]();
     await payloads.returned;
-    expect(payloads.pulls).toBe(0);
-    expect(server.logged).toEqual([]);
+    expect(payloads.pullCount).toBe(0);
+    expect(server.logLines).toEqual([]);
   });
 
   test('with a second, pipelined request waiting ends that one too', async () => {
     const signals: AbortSignal[] = [];
     const both = Promise.withResolvers<void>();
-    await using server = await startScripted(async ({ signal }) => {
+    await using server = await startScriptedServer(async ({ signal }) => {
       signals.push(signal);
       if (signals.length === 2) both.resolve();
       await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
-      return answer('null');
+      return singleOutcome('null');
     });
     const connection = await RawConnection.open(server.url);
     connection.send(deferring('application/json'));
@@ -269,8 +269,8 @@ describe('a client that accepts only multipart', () => {
   });
 
   test('gets an operation without @defer in one part', async () => {
-    await using server = await startScripted(() =>
-      answer('{"greeting":"hello"}', { extensions: { note: 1 } }),
+    await using server = await startScriptedServer(() =>
+      singleOutcome('{"greeting":"hello"}', { extensions: { note: 1 } }),
     );
     expect(await collectPayloads(server.url, only('{ greeting }'))).toEqual({
       status: 200,
@@ -280,7 +280,7 @@ describe('a client that accepts only multipart', () => {
   });
 
   test('gets a refusal as JSON with its status', async () => {
-    await using server = await startScripted();
+    await using server = await startScriptedServer();
     const answered = await exchange(server.url, only('{'));
     expect([answered.status, answered.headers.get('content-type')]).toEqual([
       400,

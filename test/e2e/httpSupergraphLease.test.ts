@@ -1,27 +1,27 @@
 import { describe, expect, test } from '@jest/globals';
-import { exchange, MultipartReader, RawConnection } from '../harness/frames.ts';
+import { exchange, MultipartReader, RawConnection } from '../harness/rawHttp.ts';
 import {
-  answer,
+  FakeSupergraphView,
   ScriptedEvents,
   ScriptedPayloads,
-  SettableView,
-  sdl,
-  startScripted,
+  singleOutcome,
+  startScriptedServer,
   supergraphOf,
-} from '../unit/transport/scriptedServer.ts';
+  testSdl,
+} from '../harness/scriptedServer.ts';
 
 const headers = { 'content-type': 'application/json', accept: 'multipart/mixed, application/json' };
 const operation = { headers, body: '{"query":"{ greeting }"}' };
-const next = supergraphOf(`${sdl}\n# next`, 'next');
+const next = supergraphOf(`${testSdl}\n# next`, 'next');
 
 /** The leases when the pipeline was called, and after the answer. */
 async function leasesOf(
   request: { readonly headers: Record<string, string>; readonly body: string },
-  respond: Parameters<typeof startScripted>[0],
+  respond: Parameters<typeof startScriptedServer>[0],
 ): Promise<unknown[]> {
   const during: unknown[] = [];
-  const supergraphs = new SettableView(supergraphOf(sdl));
-  await using server = await startScripted(
+  const supergraphs = new FakeSupergraphView(supergraphOf(testSdl));
+  await using server = await startScriptedServer(
     (...parameters) => {
       during.push(Object.fromEntries(supergraphs.leases));
       return (respond as NonNullable<typeof respond>)(...parameters);
@@ -36,12 +36,16 @@ async function leasesOf(
 
 describe('the supergraph of an operation', () => {
   test('is held while it is answered', async () => {
-    expect(await leasesOf(operation, () => answer('{}'))).toEqual([{ first: 1 }, { first: 0 }]);
+    expect(await leasesOf(operation, () => singleOutcome('{}'))).toEqual([{ first: 1 }, { first: 0 }]);
   });
 
   test('is held once for all operations of a batch', async () => {
     const batch = { headers, body: '[{"query":"{ greeting }"},{"query":"{ a: greeting }"}]' };
-    expect(await leasesOf(batch, () => answer('{}'))).toEqual([{ first: 1 }, { first: 1 }, { first: 0 }]);
+    expect(await leasesOf(batch, () => singleOutcome('{}'))).toEqual([
+      { first: 1 },
+      { first: 1 },
+      { first: 0 },
+    ]);
   });
 
   test('is released when the answer fails', async () => {
@@ -57,20 +61,20 @@ describe('the supergraph of an operation', () => {
   });
 
   test('is not held for an operation that is not valid', async () => {
-    expect(await leasesOf({ headers, body: '{"query":"{ none }"}' }, () => answer('{}'))).toEqual([
+    expect(await leasesOf({ headers, body: '{"query":"{ none }"}' }, () => singleOutcome('{}'))).toEqual([
       { first: 0 },
     ]);
   });
 
   test('is held in the same way for an operation that is known, and for one that fails then', async () => {
-    const supergraphs = new SettableView(supergraphOf(sdl));
+    const supergraphs = new FakeSupergraphView(supergraphOf(testSdl));
     const during: unknown[] = [];
     let isFailing = false;
-    await using server = await startScripted(
+    await using server = await startScriptedServer(
       () => {
         during.push(Object.fromEntries(supergraphs.leases));
         if (isFailing) throw new Error('broken');
-        return answer('{}');
+        return singleOutcome('{}');
       },
       { supergraphs },
     );
@@ -87,8 +91,8 @@ describe('the supergraph of an operation', () => {
   test('is held to the last payload, also when another one is in use meanwhile', async () => {
     const payloads = new ScriptedPayloads();
     payloads.push([{ data: {}, hasNext: true }]);
-    const supergraphs = new SettableView(supergraphOf(sdl));
-    await using server = await startScripted(() => payloads.outcome, { supergraphs });
+    const supergraphs = new FakeSupergraphView(supergraphOf(testSdl));
+    await using server = await startScriptedServer(() => payloads.outcome, { supergraphs });
     await using connection = await RawConnection.open(server.url);
     connection.send(operation);
     await connection.readHead();
@@ -105,8 +109,8 @@ describe('the supergraph of an operation', () => {
   test('is released when the client leaves', async () => {
     const payloads = new ScriptedPayloads();
     payloads.push([{ data: {}, hasNext: true }]);
-    const supergraphs = new SettableView(supergraphOf(sdl));
-    await using server = await startScripted(() => payloads.outcome, { supergraphs });
+    const supergraphs = new FakeSupergraphView(supergraphOf(testSdl));
+    await using server = await startScriptedServer(() => payloads.outcome, { supergraphs });
     {
       await using connection = await RawConnection.open(server.url);
       connection.send(operation);
@@ -120,8 +124,8 @@ describe('the supergraph of an operation', () => {
   test('is not held by a subscription that goes on with each new one', async () => {
     const events = new ScriptedEvents();
     events.push({ data: { greetings: 'one' } });
-    const supergraphs = new SettableView(supergraphOf(sdl));
-    await using server = await startScripted(() => events.outcome, { supergraphs });
+    const supergraphs = new FakeSupergraphView(supergraphOf(testSdl));
+    await using server = await startScriptedServer(() => events.outcome, { supergraphs });
     await using connection = await RawConnection.open(server.url);
     connection.send({
       headers: { 'content-type': 'application/json', accept: 'text/event-stream' },

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
 import { WebSocket } from 'ws';
-import { createManualTimers } from '../fixtures/supergraphs/manualTimers.ts';
-import { turns } from '../harness/clock.ts';
-import { exchange, RawConnection } from '../harness/frames.ts';
-import { startTestGateway } from '../harness/gateway.ts';
+import { createManualTimers } from '../harness/manualTimers.ts';
+import { exchange, RawConnection } from '../harness/rawHttp.ts';
+import { startTestGateway } from '../harness/testGateway.ts';
+import { waitForTurns } from '../harness/waitForTurns.ts';
 
 /** No other timer has this length. */
 const idleTimeout = 3_599_000;
@@ -98,15 +98,15 @@ describe('a subscription that had no event for so long', () => {
         subscriptions: { idleTimeout },
         subgraphs: { all: { subscription: { protocol: 'graphql_ws', path: '/ws' } } },
       },
-      parts: { timers },
+      dependencies: { timers },
     });
     const { reviewAdded } = gateway.subgraphs.reviews.store;
     await using client = await connect(gateway.url);
-    await timers.started(idleTimeout);
-    while (reviewAdded.subscriberCount < 1) await turns();
+    await timers.waitForTimer(idleTimeout);
+    while (reviewAdded.subscriberCount < 1) await waitForTurns();
     timers.fire(idleTimeout);
     expect(await client.rest()).toEqual(end);
-    while (reviewAdded.subscriberCount > 0) await turns();
-    expect(timers.waiting()).not.toContain(idleTimeout);
+    while (reviewAdded.subscriberCount > 0) await waitForTurns();
+    expect(timers.pendingMs()).not.toContain(idleTimeout);
   });
 });

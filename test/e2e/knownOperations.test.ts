@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { readDemoOperations } from '../differential/readDemoOperations.ts';
-import { startTestGateway, type TestGateway } from '../harness/gateway.ts';
+import { readDemoOperations } from '../harness/readDemoOperations.ts';
+import { startTestGateway, type TestGateway } from '../harness/testGateway.ts';
 
 // A plain request for a known operation goes around Apollo Server. Nobody may be able to tell: the first answer
 // of each operation comes by Apollo Server, the second one does not.
@@ -12,7 +12,7 @@ beforeAll(async () => {
   gateway = await startTestGateway({ config: { security: { introspection: true } } });
   withPlugin = await startTestGateway({
     config: { security: { introspection: true } },
-    parts: {
+    dependencies: {
       plugins: [
         {
           requestDidStart: async ({ request }) => {

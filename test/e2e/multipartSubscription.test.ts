@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { GatewayError } from '../../gateway/errors.ts';
-import { exchange, RawConnection, type RawRequest } from '../harness/frames.ts';
-import { HandTimers } from '../harness/handTimers.ts';
-import { answer, ScriptedEvents, startScripted } from '../unit/transport/scriptedServer.ts';
+import { FakeTimers } from '../harness/fakeTimers.ts';
+import { exchange, RawConnection, type RawRequest } from '../harness/rawHttp.ts';
+import { ScriptedEvents, singleOutcome, startScriptedServer } from '../harness/scriptedServer.ts';
 
 function asking(query: string, accept = 'multipart/mixed;boundary=graphql;subscriptionSpec=1.0'): RawRequest {
   return { headers: { 'content-type': 'application/json', accept }, body: JSON.stringify({ query }) };
@@ -20,7 +20,7 @@ const closing = '--\r\n';
 describe("a subscription in Apollo's multipart protocol", () => {
   test('begins at once, and shows every event together with the delimiter after it', async () => {
     const scripted = new ScriptedEvents();
-    await using server = await startScripted(() => scripted.outcome);
+    await using server = await startScriptedServer(() => scripted.outcome);
     await using connection = await RawConnection.open(server.url);
     connection.send(subscription);
     const { status, headers } = await connection.readHead();
@@ -39,14 +39,17 @@ describe("a subscription in Apollo's multipart protocol", () => {
   });
 
   test('shows that it lives when it was quiet', async () => {
-    const timers = new HandTimers();
+    const timers = new FakeTimers();
     const scripted = new ScriptedEvents();
-    await using server = await startScripted(() => scripted.outcome, { timers, heartbeat: 1000 });
+    await using server = await startScriptedServer(() => scripted.outcome, {
+      timers,
+      heartbeatIntervalMs: 1000,
+    });
     await using connection = await RawConnection.open(server.url);
     connection.send(subscription);
     await connection.readHead();
     await connection.readChunk();
-    timers.pass(2000);
+    timers.advance(2000);
     expect(await connection.readChunk()).toBe(part({}));
     scripted.push('end');
     expect(await connection.readChunk()).toBe(closing);
@@ -55,7 +58,7 @@ describe("a subscription in Apollo's multipart protocol", () => {
   test('ends with the error that its events end with', async () => {
     const scripted = new ScriptedEvents();
     scripted.push(new GatewayError('SUBGRAPH_UNREACHABLE', 'Gone.'));
-    await using server = await startScripted(() => scripted.outcome);
+    await using server = await startScriptedServer(() => scripted.outcome);
     const errors = [{ message: 'Gone.', extensions: { code: 'SUBGRAPH_UNREACHABLE' } }];
     expect((await exchange(server.url, subscription)).body).toBe(
       opening + part({ payload: null, errors }) + closing,
@@ -64,7 +67,7 @@ describe("a subscription in Apollo's multipart protocol", () => {
 
   test('ends properly, and says why, as soon as the server closes', async () => {
     const scripted = new ScriptedEvents();
-    const server = await startScripted(() => scripted.outcome, { drainTimeout: 60_000 });
+    const server = await startScriptedServer(() => scripted.outcome, { drainTimeout: 60_000 });
     await using connection = await RawConnection.open(server.url);
     connection.send(subscription);
     await connection.readHead();
@@ -76,7 +79,7 @@ describe("a subscription in Apollo's multipart protocol", () => {
   });
 
   test('has one payload where the client takes nothing else and the operation is none', async () => {
-    await using server = await startScripted(() => answer('{"greeting":"hello"}'));
+    await using server = await startScriptedServer(() => singleOutcome('{"greeting":"hello"}'));
     expect((await exchange(server.url, asking('{ greeting }'))).body).toBe(
       `\r\n--graphql${part({ payload: { data: { greeting: 'hello' } } })}${closing}`,
     );

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { mergePayloads } from '../harness/frames.ts';
 import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
+import { mergePayloads } from '../harness/rawHttp.ts';
 
 describe('several mutations in one operation', () => {
   let name = '';
@@ -69,7 +69,7 @@ describe('several mutations in one operation', () => {
   });
 
   test('the first is read to its end, in all subgraphs, before the second runs', async () => {
-    const { body } = await gateway.ask(
+    const { body } = await gateway.execute(
       `mutation ($one: String!, $two: String!) {
         one: rename(to: $one) { name latest { author { name } } }
         two: rename(to: $two) { name latest { author { name } } }
@@ -87,7 +87,7 @@ describe('several mutations in one operation', () => {
 
   test('so it is with a text that looks like the directive @defer', async () => {
     const text = '@defer(label:';
-    const { body } = await gateway.ask(
+    const { body } = await gateway.execute(
       `mutation {
         one: rename(to: "${text}") { latest { author { name } } }
         two: rename(to: "Two") { name }
@@ -99,7 +99,7 @@ describe('several mutations in one operation', () => {
   });
 
   test('those that need nothing from other subgraphs share a request, also with the one after them', async () => {
-    const { body } = await gateway.ask(
+    const { body } = await gateway.execute(
       `mutation {
         one: rename(to: "One") { name }
         two: rename(to: "Two") { name latest { author { name } } }
@@ -127,7 +127,7 @@ describe('several mutations in one operation', () => {
   });
 
   test('of different subgraphs run in the order of the document', async () => {
-    const { body } = await gateway.ask(
+    const { body } = await gateway.execute(
       `mutation {
         one: rename(to: "One") { name }
         good: review(text: "good") { author { name } }
@@ -147,13 +147,13 @@ describe('several mutations in one operation', () => {
   });
 
   test('what is deferred below the first is read before the second runs as well', async () => {
-    await using answer = await gateway.defer(
+    await using answer = await gateway.executeIncrementally(
       `mutation {
         one: rename(to: "One") { name ... @defer { latest { author { name } } } }
         two: rename(to: "Two") { name }
       }`,
     );
-    expect(mergePayloads(await answer.rest())).toEqual({
+    expect(mergePayloads(await answer.remaining())).toEqual({
       data: {
         one: { name: 'One', latest: { author: { name: 'One' } } },
         two: { name: 'Two' },

@@ -84,7 +84,7 @@ let drawn = 0;
 const random = (): number => (drawn++ % 100) / 100;
 
 const open = (config: Partial<GatewayOptions>) =>
-  startInlineGateway({ subgraphs, change: requiringPrice, config, parts: { random } });
+  startInlineGateway({ subgraphs, transformSupergraph: requiringPrice, config, dependencies: { random } });
 
 let gateway: InlineGateway;
 beforeAll(async () => {
@@ -102,7 +102,7 @@ beforeEach(() => {
 async function countAnswers(query: string): Promise<Map<unknown, number>> {
   const counts = new Map<string, number>();
   for (let time = 0; time < 100; time += 1) {
-    const answer = JSON.stringify((await gateway.ask(query)).body);
+    const answer = JSON.stringify((await gateway.execute(query)).body);
     counts.set(answer, (counts.get(answer) ?? 0) + 1);
   }
   return new Map(Array.from(counts, ([answer, count]) => [JSON.parse(answer).data, count]));
@@ -131,16 +131,16 @@ describe('an @override with a percentage', () => {
   });
 
   test('counts for fields at the root, and for mutations that are planned one by one', async () => {
-    const { body } = await gateway.ask('mutation { sell { id cost } buy { id price } }');
+    const { body } = await gateway.execute('mutation { sell { id cost } buy { id price } }');
     expect(body).toEqual({
       data: { sell: { id: 'old', cost: 'by new' }, buy: { id: 'new', price: 'new' } },
     });
     drawn = 50;
-    const { body: late } = await gateway.ask('mutation { sell { id cost } buy { id price } }');
+    const { body: late } = await gateway.execute('mutation { sell { id cost } buy { id price } }');
     expect(late).toEqual({
       data: { sell: { id: 'old', cost: 'by old' }, buy: { id: 'old', price: 'old' } },
     });
-    expect((await gateway.ask('{ place }')).body).toEqual({ data: { place: 'old' } });
+    expect((await gateway.execute('{ place }')).body).toEqual({ data: { place: 'old' } });
   });
 
   test('is decided once for all operations of an HTTP request', async () => {
@@ -169,8 +169,8 @@ describe('an @override with a percentage', () => {
         [50, 'old'],
       ] as const) {
         drawn = draw;
-        await using answer = await gateway.defer(query, { format });
-        const text = JSON.stringify(await answer.rest());
+        await using answer = await gateway.executeIncrementally(query, { format });
+        const text = JSON.stringify(await answer.remaining());
         expect(text).toContain(`"data":{"product":{"price":"${side}"}}`);
         expect(text).toContain(`"data":{"cost":"by ${side}","parcel":{"contents":{"price":"${side}"}}}`);
         expect(drawn).toBe(draw + 1);
@@ -179,9 +179,9 @@ describe('an @override with a percentage', () => {
   );
 
   test('is not decided where no field of the operation depends on it', async () => {
-    await gateway.ask('{ clerk shelf { name id } }');
+    await gateway.execute('{ clerk shelf { name id } }');
     expect(drawn).toBe(0);
-    await gateway.ask('{ product { cost } }');
+    await gateway.execute('{ product { cost } }');
     expect(drawn).toBe(1);
   });
 });
@@ -195,9 +195,9 @@ describe('an @override by identity', () => {
     for (let index = 0; index < 40; index += 1) {
       const options = { headers: { 'x-user': `user-${index}` } };
       const query = '{ product { some price } }';
-      const first = await one.ask(query, options);
-      expect(await one.ask(query, options)).toEqual(first);
-      expect(await other.ask(query, options)).toEqual(first);
+      const first = await one.execute(query, options);
+      expect(await one.execute(query, options)).toEqual(first);
+      expect(await other.execute(query, options)).toEqual(first);
       answers.push((first.body.data as { product: unknown }).product);
     }
     const count = (some: string, price: string) =>
@@ -207,8 +207,8 @@ describe('an @override by identity', () => {
     expect([count('new', 'new'), count('old', 'new'), count('old', 'old')]).toEqual([10, 8, 22]);
     expect(drawn).toBe(0);
 
-    await one.ask('{ product { price } }');
-    await one.ask('{ product { price } }', { headers: { 'x-user': '' } });
+    await one.execute('{ product { price } }');
+    await one.execute('{ product { price } }', { headers: { 'x-user': '' } });
     expect(drawn).toBe(2);
   });
 });

@@ -20,16 +20,16 @@ test('what clients really send is written down, by client and without values, at
     await using gateway = await startInlineGateway({
       subgraphs,
       config: { contracts: { guard: 'off', record: { enabled: true, directory } } },
-      parts: { now: () => Date.UTC(2027, 0, 31) },
+      dependencies: { now: () => Date.UTC(2027, 0, 31) },
     });
     const headers = { 'apollographql-client-name': 'shop', 'apollographql-client-version': '2.1.0' };
     const product = (id: string) => `query Page { product(id: "${id}") { name } }`;
-    expect((await gateway.ask(product('1'), { headers })).body).toEqual({
+    expect((await gateway.execute(product('1'), { headers })).body).toEqual({
       data: { product: { name: 'Product 1' } },
     });
-    await gateway.ask(product('2'), { headers });
+    await gateway.execute(product('2'), { headers });
     // Refused: nobody could take it over.
-    expect((await gateway.ask('query Wrong { nothing }', { headers })).status).toBe(400);
+    expect((await gateway.execute('query Wrong { nothing }', { headers })).status).toBe(400);
     await gateway.close();
 
     expect(await readdir(directory)).toEqual(['shop']);

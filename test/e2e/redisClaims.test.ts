@@ -4,30 +4,30 @@ import { RedisKeys } from '../../gateway/cache/store/redisKeys.ts';
 import { RedisStore } from '../../gateway/cache/store/redisStore.ts';
 import { TieredStore } from '../../gateway/cache/store/tieredStore.ts';
 import { systemTimers, type Timers } from '../../gateway/time/timers.ts';
-import { createManualTimers } from '../fixtures/supergraphs/manualTimers.ts';
+import { createManualTimers } from '../harness/manualTimers.ts';
 import {
   connectRedis,
-  type OwnRedisServer,
+  type DedicatedRedisServer,
   type RedisCluster,
-  startOwnRedis,
+  startDedicatedRedis,
   startRedisCluster,
 } from '../harness/redis.ts';
 import {
+  createRedisStoreFixture,
+  longRedisTimeouts,
   openRedisStore,
-  patience,
-  redisConfig,
-  redisStoreParts,
-  reported,
+  parseRedisConfig,
   type TestRedisConfig,
-} from '../harness/storeUnderTest.ts';
-import { entryAt, TestClock } from '../unit/cache/storeConformance.ts';
+  waitForProblem,
+} from '../harness/redisStoreFixture.ts';
+import { createCacheWrite, TestClock } from '../harness/storeConformance.ts';
 
 // The first run on a machine may have to download the program.
 const downloadTimeoutMs = 300_000;
 
-let server: OwnRedisServer;
+let server: DedicatedRedisServer;
 beforeAll(async () => {
-  server = await startOwnRedis();
+  server = await startDedicatedRedis();
   await teachScripts(sharedConfig(), ['key']);
 }, downloadTimeoutMs);
 afterAll(async () => {
@@ -35,15 +35,15 @@ afterAll(async () => {
 });
 
 const clock = new TestClock();
-const entry = (options: Parameters<typeof entryAt>[1] = {}) => entryAt(clock, options);
+const entry = (options: Parameters<typeof createCacheWrite>[1] = {}) => createCacheWrite(clock, options);
 const { signal } = new AbortController();
 const longMs = 600_000;
 
 /** Of one Redis, the configuration that two processes share. A connection that hangs does so until the test lets it
  *  go on. */
-function sharedConfig(config: Parameters<typeof redisConfig>[0] = {}) {
-  const timeouts = { ...patience, heartbeat: '1m' };
-  return redisConfig({ url: server.url, keyPrefix: randomUUID(), timeouts, ...config });
+function sharedConfig(config: Parameters<typeof parseRedisConfig>[0] = {}) {
+  const timeouts = { ...longRedisTimeouts, heartbeat: '1m' };
+  return parseRedisConfig({ url: server.url, keyPrefix: randomUUID(), timeouts, ...config });
 }
 
 /** Lets Redis know the scripts of claims: those it does not know are sent again, after what was asked since. */
@@ -51,7 +51,7 @@ async function teachScripts(config: TestRedisConfig, keys: readonly string[]): P
   await using opened = await openRedisStore(config, clock.now);
   await opened.store.claim(keys, longMs);
   opened.store.release(keys, 0);
-  for (const key of keys) await opened.store.awaitOther(key, longMs, signal);
+  for (const key of keys) await opened.store.awaitClaimHolder(key, longMs, signal);
 }
 
 async function askRedis(...command: [string, ...(string | number)[]]): Promise<unknown> {
@@ -68,14 +68,14 @@ const longestMs = 7_777;
 
 /** A store whose waits for others are in the hands of the test. */
 async function openWaiting(config: TestRedisConfig) {
-  const parts = redisStoreParts(config, clock.now);
+  const parts = createRedisStoreFixture(config, clock.now);
   const waits = createManualTimers();
   const { timers: others = systemTimers } = parts.options;
   const timers: Timers = {
     after: (ms, run) => (pauses.includes(ms) || ms === longestMs ? waits : others).after(ms, run),
   };
   const store = new TieredStore({ ...parts.options, timers, maxSize: 1_000_000 });
-  await Promise.all([parts.ready.reached(1), parts.heard.reached(1)]);
+  await Promise.all([parts.readyEvents.waitForCount(1), parts.heardInvalidations.waitForCount(1)]);
   return { ...parts, store, waits, [Symbol.asyncDispose]: () => store.close() };
 }
 
@@ -85,18 +85,18 @@ describe('who waits for another process', () => {
     await using here = await openRedisStore(config, clock.now);
     await using there = await openWaiting(config);
     await here.store.claim(['key'], longMs);
-    const found = there.store.awaitOther('key', longestMs, signal);
+    const found = there.store.awaitClaimHolder('key', longestMs, signal);
     for (const pause of [...pauses, 50]) {
-      await there.waits.started(pause);
-      expect(there.waits.waiting()).toEqual([longestMs, pause]);
+      await there.waits.waitForTimer(pause);
+      expect(there.waits.pendingMs()).toEqual([longestMs, pause]);
       there.waits.fire(pause);
     }
-    await there.waits.started(50);
+    await there.waits.waitForTimer(50);
     here.store.setMany([entry()], here.store.beginRead());
-    await here.written();
+    await here.waitForWrites();
     there.waits.fire(50);
     expect(await found).toMatchObject({ value: '{"name":"Table"}' });
-    expect(there.waits.waiting()).toEqual([]);
+    expect(there.waits.pendingMs()).toEqual([]);
   });
 
   test.each([
@@ -108,19 +108,19 @@ describe('who waits for another process', () => {
     await using there = await openWaiting(config);
     await here.store.claim(['key'], longMs);
     const client = new AbortController();
-    const duringPause = there.store.awaitOther('key', longestMs, client.signal);
-    await there.waits.started(4);
+    const duringPause = there.store.awaitClaimHolder('key', longestMs, client.signal);
+    await there.waits.waitForTimer(4);
     end(there.waits, client);
     expect(await duringPause).toBeUndefined();
-    expect(there.waits.waiting()).toEqual([]);
+    expect(there.waits.pendingMs()).toEqual([]);
 
     const next = new AbortController();
-    const duringLook = there.store.awaitOther('key', longestMs, next.signal);
+    const duringLook = there.store.awaitClaimHolder('key', longestMs, next.signal);
     end(there.waits, next);
     expect(await duringLook).toBeUndefined();
     // The reply to that look has come before this one.
     await there.store.getMany(['other']);
-    expect(there.waits.waiting()).toEqual([]);
+    expect(there.waits.pendingMs()).toEqual([]);
   });
 
   test('takes what is stale as soon as it is stored, if it is newer than what was there', async () => {
@@ -129,13 +129,13 @@ describe('who waits for another process', () => {
     await using there = await openWaiting(config);
     const staleEntry = (value: string) => entry({ value, freshUntil: 0 });
     here.store.setMany([staleEntry('1')], here.store.beginRead());
-    await here.written();
+    await here.waitForWrites();
     await here.store.claim(['key'], longMs);
-    const found = there.store.awaitOther('key', longestMs, signal);
-    await there.waits.started(4);
+    const found = there.store.awaitClaimHolder('key', longestMs, signal);
+    await there.waits.waitForTimer(4);
     clock.time += 1;
     here.store.setMany([staleEntry('2')], here.store.beginRead());
-    await here.written();
+    await here.waitForWrites();
     there.waits.fire(4);
     expect(await found).toMatchObject({ value: '2' });
   });
@@ -145,14 +145,14 @@ describe('who waits for another process', () => {
     await using here = await openRedisStore(config, clock.now);
     await using there = await openWaiting(config);
     await here.store.claim(['key'], longMs);
-    const found = there.store.awaitOther('key', longestMs, signal);
-    await there.waits.started(4);
-    const isHeard = there.invalidated.next();
+    const found = there.store.awaitClaimHolder('key', longestMs, signal);
+    await there.waits.waitForTimer(4);
+    const isHeard = there.invalidations.waitForNext();
     await here.store.deleteByTags(['type:Product']);
     await isHeard;
     const { key, ...stored } = entry();
     here.store.setMany([{ key, ...stored }], here.store.beginRead());
-    await here.written();
+    await here.waitForWrites();
     there.waits.fire(4);
     expect(await found).toMatchObject(stored);
     expect(there.store.getMany(['key'])).toEqual([expect.objectContaining(stored)]);
@@ -202,17 +202,17 @@ describe('when Redis cannot say who has a claim', () => {
     await using there = await openRedisStore(config, clock.now);
     const { store, deadlines } = there;
     await here.store.claim(['key'], longMs);
-    const begun = store.awaitOther('key', longMs, signal);
+    const begun = store.awaitClaimHolder('key', longMs, signal);
     server.pause();
     try {
       const late = [store.claim(['key'], longMs), store.claim(['key'], longMs), store.getMany(['key'])];
-      while (deadlines.waiting().includes(20)) deadlines.fire(20);
+      while (deadlines.pendingMs().includes(20)) deadlines.fire(20);
       expect(await Promise.all(late)).toEqual([[true], [true], [undefined]]);
       // The wait may have looked again before it was known.
-      while (deadlines.waiting().includes(20)) deadlines.fire(20);
+      while (deadlines.pendingMs().includes(20)) deadlines.fire(20);
       expect(store.claim(['key', 'other'], longMs)).toEqual([true, true]);
       expect(await begun).toBeUndefined();
-      expect(await store.awaitOther('key', longMs, signal)).toBeUndefined();
+      expect(await store.awaitClaimHolder('key', longMs, signal)).toBeUndefined();
     } finally {
       server.resume();
     }
@@ -223,27 +223,27 @@ describe('when Redis cannot say who has a claim', () => {
     await using here = await openRedisStore(config, clock.now);
     await using there = await openWaiting(config);
     await here.store.claim(['key'], longMs);
-    const found = there.store.awaitOther('key', longestMs, signal);
-    await there.waits.started(4);
+    const found = there.store.awaitClaimHolder('key', longestMs, signal);
+    await there.waits.waitForTimer(4);
     server.pause();
     try {
       there.waits.fire(4);
       there.deadlines.fire(20);
       expect(await found).toBeUndefined();
-      expect(there.waits.waiting()).toEqual([]);
+      expect(there.waits.pendingMs()).toEqual([]);
     } finally {
       server.resume();
     }
   });
 
   test('without a connection it is granted at once', async () => {
-    await using gone = await startOwnRedis();
+    await using gone = await startDedicatedRedis();
     await gone.kill();
-    const parts = redisStoreParts(redisConfig({ url: gone.url }), clock.now);
+    const parts = createRedisStoreFixture(parseRedisConfig({ url: gone.url }), clock.now);
     const store = new RedisStore(parts.options);
-    await reported(parts, 'unreachable');
+    await waitForProblem(parts, 'unreachable');
     expect(store.claim(['key', 'other'], longMs)).toEqual([true, true]);
-    expect(await store.awaitOther('key', longMs, signal)).toBeUndefined();
+    expect(await store.awaitClaimHolder('key', longMs, signal)).toBeUndefined();
     store.release(['key'], 0);
     await store.close();
   });
@@ -254,7 +254,7 @@ describe('when Redis cannot say who has a claim', () => {
     const { store, problems } = opened;
     const read = store.getMany(['key']);
     expect(store.claim(['key'], longMs)).toEqual([true]);
-    expect(await store.awaitOther('key', longMs, signal)).toBeUndefined();
+    expect(await store.awaitClaimHolder('key', longMs, signal)).toBeUndefined();
     expect(problems.counts.get('too many in flight')).toBe(2);
     await read;
     expect(await askRedis('EXISTS', claimName(config))).toBe(0);

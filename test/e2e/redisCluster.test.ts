@@ -3,8 +3,13 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { CacheStore } from '../../gateway/cache/store/cacheStore.ts';
 import { RedisKeys, slotNames, slotOf } from '../../gateway/cache/store/redisKeys.ts';
 import { connectRedis, type RedisCluster, startRedisCluster } from '../harness/redis.ts';
-import { openRedisStore, openTieredStore, patience, redisConfig } from '../harness/storeUnderTest.ts';
-import { entryAt, TestClock } from '../unit/cache/storeConformance.ts';
+import {
+  longRedisTimeouts,
+  openRedisStore,
+  openTieredStore,
+  parseRedisConfig,
+} from '../harness/redisStoreFixture.ts';
+import { createCacheWrite, TestClock } from '../harness/storeConformance.ts';
 
 // The first run on a machine may have to download the program.
 const downloadTimeoutMs = 300_000;
@@ -19,12 +24,12 @@ afterAll(async () => {
 });
 
 const clock = new TestClock();
-const entry = (options: Parameters<typeof entryAt>[1] = {}) => entryAt(clock, options);
+const entry = (options: Parameters<typeof createCacheWrite>[1] = {}) => createCacheWrite(clock, options);
 
 // A master that hangs does so until the test lets it go on.
 function configOf() {
-  const timeouts = { ...patience, heartbeat: '1m' };
-  return redisConfig({ cluster: { nodes: cluster.nodes, buckets }, keyPrefix: randomUUID(), timeouts });
+  const timeouts = { ...longRedisTimeouts, heartbeat: '1m' };
+  return parseRedisConfig({ cluster: { nodes: cluster.nodes, buckets }, keyPrefix: randomUUID(), timeouts });
 }
 
 /** A key in each bucket; two buckets after each other are on one master. */
@@ -50,7 +55,7 @@ test('a master that hangs costs the entries that it has, and no others', async (
     keys.map((key, index) => entry({ key, value: `${index}` })),
     store.beginRead(),
   );
-  await store.written();
+  await store.awaitWrites();
   const [, , last] = cluster.servers;
   last?.pause();
   try {
@@ -73,13 +78,13 @@ test('an invalidation is heard at once, even if a master hangs that has to delet
     [entry({ key: first, tags: ['a'] }), entry({ key: last, tags: ['a'] })],
     there.store.beginRead(),
   );
-  await there.written();
+  await there.waitForWrites();
   const hanging = cluster.servers[2];
   hanging?.pause();
   let result: Promise<unknown>;
   try {
     const answers = here.store.getMany([first, last]);
-    const isHeard = here.invalidated.next();
+    const isHeard = here.invalidations.waitForNext();
     result = there.store.deleteByTags(['a']);
     await isHeard;
     here.deadlines.fire(20);
@@ -104,11 +109,11 @@ test('a slot that moves to another master takes its entries along', async () => 
     keys.map((key, index) => entry({ key, value: `${index}` })),
     store.beginRead(),
   );
-  await store.written();
+  await store.awaitWrites();
   await moveSlot(slotOf(slotNames(buckets)[0] ?? ''), 0, 1);
   expect(await valuesOf(store, keys)).toEqual(['0', '1', '2', '3', '4', '5']);
   store.setMany([entry({ key: keys[0] ?? '', value: 'new', storedAt: clock.time + 1 })], store.beginRead());
-  await store.written();
+  await store.awaitWrites();
   expect(await valuesOf(store, keys.slice(0, 1))).toEqual(['new']);
   expect(await store.deleteByTags(['type:Product'])).toEqual({ deleted: 6, isPending: false });
 });
@@ -116,26 +121,26 @@ test('a slot that moves to another master takes its entries along', async () => 
 test('a master that restarts empty takes entries again', async () => {
   const config = configOf();
   await using opened = await openRedisStore(config, clock.now);
-  const { store, problem, ready } = opened;
+  const { store, problemEvents, readyEvents } = opened;
   const keys = keysOf(config);
   const [last = ''] = keys.slice(-1);
   store.setMany([entry({ key: last })], store.beginRead());
-  await store.written();
+  await store.awaitWrites();
   const server = cluster.servers[2];
   await server?.kill();
-  const isCounted = problem.next();
+  const isCounted = problemEvents.waitForNext();
   store.setMany([entry({ key: last })], store.beginRead());
-  await store.written();
+  await store.awaitWrites();
   await isCounted;
   await server?.restart();
-  const readies = ready.count;
+  const readies = readyEvents.count;
   // The first write that gets there finds it without the numbers of invalidations, and has them set.
-  while (ready.count === readies) {
+  while (readyEvents.count === readies) {
     store.setMany([entry({ key: last })], store.beginRead());
-    await Promise.all([store.written(), new Promise((resolve) => setImmediate(resolve))]);
+    await Promise.all([store.awaitWrites(), new Promise((resolve) => setImmediate(resolve))]);
   }
   store.setMany([entry({ key: last, value: '2' })], store.beginRead());
-  await store.written();
+  await store.awaitWrites();
   expect(await valuesOf(store, [last])).toEqual(['2']);
 });
 

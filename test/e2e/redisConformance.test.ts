@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll } from '@jest/globals';
 import { type RedisCluster, type RedisServer, startRedis, startRedisCluster } from '../harness/redis.ts';
 import {
+  longRedisTimeouts,
   openRedisStore,
   openTieredStore,
-  patience,
-  redisConfig,
+  parseRedisConfig,
   type TestRedisConfig,
-} from '../harness/storeUnderTest.ts';
-import { describeStore, type StoreOpeners } from '../unit/cache/storeConformance.ts';
+} from '../harness/redisStoreFixture.ts';
+import { describeStore, type StoreOpeners } from '../harness/storeConformance.ts';
 
 // The first run on a machine may have to download the program.
 const downloadTimeoutMs = 300_000;
@@ -25,12 +25,13 @@ afterAll(async () => {
   await cluster[Symbol.asyncDispose]();
 });
 
-const ofServer = () => redisConfig({ url: server.url, keyPrefix: randomUUID(), timeouts: patience });
+const ofServer = () =>
+  parseRedisConfig({ url: server.url, keyPrefix: randomUUID(), timeouts: longRedisTimeouts });
 const ofCluster = () =>
-  redisConfig({
+  parseRedisConfig({
     cluster: { nodes: cluster.nodes, buckets: 12 },
     keyPrefix: randomUUID(),
-    timeouts: patience,
+    timeouts: longRedisTimeouts,
   });
 
 function openers(

@@ -6,25 +6,28 @@ import { createServer } from 'node:tls';
 import { expect, test } from '@jest/globals';
 import type { CacheStore } from '../../gateway/cache/store/cacheStore.ts';
 import { RedisStore } from '../../gateway/cache/store/redisStore.ts';
-import { connectRedis, startOwnRedis, startSentinel } from '../harness/redis.ts';
+import { connectRedis, startDedicatedRedis, startSentinel } from '../harness/redis.ts';
 import {
+  createRedisStoreFixture,
+  longRedisTimeouts,
   openRedisStore,
-  patience,
-  redisConfig,
-  redisStoreParts,
-  reported,
-} from '../harness/storeUnderTest.ts';
-import { entryAt, TestClock } from '../unit/cache/storeConformance.ts';
+  parseRedisConfig,
+  waitForProblem,
+} from '../harness/redisStoreFixture.ts';
+import { createCacheWrite, TestClock } from '../harness/storeConformance.ts';
 
 // The first run on a machine may have to download the program.
 const downloadTimeoutMs = 300_000;
 
 const clock = new TestClock();
 
-async function roundTrip({ store, written }: { store: CacheStore; written(): Promise<void> }, value: string) {
+async function roundTrip(
+  { store, waitForWrites }: { store: CacheStore; waitForWrites(): Promise<void> },
+  value: string,
+) {
   const key = `key ${value}`;
-  store.setMany([entryAt(clock, { key, value })], store.beginRead());
-  await written();
+  store.setMany([createCacheWrite(clock, { key, value })], store.beginRead());
+  await waitForWrites();
   const [found] = await store.getMany([key]);
   return found?.value;
 }
@@ -32,16 +35,16 @@ async function roundTrip({ store, written }: { store: CacheStore; written(): Pro
 test(
   'when a master is gone, Sentinels lead to the one that they know instead',
   async () => {
-    await using master = await startOwnRedis();
-    await using promoted = await startOwnRedis();
+    await using master = await startDedicatedRedis();
+    await using promoted = await startDedicatedRedis();
     await using sentinel = await startSentinel(master);
     const nodes = [`127.0.0.1:${sentinel.port}`];
     await using opened = await openRedisStore(
-      redisConfig({ sentinel: { nodes, name: 'cache' }, timeouts: patience }),
+      parseRedisConfig({ sentinel: { nodes, name: 'cache' }, timeouts: longRedisTimeouts }),
       clock.now,
     );
     expect(await roundTrip(opened, '1')).toBe('1');
-    const [isReady, isHeard] = [opened.ready.next(), opened.heard.next()];
+    const [isReady, isHeard] = [opened.readyEvents.waitForNext(), opened.heardInvalidations.waitForNext()];
     // What the end of a failover is for clients, without the time that Sentinels take to agree on it.
     const operator = connectRedis(sentinel.url);
     await operator.call('SENTINEL', 'REMOVE', 'cache');
@@ -58,7 +61,7 @@ test(
 );
 
 test('TLS is spoken where it is configured, with a server whose certificate is right', async () => {
-  await using server = await startOwnRedis();
+  await using server = await startDedicatedRedis();
   const folder = join(import.meta.dirname, '../fixtures/tls');
   const sockets = new Set<Socket>();
   const [key, cert] = ['key.pem', 'certificate.pem'].map((file) => readFileSync(join(folder, file)));
@@ -75,12 +78,18 @@ test('TLS is spoken where it is configured, with a server whose certificate is r
   const url = `rediss://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
   try {
     const tls = { ca: join(folder, 'certificate.pem'), serverName: 'redis.test' };
-    await using trusted = await openRedisStore(redisConfig({ url, tls, timeouts: patience }), clock.now);
+    await using trusted = await openRedisStore(
+      parseRedisConfig({ url, tls, timeouts: longRedisTimeouts }),
+      clock.now,
+    );
     expect(await roundTrip(trusted, '1')).toBe('1');
-    const parts = redisStoreParts(redisConfig({ url, tls: { serverName: 'redis.test' } }), clock.now);
+    const parts = createRedisStoreFixture(
+      parseRedisConfig({ url, tls: { serverName: 'redis.test' } }),
+      clock.now,
+    );
     const untrusted = new RedisStore(parts.options);
-    await reported(parts, 'unreachable');
-    expect(parts.lines[0]).toMatchObject({ message: expect.stringContaining('self-signed certificate') });
+    await waitForProblem(parts, 'unreachable');
+    expect(parts.logLines[0]).toMatchObject({ message: expect.stringContaining('self-signed certificate') });
     expect(untrusted.getMany(['key 1'])).toEqual([undefined]);
     await untrusted.close();
   } finally {

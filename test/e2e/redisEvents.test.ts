@@ -5,27 +5,32 @@ import process from 'node:process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import { EventInvalidations, type ReadEvent } from '../../gateway/cache/invalidation/eventInvalidations.ts';
+import { EventInvalidations, type ParsedEvent } from '../../gateway/cache/invalidation/eventInvalidations.ts';
 import { EventPosition } from '../../gateway/cache/invalidation/eventPosition.ts';
 import type { InvalidationResult } from '../../gateway/cache/store/cacheStore.ts';
 import { Gate } from '../harness/gate.ts';
-import { connectRedis, type OwnRedisServer, startOwnRedis, startRedisCluster } from '../harness/redis.ts';
 import {
-  Happenings,
+  connectRedis,
+  type DedicatedRedisServer,
+  startDedicatedRedis,
+  startRedisCluster,
+} from '../harness/redis.ts';
+import {
+  createRedisStoreFixture,
+  EventCounter,
+  longRedisTimeouts,
   openTieredStore,
-  patience,
-  redisConfig,
-  redisStoreParts,
-} from '../harness/storeUnderTest.ts';
-import { entryAt, TestClock } from '../unit/cache/storeConformance.ts';
+  parseRedisConfig,
+} from '../harness/redisStoreFixture.ts';
+import { createCacheWrite, TestClock } from '../harness/storeConformance.ts';
 
 // The first run on a machine may have to download the program.
 const downloadTimeoutMs = 300_000;
 
-let server: OwnRedisServer;
+let server: DedicatedRedisServer;
 let redis: Redis;
 beforeAll(async () => {
-  server = await startOwnRedis();
+  server = await startDedicatedRedis();
   redis = connectRedis(server.url);
 }, downloadTimeoutMs);
 afterAll(async () => {
@@ -36,7 +41,7 @@ afterAll(async () => {
 const done: InvalidationResult = { deleted: 0, isPending: false };
 
 /** An event without tags is a mistake. */
-async function readTags(body: unknown): Promise<ReadEvent> {
+async function readTags(body: unknown): Promise<ParsedEvent> {
   const { tags } = body as { readonly tags?: readonly string[] };
   if (tags === undefined) return { kind: 'mistakes', reasons: ['tags: expected a list'] };
   return { kind: 'tags', tags };
@@ -50,31 +55,32 @@ interface Place {
 const place = (): Place => ({ stream: randomUUID(), keyPrefix: `${randomUUID()}:` });
 
 interface OpenOptions {
-  readonly config?: ReturnType<typeof redisConfig>;
-  read?(body: unknown): ReadEvent | Promise<ReadEvent>;
+  readonly config?: ReturnType<typeof parseRedisConfig>;
+  parse?(body: unknown): ParsedEvent | Promise<ParsedEvent>;
   invalidate?(tags: readonly string[]): Promise<InvalidationResult>;
 }
 
 /** Reads events and writes down what is done about them. */
 function open({ stream, keyPrefix }: Place, options: OpenOptions = {}) {
-  const config = options.config ?? redisConfig({ url: server.url, keyPrefix, timeouts: patience });
-  const parts = redisStoreParts(config, clock.now);
-  const happened = new Happenings();
+  const config =
+    options.config ?? parseRedisConfig({ url: server.url, keyPrefix, timeouts: longRedisTimeouts });
+  const parts = createRedisStoreFixture(config, clock.now);
+  const happened = new EventCounter();
   const invalidated: string[][] = [];
   let gaps = 0;
   const events = new EventInvalidations({
     config,
     stream,
     problems: parts.problems,
-    read: options.read ?? readTags,
+    parse: options.parse ?? readTags,
     invalidate: async (tags) => {
       invalidated.push([...tags]);
-      happened.happen();
+      happened.increment();
       return (await options.invalidate?.(tags)) ?? done;
     },
     onGap: async () => {
       gaps += 1;
-      happened.happen();
+      happened.increment();
       return done;
     },
   });
@@ -84,7 +90,7 @@ function open({ stream, keyPrefix }: Place, options: OpenOptions = {}) {
     invalidated,
     gaps: () => gaps,
     async until(isTrue: () => boolean): Promise<void> {
-      while (!isTrue()) await Promise.race([happened.next(), parts.problem.next()]);
+      while (!isTrue()) await Promise.race([happened.waitForNext(), parts.problemEvents.waitForNext()]);
     },
     [Symbol.asyncDispose]: async () => events.close(),
   };
@@ -150,7 +156,7 @@ test('events that were trimmed meanwhile count as if they had named everything',
   await using opened = open(here);
   await saved(here, last);
   expect([opened.gaps(), opened.invalidated]).toEqual([1, []]);
-  expect(opened.lines).toEqual([
+  expect(opened.logLines).toEqual([
     expect.objectContaining({
       problem: 'events missed',
       message: expect.stringContaining(`events of ${here.stream} after `),
@@ -167,11 +173,15 @@ test('events that were trimmed meanwhile count as if they had named everything',
 
 test('every process handles every event, and copies of all are gone', async () => {
   const here = place();
-  const config = redisConfig({ url: server.url, keyPrefix: here.keyPrefix, timeouts: patience });
+  const config = parseRedisConfig({
+    url: server.url,
+    keyPrefix: here.keyPrefix,
+    timeouts: longRedisTimeouts,
+  });
   await using one = await openTieredStore(config, clock.now);
   await using two = await openTieredStore(config, clock.now);
-  one.store.setMany([entryAt(clock, { tags: ['a'] })], one.store.beginRead());
-  await one.written();
+  one.store.setMany([createCacheWrite(clock, { tags: ['a'] })], one.store.beginRead());
+  await one.waitForWrites();
   expect((await two.store.getMany(['key']))[0]).toBeDefined();
   await blockedReaders(0);
   await using first = open(here, { invalidate: (tags) => one.store.deleteByTags(tags) });
@@ -190,7 +200,7 @@ test('every process handles every event, and copies of all are gone', async () =
 test('an event that cannot be read is counted, told once and skipped', async () => {
   const here = place();
   await using opened = open(here, {
-    read: (body) => {
+    parse: (body) => {
       if (body === 0) throw new Error('broken');
       return readTags(body);
     },
@@ -201,7 +211,7 @@ test('an event that cannot be read is counted, told once and skipped', async () 
   await saved(here, await add(here.stream, event('a')));
   expect(opened.invalidated.flat()).toEqual(['a']);
   expect(Object.fromEntries(opened.problems.counts)).toEqual({ 'unreadable event': 6 });
-  expect(opened.lines.map(({ message }) => message)).toEqual([
+  expect(opened.logLines.map(({ message }) => message)).toEqual([
     `event ${first} of ${here.stream}: has no field \`invalidate\``,
   ]);
 });
@@ -212,7 +222,7 @@ test('what is wrong with an event is told', async () => {
   await saved(here);
   const id = await add(here.stream, '{}');
   await saved(here, id);
-  expect(opened.lines).toEqual([
+  expect(opened.logLines).toEqual([
     expect.objectContaining({
       problem: 'unreadable event',
       message: `event ${id} of ${here.stream}: tags: expected a list`,
@@ -223,14 +233,14 @@ test('what is wrong with an event is told', async () => {
 test('events wait until they can be read, and are not lost if that never comes', async () => {
   const here = place();
   const gate = new Gate();
-  const read = async (body: unknown) => {
+  const parse = async (body: unknown) => {
     await gate.pass();
     return readTags(body);
   };
-  const waiting = open(here, { read });
+  const waiting = open(here, { parse });
   const start = await saved(here);
   const last = await add(here.stream, event('a'));
-  await gate.arrived();
+  await gate.waitForArrivals();
   waiting.events.close();
   gate.open();
   await using opened = open(here);
@@ -264,7 +274,11 @@ test('a position that is no id is replaced after everything that is there has be
 
 test('the position never moves backwards', async () => {
   const here = place();
-  const config = redisConfig({ url: server.url, keyPrefix: here.keyPrefix, timeouts: patience });
+  const config = parseRedisConfig({
+    url: server.url,
+    keyPrefix: here.keyPrefix,
+    timeouts: longRedisTimeouts,
+  });
   const failures: unknown[] = [];
   const positions = Array.from(
     { length: 2 },
@@ -297,10 +311,10 @@ test('the position never moves backwards', async () => {
 });
 
 test('a Redis that takes no writes is told, and the position is saved when it does', async () => {
-  await using replica = await startOwnRedis();
+  await using replica = await startDedicatedRedis();
   const operator = connectRedis(replica.url);
   const here = place();
-  const config = redisConfig({ url: replica.url, keyPrefix: here.keyPrefix });
+  const config = parseRedisConfig({ url: replica.url, keyPrefix: here.keyPrefix });
   const gate = new Gate();
   const invalidate = async () => {
     await gate.pass();
@@ -310,7 +324,7 @@ test('a Redis that takes no writes is told, and the position is saved when it do
   const key = `${here.keyPrefix}events:${here.stream}`;
   while ((await operator.get(key)) === null);
   await operator.xadd(here.stream, '5-0', 'invalidate', event('a'));
-  await gate.arrived();
+  await gate.waitForArrivals();
   await operator.call('REPLICAOF', '127.0.0.1', '1');
   gate.open();
   await opened.until(() => (opened.problems.counts.get('read only') ?? 0) >= 2);
@@ -324,7 +338,7 @@ test(
   async () => {
     await using cluster = await startRedisCluster();
     const { keyPrefix } = place();
-    const config = redisConfig({ cluster: { nodes: cluster.nodes }, keyPrefix });
+    const config = parseRedisConfig({ cluster: { nodes: cluster.nodes }, keyPrefix });
     const clients = cluster.servers.map(({ url }) => connectRedis(url));
     // Slots in the third and the first part; the names of the positions are spread by the prefix.
     for (const [stream, master] of [
@@ -362,7 +376,7 @@ test('closed, it keeps no process alive, whatever state Redis is in', async () =
     const problems = new StoreProblems({ log: pino({ level: 'silent' }), now: Date.now });
     const isRead = Promise.withResolvers();
     const events = new EventInvalidations({ config, stream: 'stream', problems,
-      read: () => { isRead.resolve(); return new Promise(() => {}); },
+      parse: () => { isRead.resolve(); return new Promise(() => {}); },
       invalidate: () => new Promise(() => {}), onGap: () => new Promise(() => {}) });
     if (waits === 'yes') await isRead.promise;
     events.close();
@@ -375,8 +389,8 @@ test('closed, it keeps no process alive, whatever state Redis is in', async () =
   };
   await redis.set('tributary:events:stream', '0-0');
   await add('stream', event('a'));
-  await using hung = await startOwnRedis();
-  await using dead = await startOwnRedis();
+  await using hung = await startDedicatedRedis();
+  await using dead = await startDedicatedRedis();
   await dead.kill();
   hung.pause();
   await Promise.all([run(server.url, 'yes'), run(hung.url, 'no'), run(dead.url, 'no')]);

@@ -7,35 +7,35 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { CacheStore } from '../../gateway/cache/store/cacheStore.ts';
 import { RedisKeys } from '../../gateway/cache/store/redisKeys.ts';
 import { RedisStore } from '../../gateway/cache/store/redisStore.ts';
-import { connectRedis, type OwnRedisServer, startOwnRedis } from '../harness/redis.ts';
+import { connectRedis, type DedicatedRedisServer, startDedicatedRedis } from '../harness/redis.ts';
 import {
+  createRedisStoreFixture,
+  longRedisTimeouts,
   openRedisStore,
-  patience,
-  redisConfig,
-  redisStoreParts,
-  reported,
-  soonGivenUp,
-} from '../harness/storeUnderTest.ts';
-import { entryAt, TestClock } from '../unit/cache/storeConformance.ts';
+  parseRedisConfig,
+  shortSocketTimeout,
+  waitForProblem,
+} from '../harness/redisStoreFixture.ts';
+import { createCacheWrite, TestClock } from '../harness/storeConformance.ts';
 
 // The first run on a machine may have to download the program.
 const downloadTimeoutMs = 300_000;
 
-let server: OwnRedisServer;
+let server: DedicatedRedisServer;
 beforeAll(async () => {
-  server = await startOwnRedis();
+  server = await startDedicatedRedis();
 }, downloadTimeoutMs);
 afterAll(async () => {
   await server[Symbol.asyncDispose]();
 });
 
 const clock = new TestClock();
-const entry = (options: Parameters<typeof entryAt>[1] = {}) => entryAt(clock, options);
+const entry = (options: Parameters<typeof createCacheWrite>[1] = {}) => createCacheWrite(clock, options);
 
-async function open(config: Parameters<typeof redisConfig>[0] = {}) {
+async function open(config: Parameters<typeof parseRedisConfig>[0] = {}) {
   const keyPrefix = randomUUID();
   const opened = await openRedisStore(
-    redisConfig({ url: server.url, keyPrefix, timeouts: patience, ...config }),
+    parseRedisConfig({ url: server.url, keyPrefix, timeouts: longRedisTimeouts, ...config }),
     clock.now,
   );
   return { ...opened, keyPrefix, keys: new RedisKeys(keyPrefix, 1) };
@@ -54,10 +54,10 @@ async function operate(...command: [string, ...string[]]): Promise<void> {
 
 describe('a Redis that hangs', () => {
   test('a read is a miss when its deadline is over, and later reads do not wait until it answers again', async () => {
-    await using opened = await open({ timeouts: soonGivenUp });
-    const { store, deadlines, ready } = opened;
+    await using opened = await open({ timeouts: shortSocketTimeout });
+    const { store, deadlines, readyEvents } = opened;
     store.setMany([entry({ value: '1' })], store.beginRead());
-    await store.written();
+    await store.awaitWrites();
     server.pause();
     try {
       for (let strike = 0; strike < 3; strike++) {
@@ -69,32 +69,32 @@ describe('a Redis that hangs', () => {
       expect(opened.problems.counts.get('timeout')).toBe(3);
       expect(store.getMany(['key'])).toEqual([undefined]);
       // The connection is given up.
-      await reported(opened, 'unreachable');
+      await waitForProblem(opened, 'unreachable');
       expect(store.getMany(['key'])).toEqual([undefined]);
     } finally {
       server.resume();
     }
-    await ready.next();
+    await readyEvents.waitForNext();
     expect(await valuesOf(store, 'key')).toEqual(['1']);
   });
 
   test('an invalidation goes on when it can, and until then this process serves nothing that it concerns', async () => {
-    await using opened = await open({ timeouts: soonGivenUp });
+    await using opened = await open({ timeouts: shortSocketTimeout });
     const { store, deadlines, keyPrefix } = opened;
-    const config = redisConfig({ url: server.url, keyPrefix, timeouts: patience });
+    const config = parseRedisConfig({ url: server.url, keyPrefix, timeouts: longRedisTimeouts });
     await using other = await openRedisStore(config, clock.now);
     store.setMany(
       [entry({ key: '1', tags: ['a'] }), entry({ key: '2', value: '2', tags: ['b'] })],
       store.beginRead(),
     );
-    await store.written();
+    await store.awaitWrites();
     server.pause();
     const result = store.deleteByTags(['a']);
     deadlines.fire(2_000);
     expect(await result).toEqual({ deleted: 0, isPending: true });
-    await reported(opened, 'unreachable');
+    await waitForProblem(opened, 'unreachable');
     server.resume();
-    await opened.ready.next();
+    await opened.readyEvents.waitForNext();
     expect(await valuesOf(store, '1', '2')).toEqual([undefined, '2']);
     expect(await valuesOf(other.store, '1', '2')).toEqual([undefined, '2']);
   });
@@ -102,14 +102,14 @@ describe('a Redis that hangs', () => {
   test('a write that is carried out late does not bring back what was invalidated meanwhile', async () => {
     await using opened = await open();
     const { keyPrefix } = opened;
-    const config = redisConfig({ url: server.url, keyPrefix, timeouts: patience });
+    const config = parseRedisConfig({ url: server.url, keyPrefix, timeouts: longRedisTimeouts });
     await using other = await openRedisStore(config, clock.now);
     const since = opened.store.beginRead();
     server.pause();
     opened.store.setMany([entry({ tags: ['a'] }), entry({ key: '2', value: '2', tags: ['b'] })], since);
     const result = other.store.deleteByTags(['a']);
     server.resume();
-    await Promise.all([result, opened.store.written()]);
+    await Promise.all([result, opened.store.awaitWrites()]);
     expect(await valuesOf(other.store, 'key')).toEqual([undefined]);
   });
 });
@@ -120,7 +120,7 @@ test('what an invalidation has overtaken does not even get into Redis, where oth
   const since = store.beginRead();
   await store.deleteByTags(['a']);
   store.setMany([entry({ tags: ['a'] }), entry({ key: 'other', tags: ['b'] })], since);
-  await store.written();
+  await store.awaitWrites();
   const redis = connectRedis(server.url);
   expect(await redis.mget(keys.entry(0, 'key'), keys.entry(0, 'other'))).toEqual([null, expect.any(String)]);
   redis.disconnect();
@@ -128,72 +128,75 @@ test('what an invalidation has overtaken does not even get into Redis, where oth
 
 test('a Redis that is killed costs misses, and is used again when it is back', async () => {
   await using opened = await open();
-  const { store, ready } = opened;
+  const { store, readyEvents } = opened;
   store.setMany([entry()], store.beginRead());
-  await store.written();
+  await store.awaitWrites();
   await server.kill();
-  await reported(opened, 'unreachable');
+  await waitForProblem(opened, 'unreachable');
   expect(store.getMany(['key'])).toEqual([undefined]);
   store.setMany([entry()], store.beginRead());
   expect(await store.deleteByTags(['type:Product'])).toEqual({ deleted: 0, isPending: true });
-  const isReady = ready.next();
+  const isReady = readyEvents.waitForNext();
   await server.restart();
   await isReady;
   expect(await valuesOf(store, 'key')).toEqual([undefined]);
   store.setMany([entry({ value: '2' })], store.beginRead());
-  await store.written();
+  await store.awaitWrites();
   expect(await valuesOf(store, 'key')).toEqual(['2']);
 });
 
 test('a Redis that is not there at the start is used when it comes', async () => {
-  await using late = await startOwnRedis();
+  await using late = await startDedicatedRedis();
   await late.kill();
-  const parts = redisStoreParts(redisConfig({ url: late.url }), clock.now);
+  const parts = createRedisStoreFixture(parseRedisConfig({ url: late.url }), clock.now);
   const store = new RedisStore(parts.options);
-  await reported(parts, 'unreachable');
+  await waitForProblem(parts, 'unreachable');
   expect(store.getMany(['key'])).toEqual([undefined]);
   const since = store.beginRead();
   await late.restart();
-  await parts.ready.reached(1);
+  await parts.readyEvents.waitForCount(1);
   store.setMany([entry()], since);
-  await store.written();
+  await store.awaitWrites();
   // Which invalidations there were before it was connected, nobody knows.
   expect(await valuesOf(store, 'key')).toEqual([undefined]);
   store.setMany([entry({ value: '2' })], store.beginRead());
-  await store.written();
+  await store.awaitWrites();
   expect(await valuesOf(store, 'key')).toEqual(['2']);
   await store.close();
 });
 
 test('a wrong password costs misses and one line in the log, until it is right', async () => {
-  await using closed = await startOwnRedis(['--requirepass', 'right']);
-  const parts = redisStoreParts(redisConfig({ url: closed.url, password: 'wrong' }), clock.now);
+  await using closed = await startDedicatedRedis(['--requirepass', 'right']);
+  const parts = createRedisStoreFixture(parseRedisConfig({ url: closed.url, password: 'wrong' }), clock.now);
   const store = new RedisStore(parts.options);
-  while ((parts.problems.counts.get('authentication') ?? 0) < 5) await parts.problem.next();
+  while ((parts.problems.counts.get('authentication') ?? 0) < 5) await parts.problemEvents.waitForNext();
   expect(store.getMany(['key'])).toEqual([undefined]);
-  expect(parts.lines.filter(({ problem }) => problem === 'authentication')).toHaveLength(1);
+  expect(parts.logLines.filter(({ problem }) => problem === 'authentication')).toHaveLength(1);
   const operator = connectRedis(closed.url.replace('//', '//:right@'));
   await operator.call('CONFIG', 'SET', 'requirepass', 'wrong');
   operator.disconnect();
-  await parts.ready.reached(1);
+  await parts.readyEvents.waitForCount(1);
   store.setMany([entry({ value: '2' })], store.beginRead());
-  await store.written();
+  await store.awaitWrites();
   expect(await valuesOf(store, 'key')).toEqual(['2']);
   await store.close();
 });
 
 test('a Redis that lets nobody store anything at first is used when it does, on the same connection', async () => {
-  await using refusing = await startOwnRedis();
+  await using refusing = await startDedicatedRedis();
   const operator = connectRedis(refusing.url);
   await operator.call('ACL', 'SETUSER', 'default', '-hsetnx');
-  const parts = redisStoreParts(redisConfig({ url: refusing.url, timeouts: patience }), clock.now);
+  const parts = createRedisStoreFixture(
+    parseRedisConfig({ url: refusing.url, timeouts: longRedisTimeouts }),
+    clock.now,
+  );
   const store = new RedisStore(parts.options);
-  await reported(parts, 'authentication');
+  await waitForProblem(parts, 'authentication');
   await operator.call('ACL', 'SETUSER', 'default', '+hsetnx');
   operator.disconnect();
-  await parts.ready.reached(1);
+  await parts.readyEvents.waitForCount(1);
   store.setMany([entry({ value: '2' })], store.beginRead());
-  await store.written();
+  await store.awaitWrites();
   expect(await valuesOf(store, 'key')).toEqual(['2']);
   await store.close();
 });
@@ -202,11 +205,11 @@ test('with its memory full nothing is stored, and what is there can be read and 
   await using opened = await open();
   const { store, problems } = opened;
   store.setMany([entry({ key: '1', value: '1' })], store.beginRead());
-  await store.written();
+  await store.awaitWrites();
   await operate('CONFIG', 'SET', 'maxmemory', '1');
   try {
     store.setMany([entry({ key: '2', value: '2' })], store.beginRead());
-    await store.written();
+    await store.awaitWrites();
     expect(problems.counts.get('out of memory')).toBe(1);
     expect(await valuesOf(store, '1', '2')).toEqual(['1', undefined]);
     expect(await store.deleteByTags(['type:Product'])).toEqual({ deleted: 1, isPending: false });
@@ -215,44 +218,44 @@ test('with its memory full nothing is stored, and what is there can be read and 
     await operate('CONFIG', 'SET', 'maxmemory', '0');
   }
   store.setMany([entry({ key: '2', value: '2' })], store.beginRead());
-  await store.written();
+  await store.awaitWrites();
   expect(await valuesOf(store, '2')).toEqual(['2']);
 });
 
 test('FLUSHALL does not let in what was invalidated before', async () => {
   await using opened = await open();
-  const { store, ready } = opened;
+  const { store, readyEvents } = opened;
   const before = store.beginRead();
   store.setMany([entry({ key: '1' })], before);
   await store.deleteByTags(['type:Product']);
   const begun = store.beginRead();
   await operate('FLUSHALL');
   expect(await valuesOf(store, '1')).toEqual([undefined]);
-  const isReady = ready.next();
+  const isReady = readyEvents.waitForNext();
   store.setMany([entry({ key: '2' })], before);
   await isReady;
   store.setMany([entry({ key: '2' })], before);
   // It knew of that invalidation, but not whether there were others since.
   store.setMany([entry({ key: '3' })], begun);
   store.setMany([entry({ key: '4', value: '4' })], store.beginRead());
-  await store.written();
+  await store.awaitWrites();
   expect(await valuesOf(store, '2', '3', '4')).toEqual([undefined, undefined, '4']);
 });
 
 test('a master that has become a replica costs writes, and is connected to anew', async () => {
   await using opened = await open();
-  const { store, ready } = opened;
+  const { store, readyEvents } = opened;
   await operate('REPLICAOF', '127.0.0.1', '1');
   try {
     store.setMany([entry()], store.beginRead());
-    await store.written();
+    await store.awaitWrites();
     expect(opened.problems.counts.get('read only')).toBe(1);
-    await ready.next();
+    await readyEvents.waitForNext();
   } finally {
     await operate('REPLICAOF', 'NO', 'ONE');
   }
   store.setMany([entry({ value: '2' })], store.beginRead());
-  await store.written();
+  await store.awaitWrites();
   expect(await valuesOf(store, 'key')).toEqual(['2']);
 });
 
@@ -275,14 +278,14 @@ describe('an entry that is not one of ours', () => {
       await using opened = await open();
       const { store, keys, problems } = opened;
       store.setMany([entry(), entry({ key: 'other' })], store.beginRead());
-      await store.written();
+      await store.awaitWrites();
       const redis = connectRedis(server.url);
       await spoil(redis, keys.entry(0, 'key'), keys.entry(0, 'other'));
       redis.disconnect();
       expect(await valuesOf(store, 'key', 'other')).toEqual([undefined, '{"name":"Table"}']);
       expect(Object.fromEntries(problems.counts)).toEqual({ 'unreadable entry': 1 });
       store.setMany([entry({ value: '2' })], store.beginRead());
-      await store.written();
+      await store.awaitWrites();
       expect(await valuesOf(store, 'key')).toEqual(['2']);
     });
   }
@@ -294,14 +297,14 @@ describe('an entry that is not one of ours', () => {
     redis.disconnect();
     expect(await valuesOf(opened.store, 'key')).toEqual([undefined]);
     opened.store.setMany([entry({ value: '2' })], opened.store.beginRead());
-    await opened.store.written();
+    await opened.store.awaitWrites();
     expect(await valuesOf(opened.store, 'key')).toEqual(['2']);
   });
 
   test('a message that is none of ours is counted', async () => {
     await using opened = await open();
     for (const message of ['{', 'null', '{"from":"x","number":"1","tags":[]}', '{"number":1,"tags":[1]}']) {
-      const counted = opened.problem.next();
+      const counted = opened.problemEvents.waitForNext();
       await operate('PUBLISH', opened.keys.channel, message);
       await counted;
     }
@@ -316,7 +319,7 @@ test('everything in Redis expires, what has a tag not before the last entry that
   const until = (time: number) => ({ tags: ['a'], staleIfErrorUntil: clock.time + time });
   store.setMany([entry({ ...until(2 * hour) })], store.beginRead());
   store.setMany([entry({ key: 'short', ...until(hour) })], store.beginRead());
-  await store.written();
+  await store.awaitWrites();
   const redis = connectRedis(server.url);
   const ttlOf = (name: string) => redis.pttl(name);
   const [tag, long] = [await ttlOf(keys.tag(0, 'a')), await ttlOf(keys.entry(0, 'key'))];
@@ -332,7 +335,7 @@ test('more reads than may be in flight are misses at once', async () => {
   await using opened = await open({ maxInFlight: 2 });
   const { store } = opened;
   store.setMany([entry({ value: '1' })], store.beginRead());
-  await store.written();
+  await store.awaitWrites();
   const reads = [store.getMany(['key']), store.getMany(['key'])];
   expect(store.getMany(['key'])).toEqual([undefined]);
   store.setMany([entry({ value: '2' })], store.beginRead());
@@ -366,8 +369,8 @@ test('a closed store keeps no process alive, whatever state Redis is in', async 
     });
     expect(stdout).toBe('');
   };
-  await using hung = await startOwnRedis();
-  await using dead = await startOwnRedis();
+  await using hung = await startDedicatedRedis();
+  await using dead = await startDedicatedRedis();
   await dead.kill();
   hung.pause();
   await Promise.all([run(server.url, 'yes'), run(hung.url, 'no'), run(dead.url, 'no')]);

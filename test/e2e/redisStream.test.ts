@@ -5,25 +5,25 @@ import process from 'node:process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import { RedisStreamReader } from '../../gateway/redis/redisStream.ts';
+import { RedisStreamReader } from '../../gateway/redis/redisStreamReader.ts';
 import { Gate } from '../harness/gate.ts';
+import { openStreamReader } from '../harness/openStreamReader.ts';
 import {
   connectRedis,
-  type OwnRedisServer,
-  startOwnRedis,
+  type DedicatedRedisServer,
+  startDedicatedRedis,
   startRedisCluster,
   startSentinel,
 } from '../harness/redis.ts';
-import { redisConfig } from '../harness/storeUnderTest.ts';
-import { openStreamReader } from '../harness/streams.ts';
+import { parseRedisConfig } from '../harness/redisStoreFixture.ts';
 
 // The first run on a machine may have to download the program.
 const downloadTimeoutMs = 300_000;
 
-let server: OwnRedisServer;
+let server: DedicatedRedisServer;
 let redis: Redis;
 beforeAll(async () => {
-  server = await startOwnRedis(['--appendonly', 'yes']);
+  server = await startDedicatedRedis(['--appendonly', 'yes']);
   redis = connectRedis(server.url);
 }, downloadTimeoutMs);
 afterAll(async () => {
@@ -39,7 +39,7 @@ async function add(stream: string, ...ids: string[]): Promise<void> {
 const open = (
   options: Partial<Parameters<typeof openStreamReader>[0]> & { readonly stream: string },
   handle?: Parameters<typeof openStreamReader>[1],
-) => openStreamReader({ config: redisConfig({ url: server.url }), ...options }, handle);
+) => openStreamReader({ config: parseRedisConfig({ url: server.url }), ...options }, handle);
 
 test('entries come in their order, with their fields, those that are there and those that are added', async () => {
   const stream = randomUUID();
@@ -47,7 +47,7 @@ test('entries come in their order, with their fields, those that are there and t
   const fields: unknown[] = [];
   const done = Promise.withResolvers<void>();
   const reader = new RedisStreamReader({
-    config: redisConfig({ url: server.url }),
+    config: parseRedisConfig({ url: server.url }),
     stream,
     after: '0-0',
     onEntries: async (entries) => {
@@ -96,7 +96,7 @@ test('nothing is read while the handler is busy, and then no more than a batch',
   const gate = new Gate();
   await add(stream, '1-0', '2-0', '3-0');
   await using opened = open({ stream, after: '0-0', batchSize: 2 }, () => gate.pass());
-  await gate.arrived();
+  await gate.waitForArrivals();
   await add(stream, '4-0', '5-0');
   // A second reader gets all of it meanwhile.
   await using other = open({ stream, after: '0-0' });
@@ -156,7 +156,7 @@ describe('a lost connection', () => {
     const gate = new Gate();
     await using opened = open({ stream, after: '0-0' }, () => gate.pass());
     await add(stream, '1-0');
-    await gate.arrived();
+    await gate.waitForArrivals();
     await redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
     await add(stream, '2-0');
     gate.open();
@@ -171,7 +171,7 @@ describe('entries that are gone before they were read', () => {
     const gate = new Gate();
     await using opened = open({ stream, after: '0-0', batchSize: 1 }, () => gate.pass());
     await add(stream, '1-0');
-    await gate.arrived();
+    await gate.waitForArrivals();
     await add(stream, '2-0', '3-0', '4-0');
     await redis.xtrim(stream, 'MAXLEN', 1);
     gate.open();
@@ -184,7 +184,7 @@ describe('entries that are gone before they were read', () => {
     const gate = new Gate();
     await using opened = open({ stream, after: '0-0' }, () => gate.pass());
     await add(stream, '1-0');
-    await gate.arrived();
+    await gate.waitForArrivals();
     await add(stream, '2-0', '3-0');
     await redis.xtrim(stream, 'MAXLEN', 0);
     gate.open();
@@ -248,8 +248,8 @@ describe('a Redis that refuses', () => {
   });
 
   test('a wrong password: told, and tried until it is right', async () => {
-    await using closed = await startOwnRedis(['--requirepass', 'right']);
-    const config = redisConfig({ url: closed.url, password: 'wrong' });
+    await using closed = await startDedicatedRedis(['--requirepass', 'right']);
+    const config = parseRedisConfig({ url: closed.url, password: 'wrong' });
     await using opened = open({ config, stream: 'events', after: '0-0' });
     await opened.until(() => opened.failures.filter(({ kind }) => kind === 'authentication').length >= 2);
     const operator = connectRedis(closed.url.replace('//', '//:right@'));
@@ -260,9 +260,13 @@ describe('a Redis that refuses', () => {
   });
 
   test('one that is busy with a script: told, and tried until it answers', async () => {
-    await using busy = await startOwnRedis(['--busy-reply-threshold', '10']);
+    await using busy = await startDedicatedRedis(['--busy-reply-threshold', '10']);
     const [operator, script] = [connectRedis(busy.url), connectRedis(busy.url)];
-    await using opened = open({ config: redisConfig({ url: busy.url }), stream: 'events', after: '0-0' });
+    await using opened = open({
+      config: parseRedisConfig({ url: busy.url }),
+      stream: 'events',
+      after: '0-0',
+    });
     await opened.until(() => opened.started.length === 1);
     const running = script.eval('while true do end', 0).catch(() => {});
     await opened.until(() => opened.failures.some(({ kind }) => kind === 'loading'));
@@ -278,7 +282,7 @@ test(
   'in a Cluster, the master that has the stream is asked, one that has restarted too',
   async () => {
     await using cluster = await startRedisCluster();
-    const config = redisConfig({ cluster: { nodes: cluster.nodes } });
+    const config = parseRedisConfig({ cluster: { nodes: cluster.nodes } });
     // Slots in the third, the second and the first part.
     for (const [stream, master] of [
       ['foo', 2],
@@ -308,7 +312,7 @@ test(
   'in a Cluster, a master that hangs is found out and survived',
   async () => {
     await using cluster = await startRedisCluster();
-    const config = redisConfig({ cluster: { nodes: cluster.nodes } });
+    const config = parseRedisConfig({ cluster: { nodes: cluster.nodes } });
     const server = cluster.servers[1]!;
     const operator = connectRedis(server.url);
     await using opened = open({ config, stream: 'c', after: '0-0' });
@@ -328,7 +332,7 @@ test(
 
 test('Sentinels lead to the stream', async () => {
   await using sentinel = await startSentinel(server);
-  const config = redisConfig({ sentinel: { nodes: [`127.0.0.1:${sentinel.port}`], name: 'cache' } });
+  const config = parseRedisConfig({ sentinel: { nodes: [`127.0.0.1:${sentinel.port}`], name: 'cache' } });
   const stream = randomUUID();
   await add(stream, '1-0');
   await using opened = open({ config, stream, after: '0-0' });
@@ -344,7 +348,7 @@ test('text that is no id is refused', () => {
 test('a closed reader keeps no process alive, whatever state Redis is in', async () => {
   const script = `
     import { parseConfig } from './gateway/config/parseConfig.ts';
-    import { RedisStreamReader } from './gateway/redis/redisStream.ts';
+    import { RedisStreamReader } from './gateway/redis/redisStreamReader.ts';
     process.on('unhandledRejection', (error) => { console.log('unhandled', error); process.exit(1); });
     const [url, waits] = process.argv.slice(1);
     const config = parseConfig({ supergraph: { file: 'a' }, redis: { url, timeouts: { socket: '10m' } } }).redis;
@@ -363,8 +367,8 @@ test('a closed reader keeps no process alive, whatever state Redis is in', async
     const { stdout } = await promisify(execFile)(process.execPath, args, { cwd });
     expect(stdout).toBe('');
   };
-  await using hung = await startOwnRedis();
-  await using dead = await startOwnRedis();
+  await using hung = await startDedicatedRedis();
+  await using dead = await startDedicatedRedis();
   await dead.kill();
   hung.pause();
   await Promise.all([run(server.url, 'yes'), run(hung.url, 'no'), run(dead.url, 'no')]);

@@ -5,35 +5,35 @@ import type { CacheStore } from '../../gateway/cache/store/cacheStore.ts';
 import { RedisKeys } from '../../gateway/cache/store/redisKeys.ts';
 import { TieredStore } from '../../gateway/cache/store/tieredStore.ts';
 import type { GatewayOptions } from '../../gateway/config/schema.ts';
-import { connectRedis, type OwnRedisServer, startOwnRedis } from '../harness/redis.ts';
+import { connectRedis, type DedicatedRedisServer, startDedicatedRedis } from '../harness/redis.ts';
 import {
+  createRedisStoreFixture,
+  longRedisTimeouts,
   openTieredStore,
-  patience,
-  redisConfig,
-  redisStoreParts,
-  reported,
-  soonGivenUp,
-} from '../harness/storeUnderTest.ts';
-import { entryAt, TestClock } from '../unit/cache/storeConformance.ts';
+  parseRedisConfig,
+  shortSocketTimeout,
+  waitForProblem,
+} from '../harness/redisStoreFixture.ts';
+import { createCacheWrite, TestClock } from '../harness/storeConformance.ts';
 
 // The first run on a machine may have to download the program.
 const downloadTimeoutMs = 300_000;
 
-let server: OwnRedisServer;
+let server: DedicatedRedisServer;
 beforeAll(async () => {
-  server = await startOwnRedis();
+  server = await startDedicatedRedis();
 }, downloadTimeoutMs);
 afterAll(async () => {
   await server[Symbol.asyncDispose]();
 });
 
 const clock = new TestClock();
-const entry = (options: Parameters<typeof entryAt>[1] = {}) => entryAt(clock, options);
+const entry = (options: Parameters<typeof createCacheWrite>[1] = {}) => createCacheWrite(clock, options);
 
 /** Two replicas that share a Redis. */
-async function openTwo(timeouts: NonNullable<GatewayOptions['redis']>['timeouts'] = patience) {
+async function openTwo(timeouts: NonNullable<GatewayOptions['redis']>['timeouts'] = longRedisTimeouts) {
   const keyPrefix = randomUUID();
-  const config = redisConfig({ url: server.url, keyPrefix, timeouts });
+  const config = parseRedisConfig({ url: server.url, keyPrefix, timeouts });
   const [here, there] = await Promise.all([
     openTieredStore(config, clock.now),
     openTieredStore(config, clock.now),
@@ -49,11 +49,11 @@ async function openTwo(timeouts: NonNullable<GatewayOptions['redis']>['timeouts'
 }
 
 async function write(
-  { store, written }: Awaited<ReturnType<typeof openTieredStore>>,
-  options: Parameters<typeof entryAt>[1] = {},
+  { store, waitForWrites }: Awaited<ReturnType<typeof openTieredStore>>,
+  options: Parameters<typeof createCacheWrite>[1] = {},
 ): Promise<void> {
   store.setMany([entry(options)], store.beginRead());
-  await written();
+  await waitForWrites();
 }
 
 async function valuesOf(store: CacheStore, ...keys: string[]) {
@@ -84,13 +84,13 @@ test('an invalidation drops the copies of other replicas', async () => {
   await write(here, { key: '2', value: '2', tags: ['b'] });
   expect(await valuesOf(there.store, '1', '2')).toEqual(['1', '2']);
   const begun = there.store.beginRead();
-  const isDropped = there.invalidated.next();
+  const isDropped = there.invalidations.waitForNext();
   expect(await here.store.deleteByTags(['a'])).toEqual({ deleted: 1, isPending: false });
   await isDropped;
   expect(await valuesOf(there.store, '1', '2')).toEqual([undefined, '2']);
   // Read from the subgraph before the other replica's invalidation.
   there.store.setMany([entry({ key: '1', tags: ['a'] })], begun);
-  await there.written();
+  await there.waitForWrites();
   expect(await valuesOf(there.store, '1')).toEqual([undefined]);
   expect(await valuesOf(here.store, '1')).toEqual([undefined]);
 });
@@ -102,21 +102,21 @@ test('copies are dropped when invalidations may have gone unheard', async () => 
   // Whether a copy is there shows when Redis has none.
   await operate('UNLINK', keys.entry(0, 'key'));
   expect(await valuesOf(here.store, 'key')).toEqual(['{"name":"Table"}']);
-  const isHeard = here.heard.next();
+  const isHeard = here.heardInvalidations.waitForNext();
   await operate('CLIENT', 'KILL', 'TYPE', 'pubsub');
   await isHeard;
   expect(await valuesOf(here.store, 'key')).toEqual([undefined]);
 });
 
 test('so are they when nobody would have known, since the connection hangs', async () => {
-  await using two = await openTwo(soonGivenUp);
+  await using two = await openTwo(shortSocketTimeout);
   const { here, keys } = two;
   await write(here);
   await operate('UNLINK', keys.entry(0, 'key'));
-  const isHeard = here.heard.next();
+  const isHeard = here.heardInvalidations.waitForNext();
   server.pause();
   // Nothing is asked meanwhile.
-  await reported(here, 'unreachable');
+  await waitForProblem(here, 'unreachable');
   server.resume();
   await isHeard;
   expect(await valuesOf(here.store, 'key')).toEqual([undefined]);
@@ -147,15 +147,15 @@ test('a stale copy gives way to what another replica has stored since', async ()
 });
 
 test('without Redis the memory works alone, and invalidations reach Redis when it comes', async () => {
-  await using late = await startOwnRedis();
+  await using late = await startDedicatedRedis();
   await late.kill();
-  const parts = redisStoreParts(redisConfig({ url: late.url }), clock.now);
+  const parts = createRedisStoreFixture(parseRedisConfig({ url: late.url }), clock.now);
   const store = new TieredStore({ ...parts.options, maxSize: 1_000_000 });
   store.setMany([entry({ key: '1', tags: ['a'] }), entry({ key: '2', value: '2' })], store.beginRead());
   expect(await store.deleteByTags(['a'])).toEqual({ deleted: 1, isPending: true });
   expect(store.getMany(['1', '2'])).toEqual([undefined, expect.objectContaining({ value: '2' })]);
   await late.restart();
-  await parts.ready.reached(1);
+  await parts.readyEvents.waitForCount(1);
   const redis = connectRedis(late.url);
   expect(await redis.hexists(new RedisKeys('tributary:', 1).state(0), 'tag:a')).toBe(1);
   redis.disconnect();
@@ -193,7 +193,7 @@ test('two replicas never give what is older than an invalidation that they know 
           replicas[ended.replica].store.setMany([entry({ key, value: `${value}`, tags: [tag] })], since);
         } else if (now.kind === 'mutate') {
           data += 1;
-          const isHeard = replicas[now.replica === 0 ? 1 : 0].invalidated.next();
+          const isHeard = replicas[now.replica === 0 ? 1 : 0].invalidations.waitForNext();
           await Promise.all([store.deleteByTags([tag]), isHeard]);
         } else if (now.kind === 'readMeanwhile') {
           // Under way while other things happen; it may be as old as its beginning.

@@ -110,7 +110,7 @@ afterAll(() => gateway.close());
 afterEach(() => gateway.subgraph('shipping').reset());
 
 async function dataOf(query: string, variables: Record<string, unknown> = {}): Promise<unknown> {
-  const { body } = await gateway.ask(query, { variables });
+  const { body } = await gateway.execute(query, { variables });
   expect(body.errors).toBeUndefined();
   return body.data;
 }
@@ -168,11 +168,11 @@ describe('a field with arguments in a @requires', () => {
   test.each(['deferSpec=20220824', 'incrementalSpec=v0.2'] as const)(
     'works in a deferred part (%s)',
     async (format) => {
-      await using answer = await gateway.defer(
+      await using answer = await gateway.executeIncrementally(
         '{ product { inDollar ... @defer { inEuro price(currency: GBP) crate } } }',
         { format },
       );
-      const text = JSON.stringify(await answer.rest());
+      const text = JSON.stringify(await answer.remaining());
       for (const part of ['dollar 102 tax 1', 'euro 101', '"price":103', 'crate 1 cm 2']) {
         expect(text).toContain(part);
       }
@@ -181,7 +181,7 @@ describe('a field with arguments in a @requires', () => {
   );
 
   test('is no field that a client could ask for', async () => {
-    const { status } = await gateway.ask('{ product { _required0_price } }');
+    const { status } = await gateway.execute('{ product { _required0_price } }');
     expect(status).toBe(400);
   });
 });
@@ -217,7 +217,7 @@ describe('a key with `resolvable: false`', () => {
         },
       ],
     });
-    const { body } = await other.ask('{ item { label } }');
+    const { body } = await other.execute('{ item { label } }');
     expect(body).toEqual({ data: { item: { label: 'x 7' } } });
   });
 });

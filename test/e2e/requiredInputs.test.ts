@@ -89,15 +89,18 @@ describe('an input that is itself computed from inputs', () => {
       },
     ],
   ])('is asked for with these inputs: %s', async (query, part) => {
-    const { body } = await gateway.ask(query);
+    const { body } = await gateway.execute(query);
     expect(body).toEqual({ data: { part } });
   });
 
   test.each(['deferSpec=20220824', 'incrementalSpec=v0.2'] as const)(
     'is so in a deferred part (%s)',
     async (format) => {
-      await using answer = await gateway.defer('{ part { plain ... @defer { cost origin } } }', { format });
-      const text = JSON.stringify(await answer.rest());
+      await using answer = await gateway.executeIncrementally(
+        '{ part { plain ... @defer { cost origin } } }',
+        { format },
+      );
+      const text = JSON.stringify(await answer.remaining());
       expect(text).toContain(JSON.stringify({ cost: cost('1'), origin: origin('1') }));
       expect(text).not.toContain('errors');
     },
@@ -143,11 +146,11 @@ test('an input that is wanted of one type only neither goes out alone for others
       },
     ],
   });
-  const { body } = await gateway.ask('{ best { ... on Film { headline } } }');
+  const { body } = await gateway.execute('{ best { ... on Film { headline } } }');
   expect(body).toEqual({ data: { best: [{}, { headline: '(title a film)' }] } });
   const sent = gateway.subgraph('ratings').calls.flatMap(({ variables }) => variables.representations ?? []);
   expect(sent).toEqual([{ __typename: 'Media', id: 'f', title: 'a film' }]);
 
-  const mixed = await gateway.ask('{ medium { stars ... on Film { headline } } }');
+  const mixed = await gateway.execute('{ medium { stars ... on Film { headline } } }');
   expect(mixed.body).toEqual({ data: { medium: { stars: 5 } } });
 });

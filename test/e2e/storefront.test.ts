@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type BrowserContext, chromium, type Locator, type Page } from 'playwright-core';
 import { startStorefront } from '../../storefront/serve.ts';
-import { chromiumPath } from '../harness/chromium.ts';
-import { Happenings } from '../harness/storeUnderTest.ts';
-import { type HeldShop, type HeldShopOptions, startHeldShop } from './clients/heldShop.ts';
+import { findChromium } from '../harness/chromium.ts';
+import { type GatedDemo, type GatedDemoOptions, startGatedDemo } from '../harness/gatedDemo.ts';
+import { EventCounter } from '../harness/redisStoreFixture.ts';
 
 const flags = [
   '--no-sandbox',
@@ -26,7 +26,7 @@ let userDataDirectory: string;
 beforeAll(async () => {
   userDataDirectory = await mkdtemp(join(tmpdir(), 'storefront-'));
   browser = await chromium.launchPersistentContext(userDataDirectory, {
-    executablePath: await chromiumPath(),
+    executablePath: await findChromium(),
     timeout: startTimeoutMs / 2,
     headless: true,
     args: flags,
@@ -40,7 +40,7 @@ afterAll(async () => {
 });
 
 interface OpenShop extends AsyncDisposable {
-  readonly shop: HeldShop;
+  readonly shop: GatedDemo;
   readonly page: Page;
   /** What went wrong in the page's own code. */
   readonly pageErrors: readonly string[];
@@ -50,22 +50,22 @@ interface OpenShop extends AsyncDisposable {
   requested(what: string): Promise<void>;
 }
 
-async function openShop(path: string, options?: HeldShopOptions): Promise<OpenShop> {
-  const shop = await startHeldShop(options);
+async function openShop(path: string, options?: GatedDemoOptions): Promise<OpenShop> {
+  const shop = await startGatedDemo(options);
   const storefront = await startStorefront({ port: 0, gatewayUrl: shop.url });
   const page = await browser.newPage();
   const pageErrors: string[] = [];
   page.on('pageerror', ({ message }) => pageErrors.push(message));
   const requests: string[] = [];
-  const happened = new Happenings();
+  const happened = new EventCounter();
   page.on('request', (request) => {
     const { pathname } = new URL(request.url());
     const [, route] = pathname.split('/');
     if (route === 'graphql' || route === 'enrichments') requests.push(`${request.method()} ${route}`);
-    happened.happen();
+    happened.increment();
   });
   const requested = async (what: string): Promise<void> => {
-    while (!requests.includes(what)) await happened.next();
+    while (!requests.includes(what)) await happened.waitForNext();
   };
   const dispose = async (): Promise<void> => {
     await page.close();

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import { demoSupergraphFile, startTestGateway } from '../harness/gateway.ts';
+import { demoSupergraphFile, startTestGateway } from '../harness/testGateway.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -17,7 +17,7 @@ describe('the configuration of subgraphs', () => {
     const logger = pino({ level: 'warn', base: null }, { write: (line) => warnings.push(JSON.parse(line)) });
     await using _gateway = await startTestGateway({
       config: { subgraphs: { rewiews: { timeouts: { attempt: '1s' } } } },
-      parts: { logger },
+      dependencies: { logger },
     });
     expect(warnings).toEqual([
       {

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import type { Gate } from '../harness/gate.ts';
 import {
   type Answer,
-  type AskOptions,
+  type ExecuteOptions,
   type InlineGateway,
   startInlineGateway,
 } from '../harness/inlineGateway.ts';
@@ -40,8 +40,8 @@ const product = (selection: string): string => `{ product(id: "1") { ${selection
 /** `details` has a call that ends when the gate is opened. */
 async function occupy(): Promise<{ readonly answer: Promise<Answer> }> {
   gate = gateway.subgraph('details').hold('Product.slow');
-  const answer = gateway.ask(product('slow'));
-  await gate.arrived();
+  const answer = gateway.execute(product('slow'));
+  await gate.waitForArrivals();
   return { answer };
 }
 
@@ -60,9 +60,9 @@ async function waiting(count: number): Promise<void> {
 async function ask(
   count: number,
   selection: string,
-  options?: AskOptions,
+  options?: ExecuteOptions,
 ): Promise<{ answer: Promise<Answer> }> {
-  const answer = gateway.ask(product(selection), options);
+  const answer = gateway.execute(product(selection), options);
   answer.catch(() => {});
   await waiting(count);
   return { answer };
@@ -74,12 +74,12 @@ const asked = (): (string | undefined)[] =>
 describe('a subgraph that takes one call at a time', () => {
   test('gets what first answers need before what is deferred, and what clients call critical before the rest', async () => {
     await occupy();
-    await using deferred = await gateway.defer(product('id ... @defer { score }'));
+    await using deferred = await gateway.executeIncrementally(product('id ... @defer { score }'));
     await waiting(1);
     const { answer: background } = await ask(2, 'price', { headers: { 'tributary-priority': 'background' } });
     const { answer: critical } = await ask(3, 'stock', { headers: { 'tributary-priority': 'critical' } });
     gate.open();
-    expect(JSON.stringify(await deferred.rest())).toContain('score 1');
+    expect(JSON.stringify(await deferred.remaining())).toContain('score 1');
     expect((await Promise.all([background, critical])).map(({ body }) => body)).toEqual([
       { data: { product: { price: 'price 1' } } },
       { data: { product: { stock: 'stock 1' } } },
@@ -89,12 +89,12 @@ describe('a subgraph that takes one call at a time', () => {
 
   test('drops what is least urgent where too much waits, and says so', async () => {
     await occupy();
-    await using deferred = await gateway.defer(product('id ... @defer { score }'));
+    await using deferred = await gateway.executeIncrementally(product('id ... @defer { score }'));
     await waiting(1);
     const { answer: price } = await ask(2, 'price');
     const { answer: stock } = await ask(3, 'stock');
     const { answer: quick } = await ask(3, 'quick');
-    const payloads = JSON.stringify(await deferred.rest());
+    const payloads = JSON.stringify(await deferred.remaining());
     expect(payloads).toContain('Too many calls wait for a subgraph. Try again in a moment.');
     expect(payloads).toContain('"code":"OVERLOADED"');
     gate.open();
@@ -117,13 +117,17 @@ describe('a subgraph that takes one call at a time', () => {
     await waiting(0);
     gate.open();
     expect((await first).body).toEqual({ data: { product: { slow: 'slow 1' } } });
-    expect((await gateway.ask(product('quick'))).body).toEqual({ data: { product: { quick: 'quick 1' } } });
+    expect((await gateway.execute(product('quick'))).body).toEqual({
+      data: { product: { quick: 'quick 1' } },
+    });
     expect(asked()).toEqual(['slow', 'quick']);
   });
 });
 
 test('a priority that is none is refused, and the words are told', async () => {
-  const { status, body } = await gateway.ask(product('quick'), { headers: { 'tributary-priority': 'high' } });
+  const { status, body } = await gateway.execute(product('quick'), {
+    headers: { 'tributary-priority': 'high' },
+  });
   expect({ status, body }).toMatchObject({
     status: 400,
     body: { errors: [{ message: expect.stringContaining('critical, normal, background') }] },

@@ -5,10 +5,10 @@ import process from 'node:process';
 import { describe, expect, test } from '@jest/globals';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { ReviewRecord } from '../../subgraphs/shared/records.ts';
-import { turns } from '../harness/clock.ts';
-import { CountedTimers } from '../harness/countedTimers.ts';
-import { exchange, RawConnection } from '../harness/frames.ts';
-import { startTestGateway, type TestGateway } from '../harness/gateway.ts';
+import { CountingTimers } from '../harness/countingTimers.ts';
+import { exchange, RawConnection } from '../harness/rawHttp.ts';
+import { startTestGateway, type TestGateway } from '../harness/testGateway.ts';
+import { waitForTurns } from '../harness/waitForTurns.ts';
 
 /** One that has asked for a subscription. */
 interface Client extends AsyncDisposable {
@@ -102,7 +102,7 @@ const clients: [string, Connect][] = [
 ];
 
 interface CountedGateway extends TestGateway {
-  readonly timers: CountedTimers;
+  readonly timers: CountingTimers;
 }
 
 /** `reviews`: in the place of the demo's. */
@@ -112,10 +112,10 @@ async function start(reviews?: { readonly url: string }): Promise<CountedGateway
     subscription: { protocol: 'graphql_ws' as const, path: '/ws' },
     timeouts: { attempt: '1h', deadline: '1h' },
   };
-  const timers = new CountedTimers();
+  const timers = new CountingTimers();
   const gateway = await startTestGateway({
     config: { subgraphs: reviews === undefined ? { all } : { all, reviews } },
-    parts: { timers },
+    dependencies: { timers },
   });
   return { ...gateway, timers };
 }
@@ -132,20 +132,20 @@ function openSockets(): number {
 }
 
 function openIn({ timers }: CountedGateway): Open {
-  return { sockets: openSockets(), timers: timers.open };
+  return { sockets: openSockets(), timers: timers.activeCount };
 }
 
 /** Far more often than it takes: what never comes must not go on after its test. */
 async function until(isSo: () => boolean): Promise<void> {
-  for (let round = 0; round < 2_000_000 && !isSo(); round++) await turns();
+  for (let round = 0; round < 2_000_000 && !isSo(); round++) await waitForTurns();
 }
 
 /** `keptAlive`: connections to subgraphs that may be used again. */
 async function nothingIsLeft(before: Open, { timers }: CountedGateway, keptAlive = 0): Promise<void> {
   const most = before.sockets + 2 * keptAlive;
-  await until(() => openSockets() <= most && timers.open <= before.timers);
+  await until(() => openSockets() <= most && timers.activeCount <= before.timers);
   expect(openSockets()).toBeLessThanOrEqual(most);
-  expect(timers.open).toBe(before.timers);
+  expect(timers.activeCount).toBe(before.timers);
 }
 
 /** Of the subgraph that has the events: to be asked in the turn in which something else is done. */
@@ -284,7 +284,7 @@ describe.each(clients)('a client %s leaves nothing behind when it leaves', (_, c
       await using client = await connect(gateway.url);
       await listening(gateway);
       publish(gateway);
-      await turns(moment);
+      await waitForTurns(moment);
       client.leave();
       await nothingIsUnderWay(gateway);
       expect(listeners(gateway)).toBe(0);

@@ -5,20 +5,20 @@ import type { Redis } from 'ioredis';
 import { WebSocket } from 'ws';
 import type { GatewayOptions } from '../../gateway/gateway.ts';
 import { type DemoSubgraphs, startDemoSubgraphs } from '../../subgraphs/demo.ts';
-import { turns } from '../harness/clock.ts';
-import { demoSupergraphFile, patientCalls } from '../harness/gateway.ts';
 import { startGatewayProcess } from '../harness/gatewayProcess.ts';
-import { connectRedis, type OwnRedisServer, startOwnRedis } from '../harness/redis.ts';
-import { Happenings } from '../harness/storeUnderTest.ts';
+import { connectRedis, type DedicatedRedisServer, startDedicatedRedis } from '../harness/redis.ts';
+import { EventCounter } from '../harness/redisStoreFixture.ts';
+import { demoSupergraphFile, longCallTimeouts } from '../harness/testGateway.ts';
+import { waitForTurns } from '../harness/waitForTurns.ts';
 
 // The first run on a machine may have to download the program.
 const downloadTimeoutMs = 300_000;
 
-let server: OwnRedisServer;
+let server: DedicatedRedisServer;
 let redis: Redis;
 let subgraphs: DemoSubgraphs;
 beforeAll(async () => {
-  server = await startOwnRedis();
+  server = await startDedicatedRedis();
   redis = connectRedis(server.url);
   subgraphs = await startDemoSubgraphs({ ports: 0 });
 }, downloadTimeoutMs);
@@ -92,7 +92,7 @@ class Flow {
   /** What every client has to see. */
   readonly published: Seen[] = [];
   readonly #stream: string;
-  readonly #happened = new Happenings();
+  readonly #happened = new EventCounter();
   /** Events that each client has taken. */
   readonly #taken = new Map<string, number>();
 
@@ -102,18 +102,18 @@ class Flow {
 
   async publish(count: number): Promise<void> {
     while (this.published.length < count) {
-      if (this.published.length >= Math.min(...this.#taken.values()) + 20) await this.#happened.next();
+      if (this.published.length >= Math.min(...this.#taken.values()) + 20) await this.#happened.waitForNext();
       else await this.#add(this.published.length + 1);
     }
   }
 
   async reached(count: number): Promise<void> {
-    while (this.published.length < count) await this.#happened.next();
+    while (this.published.length < count) await this.#happened.waitForNext();
   }
 
   take(client: string, count: number): void {
     this.#taken.set(client, count);
-    this.#happened.happen();
+    this.#happened.increment();
   }
 
   async #add(number: number): Promise<void> {
@@ -124,7 +124,7 @@ class Flow {
       review: { body: event.body, rating: record?.rating, author: { displayName: 'Keen Otter' } },
       cursor: cursor ?? undefined,
     });
-    this.#happened.happen();
+    this.#happened.increment();
   }
 }
 
@@ -134,7 +134,7 @@ async function startKillable(stream: string) {
     supergraph: { file: demoSupergraphFile, watch: false },
     subgraphs: {
       ...Object.fromEntries(subgraphs.all.map(({ name, url }) => [name, { url }])),
-      all: { timeouts: patientCalls },
+      all: { timeouts: longCallTimeouts },
     },
     redis: { url: server.url },
     subscriptions: { topics: { 'Subscription.reviewAdded': { stream } } },
@@ -153,7 +153,7 @@ async function reading(count: number): Promise<void> {
   for (;;) {
     const clients = (await redis.call('CLIENT', 'LIST')) as string;
     if ([...clients.matchAll(/cmd=xread /g)].length === count) return;
-    await turns();
+    await waitForTurns();
   }
 }
 

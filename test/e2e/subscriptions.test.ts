@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { createClient } from 'graphql-sse';
 import { pino } from 'pino';
-import { startTestGateway, type TestGateway } from '../harness/gateway.ts';
+import { startTestGateway, type TestGateway } from '../harness/testGateway.ts';
 
-/** A demo whose subgraphs are subscribed at over their WebSockets. */
+/** A demo whose subgraphs are subscribed at over their WebSocketRegistry. */
 function start(): Promise<TestGateway> {
   return startTestGateway({ config: { subgraphs: { all: { subscription: { path: '/ws' } } } } });
 }
@@ -121,7 +121,7 @@ describe('a gateway that starts', () => {
       },
     );
     const config = { subgraphs: { all: { subscription: { path: '/ws' } } } };
-    await using _gateway = await startTestGateway({ config, parts: { logger } });
+    await using _gateway = await startTestGateway({ config, dependencies: { logger } });
     await all.promise;
     expect(Object.fromEntries(found)).toEqual({ inventory: 'graphql_ws', reviews: 'graphql_ws' });
   });

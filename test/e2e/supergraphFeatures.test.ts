@@ -60,16 +60,16 @@ describe('a supergraph with directives that need nothing from a gateway', () => 
   test('is served, over several subgraphs and deferred', async () => {
     const query = '{ products { name kind left } }';
     const product = { name: 'Pan', kind: 'PAN', left: 10 };
-    expect((await gateway.ask(query)).body).toEqual({ data: { products: [product] } });
-    await using answer = await gateway.defer('{ products { name ... @defer { left } } }');
-    expect(await answer.rest()).toEqual([
+    expect((await gateway.execute(query)).body).toEqual({ data: { products: [product] } });
+    await using answer = await gateway.executeIncrementally('{ products { name ... @defer { left } } }');
+    expect(await answer.remaining()).toEqual([
       { data: { products: [{ name: 'Pan' }] }, hasNext: true },
       { incremental: [{ data: { left: 10 }, path: ['products', 0] }], hasNext: false },
     ]);
   });
 
   test('shows clients neither the directives of the schema nor what is inaccessible', async () => {
-    const { body } = await gateway.ask(
+    const { body } = await gateway.execute(
       '{ __schema { directives { name } types { name } } __type(name: "Product") { fields { name } } }',
     );
     const { __schema, __type } = body.data as Record<string, { [key: string]: { name: string }[] }>;
@@ -96,9 +96,12 @@ describe('a supergraph with directives that need nothing from a gateway', () => 
   });
 
   test('hands on the directives of operations that every subgraph knows', async () => {
-    const { body } = await gateway.ask('query ($n: Int) { products { name @loud(times: $n) left @loud } }', {
-      variables: { n: 3 },
-    });
+    const { body } = await gateway.execute(
+      'query ($n: Int) { products { name @loud(times: $n) left @loud } }',
+      {
+        variables: { n: 3 },
+      },
+    );
     expect(body).toEqual({ data: { products: [{ name: 'Pan', left: 10 }] } });
     expect(gateway.subgraph('products').calls.at(-1)).toMatchObject({
       query: expect.stringMatching(/name ?@loud\(times: ?\$n\)/),
@@ -131,7 +134,7 @@ test('entities cross subgraphs of every version of Federation', async () => {
     resolvers: { Thing: { one: ({ id }: never) => `v1 ${id}` } },
   });
   await using gateway = await startInlineGateway({ subgraphs });
-  const { body } = await gateway.ask(`{ thing { one ${versions.map(nameOf).join(' ')} both } }`);
+  const { body } = await gateway.execute(`{ thing { one ${versions.map(nameOf).join(' ')} both } }`);
   expect(body).toEqual({
     data: {
       thing: {
@@ -146,7 +149,7 @@ test('entities cross subgraphs of every version of Federation', async () => {
 test('a supergraph that asks for what is not done is refused, and says so wherever one looks', async () => {
   const lines: { level: number; reason?: string; msg: string }[] = [];
   await using gateway = await startInlineGateway({
-    parts: { logger: pino({ base: null }, { write: (line) => lines.push(JSON.parse(line)) }) },
+    dependencies: { logger: pino({ base: null }, { write: (line) => lines.push(JSON.parse(line)) }) },
     subgraphs: [
       {
         name: 'accounts',
@@ -167,14 +170,14 @@ test('a supergraph that asks for what is not done is refused, and says so wherev
   expect(lines.filter(({ level }) => level === 50)).toEqual([
     expect.objectContaining({ reason, msg: 'No new supergraph is used' }),
   ]);
-  expect((await gateway.ask('{ me }')).status).toBe(503);
+  expect((await gateway.execute('{ me }')).status).toBe(503);
 });
 
 test('labels in the configuration that the supergraph does not have are warned about', async () => {
   const lines: { level: number }[] = [];
   await using _gateway = await startInlineGateway({
     config: { override: { labels: { beta: true, gone: 5 } } },
-    parts: { logger: pino({ base: null }, { write: (line) => lines.push(JSON.parse(line)) }) },
+    dependencies: { logger: pino({ base: null }, { write: (line) => lines.push(JSON.parse(line)) }) },
     subgraphs: [
       { name: 'old', sdl: 'type Query { a: Int b: Int }' },
       { name: 'new', sdl: 'type Query { a: Int @override(from: "old", label: "beta") }' },

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import { MultipartReader, RawConnection } from '../harness/frames.ts';
-import { demoSupergraphFile, startTestGateway, type TestGateway } from '../harness/gateway.ts';
-import { Gate } from './clients/gate.ts';
-import { fastProduct, productQuery, productVariables, recommended } from './clients/heldShop.ts';
+import { primaryProduct, productQuery, productVariables, recommended } from '../harness/gatedDemo.ts';
+import { GatedFaultClock } from '../harness/gatedFaultClock.ts';
+import { MultipartReader, RawConnection } from '../harness/rawHttp.ts';
+import { demoSupergraphFile, startTestGateway, type TestGateway } from '../harness/testGateway.ts';
 
 let folder: string;
 let demo: string;
@@ -23,7 +23,7 @@ interface SwitchableGateway extends AsyncDisposable {
 }
 
 /** The demo behind a gateway that watches a file of its own. */
-async function startSwitchable(clock?: Gate): Promise<SwitchableGateway> {
+async function startSwitchable(clock?: GatedFaultClock): Promise<SwitchableGateway> {
   const file = join(await mkdtemp(join(folder, 'watched-')), 'supergraph.graphql');
   await writeFile(file, demo);
   let wake = (): void => {};
@@ -33,7 +33,7 @@ async function startSwitchable(clock?: Gate): Promise<SwitchableGateway> {
   );
   const gateway: TestGateway = await startTestGateway({
     config: { supergraph: { file, watch: true } },
-    parts: { logger },
+    dependencies: { logger },
     ...(clock === undefined ? {} : { clock, faults: { recommendations: 'Product.recommended=latency:1' } }),
   });
   return {
@@ -68,7 +68,7 @@ async function ask(url: string, query: string): Promise<unknown> {
 
 describe('a new supergraph', () => {
   test('serves what begins after it, while a deferred answer ends on the one that it began with', async () => {
-    const clock = new Gate();
+    const clock = new GatedFaultClock();
     await using gateway = await startSwitchable(clock);
     await using connection = await RawConnection.open(gateway.url);
     connection.send({
@@ -78,7 +78,7 @@ describe('a new supergraph', () => {
     await connection.readHead();
     const reader = new MultipartReader();
     expect(reader.read((await connection.readChunk()) ?? '')).toEqual([
-      { data: { product: fastProduct }, hasNext: true },
+      { data: { product: primaryProduct }, hasNext: true },
     ]);
 
     await gateway.switchTo(without('warehouse'));

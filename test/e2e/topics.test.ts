@@ -1,26 +1,26 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import { turns } from '../harness/clock.ts';
-import { connectRedis, type OwnRedisServer, startOwnRedis } from '../harness/redis.ts';
-import { patience, redisConfig } from '../harness/storeUnderTest.ts';
+import { connectRedis, type DedicatedRedisServer, startDedicatedRedis } from '../harness/redis.ts';
+import { longRedisTimeouts, parseRedisConfig } from '../harness/redisStoreFixture.ts';
 import {
-  loadLaterTopicShop,
   loadTopicShop,
+  loadUpdatedTopicShop,
   openTopicShop,
   type TopicPayload,
   type TopicShopOptions,
   type TopicShopSupergraph,
 } from '../harness/topicShop.ts';
+import { waitForTurns } from '../harness/waitForTurns.ts';
 
 // The first run on a machine may have to download the program.
 const downloadTimeoutMs = 300_000;
 
-let server: OwnRedisServer;
+let server: DedicatedRedisServer;
 let redis: Redis;
 let supergraph: TopicShopSupergraph;
 beforeAll(async () => {
-  server = await startOwnRedis();
+  server = await startDedicatedRedis();
   redis = connectRedis(server.url);
   supergraph = await loadTopicShop();
 }, downloadTimeoutMs);
@@ -39,9 +39,9 @@ const query = 'subscription ($w: ID) { stockChanged(warehouse: $w) { stock name 
 function open(stream: string, options: Partial<TopicShopOptions> = {}) {
   return openTopicShop(supergraph, {
     fields: { 'Subscription.stockChanged': { stream, filter: { warehouse: 'warehouse' } } },
-    config: redisConfig({
+    config: parseRedisConfig({
       url: server.url,
-      timeouts: patience,
+      timeouts: longRedisTimeouts,
       reconnect: { minDelay: '5ms', maxDelay: '20ms' },
     }),
     ...options,
@@ -70,7 +70,7 @@ async function connections(): Promise<readonly string[]> {
 }
 
 async function noConnections(): Promise<void> {
-  while ((await connections()).length > 0) await turns();
+  while ((await connections()).length > 0) await waitForTurns();
 }
 
 /** Resolves when so many readers wait for entries. */
@@ -78,7 +78,7 @@ async function reading(count: number): Promise<void> {
   for (;;) {
     const waiting = (await connections()).filter((command) => command === 'xread');
     if (waiting.length === count) return;
-    await turns();
+    await waitForTurns();
   }
 }
 
@@ -122,7 +122,7 @@ describe('events of a stream', () => {
       expect(await stocks(client as Client, 4)).toEqual(numbers(2, 5));
     }
     expect(await stocks(clients[1], 5)).toEqual(numbers(1, 5));
-    expect(one.hub.size).toBe(1);
+    expect(one.hub.openStreamCount).toBe(1);
   });
 
   test('are for those whose arguments they have', async () => {
@@ -210,7 +210,7 @@ test('who subscribes while Redis is away is told that events of that time may be
   redis.disconnect();
   await using shop = open(stream);
   const client = await shop.subscribe(query);
-  while (!shop.problems.counts.has('unreachable')) await turns();
+  while (!shop.problems.counts.has('unreachable')) await waitForTurns();
   await server.restart();
   redis = connectRedis(server.url);
   expect(codeOf(await client.next())).toBe('EVENTS_MISSED');
@@ -274,7 +274,7 @@ describe('a client that comes back', () => {
     await addAll(stream, 1, 30);
     const client = await shop.subscribe(query, {}, undefined, '0-0');
     await reading(1);
-    await turns(20);
+    await waitForTurns(20);
     expect(await stocks(client, 30)).toEqual(numbers(1, 30));
   });
 
@@ -308,7 +308,7 @@ describe('a client that comes back', () => {
       await expect(shop.subscribe(query, {}, undefined, cursor)).rejects.toMatchObject({
         code: 'BAD_REQUEST',
       });
-      expect(shop.hub.size).toBe(0);
+      expect(shop.hub.openStreamCount).toBe(0);
     },
   );
 
@@ -334,7 +334,7 @@ describe('a client that comes back', () => {
     for (const client of clients) expect(await stocks(client, 1)).toEqual([3]);
     await reading(1);
     clients.push(await shop.subscribe(query));
-    await turns(3);
+    await waitForTurns(3);
     const before = shop.calls.length;
     await add(stream, 4);
     for (const client of clients) expect(await stocks(client, 1)).toEqual([4]);
@@ -344,7 +344,7 @@ describe('a client that comes back', () => {
     await add(stream, 5);
     expect(await stocks(last as Client, 1)).toEqual([5]);
     await last?.leave();
-    expect(shop.hub.size).toBe(0);
+    expect(shop.hub.openStreamCount).toBe(0);
   });
 
   test('is at the same place as its equals, however many come while events flow', async () => {
@@ -364,7 +364,7 @@ describe('a client that comes back', () => {
     await publishing;
     for (const one of seen) expect(one).toEqual(numbers(2, 201));
     for (const client of clients) expect(await stocks(client, last - 201)).toEqual(numbers(202, last));
-    await turns(3);
+    await waitForTurns(3);
     const before = shop.calls.length;
     await add(stream, ++last);
     for (const client of clients) expect(await stocks(client, 1)).toEqual([last]);
@@ -380,7 +380,7 @@ describe('a client that comes back', () => {
     await reading(1);
     expect(await stocks(resumed, 3)).toEqual(numbers(2, 4));
     // What the first step selects is different, so that both are subscribed anew.
-    const later = await loadLaterTopicShop();
+    const later = await loadUpdatedTopicShop();
     await shop.replan(later);
     expect(await stocks(resumed, 16)).toEqual(numbers(5, 20));
     await addAll(stream, 21, 22);
@@ -396,7 +396,7 @@ test('another supergraph does not stop the reading', async () => {
   await using shop = open(stream);
   const client = await shop.subscribe(query);
   await reading(1);
-  const later = await loadLaterTopicShop();
+  const later = await loadUpdatedTopicShop();
   await shop.replan(later);
   await addAll(stream, 1, 2);
   expect(await stocks(client, 2)).toEqual([1, 2]);
@@ -415,18 +415,21 @@ test('the last client that leaves ends the reading, and no connection is left', 
   await reading(1);
   expect(await stocks(resumed, 1)).toEqual([2]);
   await live.leave();
-  expect(shop.hub.size).toBe(1);
+  expect(shop.hub.openStreamCount).toBe(1);
   await resumed.leave();
-  expect(shop.hub.size).toBe(0);
+  expect(shop.hub.openStreamCount).toBe(0);
   await noConnections();
 });
 
 test('a client that leaves before Redis is there leaves nothing behind', async () => {
   await using shop = open(randomUUID(), {
-    config: redisConfig({ url: 'redis://127.0.0.1:1', reconnect: { minDelay: '5ms', maxDelay: '20ms' } }),
+    config: parseRedisConfig({
+      url: 'redis://127.0.0.1:1',
+      reconnect: { minDelay: '5ms', maxDelay: '20ms' },
+    }),
   });
   const live = await shop.subscribe(query);
   const resumed = await shop.subscribe(query, {}, undefined, '1-0');
   await Promise.all([live.leave(), resumed.leave()]);
-  expect(shop.hub.size).toBe(0);
+  expect(shop.hub.openStreamCount).toBe(0);
 });

@@ -29,7 +29,7 @@ describe('a list or an object as the default of a custom scalar', () => {
   afterAll(() => gateway.close());
 
   test('is applied by the subgraph where the client gives nothing', async () => {
-    const { body } = await gateway.ask(
+    const { body } = await gateway.execute(
       'query ($none: Any) { payload strict list filtered given: filtered(filter: {}) unset: strict(any: $none) }',
     );
     expect(body).toEqual({
@@ -45,7 +45,7 @@ describe('a list or an object as the default of a custom scalar', () => {
   });
 
   test('gives way to what the client gives', async () => {
-    const { body } = await gateway.ask(
+    const { body } = await gateway.execute(
       'query ($any: Any) { payload(any: { e: 5 }) strict(any: $any) filtered(filter: { must: [] }) }',
       { variables: { any: [6] } },
     );
@@ -59,13 +59,13 @@ describe('a list or an object as the default of a custom scalar', () => {
   });
 
   test('does not keep the subgraph from refusing null', async () => {
-    const { body } = await gateway.ask('{ strict(any: null) filtered(filter: { must: null }) }');
+    const { body } = await gateway.execute('{ strict(any: null) filtered(filter: { must: null }) }');
     expect(body).toMatchObject({ data: { strict: null, filtered: null } });
     expect(JSON.stringify(body.errors)).toContain('SUBGRAPH_ERROR');
   });
 
   test('is not shown by introspection, others are', async () => {
-    const { body } = await gateway.ask(`{
+    const { body } = await gateway.execute(`{
       query: __type(name: "Query") { fields { name args { name defaultValue type { kind } } } }
       filter: __type(name: "Filter") { inputFields { name defaultValue type { kind } } }
     }`);

@@ -3,18 +3,18 @@ import { once } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
 import { WebSocket } from 'ws';
 import { GatewayError } from '../../gateway/errors.ts';
-import type { OperationRequest } from '../../gateway/operation/request.ts';
-import { exchange } from '../harness/frames.ts';
-import { HandTimers } from '../harness/handTimers.ts';
+import type { OperationRequest } from '../../gateway/operation/operationRequest.ts';
+import { FakeTimers } from '../harness/fakeTimers.ts';
+import { exchange } from '../harness/rawHttp.ts';
 import {
-  answer,
+  FakeSupergraphView,
   ScriptedEvents,
   ScriptedPayloads,
-  SettableView,
-  sdl,
-  startScripted,
+  singleOutcome,
+  startScriptedServer,
   supergraphOf,
-} from '../unit/transport/scriptedServer.ts';
+  testSdl,
+} from '../harness/scriptedServer.ts';
 
 interface Closed {
   readonly code: number;
@@ -109,7 +109,7 @@ async function refused(url: string, options: WebSocket.ClientOptions = {}): Prom
 
 describe('an operation on a WebSocket', () => {
   test('is answered, the second time as the first', async () => {
-    await using server = await startScripted();
+    await using server = await startScriptedServer();
     await using peer = await Peer.ready(server.url);
     for (const id of ['1', '2']) {
       peer.subscribe(query, id);
@@ -118,25 +118,25 @@ describe('an operation on a WebSocket', () => {
         complete(id),
       ]);
     }
-    expect(server.seen).toHaveLength(2);
+    expect(server.receivedOperations).toHaveLength(2);
   });
 
   test('has its variables, its errors and its extensions', async () => {
     const errors = [{ message: 'No.', path: ['greet'], extensions: { code: 'SUBGRAPH_ERROR' } }];
-    await using server = await startScripted(() =>
-      answer('{"greet":null}', { errors, extensions: { a: 1 } }),
+    await using server = await startScriptedServer(() =>
+      singleOutcome('{"greet":null}', { errors, extensions: { a: 1 } }),
     );
     await using peer = await Peer.ready(server.url);
     const text = 'query Other { greeting } mutation Greet($name: String!) { greet(name: $name) }';
     peer.subscribe(text, '1', { variables: { name: 'n' }, operationName: 'Greet' });
     expect(await peer.next()).toEqual(next({ data: { greet: null }, errors, extensions: { a: 1 } }));
-    expect(server.seen[0]).toMatchObject({ operationName: 'Greet', variables: { name: 'n' } });
+    expect(server.receivedOperations[0]).toMatchObject({ operationName: 'Greet', variables: { name: 'n' } });
   });
 
   test('has an answer in parts in one message', async () => {
-    await using server = await startScripted(() => {
+    await using server = await startScriptedServer(() => {
       const parts = { takeWithin: () => [Buffer.from('{"data":'), Buffer.from('{"a":"ü"}}')] };
-      return { ...answer(''), data: parts as never } as ReturnType<typeof answer>;
+      return { ...singleOutcome(''), data: parts as never } as ReturnType<typeof singleOutcome>;
     });
     await using peer = await Peer.ready(server.url);
     peer.subscribe(query);
@@ -144,7 +144,7 @@ describe('an operation on a WebSocket', () => {
   });
 
   test('gets an error that ends it where it is not executed, and the socket goes on', async () => {
-    await using server = await startScripted();
+    await using server = await startScriptedServer();
     await using peer = await Peer.ready(server.url);
     peer.subscribe('{ nothing }');
     expect(await peer.next()).toEqual(failed(expect.any(String), 'GRAPHQL_VALIDATION_FAILED'));
@@ -158,7 +158,7 @@ describe('an operation on a WebSocket', () => {
       { incremental: [], hasNext: true },
       { incremental: [], hasNext: false },
     ];
-    await using server = await startScripted(() => {
+    await using server = await startScriptedServer(() => {
       const scripted = new ScriptedPayloads();
       scripted.push([payloads[0]]);
       scripted.push(payloads.slice(1));
@@ -168,25 +168,25 @@ describe('an operation on a WebSocket', () => {
     peer.subscribe('{ ... @defer { greeting } }');
     for (const payload of payloads) expect(await peer.next()).toEqual(next(payload));
     expect(await peer.next()).toEqual(complete());
-    expect(server.seen[0]?.incremental).toBe('deferSpec=20220824');
+    expect(server.receivedOperations[0]?.incrementalFormat).toBe('deferSpec=20220824');
   });
 
   test.each([
     ['multipart/mixed;incrementalSpec=v0.2', 'incrementalSpec=v0.2'],
     ['application/json', undefined],
   ])('has deferred parts as the parameter `accept` says: %s', async (accept, format) => {
-    await using server = await startScripted();
+    await using server = await startScriptedServer();
     await using peer = await Peer.ready(server.url, { accept });
     peer.subscribe('{ ... @defer { greeting } }');
     await peer.next();
-    expect(server.seen[0]?.incremental).toBe(format);
+    expect(server.receivedOperations[0]?.incrementalFormat).toBe(format);
   });
 
   test('keeps the data that it has when its deferred parts break off', async () => {
     const scripted = new ScriptedPayloads();
     scripted.push([{ data: {}, hasNext: true }]);
     scripted.push(new GatewayError('DEADLINE_EXCEEDED', 'Too late.'));
-    await using server = await startScripted(() => scripted.outcome);
+    await using server = await startScriptedServer(() => scripted.outcome);
     await using peer = await Peer.ready(server.url);
     peer.subscribe('{ ... @defer { greeting } }');
     await peer.next();
@@ -195,7 +195,7 @@ describe('an operation on a WebSocket', () => {
   });
 
   test('registers and asks for a persisted query, with an empty text', async () => {
-    await using server = await startScripted();
+    await using server = await startScriptedServer();
     await using peer = await Peer.ready(server.url);
     const sha256Hash = createHash('sha256').update(query).digest('hex');
     const extensions = { persistedQuery: { version: 1, sha256Hash } };
@@ -212,7 +212,7 @@ describe('an operation on a WebSocket', () => {
 
   test('is a subscription that has every event, and its end', async () => {
     const scripted = new ScriptedEvents();
-    await using server = await startScripted(() => scripted.outcome);
+    await using server = await startScriptedServer(() => scripted.outcome);
     await using peer = await Peer.ready(server.url);
     peer.subscribe(subscription);
     for (const greetings of ['one', 'two']) {
@@ -224,7 +224,7 @@ describe('an operation on a WebSocket', () => {
   });
 
   test('is a subscription that goes on after the cursor that it names, the second time as the first', async () => {
-    await using server = await startScripted(() => new ScriptedEvents().outcome);
+    await using server = await startScriptedServer(() => new ScriptedEvents().outcome);
     const peer = await Peer.ready(server.url);
     for (const id of ['1', '2']) {
       peer.subscribe(subscription, id, { extensions: { tributary: { cursor: '7-0' } } });
@@ -233,13 +233,13 @@ describe('an operation on a WebSocket', () => {
     }
     await peer[Symbol.asyncDispose]();
     await server.close();
-    expect(server.seen.map(({ resumeAfter }) => resumeAfter)).toEqual(['7-0', '7-0']);
+    expect(server.receivedOperations.map(({ resumeAfter }) => resumeAfter)).toEqual(['7-0', '7-0']);
   });
 
   test('is a subscription that ends with an error', async () => {
     const scripted = new ScriptedEvents();
     scripted.push(new GatewayError('SUBGRAPH_UNREACHABLE', 'Gone.'));
-    await using server = await startScripted(() => scripted.outcome);
+    await using server = await startScriptedServer(() => scripted.outcome);
     await using peer = await Peer.ready(server.url);
     peer.subscribe(subscription);
     expect(await peer.next()).toEqual(failed('Gone.', 'SUBGRAPH_UNREACHABLE'));
@@ -248,10 +248,10 @@ describe('an operation on a WebSocket', () => {
   test('ends at once when the client says so, whatever it is doing, and its id is free', async () => {
     const requests: OperationRequest[] = [];
     const entered = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    await using server = await startScripted(async (request) => {
+    await using server = await startScriptedServer(async (request) => {
       requests.push(request);
       entered[requests.length - 1]?.resolve();
-      if (requests.length > 1) return answer('{"greeting":"second"}');
+      if (requests.length > 1) return singleOutcome('{"greeting":"second"}');
       await new Promise((_, reject) =>
         request.signal.addEventListener('abort', () => reject(request.signal.reason)),
       );
@@ -266,13 +266,13 @@ describe('an operation on a WebSocket', () => {
       next({ data: { greeting: 'second' } }),
       complete(),
     ]);
-    expect([requests[0]?.signal.aborted, server.logged]).toEqual([true, []]);
+    expect([requests[0]?.signal.aborted, server.logLines]).toEqual([true, []]);
   });
 
   test('ends when the socket does, and leaves nothing behind', async () => {
-    const timers = new HandTimers();
+    const timers = new FakeTimers();
     const scripted = new ScriptedEvents();
-    const server = await startScripted(() => scripted.outcome, { timers });
+    const server = await startScriptedServer(() => scripted.outcome, { timers });
     const peer = await Peer.ready(server.url);
     peer.subscribe(subscription);
     scripted.push({ data: {} });
@@ -280,12 +280,14 @@ describe('an operation on a WebSocket', () => {
     await peer[Symbol.asyncDispose]();
     await scripted.returned;
     await server.close();
-    expect([timers.size, server.supergraphs.leases.get('first')]).toEqual([0, 0]);
+    expect([timers.pendingCount, server.supergraphs.leases.get('first')]).toEqual([0, 0]);
   });
 
   test('is refused where there are as many as may be', async () => {
     const scripted = new ScriptedEvents();
-    await using server = await startScripted(() => scripted.outcome, { limits: { operationsPerSocket: 1 } });
+    await using server = await startScriptedServer(() => scripted.outcome, {
+      limits: { operationsPerSocket: 1 },
+    });
     await using peer = await Peer.ready(server.url);
     peer.subscribe(subscription);
     peer.subscribe(query, '2');
@@ -297,7 +299,7 @@ describe('an operation on a WebSocket', () => {
 
 describe('the headers of an operation', () => {
   test('are those of the handshake, and parameters that may be, which count more', async () => {
-    await using server = await startScripted();
+    await using server = await startScriptedServer();
     await using peer = await Peer.ready(
       server.url,
       {
@@ -315,7 +317,7 @@ describe('the headers of an operation', () => {
     );
     peer.subscribe(query);
     await peer.next();
-    const { headers, requestId } = server.seen[0] as OperationRequest;
+    const { headers, requestId } = server.receivedOperations[0] as OperationRequest;
     expect(Object.fromEntries(headers)).toEqual({
       authorization: 'from the parameters',
       cookie: 'a=b',
@@ -329,7 +331,7 @@ describe('the headers of an operation', () => {
   });
 
   test('leave out parameters for subgraphs, which come by themselves and as they are', async () => {
-    await using server = await startScripted();
+    await using server = await startScriptedServer();
     const shop = { id: 7, name: 'north' };
     await using peer = await Peer.ready(server.url, { shop, Tenant: 'a', tenant: 'b', other: 1 });
     for (const id of ['1', '2']) {
@@ -337,21 +339,21 @@ describe('the headers of an operation', () => {
       await peer.next();
       await peer.next();
     }
-    expect(server.seen.map(({ connectionParams }) => connectionParams)).toEqual([
+    expect(server.receivedOperations.map(({ connectionParams }) => connectionParams)).toEqual([
       { shop, Tenant: 'a' },
       { shop, Tenant: 'a' },
     ]);
   });
 
   test('and parameters for subgraphs may not be larger than headers either', async () => {
-    await using server = await startScripted();
+    await using server = await startScriptedServer();
     await using peer = await Peer.open(server.url);
     peer.send({ type: 'connection_init', payload: { shop: ['x'.repeat(20_000)] } });
     expect((await peer.closed).code).toBe(4400);
   });
 
   test('may not be larger than those of HTTP', async () => {
-    await using server = await startScripted();
+    await using server = await startScriptedServer();
     await using peer = await Peer.open(server.url);
     peer.send({ type: 'connection_init', payload: { authorization: 'x'.repeat(20_000) } });
     expect(await peer.closed).toEqual({
@@ -393,24 +395,24 @@ describe('a client that does not keep to the protocol', () => {
   ];
   test.each(cases)('loses its socket for %s', async (_, messages, code, reason) => {
     const scripted = new ScriptedEvents();
-    await using server = await startScripted(() => scripted.outcome, { limits: { bodySize: 1000 } });
+    await using server = await startScriptedServer(() => scripted.outcome, { limits: { bodySize: 1000 } });
     await using peer = await Peer.open(server.url);
     for (const message of messages) peer.send(message);
     expect(await peer.closed).toEqual({ code, reason });
   });
 
   test('loses its socket when it does not begin in time', async () => {
-    const timers = new HandTimers();
-    await using server = await startScripted(undefined, { timers, initTimeout: 3000 });
+    const timers = new FakeTimers();
+    await using server = await startScriptedServer(undefined, { timers, initTimeoutMs: 3000 });
     await using peer = await Peer.open(server.url);
     peer.send({ type: 'ping' });
     await peer.next();
-    timers.pass(3000);
+    timers.advance(3000);
     expect(await peer.closed).toEqual({ code: 4408, reason: 'Connection initialisation timeout' });
   });
 
   test('loses its socket when it asks for no subprotocol', async () => {
-    await using server = await startScripted();
+    await using server = await startScriptedServer();
     const socket = new WebSocket(server.url.replace('http', 'ws'));
     const [code, reason] = await once(socket, 'close');
     expect([code, String(reason)]).toEqual([
@@ -422,7 +424,7 @@ describe('a client that does not keep to the protocol', () => {
 
 describe('a sign of life', () => {
   test('is a pong for a ping, with what it said, also before the beginning', async () => {
-    await using server = await startScripted();
+    await using server = await startScriptedServer();
     await using peer = await Peer.open(server.url);
     peer.send({ type: 'ping' });
     peer.send({ type: 'pong' });
@@ -434,23 +436,26 @@ describe('a sign of life', () => {
   });
 
   test('is asked for when a socket was quiet, and one that gives none is closed', async () => {
-    const timers = new HandTimers();
+    const timers = new FakeTimers();
     const scripted = new ScriptedEvents();
-    await using server = await startScripted(() => scripted.outcome, { timers, heartbeat: 1000 });
+    await using server = await startScriptedServer(() => scripted.outcome, {
+      timers,
+      heartbeatIntervalMs: 1000,
+    });
     await using peer = await Peer.ready(server.url, undefined, { autoPong: false });
     peer.subscribe(subscription);
     scripted.push({ data: {} });
     await peer.next();
-    timers.pass(1000);
+    timers.advance(1000);
     const pinged = once(peer.socket, 'ping');
-    timers.pass(1000);
+    timers.advance(1000);
     await pinged;
     peer.send({ type: 'ping' });
     await peer.next();
     const again = once(peer.socket, 'ping');
-    timers.pass(2000);
+    timers.advance(2000);
     await again;
-    timers.pass(1000);
+    timers.advance(1000);
     expect((await peer.closed).code).toBe(1006);
     await scripted.returned;
   });
@@ -462,13 +467,16 @@ describe('a client that reads slowly', () => {
 
   test('is asked for no further event until it has read, and loses its socket when it reads nothing', async () => {
     const scripted = new ScriptedEvents();
-    await using server = await startScripted(() => scripted.outcome, { bufferSize: 1000, readTimeout: 50 });
+    await using server = await startScriptedServer(() => scripted.outcome, {
+      bufferSize: 1000,
+      readTimeoutMs: 50,
+    });
     const peer = await Peer.ready(server.url);
     peer.socket.pause();
     peer.subscribe(subscription);
     for (let count = 0; count < 3; count++) scripted.push(big);
     await scripted.returned;
-    expect(scripted.pulls).toBe(1);
+    expect(scripted.pullCount).toBe(1);
     peer.socket.resume();
     expect(JSON.stringify(await peer.next()).length).toBeGreaterThan(size);
     expect(await peer.closed).toEqual({ code: 1013, reason: 'The client reads too slowly' });
@@ -476,9 +484,9 @@ describe('a client that reads slowly', () => {
 
   test('has all when it reads on', async () => {
     const scripted = new ScriptedEvents();
-    await using server = await startScripted(() => scripted.outcome, {
+    await using server = await startScriptedServer(() => scripted.outcome, {
       bufferSize: 1000,
-      readTimeout: 60_000,
+      readTimeoutMs: 60_000,
     });
     await using peer = await Peer.ready(server.url);
     peer.socket.pause();
@@ -500,26 +508,26 @@ describe('a handshake', () => {
     ['an origin that is listed', { origin: 'https://shop.test' }],
     ['the origin of the gateway itself', { origin: 'https://gateway.test', host: 'gateway.test' }],
   ])('is taken with %s', async (_, headers) => {
-    await using server = await startScripted(undefined, { security });
+    await using server = await startScriptedServer(undefined, { security });
     await using peer = await Peer.ready(server.url, undefined, { headers: { ...headers, cookie: 'a=b' } });
     peer.subscribe(query);
     await peer.next();
-    expect(server.seen[0]?.headers.get('cookie')).toBe('a=b');
+    expect(server.receivedOperations[0]?.headers.get('cookie')).toBe('a=b');
   });
 
   test.each(['https://other.test', 'null', 'http://127.0.0.1'])(
     'is refused with the origin %s, unless CSRF prevention is off',
     async (origin) => {
-      await using server = await startScripted(undefined, { security });
+      await using server = await startScriptedServer(undefined, { security });
       expect(await refused(server.url, { headers: { origin } })).toEqual([403, 'BAD_REQUEST']);
-      await using open = await startScripted(undefined, { security: { ...security, csrf: false } });
+      await using open = await startScriptedServer(undefined, { security: { ...security, csrf: false } });
       await using peer = await Peer.ready(open.url, undefined, { headers: { origin } });
       expect(peer.socket.readyState).toBe(WebSocket.OPEN);
     },
   );
 
   test('from any page, where all may, says nothing of what the browser knows of its user', async () => {
-    await using server = await startScripted(undefined, { security: { cors: { origins: ['*'] } } });
+    await using server = await startScriptedServer(undefined, { security: { cors: { origins: ['*'] } } });
     await using peer = await Peer.ready(
       server.url,
       { authorization: 'the page' },
@@ -527,21 +535,21 @@ describe('a handshake', () => {
     );
     peer.subscribe(query);
     await peer.next();
-    const headers = server.seen[0]?.headers;
+    const headers = server.receivedOperations[0]?.headers;
     expect([headers?.get('cookie'), headers?.get('authorization')]).toEqual([undefined, 'the page']);
   });
 
   test('is refused while there is no supergraph', async () => {
-    const supergraphs = new SettableView();
-    await using server = await startScripted(undefined, { supergraphs });
+    const supergraphs = new FakeSupergraphView();
+    await using server = await startScriptedServer(undefined, { supergraphs });
     expect(await refused(server.url)).toEqual([503, 'SUPERGRAPH_UNAVAILABLE']);
-    supergraphs.set(supergraphOf(sdl));
+    supergraphs.set(supergraphOf(testSdl));
     await using peer = await Peer.ready(server.url);
     expect(peer.socket.readyState).toBe(WebSocket.OPEN);
   });
 
   test('is refused where there are as many sockets as may be', async () => {
-    await using server = await startScripted(undefined, { limits: { webSockets: 1 } });
+    await using server = await startScriptedServer(undefined, { limits: { webSockets: 1 } });
     const peer = await Peer.ready(server.url);
     expect(await refused(server.url)).toEqual([503, 'OVERLOADED']);
     await peer[Symbol.asyncDispose]();
@@ -550,7 +558,7 @@ describe('a handshake', () => {
   });
 
   test('of another protocol is no handshake: the request is answered', async () => {
-    await using server = await startScripted();
+    await using server = await startScriptedServer();
     const headers = { 'content-type': 'application/json', connection: 'upgrade', upgrade: 'h2c' };
     const { status, body } = await exchange(server.url, { headers, body: JSON.stringify({ query }) });
     expect([status, body]).toEqual([200, '{"data":{"greeting":"hello"}}']);
@@ -562,12 +570,12 @@ describe('a server that closes', () => {
     const scripted = new ScriptedEvents();
     const held = Promise.withResolvers<void>();
     const entered = Promise.withResolvers<void>();
-    const server = await startScripted(
+    const server = await startScriptedServer(
       async ({ document }) => {
         if (document.loc?.source.body === subscription) return scripted.outcome;
         entered.resolve();
         await held.promise;
-        return answer('{"greeting":"late"}');
+        return singleOutcome('{"greeting":"late"}');
       },
       { drainTimeout: 60_000 },
     );
@@ -595,7 +603,7 @@ describe('a server that closes', () => {
 
   test('ends what is not done after the drain timeout with an error, so that nobody does it again', async () => {
     const entered = Promise.withResolvers<void>();
-    const server = await startScripted(
+    const server = await startScriptedServer(
       async ({ signal }) => {
         entered.resolve();
         await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { describe, expect, test } from '@jest/globals';
 import type { GatewayOptions } from '../../gateway/gateway.ts';
-import { type RawAnswer, RawConnection, type RawRequest } from '../harness/frames.ts';
-import { demoSupergraphFile } from '../harness/gateway.ts';
+import { readSubscriptionCallback } from '../harness/callbackUpstream.ts';
 import { type GatewayProcess, startGatewayProcess } from '../harness/gatewayProcess.ts';
+import { type RawAnswer, RawConnection, type RawRequest } from '../harness/rawHttp.ts';
 import { json, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
-import { askedBy } from '../unit/subscriptions/sources/callbackUpstream.ts';
+import { demoSupergraphFile } from '../harness/testGateway.ts';
 
 interface RunningWorkers extends GatewayProcess {
   /** Where the gateway has its temporary files. */
@@ -49,10 +49,10 @@ async function startWorkers(subgraphs: GatewayOptions['subgraphs'] = {}): Promis
 }
 
 /** Ends a worker as a crash does, and waits until another one has its place. */
-async function crash({ printed }: GatewayProcess, worker: string): Promise<void> {
-  const [, pid] = await printed(new RegExp(`worker ${worker} is (\\d+)\\.`));
+async function crash({ waitForOutput }: GatewayProcess, worker: string): Promise<void> {
+  const [, pid] = await waitForOutput(new RegExp(`worker ${worker} is (\\d+)\\.`));
   process.kill(Number(pid), 'SIGKILL');
-  await printed(new RegExp(`Worker ${pid} ended`));
+  await waitForOutput(new RegExp(`Worker ${pid} ended`));
 }
 
 function ownerOf(id: string): string {
@@ -121,7 +121,7 @@ function refusal({ status, body }: RawAnswer): unknown {
 describe('a single connection with several workers', () => {
   test('is there for requests at any of them, until its worker or its connection is gone', async () => {
     await using reviews = await startScriptedSubgraph();
-    reviews.otherwise(json({ data: null }));
+    reviews.setDefaultScript(json({ data: null }));
     await using gateway = await startWorkers({
       reviews: { url: reviews.url, subscription: { protocol: 'http_callback' } },
     });
@@ -136,7 +136,7 @@ describe('a single connection with several workers', () => {
       expect((await ask(gateway, worker, stream(token))).status).toBe(409);
     }
     await crash(gateway, '1');
-    await events.whenClosed();
+    await events.waitForClose();
     for (const request of [stream(token), operation(token, 'a', '{ __typename }'), end(token, 'a')]) {
       expect(refusal(await ask(gateway, '2', request))).toEqual(gone);
     }
@@ -146,7 +146,7 @@ describe('a single connection with several workers', () => {
 describe('subscriptions by HTTP callback with several workers', () => {
   test('have their events, whichever worker gets them, until their own one is gone', async () => {
     await using reviews = await startScriptedSubgraph();
-    reviews.otherwise(json({ data: null }));
+    reviews.setDefaultScript(json({ data: null }));
     await using gateway = await startWorkers({
       reviews: { url: reviews.url, subscription: { protocol: 'http_callback' } },
     });
@@ -156,8 +156,8 @@ describe('subscriptions by HTTP callback with several workers', () => {
       headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
       body: JSON.stringify({ query: subscription }),
     });
-    await reviews.received(1);
-    const asked = askedBy(reviews.requests[0]);
+    await reviews.waitForRequests(1);
+    const asked = readSubscriptionCallback(reviews.requests[0]);
     expect(ownerOf(asked.subscriptionId)).toBe('1');
     const tell = (worker: string, action: string, more: object = {}) =>
       ask(gateway, worker, {
@@ -180,7 +180,7 @@ describe('subscriptions by HTTP callback with several workers', () => {
     await readUntil(client, 'by 1');
     expect((await tell('2', 'check', { verifier: 'another' })).status).toBe(401);
     await crash(gateway, '1');
-    await client.whenClosed();
+    await client.waitForClose();
     const { status, body } = await tell('2', 'check');
     expect([status, body]).toEqual([404, '{"error":"There is no such subscription, or it has ended."}']);
   });

@@ -1,6 +1,6 @@
 import { pino } from 'pino';
-import { exchange as exchangeOnce } from '../harness/frames.ts';
 import { type InlineGateway, type InlineSubgraph, startInlineGateway } from '../harness/inlineGateway.ts';
+import { exchange as exchangeOnce } from '../harness/rawHttp.ts';
 import { type Exchange, type ScriptedSubgraph, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
 
 const user = (id: string): object => ({
@@ -138,20 +138,20 @@ export interface BrokenSubgraphs {
 }
 
 /** Writes the answer to a call, of which the right one is given. `caseName` is the client's `x-case` header. */
-export type AnswerBreaker = (
+type AnswerCorruptor = (
   exchange: Exchange,
   call: { readonly subgraph: string; readonly caseName: string; readonly right: string },
 ) => void | Promise<void>;
 
 /** A gateway before three subgraphs whose answers pass through the breaker. */
-export async function startBrokenSubgraphs(breakAnswer: AnswerBreaker): Promise<BrokenSubgraphs> {
+export async function startBrokenSubgraphs(breakAnswer: AnswerCorruptor): Promise<BrokenSubgraphs> {
   const faults: string[] = [];
   const logger = pino({ level: 'error', base: null }, { write: (line: string) => void faults.push(line) });
   const fronts = new Map<string, ScriptedSubgraph>();
   for (const { name } of subgraphs) fronts.set(name, await startScriptedSubgraph());
   const gateway = await startInlineGateway({
     subgraphs,
-    parts: { logger },
+    dependencies: { logger },
     config: {
       security: { introspection: true },
       subgraphs: {
@@ -162,7 +162,7 @@ export async function startBrokenSubgraphs(breakAnswer: AnswerBreaker): Promise<
     },
   });
   for (const [name, front] of fronts) {
-    front.otherwise(async (exchange) => {
+    front.setDefaultScript(async (exchange) => {
       const { body, headers } = exchange.request;
       const right = await exchangeOnce(gateway.subgraph(name).url, { body });
       const call = { subgraph: name, caseName: headers.get('x-case') ?? '', right: right.body };

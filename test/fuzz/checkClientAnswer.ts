@@ -1,4 +1,4 @@
-import { MultipartReader, mergePayloads } from '../harness/frames.ts';
+import { MultipartReader, mergePayloads } from '../harness/rawHttp.ts';
 import type { ClientCase } from './clientRequests.ts';
 import type { BytesAnswer } from './exchangeBytes.ts';
 

@@ -19,7 +19,7 @@ import {
 
 export type Path = readonly (string | number)[];
 
-export interface CheckedData {
+interface CheckedData {
   /** The first thing that the schema or the operation forbids, with its path. */
   readonly problem: string | undefined;
   /** Places that are null. */

@@ -1,13 +1,13 @@
 import { type GraphQLSchema, parse } from 'graphql';
-import type { MergedAnswer } from '../harness/frames.ts';
+import type { MergedAnswer } from '../harness/rawHttp.ts';
 import { checkData, type Path } from './checkData.ts';
-import type { LeftOut } from './leftOut.ts';
+import type { OmittedFields } from './omittedFields.ts';
 
 /** Codes of what a subgraph can do wrong. */
 const codes = new Set(['SUBGRAPH_ERROR', 'SUBGRAPH_UNREACHABLE', 'SUBGRAPH_INVALID_RESPONSE']);
 const forbiddenNull = /^Cannot return null for /;
 
-export interface AnswerContext {
+interface AnswerContext {
   readonly schema: GraphQLSchema;
   readonly operation: string;
   /** Fields of fragments that failed are left out. */
@@ -15,7 +15,7 @@ export interface AnswerContext {
   /** Response names for which a subgraph has sent null, or a list with null in it; `_entities` and its aliases stand
    *  for all that an entity has, and `data` for everything. */
   readonly nullNames: ReadonlySet<string>;
-  readonly leftOut: Readonly<LeftOut>;
+  readonly omittedFields: Readonly<OmittedFields>;
 }
 
 /** Why an answer is not what a client may get of subgraphs that answer anything; `undefined` where it is. */
@@ -31,14 +31,14 @@ export function findSubgraphCaseProblem(answer: MergedAnswer, context: AnswerCon
   const document = parse(context.operation);
   const checked = checkData(context.schema, document, data, context.isMerged && errors.length > 0);
   if (checked.problem !== undefined) return checked.problem;
-  const { nullNames, leftOut } = context;
-  if (leftOut.isAnything) return undefined;
+  const { nullNames, omittedFields } = context;
+  if (omittedFields.hasMissingInput) return undefined;
   const paths = errors.map((error) => (error as { path?: Path }).path ?? []);
   if ([...nullNames].some((name) => name.startsWith('_e') || name === 'data')) return undefined;
   const unexplained = checked.nulls.find((path) => {
     const name = path.findLast((part) => typeof part === 'string');
     return !(
-      (name !== undefined && (nullNames.has(name) || leftOut.names.has(name))) ||
+      (name !== undefined && (nullNames.has(name) || omittedFields.names.has(name))) ||
       paths.some((other) => isRelated(other, path))
     );
   });

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import type { Random } from '../../subgraphs/shared/random.ts';
-import { rightOperations } from './echoGateway.ts';
-import { heavyOperation } from './heavyOperations.ts';
+import { createCaseRandom } from '../harness/fuzzSeeds.ts';
+import { validOperations } from './echoGateway.ts';
+import { createHeavyOperation } from './heavyOperations.ts';
 import { mutateOperation } from './mutateOperation.ts';
-import { damageBytes, oddJson, oddNames } from './oddities.ts';
-import { randomOf } from './seeds.ts';
+import { corruptBytes, createOddJson, oddNames } from './oddValues.ts';
 
 /** A client's request, down to its bytes. */
 export interface ClientCase {
@@ -28,8 +28,8 @@ interface Draft {
 }
 
 /** The request of a seed. */
-export function clientCase(seed: number): ClientCase {
-  const random = randomOf(seed);
+export function createClientCase(seed: number): ClientCase {
+  const random = createCaseRandom(seed);
   const draft = random.pick(random.chance(0.4) ? operationMakers : makers)(random);
   if (random.chance(0.25)) oddHeaders(random, draft);
   const { name, method, path, headers, body, endsEarly = false, isBrokenHttp = false } = draft;
@@ -46,7 +46,7 @@ export function clientCase(seed: number): ClientCase {
 }
 
 /** A request's body alone, as JSON by its media type. */
-export function clientBody(random: Random): Buffer {
+export function createClientBody(random: Random): Buffer {
   return random.pick(bodyMakers)(random).body;
 }
 
@@ -85,10 +85,10 @@ function post(random: Random, name: string, body: string | Buffer): Draft {
 function requestText(random: Random, members: Readonly<Record<string, string>>): string {
   const parts = Object.entries(members).flatMap(([key, value]) => {
     if (random.chance(0.1)) return [];
-    const own = `${JSON.stringify(key)}:${random.chance(0.2) ? oddJson(random) : value}`;
-    return random.chance(0.05) ? [own, `${JSON.stringify(key)}:${oddJson(random)}`] : [own];
+    const own = `${JSON.stringify(key)}:${random.chance(0.2) ? createOddJson(random) : value}`;
+    return random.chance(0.05) ? [own, `${JSON.stringify(key)}:${createOddJson(random)}`] : [own];
   });
-  if (random.chance(0.2)) parts.push(`${JSON.stringify(random.pick(oddNames))}:${oddJson(random)}`);
+  if (random.chance(0.2)) parts.push(`${JSON.stringify(random.pick(oddNames))}:${createOddJson(random)}`);
   return `{${parts.join()}}`;
 }
 
@@ -106,22 +106,24 @@ function members(query: string, variables: object): Record<string, string> {
 function oddVariables(random: Random, variables: object): string {
   const parts = Object.entries(variables).flatMap(([name, value]) => {
     if (random.chance(0.15)) return [];
-    return [`${JSON.stringify(name)}:${random.chance(0.5) ? oddJson(random, 3) : JSON.stringify(value)}`];
+    return [
+      `${JSON.stringify(name)}:${random.chance(0.5) ? createOddJson(random, 3) : JSON.stringify(value)}`,
+    ];
   });
   const names = [...oddNames, 'limit', 'filter', 'on', 'id'];
-  while (random.chance(0.4)) parts.push(`${JSON.stringify(random.pick(names))}:${oddJson(random)}`);
+  while (random.chance(0.4)) parts.push(`${JSON.stringify(random.pick(names))}:${createOddJson(random)}`);
   return `{${parts.join()}}`;
 }
 
-const rightBody = (random: Random): string => {
-  const { query, variables } = random.pick(rightOperations);
+const createValidBody = (random: Random): string => {
+  const { query, variables } = random.pick(validOperations);
   return JSON.stringify({ query, variables });
 };
 
 /** What reaches the parts behind the HTTP layer. */
 const operationMakers: readonly Maker[] = [
   function mutatedOperation(random) {
-    const { query, variables } = random.pick(rightOperations);
+    const { query, variables } = random.pick(validOperations);
     return post(
       random,
       'mutated operation',
@@ -129,12 +131,12 @@ const operationMakers: readonly Maker[] = [
     );
   },
   function wrongVariables(random) {
-    const { query, variables } = random.pick(rightOperations);
+    const { query, variables } = random.pick(validOperations);
     const text = `{"query":${JSON.stringify(query)},"variables":${oddVariables(random, variables)}}`;
     return post(random, 'wrong variables', text);
   },
   function deepVariables(random) {
-    const { query, variables } = random.pick(rightOperations);
+    const { query, variables } = random.pick(validOperations);
     const levels = random.pick([50, 99, 101, 3_000, 100_000]);
     const [open, close] = random.pick(brackets);
     const deep = `${open.repeat(levels)}null${close.repeat(levels)}`;
@@ -144,11 +146,11 @@ const operationMakers: readonly Maker[] = [
     return post(random, 'deep variables', `{"query":${JSON.stringify(query)},"variables":{${parts.join()}}}`);
   },
   function oddMembers(random) {
-    const { query, variables } = random.pick(rightOperations);
+    const { query, variables } = random.pick(validOperations);
     return post(random, 'odd members', requestText(random, members(query, variables)));
   },
   function heavy(random) {
-    const { name, text } = heavyOperation(random);
+    const { name, text } = createHeavyOperation(random);
     return post(random, `heavy: ${name}`, JSON.stringify({ query: text }));
   },
 ];
@@ -157,10 +159,10 @@ const operationMakers: readonly Maker[] = [
 const bodyMakers: readonly Maker[] = [
   ...operationMakers,
   function anyJson(random) {
-    return post(random, 'any JSON', oddJson(random, 4));
+    return post(random, 'any JSON', createOddJson(random, 4));
   },
   function damagedBody(random) {
-    return post(random, 'damaged body', damageBytes(random, Buffer.from(rightBody(random))));
+    return post(random, 'damaged body', corruptBytes(random, Buffer.from(createValidBody(random))));
   },
 ];
 
@@ -168,12 +170,12 @@ const makers: readonly Maker[] = [
   ...bodyMakers,
   function array(random) {
     const items = Array.from({ length: random.integer(0, 5) }, () =>
-      random.chance(0.5) ? rightBody(random) : oddJson(random),
+      random.chance(0.5) ? createValidBody(random) : createOddJson(random),
     );
     return post(random, 'array', `[${items.join()}]`);
   },
   function encoding(random) {
-    const text = Buffer.from(rightBody(random));
+    const text = Buffer.from(createValidBody(random));
     const codings: [string, Buffer][] = [
       ['gzip', gzipSync(text)],
       ['br', brotliCompressSync(text)],
@@ -189,12 +191,12 @@ const makers: readonly Maker[] = [
       ['', text],
     ];
     const [coding, bytes] = random.pick(codings);
-    const draft = post(random, `coding ${coding}`, random.chance(0.4) ? damageBytes(random, bytes) : bytes);
+    const draft = post(random, `coding ${coding}`, random.chance(0.4) ? corruptBytes(random, bytes) : bytes);
     draft.headers.push(['content-encoding', coding]);
     return draft;
   },
   function charset(random) {
-    const text = rightBody(random);
+    const text = createValidBody(random);
     const texts: Buffer[] = [
       Buffer.from(`\ufeff${text}`),
       Buffer.from(`\ufeff\ufeff${text}`),
@@ -217,12 +219,17 @@ const makers: readonly Maker[] = [
     return draft;
   },
   function persisted(random) {
-    const { query } = random.pick(rightOperations);
+    const { query } = random.pick(validOperations);
     const hash = createHash('sha256').update(query).digest('hex');
-    const hashes = [JSON.stringify(hash), JSON.stringify(hash.toUpperCase()), '"__proto__"', oddJson(random)];
-    const version = random.chance(0.5) ? '1' : oddJson(random);
+    const hashes = [
+      JSON.stringify(hash),
+      JSON.stringify(hash.toUpperCase()),
+      '"__proto__"',
+      createOddJson(random),
+    ];
+    const version = random.chance(0.5) ? '1' : createOddJson(random);
     const inner = `{"version":${version},"sha256Hash":${random.pick(hashes)}}`;
-    const extensions = `{"persistedQuery":${random.chance(0.8) ? inner : oddJson(random)}}`;
+    const extensions = `{"persistedQuery":${random.chance(0.8) ? inner : createOddJson(random)}}`;
     const sent = random.chance(0.5) ? `"query":${JSON.stringify(query)},` : '';
     return post(
       random,
@@ -231,11 +238,11 @@ const makers: readonly Maker[] = [
     );
   },
   function get(random) {
-    const { query, variables } = random.pick(rightOperations);
+    const { query, variables } = random.pick(validOperations);
     const parameters: [string, string][] = [
       ['query', random.chance(0.5) ? query : mutateOperation(random, query)],
-      ['variables', random.chance(0.5) ? JSON.stringify(variables) : oddJson(random)],
-      ['extensions', random.chance(0.7) ? '{}' : oddJson(random)],
+      ['variables', random.chance(0.5) ? JSON.stringify(variables) : createOddJson(random)],
+      ['extensions', random.chance(0.7) ? '{}' : createOddJson(random)],
       ['operationName', random.pick(['One', 'Two', '', '__proto__', 'constructor'])],
     ];
     const chosen = parameters.filter(() => random.chance(0.75));
@@ -255,7 +262,7 @@ const makers: readonly Maker[] = [
     };
   },
   function method(random) {
-    const draft = post(random, 'method', rightBody(random));
+    const draft = post(random, 'method', createValidBody(random));
     draft.method = random.pick([
       'PUT',
       'DELETE',
@@ -273,7 +280,7 @@ const makers: readonly Maker[] = [
     return draft;
   },
   function length(random) {
-    const draft = post(random, 'content-length', rightBody(random));
+    const draft = post(random, 'content-length', createValidBody(random));
     const right = draft.body.length;
     const wrong = [
       right + 1,
@@ -295,7 +302,7 @@ const makers: readonly Maker[] = [
     return draft;
   },
   function chunks(random) {
-    const text = rightBody(random);
+    const text = createValidBody(random);
     const bodies = [
       `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n0\r\n\r\n`,
       `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`,

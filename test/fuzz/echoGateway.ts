@@ -70,12 +70,12 @@ export interface EchoGateway {
 export async function startEchoGateway(config: Partial<GatewayOptions> = {}): Promise<EchoGateway> {
   const faults: string[] = [];
   const logger = pino({ level: 'error', base: null }, { write: (line: string) => void faults.push(line) });
-  const gateway = await startInlineGateway({ subgraphs, config, parts: { logger } });
+  const gateway = await startInlineGateway({ subgraphs, config, dependencies: { logger } });
   return { gateway, faults, close: () => gateway.close() };
 }
 
 /** What nobody but this request may get. */
-export function controlFor(id: string): { readonly body: object; readonly data: unknown } {
+export function createControlRequest(id: string): { readonly body: object; readonly data: unknown } {
   return {
     body: {
       query: `query Control($id: ID!) {
@@ -95,7 +95,7 @@ export function controlFor(id: string): { readonly body: object; readonly data: 
 }
 
 /** Operations that are right, with variables. */
-export const rightOperations: readonly { readonly query: string; readonly variables: object }[] = [
+export const validOperations: readonly { readonly query: string; readonly variables: object }[] = [
   {
     query:
       'query One($id: ID!, $on: Boolean! = true) { echo(id: $id) { id text @include(if: $on) note friends { id note } } }',

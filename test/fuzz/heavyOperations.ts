@@ -50,7 +50,7 @@ const kinds: Readonly<Record<string, (size: number, random: Random) => string>> 
     `{ node(id: "1") { ${repeat(size, (i) => `... on Echo { e${i}: note } ... on Odd { o${i}: id }`)} } }`,
 };
 
-export function heavyOperation(random: Random): { readonly name: string; readonly text: string } {
+export function createHeavyOperation(random: Random): { readonly name: string; readonly text: string } {
   const name = random.pick(Object.keys(kinds));
   const size = random.pick([2, 10, 30, 49, 51, 99, 101, 199, 201, 400, 900, 1_500]);
   return { name: `${name} × ${size}`, text: (kinds[name] as (typeof kinds)[string])(size, random) };

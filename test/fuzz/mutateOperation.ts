@@ -1,6 +1,6 @@
 import { Lexer, Source, TokenKind } from 'graphql';
 import type { Random } from '../../subgraphs/shared/random.ts';
-import { oddNames } from './oddities.ts';
+import { oddNames } from './oddValues.ts';
 
 const tokens = [
   ...oddNames,

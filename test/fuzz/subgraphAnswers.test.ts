@@ -6,15 +6,15 @@ import {
   getIntrospectionQuery,
   type IntrospectionQuery,
 } from 'graphql';
-import { runTrials } from '../differential/trials.ts';
-import { exchange, type MergedAnswer, MultipartReader, mergePayloads } from '../harness/frames.ts';
+import { chooseSeeds, createCaseRandom } from '../harness/fuzzSeeds.ts';
 import { Gate } from '../harness/gate.ts';
-import { sendBroken } from './breakBytes.ts';
-import { breakJson } from './breakJson.ts';
+import { exchange, type MergedAnswer, MultipartReader, mergePayloads } from '../harness/rawHttp.ts';
+import { runTrials } from '../harness/runTrials.ts';
 import { type BrokenSubgraphs, operations, startBrokenSubgraphs } from './brokenSubgraphs.ts';
 import { findSubgraphCaseProblem } from './checkSubgraphCase.ts';
-import { clientName, collectLeftOut, type LeftOut } from './leftOut.ts';
-import { chooseSeeds, randomOf } from './seeds.ts';
+import { corruptJson } from './corruptJson.ts';
+import { clientName, collectOmittedFields, type OmittedFields } from './omittedFields.ts';
+import { sendCorruptedAnswer } from './sendCorruptedAnswer.ts';
 
 const seeds = chooseSeeds(300);
 
@@ -22,7 +22,7 @@ const seeds = chooseSeeds(300);
 interface CaseLog {
   readonly calls: string[];
   readonly nullNames: Set<string>;
-  readonly leftOut: LeftOut;
+  readonly leftOut: OmittedFields;
   /** Bytes were changed: an id may have become another, and a name. */
   isDamaged: boolean;
   /** The case's requests go on together, so that they share what they ask for next. */
@@ -42,25 +42,25 @@ beforeAll(async () => {
     const { body } = call.request;
     if (!body.includes('representations')) await log.start.pass();
     // By the body, since nobody knows in which order calls come.
-    const random = randomOf(
+    const random = createCaseRandom(
       Number(caseName),
       createHash('sha256')
         .update(subgraph + body)
         .digest()
         .readInt32BE(),
     );
-    const text = random.chance(0.6) ? breakJson(random, right) : right;
+    const text = random.chance(0.6) ? corruptJson(random, right) : right;
     collectNullNames(text, log.nullNames);
-    collectLeftOut(right, text, log.leftOut);
-    const way = random.chance(0.25) ? await sendBroken(random, call, text) : undefined;
+    collectOmittedFields(right, text, log.leftOut);
+    const way = random.chance(0.25) ? await sendCorruptedAnswer(random, call, text) : undefined;
     if (way === 'damaged bytes') {
       log.isDamaged = true;
-      log.leftOut.isAnything = true;
+      log.leftOut.hasMissingInput = true;
     }
     if (way === undefined) call.respond({ headers: { 'content-type': 'application/json' }, body: text });
     log.calls.push(`${subgraph} ${body}\n  ${way ?? 'answered'}: ${text}`);
   });
-  const { body } = await broken.gateway.ask(getIntrospectionQuery());
+  const { body } = await broken.gateway.execute(getIntrospectionQuery());
   schema = buildClientSchema(body.data as IntrospectionQuery);
 });
 afterAll(() => broken.close());
@@ -77,16 +77,16 @@ test(
     const problems = await runTrials(
       seeds.all,
       async (seed) => {
-        const random = randomOf(seed);
+        const random = createCaseRandom(seed);
         const operation = random.pick(operations);
         const log: CaseLog = {
           calls: [],
           nullNames: new Set(),
-          leftOut: { names: new Set(), isAnything: false },
+          leftOut: { names: new Set(), hasMissingInput: false },
           isDamaged: false,
           start: new Gate(),
         };
-        void log.start.arrived(3).then(() => log.start.open());
+        void log.start.waitForArrivals(3).then(() => log.start.open());
         logs.set(String(seed), log);
         // At one moment, with equal forwarded headers: these share calls and entities.
         const ids = ['x', 'y', 'z'].map((letter) => `${letter}~${seed}`);
@@ -104,7 +104,7 @@ test(
     expect(broken.faults).toEqual([]);
     expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
   },
-  seeds.timeout,
+  seeds.timeoutMs,
 );
 
 async function findProblem(
@@ -134,7 +134,13 @@ async function findProblem(
     return `${String(error)}: ${text}`;
   }
   const { nullNames, leftOut } = log;
-  const problem = findSubgraphCaseProblem(answer, { schema, operation, isMerged, nullNames, leftOut });
+  const problem = findSubgraphCaseProblem(answer, {
+    schema,
+    operation,
+    isMerged,
+    nullNames,
+    omittedFields: leftOut,
+  });
   return problem && `${accept} ${id}: ${problem}\n${text.slice(0, 4_000)}`;
 }
 

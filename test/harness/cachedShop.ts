@@ -1,8 +1,8 @@
 import { GraphQLError } from 'graphql';
 import type { GatewayDependencies, GatewayOptions } from '../../gateway/gateway.ts';
-import { connectedAnew } from './gatewayProcess.ts';
+import { noKeepAlive } from './gatewayProcess.ts';
 import {
-  type AskOptions,
+  type ExecuteOptions,
   type InlineGateway,
   type InlineSubgraph,
   type RunningInlineSubgraph,
@@ -14,13 +14,13 @@ export class ShopClock {
   #time = Date.now();
   readonly now = (): number => this.#time;
 
-  pass(seconds: number): void {
+  advanceSeconds(seconds: number): void {
     this.#time += seconds * 1_000;
   }
 }
 
 /** What the subgraphs answer with, until the test changes it. */
-export interface ShopData {
+interface ShopData {
   /** Of every product. */
   stock: number;
   greeting: string;
@@ -48,30 +48,30 @@ export interface CachedShop extends AsyncDisposable {
   readonly stock: RunningInlineSubgraph;
   /** Knows people. */
   readonly people: RunningInlineSubgraph;
-  ask(query: string, options?: AskOptions): Promise<ShopAnswer>;
+  execute(query: string, options?: ExecuteOptions): Promise<ShopAnswer>;
   /** Asks until nothing of the answer is stale. */
-  askUntilFresh(query: string, options?: AskOptions): Promise<ShopAnswer>;
+  executeUntilFresh(query: string, options?: ExecuteOptions): Promise<ShopAnswer>;
   /** Ids of the products that each call asked the subgraph of stocks about. */
-  stockAsked(): readonly (readonly string[])[];
+  requestedStockIds(): readonly (readonly string[])[];
 }
 
 export interface CachedShopOptions {
   readonly cache?: GatewayOptions['cache'];
   readonly config?: Partial<GatewayOptions>;
-  readonly parts?: GatewayDependencies;
+  readonly dependencies?: GatewayDependencies;
   /** Whether a change of the supergraph's file is taken up. */
   readonly isWatching?: boolean;
 }
 
 /** A gateway with a cache before subgraphs of its own, and a clock that the test moves. */
 export async function startCachedShop(options: CachedShopOptions): Promise<CachedShop> {
-  const { cache, config, parts, isWatching = false } = options;
+  const { cache, config, dependencies, isWatching = false } = options;
   const clock = new ShopClock();
   const data: ShopData = { stock: 3, greeting: 'hello', prefix: 'Product' };
   const gateway = await startInlineGateway({
     subgraphs: shopSubgraphs(data),
     config: { ...(cache === undefined ? {} : { cache }), ...config },
-    parts: { now: clock.now, ...parts },
+    dependencies: { now: clock.now, ...dependencies },
     isWatching,
   });
   const stock = gateway.subgraph('stock');
@@ -82,14 +82,14 @@ export async function startCachedShop(options: CachedShopOptions): Promise<Cache
     catalog: gateway.subgraph('catalog'),
     stock,
     people: gateway.subgraph('people'),
-    ask: (query, options) => askShop(gateway.url, query, options),
-    async askUntilFresh(query, options) {
+    execute: (query, options) => executeOnShop(gateway.url, query, options),
+    async executeUntilFresh(query, options) {
       for (;;) {
-        const answer = await shop.ask(query, options);
+        const answer = await shop.execute(query, options);
         if (answer.body.extensions === undefined) return answer;
       }
     },
-    stockAsked: () =>
+    requestedStockIds: () =>
       stock.calls.flatMap(({ variables }) => {
         const { representations } = variables as { representations?: readonly { id: string }[] };
         return representations === undefined ? [] : [representations.map(({ id }) => id)];
@@ -99,11 +99,15 @@ export async function startCachedShop(options: CachedShopOptions): Promise<Cache
   return shop;
 }
 
-export async function askShop(url: string, query: string, options: AskOptions = {}): Promise<ShopAnswer> {
+export async function executeOnShop(
+  url: string,
+  query: string,
+  options: ExecuteOptions = {},
+): Promise<ShopAnswer> {
   const response = await fetch(url, {
     method: 'POST',
     headers: {
-      ...connectedAnew,
+      ...noKeepAlive,
       'content-type': 'application/json',
       accept: 'application/json',
       ...options.headers,
@@ -119,7 +123,7 @@ export async function askShop(url: string, query: string, options: AskOptions = 
 }
 
 /** An answer in place of the resolvers': these headers and extensions, with the value of every field of this stock. */
-export function stockAnswer(
+export function createStockAnswer(
   representations: readonly unknown[],
   stock: number,
   { headers = {}, extensions }: { headers?: Readonly<Record<string, string>>; extensions?: unknown } = {},

@@ -5,18 +5,18 @@ import process from 'node:process';
 import { promisify } from 'node:util';
 
 const runFile = promisify(execFile);
-const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+const executableNames = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 
 /** Path of a Chromium for playwright-core's `executablePath`: the one of `CHROMIUM_PATH`, one on the path, else
  *  Debian's, installed when running as root. Throws with what to do where none can be had: a test that needs
  *  a browser never skips itself. */
-export async function chromiumPath(): Promise<string> {
+export async function findChromium(): Promise<string> {
   const given = process.env.CHROMIUM_PATH;
   if (given !== undefined && given !== '') {
     if (existsSync(given)) return given;
     throw new Error(`CHROMIUM_PATH is ${given}, and there is no such file.`);
   }
-  const found = onPath();
+  const found = findOnPath();
   if (found !== undefined) return found;
   const advice =
     'This test needs Chromium. Set CHROMIUM_PATH, or put it on the path (Debian: apt-get install chromium).';
@@ -29,14 +29,14 @@ export async function chromiumPath(): Promise<string> {
   } catch (cause) {
     throw new Error(advice, { cause });
   }
-  const installed = onPath();
+  const installed = findOnPath();
   if (installed === undefined) throw new Error(advice);
   return installed;
 }
 
-function onPath(): string | undefined {
+function findOnPath(): string | undefined {
   const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
-  for (const name of names) {
+  for (const name of executableNames) {
     for (const folder of folders) {
       const path = join(folder, name);
       if (existsSync(path)) return path;

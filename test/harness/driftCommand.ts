@@ -8,7 +8,7 @@ export class DriftCommand implements AsyncDisposable {
   stdout = '';
   stderr = '';
   readonly child: ChildProcess;
-  readonly ended: Promise<number | null>;
+  readonly exitCode: Promise<number | null>;
   readonly #checks = new Set<() => void>();
 
   constructor(cwd: string, ...args: readonly string[]) {
@@ -21,11 +21,11 @@ export class DriftCommand implements AsyncDisposable {
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.stderr += text;
     });
-    this.ended = once(this.child, 'close').then(([code]) => code);
+    this.exitCode = once(this.child, 'close').then(([code]) => code);
   }
 
   /** Resolves when standard output has it. */
-  async printed(pattern: RegExp): Promise<void> {
+  async waitForOutput(pattern: RegExp): Promise<void> {
     const seen = new Promise<void>((resolve) => {
       const check = () => {
         if (pattern.test(this.stdout)) resolve();
@@ -33,7 +33,7 @@ export class DriftCommand implements AsyncDisposable {
       this.#checks.add(check);
       check();
     });
-    const early = this.ended.then((code) => {
+    const early = this.exitCode.then((code) => {
       throw new Error(`It ended with ${code} before ${pattern}:\n${this.stdout}${this.stderr}`);
     });
     await Promise.race([seen, early]);
@@ -41,19 +41,19 @@ export class DriftCommand implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.child.kill('SIGKILL');
-    await this.ended;
+    await this.exitCode;
   }
 }
 
 /** To its end. */
-export async function drift(cwd: string, ...args: readonly string[]) {
+export async function runDrift(cwd: string, ...args: readonly string[]) {
   await using command = new DriftCommand(cwd, ...args);
-  const code = await command.ended;
+  const code = await command.exitCode;
   return { code, stdout: command.stdout, stderr: command.stderr };
 }
 
 /** Of a report in JSON: severity, rule, subgraph, operations and order of each finding. */
-export function findingsIn(report: string): string[] {
+export function summarizeFindings(report: string): string[] {
   const { findings } = JSON.parse(report) as {
     findings: {
       rule: string;

@@ -2,16 +2,16 @@ import { buildSubgraphSchema } from '@apollo/subgraph';
 import { buildSchema, parse } from 'graphql';
 import { pino } from 'pino';
 import { parseConfig } from '../../gateway/config/parseConfig.ts';
-import { Enriching } from '../../gateway/enriched-answers/enriching.ts';
-import type { EnrichmentJob, EnrichmentRun, PlaceResult } from '../../gateway/enrichment/enrichmentJob.ts';
-import type { LateEnrichments } from '../../gateway/enrichment/lateEnrichments.ts';
+import type { DeferredEnrichments } from '../../gateway/enrichment/deferredEnrichments.ts';
+import type { EnrichmentJob, FieldResult, JobAttempt } from '../../gateway/enrichment/enrichmentJob.ts';
+import { EnrichmentCoordinator } from '../../gateway/enrichment/responses/enrichmentCoordinator.ts';
 import type { FetchCall } from '../../gateway/execution/fetchCall.ts';
 import type { GatewayOptions } from '../../gateway/gateway.ts';
 import type { FetchNode, PlanNode } from '../../gateway/planning/queryPlan.ts';
+import { annotateFetches, type CacheAnnotations } from './annotateFetches.ts';
 import { Gate } from './gate.ts';
-import { type LocalPipeline, localPipeline } from './localPipeline.ts';
-import { type CacheNotes, notedFetches } from './notedFetches.ts';
-import { plannerDouble } from './plannerDouble.ts';
+import { createLocalPipeline, type LocalPipeline } from './localPipeline.ts';
+import { createPlannerDouble } from './plannerDouble.ts';
 
 const apiSdl = `
   directive @defer(label: String, if: Boolean! = true) on FRAGMENT_SPREAD | INLINE_FRAGMENT
@@ -32,40 +32,40 @@ const extras = parse(`${federation}
   type Advice { text: String! }
 `);
 
-export interface HandedOver {
+interface EnqueuedJob {
   readonly job: EnrichmentJob;
-  readonly run: EnrichmentRun;
+  readonly attempt: JobAttempt;
   readonly identity: string;
 }
 
 export interface EnrichedPipeline {
   readonly pipeline: LocalPipeline;
   /** What first answers have left out, in their order. */
-  readonly handedOver: readonly HandedOver[];
+  readonly enqueued: readonly EnqueuedJob[];
   /** What has become of enrichments in first answers. */
-  readonly answered: readonly string[];
+  readonly outcomes: readonly string[];
   /** Of which enrichments it was learnt how long they take, and how long that is, in whole hours. */
-  readonly ready: readonly string[];
+  readonly latencies: readonly string[];
   /** Priorities of the fetches that were answered, by what they asked for. */
   readonly priorities: readonly string[];
   /** Every fetch of the extras waits here. */
-  hold(): Gate;
+  holdFetches(): Gate;
 }
 
-export interface EnrichedPipelineOptions {
+interface EnrichedPipelineOptions {
   readonly enrichment?: GatewayOptions['enrichment'];
   /** By names: what is fetched of each product after the first fetch, at once. */
   readonly fetches?: readonly string[];
   /** What a cache would say of what is fetched. */
-  readonly notesOf?: (call: FetchCall) => CacheNotes;
+  readonly annotationsOf?: (call: FetchCall) => CacheAnnotations;
   /** Ids of the products. */
   readonly ids?: readonly string[];
 }
 
 /** A pipeline for `{ products { id … } }` whose enrichments nobody waits for, and nobody finishes but the test. */
-export function enrichedPipeline(options: EnrichedPipelineOptions = {}): EnrichedPipeline {
-  const { enrichment, fetches = ['advice { text }'], notesOf, ids = ['1', '2'] } = options;
-  const handedOver: HandedOver[] = [];
+export function createEnrichedPipeline(options: EnrichedPipelineOptions = {}): EnrichedPipeline {
+  const { enrichment, fetches = ['advice { text }'], annotationsOf, ids = ['1', '2'] } = options;
+  const handedOver: EnqueuedJob[] = [];
   const answered: string[] = [];
   const ready: string[] = [];
   const priorities: string[] = [];
@@ -79,7 +79,7 @@ export function enrichedPipeline(options: EnrichedPipelineOptions = {}): Enriche
     supergraph: { file: 'supergraph.graphql' },
     enrichment: { mode: 'always', budget: '0ms', fields, ...enrichment },
   });
-  const enriching = new Enriching({
+  const enriching = new EnrichmentCoordinator({
     config,
     log: pino({ level: 'silent' }),
     observer: {
@@ -87,13 +87,13 @@ export function enrichedPipeline(options: EnrichedPipelineOptions = {}): Enriche
         ready.push(`${coordinate}: ${Math.floor(latencyMs / 3_600_000)}`),
       onAnswered: ({ coordinate, outcome }) => answered.push(`${coordinate}: ${outcome}`),
     },
-    late: () =>
+    deferredEnrichments: () =>
       ({
-        handOver: (job, run, { identity }) => {
-          handedOver.push({ job, run, identity });
+        enqueue: (job, run, { identity }) => {
+          handedOver.push({ job, attempt: run, identity });
           return Promise.resolve({ token: `token ${handedOver.length}`, expiresInMs: 60_000 });
         },
-      }) as LateEnrichments,
+      }) as DeferredEnrichments,
   });
   const node: PlanNode = {
     kind: 'Sequence',
@@ -114,23 +114,23 @@ export function enrichedPipeline(options: EnrichedPipelineOptions = {}): Enriche
     ],
   };
   return {
-    handedOver,
-    answered,
-    ready,
+    enqueued: handedOver,
+    outcomes: answered,
+    latencies: ready,
     priorities,
-    hold: () => {
+    holdFetches: () => {
       gate = new Gate();
       return gate;
     },
-    pipeline: localPipeline({
-      enriching,
-      fetches: (sender) =>
-        notedFetches(sender, (call) => {
+    pipeline: createLocalPipeline({
+      enrichment: enriching,
+      wrapFetches: (sender) =>
+        annotateFetches(sender, (call) => {
           const kind = call.shape.isEntityFetch ? call.shape.keys.join() : 'root';
           priorities.push(`${kind}: ${call.priority}`);
-          return notesOf?.(call) ?? {};
+          return annotationsOf?.(call) ?? {};
         }),
-      planner: plannerDouble(() => ({ kind: 'QueryPlan', node }), { supportsDefer: false }),
+      planner: createPlannerDouble(() => ({ kind: 'QueryPlan', node }), { supportsDefer: false }),
       sdl: apiSdl,
       apiSchema: buildSchema(apiSdl),
       subgraphs: new Map([
@@ -184,8 +184,8 @@ function fetchOf(serviceName: string, operation: string, isEntityFetch = false):
 }
 
 /** All results of a run. */
-export async function resultsOf(run: EnrichmentRun): Promise<readonly PlaceResult[]> {
-  const results: PlaceResult[] = [];
-  await run.results((result) => results.push(result));
+export async function collectResults(run: JobAttempt): Promise<readonly FieldResult[]> {
+  const results: FieldResult[] = [];
+  await run.collect((result) => results.push(result));
   return results;
 }

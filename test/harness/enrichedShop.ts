@@ -1,16 +1,16 @@
 import type { GatewayDependencies, GatewayOptions } from '../../gateway/gateway.ts';
-import { readEvents } from './eventStreams.ts';
 import { type InlineGateway, type RunningInlineSubgraph, startInlineGateway } from './inlineGateway.ts';
+import { readEvents } from './readEvents.ts';
 
 const products = [
   { id: '1', name: 'Pan' },
   { id: '2', name: 'Pot' },
 ];
 
-export interface EnrichedShopOptions {
+interface EnrichedShopOptions {
   readonly config?: Partial<GatewayOptions>;
   readonly enrichment?: GatewayOptions['enrichment'];
-  readonly parts?: GatewayDependencies;
+  readonly dependencies?: GatewayDependencies;
   /** Whether a change of the supergraph's file is taken up. */
   readonly isWatching?: boolean;
 }
@@ -43,11 +43,14 @@ export interface EnrichedShop extends AsyncDisposable {
   /** Brings what may come late. */
   readonly advice: RunningInlineSubgraph;
   readonly catalog: RunningInlineSubgraph;
-  ask(query: string, headers?: Readonly<Record<string, string>>): Promise<EnrichedBody>;
+  execute(query: string, headers?: Readonly<Record<string, string>>): Promise<EnrichedBody>;
   /** Whatever comes for a token, to its end. */
-  pickUp(token: string | undefined, headers?: Readonly<Record<string, string>>): Promise<readonly Update[]>;
+  fetchUpdates(
+    token: string | undefined,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<readonly Update[]>;
   /** What has come for a token so far. */
-  look(token: string | undefined, headers?: Readonly<Record<string, string>>): Promise<Response>;
+  pollUpdates(token: string | undefined, headers?: Readonly<Record<string, string>>): Promise<Response>;
 }
 
 /** A shop whose advice may come late: nobody waits for it, unless a test says so. */
@@ -99,7 +102,7 @@ export async function startEnrichedShop(options: EnrichedShopOptions = {}): Prom
       },
       ...options.config,
     },
-    ...(options.parts === undefined ? {} : { parts: options.parts }),
+    ...(options.dependencies === undefined ? {} : { dependencies: options.dependencies }),
     isWatching: options.isWatching ?? false,
   });
   const urlOf = (token: string | undefined): URL => new URL(`/enrichments/${String(token)}`, gateway.url);
@@ -107,14 +110,14 @@ export async function startEnrichedShop(options: EnrichedShopOptions = {}): Prom
     gateway,
     advice: gateway.subgraph('advice'),
     catalog: gateway.subgraph('catalog'),
-    ask: async (query, headers = {}) => (await gateway.ask(query, { headers })).body as EnrichedBody,
-    pickUp: async (token, headers = {}) => {
+    execute: async (query, headers = {}) => (await gateway.execute(query, { headers })).body as EnrichedBody,
+    fetchUpdates: async (token, headers = {}) => {
       const response = await fetch(urlOf(token), { headers: { accept: 'text/event-stream', ...headers } });
       const events = readEvents(await response.text());
       if (events.at(-1)?.event !== 'complete') throw new Error('The updates do not end.');
       return events.slice(0, -1).map(({ data }) => JSON.parse(data) as Update);
     },
-    look: (token, headers = {}) =>
+    pollUpdates: (token, headers = {}) =>
       fetch(urlOf(token), { headers: { accept: 'application/json', ...headers } }),
     [Symbol.asyncDispose]: () => gateway.close(),
   };

@@ -11,7 +11,7 @@ export interface GatewayProcess extends AsyncDisposable {
   readonly url: string;
   readonly adminUrl: string;
   /** The first match in the output, as soon as there is one. */
-  printed(pattern: RegExp): Promise<RegExpExecArray>;
+  waitForOutput(pattern: RegExp): Promise<RegExpExecArray>;
   /** Has it drained. Resolves to the exit code, when all its processes are gone. */
   stop(): Promise<number | null>;
   /** Ends its first process as a crash does. Resolves when all are gone. */
@@ -20,7 +20,7 @@ export interface GatewayProcess extends AsyncDisposable {
 
 /** Headers of a request on a connection of its own. One that is kept may be closed just when it is used again, after a
  *  while in which one of the two processes stood still. */
-export const connectedAnew = { connection: 'close' } as const;
+export const noKeepAlive = { connection: 'close' } as const;
 
 const cli = new URL('../../gateway/cli.ts', import.meta.url).pathname;
 
@@ -78,5 +78,5 @@ export async function startGatewayProcess(
     const [code] = await ended;
     return code;
   };
-  return { url, adminUrl, printed, stop, kill, [Symbol.asyncDispose]: dispose };
+  return { url, adminUrl, waitForOutput: printed, stop, kill, [Symbol.asyncDispose]: dispose };
 }

@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { defaultFieldResolver, execute, type GraphQLSchema, isObjectType, parse, validate } from 'graphql';
 import { createGateway, type GatewayDependencies, type GatewayOptions } from '../../gateway/gateway.ts';
-import type { IncrementalFormat } from '../../gateway/operation/request.ts';
+import type { IncrementalFormat } from '../../gateway/operation/operationRequest.ts';
 import { composeSupergraph } from '../../gateway/supergraph/composeSupergraph.ts';
-import { MultipartReader, RawConnection } from './frames.ts';
 import { Gate } from './gate.ts';
-import { patientCalls, patientPlanning } from './gateway.ts';
+import { MultipartReader, RawConnection } from './rawHttp.ts';
+import { longCallTimeouts, longPlanningTimeout } from './testGateway.ts';
 
 const federation =
   'extend schema @link(url: "https://specs.apollo.dev/federation/v2.8", import: ["@key", "@requires", "@provides", "@external", "@shareable", "@inaccessible", "@override", "@interfaceObject", "@context", "@fromContext"])\n';
@@ -59,7 +59,7 @@ export interface RunningInlineSubgraph {
   /** Overrides answers; `undefined` leaves one to the resolvers. */
   answerWith(answer: ((call: SubgraphCall) => CannedAnswer | undefined) | undefined): void;
   /** Resolves when so many calls have come altogether. */
-  called(count: number): Promise<void>;
+  waitForCalls(count: number): Promise<void>;
   /** Connections that are open now. */
   readonly openConnections: number;
   /** No gates, no overrides, no calls. */
@@ -73,7 +73,7 @@ export interface Answer {
   readonly body: { readonly data?: unknown; readonly errors?: readonly unknown[] };
 }
 
-export interface AskOptions {
+export interface ExecuteOptions {
   readonly variables?: Readonly<Record<string, unknown>>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
@@ -87,28 +87,28 @@ export interface InlineGateway extends AsyncDisposable {
   close(): Promise<void>;
   subgraph(name: string): RunningInlineSubgraph;
   /** One complete answer. */
-  ask(query: string, options?: AskOptions): Promise<Answer>;
+  execute(query: string, options?: ExecuteOptions): Promise<Answer>;
   /** The payloads as they come. */
-  defer(
+  executeIncrementally(
     query: string,
-    options?: AskOptions & { readonly format?: IncrementalFormat },
+    options?: ExecuteOptions & { readonly format?: IncrementalFormat },
   ): Promise<DeferredAnswer>;
 }
 
-export interface StartInlineGatewayOptions {
+interface StartInlineGatewayOptions {
   readonly subgraphs: readonly InlineSubgraph[];
   /** Over what the harness sets: free ports, no log, the composed supergraph, and that subgraphs are waited for long. */
   readonly config?: Partial<GatewayOptions>;
-  readonly parts?: GatewayDependencies;
+  readonly dependencies?: GatewayDependencies;
   /** Changes the composed supergraph, to one that the composer would not make. */
-  readonly change?: (sdl: string) => string;
+  readonly transformSupergraph?: (sdl: string) => string;
   /** Whether a change of the supergraph's file is taken up. */
   readonly isWatching?: boolean;
 }
 
 /** Subgraphs of a test's own, each a real HTTP server, and a gateway before them in this process. */
 export async function startInlineGateway(options: StartInlineGatewayOptions): Promise<InlineGateway> {
-  const { config = {}, parts, change = (sdl) => sdl, isWatching = false } = options;
+  const { config = {}, dependencies, transformSupergraph = (sdl) => sdl, isWatching = false } = options;
   const cleanups: (() => Promise<unknown>)[] = [];
   const close = async (): Promise<void> => {
     for (const cleanup of cleanups.reverse()) await cleanup();
@@ -133,7 +133,7 @@ export async function startInlineGateway(options: StartInlineGatewayOptions): Pr
     const directory = await mkdtemp(join(tmpdir(), 'tributary-inline-'));
     cleanups.push(() => rm(directory, { recursive: true }));
     const file = join(directory, 'supergraph.graphql');
-    await writeFile(file, change(composed.sdl));
+    await writeFile(file, transformSupergraph(composed.sdl));
 
     const gateway = await createGateway(
       {
@@ -141,13 +141,13 @@ export async function startInlineGateway(options: StartInlineGatewayOptions): Pr
         admin: { port: 0 },
         supergraph: { file, watch: isWatching },
         telemetry: { logLevel: 'silent' },
-        planning: patientPlanning,
+        planning: longPlanningTimeout,
         // The contracts of this repository are the demo's.
         contracts: { guard: 'off' },
         ...config,
-        subgraphs: { ...config.subgraphs, all: { timeouts: patientCalls, ...config.subgraphs?.all } },
+        subgraphs: { ...config.subgraphs, all: { timeouts: longCallTimeouts, ...config.subgraphs?.all } },
       },
-      parts,
+      dependencies,
     );
     cleanups.push(() => gateway.close());
     const { url, adminUrl } = await gateway.start();
@@ -156,8 +156,8 @@ export async function startInlineGateway(options: StartInlineGatewayOptions): Pr
       adminUrl,
       supergraphFile: file,
       subgraph: (name) => running.get(name) as InlineServer,
-      ask: (query, asked) => ask(url, query, asked),
-      defer: (query, asked) => DeferredAnswer.open(url, query, asked),
+      execute: (query, asked) => executeOperation(url, query, asked),
+      executeIncrementally: (query, asked) => DeferredAnswer.open(url, query, asked),
       close,
       [Symbol.asyncDispose]: close,
     };
@@ -167,7 +167,7 @@ export async function startInlineGateway(options: StartInlineGatewayOptions): Pr
   }
 }
 
-async function ask(url: string, query: string, options: AskOptions = {}): Promise<Answer> {
+async function executeOperation(url: string, query: string, options: ExecuteOptions = {}): Promise<Answer> {
   const response = await fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json', accept: 'application/json', ...options.headers },
@@ -178,7 +178,7 @@ async function ask(url: string, query: string, options: AskOptions = {}): Promis
 }
 
 /** An answer in several payloads over a connection of its own. */
-export class DeferredAnswer implements AsyncDisposable {
+class DeferredAnswer implements AsyncDisposable {
   readonly #connection: RawConnection;
   readonly #reader = new MultipartReader();
 
@@ -189,7 +189,11 @@ export class DeferredAnswer implements AsyncDisposable {
   static async open(
     url: string,
     query: string,
-    { format = 'deferSpec=20220824', variables, headers }: AskOptions & { format?: IncrementalFormat } = {},
+    {
+      format = 'deferSpec=20220824',
+      variables,
+      headers,
+    }: ExecuteOptions & { format?: IncrementalFormat } = {},
   ): Promise<DeferredAnswer> {
     const connection = await RawConnection.open(url);
     connection.send({
@@ -209,7 +213,7 @@ export class DeferredAnswer implements AsyncDisposable {
   }
 
   /** All that is still to come, up to the proper end of the stream. */
-  async rest(): Promise<readonly unknown[]> {
+  async remaining(): Promise<readonly unknown[]> {
     if (!this.#hasHead) await this.#connection.readHead();
     this.#hasHead = true;
     const payloads: unknown[] = [];
@@ -291,7 +295,7 @@ class InlineServer implements RunningInlineSubgraph {
     this.#override = answer;
   }
 
-  called(count: number): Promise<void> {
+  waitForCalls(count: number): Promise<void> {
     return new Promise((resolve) => {
       if (this.calls.length >= count) resolve();
       else this.#waiting.push({ count, resolve });

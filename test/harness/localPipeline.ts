@@ -1,20 +1,24 @@
 import { execute, type GraphQLSchema, parse, validate } from 'graphql';
-import type { Enriching } from '../../gateway/enriched-answers/enriching.ts';
-import type { LateRunner } from '../../gateway/enriched-answers/lateRunner.ts';
+import type { EnrichmentCoordinator } from '../../gateway/enrichment/responses/enrichmentCoordinator.ts';
+import type { SnapshotExecutor } from '../../gateway/enrichment/responses/snapshotExecutor.ts';
 import type { FetchSender } from '../../gateway/execution/fetchSender.ts';
-import { SubgraphFetches } from '../../gateway/execution/subgraphFetches.ts';
-import { nothingOverridden } from '../../gateway/operation/overrideDecision.ts';
-import { Preparer } from '../../gateway/operation/prepare.ts';
-import type { IncrementalFormat } from '../../gateway/operation/request.ts';
+import { SubgraphFetchSender } from '../../gateway/execution/subgraphFetchSender.ts';
+import type { IncrementalFormat } from '../../gateway/operation/operationRequest.ts';
+import { noOverrides } from '../../gateway/operation/overrideDecision.ts';
+import { Preparer } from '../../gateway/operation/preparer.ts';
 import { Pipeline } from '../../gateway/pipeline.ts';
 import type { Planner } from '../../gateway/planning/planner.ts';
-import { type ExecutionOutcome, type SingleOutcome, textOf } from '../../gateway/response/outcome.ts';
-import type { SubgraphClient } from '../../gateway/subgraph-client/subgraphClient.ts';
-import type { Subscriptions } from '../../gateway/subscriptions/subscriptions.ts';
+import {
+  contentToText,
+  type ExecutionOutcome,
+  type SingleOutcome,
+} from '../../gateway/response/executionOutcome.ts';
+import type { SubgraphClient } from '../../gateway/subgraphs/subgraphClient.ts';
+import type { SubscriptionManager } from '../../gateway/subscriptions/subscriptionManager.ts';
 import type { Supergraph } from '../../gateway/supergraph/supergraph.ts';
-import { mergePayloads } from './frames.ts';
+import { mergePayloads } from './rawHttp.ts';
 
-export interface LocalPipelineOptions {
+interface LocalPipelineOptions {
   readonly planner: Planner;
   /** As the supergraph has it, what clients do not see included. */
   readonly sdl: string;
@@ -25,10 +29,10 @@ export interface LocalPipelineOptions {
   /** Of each request, in milliseconds; endless by default. */
   readonly deadlineMs?: () => number;
   /** Something between the pipeline and the subgraphs. */
-  readonly fetches?: (subgraphs: FetchSender) => FetchSender;
-  readonly subscriptions?: Subscriptions;
+  readonly wrapFetches?: (subgraphs: FetchSender) => FetchSender;
+  readonly subscriptions?: SubscriptionManager;
   /** Left out where every field is waited for. */
-  readonly enriching?: Enriching;
+  readonly enrichment?: EnrichmentCoordinator;
 }
 
 export interface LocalAnswer {
@@ -39,7 +43,7 @@ export interface LocalAnswer {
 
 export interface LocalPipeline {
   /** Another supergraph takes over for the subscriptions that are under way. */
-  replan(next: Supergraph): Promise<void>;
+  replanSubscriptions(next: Supergraph): Promise<void>;
   /** What transports get. */
   respond(
     query: string,
@@ -48,29 +52,29 @@ export interface LocalPipeline {
     resumeAfter?: string,
     signal?: AbortSignal,
   ): Promise<ExecutionOutcome>;
-  ask(query: string, variables?: Readonly<Record<string, unknown>>): Promise<LocalAnswer>;
+  execute(query: string, variables?: Readonly<Record<string, unknown>>): Promise<LocalAnswer>;
   /** The payloads of a client that takes deferred parts, and what they amount to. */
-  defer(
+  executeIncrementally(
     query: string,
     variables?: Readonly<Record<string, unknown>>,
     format?: IncrementalFormat,
   ): Promise<{ readonly payloads: readonly unknown[]; readonly merged: unknown }>;
   /** Finishes what first answers have left out, as another process would. */
-  readonly lateRunner: LateRunner;
+  readonly snapshotExecutor: SnapshotExecutor;
   /** Subgraph operations that were executed, in order. */
   readonly calls: readonly { readonly subgraph: string; readonly query: string }[];
 }
 
 /** Preparation, execution and response around a planner, with subgraphs in this process: no HTTP, no thread. */
-export function localPipeline({
+export function createLocalPipeline({
   planner,
   sdl,
   apiSchema,
   subgraphs,
   deadlineMs = () => Number.POSITIVE_INFINITY,
-  fetches = (subgraphFetches) => subgraphFetches,
+  wrapFetches = (subgraphFetches) => subgraphFetches,
   subscriptions,
-  enriching,
+  enrichment,
 }: LocalPipelineOptions): LocalPipeline {
   const loaded: Supergraph = {
     id: 'local',
@@ -81,10 +85,10 @@ export function localPipeline({
     planner,
   };
   const reading = { supergraph: loaded, document: parse(sdl, { noLocation: true }) };
-  const supergraph = enriching?.readSupergraph(reading)?.attach?.(loaded) ?? loaded;
+  const supergraph = enrichment?.readSupergraph(reading)?.attach?.(loaded) ?? loaded;
   const calls: { subgraph: string; query: string }[] = [];
   const client = localClient(subgraphs, calls);
-  const used = fetches(new SubgraphFetches(client, { acrossRequests: false, maxBatchSize: 100 }));
+  const used = wrapFetches(new SubgraphFetchSender(client, { acrossRequests: false, maxBatchSize: 100 }));
   const pipeline = new Pipeline({
     preparer: new Preparer({
       cacheSize: 100,
@@ -93,7 +97,7 @@ export function localPipeline({
     }),
     fetchesOf: () => used,
     ...(subscriptions === undefined ? {} : { subscriptions }),
-    ...(enriching === undefined ? {} : { enriching }),
+    ...(enrichment === undefined ? {} : { enriching: enrichment }),
     openStream: () => () => {},
     errorPolicy: { exposeSubgraphErrors: true, exposeSubgraphs: true },
     answerSize: Number.POSITIVE_INFINITY,
@@ -110,7 +114,7 @@ export function localPipeline({
       deadlineFor: () => Number.POSITIVE_INFINITY,
       headersFor: () => ({ key: '', pairs: [] }),
     }),
-    overridesFor: () => nothingOverridden,
+    overridesFor: () => noOverrides,
   });
 
   const respond = (
@@ -129,7 +133,7 @@ export function localPipeline({
         operationName: undefined,
         variables,
         headers: new Map(),
-        incremental,
+        incrementalFormat: incremental,
         resumeAfter,
         requestId: 'local',
         signal,
@@ -140,18 +144,18 @@ export function localPipeline({
 
   return {
     calls,
-    lateRunner: pipeline.createLateRunner(() => ({ supergraph, release: () => {} })),
+    snapshotExecutor: pipeline.createLateRunner(() => ({ supergraph, release: () => {} })),
     respond,
-    replan: (next) => pipeline.replanSubscriptions(next),
-    ask: async (query, variables = {}) => {
+    replanSubscriptions: (next) => pipeline.replanSubscriptions(next),
+    execute: async (query, variables = {}) => {
       const outcome = await respond(query, variables);
       if (outcome.kind !== 'single') throw new Error('An answer in one piece was asked for.');
-      return read(outcome);
+      return readOutcome(outcome);
     },
-    defer: async (query, variables = {}, format = 'deferSpec=20220824') => {
+    executeIncrementally: async (query, variables = {}, format = 'deferSpec=20220824') => {
       const outcome = await respond(query, variables, format);
       if (outcome.kind === 'single') {
-        const answer = read(outcome);
+        const answer = readOutcome(outcome);
         return { payloads: [answer], merged: answer };
       }
       if (outcome.kind === 'subscription') throw new Error('A subscription has no last payload.');
@@ -164,8 +168,8 @@ export function localPipeline({
   };
 }
 
-function read({ data, errors, extensions }: SingleOutcome): LocalAnswer {
-  const text = data === undefined ? '{}' : textOf(data.takeWithin('{"data":', '}'));
+function readOutcome({ data, errors, extensions }: SingleOutcome): LocalAnswer {
+  const text = data === undefined ? '{}' : contentToText(data.takeWrapped('{"data":', '}'));
   return {
     ...(JSON.parse(text) as object),
     ...(errors === undefined ? {} : { errors }),

@@ -10,7 +10,7 @@ export interface PlannerDouble extends Planner {
 
 /** A planner that answers as a test says. What `answer` throws, or `undefined` in its place, is a plan that cannot
  *  be made. */
-export function plannerDouble(
+export function createPlannerDouble(
   answer: (request: PlanRequest) => QueryPlan | undefined,
   options: Pick<Planner, 'supportsDefer'> = {},
 ): PlannerDouble {
@@ -36,8 +36,8 @@ export function plannerDouble(
 
 /** A whole planner, for a supergraph with one subgraph, which has every field and no field is hidden: whatever is
  *  asked goes there as it is. It cannot split anything, and says so. */
-export function oneSubgraphPlanner(subgraph: string): PlannerDouble {
-  return plannerDouble(({ document }) => ({ kind: 'QueryPlan', node: fetchAll(subgraph, document) }), {
+export function createSingleSubgraphPlanner(subgraph: string): PlannerDouble {
+  return createPlannerDouble(({ document }) => ({ kind: 'QueryPlan', node: fetchAll(subgraph, document) }), {
     supportsDefer: false,
   });
 }

@@ -11,7 +11,7 @@ import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
 
 const runFile = promisify(execFile);
-const cache = join(import.meta.dirname, '../../node_modules/.cache');
+const cacheDirectory = join(import.meta.dirname, '../../node_modules/.cache');
 
 export interface RedisServer extends AsyncDisposable {
   /** `redis://…`, with nothing in it at the start unless it is the one of `REDIS_URL`. */
@@ -19,7 +19,7 @@ export interface RedisServer extends AsyncDisposable {
 }
 
 /** A server that a test may stop as it likes. */
-export interface OwnRedisServer extends RedisServer {
+export interface DedicatedRedisServer extends RedisServer {
   readonly port: number;
   /** Hangs until `resume`: the system takes connections and bytes, and nobody answers. */
   pause(): void;
@@ -44,26 +44,26 @@ export async function startRedis(): Promise<RedisServer> {
   if (given !== undefined && given !== '') {
     return { url: given, [Symbol.asyncDispose]: async () => {} };
   }
-  return startOwnRedis();
+  return startDedicatedRedis();
 }
 
 /** The same, never the one of `REDIS_URL`. `options` as on the command line of `redis-server`. */
-export async function startOwnRedis(options: readonly string[] = []): Promise<OwnRedisServer> {
-  const server = new RedisProcess({ program: await findProgram(), port: await freePort(), options });
+export async function startDedicatedRedis(options: readonly string[] = []): Promise<DedicatedRedisServer> {
+  const server = new RedisProcess({ program: await findRedisProgram(), port: await freePort(), options });
   await server.restart();
   return server;
 }
 
 export interface RedisCluster extends AsyncDisposable {
   /** Masters, each with an equal part of the slots in their order. */
-  readonly servers: readonly OwnRedisServer[];
+  readonly servers: readonly DedicatedRedisServer[];
   /** `host:port` of each. */
   readonly nodes: readonly string[];
 }
 
 /** A real Redis Cluster of three masters on loopback, without replicas. */
 export async function startRedisCluster(): Promise<RedisCluster> {
-  const program = await findProgram();
+  const program = await findRedisProgram();
   const servers: RedisProcess[] = [];
   const dispose = async () => {
     await Promise.all(servers.map((server) => server[Symbol.asyncDispose]()));
@@ -84,7 +84,7 @@ export async function startRedisCluster(): Promise<RedisCluster> {
       servers.push(server);
       await server.restart();
     }
-    const areReady = servers.map((server) => server.printed('Cluster state changed: ok'));
+    const areReady = servers.map((server) => server.waitForOutput('Cluster state changed: ok'));
     for (const [master, server] of servers.entries()) {
       const redis = connectRedis(server.url);
       const slotAt = (part: number) => Math.ceil((part * 16_384) / servers.length);
@@ -109,9 +109,9 @@ export async function startRedisCluster(): Promise<RedisCluster> {
 }
 
 /** A real Sentinel that watches a server, which it calls `cache`. */
-export async function startSentinel(watched: OwnRedisServer): Promise<OwnRedisServer> {
+export async function startSentinel(watched: DedicatedRedisServer): Promise<DedicatedRedisServer> {
   const port = await freePort();
-  const sentinel = new RedisProcess({ program: await findProgram(), port, options: [], watched });
+  const sentinel = new RedisProcess({ program: await findRedisProgram(), port, options: [], watched });
   await sentinel.restart();
   return sentinel;
 }
@@ -124,10 +124,10 @@ interface RedisProcessOptions {
   /** Port at which nodes of a Cluster talk with each other. */
   readonly bus?: number;
   /** It is a Sentinel, and watches this server. */
-  readonly watched?: OwnRedisServer;
+  readonly watched?: DedicatedRedisServer;
 }
 
-class RedisProcess implements OwnRedisServer {
+class RedisProcess implements DedicatedRedisServer {
   readonly port: number;
   readonly bus: number | undefined;
   readonly #options: RedisProcessOptions;
@@ -147,7 +147,7 @@ class RedisProcess implements OwnRedisServer {
   }
 
   /** Resolves when its log has had this text since the last start; rejects when it ends before. */
-  printed(text: string): Promise<void> {
+  waitForOutput(text: string): Promise<void> {
     return new Promise((resolve, reject) => {
       const watcher = () => {
         const isThere = this.#output.includes(text);
@@ -203,7 +203,7 @@ class RedisProcess implements OwnRedisServer {
       look();
     });
     child.once('exit', look);
-    await this.printed(watched === undefined ? 'Ready to accept connections' : '+monitor master cache');
+    await this.waitForOutput(watched === undefined ? 'Ready to accept connections' : '+monitor master cache');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -220,8 +220,8 @@ class RedisProcess implements OwnRedisServer {
   }
 }
 
-async function findProgram(): Promise<RedisProgram> {
-  return onPath() ?? unpackedProgram() ?? (await unpackDebianPackages());
+async function findRedisProgram(): Promise<RedisProgram> {
+  return findOnPath() ?? findUnpackedProgram() ?? (await unpackDebianPackages());
 }
 
 /** A client that gives up at once instead of retrying, so that a failure shows in the test that caused it. */
@@ -229,7 +229,7 @@ export function connectRedis(url: string): Redis {
   return new Redis(url, { maxRetriesPerRequest: 0, retryStrategy: () => null });
 }
 
-function onPath(): RedisProgram | undefined {
+function findOnPath(): RedisProgram | undefined {
   for (const folder of (process.env.PATH ?? '').split(delimiter)) {
     const binary = join(folder, 'redis-server');
     if (folder !== '' && existsSync(binary)) return { binary, libraryPath: undefined };
@@ -237,9 +237,9 @@ function onPath(): RedisProgram | undefined {
   return undefined;
 }
 
-const unpackedFolder = join(cache, 'redis');
+const unpackedFolder = join(cacheDirectory, 'redis');
 
-function unpackedProgram(): RedisProgram | undefined {
+function findUnpackedProgram(): RedisProgram | undefined {
   // Debian's redis-server is a link to redis-check-rdb, which is the whole server.
   const binary = join(unpackedFolder, 'usr/bin/redis-server');
   if (!existsSync(binary)) return undefined;
@@ -254,8 +254,8 @@ function unpackedProgram(): RedisProgram | undefined {
 /** Downloads redis-server and those of its dependencies that the machine lacks, and unpacks them without
  *  installing: no root needed as long as apt's lists are there. Several processes may do it at once. */
 async function unpackDebianPackages(): Promise<RedisProgram> {
-  await mkdir(cache, { recursive: true });
-  const work = await mkdtemp(join(cache, 'redis-unpack-'));
+  await mkdir(cacheDirectory, { recursive: true });
+  const work = await mkdtemp(join(cacheDirectory, 'redis-unpack-'));
   try {
     // apt's lists may be absent, or so old that what they name is gone.
     await download(work).catch(async () => {
@@ -268,7 +268,7 @@ async function unpackDebianPackages(): Promise<RedisProgram> {
     }
     // A folder that another process has put there meanwhile is as good as this one.
     await rename(root, unpackedFolder).catch((error: unknown) => {
-      if (unpackedProgram() === undefined) throw error;
+      if (findUnpackedProgram() === undefined) throw error;
     });
   } catch (cause) {
     const advice =
@@ -278,7 +278,7 @@ async function unpackDebianPackages(): Promise<RedisProgram> {
   } finally {
     await rm(work, { recursive: true, force: true });
   }
-  const program = unpackedProgram();
+  const program = findUnpackedProgram();
   if (program === undefined) throw new Error("Debian's packages hold no redis-server.");
   return program;
 }
@@ -300,14 +300,14 @@ async function freePort(): Promise<number> {
   const first = 10_000 + (Number(process.env.JEST_WORKER_ID ?? 0) % 20) * 1_000;
   for (;;) {
     const port = first + randomInt(1_000);
-    if (!given.has(port) && (await isFree(port))) {
-      given.add(port);
+    if (!allocatedPorts.has(port) && (await isFree(port))) {
+      allocatedPorts.add(port);
       return port;
     }
   }
 }
 
-const given = new Set<number>();
+const allocatedPorts = new Set<number>();
 
 async function isFree(port: number): Promise<boolean> {
   const server = createServer().listen(port, '127.0.0.1');

@@ -35,11 +35,11 @@ export interface ScriptedSubgraph extends AsyncDisposable {
   /** Connections that are open now. */
   readonly openConnections: number;
   /** One script for each of the next requests, in their order. */
-  script(...scripts: Script[]): void;
+  enqueueScripts(...scripts: Script[]): void;
   /** For every request that finds no script of its own. */
-  otherwise(script: Script): void;
+  setDefaultScript(script: Script): void;
   /** Resolves when so many requests have come altogether. */
-  received(count: number): Promise<void>;
+  waitForRequests(count: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -67,7 +67,7 @@ export function bytes(...parts: (string | Buffer)[]): Script {
 }
 
 /** Holds the script back until the promise resolves. */
-export function gated(gate: Promise<unknown>, script: Script): Script {
+export function runAfter(gate: Promise<unknown>, script: Script): Script {
   return async (exchange) => {
     await gate;
     await script(exchange);
@@ -147,13 +147,13 @@ export async function startScriptedSubgraph(tls?: TlsOptions): Promise<ScriptedS
     get openConnections() {
       return sockets.size;
     },
-    script: (...more) => {
+    enqueueScripts: (...more) => {
       scripts.push(...more);
     },
-    otherwise: (script) => {
+    setDefaultScript: (script) => {
       fallback = script;
     },
-    received: (count) =>
+    waitForRequests: (count) =>
       new Promise((resolve) => {
         if (requests.length >= count) resolve();
         else waiting.push({ count, resolve });

@@ -20,7 +20,7 @@ export class SwappableSubgraph implements AsyncDisposable {
   });
   #schema: GraphQLSchema;
   /** How often it was asked for its SDL. */
-  sdlRequests = 0;
+  sdlRequestCount = 0;
 
   private constructor(sdl: string, resolvers: unknown) {
     this.#resolvers = resolvers;
@@ -51,7 +51,7 @@ export class SwappableSubgraph implements AsyncDisposable {
   }
 
   async #answer(query: string, variables?: Record<string, unknown>) {
-    if (query.includes('_service')) this.sdlRequests += 1;
+    if (query.includes('_service')) this.sdlRequestCount += 1;
     const document = parse(query);
     const errors = validate(this.#schema, document);
     if (errors.length > 0) {

@@ -1,21 +1,21 @@
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { parse } from 'graphql';
 import { pino } from 'pino';
-import type { SubscriptionOutcome } from '../../gateway/response/outcome.ts';
+import type { SubscriptionOutcome } from '../../gateway/response/executionOutcome.ts';
 import type { OverflowPolicy } from '../../gateway/subscriptions/eventQueue.ts';
-import { Subscriptions } from '../../gateway/subscriptions/subscriptions.ts';
+import { SubscriptionManager } from '../../gateway/subscriptions/subscriptionManager.ts';
 import { TopicBus } from '../../gateway/subscriptions/topics/topicBus.ts';
 import type { TopicFields } from '../../gateway/subscriptions/topics/topicField.ts';
 import { TopicHub } from '../../gateway/subscriptions/topics/topicHub.ts';
-import { TopicProblems } from '../../gateway/subscriptions/topics/topicProblems.ts';
+import { TopicProblemLog } from '../../gateway/subscriptions/topics/topicProblemLog.ts';
 import { TopicSource } from '../../gateway/subscriptions/topics/topicSource.ts';
 import { composeSupergraph } from '../../gateway/supergraph/composeSupergraph.ts';
 import { loadSupergraph } from '../../gateway/supergraph/loadSupergraph.ts';
 import { systemTimers } from '../../gateway/time/timers.ts';
-import { FakeSource } from '../unit/subscriptions/fakeSource.ts';
-import { localPipeline } from './localPipeline.ts';
-import { testPlanning } from './planningLimits.ts';
-import { redisConfig, type TestRedisConfig } from './storeUnderTest.ts';
+import { FakeSource } from './fakeSource.ts';
+import { createLocalPipeline } from './localPipeline.ts';
+import { parseRedisConfig, type TestRedisConfig } from './redisStoreFixture.ts';
+import { testPlanningLimits } from './testPlanningLimits.ts';
 
 const federation =
   'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@external", "@requires", "@shareable"])';
@@ -63,13 +63,13 @@ const products = `${federation}
 `;
 
 /** Names move to `stock` later. */
-const later = {
+const updatedSdls = {
   stock: stock.replace('    stock: Int\n', '    stock: Int\n    name: String\n'),
   products: products.replace('    name: String\n', ''),
 };
 
 /** What the subgraph `stock` knows of any product. */
-const known = {
+const stockValues = {
   number: 7,
   maker: { code: 'm1', country: 'NL' },
   at: 'shop',
@@ -89,12 +89,12 @@ const subgraphs = new Map([
   [
     'stock',
     buildSubgraphSchema({
-      typeDefs: parse(later.stock),
+      typeDefs: parse(updatedSdls.stock),
       resolvers: {
         Product: {
           __resolveReference: ({ id }: { id?: string }) => {
             if (id === 'lost') throw new Error('no such product');
-            return { __typename: 'Product', ...known, id: id ?? 'found by its maker' };
+            return { __typename: 'Product', ...stockValues, id: id ?? 'found by its maker' };
           },
         },
         Pallet: {
@@ -126,12 +126,12 @@ export async function loadTopicShop(sdls = { stock, products }) {
     Object.entries(sdls).map(([name, sdl]) => ({ name, url: `http://${name}.test`, sdl })),
   );
   if ('errors' in composed) throw new Error(JSON.stringify(composed.errors));
-  return loadSupergraph({ sdl: composed.sdl, planning: testPlanning });
+  return loadSupergraph({ sdl: composed.sdl, planning: testPlanningLimits });
 }
 
 /** The same shop, in which operations with names are planned otherwise. */
-export function loadLaterTopicShop() {
-  return loadTopicShop(later);
+export function loadUpdatedTopicShop() {
+  return loadTopicShop(updatedSdls);
 }
 
 export type TopicShopSupergraph = Awaited<ReturnType<typeof loadTopicShop>>;
@@ -149,7 +149,7 @@ export interface TopicShopOptions {
 export function openTopicShop(supergraph: TopicShopSupergraph, options: TopicShopOptions) {
   const {
     fields,
-    config = redisConfig({}),
+    config = parseRedisConfig({}),
     maxEvents = 1000,
     whenFull = 'close',
     maxEventBytes = 10_000,
@@ -157,21 +157,21 @@ export function openTopicShop(supergraph: TopicShopSupergraph, options: TopicSho
   } = options;
   const lines: Record<string, unknown>[] = [];
   const log = pino({ base: null }, { write: (line: string) => lines.push(JSON.parse(line)) });
-  const problems = new TopicProblems({ log, now });
+  const problems = new TopicProblemLog({ log, now });
   const bus = new TopicBus();
   const hub = new TopicHub({ config, bus, maxEventBytes, problems });
   const next = new FakeSource();
-  const subscriptions = new Subscriptions({
-    source: new TopicSource({ fields, hub, problems, next }),
+  const subscriptions = new SubscriptionManager({
+    source: new TopicSource({ fields, hub, problems, fallback: next }),
     queue: { maxEvents, maxBytes: 100_000_000, policy: whenFull },
-    tellsInterruptions: true,
-    tellError: (error) => error,
+    reportsInterruptions: true,
+    toClientError: (error) => error,
     openStream: () => () => {},
     connectionParamsFor: () => ({}),
     idleTimeoutMs: 0,
     timers: systemTimers,
   });
-  const pipeline = localPipeline({ ...supergraph, subgraphs, subscriptions });
+  const pipeline = createLocalPipeline({ ...supergraph, subgraphs, subscriptions });
   return {
     bus,
     hub,
@@ -181,7 +181,7 @@ export function openTopicShop(supergraph: TopicShopSupergraph, options: TopicSho
     /** The source of fields that no topic feeds. */
     next,
     calls: pipeline.calls,
-    replan: pipeline.replan,
+    replan: pipeline.replanSubscriptions,
     async subscribe(...operation: Parameters<typeof pipeline.respond>) {
       const outcome = await pipeline.respond(...operation);
       const iterator = (outcome as SubscriptionOutcome).events[Symbol.asyncIterator]();

@@ -3,7 +3,7 @@ import { childElements, textOf, type XmlElement } from './xml.ts';
 /** What is wrong with a document by an XML Schema, each with the path to its place. Knows what the schema of JUnit
  *  reports is made of: global elements and types, sequences and choices of references, attributes, patterns; whatever
  *  else a schema has is an error. */
-export function schemaProblems(document: XmlElement, schema: XmlElement): string[] {
+export function findSchemaProblems(document: XmlElement, schema: XmlElement): string[] {
   const globals = new Map(childElements(schema).map((item) => [`${item.name} ${nameOf(item)}`, item]));
   return elementProblems(document, `/${document.name}`);
 

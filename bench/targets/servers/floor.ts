@@ -88,7 +88,7 @@ interface EntityFetch<T> {
   representation(target: T): string;
   assign(target: T, entity: T): void;
   /** Whether the result may be put into several places of the tree, since it holds only scalars. */
-  readonly leaves: boolean;
+  readonly hasOnlyScalars: boolean;
 }
 
 function rootFetch(subgraph: Subgraph, query: string): RootFetch {
@@ -123,7 +123,7 @@ const usersReviews: EntityFetch<User> = {
   ...userKey,
   subgraph: reviews,
   prefix: entityPrefix('User', `reviews{id body product{upc reviews{${authorReviews}}}}`),
-  leaves: false,
+  hasOnlyScalars: false,
   assign(target, entity) {
     target.reviews = entity.reviews ?? [];
   },
@@ -132,7 +132,7 @@ const productsReviews: EntityFetch<Product> = {
   ...productKey,
   subgraph: reviews,
   prefix: entityPrefix('Product', `reviews{${authorReviews}}`),
-  leaves: false,
+  hasOnlyScalars: false,
   assign(target, entity) {
     target.reviews = entity.reviews ?? [];
   },
@@ -141,7 +141,7 @@ const authorNames: EntityFetch<User> = {
   ...userKey,
   subgraph: accounts,
   prefix: entityPrefix('User', 'name'),
-  leaves: true,
+  hasOnlyScalars: true,
   assign(target, entity) {
     target.name = entity.name;
   },
@@ -150,7 +150,7 @@ const productFacts: EntityFetch<Product> = {
   ...productKey,
   subgraph: products,
   prefix: entityPrefix('Product', 'name price weight'),
-  leaves: true,
+  hasOnlyScalars: true,
   assign(target, { name, price, weight }) {
     target.name = name;
     target.price = price as number;
@@ -161,7 +161,7 @@ const stock: EntityFetch<Product> = {
   ...productKey,
   subgraph: inventory,
   prefix: entityPrefix('Product', 'inStock'),
-  leaves: true,
+  hasOnlyScalars: true,
   assign(target, entity) {
     target.inStock = entity.inStock;
   },
@@ -170,7 +170,7 @@ const shipping: EntityFetch<Product> = {
   ...pricedProductKey,
   subgraph: inventory,
   prefix: entityPrefix('Product', 'shippingEstimate'),
-  leaves: true,
+  hasOnlyScalars: true,
   assign(target, entity) {
     target.shippingEstimate = entity.shippingEstimate;
   },
@@ -179,7 +179,7 @@ const stockAndShipping: EntityFetch<Product> = {
   ...pricedProductKey,
   subgraph: inventory,
   prefix: entityPrefix('Product', 'inStock shippingEstimate'),
-  leaves: true,
+  hasOnlyScalars: true,
   assign(target, entity) {
     target.inStock = entity.inStock;
     target.shippingEstimate = entity.shippingEstimate;
@@ -232,7 +232,7 @@ class Answer {
       }
       then?.();
     };
-    if (this.#shared && fetch.leaves) this.#share(this.#shared, fetch.subgraph, body, onData);
+    if (this.#shared && fetch.hasOnlyScalars) this.#share(this.#shared, fetch.subgraph, body, onData);
     else this.#send(fetch.subgraph, body, onData);
   }
 

@@ -4,7 +4,7 @@ import { type ArgumentTemplate, parseArgumentTemplate } from '../../config/argum
 export type FieldArguments = Readonly<Record<string, unknown>>;
 
 /** What cannot be made since an argument has no value that could stand in it. */
-export class Unfilled {
+export class TemplateFailure {
   /** For people; without the value. */
   readonly reason: string;
 
@@ -13,16 +13,16 @@ export class Unfilled {
   }
 }
 
-export type Filled<Value> = Value | Unfilled;
+type TemplateResult<Value> = Value | TemplateFailure;
 
 /** A template of the configuration, parsed; it has been checked there. */
-export function compileTemplate(text: string): (args: FieldArguments) => Filled<string> {
+export function compileTemplate(text: string): (args: FieldArguments) => TemplateResult<string> {
   const template = parseArgumentTemplate(text) ?? [text];
-  return (args) => fill(template, args);
+  return (args) => renderTemplate(template, args);
 }
 
 /** A value whose texts are templates. */
-export function compileTemplateValue(value: unknown): (args: FieldArguments) => Filled<unknown> {
+export function compileTemplateValue(value: unknown): (args: FieldArguments) => TemplateResult<unknown> {
   if (typeof value === 'string') return compileTemplate(value);
   if (typeof value !== 'object' || value === null) return () => value;
   const members = Object.entries(value).map(
@@ -33,7 +33,7 @@ export function compileTemplateValue(value: unknown): (args: FieldArguments) => 
     const filled: [string, unknown][] = [];
     for (const [name, member] of members) {
       const inner = member(args);
-      if (inner instanceof Unfilled) return inner;
+      if (inner instanceof TemplateFailure) return inner;
       filled.push([name, inner]);
     }
     return isList ? filled.map(([, inner]) => inner) : Object.fromEntries(filled);
@@ -41,16 +41,18 @@ export function compileTemplateValue(value: unknown): (args: FieldArguments) => 
 }
 
 /** Names of the arguments that stand in the texts of a value. */
-export function argumentsIn(value: unknown): string[] {
+export function collectArgumentNames(value: unknown): string[] {
   if (typeof value === 'string') {
     return (parseArgumentTemplate(value) ?? []).flatMap((part) =>
       typeof part === 'string' ? [] : (part.path[0] as string),
     );
   }
-  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(argumentsIn) : [];
+  return typeof value === 'object' && value !== null
+    ? Object.values(value).flatMap(collectArgumentNames)
+    : [];
 }
 
-function fill(template: ArgumentTemplate, args: FieldArguments): Filled<string> {
+function renderTemplate(template: ArgumentTemplate, args: FieldArguments): TemplateResult<string> {
   let text = '';
   for (const part of template) {
     if (typeof part === 'string') {
@@ -60,7 +62,7 @@ function fill(template: ArgumentTemplate, args: FieldArguments): Filled<string> 
     const value = valueAt(part.path, args);
     if (value === undefined || value === null || typeof value === 'object') {
       const what = value === undefined ? 'not given' : value === null ? 'null' : 'no scalar';
-      return new Unfilled(`{args.${part.path.join('.')}} is ${what}`);
+      return new TemplateFailure(`{args.${part.path.join('.')}} is ${what}`);
     }
     text += String(value);
   }

@@ -1,15 +1,15 @@
 import type { CacheGraph, GraphType } from '../rules/cacheGraph.ts';
-import { type KeyReader, readerByNames, readKey } from '../tags/keyText.ts';
+import { createKeyReader, type KeyReader, readKey } from '../tags/keyText.ts';
 import { entityTagOf, typeTag, unknownEntityTag } from '../tags/tagNames.ts';
 
 /** Canonical texts of an entity's keys, by the keys' texts. */
-export type KnownKeys = ReadonlyMap<string, string>;
+type KnownKeys = ReadonlyMap<string, string>;
 
 /** Invalidates single entities. An entity has its tags by the names that entries may know it by: that of its object
  *  type, and those of interfaces with keys, since some subgraphs know no more of it. */
 export class EntityInvalidation {
   readonly #graph: CacheGraph;
-  readonly #families = new Map<string, readonly FamilyMember[]>();
+  readonly #relatedTypes = new Map<string, readonly RelatedType[]>();
 
   constructor(graph: CacheGraph) {
     this.#graph = graph;
@@ -17,9 +17,9 @@ export class EntityInvalidation {
 
   /** The keys of a type that these fields cover, by the names that they have in the graph; those of its interfaces
    *  and object types included. */
-  keysIn(typeName: string, fields: Readonly<Record<string, unknown>>): KnownKeys {
+  readKeys(typeName: string, fields: Readonly<Record<string, unknown>>): KnownKeys {
     const known = new Map<string, string>();
-    for (const { keys } of this.#familyOf(typeName)) {
+    for (const { keys } of this.#relatedTypesOf(typeName)) {
       for (const { text, reader } of keys) {
         const keyText = known.get(text) ?? readKey(reader, fields);
         if (keyText !== undefined) known.set(text, keyText);
@@ -30,7 +30,7 @@ export class EntityInvalidation {
 
   /** Tags of every entry that holds this entity, or may hold it since it knows none of these keys. */
   tagsOf(typeName: string, known: KnownKeys): string[] {
-    return this.#familyOf(typeName).flatMap(({ type, keys }) => {
+    return this.#relatedTypesOf(typeName).flatMap(({ type, keys }) => {
       const tags: string[] = [];
       const others: string[] = [];
       for (const { text } of keys) {
@@ -39,41 +39,41 @@ export class EntityInvalidation {
         else tags.push(entityTagOf(type.name, keyText));
       }
       // As many sets of keys as may be known where none of the given ones is.
-      if (others.length > mostOtherKeys) return tagsOfType(type);
+      if (others.length > maxUnknownKeys) return tagsOfType(type);
       return [...tags, ...subsetsOf(others).map((subset) => unknownEntityTag(type.name, subset))];
     });
   }
 
-  #familyOf(typeName: string): readonly FamilyMember[] {
-    let family = this.#families.get(typeName);
+  #relatedTypesOf(typeName: string): readonly RelatedType[] {
+    let family = this.#relatedTypes.get(typeName);
     if (family === undefined) {
-      family = this.#findFamily(typeName);
-      this.#families.set(typeName, family);
+      family = this.#findRelatedTypes(typeName);
+      this.#relatedTypes.set(typeName, family);
     }
     return family;
   }
 
-  #findFamily(typeName: string): FamilyMember[] {
+  #findRelatedTypes(typeName: string): RelatedType[] {
     const typesOf = (names: readonly string[]) => names.flatMap((name) => this.#graph.types.get(name) ?? []);
     const given = typesOf([typeName]);
-    const objectTypes = given.flatMap((type) => typesOf(type.objectTypes));
-    const above = objectTypes.flatMap((type) => typesOf(type.above));
+    const objectTypes = given.flatMap((type) => typesOf(type.possibleTypes));
+    const above = objectTypes.flatMap((type) => typesOf(type.supertypes));
     return [...new Set([...given, ...objectTypes, ...above])]
       .filter((type) => type.keys.length > 0)
       .map((type) => ({
         type,
-        keys: type.keys.map(({ text, fields }) => ({ text, reader: readerByNames(fields) })),
+        keys: type.keys.map(({ text, fields }) => ({ text, reader: createKeyReader(fields) })),
       }));
   }
 }
 
-interface FamilyMember {
+interface RelatedType {
   readonly type: GraphType;
   readonly keys: readonly { readonly text: string; readonly reader: KeyReader }[];
 }
 
 /** Beyond, the whole type is invalidated. */
-const mostOtherKeys = 6;
+const maxUnknownKeys = 6;
 
 function subsetsOf(keys: readonly string[]): string[][] {
   const subsets: string[][] = [[]];
@@ -82,6 +82,6 @@ function subsetsOf(keys: readonly string[]): string[][] {
 }
 
 /** Tags of everything that holds an object of a type, or of one of its object types. */
-export function tagsOfType({ name, objectTypes }: GraphType): string[] {
-  return (objectTypes.length === 0 ? [name] : objectTypes).map(typeTag);
+export function tagsOfType({ name, possibleTypes }: GraphType): string[] {
+  return (possibleTypes.length === 0 ? [name] : possibleTypes).map(typeTag);
 }

@@ -1,6 +1,6 @@
 import type { RedisFailure } from '../../redis/redisFailure.ts';
 import type { RedisConfig } from '../../redis/redisOptions.ts';
-import { RedisStreamReader, type StreamEntry, type StreamGap } from '../../redis/redisStream.ts';
+import { RedisStreamReader, type StreamEntry, type StreamGap } from '../../redis/redisStreamReader.ts';
 import { isStreamId } from '../../redis/streamIds.ts';
 import type { Timers } from '../../time/timers.ts';
 import type { InvalidationResult } from '../store/cacheStore.ts';
@@ -8,17 +8,17 @@ import type { StoreProblems } from '../store/storeProblems.ts';
 import { EventPosition } from './eventPosition.ts';
 
 /** What an event says is to be invalidated, or why that cannot be told. */
-export type ReadEvent =
+export type ParsedEvent =
   | { readonly kind: 'tags'; readonly tags: readonly string[] }
   | { readonly kind: 'mistakes'; readonly reasons: readonly string[] };
 
-export interface EventInvalidationsOptions {
+interface EventInvalidationsOptions {
   readonly config: RedisConfig;
   /** The whole key of the stream. */
   readonly stream: string;
   readonly problems: StoreProblems;
   /** What the JSON of an event asks for. Events wait while its promise does, such as until a supergraph is there. */
-  read(body: unknown): ReadEvent | Promise<ReadEvent>;
+  parse(body: unknown): ParsedEvent | Promise<ParsedEvent>;
   invalidate(tags: readonly string[]): Promise<InvalidationResult>;
   /** Invalidates whatever an event may have named. Awaited before events are read on; asked again after a while if it
    *  rejects. */
@@ -26,10 +26,10 @@ export interface EventInvalidationsOptions {
   readonly timers?: Timers;
 }
 
-const field = 'invalidate';
+const payloadField = 'invalidate';
 
 // Of invalidations that could not reach everything. With more, no further events are read for now.
-const mostPendingTags = 10_000;
+const maxPendingTags = 10_000;
 
 /** Invalidates by the events of a Redis stream. Every process does it for itself: another one may have failed to, and
  *  each has copies of its own. */
@@ -37,7 +37,7 @@ export class EventInvalidations {
   readonly #options: EventInvalidationsOptions;
   readonly #position: EventPosition;
   /** Tags whose events count as handled only when everything that has them is gone. */
-  readonly #pending = new Set<string>();
+  readonly #pendingTags = new Set<string>();
   readonly #onFailure: (failure: RedisFailure) => void;
   #reader: RedisStreamReader | undefined;
   #isClosed = false;
@@ -52,7 +52,7 @@ export class EventInvalidations {
       onFailure: this.#onFailure,
       ...(timers === undefined ? {} : { timers }),
     });
-    void this.#begin();
+    void this.#start();
   }
 
   /** Invalidations that are under way are not waited for; their events are read again at the next start. */
@@ -62,7 +62,7 @@ export class EventInvalidations {
     this.#position.close();
   }
 
-  async #begin(): Promise<void> {
+  async #start(): Promise<void> {
     const { config, stream, timers } = this.#options;
     const saved = await this.#position.load();
     if (this.#isClosed) return;
@@ -82,44 +82,44 @@ export class EventInvalidations {
 
   async #invalidate(entries: readonly StreamEntry[]): Promise<void> {
     for (const entry of entries) {
-      const event = await this.#read(entry);
+      const event = await this.#parseEntry(entry);
       if (this.#isClosed) return;
-      if (event.kind === 'tags') for (const tag of event.tags) this.#pending.add(tag);
-      else this.#reportUnreadable(entry, event.reasons);
+      if (event.kind === 'tags') for (const tag of event.tags) this.#pendingTags.add(tag);
+      else this.#reportInvalid(entry, event.reasons);
     }
-    const { isPending } = await this.#options.invalidate([...this.#pending]);
+    const { isPending } = await this.#options.invalidate([...this.#pendingTags]);
     if (isPending) {
-      if (this.#pending.size > mostPendingTags) throw new Error('too many tags are pending');
+      if (this.#pendingTags.size > maxPendingTags) throw new Error('too many tags are pending');
       return;
     }
-    this.#pending.clear();
+    this.#pendingTags.clear();
     this.#position.save(entries.at(-1)?.id ?? '');
   }
 
-  async #read({ fields }: StreamEntry): Promise<ReadEvent> {
-    const text = fields.get(field);
-    if (text === undefined) return { kind: 'mistakes', reasons: [`has no field \`${field}\``] };
+  async #parseEntry({ fields }: StreamEntry): Promise<ParsedEvent> {
+    const text = fields.get(payloadField);
+    if (text === undefined) return { kind: 'mistakes', reasons: [`has no field \`${payloadField}\``] };
     try {
-      return await this.#options.read(JSON.parse(text));
+      return await this.#options.parse(JSON.parse(text));
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      return { kind: 'mistakes', reasons: [`\`${field}\`: ${reason}`] };
+      return { kind: 'mistakes', reasons: [`\`${payloadField}\`: ${reason}`] };
     }
   }
 
-  #reportUnreadable({ id }: StreamEntry, reasons: readonly string[]): void {
+  #reportInvalid({ id }: StreamEntry, reasons: readonly string[]): void {
     const { problems, stream } = this.#options;
     problems.report('unreadable event', {
       err: new Error(`event ${id} of ${stream}: ${reasons.join('; ')}`),
     });
   }
 
-  async #onGap({ after, next }: StreamGap): Promise<void> {
+  async #onGap({ lastReadId, resumeAfterId }: StreamGap): Promise<void> {
     const { problems, stream, onGap } = this.#options;
-    problems.report('events missed', { err: new Error(`events of ${stream} after ${after}`) });
+    problems.report('events missed', { err: new Error(`events of ${stream} after ${lastReadId}`) });
     const { isPending } = await onGap();
     if (isPending || this.#isClosed) return;
-    this.#pending.clear();
-    this.#position.save(next);
+    this.#pendingTags.clear();
+    this.#position.save(resumeAfterId);
   }
 }

@@ -1,14 +1,14 @@
-import { PatientRedis, type PatientRedisOptions } from '../../redis/patientRedis.ts';
-import { redisScript } from '../../redis/redisClient.ts';
+import { createRedisScript } from '../../redis/redisClient.ts';
+import { RetryingRedisClient, type RetryingRedisClientOptions } from '../../redis/retryingRedisClient.ts';
 import { isLaterId } from '../../redis/streamIds.ts';
 
-export interface EventPositionOptions extends PatientRedisOptions {
+interface EventPositionOptions extends RetryingRedisClientOptions {
   readonly stream: string;
 }
 
 /** KEYS: position. ARGV: id. Ids have no zeros in front, so the longer number is the larger one; as numbers of Lua
  *  they would be rounded. */
-const moveForward = redisScript(`
+const advancePosition = createRedisScript(`
 local function isLater(a, b)
   if #a ~= #b then return #a > #b end
   return a > b
@@ -24,19 +24,19 @@ return 1
 
 /** The last event that has been handled, by whichever process is the furthest, for a start after all have been down. */
 export class EventPosition {
-  readonly #redis: PatientRedis;
+  readonly #redis: RetryingRedisClient;
   readonly #key: string;
   #latest: string | undefined;
   #isSaving = false;
 
   constructor(options: EventPositionOptions) {
-    this.#redis = new PatientRedis(options);
+    this.#redis = new RetryingRedisClient(options);
     this.#key = `${options.config.keyPrefix}events:${options.stream}`;
   }
 
   /** Resolves as soon as Redis can be asked: with an id, nothing where there is none, or text that is no id. */
   async load(): Promise<string | undefined> {
-    const reply = await this.#redis.ask('get', [this.#key]);
+    const reply = await this.#redis.sendCommand('get', [this.#key]);
     return Buffer.isBuffer(reply) ? String(reply) : undefined;
   }
 
@@ -56,7 +56,7 @@ export class EventPosition {
     let saved: string | undefined;
     while (saved !== this.#latest && !this.#redis.isClosed) {
       saved = this.#latest;
-      await this.#redis.run(moveForward, [this.#key], [saved ?? '']);
+      await this.#redis.runScript(advancePosition, [this.#key], [saved ?? '']);
     }
     this.#isSaving = false;
   }

@@ -1,5 +1,5 @@
-import { isTag } from '../../config/cacheTag.ts';
-import { uniteTags } from './cacheRule.ts';
+import { isCacheTag } from '../../config/isCacheTag.ts';
+import { mergeTags } from './cacheRule.ts';
 
 /** How many tags a subgraph's answer may bring, and how many characters each may have. */
 export interface AnswerTagLimits {
@@ -7,7 +7,7 @@ export interface AnswerTagLimits {
   readonly length: number;
 }
 
-export type AnswerTags =
+type AnswerTags =
   | { readonly kind: 'tags'; readonly tags: readonly string[] }
   /** Not to be kept: it could not be invalidated by what was left out. */
   | { readonly kind: 'mistake'; readonly reason: string };
@@ -20,15 +20,16 @@ export function readAnswerTags(
   const given =
     extensions !== undefined && Object.hasOwn(extensions, 'cacheTags') ? extensions.cacheTags : [];
   if (given === null) return { kind: 'tags', tags: [] };
-  if (!Array.isArray(given)) return mistake('is no list');
-  if (given.length > count) return mistake(`has ${given.length} tags, more than ${count}`);
+  if (!Array.isArray(given)) return invalidTags('is no list');
+  if (given.length > count) return invalidTags(`has ${given.length} tags, more than ${count}`);
   for (const tag of given) {
-    if (typeof tag !== 'string' || !isTag(tag)) return mistake('has a tag that is no text, or blank');
-    if (tag.length > length) return mistake(`has a tag of ${tag.length} characters, more than ${length}`);
+    if (typeof tag !== 'string' || !isCacheTag(tag))
+      return invalidTags('has a tag that is no text, or blank');
+    if (tag.length > length) return invalidTags(`has a tag of ${tag.length} characters, more than ${length}`);
   }
-  return { kind: 'tags', tags: uniteTags(given as string[]) };
+  return { kind: 'tags', tags: mergeTags(given as string[]) };
 }
 
-function mistake(what: string): AnswerTags {
+function invalidTags(what: string): AnswerTags {
   return { kind: 'mistake', reason: `extensions.cacheTags ${what}` };
 }

@@ -1,8 +1,8 @@
 /** What a subgraph's `Cache-Control` and `Age` allow (RFC 9111, RFC 5861). The gateway is a shared cache. */
-export type AnswerCacheControl =
+type AnswerCacheControl =
   | AllowedCaching
   /** Not to be kept. `isMistake`: since the headers make no sense, which somebody should be told. */
-  | { readonly kind: 'refused'; readonly reason: string; readonly isMistake: boolean };
+  | { readonly kind: 'refused'; readonly reason: string; readonly hasInvalidHeaders: boolean };
 
 export interface AllowedCaching {
   readonly kind: 'allowed';
@@ -23,44 +23,46 @@ export interface CachingHeaders {
 }
 
 /** Larger numbers are taken for this one (RFC 9111, 1.2.2). */
-const mostSeconds = 2 ** 31 - 1;
+const maxDeltaSeconds = 2 ** 31 - 1;
 
 /** Directives that have a number of seconds. */
-const counting = ['max-age', 's-maxage', 'stale-while-revalidate', 'stale-if-error'] as const;
-type Counting = (typeof counting)[number];
+const secondsDirectives = ['max-age', 's-maxage', 'stale-while-revalidate', 'stale-if-error'] as const;
+type SecondsDirective = (typeof secondsDirectives)[number];
 
 /** Anything that could be read in two ways is refused: a value that is not kept costs a call, one that is kept too
  *  long may be wrong. */
 export function readCacheControl({ cacheControl, age }: CachingHeaders): AnswerCacheControl {
   const directives = parseDirectives(cacheControl ?? '');
-  if (directives === undefined) return mistake(`Cache-Control: ${shorten(cacheControl)} cannot be read`);
-  const seconds = new Map<Counting, number>();
+  if (directives === undefined)
+    return refuseInvalid(`Cache-Control: ${shorten(cacheControl)} cannot be read`);
+  const seconds = new Map<SecondsDirective, number>();
   const flags = new Set<string>();
   for (const { name, value } of directives) {
-    const known = counting.find((one) => one === name);
+    const known = secondsDirectives.find((one) => one === name);
     if (known === undefined) {
       flags.add(name);
       continue;
     }
-    const number = secondsOf(value);
+    const number = parseSeconds(value);
     if (number === undefined)
-      return mistake(`Cache-Control: ${name} is ${shorten(value)}, no number of seconds`);
-    if ((seconds.get(known) ?? number) !== number) return mistake(`Cache-Control has two values of ${name}`);
+      return refuseInvalid(`Cache-Control: ${name} is ${shorten(value)}, no number of seconds`);
+    if ((seconds.get(known) ?? number) !== number)
+      return refuseInvalid(`Cache-Control has two values of ${name}`);
     seconds.set(known, number);
   }
   // A list of fields behind it (`no-cache="set-cookie"`) would make it weaker; RFC 9111 lets a cache pass over that.
-  if (flags.has('no-store')) return refusal('Cache-Control: no-store');
+  if (flags.has('no-store')) return refuse('Cache-Control: no-store');
   // To be kept only for asking whether it is still right, which GraphQL has no way for.
-  if (flags.has('no-cache')) return refusal('Cache-Control: no-cache');
-  const ageSeconds = secondsOf((age ?? '0').split(',')[0]?.trim());
+  if (flags.has('no-cache')) return refuse('Cache-Control: no-cache');
+  const ageSeconds = parseSeconds((age ?? '0').split(',')[0]?.trim());
   // To be passed over, says RFC 9111, 5.1. But a value whose age is not known could be served for too long.
-  if (ageSeconds === undefined) return mistake(`Age: ${shorten(age)} is no number of seconds`);
+  if (ageSeconds === undefined) return refuseInvalid(`Age: ${shorten(age)} is no number of seconds`);
 
   const maxAge = seconds.get('s-maxage') ?? seconds.get('max-age');
   const forbidsStale = flags.has('must-revalidate') || flags.has('proxy-revalidate');
   // `s-maxage` forbids it too, unless the next directive allows it: RFC 9111, 5.2.2.10, and RFC 5861, 3.
   const unsaid = seconds.has('s-maxage') ? 0 : undefined;
-  const stale = (name: Counting): number | undefined =>
+  const stale = (name: SecondsDirective): number | undefined =>
     forbidsStale ? 0 : toMilliseconds(seconds.get(name) ?? unsaid);
   return {
     kind: 'allowed',
@@ -76,8 +78,8 @@ function toMilliseconds(seconds: number | undefined): number | undefined {
   return seconds === undefined ? undefined : seconds * 1_000;
 }
 
-function secondsOf(value: string | undefined): number | undefined {
-  return value !== undefined && /^\d+$/.test(value) ? Math.min(Number(value), mostSeconds) : undefined;
+function parseSeconds(value: string | undefined): number | undefined {
+  return value !== undefined && /^\d+$/.test(value) ? Math.min(Number(value), maxDeltaSeconds) : undefined;
 }
 
 interface Directive {
@@ -89,7 +91,7 @@ interface Directive {
 
 const token = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 // No two repetitions can take the same character: a header of any length is read in one go.
-const element = new RegExp(
+const listElement = new RegExp(
   `[ \\t]*(?:(${token})(?:=(?:(${token})|"((?:[^"\\\\]|\\\\.)*)"))?[ \\t]*)?(,|$)`,
   'y',
 );
@@ -97,9 +99,9 @@ const element = new RegExp(
 /** `undefined` for what is no list of directives. */
 function parseDirectives(text: string): Directive[] | undefined {
   const directives: Directive[] = [];
-  element.lastIndex = 0;
-  while (element.lastIndex < text.length) {
-    const match = element.exec(text);
+  listElement.lastIndex = 0;
+  while (listElement.lastIndex < text.length) {
+    const match = listElement.exec(text);
     if (match === null) return undefined;
     const [, name, plain, quoted] = match;
     // Empty elements of a list count for nothing (RFC 9110, 5.6.1).
@@ -109,12 +111,12 @@ function parseDirectives(text: string): Directive[] | undefined {
   return directives;
 }
 
-function refusal(reason: string): AnswerCacheControl {
-  return { kind: 'refused', reason, isMistake: false };
+function refuse(reason: string): AnswerCacheControl {
+  return { kind: 'refused', reason, hasInvalidHeaders: false };
 }
 
-function mistake(reason: string): AnswerCacheControl {
-  return { kind: 'refused', reason, isMistake: true };
+function refuseInvalid(reason: string): AnswerCacheControl {
+  return { kind: 'refused', reason, hasInvalidHeaders: true };
 }
 
 function shorten(value: string | undefined): string {

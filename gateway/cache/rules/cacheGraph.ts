@@ -34,9 +34,9 @@ export interface GraphType {
   readonly name: string;
   readonly isAbstract: boolean;
   /** Of the type itself where it is an object type. */
-  readonly objectTypes: readonly string[];
+  readonly possibleTypes: readonly string[];
   /** Interfaces that it implements, and unions that it is in. */
-  readonly above: readonly string[];
+  readonly supertypes: readonly string[];
   /** It has no key anywhere and is no root type: its values are parts of those that hold them. */
   readonly isValueType: boolean;
   readonly fields: ReadonlyMap<string, GraphField>;
@@ -46,7 +46,7 @@ export interface GraphType {
   readonly keys: readonly EntityKey[];
 }
 
-export interface EntityKey {
+interface EntityKey {
   /** `{ code vendor { id } }`, fields in the order of their names. */
   readonly text: string;
   /** In the same order. */
@@ -56,7 +56,7 @@ export interface EntityKey {
 export interface GraphField {
   readonly name: string;
   /** By the name of a subgraph, where its type is another one than `type`. */
-  readonly typeIn: ReadonlyMap<string, TypeNode>;
+  readonly typeBySubgraph: ReadonlyMap<string, TypeNode>;
   readonly type: TypeNode;
   /** Arguments with their types and defaults, as text. */
   readonly arguments: string;
@@ -67,7 +67,7 @@ export interface GraphField {
 /** Fields that stand in keys, with those that do so below each. */
 export interface KeyFields extends ReadonlyMap<string, KeyFields> {}
 
-export const noKeyFields: KeyFields = new Map();
+const noKeyFields: KeyFields = new Map();
 
 export function readCacheGraph(document: DocumentNode): CacheGraph {
   const subgraphNames = subgraphNamesOf(document);
@@ -103,8 +103,8 @@ export function readCacheGraph(document: DocumentNode): CacheGraph {
     types.set(name.value, {
       name: name.value,
       isAbstract,
-      objectTypes: isAbstract ? (implementers.get(name.value) ?? []) : [name.value],
-      above: [
+      possibleTypes: isAbstract ? (implementers.get(name.value) ?? []) : [name.value],
+      supertypes: [
         ...interfaces.map((one) => one.name.value),
         ...[...unions].flatMap(([union, members]) => (members.includes(name.value) ? [union] : [])),
       ],
@@ -118,8 +118,8 @@ export function readCacheGraph(document: DocumentNode): CacheGraph {
     types.set(name, {
       name,
       isAbstract: true,
-      objectTypes,
-      above: [],
+      possibleTypes: objectTypes,
+      supertypes: [],
       isValueType: true,
       fields: new Map(),
       keyFields: noKeyFields,
@@ -144,7 +144,7 @@ function readField(field: FieldDefinitionNode, subgraphNames: ReadonlyMap<string
   }
   return {
     name: field.name.value,
-    typeIn,
+    typeBySubgraph: typeIn,
     type: field.type,
     arguments: (field.arguments ?? []).map(printInput).join(', '),
     argumentNames: (field.arguments ?? []).map((argument) => argument.name.value),
@@ -154,7 +154,7 @@ function readField(field: FieldDefinitionNode, subgraphNames: ReadonlyMap<string
 
 /** The named type of a field in a subgraph. */
 export function fieldTypeIn(field: GraphField, subgraph: string): TypeNode {
-  return field.typeIn.get(subgraph) ?? field.type;
+  return field.typeBySubgraph.get(subgraph) ?? field.type;
 }
 
 type InputValue = NonNullable<FieldDefinitionNode['arguments']>[number];
@@ -171,7 +171,7 @@ function keySetsOf({ directives = [] }: CompositeDefinition): SelectionSetNode[]
 function entityKeysOf(sets: readonly SelectionSetNode[]): EntityKey[] {
   const keys = new Map<string, EntityKey>();
   for (const set of sets) {
-    const fields = inOrder(keyFieldsOf([set]));
+    const fields = sortKeyFields(keyFieldsOf([set]));
     const text = printKey(fields);
     keys.set(text, { text, fields });
   }
@@ -179,12 +179,12 @@ function entityKeysOf(sets: readonly SelectionSetNode[]): EntityKey[] {
 }
 
 /** Fields in the order of their names at every depth. `__typename` tells no two objects of a type apart. */
-function inOrder(fields: KeyFields): KeyFields {
+function sortKeyFields(fields: KeyFields): KeyFields {
   return new Map(
     [...fields]
       .filter(([name]) => name !== '__typename')
       .sort(([one], [other]) => (one < other ? -1 : 1))
-      .map(([name, below]) => [name, inOrder(below)]),
+      .map(([name, below]) => [name, sortKeyFields(below)]),
   );
 }
 

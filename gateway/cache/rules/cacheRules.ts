@@ -1,11 +1,17 @@
 import type { DocumentNode } from 'graphql';
 import { type CacheRuleTarget, parseCacheRuleTarget } from '../../config/cacheRuleTarget.ts';
+import { readCachedDirectives } from './cachedDirectives.ts';
 import { type CacheGraph, type GraphType, readCacheGraph } from './cacheGraph.ts';
-import { type CacheRule, layerRules, shortestWritten, uniteTags, type WrittenRule } from './cacheRule.ts';
-import { readCachedDirectives } from './readCachedDirectives.ts';
+import {
+  type CacheRule,
+  type DeclaredRule,
+  mergeTags,
+  resolveRuleLayers,
+  strictestDeclaredRule,
+} from './cacheRule.ts';
 
 /** A rule of the configuration; durations in milliseconds. */
-export interface ConfiguredRule {
+interface ConfiguredRule {
   readonly maxAge: number;
   readonly staleWhileRevalidate: number;
   readonly staleIfError: number;
@@ -21,16 +27,16 @@ export type ConfiguredRules = Readonly<Record<string, ConfiguredRule>>;
 export interface CacheRules {
   readonly graph: CacheGraph;
   /** Of a field in a subgraph: what is written for it, for its type, or for the subgraph. `undefined` for none. */
-  ofField(type: GraphType, field: string, subgraph: string): CacheRule | undefined;
+  ruleForField(type: GraphType, field: string, subgraph: string): CacheRule | undefined;
   /** Of a type in a subgraph, whatever its fields say. */
-  ofType(type: GraphType, subgraph: string): CacheRule | undefined;
+  ruleForType(type: GraphType, subgraph: string): CacheRule | undefined;
   /** Whether a rule is written for this very field. */
   hasFieldRule(type: GraphType, field: string): boolean;
   /** Whether a rule is written for the type. */
   hasTypeRule(type: GraphType): boolean;
 }
 
-export interface ReadRules {
+export interface CacheRulesResult {
   readonly rules: CacheRules;
   /** Uses of `@cached` that cannot be read: reasons to refuse the supergraph. */
   readonly problems: readonly string[];
@@ -39,36 +45,36 @@ export interface ReadRules {
 }
 
 /** The rules of a supergraph and of a configuration together. */
-export function readCacheRules(document: DocumentNode, configured: ConfiguredRules): ReadRules {
+export function readCacheRules(document: DocumentNode, configured: ConfiguredRules): CacheRulesResult {
   const graph = readCacheGraph(document);
   const { rules: written, problems } = readCachedDirectives(document);
   const byPlace = new Map(written);
-  const bySubgraph = new Map<string, WrittenRule>();
+  const bySubgraph = new Map<string, DeclaredRule>();
   const unknown: string[] = [];
   for (const [key, rule] of Object.entries(configured)) {
     const target = parseCacheRuleTarget(key);
     const absence =
-      target === undefined ? `"${key}" is no type, field or subgraph` : findAbsence(target, graph);
+      target === undefined ? `"${key}" is no type, field or subgraph` : findMissingTarget(target, graph);
     if (absence !== undefined) unknown.push(absence);
-    else if (target?.kind === 'subgraph') bySubgraph.set(target.subgraph, overrule(undefined, rule));
-    else byPlace.set(key, overrule(byPlace.get(key), rule));
+    else if (target?.kind === 'subgraph') bySubgraph.set(target.subgraph, overrideRule(undefined, rule));
+    else byPlace.set(key, overrideRule(byPlace.get(key), rule));
   }
-  return { rules: new Rules(graph, byPlace, bySubgraph), problems, unknown };
+  return { rules: new LayeredCacheRules(graph, byPlace, bySubgraph), problems, unknown };
 }
 
 /** How long is the configuration's word alone: its durations belong together. Whom a value is for, and by what it
  *  is invalidated, it may leave as it is. */
-function overrule(directive: WrittenRule | undefined, rule: ConfiguredRule): WrittenRule {
+function overrideRule(directive: DeclaredRule | undefined, rule: ConfiguredRule): DeclaredRule {
   return {
     maxAgeMs: rule.maxAge,
     staleWhileRevalidateMs: rule.staleWhileRevalidate,
     staleIfErrorMs: rule.staleIfError,
     scope: rule.scope ?? directive?.scope,
-    tags: rule.tags === undefined ? (directive?.tags ?? []) : uniteTags(rule.tags),
+    tags: rule.tags === undefined ? (directive?.tags ?? []) : mergeTags(rule.tags),
   };
 }
 
-function findAbsence(target: CacheRuleTarget, graph: CacheGraph): string | undefined {
+function findMissingTarget(target: CacheRuleTarget, graph: CacheGraph): string | undefined {
   if (target.kind === 'subgraph') {
     return graph.subgraphs.has(target.subgraph) ? undefined : `there is no subgraph "${target.subgraph}"`;
   }
@@ -78,31 +84,31 @@ function findAbsence(target: CacheRuleTarget, graph: CacheGraph): string | undef
   return `${target.type} has no field ${target.field}`;
 }
 
-class Rules implements CacheRules {
+class LayeredCacheRules implements CacheRules {
   readonly graph: CacheGraph;
-  readonly #byPlace: ReadonlyMap<string, WrittenRule>;
-  readonly #bySubgraph: ReadonlyMap<string, WrittenRule>;
+  readonly #byCoordinate: ReadonlyMap<string, DeclaredRule>;
+  readonly #bySubgraph: ReadonlyMap<string, DeclaredRule>;
 
   constructor(
     graph: CacheGraph,
-    byPlace: ReadonlyMap<string, WrittenRule>,
-    bySubgraph: ReadonlyMap<string, WrittenRule>,
+    byPlace: ReadonlyMap<string, DeclaredRule>,
+    bySubgraph: ReadonlyMap<string, DeclaredRule>,
   ) {
     this.graph = graph;
-    this.#byPlace = byPlace;
+    this.#byCoordinate = byPlace;
     this.#bySubgraph = bySubgraph;
   }
 
-  ofField(type: GraphType, field: string, subgraph: string): CacheRule | undefined {
-    return layerRules([
+  ruleForField(type: GraphType, field: string, subgraph: string): CacheRule | undefined {
+    return resolveRuleLayers([
       ...this.#fieldLayers(type, field),
       ...this.#typeLayers(type),
       ...this.#subgraphLayers(subgraph),
     ]);
   }
 
-  ofType(type: GraphType, subgraph: string): CacheRule | undefined {
-    return layerRules([...this.#typeLayers(type), ...this.#subgraphLayers(subgraph)]);
+  ruleForType(type: GraphType, subgraph: string): CacheRule | undefined {
+    return resolveRuleLayers([...this.#typeLayers(type), ...this.#subgraphLayers(subgraph)]);
   }
 
   hasFieldRule(type: GraphType, field: string): boolean {
@@ -113,27 +119,27 @@ class Rules implements CacheRules {
     return this.#typeLayers(type).length > 0;
   }
 
-  #fieldLayers(type: GraphType, field: string): WrittenRule[] {
+  #fieldLayers(type: GraphType, field: string): DeclaredRule[] {
     return this.#layers(
       `${type.name}.${field}`,
-      type.above.map((above) => `${above}.${field}`),
+      type.supertypes.map((above) => `${above}.${field}`),
     );
   }
 
-  #typeLayers(type: GraphType): WrittenRule[] {
-    return this.#layers(type.name, type.above);
+  #typeLayers(type: GraphType): DeclaredRule[] {
+    return this.#layers(type.name, type.supertypes);
   }
 
-  #subgraphLayers(subgraph: string): WrittenRule[] {
+  #subgraphLayers(subgraph: string): DeclaredRule[] {
     const rule = this.#bySubgraph.get(subgraph);
     return rule === undefined ? [] : [rule];
   }
 
   /** None of the interfaces and unions is narrower than another. */
-  #layers(own: string, above: readonly string[]): WrittenRule[] {
-    const rulesAbove = above.flatMap((place) => this.#byPlace.get(place) ?? []);
-    const shared = rulesAbove.length === 0 ? [] : [rulesAbove.reduce(shortestWritten)];
-    const rule = this.#byPlace.get(own);
+  #layers(own: string, above: readonly string[]): DeclaredRule[] {
+    const rulesAbove = above.flatMap((place) => this.#byCoordinate.get(place) ?? []);
+    const shared = rulesAbove.length === 0 ? [] : [rulesAbove.reduce(strictestDeclaredRule)];
+    const rule = this.#byCoordinate.get(own);
     return rule === undefined ? shared : [rule, ...shared];
   }
 }

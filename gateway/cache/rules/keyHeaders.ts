@@ -1,8 +1,8 @@
-import type { CacheScope } from './cacheRule.ts';
+import type { CacheScope } from '../../execution/cachingContribution.ts';
 
 /** Which of the headers that travel to a subgraph are in the keys of values of a scope. A private value is kept
  *  apart by all of them. `pairs`: name, value, name, value …, the names in lower case. */
-export function keyHeaders(
+export function selectKeyHeaders(
   pairs: readonly string[],
   scope: CacheScope,
   ignored: ReadonlySet<string>,

@@ -9,13 +9,13 @@ export interface Lifetime {
 }
 
 /** What is said about one place: how long fresh, and how much longer stale. */
-export interface Durations {
+export interface CacheDurations {
   readonly maxAgeMs: number;
   readonly staleWhileRevalidateMs: number;
   readonly staleIfErrorMs: number;
 }
 
-export function lifetimeOf({ maxAgeMs, staleWhileRevalidateMs, staleIfErrorMs }: Durations): Lifetime {
+export function lifetimeOf({ maxAgeMs, staleWhileRevalidateMs, staleIfErrorMs }: CacheDurations): Lifetime {
   return {
     freshMs: maxAgeMs,
     revalidateMs: maxAgeMs + staleWhileRevalidateMs,
@@ -34,7 +34,7 @@ export function shorterLifetime(one: Lifetime, other: Lifetime): Lifetime {
 }
 
 /** What is left of it for a value that was this old when it was stored. */
-export function agedLifetime({ freshMs, revalidateMs, fallbackMs }: Lifetime, ageMs: number): Lifetime {
+export function remainingLifetime({ freshMs, revalidateMs, fallbackMs }: Lifetime, ageMs: number): Lifetime {
   return {
     freshMs: Math.max(0, freshMs - ageMs),
     revalidateMs: Math.max(0, revalidateMs - ageMs),

@@ -4,14 +4,14 @@ import { namedTypeOf } from '../../planning/supergraphDocument.ts';
 import { fieldTypeIn } from './cacheGraph.ts';
 import type { CacheRule } from './cacheRule.ts';
 import type { CacheRules } from './cacheRules.ts';
-import type { FetchedShape } from './fetchedShape.ts';
+import type { OperationShape } from './operationShape.ts';
 import { visitSelections } from './visitSelections.ts';
 
 /** What of a supergraph decides on whether an answer to a fetch that was stored under another supergraph can be
  *  used: for every field that it selects, the types that have it, its type, its arguments with their defaults, and
  *  the values of enums. Tags of the rule are in it, since an older answer could not be invalidated by a newer tag;
  *  durations and scope are not: entries are read by the present rule, and keys say whose they are. In base64url. */
-export function shapeFingerprint(shape: FetchedShape, rules: CacheRules, rule: CacheRule): string {
+export function fingerprintShape(shape: OperationShape, rules: CacheRules, rule: CacheRule): string {
   const { graph } = rules;
   const lines: string[] = [];
   const described = new Set<string>();

@@ -3,10 +3,10 @@ import {
   type ConfiguredMutations,
   compileMutationInvalidations,
   type MutationInvalidations,
-} from '../invalidation/mutationInvalidation.ts';
+} from '../invalidation/mutationInvalidations.ts';
 import { type CacheRules, type ConfiguredRules, readCacheRules } from './cacheRules.ts';
 
-export interface SupergraphRulesOptions {
+interface SupergraphRulesOptions {
   /** The supergraph's SDL. */
   readonly document: DocumentNode;
   /** `cache.rules` of the configuration. */
@@ -21,7 +21,7 @@ export interface SupergraphRules {
   readonly mutations: MutationInvalidations;
 }
 
-export interface ReadSupergraphRules {
+interface ReadSupergraphRules {
   readonly rules: SupergraphRules;
   readonly problems: readonly string[];
   /** Names of the configuration that the supergraph lacks. */

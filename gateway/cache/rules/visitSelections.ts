@@ -7,14 +7,14 @@ import {
   type GraphType,
   type KeyFields,
 } from './cacheGraph.ts';
-import type { FetchedShape } from './fetchedShape.ts';
+import type { OperationShape } from './operationShape.ts';
 
 /** One field of a fetch's operation, for all object types that it may be read from. */
 export interface SelectedField {
   readonly name: string;
   readonly owners: readonly FieldOwner[];
   /** In an object that the fetch was asked for by a representation, not in one below it. */
-  readonly isOfEntity: boolean;
+  readonly isEntityField: boolean;
 }
 
 export interface FieldOwner {
@@ -22,13 +22,13 @@ export interface FieldOwner {
   /** `undefined` for `__typename`. */
   readonly field: GraphField | undefined;
   /** It tells which object it is, and nothing about it: `__typename`, a field of a key. */
-  readonly isIdentity: boolean;
+  readonly isIdentityField: boolean;
 }
 
 /** Visits the fields that a fetch selects, outer ones first. What a visit returns is handed to the visits of the
  *  fields within. A field that the supergraph does not have is visited without owners. */
 export function visitSelections<Above>(
-  shape: FetchedShape,
+  shape: OperationShape,
   graph: CacheGraph,
   visit: (field: SelectedField, above: Above) => Above,
   start: Above,
@@ -60,7 +60,7 @@ export function visitSelections<Above>(
       } else if (selection.kind === Kind.FIELD) {
         const name = selection.name.value;
         const owners = ownersOf(name, types ?? [], keys);
-        const below = visit({ name, owners, isOfEntity }, above);
+        const below = visit({ name, owners, isEntityField: isOfEntity }, above);
         if (selection.selectionSet === undefined) continue;
         const inner = new Set<GraphType>();
         for (const { field } of owners) {
@@ -76,7 +76,7 @@ export function visitSelections<Above>(
   function objectTypesOf(name: string): readonly GraphType[] {
     const type = graph.types.get(name);
     if (type === undefined) return [];
-    const objects = type.objectTypes.flatMap((one) => graph.types.get(one) ?? []);
+    const objects = type.possibleTypes.flatMap((one) => graph.types.get(one) ?? []);
     // An interface that nothing implements has no objects, but its fields may be selected.
     return objects.length === 0 ? [type] : objects;
   }
@@ -88,11 +88,11 @@ export function visitSelections<Above>(
 }
 
 function ownersOf(name: string, types: readonly GraphType[], keys: readonly KeyFields[]): FieldOwner[] {
-  if (name === '__typename') return types.map((type) => ({ type, field: undefined, isIdentity: true }));
+  if (name === '__typename') return types.map((type) => ({ type, field: undefined, isIdentityField: true }));
   const isInKey = keys.length > 0 && keys.every((fields) => fields.has(name));
   return types.flatMap((type) => {
     const field = type.fields.get(name);
-    return field === undefined ? [] : [{ type, field, isIdentity: isInKey || type.keyFields.has(name) }];
+    return field === undefined ? [] : [{ type, field, isIdentityField: isInKey || type.keyFields.has(name) }];
   });
 }
 

@@ -18,7 +18,7 @@ export interface CacheWrite extends CacheEntry {
 
 /** The moment at which something began to be read from a subgraph, counted in invalidations that a store knew of
  *  by then. */
-export interface ReadStart {
+export interface ReadVersion {
   /** Of the memory of this process. */
   readonly inProcess: number;
   /** Of what all processes share. */
@@ -26,7 +26,7 @@ export interface ReadStart {
 }
 
 /** One for each key, in the order of the keys. */
-export type CacheAnswers = readonly (CacheEntry | undefined)[];
+export type CacheResults = readonly (CacheEntry | undefined)[];
 
 export interface InvalidationResult {
   /** Entries that are gone. */
@@ -47,15 +47,15 @@ export interface CacheDescription {
  *  that cannot be had in time is a miss, one that cannot be stored is not stored. */
 export interface CacheStore {
   /** To be taken before a subgraph is asked, and given back with what it answered. */
-  beginRead(): ReadStart;
+  beginRead(): ReadVersion;
 
   /** Entries that may be served, stale ones included; who serves them looks at their times. Without a promise
    *  where all that is needed is in memory. */
-  getMany(keys: readonly string[]): CacheAnswers | Promise<CacheAnswers>;
+  getMany(keys: readonly string[]): CacheResults | Promise<CacheResults>;
 
   /** Stores what was read from a subgraph, later than this returns. Left out is what an invalidation of one of its
    *  tags has overtaken since the read began, and what is older than the entry that is there. */
-  setMany(entries: readonly CacheWrite[], since: ReadStart): void;
+  setMany(entries: readonly CacheWrite[], since: ReadVersion): void;
 
   /** Deletes what has any of these tags. Once it has ended, no read brings such an entry back that began to be
    *  read from a subgraph before it was called. */
@@ -71,7 +71,7 @@ export interface CacheStore {
 
   /** Waits until the process that has the claim of a key has stored an entry, which is the result, or has given the
    *  claim back; at most `maxMs`. Rejects never; an aborted wait ends with `undefined`. */
-  awaitOther(key: string, maxMs: number, signal: AbortSignal): Promise<CacheEntry | undefined>;
+  awaitClaimHolder(key: string, maxMs: number, signal: AbortSignal): Promise<CacheEntry | undefined>;
 
   /** What is stored, for people to look at. */
   describe(key: string): Promise<CacheDescription | undefined>;

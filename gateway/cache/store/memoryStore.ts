@@ -1,30 +1,30 @@
 import { LRUCache } from 'lru-cache';
 import {
-  type CacheAnswers,
   type CacheDescription,
   type CacheEntry,
+  type CacheResults,
   type CacheStore,
   type CacheWrite,
   type InvalidationResult,
-  type ReadStart,
+  type ReadVersion,
   usableUntil,
 } from './cacheStore.ts';
+import { InvalidationHistory } from './invalidationHistory.ts';
 import { TagIndex } from './tagIndex.ts';
-import { TagStamps } from './tagStamps.ts';
 
-export interface MemoryStoreOptions {
+interface MemoryStoreOptions {
   /** Bytes of keys, values and tags together, with what it takes to keep them. */
   readonly maxSize: number;
   /** Milliseconds since 1970. */
   now(): number;
 }
 
-interface Kept extends CacheEntry {
-  readonly readAt: number;
+interface MemoryEntry extends CacheEntry {
+  readonly readVersion: number;
 }
 
 // More would only serve writes that come in after thousands of other invalidations.
-const rememberedTags = 10_000;
+const maxRememberedTags = 10_000;
 
 // Objects, map slots and list links of one entry, and of one of its tags; measured roughly, on the safe side.
 const entryOverhead = 400;
@@ -33,13 +33,13 @@ const tagOverhead = 120;
 /** Entries in the memory of this process. The least recently used leave first. */
 export class MemoryStore implements CacheStore {
   readonly #now: () => number;
-  readonly #entries: LRUCache<string, Kept>;
+  readonly #entries: LRUCache<string, MemoryEntry>;
   readonly #index = new TagIndex();
-  readonly #stamps = new TagStamps(rememberedTags);
+  readonly #history = new InvalidationHistory(maxRememberedTags);
 
   constructor({ maxSize, now }: MemoryStoreOptions) {
     this.#now = now;
-    this.#entries = new LRUCache<string, Kept>({
+    this.#entries = new LRUCache<string, MemoryEntry>({
       maxSize,
       sizeCalculation: sizeOf,
       dispose: (entry, key) => this.#index.remove(key, entry.tags),
@@ -60,30 +60,30 @@ export class MemoryStore implements CacheStore {
     return this.#index.tagCount;
   }
 
-  beginRead(): ReadStart {
-    return { inProcess: this.#stamps.count, shared: 0 };
+  beginRead(): ReadVersion {
+    return { inProcess: this.#history.count, shared: 0 };
   }
 
-  getMany(keys: readonly string[]): CacheAnswers {
+  getMany(keys: readonly string[]): CacheResults {
     const now = this.#now();
-    return keys.map((key) => this.#usable(key, now, true));
+    return keys.map((key) => this.#getUsable(key, now, true));
   }
 
-  setMany(entries: readonly CacheWrite[], since: ReadStart): void {
+  setMany(entries: readonly CacheWrite[], since: ReadVersion): void {
     const now = this.#now();
     for (const { key, ...entry } of entries) {
       if (usableUntil(entry) <= now) continue;
-      if (this.#stamps.isOvertaken(entry.tags, since.inProcess)) continue;
+      if (this.#history.isInvalidatedSince(entry.tags, since.inProcess)) continue;
       const there = this.#entries.peek(key);
       if (there !== undefined && isNewer(there, entry, since)) continue;
-      this.#entries.set(key, { ...entry, readAt: since.inProcess });
+      this.#entries.set(key, { ...entry, readVersion: since.inProcess });
       // One that is larger than the whole store is not kept.
       if (this.#entries.has(key)) this.#index.add(key, entry.tags);
     }
   }
 
   deleteByTags(tags: readonly string[]): Promise<InvalidationResult> {
-    this.#stamps.invalidate(tags);
+    this.#history.record(tags);
     let deleted = 0;
     for (const tag of tags) {
       for (const key of this.#index.keysOf(tag)) if (this.#entries.delete(key)) deleted += 1;
@@ -93,7 +93,7 @@ export class MemoryStore implements CacheStore {
 
   /** Deletes everything, and lets nothing in that began to be read before. */
   clear(): void {
-    this.#stamps.invalidateAll();
+    this.#history.recordAll();
     this.#entries.clear();
   }
 
@@ -103,12 +103,12 @@ export class MemoryStore implements CacheStore {
 
   release(_keys: readonly string[], _afterMs: number): void {}
 
-  awaitOther(_key: string, _maxMs: number, _signal: AbortSignal): Promise<CacheEntry | undefined> {
+  awaitClaimHolder(_key: string, _maxMs: number, _signal: AbortSignal): Promise<CacheEntry | undefined> {
     return Promise.resolve(undefined);
   }
 
   describe(key: string): Promise<CacheDescription | undefined> {
-    const entry = this.#usable(key, this.#now(), false);
+    const entry = this.#getUsable(key, this.#now(), false);
     return Promise.resolve(
       entry === undefined ? undefined : { entry, from: 'memory', bytes: sizeOf(entry, key) },
     );
@@ -123,7 +123,7 @@ export class MemoryStore implements CacheStore {
     return Promise.resolve();
   }
 
-  #usable(key: string, now: number, isUse: boolean): CacheEntry | undefined {
+  #getUsable(key: string, now: number, isUse: boolean): CacheEntry | undefined {
     const entry = isUse ? this.#entries.get(key) : this.#entries.peek(key);
     if (entry === undefined || usableUntil(entry) > now) return entry;
     this.#entries.delete(key);
@@ -131,9 +131,9 @@ export class MemoryStore implements CacheStore {
   }
 }
 
-function isNewer(there: Kept, write: CacheEntry, since: ReadStart): boolean {
+function isNewer(there: MemoryEntry, write: CacheEntry, since: ReadVersion): boolean {
   if (there.storedAt !== write.storedAt) return there.storedAt > write.storedAt;
-  return there.readAt > since.inProcess;
+  return there.readVersion > since.inProcess;
 }
 
 function sizeOf(entry: CacheEntry, key: string): number {

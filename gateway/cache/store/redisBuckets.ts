@@ -2,11 +2,11 @@ import type { RedisArgument, RedisClient, RedisScript } from '../../redis/redisC
 import { RedisFailure } from '../../redis/redisFailure.ts';
 import type { RedisConfig } from '../../redis/redisOptions.ts';
 import type { CancelTimer, Timers } from '../../time/timers.ts';
-import { ReadBreaker } from './readBreaker.ts';
+import { ReadCircuitBreaker } from './readCircuitBreaker.ts';
 import type { RedisKeys } from './redisKeys.ts';
 import type { StoreProblems } from './storeProblems.ts';
 
-export interface RedisBucketsOptions {
+interface RedisBucketsOptions {
   readonly config: RedisConfig;
   readonly client: RedisClient;
   readonly keys: RedisKeys;
@@ -14,13 +14,13 @@ export interface RedisBucketsOptions {
   readonly problems: StoreProblems;
 }
 
-const longestGraceMs = 10;
+const maxGraceMs = 10;
 
 /** Asks Redis bucket by bucket, for no longer than `redis.timeouts.read` and for nothing where it would be in vain.
  *  Failures are counted here; nothing rejects. */
 export class RedisBuckets {
   readonly #options: RedisBucketsOptions;
-  readonly #breakers: readonly ReadBreaker[];
+  readonly #breakers: readonly ReadCircuitBreaker[];
   #commandsInFlight = 0;
   #isClosed = false;
 
@@ -30,9 +30,9 @@ export class RedisBuckets {
     this.#breakers = Array.from(
       { length: keys.buckets },
       (_, bucket) =>
-        new ReadBreaker({
+        new ReadCircuitBreaker({
           timers,
-          probeInterval: config.timeouts.socket,
+          probeIntervalMs: config.timeouts.socket,
           probe: () => this.#probe(bucket),
         }),
     );
@@ -49,7 +49,7 @@ export class RedisBuckets {
   }
 
   /** Of each bucket that may be asked now, the places of its keys. */
-  placesOf(keys: readonly string[]): Map<number, number[]> {
+  indexesByBucket(keys: readonly string[]): Map<number, number[]> {
     const { config, problems } = this.#options;
     const places = new Map<number, number[]>();
     if (keys.length === 0) return places;
@@ -70,7 +70,7 @@ export class RedisBuckets {
 
   /** Resolves when all these buckets have answered, or when the deadline of a read is over. `take` gets the replies
    *  that are lists and came before. */
-  askEach(
+  queryEach(
     places: ReadonlyMap<number, readonly number[]>,
     ask: (bucket: number, ofBucket: readonly number[]) => Promise<unknown>,
     take: (bucket: number, ofBucket: readonly number[], reply: readonly unknown[]) => void,
@@ -82,9 +82,9 @@ export class RedisBuckets {
         cancelTimer();
         resolve();
       };
-      const cancelTimer = this.#afterDeadline(() => {
+      const cancelTimer = this.#scheduleReadTimeout(() => {
         this.#options.problems.report('timeout');
-        for (const bucket of waiting) this.#breakers[bucket]?.strike();
+        for (const bucket of waiting) this.#breakers[bucket]?.recordFailure();
         waiting.clear();
         end();
       });
@@ -93,7 +93,7 @@ export class RedisBuckets {
           // Answered after the deadline: nobody waits for it any more.
           if (!waiting.delete(bucket)) return;
           if (Array.isArray(reply)) {
-            this.#breakers[bucket]?.succeed();
+            this.#breakers[bucket]?.recordSuccess();
             take(bucket, ofBucket, reply);
           }
           if (waiting.size === 0) end();
@@ -103,9 +103,9 @@ export class RedisBuckets {
   }
 
   /** What is there within the deadline of a read, else `undefined`. */
-  inTime(reply: Promise<unknown>): Promise<unknown> {
+  withReadTimeout(reply: Promise<unknown>): Promise<unknown> {
     return new Promise((resolve) => {
-      const cancelTimer = this.#afterDeadline(() => resolve(undefined));
+      const cancelTimer = this.#scheduleReadTimeout(() => resolve(undefined));
       void reply.then((value) => {
         cancelTimer();
         resolve(value);
@@ -113,27 +113,27 @@ export class RedisBuckets {
     });
   }
 
-  ask(command: string, args: readonly RedisArgument[]): Promise<unknown> {
-    return this.#counted(this.#options.client.ask(command, args));
+  sendCommand(command: string, args: readonly RedisArgument[]): Promise<unknown> {
+    return this.#trackCommand(this.#options.client.sendCommand(command, args));
   }
 
-  run(script: RedisScript, keys: readonly string[], args: readonly RedisArgument[]): Promise<unknown> {
-    return this.#counted(this.#options.client.run(script, keys, args));
+  runScript(script: RedisScript, keys: readonly string[], args: readonly RedisArgument[]): Promise<unknown> {
+    return this.#trackCommand(this.#options.client.runScript(script, keys, args));
   }
 
   /** There is a new connection: what the one before did not answer says nothing about it. */
-  startAnew(): void {
-    for (const breaker of this.#breakers) breaker.close();
+  resetBreakers(): void {
+    for (const breaker of this.#breakers) breaker.reset();
   }
 
   close(): void {
     this.#isClosed = true;
-    this.startAnew();
+    this.resetBreakers();
   }
 
   /** Not before what has come by then has been read: what a busy process leaves lying is no fault of Redis, and to ask
    *  subgraphs instead would make it busier. */
-  #afterDeadline(run: () => void): CancelTimer {
+  #scheduleReadTimeout(run: () => void): CancelTimer {
     const { timers, config } = this.#options;
     const { read } = config.timeouts;
     let sentAt = Number.POSITIVE_INFINITY;
@@ -143,7 +143,7 @@ export class RedisBuckets {
     let cancelTimer = timers.after(read, () => {
       const left = sentAt + read - performance.now();
       // A busy process sends late, and its timers begin in the past: then Redis has had no time at all.
-      if (left > 1) cancelTimer = timers.after(Math.min(left, longestGraceMs), readFirst);
+      if (left > 1) cancelTimer = timers.after(Math.min(left, maxGraceMs), readFirst);
       else readFirst();
     });
     function readFirst(): void {
@@ -156,11 +156,13 @@ export class RedisBuckets {
   }
 
   async #probe(bucket: number): Promise<boolean> {
-    const reply = await this.inTime(this.ask('hget', [this.#options.keys.state(bucket), 'floor']));
+    const reply = await this.withReadTimeout(
+      this.sendCommand('hget', [this.#options.keys.state(bucket), 'floor']),
+    );
     return reply !== undefined && !(reply instanceof RedisFailure);
   }
 
-  async #counted(asked: Promise<unknown>): Promise<unknown> {
+  async #trackCommand(asked: Promise<unknown>): Promise<unknown> {
     this.#commandsInFlight += 1;
     const reply = await asked;
     this.#commandsInFlight -= 1;

@@ -3,36 +3,36 @@ import type { CancelTimer, Timers } from '../../time/timers.ts';
 import type { StoredEntry } from './entryCodec.ts';
 import type { RedisBuckets } from './redisBuckets.ts';
 import type { RedisKeys } from './redisKeys.ts';
-import { claimFree, releaseOwn } from './redisScripts.ts';
+import { acquireClaims, releaseClaims } from './redisScripts.ts';
 
-export interface RedisClaimsOptions {
+interface RedisClaimsOptions {
   readonly buckets: RedisBuckets;
   readonly keys: RedisKeys;
   readonly timers: Timers;
   /** Milliseconds since 1970. */
   now(): number;
   /** What may be served of the bytes under the key of an entry. */
-  usable(bucket: number, key: string, bytes: unknown): StoredEntry | undefined;
+  decodeUsable(bucket: number, key: string, bytes: unknown): StoredEntry | undefined;
 }
 
-export interface ClaimWait {
+interface ClaimWaitOptions {
   readonly key: string;
   /** Milliseconds. */
   readonly maxMs: number;
   readonly signal: AbortSignal;
   /** Called each time before Redis is asked. */
-  onAsk?(): void;
+  onPoll?(): void;
 }
 
 /** An entry and its claim, at one time. */
-interface Look {
+interface ClaimObservation {
   readonly entry: StoredEntry | undefined;
   readonly isClaimed: boolean;
 }
 
 // A fetch takes some milliseconds or much longer.
-const firstPauseMs = 4;
-const longestPauseMs = 50;
+const initialPollDelayMs = 4;
+const maxPollDelayMs = 50;
 
 /** Which process fetches what: a claim is a key beside the entry, which has the token of the process that set it
  *  first and expires by itself. `docs/decisions/` has why. */
@@ -49,15 +49,15 @@ export class RedisClaims {
     const { buckets } = this.#options;
     // A key that is there twice would find its own claim.
     const unique = [...new Set(keys)];
-    const places = buckets.placesOf(unique);
+    const places = buckets.indexesByBucket(unique);
     if (places.size === 0) return keys.map(() => true);
     const refused = new Set<string>();
     return buckets
-      .askEach(
+      .queryEach(
         places,
         (bucket, ofBucket) => {
           const names = ofBucket.map((place) => this.#options.keys.claim(bucket, unique[place] ?? ''));
-          return buckets.run(claimFree, names, [this.#token, Math.max(1, Math.ceil(ttlMs))]);
+          return buckets.runScript(acquireClaims, names, [this.#token, Math.max(1, Math.ceil(ttlMs))]);
         },
         (_, ofBucket, reply) => {
           for (const [index, place] of ofBucket.entries()) {
@@ -74,20 +74,20 @@ export class RedisClaims {
     if (!buckets.isReady) return;
     // Redis takes no fractions.
     const args = [this.#token, Math.ceil(afterMs)];
-    for (const names of this.#namesByBucket(keys).values()) {
-      if (buckets.hasRoom) void buckets.run(releaseOwn, names, args);
+    for (const names of this.#claimKeysByBucket(keys).values()) {
+      if (buckets.hasRoom) void buckets.runScript(releaseClaims, names, args);
     }
   }
 
   /** As `CacheStore.awaitOther`. What is there at the first look counts if it is fresh, after that also what is newer
    *  than it. */
-  wait({ key, maxMs, signal, onAsk }: ClaimWait): Promise<StoredEntry | undefined> {
+  awaitHolder({ key, maxMs, signal, onPoll }: ClaimWaitOptions): Promise<StoredEntry | undefined> {
     const { timers, now } = this.#options;
     if (signal.aborted) return Promise.resolve(undefined);
     return new Promise((resolve) => {
       let isOver = false;
-      let before: Look | undefined;
-      let pauseMs = firstPauseMs;
+      let before: ClaimObservation | undefined;
+      let pauseMs = initialPollDelayMs;
       let cancelPause: CancelTimer = () => {};
       const end = (entry: StoredEntry | undefined): void => {
         isOver = true;
@@ -98,15 +98,16 @@ export class RedisClaims {
       };
       const giveUp = (): void => end(undefined);
       const look = async (): Promise<void> => {
-        onAsk?.();
-        const found = await this.#look(key);
+        onPoll?.();
+        const found = await this.#observe(key);
         if (isOver) return;
         const entry = found?.entry;
-        if (entry !== undefined && (entry.freshUntil > now() || isNews(entry, before))) return end(entry);
+        if (entry !== undefined && (entry.freshUntil > now() || isNewerThanObserved(entry, before)))
+          return end(entry);
         if (found?.isClaimed !== true) return giveUp();
         before ??= found;
         cancelPause = timers.after(pauseMs, look);
-        pauseMs = Math.min(longestPauseMs, pauseMs * 2);
+        pauseMs = Math.min(maxPollDelayMs, pauseMs * 2);
       };
       const cancelDeadline = timers.after(maxMs, giveUp);
       signal.addEventListener('abort', giveUp);
@@ -114,21 +115,21 @@ export class RedisClaims {
     });
   }
 
-  async #look(key: string): Promise<Look | undefined> {
-    const { buckets, keys, usable } = this.#options;
-    let found: Look | undefined;
+  async #observe(key: string): Promise<ClaimObservation | undefined> {
+    const { buckets, keys, decodeUsable } = this.#options;
+    let found: ClaimObservation | undefined;
     // Both at one time: who has the claim stores first, and gives it back then.
-    await buckets.askEach(
-      buckets.placesOf([key]),
-      (bucket) => buckets.ask('mget', [keys.entry(bucket, key), keys.claim(bucket, key)]),
+    await buckets.queryEach(
+      buckets.indexesByBucket([key]),
+      (bucket) => buckets.sendCommand('mget', [keys.entry(bucket, key), keys.claim(bucket, key)]),
       (bucket, _, [entry, claim]) => {
-        found = { entry: usable(bucket, key, entry), isClaimed: claim !== null };
+        found = { entry: decodeUsable(bucket, key, entry), isClaimed: claim !== null };
       },
     );
     return found;
   }
 
-  #namesByBucket(keys: readonly string[]): Map<number, string[]> {
+  #claimKeysByBucket(keys: readonly string[]): Map<number, string[]> {
     const names = new Map<number, string[]>();
     for (const key of keys) {
       const bucket = this.#options.keys.bucketOf(key);
@@ -141,8 +142,8 @@ export class RedisClaims {
   }
 }
 
-function isNews(entry: StoredEntry, before: Look | undefined): boolean {
+function isNewerThanObserved(entry: StoredEntry, before: ClaimObservation | undefined): boolean {
   if (before === undefined) return false;
-  const { storedAt = Number.NEGATIVE_INFINITY, readAt = 0 } = before.entry ?? {};
-  return entry.storedAt > storedAt || (entry.storedAt === storedAt && entry.readAt > readAt);
+  const { storedAt = Number.NEGATIVE_INFINITY, readVersion = 0 } = before.entry ?? {};
+  return entry.storedAt > storedAt || (entry.storedAt === storedAt && entry.readVersion > readVersion);
 }

@@ -8,7 +8,7 @@ export class RedisKeys {
   constructor(prefix: string, buckets: number) {
     this.#prefix = prefix;
     this.#slotNames = slotNames(buckets);
-    this.#entryPrefixes = this.#slotNames.map((_, bucket) => this.#in(bucket, 'entry:'));
+    this.#entryPrefixes = this.#slotNames.map((_, bucket) => this.#nameIn(bucket, 'entry:'));
   }
 
   get buckets(): number {
@@ -30,31 +30,31 @@ export class RedisKeys {
 
   /** Of the process that fetches what belongs under a key. */
   claim(bucket: number, key: string): string {
-    return this.#in(bucket, `claim:${key}`);
+    return this.#nameIn(bucket, `claim:${key}`);
   }
 
   tag(bucket: number, tag: string): string {
-    return this.#in(bucket, `tag:${tag}`);
+    return this.#nameIn(bucket, `tag:${tag}`);
   }
 
   state(bucket: number): string {
-    return this.#in(bucket, 'state');
+    return this.#nameIn(bucket, 'state');
   }
 
   /** Of all buckets together; these are kept in the first one. */
-  get number(): string {
-    return this.#in(0, 'number');
+  get sequence(): string {
+    return this.#nameIn(0, 'number');
   }
 
   get log(): string {
-    return this.#in(0, 'log');
+    return this.#nameIn(0, 'log');
   }
 
   get channel(): string {
     return `${this.#prefix}cache:invalidations`;
   }
 
-  #in(bucket: number, name: string): string {
+  #nameIn(bucket: number, name: string): string {
     return `${this.#prefix}{${this.#slotNames[bucket]}}cache:${name}`;
   }
 }

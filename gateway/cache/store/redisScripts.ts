@@ -1,4 +1,4 @@
-import { redisScript } from '../../redis/redisClient.ts';
+import { createRedisScript } from '../../redis/redisClient.ts';
 
 // Each script works on one bucket, whose keys are in one slot, so that it is atomic in a Cluster too. The state of a
 // bucket is a hash: `floor`, `latest`, and `tag:…` with the number of the last invalidation of each tag. Numbers
@@ -8,7 +8,7 @@ import { redisScript } from '../../redis/redisClient.ts';
  *  later. By the clock, so that the numbers go on where they were when everything was lost. It publishes by itself:
  *  as a command of its own, PUBLISH goes to any node of a Cluster, and that one may hang.
  *  KEYS: last number, log of tags. ARGV: most tags in the log, channel, message up to the number, tags. */
-export const nextNumber = redisScript(`
+export const allocateSequence = createRedisScript(`
 redis.call('PERSIST', KEYS[1])
 local time = redis.call('TIME')
 local number = time[1] * 1000000 + time[2]
@@ -27,7 +27,7 @@ return text
  *  most members of a set, count of entries, then for each its bytes, milliseconds to live, `storedAt`, count of tags,
  *  tags. Returns the bucket's latest number, or nothing where the bucket does not know it, and how many entries were
  *  left out because a set is full. */
-export const writeEntries = redisScript(`
+export const writeEntries = createRedisScript(`
 local state = redis.call('HMGET', KEYS[1], 'floor', 'latest')
 if not state[1] or not state[2] then return {'', 0} end
 local floor = tonumber(state[1])
@@ -80,7 +80,7 @@ return {state[2], full}
 /** Keeps late writes out, and deletes what has one of the tags, a part of it where there is much.
  *  KEYS: state, sets of the tags. ARGV: number of the invalidation, most remembered tags, most deletions for one tag,
  *  tags. Returns how many entries are gone, and 1 where there are more. */
-export const deleteTagged = redisScript(`
+export const deleteTaggedEntries = createRedisScript(`
 -- A first write that takes no memory, so that the others work when memory is full.
 redis.call('HDEL', KEYS[1], '')
 local number = tonumber(ARGV[1])
@@ -110,7 +110,7 @@ return {deleted, more}
 
 /** Sets those claims that nobody has.
  *  KEYS: claims. ARGV: token, milliseconds to live. Returns 1 for each that was set, and 0 for the others. */
-export const claimFree = redisScript(`
+export const acquireClaims = createRedisScript(`
 local claimed = {}
 for i = 1, #KEYS do
   claimed[i] = redis.call('SET', KEYS[i], ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0
@@ -120,7 +120,7 @@ return claimed
 
 /** Lets those claims expire that have the token: at once, where there is no time left.
  *  KEYS: claims. ARGV: token, milliseconds. */
-export const releaseOwn = redisScript(`
+export const releaseClaims = createRedisScript(`
 for i = 1, #KEYS do
   if redis.call('GET', KEYS[i]) == ARGV[1] then redis.call('PEXPIRE', KEYS[i], ARGV[2]) end
 end

@@ -5,13 +5,13 @@ import type { RedisConfig } from '../../redis/redisOptions.ts';
 import { RedisSubscriber } from '../../redis/redisSubscriber.ts';
 import { type CancelTimer, systemTimers, type Timers } from '../../time/timers.ts';
 import {
-  type CacheAnswers,
   type CacheDescription,
   type CacheEntry,
+  type CacheResults,
   type CacheStore,
   type CacheWrite,
   type InvalidationResult,
-  type ReadStart,
+  type ReadVersion,
   usableUntil,
 } from './cacheStore.ts';
 import { decodeEntry, encodeEntry, type StoredEntry } from './entryCodec.ts';
@@ -33,18 +33,18 @@ export interface RedisStoreOptions {
   /** Another process has invalidated these. */
   onInvalidated?(tags: readonly string[]): void;
   /** Invalidations of other processes may have gone unheard until now; from here on they are heard. */
-  onInvalidationsHeard?(): void;
+  onInvalidationsResumed?(): void;
 }
 
 // A tag that more entries have than this holds up Redis for too long when it is invalidated, and takes memory of
 // which a small part is entries.
-const entriesOfOneTag = 1_000_000;
+const maxEntriesPerTag = 1_000_000;
 
 // A Cluster's nodes are not there all at once, and a bucket may be refused for a while.
-const prepareAgainMs = 1_000;
+const prepareRetryMs = 1_000;
 
 // What waits to be sent to a Redis that does not read.
-const mostBytesInFlight = 32 * 1024 ** 2;
+const maxBytesInFlight = 32 * 1024 ** 2;
 
 /** Entries in Redis, one or a Cluster, that several processes share. What Redis does not answer within
  *  `redis.timeouts.read` is a miss. */
@@ -58,11 +58,11 @@ export class RedisStore implements CacheStore {
   readonly #invalidations: RedisInvalidations;
   readonly #claims: RedisClaims;
   readonly #id = randomUUID();
-  readonly #idle: (() => void)[] = [];
+  readonly #writeWaiters: (() => void)[] = [];
   #bytesInFlight = 0;
-  #writes = 0;
+  #pendingWrites = 0;
   #isPreparing = false;
-  #cancelPreparing: CancelTimer = () => {};
+  #cancelPrepareRetry: CancelTimer = () => {};
   #isSubscribed = false;
   #isClosed = false;
 
@@ -79,18 +79,18 @@ export class RedisStore implements CacheStore {
     this.#buckets = new RedisBuckets({ config, client: this.#client, keys: this.#keys, timers, problems });
     this.#invalidations = new RedisInvalidations({
       keys: this.#keys,
-      sender: this.#id,
+      senderId: this.#id,
       timers,
       problems,
-      ask: (command, args) => this.#buckets.ask(command, args),
-      run: (script, keys, args) => this.#buckets.run(script, keys, args),
+      sendCommand: (command, args) => this.#buckets.sendCommand(command, args),
+      runScript: (script, keys, args) => this.#buckets.runScript(script, keys, args),
     });
     this.#claims = new RedisClaims({
       buckets: this.#buckets,
       keys: this.#keys,
       timers,
       now,
-      usable: (bucket, key, bytes) => this.#usable(bucket, key, bytes),
+      decodeUsable: (bucket, key, bytes) => this.#decodeUsable(bucket, key, bytes),
     });
     this.#subscriber = new RedisSubscriber({
       config,
@@ -98,38 +98,38 @@ export class RedisStore implements CacheStore {
       onMessage: (message) => this.#onMessage(message),
       onSubscribed: () => {
         this.#isSubscribed = true;
-        void this.#hear();
+        void this.#catchUpInvalidations();
       },
       onFailure,
       timers,
     });
   }
 
-  beginRead(): ReadStart {
-    return { inProcess: 0, shared: this.#invalidations.known };
+  beginRead(): ReadVersion {
+    return { inProcess: 0, shared: this.#invalidations.latestSequence };
   }
 
-  getMany(keys: readonly string[]): CacheAnswers | Promise<CacheAnswers> {
+  getMany(keys: readonly string[]): CacheResults | Promise<CacheResults> {
     const answers = new Array<CacheEntry | undefined>(keys.length).fill(undefined);
-    const places = this.#buckets.placesOf(keys);
+    const places = this.#buckets.indexesByBucket(keys);
     if (places.size === 0) return answers;
     return this.#buckets
-      .askEach(
+      .queryEach(
         places,
         (bucket, ofBucket) => {
           const names = ofBucket.map((place) => this.#keys.entry(bucket, keys[place] ?? ''));
-          return this.#buckets.ask('mget', names);
+          return this.#buckets.sendCommand('mget', names);
         },
         (bucket, ofBucket, reply) => {
           for (const [index, place] of ofBucket.entries()) {
-            answers[place] = this.#usable(bucket, keys[place] ?? '', reply[index]);
+            answers[place] = this.#decodeUsable(bucket, keys[place] ?? '', reply[index]);
           }
         },
       )
       .then(() => answers);
   }
 
-  setMany(entries: readonly CacheWrite[], since: ReadStart): void {
+  setMany(entries: readonly CacheWrite[], since: ReadVersion): void {
     if (!this.#buckets.isReady) return;
     const now = this.#options.now();
     const byBucket = new Map<number, BucketWrite>();
@@ -142,7 +142,7 @@ export class RedisStore implements CacheStore {
         write = { keys: [this.#keys.state(bucket)], args: [], count: 0, size: 0 };
         byBucket.set(bucket, write);
       }
-      const bytes = encodeEntry(key, { ...entry, readAt: since.shared });
+      const bytes = encodeEntry(key, { ...entry, readVersion: since.shared });
       const tags = [...new Set(entry.tags)];
       write.keys.push(this.#keys.entry(bucket, key), ...tags.map((tag) => this.#keys.tag(bucket, tag)));
       write.args.push(bytes, ttl, entry.storedAt, tags.length, ...tags);
@@ -165,26 +165,31 @@ export class RedisStore implements CacheStore {
   }
 
   /** `onAsk` is called each time before Redis is asked. */
-  awaitOther(
+  awaitClaimHolder(
     key: string,
     maxMs: number,
     signal: AbortSignal,
     onAsk?: () => void,
   ): Promise<CacheEntry | undefined> {
-    return this.#claims.wait({ key, maxMs, signal, ...(onAsk === undefined ? {} : { onAsk }) });
+    return this.#claims.awaitHolder({
+      key,
+      maxMs,
+      signal,
+      ...(onAsk === undefined ? {} : { onPoll: onAsk }),
+    });
   }
 
   async describe(key: string): Promise<CacheDescription | undefined> {
     const [entry] = await this.getMany([key]);
     if (entry === undefined) return undefined;
-    return { entry, from: 'redis', bytes: encodeEntry(key, { ...entry, readAt: 0 }).length };
+    return { entry, from: 'redis', bytes: encodeEntry(key, { ...entry, readVersion: 0 }).length };
   }
 
   async keysWithTag(tag: string, limit: number): Promise<string[]> {
     const found: string[] = [];
     for (let bucket = 0; bucket < this.#keys.buckets && found.length < limit; bucket++) {
       const args = [this.#keys.tag(bucket, tag), 0, limit - found.length - 1];
-      const entries = await this.#buckets.inTime(this.#buckets.ask('zrange', args));
+      const entries = await this.#buckets.withReadTimeout(this.#buckets.sendCommand('zrange', args));
       if (!Array.isArray(entries)) continue;
       found.push(...entries.map((entry) => this.#keys.keyOf(bucket, String(entry))));
     }
@@ -194,13 +199,15 @@ export class RedisStore implements CacheStore {
   }
 
   /** Resolves when Redis has answered to every write so far. */
-  written(): Promise<void> {
-    return this.#writes === 0 ? Promise.resolve() : new Promise((resolve) => this.#idle.push(resolve));
+  awaitWrites(): Promise<void> {
+    return this.#pendingWrites === 0
+      ? Promise.resolve()
+      : new Promise((resolve) => this.#writeWaiters.push(resolve));
   }
 
   close(): Promise<void> {
     this.#isClosed = true;
-    this.#cancelPreparing();
+    this.#cancelPrepareRetry();
     this.#buckets.close();
     this.#invalidations.close();
     this.#subscriber.close();
@@ -208,79 +215,79 @@ export class RedisStore implements CacheStore {
     return Promise.resolve();
   }
 
-  #usable(bucket: number, key: string, bytes: unknown): StoredEntry | undefined {
+  #decodeUsable(bucket: number, key: string, bytes: unknown): StoredEntry | undefined {
     if (!Buffer.isBuffer(bytes)) return undefined;
     const entry = decodeEntry(key, bytes);
     if (entry === undefined) {
       this.#options.problems.report('unreadable entry');
       // Otherwise it might look newer than what should take its place.
-      void this.#buckets.ask('unlink', [this.#keys.entry(bucket, key)]);
+      void this.#buckets.sendCommand('unlink', [this.#keys.entry(bucket, key)]);
       return undefined;
     }
-    return this.#isOver(entry) || this.#invalidations.isOvertaken(entry) ? undefined : entry;
+    return this.#isExpired(entry) || this.#invalidations.isInvalidated(entry) ? undefined : entry;
   }
 
-  #isOver(entry: StoredEntry): boolean {
+  #isExpired(entry: StoredEntry): boolean {
     return usableUntil(entry) <= this.#options.now();
   }
 
-  async #write(write: BucketWrite, since: ReadStart): Promise<void> {
+  async #write(write: BucketWrite, since: ReadVersion): Promise<void> {
     const { problems } = this.#options;
-    if (!this.#buckets.hasRoom || this.#bytesInFlight + write.size > mostBytesInFlight) {
+    if (!this.#buckets.hasRoom || this.#bytesInFlight + write.size > maxBytesInFlight) {
       problems.report('too many in flight');
       return;
     }
-    this.#writes += 1;
+    this.#pendingWrites += 1;
     this.#bytesInFlight += write.size;
-    const args = [since.shared, entriesOfOneTag, write.count, ...write.args];
-    const reply = await this.#buckets.run(writeEntries, write.keys, args);
-    this.#writes -= 1;
+    const args = [since.shared, maxEntriesPerTag, write.count, ...write.args];
+    const reply = await this.#buckets.runScript(writeEntries, write.keys, args);
+    this.#pendingWrites -= 1;
     this.#bytesInFlight -= write.size;
     if (Array.isArray(reply)) {
       const [latest, full] = [String(reply[0]), Number(reply[1])];
       if (full > 0) problems.report('too many entries of a tag');
       // The bucket has been emptied, with all it knew of invalidations.
       if (latest === '') void this.#prepare();
-      else this.#invalidations.learn(Number(latest));
+      else this.#invalidations.advanceTo(Number(latest));
     }
-    if (this.#writes === 0) for (const resolve of this.#idle.splice(0)) resolve();
+    if (this.#pendingWrites === 0) for (const resolve of this.#writeWaiters.splice(0)) resolve();
   }
 
   #onConnected(): void {
-    this.#buckets.startAnew();
-    void this.#hear();
+    this.#buckets.resetBreakers();
+    void this.#catchUpInvalidations();
     void this.#prepare();
   }
 
   /** Messages come, but those of before may be missed. */
-  async #hear(): Promise<void> {
+  async #catchUpInvalidations(): Promise<void> {
     if (!this.#isSubscribed) return;
     if (this.#buckets.isReady) await this.#invalidations.readLog();
-    this.#options.onInvalidationsHeard?.();
+    this.#options.onInvalidationsResumed?.();
   }
 
   async #prepare(): Promise<void> {
     if (this.#isPreparing || this.#isClosed) return;
     this.#isPreparing = true;
-    this.#cancelPreparing();
+    this.#cancelPrepareRetry();
     const isReady = await this.#invalidations.prepare();
     this.#isPreparing = false;
     if (this.#isClosed) return;
     if (isReady) this.#options.onReady?.();
     // Without a connection, the next one begins with it.
     else if (this.#buckets.isReady) {
-      this.#cancelPreparing = this.#timers.after(prepareAgainMs, () => void this.#prepare());
+      this.#cancelPrepareRetry = this.#timers.after(prepareRetryMs, () => void this.#prepare());
     }
   }
 
   #onMessage(message: string): void {
-    const invalidation = readMessage(message);
+    const invalidation = parseMessage(message);
     if (invalidation === undefined) {
       this.#options.problems.report('unreadable entry');
       return;
     }
     if (invalidation.from === this.#id) return;
-    this.#invalidations.note(invalidation);
+    this.#invalidations.record(invalidation);
     this.#options.onInvalidated?.(invalidation.tags);
   }
 }
@@ -296,12 +303,12 @@ interface Message extends Invalidation {
   readonly from: string;
 }
 
-function readMessage(text: string): Message | undefined {
+function parseMessage(text: string): Message | undefined {
   try {
     const { from, number, tags } = JSON.parse(text);
     const isRight =
       typeof number === 'number' && Array.isArray(tags) && tags.every((tag) => typeof tag === 'string');
-    return isRight ? { from, number, tags } : undefined;
+    return isRight ? { from, sequence: number, tags } : undefined;
   } catch {
     return undefined;
   }

@@ -12,7 +12,7 @@ export type StoreProblemKind =
   | 'unreadable event'
   | 'events missed';
 
-export interface StoreProblemsOptions {
+interface StoreProblemsOptions {
   readonly log: Logger;
   /** Milliseconds. */
   now(): number;

@@ -1,16 +1,16 @@
 import type {
-  CacheAnswers,
   CacheDescription,
   CacheEntry,
+  CacheResults,
   CacheStore,
   CacheWrite,
   InvalidationResult,
-  ReadStart,
+  ReadVersion,
 } from './cacheStore.ts';
 import { MemoryStore } from './memoryStore.ts';
 import { RedisStore, type RedisStoreOptions } from './redisStore.ts';
 
-export interface TieredStoreOptions extends RedisStoreOptions {
+interface TieredStoreOptions extends RedisStoreOptions {
   /** Bytes. */
   readonly maxSize: number;
 }
@@ -23,7 +23,7 @@ export class TieredStore implements CacheStore {
   readonly #redis: RedisStore;
 
   constructor(options: TieredStoreOptions) {
-    const { now, maxSize, onInvalidated, onInvalidationsHeard } = options;
+    const { now, maxSize, onInvalidated, onInvalidationsResumed } = options;
     this.#now = now;
     this.#memory = new MemoryStore({ maxSize, now });
     this.#redis = new RedisStore({
@@ -32,9 +32,9 @@ export class TieredStore implements CacheStore {
         void this.#memory.deleteByTags(tags);
         onInvalidated?.(tags);
       },
-      onInvalidationsHeard: () => {
+      onInvalidationsResumed: () => {
         this.#memory.clear();
-        onInvalidationsHeard?.();
+        onInvalidationsResumed?.();
       },
     });
   }
@@ -49,14 +49,14 @@ export class TieredStore implements CacheStore {
     return this.#memory.entryCount;
   }
 
-  beginRead(): ReadStart {
+  beginRead(): ReadVersion {
     return {
       inProcess: this.#memory.beginRead().inProcess,
       shared: this.#redis.beginRead().shared,
     };
   }
 
-  getMany(keys: readonly string[]): CacheAnswers | Promise<CacheAnswers> {
+  getMany(keys: readonly string[]): CacheResults | Promise<CacheResults> {
     const answers = this.#memory.getMany(keys);
     const now = this.#now();
     if (answers.every((entry) => isFresh(entry, now))) return answers;
@@ -71,7 +71,7 @@ export class TieredStore implements CacheStore {
       : this.#merge(answers, places, asked, shared, since);
   }
 
-  setMany(entries: readonly CacheWrite[], since: ReadStart): void {
+  setMany(entries: readonly CacheWrite[], since: ReadVersion): void {
     this.#memory.setMany(entries, since);
     this.#redis.setMany(entries, since);
   }
@@ -90,9 +90,9 @@ export class TieredStore implements CacheStore {
     this.#redis.release(keys, afterMs);
   }
 
-  async awaitOther(key: string, maxMs: number, signal: AbortSignal): Promise<CacheEntry | undefined> {
+  async awaitClaimHolder(key: string, maxMs: number, signal: AbortSignal): Promise<CacheEntry | undefined> {
     let since = this.beginRead();
-    const entry = await this.#redis.awaitOther(key, maxMs, signal, () => {
+    const entry = await this.#redis.awaitClaimHolder(key, maxMs, signal, () => {
       since = this.beginRead();
     });
     if (entry !== undefined) this.#memory.setMany([{ ...entry, key }], since);
@@ -110,8 +110,8 @@ export class TieredStore implements CacheStore {
   }
 
   /** Resolves when Redis has answered to every write so far. */
-  written(): Promise<void> {
-    return this.#redis.written();
+  awaitWrites(): Promise<void> {
+    return this.#redis.awaitWrites();
   }
 
   async close(): Promise<void> {
@@ -120,12 +120,12 @@ export class TieredStore implements CacheStore {
   }
 
   #merge(
-    answers: CacheAnswers,
+    answers: CacheResults,
     places: readonly number[],
     keys: readonly string[],
-    found: CacheAnswers,
-    since: ReadStart,
-  ): CacheAnswers {
+    found: CacheResults,
+    since: ReadVersion,
+  ): CacheResults {
     const merged = [...answers];
     const copies: CacheWrite[] = [];
     for (const [index, place] of places.entries()) {

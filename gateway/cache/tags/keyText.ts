@@ -3,12 +3,12 @@ import type { KeyFields } from '../rules/cacheGraph.ts';
 /** Where the values of a key's fields stand in an object, in the order of the key's fields. */
 export type KeyReader = readonly KeyFieldReader[];
 
-export interface KeyFieldReader {
+interface KeyFieldReader {
   readonly name: string;
   /** In the object: the field's name, or an alias. */
   readonly responseName: string;
   /** `undefined` for a leaf. */
-  readonly below: KeyReader | undefined;
+  readonly nested: KeyReader | undefined;
 }
 
 /** JSON text that is the same for values that mean the same in a key: fields in the order of their names, and
@@ -22,22 +22,22 @@ export function canonicalText(value: unknown): string {
 }
 
 /** Reads a key where its fields have their own names, as in representations. */
-export function readerByNames(fields: KeyFields): KeyReader {
-  return [...fields].map(([name, below]) => ({
+export function createKeyReader(fields: KeyFields): KeyReader {
+  return [...fields].map(([name, nested]) => ({
     name,
     responseName: name,
-    below: below.size === 0 ? undefined : readerByNames(below),
+    nested: nested.size === 0 ? undefined : createKeyReader(nested),
   }));
 }
 
 /** The canonical text of an object's key; `undefined` where a field of it is missing. */
 export function readKey(reader: KeyReader, object: Readonly<Record<string, unknown>>): string | undefined {
   let text = '';
-  for (const { name, responseName, below } of reader) {
+  for (const { name, responseName, nested } of reader) {
     if (!Object.hasOwn(object, responseName)) return undefined;
     const value = object[responseName];
     if (value === undefined) return undefined;
-    const part = below === undefined ? canonicalText(value) : readNested(below, value);
+    const part = nested === undefined ? canonicalText(value) : readNested(nested, value);
     if (part === undefined) return undefined;
     text += `${text === '' ? '' : ','}${JSON.stringify(name)}:${part}`;
   }

@@ -1,45 +1,45 @@
 import { Kind, type SelectionSetNode } from 'graphql';
 import { namedTypeOf } from '../../planning/supergraphDocument.ts';
-import type { SlicedWork } from '../../time/inSlices.ts';
+import type { SlicedTask } from '../../time/slicedTask.ts';
 import { type CacheGraph, fieldTypeIn, type GraphType, type KeyFields } from '../rules/cacheGraph.ts';
-import { type KeyReader, readerByNames } from './keyText.ts';
+import { createKeyReader, type KeyReader } from './keyText.ts';
 import { typeTag } from './tagNames.ts';
 
-export type AnsweredObject = Readonly<Record<string, unknown>>;
+export type SubgraphObject = Readonly<Record<string, unknown>>;
 
 /** What an answer's objects of one type are, at one place of a selection. */
 export interface ObjectPlan {
   /** Tags of all object types that it may have. */
   readonly typeTags: readonly string[];
   /** Entities that it may be; several where nothing tells which type it has. */
-  readonly identities: readonly Identity[];
+  readonly identities: readonly EntityIdentity[];
   /** Fields that hold objects. */
-  readonly below: readonly { readonly responseName: string; readonly objects: SelectedObjects }[];
+  readonly nestedObjects: readonly { readonly responseName: string; readonly objects: SelectedObjects }[];
 }
 
-export interface Identity {
+export interface EntityIdentity {
   /** Has keys. An interface where no more is known of the object. */
   readonly type: GraphType;
   /** In the order of the type's keys. */
   readonly keys: readonly IdentityKey[];
 }
 
-export interface IdentityKey {
+interface IdentityKey {
   readonly text: string;
-  readonly inRepresentation: KeyReader;
+  readonly representationReader: KeyReader;
   /** `undefined` where not all of it is selected. */
-  readonly inAnswer: KeyReader | undefined;
+  readonly answerReader: KeyReader | undefined;
 }
 
 /** What may be found at one place of an answer. Plans are made when an object of their type first comes. */
 export class SelectedObjects {
-  readonly #sets: readonly SelectionSetNode[];
-  readonly #declared: readonly string[];
+  readonly #selectionSets: readonly SelectionSetNode[];
+  readonly #declaredTypes: readonly string[];
   readonly #graph: CacheGraph;
   readonly #subgraph: string;
-  readonly #typenames: readonly string[];
+  readonly #typenameResponseNames: readonly string[];
   readonly #byType = new Map<string, ObjectPlan>();
-  #undetermined: ObjectPlan | undefined;
+  #untypedPlan: ObjectPlan | undefined;
 
   /** `declared`: the named types that the place can have. */
   constructor(
@@ -48,49 +48,49 @@ export class SelectedObjects {
     graph: CacheGraph,
     subgraph: string,
   ) {
-    this.#sets = sets;
-    this.#declared = declared;
+    this.#selectionSets = sets;
+    this.#declaredTypes = declared;
     this.#graph = graph;
     this.#subgraph = subgraph;
-    this.#typenames = [...this.#gather(sets, undefined)].flatMap(([responseName, { names }]) =>
-      names.size === 1 && names.has('__typename') ? [responseName] : [],
+    this.#typenameResponseNames = [...this.#groupFields(sets, undefined)].flatMap(
+      ([responseName, { names }]) => (names.size === 1 && names.has('__typename') ? [responseName] : []),
     );
   }
 
-  planOf(object: AnsweredObject): ObjectPlan {
+  planForObject(object: SubgraphObject): ObjectPlan {
     const type = this.typeOf(object);
-    if (type !== undefined) return this.planFor(type);
-    this.#undetermined ??= this.#plan(this.#declared);
-    return this.#undetermined;
+    if (type !== undefined) return this.planForType(type);
+    this.#untypedPlan ??= this.#createPlan(this.#declaredTypes);
+    return this.#untypedPlan;
   }
 
-  planFor(type: GraphType): ObjectPlan {
+  planForType(type: GraphType): ObjectPlan {
     let plan = this.#byType.get(type.name);
     if (plan === undefined) {
-      plan = this.#plan([type.name]);
+      plan = this.#createPlan([type.name]);
       this.#byType.set(type.name, plan);
     }
     return plan;
   }
 
   /** The type that an object says it has; an interface where a subgraph has it as an `@interfaceObject`. */
-  typeOf(object: AnsweredObject): GraphType | undefined {
-    for (const responseName of this.#typenames) {
+  typeOf(object: SubgraphObject): GraphType | undefined {
+    for (const responseName of this.#typenameResponseNames) {
       const typename = Object.hasOwn(object, responseName) ? object[responseName] : undefined;
       if (typeof typename === 'string') return this.#graph.types.get(typename);
     }
     return undefined;
   }
 
-  #plan(names: readonly string[]): ObjectPlan {
+  #createPlan(names: readonly string[]): ObjectPlan {
     const types = names.flatMap((name) => this.#graph.types.get(name) ?? []);
-    const objectTypes = [...new Set(types.flatMap((type) => type.objectTypes))];
+    const objectTypes = [...new Set(types.flatMap((type) => type.possibleTypes))];
     const possible = new Set([...names, ...objectTypes]);
-    const fields = this.#gather(this.#sets, possible);
+    const fields = this.#groupFields(this.#selectionSets, possible);
     const identities = types
       .flatMap((type) =>
         type.isAbstract && type.keys.length === 0
-          ? type.objectTypes.flatMap((name) => this.#graph.types.get(name) ?? [])
+          ? type.possibleTypes.flatMap((name) => this.#graph.types.get(name) ?? [])
           : [type],
       )
       .filter((type) => type.keys.length > 0);
@@ -101,22 +101,22 @@ export class SelectedObjects {
         type,
         keys: this.#keysOf(type),
       })),
-      below: [...fields].flatMap(([responseName, { names, sets }]) =>
-        sets.length === 0 ? [] : [{ responseName, objects: this.#below(names, sets, possible) }],
+      nestedObjects: [...fields].flatMap(([responseName, { names, sets }]) =>
+        sets.length === 0 ? [] : [{ responseName, objects: this.#nestedObjects(names, sets, possible) }],
       ),
     };
   }
 
   #keysOf(type: GraphType): IdentityKey[] {
-    const fields = this.#gather(this.#sets, new Set([type.name, ...type.objectTypes]));
+    const fields = this.#groupFields(this.#selectionSets, new Set([type.name, ...type.possibleTypes]));
     return type.keys.map((key) => ({
       text: key.text,
-      inRepresentation: readerByNames(key.fields),
-      inAnswer: this.#answerReader(key.fields, fields),
+      representationReader: createKeyReader(key.fields),
+      answerReader: this.#createAnswerReader(key.fields, fields),
     }));
   }
 
-  #below(
+  #nestedObjects(
     names: ReadonlySet<string>,
     sets: readonly SelectionSetNode[],
     owners: ReadonlySet<string>,
@@ -131,25 +131,26 @@ export class SelectedObjects {
     return new SelectedObjects(sets, [...declared], this.#graph, this.#subgraph);
   }
 
-  #answerReader(key: KeyFields, fields: ReadonlyMap<string, GatheredField>): KeyReader | undefined {
+  #createAnswerReader(key: KeyFields, fields: ReadonlyMap<string, FieldGroup>): KeyReader | undefined {
     const reader: KeyReader[number][] = [];
     for (const [name, inner] of key) {
       const found = [...fields].find(([, { names }]) => names.size === 1 && names.has(name));
       if (found === undefined) return undefined;
       const [responseName, { sets }] = found;
-      const below = inner.size === 0 ? undefined : this.#answerReader(inner, this.#gather(sets, undefined));
+      const below =
+        inner.size === 0 ? undefined : this.#createAnswerReader(inner, this.#groupFields(sets, undefined));
       if (inner.size > 0 && below === undefined) return undefined;
-      reader.push({ name, responseName, below });
+      reader.push({ name, responseName, nested: below });
     }
     return reader;
   }
 
   /** Fields by their response names, for objects of these types; `undefined` for any. */
-  #gather(
+  #groupFields(
     sets: readonly SelectionSetNode[],
     possible: ReadonlySet<string> | undefined,
-  ): Map<string, GatheredField> {
-    const fields = new Map<string, GatheredField>();
+  ): Map<string, FieldGroup> {
+    const fields = new Map<string, FieldGroup>();
     const gather = ({ selections }: SelectionSetNode): void => {
       for (const selection of selections) {
         if (selection.kind === Kind.FIELD) {
@@ -160,7 +161,7 @@ export class SelectedObjects {
           if (selection.selectionSet !== undefined) field.sets.push(selection.selectionSet);
         } else if (selection.kind === Kind.INLINE_FRAGMENT) {
           const condition = selection.typeCondition?.name.value;
-          if (condition === undefined || possible === undefined || this.#mayHold(condition, possible))
+          if (condition === undefined || possible === undefined || this.#mayMatch(condition, possible))
             gather(selection.selectionSet);
         }
       }
@@ -169,13 +170,13 @@ export class SelectedObjects {
     return fields;
   }
 
-  #mayHold(condition: string, possible: ReadonlySet<string>): boolean {
-    const objectTypes = this.#graph.types.get(condition)?.objectTypes ?? [];
+  #mayMatch(condition: string, possible: ReadonlySet<string>): boolean {
+    const objectTypes = this.#graph.types.get(condition)?.possibleTypes ?? [];
     return possible.has(condition) || objectTypes.some((type) => possible.has(type));
   }
 }
 
-interface GatheredField {
+interface FieldGroup {
   /** Several where types have different fields under one response name. */
   readonly names: Set<string>;
   readonly sets: SelectionSetNode[];
@@ -185,9 +186,9 @@ interface GatheredField {
 export function* visitObjects(
   value: unknown,
   objects: SelectedObjects,
-  visit: (plan: ObjectPlan, object: AnsweredObject) => void,
-): SlicedWork {
-  const open: Open[] = [{ values: [value], objects, next: 0 }];
+  visit: (plan: ObjectPlan, object: SubgraphObject) => void,
+): SlicedTask {
+  const open: TraversalFrame[] = [{ values: [value], objects, next: 0 }];
   let seen = 0;
   for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
     if (top.next === top.values.length) {
@@ -195,39 +196,39 @@ export function* visitObjects(
       continue;
     }
     const element = top.values[top.next++];
-    if (++seen % valuesPerPause === 0) yield;
+    if (++seen % valuesPerSlice === 0) yield;
     if (typeof element !== 'object' || element === null) continue;
     if (Array.isArray(element)) {
       open.push({ values: element, objects: top.objects, next: 0 });
       continue;
     }
-    const plan = top.objects.planOf(element as AnsweredObject);
-    visit(plan, element as AnsweredObject);
-    open.push(...placesBelow(plan, element as AnsweredObject));
+    const plan = top.objects.planForObject(element as SubgraphObject);
+    visit(plan, element as SubgraphObject);
+    open.push(...nestedFrames(plan, element as SubgraphObject));
   }
 }
 
 /** The same for what is below an object. */
-export function* visitObjectsBelow(
+export function* visitNestedObjects(
   plan: ObjectPlan,
-  object: AnsweredObject,
-  visit: (plan: ObjectPlan, object: AnsweredObject) => void,
-): SlicedWork {
-  for (const { values, objects } of placesBelow(plan, object)) yield* visitObjects(values, objects, visit);
+  object: SubgraphObject,
+  visit: (plan: ObjectPlan, object: SubgraphObject) => void,
+): SlicedTask {
+  for (const { values, objects } of nestedFrames(plan, object)) yield* visitObjects(values, objects, visit);
 }
 
-interface Open {
+interface TraversalFrame {
   readonly values: readonly unknown[];
   readonly objects: SelectedObjects;
   next: number;
 }
 
-function placesBelow({ below }: ObjectPlan, object: AnsweredObject): Open[] {
-  return below.flatMap(({ responseName, objects }) => {
+function nestedFrames({ nestedObjects }: ObjectPlan, object: SubgraphObject): TraversalFrame[] {
+  return nestedObjects.flatMap(({ responseName, objects }) => {
     const value = Object.hasOwn(object, responseName) ? object[responseName] : undefined;
     return typeof value === 'object' && value !== null ? [{ values: [value], objects, next: 0 }] : [];
   });
 }
 
 /** About a tenth of a millisecond's work. */
-const valuesPerPause = 64;
+const valuesPerSlice = 64;

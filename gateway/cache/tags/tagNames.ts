@@ -6,12 +6,12 @@ import { canonicalText } from './keyText.ts';
 
 /** Of everything that a subgraph has answered. */
 export function subgraphTag(name: string): string {
-  return `subgraph:${escaped(name)}`;
+  return `subgraph:${escapeName(name)}`;
 }
 
 /** Of everything that holds an object of an object type, or may hold one. */
 export function typeTag(typeName: string): string {
-  return `type:${escaped(typeName)}`;
+  return `type:${escapeName(typeName)}`;
 }
 
 /** Of everything that holds this entity. `keyFields` are those of one key; ID 1 and "1" are the same. */
@@ -22,13 +22,13 @@ export function entityTag(typeName: string, keyFields: Readonly<Record<string, u
 /** The same for key fields as canonical text. */
 export function entityTagOf(typeName: string, keyText: string): string {
   // Some put whole documents into keys.
-  if (keyText.length > longestKey) {
+  if (keyText.length > maxKeyLength) {
     return `entity-hash:${JSON.stringify([typeName, hash('sha256', keyText, 'base64url')])}`;
   }
   return `entity:[${JSON.stringify(typeName)},${keyText}]`;
 }
 
-const longestKey = 512;
+const maxKeyLength = 512;
 
 /** Of everything that holds an entity of a type, of which nothing but these keys is known, and mostly none: nobody
  *  can say by another key which one it is. Keys are texts as in `EntityKey`. */
@@ -37,10 +37,10 @@ export function unknownEntityTag(typeName: string, knownKeys: readonly string[] 
 }
 
 /** A tag of a rule or of `extensions.cacheTags`. */
-export function ownTag(text: string): string {
-  return `tag:${escaped(text)}`;
+export function customTag(text: string): string {
+  return `tag:${escapeName(text)}`;
 }
 
-function escaped(text: string): string {
+function escapeName(text: string): string {
   return JSON.stringify(text).slice(1, -1);
 }

@@ -1,15 +1,15 @@
 import { Kind, type OperationTypeNode } from 'graphql';
-import type { SlicedWork } from '../../time/inSlices.ts';
+import type { SlicedTask } from '../../time/slicedTask.ts';
 import type { CacheGraph } from '../rules/cacheGraph.ts';
-import type { FetchedShape } from '../rules/fetchedShape.ts';
-import { BoundedEntities } from './boundedEntities.ts';
+import type { OperationShape } from '../rules/operationShape.ts';
+import { BoundedEntityTags } from './boundedEntityTags.ts';
 import { readKey } from './keyText.ts';
 import {
-  type AnsweredObject,
-  type Identity,
+  type EntityIdentity,
   type ObjectPlan,
   SelectedObjects,
-  visitObjectsBelow,
+  type SubgraphObject,
+  visitNestedObjects,
 } from './selectedObjects.ts';
 import { entityTagOf, typeTag, unknownEntityTag } from './tagNames.ts';
 
@@ -17,18 +17,18 @@ import { entityTagOf, typeTag, unknownEntityTag } from './tagNames.ts';
  *  all that they hold, and the entities. Values are as the subgraph sent them, before output rewrites. */
 export interface ValueTagger {
   /** Of the answer for one representation; its key counts even if the value is null. */
-  ofEntity(representation: AnsweredObject, value: unknown): SlicedWork<readonly string[]>;
+  tagEntity(representation: SubgraphObject, value: unknown): SlicedTask<readonly string[]>;
   /** Of a root fetch's data, or of a part of it. */
-  ofRoot(data: unknown): SlicedWork<readonly string[]>;
+  tagRoot(data: unknown): SlicedTask<readonly string[]>;
   /** Of one root field. */
-  ofRootField(responseName: string, value: unknown): SlicedWork<readonly string[]>;
+  tagRootField(responseName: string, value: unknown): SlicedTask<readonly string[]>;
 }
 
 /** Most tags of entities that one entry has. */
-const mostEntityTags = 100;
+const maxEntityTags = 100;
 
 /** To be made once for each shape and supergraph. */
-export function createValueTagger(shape: FetchedShape, graph: CacheGraph): ValueTagger {
+export function createValueTagger(shape: OperationShape, graph: CacheGraph): ValueTagger {
   const { document, isEntityFetch, kind, subgraph } = shape;
   const rootType = graph.types.get(graph.roots.get(kind as OperationTypeNode) ?? '');
   const sets = isEntityFetch
@@ -38,15 +38,15 @@ export function createValueTagger(shape: FetchedShape, graph: CacheGraph): Value
     : [document.selectionSet];
   const objects = new SelectedObjects(sets, [], graph, subgraph);
 
-  function* ofRoot(data: unknown): SlicedWork<readonly string[]> {
+  function* ofRoot(data: unknown): SlicedTask<readonly string[]> {
     if (rootType === undefined) return [];
     const tags = new EntryTags();
-    yield* tags.addObject(objects.planFor(rootType), asObject(data), undefined);
-    return tags.list();
+    yield* tags.addObject(objects.planForType(rootType), asObject(data), undefined);
+    return tags.toList();
   }
 
   return {
-    *ofEntity(representation, value) {
+    *tagEntity(representation, value) {
       const name = representation.__typename;
       if (typeof name !== 'string') return [];
       const object = asObject(value);
@@ -55,44 +55,44 @@ export function createValueTagger(shape: FetchedShape, graph: CacheGraph): Value
       const type = answered?.isAbstract === false ? answered : graph.types.get(name);
       if (type === undefined) return [typeTag(name)];
       const tags = new EntryTags();
-      yield* tags.addObject(objects.planFor(type), object, representation);
-      return tags.list();
+      yield* tags.addObject(objects.planForType(type), object, representation);
+      return tags.toList();
     },
-    ofRoot,
-    ofRootField: (responseName, value) => ofRoot({ [responseName]: value }),
+    tagRoot: ofRoot,
+    tagRootField: (responseName, value) => ofRoot({ [responseName]: value }),
   };
 }
 
 class EntryTags {
   readonly #types = new Set<string>();
-  readonly #entities = new BoundedEntities(mostEntityTags, ({ name }) => [unknownEntityTag(name)]);
+  readonly #entities = new BoundedEntityTags(maxEntityTags, ({ name }) => [unknownEntityTag(name)]);
 
   *addObject(
     plan: ObjectPlan,
-    object: AnsweredObject | undefined,
-    representation: AnsweredObject | undefined,
-  ): SlicedWork {
+    object: SubgraphObject | undefined,
+    representation: SubgraphObject | undefined,
+  ): SlicedTask {
     this.#add(plan, object, representation);
     if (object === undefined) return;
-    yield* visitObjectsBelow(plan, object, (inner, below) => this.#add(inner, below, undefined));
+    yield* visitNestedObjects(plan, object, (inner, below) => this.#add(inner, below, undefined));
   }
 
-  list(): readonly string[] {
-    return [...this.#types, ...this.#entities.tags()];
+  toList(): readonly string[] {
+    return [...this.#types, ...this.#entities.toList()];
   }
 
   #add(
     { typeTags, identities }: ObjectPlan,
-    object: AnsweredObject | undefined,
-    representation: AnsweredObject | undefined,
+    object: SubgraphObject | undefined,
+    representation: SubgraphObject | undefined,
   ): void {
     for (const tag of typeTags) this.#types.add(tag);
     for (const identity of identities) {
       const { type } = identity;
-      if (this.#entities.isWhole(type)) continue;
-      const known = knownKeys(identity, object, representation);
+      if (this.#entities.isCollapsed(type)) continue;
+      const known = readKnownKeys(identity, object, representation);
       if (known.size === 0) {
-        this.#entities.addWhole(type);
+        this.#entities.collapseType(type);
         continue;
       }
       const tags = [...known.values()].map((keyText) => entityTagOf(type.name, keyText));
@@ -106,23 +106,24 @@ class EntryTags {
 }
 
 /** Canonical texts of the keys that are known of an entity, by the keys' texts. */
-export function knownKeys(
-  { keys }: Identity,
-  object: AnsweredObject | undefined,
-  representation: AnsweredObject | undefined,
+export function readKnownKeys(
+  { keys }: EntityIdentity,
+  object: SubgraphObject | undefined,
+  representation: SubgraphObject | undefined,
 ): Map<string, string> {
   const known = new Map<string, string>();
-  for (const { text, inRepresentation, inAnswer } of keys) {
-    const asked = representation === undefined ? undefined : readKey(inRepresentation, representation);
-    const answered = object === undefined || inAnswer === undefined ? undefined : readKey(inAnswer, object);
+  for (const { text, representationReader, answerReader } of keys) {
+    const asked = representation === undefined ? undefined : readKey(representationReader, representation);
+    const answered =
+      object === undefined || answerReader === undefined ? undefined : readKey(answerReader, object);
     const keyText = asked ?? answered;
     if (keyText !== undefined) known.set(text, keyText);
   }
   return known;
 }
 
-function asObject(value: unknown): AnsweredObject | undefined {
+function asObject(value: unknown): SubgraphObject | undefined {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as AnsweredObject)
+    ? (value as SubgraphObject)
     : undefined;
 }

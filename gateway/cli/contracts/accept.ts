@@ -1,15 +1,15 @@
-import { checkStore } from '../../contracts/check.ts';
-import { checkParts } from '../../contracts/checkParts.ts';
-import type { CheckReport } from '../../contracts/report/checkReport.ts';
-import { acceptContracts } from '../../contracts/store/accept.ts';
-import { readCandidates } from '../../contracts/store/readCandidates.ts';
-import { readContractStore } from '../../contracts/store/readContractStore.ts';
+import { checkStore } from '../../../contracts/checkContracts.ts';
+import { defaultCheckDependencies } from '../../../contracts/defaultCheckDependencies.ts';
+import type { CheckReport } from '../../../contracts/report/checkReport.ts';
+import { acceptContracts } from '../../../contracts/store/acceptContracts.ts';
+import { readCandidates } from '../../../contracts/store/readCandidates.ts';
+import { readContractStore } from '../../../contracts/store/readContractStore.ts';
 import { CommandError, type ExitCode, exitCode } from '../exitCode.ts';
 import { describeProblems } from './describeProblems.ts';
-import { showProgress } from './progress.ts';
 import { writeReport } from './reportOutputs.ts';
-import { utcDay } from './utcDay.ts';
-import { orWrongUsage } from './writingFailure.ts';
+import { rethrowFileErrors } from './rethrowFileErrors.ts';
+import { showProgress } from './showProgress.ts';
+import { utcDate } from './utcDate.ts';
 
 export interface ContractsAcceptOptions {
   readonly directory: string;
@@ -25,29 +25,36 @@ export async function contractsAccept(options: ContractsAcceptOptions): Promise<
   const { directory, subgraph, reason, force = false } = options;
   if (reason.trim() === '') {
     throw new CommandError(
-      exitCode.wrongUsage,
+      exitCode.usageError,
       '--reason is empty; expected: why the candidate is accepted.',
     );
   }
   const store = await readContractStore(directory);
   const candidates = await readCandidates(subgraph, { known: store.schemas });
   if (candidates.problems.length > 0) throw describeProblems('Nothing was accepted', candidates.problems);
-  const today = utcDay();
-  const report = await checkStore(store, candidates, { today, onProgress: showProgress }, checkParts);
+  const today = utcDate();
+  const report = await checkStore(
+    store,
+    candidates,
+    { today, onProgress: showProgress },
+    defaultCheckDependencies,
+  );
   writeReport(report, [{ format: 'text' }]);
   const { exitCode: checked } = report.summary;
-  if (checked !== exitCode.fine && !force) {
+  if (checked !== exitCode.success && !force) {
     console.error(
       'Nothing was accepted. What is agreed on can be waived in waivers.yaml, or overruled with --force.',
     );
     return checked;
   }
-  const overruled = checked === exitCode.fine ? undefined : describeCounts(report);
+  const overruled = checked === exitCode.success ? undefined : describeCounts(report);
   const contracts = candidates.contracts.values();
-  const written = await orWrongUsage(acceptContracts({ directory, contracts, reason, today, overruled }));
+  const written = await rethrowFileErrors(
+    acceptContracts({ directory, contracts, reason, today, overriddenFindings: overruled }),
+  );
   for (const file of written) console.log(`Accepted: ${file}`);
   if (written.length === 0) console.log('Nothing to accept: the contracts are like that already.');
-  return exitCode.fine;
+  return exitCode.success;
 }
 
 function describeCounts({ summary: { counts } }: CheckReport): string {

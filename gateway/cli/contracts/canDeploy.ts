@@ -1,12 +1,12 @@
 import { join } from 'node:path';
-import { checkContracts } from '../../contracts/check.ts';
-import { checkParts } from '../../contracts/checkParts.ts';
-import { readDeployability } from '../../contracts/deployability.ts';
-import { createReport } from '../../contracts/report/createReport.ts';
+import { checkContracts } from '../../../contracts/checkContracts.ts';
+import { defaultCheckDependencies } from '../../../contracts/defaultCheckDependencies.ts';
+import { evaluateDeployability } from '../../../contracts/deployability.ts';
+import { createReport } from '../../../contracts/report/createReport.ts';
 import { type ExitCode, exitCode } from '../exitCode.ts';
-import { showProgress } from './progress.ts';
 import { writeReport } from './reportOutputs.ts';
-import { utcDay } from './utcDay.ts';
+import { showProgress } from './showProgress.ts';
+import { utcDate } from './utcDate.ts';
 
 export interface ContractsCanDeployOptions {
   readonly directory: string;
@@ -23,10 +23,10 @@ export async function contractsCanDeploy(options: ContractsCanDeployOptions): Pr
   const candidate = subgraph.includes('=')
     ? subgraph
     : `${name}=${join(directory, 'schemas', `${name}.graphql`)}`;
-  const request = { directory, candidates: [candidate], environment, today: utcDay() };
-  const report = await checkContracts({ ...request, onProgress: showProgress }, checkParts);
-  const { exitCode: code, obstacles, steps } = readDeployability(report);
-  console.log(answer(code, `be deployed to ${environment} now`, name));
+  const request = { directory, candidates: [candidate], environment, today: utcDate() };
+  const report = await checkContracts({ ...request, onProgress: showProgress }, defaultCheckDependencies);
+  const { exitCode: code, obstacles, steps } = evaluateDeployability(report);
+  console.log(describeAnswer(code, `be deployed to ${environment} now`, name));
   if (obstacles.length > 0) {
     const { strict, checked } = report.summary;
     console.log('');
@@ -37,13 +37,13 @@ export async function contractsCanDeploy(options: ContractsCanDeployOptions): Pr
   return code;
 }
 
-function answer(code: ExitCode, what: string, subgraph: string | undefined): string {
+function describeAnswer(code: ExitCode, what: string, subgraph: string | undefined): string {
   switch (code) {
-    case exitCode.fine:
+    case exitCode.success:
       return `Yes: ${subgraph} can ${what}.`;
     case exitCode.failed:
       return `No: ${subgraph} cannot ${what}.`;
-    case exitCode.wrongUsage:
+    case exitCode.usageError:
       return `Whether ${subgraph} can ${what} is not known: the store or the arguments have mistakes.`;
     case exitCode.undecided:
       return `Whether ${subgraph} can ${what} is not known: something could not be found out.`;

@@ -1,9 +1,9 @@
-import { checkContracts } from '../../contracts/check.ts';
-import { checkParts } from '../../contracts/checkParts.ts';
+import { checkContracts } from '../../../contracts/checkContracts.ts';
+import { defaultCheckDependencies } from '../../../contracts/defaultCheckDependencies.ts';
 import type { ExitCode } from '../exitCode.ts';
-import { showProgress } from './progress.ts';
 import { type ReportArgument, readReportOutputs, writeReport } from './reportOutputs.ts';
-import { utcDay } from './utcDay.ts';
+import { showProgress } from './showProgress.ts';
+import { utcDate } from './utcDate.ts';
 
 export interface ContractsCheckOptions {
   readonly directory: string;
@@ -21,8 +21,8 @@ export async function contractsCheck(
   reportArguments: readonly ReportArgument[],
 ): Promise<ExitCode> {
   const outputs = readReportOutputs(reportArguments);
-  const request = { ...options, candidates: subgraph, today: utcDay(), onProgress: showProgress };
-  const report = await checkContracts(request, checkParts);
+  const request = { ...options, candidates: subgraph, today: utcDate(), onProgress: showProgress };
+  const report = await checkContracts(request, defaultCheckDependencies);
   writeReport(report, outputs);
   return report.summary.exitCode;
 }

@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
-import { keepHeapSmall } from './keepHeapSmall.ts';
-import { exitUndecided, orUndecided } from './orUndecided.ts';
+import { exitUndecided, rethrowAsUndecided } from './exitUndecided.ts';
+import { limitHeapGrowth } from './limitHeapGrowth.ts';
 import type { ReportArgument } from './reportOutputs.ts';
 
 const directoryOption = [
   '-d, --directory <dir>',
   'the store (default: contracts.directory of tributary.yaml, where it exists, or contracts)',
 ] as const;
-const candidateText = 'NAME=FILE or NAME=URL: what a subgraph wants to serve; may be given several times';
+const candidateHelp = 'NAME=FILE or NAME=URL: what a subgraph wants to serve; may be given several times';
 
 /** Adds `contracts` with its commands. */
 export function addContractsCommands(program: Command): void {
@@ -15,13 +15,13 @@ export function addContractsCommands(program: Command): void {
     .command('contracts')
     .description('what subgraphs and clients have agreed on, and what a change would break')
     .hook('preAction', async (_, command) => {
-      keepHeapSmall();
+      limitHeapGrowth();
       // From outside of the command's promise, such as a thread that fails.
       process.on('uncaughtException', exitUndecided);
       const { directory, config } = command.opts<{ directory?: string; config?: string }>();
       if (directory !== undefined) return;
       const { storeDirectory } = await import('./storeDirectory.ts');
-      command.setOptionValue('directory', await orUndecided(async () => storeDirectory(config)));
+      command.setOptionValue('directory', await rethrowAsUndecided(async () => storeDirectory(config)));
     });
 
   // In the order in which they are given: each --out is for the --format before it.
@@ -34,7 +34,7 @@ export function addContractsCommands(program: Command): void {
     .command('check')
     .description('say what breaks: by default, of what has changed since the last commit')
     .option(...directoryOption)
-    .option('--subgraph <candidate>', candidateText, collect)
+    .option('--subgraph <candidate>', candidateHelp, collectValues)
     .option('--against <ref|dir>', 'compare with the store at a Git revision, or in another directory')
     .option('--environment <name>', 'compare with what runs there, by environments.yaml')
     .option('--gateway-config <file>', 'configuration of the gateways, for its cache and enrichment rules')
@@ -48,19 +48,19 @@ export function addContractsCommands(program: Command): void {
     .option('--out <file>', 'write the --format before it into a file', note('out'))
     .action(async (options) => {
       const { contractsCheck } = await import('./check.ts');
-      process.exitCode = await orUndecided(() => contractsCheck(options, reportArguments));
+      process.exitCode = await rethrowAsUndecided(() => contractsCheck(options, reportArguments));
     });
 
   contracts
     .command('accept')
     .description('take what a subgraph wants to serve into the store')
     .option(...directoryOption)
-    .requiredOption('--subgraph <candidate>', candidateText, collect)
+    .requiredOption('--subgraph <candidate>', candidateHelp, collectValues)
     .requiredOption('--reason <text>', 'why, for CHANGELOG.md')
     .option('--force', 'even if the check fails')
     .action(async (options) => {
       const { contractsAccept } = await import('./accept.ts');
-      process.exitCode = await orUndecided(() => contractsAccept(options));
+      process.exitCode = await rethrowAsUndecided(() => contractsAccept(options));
     });
 
   contracts
@@ -68,11 +68,11 @@ export function addContractsCommands(program: Command): void {
     .description('make a store from running subgraphs or files')
     .option('-c, --config <file>', 'where the subgraphs are named (default: tributary.yaml, where it exists)')
     .option(...directoryOption)
-    .option('--subgraph <source>', 'NAME=FILE or NAME=URL, instead of the configured ones', collect)
+    .option('--subgraph <source>', 'NAME=FILE or NAME=URL, instead of the configured ones', collectValues)
     .option('--force', 'replace schemas that are there')
     .action(async (options) => {
       const { contractsInit } = await import('./init.ts');
-      await orUndecided(() => contractsInit(options));
+      await rethrowAsUndecided(() => contractsInit(options));
     });
 
   contracts
@@ -83,7 +83,7 @@ export function addContractsCommands(program: Command): void {
     .requiredOption('--environment <name>', 'where to')
     .action(async (options) => {
       const { contractsCanDeploy } = await import('./canDeploy.ts');
-      process.exitCode = await orUndecided(() => contractsCanDeploy(options));
+      process.exitCode = await rethrowAsUndecided(() => contractsCanDeploy(options));
     });
 
   contracts
@@ -91,7 +91,7 @@ export function addContractsCommands(program: Command): void {
     .description('compare what runs with what was agreed on, and with the running supergraph')
     .option(...directoryOption)
     .option('-c, --config <file>', 'where the subgraphs are named (default: tributary.yaml, where it exists)')
-    .option('--subgraph <address>', 'NAME=URL of one that runs; may be given several times', collect)
+    .option('--subgraph <address>', 'NAME=URL of one that runs; may be given several times', collectValues)
     .option('--gateway <url>', "a gateway's admin listener, to ask for the running supergraph")
     .option('--strict', 'fail on what is dangerous too')
     .option('--watch', 'go on until a signal, and report what changes')
@@ -104,10 +104,10 @@ export function addContractsCommands(program: Command): void {
     .option('--out <file>', 'write the --format before it into a file', note('out'))
     .action(async (options) => {
       const { contractsDrift } = await import('./drift.ts');
-      process.exitCode = await orUndecided(() => contractsDrift(options, reportArguments));
+      process.exitCode = await rethrowAsUndecided(() => contractsDrift(options, reportArguments));
     });
 }
 
-function collect(value: string, earlier: readonly string[] = []): string[] {
+function collectValues(value: string, earlier: readonly string[] = []): string[] {
   return [...earlier, value];
 }

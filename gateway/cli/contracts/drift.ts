@@ -1,25 +1,25 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
-import { longestDurationMs, parseDuration } from '../../config/duration.ts';
-import { defaultConfigFile, loadConfig } from '../../config/load.ts';
+import type { ContractStore } from '../../../contracts/contractStore.ts';
+import { fetchLiveSubgraphs } from '../../../contracts/drift/fetchLiveSubgraphs.ts';
+import { findDrift } from '../../../contracts/drift/findDrift.ts';
+import { resolveSubgraphAddresses } from '../../../contracts/drift/resolveSubgraphAddresses.ts';
+import type { CheckReport } from '../../../contracts/report/checkReport.ts';
+import { createReport } from '../../../contracts/report/createReport.ts';
+import { applyWaivers } from '../../../contracts/store/applyWaivers.ts';
+import { readContractStore } from '../../../contracts/store/readContractStore.ts';
+import { unwaivableReasonOf } from '../../../contracts/unwaivableReasonOf.ts';
+import { maxDurationMs, parseDuration } from '../../config/duration.ts';
+import { defaultConfigFile, loadConfig } from '../../config/loadConfig.ts';
 import type { GatewayConfig } from '../../config/schema.ts';
-import type { ContractStore } from '../../contracts/contractStore.ts';
-import { findDrift } from '../../contracts/drift/findDrift.ts';
-import { askSubgraphs } from '../../contracts/drift/liveSubgraphs.ts';
-import { subgraphAddresses } from '../../contracts/drift/subgraphAddresses.ts';
-import type { CheckReport } from '../../contracts/report/checkReport.ts';
-import { createReport } from '../../contracts/report/createReport.ts';
-import { applyWaivers } from '../../contracts/store/applyWaivers.ts';
-import { readContractStore } from '../../contracts/store/readContractStore.ts';
-import { whyUnwaivable } from '../../contracts/unwaivable.ts';
 import { messageOf } from '../../supergraph/messageOf.ts';
 import { CommandError, type ExitCode, exitCode } from '../exitCode.ts';
-import { listenForStop } from '../stopSignals.ts';
-import { showProgress } from './progress.ts';
+import { listenForStopSignals } from '../stopSignals.ts';
+import { type RunningGateway, readRunningGateway } from './readRunningGateway.ts';
 import { reportChanges } from './reportChanges.ts';
 import { type ReportArgument, readReportOutputs, writeReport } from './reportOutputs.ts';
-import { type RunningGateway, readRunningGateway } from './runningGateway.ts';
-import { utcDay } from './utcDay.ts';
+import { showProgress } from './showProgress.ts';
+import { utcDate } from './utcDate.ts';
 
 export interface ContractsDriftOptions {
   readonly directory: string;
@@ -44,15 +44,15 @@ export async function contractsDrift(
   const given = readAddresses(options.subgraph ?? []);
   const config = readConfig(options.config);
   const stopped = new AbortController();
-  const look = () => lookOnce(options, given, config, stopped.signal);
+  const look = () => checkDriftOnce(options, given, config, stopped.signal);
   if (options.watch !== true) {
     const report = await look();
     writeReport(report, outputs);
     return report.summary.exitCode;
   }
-  const ignoreSignals = listenForStop({
-    onFirst: () => stopped.abort(),
-    onAgain: () => process.exit(exitCode.failed),
+  const ignoreSignals = listenForStopSignals({
+    onStop: () => stopped.abort(),
+    onForcedStop: () => process.exit(exitCode.failed),
   });
   let last: CheckReport | undefined;
   try {
@@ -70,7 +70,7 @@ export async function contractsDrift(
   }
 }
 
-async function lookOnce(
+async function checkDriftOnce(
   { directory, gateway: adminUrl, strict = false, watch = false }: ContractsDriftOptions,
   given: ReadonlyMap<string, string>,
   config: GatewayConfig | undefined,
@@ -78,21 +78,21 @@ async function lookOnce(
 ): Promise<CheckReport> {
   const store = await readContractStore(directory);
   const gateway = await readGateway(adminUrl, config, signal);
-  const addresses = subgraphAddresses({ store, config, given, gateway: gateway.subgraphs });
-  const live = await askSubgraphs(addresses, { signal });
+  const addresses = resolveSubgraphAddresses({ store, config, overrides: given, gateway: gateway.subgraphs });
+  const live = await fetchLiveSubgraphs(addresses, { signal });
   const onProgress = watch ? undefined : showProgress;
   const { findings } = await findDrift({ store, live, supergraphSdl: gateway.sdl, onProgress });
   // Those that are over or unused, or never could be used, are for a check to tell.
   const waivers = store.waivers.filter(
-    ({ rule, expires }) => utcDay() <= expires && whyUnwaivable(rule) === undefined,
+    ({ rule, expires }) => utcDate() <= expires && unwaivableReasonOf(rule) === undefined,
   );
-  const all = applyWaivers([...store.problems, ...gateway.findings, ...findings], waivers, utcDay(), {
-    isCovered: () => false,
+  const all = applyWaivers([...store.problems, ...gateway.findings, ...findings], waivers, utcDate(), {
+    isEvaluated: () => false,
   });
-  return createReport({ findings: all, strict, checked: checkedThings(store, addresses.length) });
+  return createReport({ findings: all, strict, checked: checkScopeOf(store, addresses.length) });
 }
 
-function checkedThings({ directory, operations }: ContractStore, subgraphs: number) {
+function checkScopeOf({ directory, operations }: ContractStore, subgraphs: number) {
   const consumers = new Set(operations.map(({ consumer }) => consumer)).size;
   return { directory, subgraphs, consumers, operations: operations.length };
 }
@@ -108,7 +108,7 @@ async function readGateway(
   try {
     return { sdl: readFileSync(file, 'utf8'), subgraphs: new Map(), findings: [] };
   } catch (cause) {
-    throw new CommandError(exitCode.wrongUsage, `${file} cannot be read: ${messageOf(cause)}`, { cause });
+    throw new CommandError(exitCode.usageError, `${file} cannot be read: ${messageOf(cause)}`, { cause });
   }
 }
 
@@ -120,9 +120,9 @@ function readConfig(file: string | undefined): GatewayConfig | undefined {
 
 function readInterval(text: string): number {
   const ms = parseDuration(text);
-  if (ms !== undefined && ms > 0 && ms <= longestDurationMs) return ms;
+  if (ms !== undefined && ms > 0 && ms <= maxDurationMs) return ms;
   throw new CommandError(
-    exitCode.wrongUsage,
+    exitCode.usageError,
     `--interval is "${text}"; expected: a time such as 500ms, 30s or 5m, longer than 0.`,
   );
 }
@@ -133,7 +133,7 @@ function readAddresses(given: readonly string[]): ReadonlyMap<string, string> {
       const [, name, url] = /^([^=]+)=(https?:\/\/.+)$/i.exec(argument) ?? [];
       if (name !== undefined && url !== undefined && URL.canParse(url)) return [name, url];
       throw new CommandError(
-        exitCode.wrongUsage,
+        exitCode.usageError,
         `--subgraph is "${argument}"; expected: NAME=URL of a subgraph that runs.`,
       );
     }),

@@ -1,9 +1,9 @@
-import { loadConfig } from '../../config/load.ts';
-import { initStore } from '../../contracts/store/init.ts';
-import { readCandidates } from '../../contracts/store/readCandidates.ts';
+import { initStore } from '../../../contracts/store/initStore.ts';
+import { readCandidates } from '../../../contracts/store/readCandidates.ts';
+import { loadConfig } from '../../config/loadConfig.ts';
 import { CommandError, exitCode } from '../exitCode.ts';
 import { describeProblems } from './describeProblems.ts';
-import { orWrongUsage } from './writingFailure.ts';
+import { rethrowFileErrors } from './rethrowFileErrors.ts';
 
 export interface ContractsInitOptions {
   readonly config?: string | undefined;
@@ -19,10 +19,10 @@ export async function contractsInit(options: ContractsInitOptions): Promise<void
   const { config, directory, subgraph = configuredSubgraphs(config), force = false } = options;
   const { contracts, problems } = await readCandidates(subgraph, { known: new Map() });
   if (problems.length > 0) throw describeProblems('Nothing was written', problems);
-  const outcome = await orWrongUsage(initStore({ directory, contracts: contracts.values(), force }));
+  const outcome = await rethrowFileErrors(initStore({ directory, contracts: contracts.values(), force }));
   if ('existing' in outcome) {
     throw new CommandError(
-      exitCode.wrongUsage,
+      exitCode.usageError,
       `Nothing was written, since these are there already; --force replaces schemas and leaves the rest:\n${outcome.existing.map((file) => `  ${file}`).join('\n')}`,
     );
   }
@@ -34,7 +34,7 @@ function configuredSubgraphs(file: string | undefined): string[] {
   const { supergraph } = loadConfig({ file, env: process.env });
   if ('subgraphs' in supergraph) return supergraph.subgraphs.map(({ name, url }) => `${name}=${url}`);
   throw new CommandError(
-    exitCode.wrongUsage,
+    exitCode.usageError,
     'The configuration names no running subgraphs: supergraph is a file. Give them with --subgraph NAME=FILE or NAME=URL.',
   );
 }

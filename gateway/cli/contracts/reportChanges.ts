@@ -1,6 +1,6 @@
-import type { Finding } from '../../contracts/finding.ts';
-import type { CheckReport } from '../../contracts/report/checkReport.ts';
-import { createReport } from '../../contracts/report/createReport.ts';
+import type { Finding } from '../../../contracts/finding.ts';
+import type { CheckReport } from '../../../contracts/report/checkReport.ts';
+import { createReport } from '../../../contracts/report/createReport.ts';
 import { type ReportOutput, writeReport } from './reportOutputs.ts';
 
 /** Writes what is new since the last look, and what is over; nothing where nothing has changed. As text, on standard
@@ -14,10 +14,10 @@ export function reportChanges(
     writeReport(report, outputs);
     return;
   }
-  const before = new Set(last.findings.map(identityOf));
-  const after = new Set(report.findings.map(identityOf));
-  const isNew = report.findings.filter((finding) => !before.has(identityOf(finding)));
-  const over = last.findings.filter((finding) => !after.has(identityOf(finding)));
+  const before = new Set(last.findings.map(findingKey));
+  const after = new Set(report.findings.map(findingKey));
+  const isNew = report.findings.filter((finding) => !before.has(findingKey(finding)));
+  const over = last.findings.filter((finding) => !after.has(findingKey(finding)));
   if (isNew.length === 0 && over.length === 0) return;
   for (const output of outputs) {
     if (output.format !== 'text' || output.file !== undefined) {
@@ -25,18 +25,18 @@ export function reportChanges(
       continue;
     }
     process.stdout.write(`\n${new Date().toISOString()}: ${isNew.length} new, ${over.length} over\n`);
-    for (const finding of over) process.stdout.write(`over  ${nameOf(finding)}\n`);
+    for (const finding of over) process.stdout.write(`over  ${labelOf(finding)}\n`);
     if (isNew.length === 0) continue;
     const { strict, checked } = report.summary;
     writeReport(createReport({ findings: isNew, strict, checked }), [output]);
   }
 }
 
-function identityOf(finding: Finding): string {
+function findingKey(finding: Finding): string {
   return JSON.stringify(finding);
 }
 
-function nameOf({ rule, subgraph, coordinate, message }: Finding): string {
+function labelOf({ rule, subgraph, coordinate, message }: Finding): string {
   const parts = [rule, subgraph, coordinate].filter((part) => part !== undefined);
   return parts.length > 2 ? parts.join('  ') : `${parts.join('  ')}  ${message}`;
 }

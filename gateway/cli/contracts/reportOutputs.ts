@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import type { CheckReport } from '../../contracts/report/checkReport.ts';
-import { hasColours } from '../../contracts/report/hasColours.ts';
-import { type ReportFormat, renderReport, reportFormats } from '../../contracts/report/renderReport.ts';
-import { makeDirectory } from '../../contracts/store/makeDirectory.ts';
+import type { CheckReport } from '../../../contracts/report/checkReport.ts';
+import { type ReportFormat, renderReport, reportFormats } from '../../../contracts/report/renderReport.ts';
+import { supportsColor } from '../../../contracts/report/supportsColor.ts';
+import { createDirectory } from '../../../contracts/store/createDirectory.ts';
 import { CommandError, exitCode } from '../exitCode.ts';
 
 /** One `--format` or `--out`, in the order in which they were given. */
@@ -28,22 +28,22 @@ export function readReportOutputs(given: readonly ReportArgument[]): readonly Re
     else if (last === undefined) outputs.push({ format: 'text', file: value });
     else if (last.file === undefined) outputs[outputs.length - 1] = { ...last, file: value };
     else
-      throw wrong(
+      throw usageError(
         `--out ${value}: ${last.format} is written to ${last.file} already. Put a --format before it.`,
       );
   }
-  refuseSameFile(outputs);
+  rejectDuplicateFiles(outputs);
   return outputs.length === 0 ? [{ format: 'text' }] : outputs;
 }
 
 /** The later one would take the place of the earlier one. */
-function refuseSameFile(outputs: readonly ReportOutput[]): void {
+function rejectDuplicateFiles(outputs: readonly ReportOutput[]): void {
   const formats = new Map<string, ReportFormat>();
   for (const { format, file } of outputs) {
     if (file === undefined) continue;
     const earlier = formats.get(resolve(file));
     if (earlier !== undefined)
-      throw wrong(`--out ${file}: ${earlier} and ${format} cannot go into one file.`);
+      throw usageError(`--out ${file}: ${earlier} and ${format} cannot go into one file.`);
     formats.set(resolve(file), format);
   }
 }
@@ -51,8 +51,8 @@ function refuseSameFile(outputs: readonly ReportOutput[]): void {
 /** Errors: `wrongUsage` for a file that cannot be written. */
 export function writeReport(report: CheckReport, outputs: readonly ReportOutput[]): void {
   for (const { format, file } of outputs) {
-    const colours = file === undefined && hasColours(process.stdout);
-    const text = renderReport(report, format, { colours });
+    const colours = file === undefined && supportsColor(process.stdout);
+    const text = renderReport(report, format, { color: colours });
     if (file === undefined) process.stdout.write(text);
     else writeFile(file, text);
   }
@@ -60,19 +60,19 @@ export function writeReport(report: CheckReport, outputs: readonly ReportOutput[
 
 function writeFile(file: string, text: string): void {
   try {
-    makeDirectory(dirname(file));
+    createDirectory(dirname(file));
     writeFileSync(file, text);
   } catch (cause) {
-    throw wrong(`${file} cannot be written: ${(cause as Error).message}`, cause);
+    throw usageError(`${file} cannot be written: ${(cause as Error).message}`, cause);
   }
 }
 
 function readFormat(value: string): ReportFormat {
   const format = reportFormats.find((known) => known === value);
   if (format !== undefined) return format;
-  throw wrong(`--format ${value} is not known; expected: one of ${reportFormats.join(', ')}.`);
+  throw usageError(`--format ${value} is not known; expected: one of ${reportFormats.join(', ')}.`);
 }
 
-function wrong(message: string, cause?: unknown): CommandError {
-  return new CommandError(exitCode.wrongUsage, message, { cause });
+function usageError(message: string, cause?: unknown): CommandError {
+  return new CommandError(exitCode.usageError, message, { cause });
 }

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { ConfigError } from '../../config/configError.ts';
-import { defaultConfigFile, loadConfig } from '../../config/load.ts';
+import { defaultConfigFile, loadConfig } from '../../config/loadConfig.ts';
 import { CommandError, exitCode } from '../exitCode.ts';
 
 /** Where the store is if nobody says: where the configuration has it, or `contracts` without one. Errors: `wrongUsage`
@@ -13,7 +13,7 @@ export function storeDirectory(configFile: string | undefined): string {
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     throw new CommandError(
-      exitCode.wrongUsage,
+      exitCode.usageError,
       `${error.message}\nSo it is not known where ${file} has the contracts: correct it, or give --directory.`,
       { cause: error },
     );

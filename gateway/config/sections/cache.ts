@@ -5,7 +5,7 @@ import { cacheMutationOptions } from './cacheMutations.ts';
 import { cacheRuleOptions } from './cacheRules.ts';
 
 /** The part of the section `cache` that says where entries are kept. */
-export const cacheStoreOptions = {
+const cacheStoreOptions = {
   memory: z
     .strictObject({
       maxSize: size()

@@ -5,7 +5,7 @@ import { text } from '../scalars.ts';
 export const cacheEventOptions = {
   events: z
     .strictObject({
-      stream: text({ title: 'text', expected: 'text', isRight: () => true })
+      stream: text({ title: 'text', expected: 'text', isValid: () => true })
         .describe(
           'Whole key of a Redis stream, without `redis.keyPrefix`, whose events invalidate by their field `invalidate`. Every process reads it. Empty: none.',
         )

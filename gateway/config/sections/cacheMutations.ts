@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { parseArgumentTemplate } from '../argumentTemplate.ts';
-import { isTag } from '../cacheTag.ts';
+import { isCacheTag } from '../isCacheTag.ts';
 import { flag, nonBlankText, scalar, text } from '../scalars.ts';
 
 /** A value of an entity's key: text with places for arguments, or what has such texts at its leaves. */
-export type EntityTemplateValue =
+type EntityTemplateValue =
   | string
   | number
   | boolean
@@ -12,19 +12,19 @@ export type EntityTemplateValue =
   | readonly EntityTemplateValue[]
   | { readonly [name: string]: EntityTemplateValue };
 
-export interface EntityTemplate {
+interface EntityTemplate {
   readonly __typename: string;
   readonly [field: string]: EntityTemplateValue;
 }
 
-const mostLevels = 20;
+const maxTemplateDepth = 20;
 
 const entity = scalar<EntityTemplate, EntityTemplate>({
   title: 'object',
   expected:
     "an entity such as { __typename: Product, id: '{args.productId}' }: braces only around `args.` and a name",
   read: (input) => (isEntity(input) ? input : undefined),
-  editor: [
+  editorSchemas: [
     {
       type: 'object',
       properties: { __typename: { type: 'string' } },
@@ -41,7 +41,7 @@ function isEntity(input: unknown): input is EntityTemplate {
     typeof typename === 'string' &&
     !/[{}]/.test(typename) &&
     Object.keys(input).length > 1 &&
-    isTemplate(input, mostLevels)
+    isTemplate(input, maxTemplateDepth)
   );
 }
 
@@ -73,7 +73,7 @@ const mutation = z.strictObject({
       text({
         title: 'text',
         expected: 'text that is neither blank nor holds a NUL, with braces only around `args.` and a name',
-        isRight: (value) => isTag(value) && parseArgumentTemplate(value) !== undefined,
+        isValid: (value) => isCacheTag(value) && parseArgumentTemplate(value) !== undefined,
       }),
     )
     .describe('Everything with these tags, such as `product-{args.id}`.')

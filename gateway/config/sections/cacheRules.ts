@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { cacheRuleTargetPattern } from '../cacheRuleTarget.ts';
-import { isTag } from '../cacheTag.ts';
+import { isCacheTag } from '../isCacheTag.ts';
 import { choice, duration, flag, integer, nonBlankText, size, text } from '../scalars.ts';
 import { headerName } from './headerName.ts';
 
@@ -18,7 +18,9 @@ const rule = z.strictObject({
     )
     .optional(),
   tags: z
-    .array(text({ title: 'text', expected: 'text that is neither blank nor holds a NUL', isRight: isTag }))
+    .array(
+      text({ title: 'text', expected: 'text that is neither blank nor holds a NUL', isValid: isCacheTag }),
+    )
     .describe(
       'Names to invalidate by. Left out: those of the `@cached` at this place. Those of wider rules are added.',
     )

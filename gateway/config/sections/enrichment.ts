@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { choice, duration, flag, integer, share, size } from '../scalars.ts';
+import { choice, duration, flag, integer, ratio, size } from '../scalars.ts';
 
 export const budgetDefaults = { budget: '100ms', min: '0ms', max: '10s' } as const;
 
@@ -32,22 +32,22 @@ const adaptation = z.strictObject({
   minSamples: integer({ min: 1 })
     .describe('Until so many latencies of a field are known, it has fetches of its own and its budget.')
     .prefault(20),
-  inlineBelow: share()
+  inlineBelow: ratio()
     .describe(
       'A field is fetched with the primary data, which saves requests, once 95 % of its latencies are within this part of its budget, and 99 % within all of it. 0: never.',
     )
     .prefault(adaptationDefaults.inlineBelow),
-  inlineUntil: share()
+  inlineUntil: ratio()
     .describe(
       'It stays so while 95 % are within this part, 97 % within the budget, and no five in a row are overdue. A way that is left is not taken again for a `window`.',
     )
     .prefault(adaptationDefaults.inlineUntil),
-  lateBelow: share()
+  lateBelow: ratio()
     .describe(
       'A field is not waited for once less than this share of its latencies is within its budget. 0: every field is waited for.',
     )
     .prefault(adaptationDefaults.lateBelow),
-  lateUntil: share()
+  lateUntil: ratio()
     .describe('It stays so until more than this share is.')
     .prefault(adaptationDefaults.lateUntil),
 });
@@ -82,7 +82,7 @@ const jobs = z.strictObject({
       max: duration({ min: 1 }).describe('Longest time between two attempts.').prefault(backoffDefaults.max),
     })
     .prefault({}),
-  budgetRatio: share()
+  budgetRatio: ratio()
     .describe('Most retries per job that is begun, on average. What would be more is put aside.')
     .prefault(0.2),
   takeOverAfter: duration({ min: 100 })

@@ -1,6 +1,6 @@
 import { scalar } from '../scalars.ts';
 
-const ownedByConnection = new Set([
+const connectionHeaders = new Set([
   'accept',
   'accept-encoding',
   'connection',
@@ -24,7 +24,7 @@ export const headerName = scalar<string, string>({
   read: (input) => {
     if (typeof input !== 'string' || !/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(input)) return undefined;
     const name = input.toLowerCase();
-    return ownedByConnection.has(name) ? undefined : name;
+    return connectionHeaders.has(name) ? undefined : name;
   },
-  editor: [{ type: 'string' }],
+  editorSchemas: [{ type: 'string' }],
 });

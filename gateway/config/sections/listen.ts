@@ -17,14 +17,14 @@ export const listenSection = z
     path: text({
       title: 'path',
       expected: 'a path that begins with / and has no ? or #',
-      isRight: (value) => /^\/[^?#\s]*$/.test(value),
+      isValid: (value) => /^\/[^?#\s]*$/.test(value),
     })
       .describe('Path of the GraphQL route.')
       .prefault('/graphql'),
     publicUrl: text({
       title: 'address',
       expected: 'an http:// or https:// address without ? and #, or nothing',
-      isRight: (value) => value === '' || (/^https?:\/\/[^?#]+$/i.test(value) && URL.canParse(value)),
+      isValid: (value) => value === '' || (/^https?:\/\/[^?#]+$/i.test(value) && URL.canParse(value)),
     })
       .describe(
         'Where subgraphs reach this listener: what they send for subscriptions by `http_callback` goes to `/callback/…` below it. When empty, it is made of host and port; a host that means all addresses, such as `0.0.0.0` and `::`, is none to be reached at, and needs this.',

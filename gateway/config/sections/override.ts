@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { scalar } from '../scalars.ts';
 import { headerName } from './headerName.ts';
 
-const share = scalar<number | boolean | string, number>({
+const percentage = scalar<number | boolean | string, number>({
   title: 'percentage',
   expected: 'a percentage from 0 to 100, true or false',
   read: (input) => {
@@ -11,7 +11,7 @@ const share = scalar<number | boolean | string, number>({
     const value = typeof input === 'string' && /^\d+(\.\d+)?$/.test(input.trim()) ? Number(input) : input;
     return typeof value === 'number' && value >= 0 && value <= 100 ? value : undefined;
   },
-  editor: [{ type: 'number', minimum: 0, maximum: 100 }, { type: 'boolean' }],
+  editorSchemas: [{ type: 'number', minimum: 0, maximum: 100 }, { type: 'boolean' }],
 });
 
 export const overrideSection = z
@@ -22,7 +22,7 @@ export const overrideSection = z
       )
       .optional(),
     labels: z
-      .record(z.string(), share)
+      .record(z.string(), percentage)
       .meta({ title: 'percentage by label' })
       .describe(
         'How many requests or clients a label is on for: a percentage, `true` for all, `false` for none. `percent(…)` needs no entry, and one given here wins over it; any other label without an entry is off.',

@@ -3,12 +3,12 @@ import { duration, flag, integer, nonBlankText, text } from '../scalars.ts';
 
 export const reconnectDefaults = { minDelay: '50ms', maxDelay: '2s' } as const;
 
-const anyText = (title = 'text') => text({ title, expected: 'text', isRight: () => true });
+const anyText = (title = 'text') => text({ title, expected: 'text', isValid: () => true });
 
 const address = text({
   title: 'address',
   expected: 'a redis:// or rediss:// address such as redis://localhost:6379/0, or nothing',
-  isRight: (value) => value === '' || isRedisAddress(value),
+  isValid: (value) => value === '' || isRedisAddress(value),
 });
 
 function isRedisAddress(value: string): boolean {
@@ -20,13 +20,13 @@ function isRedisAddress(value: string): boolean {
 const hostAndPort = text({
   title: 'host:port',
   expected: 'a host and a port, such as redis-1.internal:6379',
-  isRight: (value) => /^[^/@?#]+:\d+$/.test(value) && URL.canParse(`redis://${value}`),
+  isValid: (value) => /^[^/@?#]+:\d+$/.test(value) && URL.canParse(`redis://${value}`),
 });
 
 const keyPrefix = text({
   title: 'text',
   expected: 'text without { and }, which decide on the place of a key in a Cluster',
-  isRight: (value) => !/[{}]/.test(value),
+  isValid: (value) => !/[{}]/.test(value),
 });
 
 export const redisSection = z

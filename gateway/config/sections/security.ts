@@ -5,7 +5,7 @@ import { headerName } from './headerName.ts';
 const origin = text({
   title: 'origin',
   expected: 'an origin such as https://shop.example, without a path, or *',
-  isRight: (value) => value === '*' || isOrigin(value),
+  isValid: (value) => value === '*' || isOrigin(value),
 });
 
 // A browser's `Origin` header is compared as it is: lower case, no default port, no slash at the end.

@@ -33,7 +33,7 @@ const http2 = choice(['auto', 'off']).describe(
 const subscriptionPath = text({
   title: 'path',
   expected: 'a path such as /ws, or nothing for that of operations',
-  isRight: (value) => value === '' || value.startsWith('/'),
+  isValid: (value) => value === '' || value.startsWith('/'),
 }).describe("Path for subscriptions, instead of that of the subgraph's address.");
 
 const connectionParams = z
@@ -41,7 +41,7 @@ const connectionParams = z
     text({
       title: 'name',
       expected: 'the name of a parameter, other than headers',
-      isRight: (value) => value.trim() !== '' && value !== 'headers',
+      isValid: (value) => value.trim() !== '' && value !== 'headers',
     }),
   )
   .describe(

@@ -19,7 +19,7 @@ const topic = z
         text({
           title: 'path',
           expected: 'a path in the event such as `warehouseId` or `warehouse.id`',
-          isRight: (value) => /^[_A-Za-z][_0-9A-Za-z]*(\.[_A-Za-z][_0-9A-Za-z]*)*$/.test(value),
+          isValid: (value) => /^[_A-Za-z][_0-9A-Za-z]*(\.[_A-Za-z][_0-9A-Za-z]*)*$/.test(value),
         }),
       )
       .meta({ title: 'path by argument' })

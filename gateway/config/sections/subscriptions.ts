@@ -3,7 +3,7 @@ import { choice, duration, integer, size } from '../scalars.ts';
 import { subscriptionTopicOptions } from './subscriptionTopics.ts';
 
 /** How the gateway subscribes at a subgraph. */
-export const subscriptionProtocols = ['auto', 'graphql_ws', 'sse', 'multipart', 'http_callback'] as const;
+const subscriptionProtocols = ['auto', 'graphql_ws', 'sse', 'multipart', 'http_callback'] as const;
 
 export const subscriptionDefaults = { protocol: 'auto', path: '' } as const;
 

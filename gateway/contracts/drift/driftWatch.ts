@@ -1,14 +1,14 @@
+import type { Drift, SubgraphDrift } from '../../../contracts/drift/drift.ts';
+import { fetchLiveSubgraphs } from '../../../contracts/drift/fetchLiveSubgraphs.ts';
 import type { SubgraphAddress } from '../../supergraph/sources/fetchSubgraphSdl.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { CancelTimer, Timers } from '../../time/timers.ts';
-import { hasStore } from '../guard/hasStore.ts';
-import { storeMark } from '../guard/storeMark.ts';
-import type { Drift, SubgraphDrift } from './drift.ts';
+import { hasContractStore } from '../guard/hasContractStore.ts';
+import { readStoreFingerprint } from '../guard/readStoreFingerprint.ts';
 import { findDriftInThread } from './findDriftInThread.ts';
-import { askSubgraphs } from './liveSubgraphs.ts';
 
-export interface DriftWatchOptions {
+interface DriftWatchOptions {
   readonly directory: string;
   /** From the end of one look to the start of the next. */
   readonly intervalMs: number;
@@ -19,7 +19,7 @@ export interface DriftWatchOptions {
   current(): Supergraph | undefined;
   addresses(): readonly SubgraphAddress[];
   /** Called after each look. */
-  onLooked(): Promise<void>;
+  onChecked(): Promise<void>;
 }
 
 /** A subgraph as it was found last. */
@@ -38,22 +38,22 @@ export class DriftWatch {
   #subgraphs: ReadonlyMap<string, WatchedSubgraph> = new Map();
   #refusals = new Map<string, string>();
   #found: { readonly of: string; readonly drift: Drift } | undefined;
-  #lastLook: string | undefined;
-  #extraLookAt = Number.NEGATIVE_INFINITY;
-  #looking: Promise<void> | undefined;
+  #lastCheckAt: string | undefined;
+  #extraCheckAt = Number.NEGATIVE_INFINITY;
+  #checking: Promise<void> | undefined;
   #cancelTimer: CancelTimer | undefined;
 
   constructor(options: DriftWatchOptions) {
     this.#options = options;
-    this.#lookLater();
+    this.#scheduleCheck();
   }
 
   get subgraphs(): readonly WatchedSubgraph[] {
     return [...this.#subgraphs.values()];
   }
 
-  get lastLook(): string | undefined {
-    return this.#lastLook;
+  get lastCheckAt(): string | undefined {
+    return this.#lastCheckAt;
   }
 
   /** What was found last, with what breaks and what to do. */
@@ -62,7 +62,7 @@ export class DriftWatch {
   }
 
   /** A subgraph refused a fetch as invalid: it is not what the plan was made for. */
-  noteRefusal(name: string, message: string): void {
+  recordRefusal(name: string, message: string): void {
     if (this.#stopped.signal.aborted) return;
     const isNews = !this.#refusals.has(name);
     this.#refusals.set(name, message);
@@ -72,13 +72,13 @@ export class DriftWatch {
   async close(): Promise<void> {
     this.#stopped.abort();
     this.#cancelTimer?.();
-    await this.#looking;
+    await this.#checking;
   }
 
   /** Of many refusals one is told, and leads to a look. */
   async #reportRefusal(name: string, message: string): Promise<void> {
     const { directory, log, now } = this.#options;
-    if (!(await hasStore(directory)) || this.#stopped.signal.aborted) return;
+    if (!(await hasContractStore(directory)) || this.#stopped.signal.aborted) return;
     const known = this.#subgraphs.get(name);
     if (known?.state !== 'drifted') {
       log.warn({ subgraph: name, message }, 'A subgraph refuses what was planned for it: it has drifted');
@@ -91,56 +91,56 @@ export class DriftWatch {
       };
       this.#subgraphs = new Map([...this.#subgraphs, [name, drifted]]);
     }
-    if (now() - this.#extraLookAt < shortestPauseMs || this.#looking !== undefined) return;
-    this.#extraLookAt = now();
-    this.#look();
+    if (now() - this.#extraCheckAt < minExtraCheckIntervalMs || this.#checking !== undefined) return;
+    this.#extraCheckAt = now();
+    this.#startCheck();
   }
 
-  #lookLater(): void {
+  #scheduleCheck(): void {
     if (this.#stopped.signal.aborted) return;
-    this.#cancelTimer = this.#options.timers.after(this.#options.intervalMs, () => this.#look());
+    this.#cancelTimer = this.#options.timers.after(this.#options.intervalMs, () => this.#startCheck());
   }
 
-  #look(): void {
+  #startCheck(): void {
     this.#cancelTimer?.();
-    this.#looking ??= this.#lookOnce()
+    this.#checking ??= this.#checkOnce()
       .catch((err: unknown) => {
         if (!this.#stopped.signal.aborted) {
           this.#options.log.error({ err }, 'What subgraphs serve could not be compared with the contracts');
         }
       })
       .finally(() => {
-        this.#looking = undefined;
-        this.#lookLater();
+        this.#checking = undefined;
+        this.#scheduleCheck();
       });
   }
 
-  async #lookOnce(): Promise<void> {
-    const { directory, current, addresses, onLooked, log, now } = this.#options;
+  async #checkOnce(): Promise<void> {
+    const { directory, current, addresses, onChecked, log, now } = this.#options;
     const supergraph = current();
-    if (!(await hasStore(directory)) || supergraph === undefined) {
+    if (!(await hasContractStore(directory)) || supergraph === undefined) {
       this.#subgraphs = new Map();
       return;
     }
     const { signal } = this.#stopped;
     const refusals = this.#refusals;
     this.#refusals = new Map();
-    const live = await askSubgraphs(addresses(), { signal });
-    const of = JSON.stringify([supergraph.id, await storeMark(directory), live]);
+    const live = await fetchLiveSubgraphs(addresses(), { signal });
+    const of = JSON.stringify([supergraph.id, await readStoreFingerprint(directory), live]);
     if (this.#found?.of !== of) {
       const task = { directory, live, supergraphSdl: supergraph.sdl };
       this.#found = { of, drift: await findDriftInThread(task, signal) };
     }
-    this.#lastLook = new Date(now()).toISOString();
-    this.#take(this.#found.drift, refusals);
+    this.#lastCheckAt = new Date(now()).toISOString();
+    this.#applyDrift(this.#found.drift, refusals);
     log.debug({ subgraphs: live.length }, 'What subgraphs serve was compared with the contracts');
-    await onLooked();
+    await onChecked();
   }
 
-  #take({ subgraphs }: Drift, refusals: ReadonlyMap<string, string>): void {
+  #applyDrift({ subgraphs }: Drift, refusals: ReadonlyMap<string, string>): void {
     const { log } = this.#options;
     const before = this.#subgraphs;
-    const at = this.#lastLook as string;
+    const at = this.#lastCheckAt as string;
     this.#subgraphs = new Map(
       subgraphs.map((found): [string, WatchedSubgraph] => {
         const { name, breaks } = found;
@@ -162,4 +162,4 @@ export class DriftWatch {
 }
 
 /** Between two looks because of refusals. */
-const shortestPauseMs = 10_000;
+const minExtraCheckIntervalMs = 10_000;

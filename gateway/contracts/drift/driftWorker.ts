@@ -2,11 +2,11 @@
 // nothing else.
 
 import { parentPort, workerData } from 'node:worker_threads';
+import type { Drift } from '../../../contracts/drift/drift.ts';
+import type { LiveSubgraph } from '../../../contracts/drift/fetchLiveSubgraphs.ts';
+import { findDrift } from '../../../contracts/drift/findDrift.ts';
+import { readContractStore } from '../../../contracts/store/readContractStore.ts';
 import { messageOf } from '../../supergraph/messageOf.ts';
-import { readContractStore } from '../store/readContractStore.ts';
-import type { Drift } from './drift.ts';
-import { findDrift } from './findDrift.ts';
-import type { LiveSubgraph } from './liveSubgraphs.ts';
 
 export interface DriftTask {
   /** Of the store. */
@@ -15,11 +15,11 @@ export interface DriftTask {
   readonly supergraphSdl: string;
 }
 
-export type DriftAnswer =
+export type DriftReply =
   | { readonly kind: 'found'; readonly drift: Drift }
   | { readonly kind: 'failed'; readonly message: string };
 
-async function answer({ directory, live, supergraphSdl }: DriftTask): Promise<DriftAnswer> {
+async function runTask({ directory, live, supergraphSdl }: DriftTask): Promise<DriftReply> {
   try {
     const store = await readContractStore(directory);
     return { kind: 'found', drift: await findDrift({ store, live, supergraphSdl }) };
@@ -28,4 +28,4 @@ async function answer({ directory, live, supergraphSdl }: DriftTask): Promise<Dr
   }
 }
 
-parentPort?.postMessage(await answer(workerData as DriftTask));
+parentPort?.postMessage(await runTask(workerData as DriftTask));

@@ -1,36 +1,39 @@
+import type { ContractStore } from '../../../contracts/contractStore.ts';
+import type { LiveSubgraph } from '../../../contracts/drift/fetchLiveSubgraphs.ts';
 import type { SubgraphAddress } from '../../supergraph/sources/fetchSubgraphSdl.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 import { SupergraphRefusedError } from '../../supergraph/supergraphRefusedError.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import type { ContractStore } from '../contractStore.ts';
-import type { LiveSubgraph } from '../drift/liveSubgraphs.ts';
-import type { BrokenOperation } from './brokenOperations.ts';
-import { hasStore } from './hasStore.ts';
-import type { AnsweredSubgraph, LivePlans } from './livePlans.ts';
-import { storeMark } from './storeMark.ts';
+import type { BrokenOperation } from './findBrokenOperations.ts';
+import { hasContractStore } from './hasContractStore.ts';
+import type { LiveCompatibilityCheck, ReachableSubgraph } from './liveCompatibilityCheck.ts';
+import { readStoreFingerprint } from './readStoreFingerprint.ts';
 
-export interface ContractGuardOptions {
+interface ContractGuardOptions {
   readonly mode: 'warn' | 'enforce';
   readonly directory: string;
   readonly log: Logger;
   /** Milliseconds since 1970. */
   now(): number;
   /** Left out where what subgraphs serve is not to count. */
-  readonly running?: RunningSubgraphs | undefined;
+  readonly liveSubgraphs?: LiveSubgraphSource | undefined;
 }
 
 /** The subgraphs as they run. */
-export interface RunningSubgraphs {
+export interface LiveSubgraphSource {
   /** Where the subgraphs of a supergraph say what they serve. */
   addressesOf(supergraph: Supergraph): readonly SubgraphAddress[];
   /** Errors: the signal's reason. */
-  ask(addresses: readonly SubgraphAddress[], signal: AbortSignal): Promise<readonly LiveSubgraph[]>;
+  fetchLiveSubgraphs(
+    addresses: readonly SubgraphAddress[],
+    signal: AbortSignal,
+  ): Promise<readonly LiveSubgraph[]>;
   /** Whether supergraphs are composed from what they have just said: there is no need to ask again. */
-  readonly areSource: boolean;
+  readonly isCompositionSource: boolean;
 }
 
 /** What came of looking at a supergraph. `undecided`: the contracts could not be read, or not be tried. */
-export type GuardOutcome = 'fine' | 'broken' | 'refused' | 'undecided';
+type GuardOutcome = 'fine' | 'broken' | 'refused' | 'undecided';
 
 export interface GuardCheck {
   readonly at: string;
@@ -39,7 +42,7 @@ export interface GuardCheck {
   readonly broken: readonly BrokenOperation[];
 }
 
-export interface GuardedStore {
+interface StoreSummary {
   readonly directory: string;
   readonly subgraphs: number;
   readonly operations: number;
@@ -51,16 +54,16 @@ export interface RefusedSupergraph {
   readonly sdl: string;
   /** Of the error. */
   readonly message: string;
-  /** `storeMark` of the contracts that it breaks. */
-  readonly mark: string;
+  /** `readStoreFingerprint` of the contracts that it breaks. */
+  readonly storeFingerprint: string;
   /** What its plans do not work with. */
-  readonly notServing: readonly AnsweredSubgraph[];
+  readonly incompatibleSubgraphs: readonly ReachableSubgraph[];
 }
 
-interface Look {
+interface GuardResult {
   readonly check: GuardCheck;
   /** Of subgraphs that do not serve what is broken. */
-  readonly notServing: readonly AnsweredSubgraph[];
+  readonly incompatibleSubgraphs: readonly ReachableSubgraph[];
 }
 
 /** Looks at every supergraph before it is used, by itself and on the subgraphs as they run. With `enforce`, one that
@@ -72,7 +75,7 @@ export class ContractGuard {
   readonly #options: ContractGuardOptions;
   readonly #checked = new WeakSet<Supergraph>();
   readonly #stopped = new AbortController();
-  #store: GuardedStore | undefined;
+  #store: StoreSummary | undefined;
   #lastCheck: GuardCheck | undefined;
   #refusals: readonly GuardCheck[] = [];
   #refused: RefusedSupergraph | undefined;
@@ -83,7 +86,7 @@ export class ContractGuard {
   }
 
   /** As it was read last; `undefined` where there is none. */
-  get store(): GuardedStore | undefined {
+  get store(): StoreSummary | undefined {
     return this.#store;
   }
 
@@ -106,42 +109,46 @@ export class ContractGuard {
   async hasChangedSinceRefusal(): Promise<boolean> {
     const refused = this.#refused;
     if (refused === undefined) return false;
-    const { directory, running } = this.#options;
-    if ((await storeMark(directory)) !== refused.mark) return true;
-    const { notServing } = refused;
-    if (running === undefined || notServing.length === 0) return false;
-    const addresses = notServing.map(({ name, url }) => ({ name, url }));
-    const live = await running.ask(addresses, this.#stopped.signal);
-    return live.some((one, index) => 'sdl' in one && one.sdl !== notServing[index]?.sdl);
+    const { directory, liveSubgraphs } = this.#options;
+    if ((await readStoreFingerprint(directory)) !== refused.storeFingerprint) return true;
+    const { incompatibleSubgraphs } = refused;
+    if (liveSubgraphs === undefined || incompatibleSubgraphs.length === 0) return false;
+    const addresses = incompatibleSubgraphs.map(({ name, url }) => ({ name, url }));
+    const live = await liveSubgraphs.fetchLiveSubgraphs(addresses, this.#stopped.signal);
+    return live.some((one, index) => 'sdl' in one && one.sdl !== incompatibleSubgraphs[index]?.sdl);
   }
 
-  async admit(next: Supergraph, current: Supergraph | undefined, signal: AbortSignal): Promise<void> {
+  async admitSupergraph(
+    next: Supergraph,
+    current: Supergraph | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
     if (current === undefined) return;
     // Before it is read: what is changed meanwhile shows later.
-    const mark = await storeMark(this.#options.directory);
-    const look = await this.#check(next, current, mostUnderWay, signal);
+    const mark = await readStoreFingerprint(this.#options.directory);
+    const look = await this.#check(next, current, candidateConcurrency, signal);
     this.#checked.add(next);
     this.#refused = undefined;
     if (look?.check.outcome !== 'broken') return this.#count(look?.check);
-    const { check, notServing } = look;
+    const { check, incompatibleSubgraphs } = look;
     if (this.#options.mode === 'warn') {
       this.#count(check);
-      this.#options.log.warn(logged(check), 'A new supergraph breaks operations of the contracts');
+      this.#options.log.warn(logFieldsOf(check), 'A new supergraph breaks operations of the contracts');
       return;
     }
     const refusal: GuardCheck = { ...check, outcome: 'refused' };
     this.#count(refusal);
-    this.#refusals = [refusal, ...this.#refusals].slice(0, keptRefusals);
-    const message = sayRefused(check, this.#options.directory);
-    this.#refused = { sdl: next.sdl, message, mark, notServing };
+    this.#refusals = [refusal, ...this.#refusals].slice(0, maxRefusals);
+    const message = describeRefusal(check, this.#options.directory);
+    this.#refused = { sdl: next.sdl, message, storeFingerprint: mark, incompatibleSubgraphs };
     throw new SupergraphRefusedError(message);
   }
 
   /** To be told of every supergraph that comes into use. */
-  use(supergraph: Supergraph): void {
+  onSupergraph(supergraph: Supergraph): void {
     if (this.#checked.has(supergraph)) return;
     this.#checked.add(supergraph);
-    this.#background = this.#checkFirst(supergraph);
+    this.#background = this.#checkInitialSupergraph(supergraph);
   }
 
   async close(): Promise<void> {
@@ -150,7 +157,7 @@ export class ContractGuard {
   }
 
   /** Requests are served meanwhile by the same planner: they wait for one of these operations at most. */
-  async #checkFirst(supergraph: Supergraph): Promise<void> {
+  async #checkInitialSupergraph(supergraph: Supergraph): Promise<void> {
     const { signal } = this.#stopped;
     try {
       const look = await this.#check(supergraph, undefined, 1, signal);
@@ -158,7 +165,7 @@ export class ContractGuard {
       if (look?.check.outcome !== 'broken') return;
       const { check } = look;
       this.#options.log.error(
-        logged(check),
+        logFieldsOf(check),
         'The first supergraph does not serve operations of the contracts, and is used since there is no other',
       );
     } catch (error) {
@@ -169,28 +176,35 @@ export class ContractGuard {
   async #check(
     next: Supergraph,
     current: Supergraph | undefined,
-    underWay: number,
+    concurrency: number,
     signal: AbortSignal,
-  ): Promise<Look | undefined> {
+  ): Promise<GuardResult | undefined> {
     const at = new Date(this.#options.now()).toISOString();
     const as = (
       outcome: GuardOutcome,
       broken: readonly BrokenOperation[],
-      answered: readonly AnsweredSubgraph[],
-    ): Look => {
+      answered: readonly ReachableSubgraph[],
+    ): GuardResult => {
       const names = new Set(broken.flatMap(({ subgraphs = [] }) => subgraphs));
       const notServing = answered.filter(({ name }) => names.has(name));
-      return { check: { at, supergraph: next.id, outcome, broken }, notServing };
+      return { check: { at, supergraph: next.id, outcome, broken }, incompatibleSubgraphs: notServing };
     };
     try {
       const store = await this.#readStore();
       if (store === undefined) return undefined;
-      const { findBrokenOperations } = await import('./brokenOperations.ts');
-      const live = await this.#startLook(store, next, current, signal);
+      const { findBrokenOperations } = await import('./findBrokenOperations.ts');
+      const live = await this.#startLiveCheck(store, next, current, signal);
       try {
-        const question = { store, next, current, live, today: at.slice(0, 10), underWay, signal };
-        const broken = await findBrokenOperations(question);
-        return as(broken.length > 0 ? 'broken' : 'fine', broken, live?.answered ?? []);
+        const broken = await findBrokenOperations({
+          store,
+          next,
+          current,
+          live,
+          today: at.slice(0, 10),
+          concurrency,
+          signal,
+        });
+        return as(broken.length > 0 ? 'broken' : 'fine', broken, live?.reachable ?? []);
       } finally {
         await live?.close();
       }
@@ -202,36 +216,44 @@ export class ContractGuard {
   }
 
   /** At what runs; `undefined` where that is known, or does not matter. */
-  async #startLook(
+  async #startLiveCheck(
     store: ContractStore,
     next: Supergraph,
     current: Supergraph | undefined,
     signal: AbortSignal,
-  ): Promise<LivePlans | undefined> {
-    const { running, log } = this.#options;
-    if (running === undefined || current === undefined || store.operations.length === 0) return undefined;
+  ): Promise<LiveCompatibilityCheck | undefined> {
+    const { liveSubgraphs, log } = this.#options;
+    if (liveSubgraphs === undefined || current === undefined || store.operations.length === 0)
+      return undefined;
     // What was refused before may be of yesterday.
-    if (running.areSource && this.#refused?.sdl !== next.sdl) return undefined;
-    const { LivePlans } = await import('./livePlans.ts');
+    if (liveSubgraphs.isCompositionSource && this.#refused?.sdl !== next.sdl) return undefined;
+    const { LiveCompatibilityCheck: Check } = await import('./liveCompatibilityCheck.ts');
     const side = (supergraph: Supergraph) => ({
       sdl: supergraph.sdl,
-      addresses: running.addressesOf(supergraph),
+      addresses: liveSubgraphs.addressesOf(supergraph),
     });
-    return new LivePlans({ next: side(next), current: side(current), ask: running.ask, log, signal });
+    return new Check({
+      next: side(next),
+      current: side(current),
+      fetchLiveSubgraphs: liveSubgraphs.fetchLiveSubgraphs,
+      log,
+      signal,
+    });
   }
 
   async #readStore(): Promise<ContractStore | undefined> {
     const { directory, log, mode } = this.#options;
-    if (!(await hasStore(directory))) {
+    if (!(await hasContractStore(directory))) {
       // Who asked for it should know that nothing is held back.
       if (mode === 'enforce') log.warn({ directory }, 'There are no contracts to enforce');
       this.#store = undefined;
       return undefined;
     }
-    const { readContractStore } = await import('../store/readContractStore.ts');
+    const { readContractStore } = await import('../../../contracts/store/readContractStore.ts');
     const store = await readContractStore(directory);
     const problems = store.problems.map(
-      ({ message, place }) => `${place === undefined ? '' : `${place.file}:${place.line} `}${message}`,
+      ({ message, location }) =>
+        `${location === undefined ? '' : `${location.file}:${location.line} `}${message}`,
     );
     this.#store = {
       directory: store.directory,
@@ -240,7 +262,7 @@ export class ContractGuard {
       problems,
     };
     if (problems.length > 0) {
-      const told = problems.slice(0, mostTold);
+      const told = problems.slice(0, maxReportedItems);
       log.warn({ directory, count: problems.length, problems: told }, 'The contracts have mistakes');
     }
     return store;
@@ -254,25 +276,29 @@ export class ContractGuard {
 }
 
 /** Nobody else has work for the planner of a supergraph that is not in use. */
-const mostUnderWay = 8;
-const keptRefusals = 10;
+const candidateConcurrency = 8;
+const maxRefusals = 10;
 /** Of a list that goes into one message. */
-const mostTold = 20;
+const maxReportedItems = 20;
 
-function logged({ supergraph, broken }: GuardCheck) {
-  return { supergraph, count: broken.length, operations: broken.slice(0, mostTold).map(sayBroken) };
+function logFieldsOf({ supergraph, broken }: GuardCheck) {
+  return {
+    supergraph,
+    count: broken.length,
+    operations: broken.slice(0, maxReportedItems).map(describeBrokenOperation),
+  };
 }
 
-function sayBroken({ consumer, operation, place, reasons }: BrokenOperation): string {
-  return `${consumer}/${operation} (${place.file}:${place.line}): ${reasons.join('; ')}`;
+function describeBrokenOperation({ consumer, operation, location, reasons }: BrokenOperation): string {
+  return `${consumer}/${operation} (${location.file}:${location.line}): ${reasons.join('; ')}`;
 }
 
-function sayRefused({ broken }: GuardCheck, directory: string): string {
+function describeRefusal({ broken }: GuardCheck, directory: string): string {
   const count = broken.length === 1 ? '1 operation' : `${broken.length} operations`;
-  const more = broken.length > mostTold ? [`and ${broken.length - mostTold} more`] : [];
+  const more = broken.length > maxReportedItems ? [`and ${broken.length - maxReportedItems} more`] : [];
   return [
     `contracts.guard is enforce, and the supergraph breaks ${count} of ${directory}:`,
-    ...broken.slice(0, mostTold).map(sayBroken),
+    ...broken.slice(0, maxReportedItems).map(describeBrokenOperation),
     ...more,
   ].join('\n');
 }

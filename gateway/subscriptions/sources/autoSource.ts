@@ -2,12 +2,12 @@ import type { GatewayError } from '../../errors.ts';
 import { systemTimers } from '../../time/timers.ts';
 import { createGraphqlWsSource } from './graphqlWsSource.ts';
 import { createMultipartSource } from './multipartSource.ts';
-import { isNotSpoken, ProtocolProbe } from './protocolProbe.ts';
+import { isUnsupportedProtocol, ProtocolProbe } from './protocolProbe.ts';
 import { reportedErrorsOf } from './reportedErrors.ts';
 import { createSseSource } from './sseSource.ts';
 import type {
+  FlowControl,
   SourceEvent,
-  SourceFlow,
   SourceOptions,
   SourceReceiver,
   SourceRequest,
@@ -16,44 +16,44 @@ import type {
 } from './subscriptionSource.ts';
 
 /** Those that can be tried, in this order. */
-export const triedProtocols = ['graphql_ws', 'sse', 'multipart'] as const;
+const probedProtocols = ['graphql_ws', 'sse', 'multipart'] as const;
 
-type TriedProtocol = (typeof triedProtocols)[number];
+type ProbedProtocol = (typeof probedProtocols)[number];
 
 /** HTTP callback as well, last of all: a subgraph that speaks it says so to nothing but an operation that it is to
  *  execute, so that only a client's subscription can find out. */
-export type AutoProtocol = TriedProtocol | 'http_callback';
+type AutoProtocol = ProbedProtocol | 'http_callback';
 
-export interface AutoSourceOptions extends SourceOptions {
+interface AutoSourceOptions extends SourceOptions {
   /** Makes the source of subscriptions by HTTP callback. Left out where subgraphs cannot reach this gateway. */
   readonly createCallbackSource?: ((options: SourceOptions) => SubscriptionSource) | undefined;
   /** By which protocol the gateway subscribes at the subgraph from now on. */
-  readonly onChosen?: ((subgraph: string, protocol: AutoProtocol) => void) | undefined;
+  readonly onProtocolDetected?: ((subgraph: string, protocol: AutoProtocol) => void) | undefined;
 }
 
-export interface ProtocolFinder {
+export interface ProtocolDetector {
   /** Finds out in the background by which protocols these subgraphs are subscribed at, and no longer for those of an
    *  earlier call. */
-  find(subgraphs: Iterable<string>): void;
+  detect(subgraphs: Iterable<string>): void;
 }
 
 /** Subscribes by the first protocol that a subgraph speaks. What is not known yet, the first subscription finds out; what
  *  was found is remembered as long as the subgraph's address stays the same and goes on to speak it. */
-export function createAutoSource(options: AutoSourceOptions): SubscriptionSource & ProtocolFinder {
+export function createAutoSource(options: AutoSourceOptions): SubscriptionSource & ProtocolDetector {
   return new AutoSource(options);
 }
 
-interface Choice {
+interface DetectedProtocol {
   readonly url: string;
   readonly protocol: AutoProtocol;
 }
 
-class AutoSource implements SubscriptionSource, ProtocolFinder {
+class AutoSource implements SubscriptionSource, ProtocolDetector {
   readonly #options: AutoSourceOptions;
-  readonly #sources: Readonly<Record<TriedProtocol, SubscriptionSource>>;
-  readonly #callbacks: SubscriptionSource | undefined;
-  readonly #choices = new Map<string, Choice>();
-  readonly #probes = new Map<string, ProtocolProbe<TriedProtocol>>();
+  readonly #sources: Readonly<Record<ProbedProtocol, SubscriptionSource>>;
+  readonly #callbackSource: SubscriptionSource | undefined;
+  readonly #detected = new Map<string, DetectedProtocol>();
+  readonly #probes = new Map<string, ProtocolProbe<ProbedProtocol>>();
 
   constructor(options: AutoSourceOptions) {
     this.#options = options;
@@ -62,7 +62,7 @@ class AutoSource implements SubscriptionSource, ProtocolFinder {
       timers: options.timers,
       random: options.random,
       onAccepted: (subgraph) => {
-        this.#choose(subgraph, protocol);
+        this.#setDetected(subgraph, protocol);
         options.onAccepted?.(subgraph);
       },
     });
@@ -71,35 +71,38 @@ class AutoSource implements SubscriptionSource, ProtocolFinder {
       sse: createSseSource(optionsOf('sse')),
       multipart: createMultipartSource(optionsOf('multipart')),
     };
-    this.#callbacks = options.createCallbackSource?.(optionsOf('http_callback'));
+    this.#callbackSource = options.createCallbackSource?.(optionsOf('http_callback'));
   }
 
   subscribe(request: SourceRequest, receiver: SourceReceiver): SourceSubscription {
     const { subgraph } = request;
-    const trial = new Trial({
+    const trial = new ProtocolNegotiation({
       receiver,
-      last: this.#callbacks === undefined ? undefined : 'http_callback',
+      lastResort: this.#callbackSource === undefined ? undefined : 'http_callback',
       subscribe: (protocol, tried) => this.#sourceOf(protocol).subscribe(request, tried),
-      chosen: () => this.#chosen(subgraph),
-      forget: () => this.#choices.delete(subgraph),
+      getDetected: () => this.#detectedProtocolOf(subgraph),
+      clearDetected: () => this.#detected.delete(subgraph),
     });
-    return { cancel: () => trial.cancel(), flow: trial };
+    return { cancel: () => trial.cancel(), flowControl: trial };
   }
 
-  find(subgraphs: Iterable<string>): void {
+  detect(subgraphs: Iterable<string>): void {
     this.#stopProbes();
-    for (const subgraph of subgraphs) if (this.#chosen(subgraph) === undefined) this.#probe(subgraph);
+    for (const subgraph of subgraphs)
+      if (this.#detectedProtocolOf(subgraph) === undefined) this.#probe(subgraph);
   }
 
   async close(): Promise<void> {
     this.#stopProbes();
-    await Promise.all([...Object.values(this.#sources), this.#callbacks].map((source) => source?.close()));
+    await Promise.all(
+      [...Object.values(this.#sources), this.#callbackSource].map((source) => source?.close()),
+    );
   }
 
   #sourceOf(protocol: AutoProtocol): SubscriptionSource {
     if (protocol !== 'http_callback') return this.#sources[protocol];
-    if (this.#callbacks === undefined) throw new Error('There are no subscriptions by HTTP callback.');
-    return this.#callbacks;
+    if (this.#callbackSource === undefined) throw new Error('There are no subscriptions by HTTP callback.');
+    return this.#callbackSource;
   }
 
   #probe(subgraph: string): void {
@@ -108,7 +111,7 @@ class AutoSource implements SubscriptionSource, ProtocolFinder {
       subgraph,
       new ProtocolProbe({
         subgraph,
-        protocols: triedProtocols,
+        protocols: probedProtocols,
         delays: endpoint(subgraph).reconnect,
         timers,
         random,
@@ -122,22 +125,22 @@ class AutoSource implements SubscriptionSource, ProtocolFinder {
     this.#probes.clear();
   }
 
-  #chosen(subgraph: string): AutoProtocol | undefined {
-    const choice = this.#choices.get(subgraph);
+  #detectedProtocolOf(subgraph: string): AutoProtocol | undefined {
+    const choice = this.#detected.get(subgraph);
     if (choice === undefined) return undefined;
     if (choice.url === this.#urlOf(subgraph)) return choice.protocol;
-    this.#choices.delete(subgraph);
+    this.#detected.delete(subgraph);
     return undefined;
   }
 
-  #choose(subgraph: string, protocol: AutoProtocol): void {
-    if (this.#chosen(subgraph) !== undefined) return;
+  #setDetected(subgraph: string, protocol: AutoProtocol): void {
+    if (this.#detectedProtocolOf(subgraph) !== undefined) return;
     const url = this.#urlOf(subgraph);
     if (url === undefined) return;
-    this.#choices.set(subgraph, { url, protocol });
+    this.#detected.set(subgraph, { url, protocol });
     this.#probes.get(subgraph)?.stop();
     this.#probes.delete(subgraph);
-    this.#options.onChosen?.(subgraph, protocol);
+    this.#options.onProtocolDetected?.(subgraph, protocol);
   }
 
   /** A subgraph may be gone while its subscriptions still are there. */
@@ -150,26 +153,26 @@ class AutoSource implements SubscriptionSource, ProtocolFinder {
   }
 }
 
-interface TrialOptions {
+interface ProtocolNegotiationOptions {
   readonly receiver: SourceReceiver;
   /** What is tried when the subgraph has refused all others. */
-  readonly last: AutoProtocol | undefined;
+  readonly lastResort: AutoProtocol | undefined;
   subscribe(protocol: AutoProtocol, receiver: SourceReceiver): SourceSubscription;
   /** By this subscription or another one. */
-  chosen(): AutoProtocol | undefined;
-  forget(): void;
+  getDetected(): AutoProtocol | undefined;
+  clearDetected(): void;
 }
 
 /** One subscription, by one protocol after the other until one is chosen. */
-class Trial implements SourceReceiver, SourceFlow {
-  readonly #options: TrialOptions;
+class ProtocolNegotiation implements SourceReceiver, FlowControl {
+  readonly #options: ProtocolNegotiationOptions;
   readonly #failures = new Map<AutoProtocol, GatewayError>();
   #protocol: AutoProtocol;
   #subscription: SourceSubscription;
 
-  constructor(options: TrialOptions) {
+  constructor(options: ProtocolNegotiationOptions) {
     this.#options = options;
-    this.#protocol = options.chosen() ?? triedProtocols[0];
+    this.#protocol = options.getDetected() ?? probedProtocols[0];
     this.#subscription = options.subscribe(this.#protocol, this);
   }
 
@@ -178,11 +181,11 @@ class Trial implements SourceReceiver, SourceFlow {
   }
 
   pause(): void {
-    this.#subscription.flow?.pause();
+    this.#subscription.flowControl?.pause();
   }
 
   resume(): void {
-    this.#subscription.flow?.resume();
+    this.#subscription.flowControl?.resume();
   }
 
   onEvent(event: SourceEvent): void {
@@ -202,17 +205,18 @@ class Trial implements SourceReceiver, SourceFlow {
   }
 
   onError(error: GatewayError): void {
-    const { chosen, forget, receiver, subscribe } = this.#options;
+    const { getDetected, clearDetected, receiver, subscribe } = this.#options;
     this.#failures.set(this.#protocol, error);
-    const choice = chosen();
+    const choice = getDetected();
     if (choice === this.#protocol) {
-      if (isForeign(error)) forget();
+      if (isProtocolMismatch(error)) clearDetected();
       receiver.onError(error);
       return;
     }
-    const next = choice ?? triedProtocols.find((protocol) => !this.#failures.has(protocol)) ?? this.#last();
+    const next =
+      choice ?? probedProtocols.find((protocol) => !this.#failures.has(protocol)) ?? this.#lastResort();
     if (next === undefined || this.#failures.has(next)) {
-      receiver.onError(this.#mostTelling() ?? error);
+      receiver.onError(this.#mostInformativeError() ?? error);
       return;
     }
     this.#protocol = next;
@@ -220,28 +224,28 @@ class Trial implements SourceReceiver, SourceFlow {
   }
 
   /** Where one of the others may be had at another time, it is not given up for this one. */
-  #last(): AutoProtocol | undefined {
-    return [...this.#failures.values()].every(isNotSpoken) ? this.#options.last : undefined;
+  #lastResort(): AutoProtocol | undefined {
+    return [...this.#failures.values()].every(isUnsupportedProtocol) ? this.#options.lastResort : undefined;
   }
 
   /** The subgraph's own words, else what became of the plainest request. */
-  #mostTelling(): GatewayError | undefined {
+  #mostInformativeError(): GatewayError | undefined {
     const failures = [...this.#failures.values()];
     return (
       failures.find((error) => reportedErrorsOf(error) !== undefined) ??
-      this.#failures.get(triedProtocols[2]) ??
+      this.#failures.get(probedProtocols[2]) ??
       failures.at(-1)
     );
   }
 }
 
 /** No such path, method, type or upgrade. */
-const foreignStatuses: ReadonlySet<unknown> = new Set([404, 405, 406, 415, 426, 501]);
+const mismatchStatuses: ReadonlySet<unknown> = new Set([404, 405, 406, 415, 426, 501]);
 
 /** Whether the subgraph may have begun to speak another protocol. If it has not, the worst is that all are tried
  *  again. */
-function isForeign({ code, extensions }: GatewayError): boolean {
+function isProtocolMismatch({ code, extensions }: GatewayError): boolean {
   const { http } = extensions;
   if (code === 'SUBGRAPH_INVALID_RESPONSE') return true;
-  return typeof http === 'object' && http !== null && 'status' in http && foreignStatuses.has(http.status);
+  return typeof http === 'object' && http !== null && 'status' in http && mismatchStatuses.has(http.status);
 }

@@ -1,41 +1,41 @@
 import type { GatewayError } from '../../errors.ts';
 import {
-  AnswerProblem,
-  attemptTimedOut,
-  invalidResponse,
+  attemptTimeoutError,
+  InvalidResponseError,
+  invalidResponseError,
   isLostConnection,
-  statusFailure,
-  unreachable,
-} from '../../subgraph-client/callFailure.ts';
+  statusError,
+  unreachableError,
+} from '../../subgraphs/callErrors.ts';
 import type {
   CancelSubgraphCall,
   SubgraphReceiver,
   SubgraphResponse,
-} from '../../subgraph-client/subgraphClient.ts';
+} from '../../subgraphs/subgraphClient.ts';
 import type { CancelTimer, Timers } from '../../time/timers.ts';
-import { Attempts } from './attempts.ts';
 import type { CallbackMessage } from './callbackMessage.ts';
-import { type CallbackVerdict, callbackEnvelopeBytes } from './callbackReceiver.ts';
-import { eventTooLarge, readEvent } from './readEvent.ts';
-import { isPassing } from './reconnection.ts';
+import { type CallbackOutcome, callbackEnvelopeBytes } from './callbackReceiver.ts';
+import { HeartbeatMonitor, maxMissedHeartbeats } from './heartbeatMonitor.ts';
+import { eventTooLargeProblem, readEvent } from './readEvent.ts';
+import { isTransientError } from './reconnectBackoff.ts';
 import { reportedFailure, reportedRefusal } from './reportedErrors.ts';
-import { SilenceWatch, toleratedSilence } from './silenceWatch.ts';
-import type { SourceEndpoint, SourceFlow, SourceReceiver } from './subscriptionSource.ts';
+import { SubscriptionLifecycle } from './subscriptionLifecycle.ts';
+import type { FlowControl, SourceEndpoint, SourceReceiver } from './subscriptionSource.ts';
 
-export interface CallbackSubscriptionOptions {
+interface CallbackSubscriptionOptions {
   readonly subgraph: string;
   readonly endpoint: SourceEndpoint;
   readonly receiver: SourceReceiver;
   readonly timers: Timers;
   readonly random: () => number;
   /** A new id, whose messages come to the subscription from now on. */
-  openId(subscription: CallbackSubscription): string;
+  registerId(subscription: CallbackSubscription): string;
   /** Whoever sends with this id is told that there is no such subscription: by that a subgraph learns to stop. */
-  closeId(id: string): void;
+  releaseId(id: string): void;
   /** Asks the subgraph to send with this id. The answer never comes before this has returned. */
   post(id: string, receiver: SubgraphReceiver): CancelSubgraphCall;
   onAccepted(): void;
-  onOver(): void;
+  onEnd(): void;
 }
 
 /** One request to the subgraph to send, and what has come of it. */
@@ -48,65 +48,65 @@ interface Attempt {
 }
 
 /** One subscription, over as many ids as it takes. */
-export class CallbackSubscription implements SourceFlow {
+export class CallbackSubscription implements FlowControl {
   readonly #options: CallbackSubscriptionOptions;
-  readonly #attempts: Attempts;
-  readonly #watch: SilenceWatch;
-  #attempt: Attempt | undefined;
+  readonly #lifecycle: SubscriptionLifecycle;
+  readonly #heartbeatMonitor: HeartbeatMonitor;
+  #currentAttempt: Attempt | undefined;
   #isResent = false;
-  #resumed: PromiseWithResolvers<void> | undefined;
+  #resumeSignal: PromiseWithResolvers<void> | undefined;
 
   constructor(options: CallbackSubscriptionOptions) {
-    const { endpoint, receiver, timers, random, onOver } = options;
+    const { endpoint, receiver, timers, random, onEnd } = options;
     this.#options = options;
-    this.#attempts = new Attempts({
+    this.#lifecycle = new SubscriptionLifecycle({
       receiver,
       timers,
       random,
       limits: endpoint.reconnect,
-      again: () => this.#subscribe(),
+      startAttempt: () => this.#subscribe(),
       endAttempt: () => this.#endAttempt(),
-      onOver: () => {
+      onEnd: () => {
         this.resume();
-        onOver();
+        onEnd();
       },
     });
-    this.#watch = new SilenceWatch({
+    this.#heartbeatMonitor = new HeartbeatMonitor({
       timers,
       intervalMs: endpoint.heartbeatMs,
-      onSilence: (intervals) => this.#onSilence(intervals),
+      onMissedHeartbeats: (intervals) => this.#onMissedHeartbeats(intervals),
     });
     this.#subscribe();
   }
 
   cancel(): void {
-    this.#attempts.cancel();
+    this.#lifecycle.cancel();
   }
 
   /** A message with the present id, whose verifier is right. */
-  receive(message: CallbackMessage, size: number): CallbackVerdict | Promise<CallbackVerdict> {
+  receive(message: CallbackMessage, size: number): CallbackOutcome | Promise<CallbackOutcome> {
     const verdict = this.#receive(message, size);
-    return verdict === 'taken' && this.#resumed !== undefined
-      ? this.#resumed.promise.then(() => verdict)
+    return verdict === 'taken' && this.#resumeSignal !== undefined
+      ? this.#resumeSignal.promise.then(() => verdict)
       : verdict;
   }
 
   /** The subgraph gets no answer to its next event until `resume`. */
   pause(): void {
-    if (this.#attempts.isOver) return;
-    this.#resumed ??= Promise.withResolvers();
-    this.#watch.stop();
+    if (this.#lifecycle.isEnded) return;
+    this.#resumeSignal ??= Promise.withResolvers();
+    this.#heartbeatMonitor.stop();
   }
 
   resume(): void {
-    if (this.#resumed === undefined) return;
-    this.#resumed.resolve();
-    this.#resumed = undefined;
-    if (this.#attempt?.isAccepted === true) this.#watch.start();
+    if (this.#resumeSignal === undefined) return;
+    this.#resumeSignal.resolve();
+    this.#resumeSignal = undefined;
+    if (this.#currentAttempt?.isAccepted === true) this.#heartbeatMonitor.start();
   }
 
-  #receive({ action, payload, errors }: CallbackMessage, size: number): CallbackVerdict {
-    this.#watch.heard();
+  #receive({ action, payload, errors }: CallbackMessage, size: number): CallbackOutcome {
+    this.#heartbeatMonitor.recordActivity();
     switch (action) {
       case 'check':
         return 'checked';
@@ -121,8 +121,8 @@ export class CallbackSubscription implements SourceFlow {
 
   #subscribe(): void {
     // Known before it is sent: the first messages may come before the answer.
-    const { openId, post, timers, endpoint } = this.#options;
-    const id = openId(this);
+    const { registerId, post, timers, endpoint } = this.#options;
+    const id = registerId(this);
     const attempt: Attempt = {
       id,
       isAccepted: false,
@@ -138,98 +138,102 @@ export class CallbackSubscription implements SourceFlow {
       }),
       cancelTimer: timers.after(endpoint.connectTimeoutMs, () => this.#onTimeout(attempt)),
     };
-    this.#attempt = attempt;
+    this.#currentAttempt = attempt;
   }
 
   #onResponse(attempt: Attempt, { data, errors, failureStatus }: SubgraphResponse): void {
     const { subgraph } = this.#options;
     if (errors !== undefined) {
-      this.#attempts.lose(reportedRefusal(subgraph, failureStatus ?? 200, errors));
+      this.#lifecycle.retryOrFail(reportedRefusal(subgraph, failureStatus ?? 200, errors));
     } else if (failureStatus !== undefined) {
-      this.#attempts.lose(
-        statusFailure(subgraph, failureStatus, new AnswerProblem('the answer has no errors')),
+      this.#lifecycle.retryOrFail(
+        statusError(subgraph, failureStatus, new InvalidResponseError('the answer has no errors')),
       );
     } else if (data === null) {
       this.#accept(attempt);
     } else {
-      this.#refuse(new AnswerProblem('the answer is a result, and no promise to call back'));
+      this.#failInvalid(new InvalidResponseError('the answer is a result, and no promise to call back'));
     }
   }
 
   #onFailure(attempt: Attempt, error: GatewayError): void {
     const isUnanswered = error.extensions.http === undefined;
     // It sends, so it has been asked, whatever became of its answer.
-    if (attempt.isAccepted && isUnanswered && isPassing(error)) return;
-    if (!this.#attempts.wasSubscribed && this.#mayBeResent(error)) {
+    if (attempt.isAccepted && isUnanswered && isTransientError(error)) return;
+    if (!this.#lifecycle.wasSubscribed && this.#canResend(error)) {
       this.#isResent = true;
       this.#endAttempt();
       this.#subscribe();
       return;
     }
-    this.#attempts.lose(error);
+    this.#lifecycle.retryOrFail(error);
   }
 
   #onTimeout(attempt: Attempt): void {
     attempt.cancelCall();
-    this.#onFailure(attempt, attemptTimedOut(this.#options.subgraph));
+    this.#onFailure(attempt, attemptTimeoutError(this.#options.subgraph));
   }
 
   /** Servers close idle connections when they like, which says nothing about this request. With another id: should
    *  the subgraph have read the first one, it will be told to stop. */
-  #mayBeResent({ cause }: GatewayError): boolean {
+  #canResend({ cause }: GatewayError): boolean {
     return !this.#isResent && typeof cause === 'object' && cause !== null && isLostConnection(cause as Error);
   }
 
   #accept(attempt: Attempt): void {
     if (attempt.isAccepted) return;
     attempt.isAccepted = true;
-    if (this.#resumed === undefined) this.#watch.start();
+    if (this.#resumeSignal === undefined) this.#heartbeatMonitor.start();
     this.#options.onAccepted();
-    this.#attempts.subscribed();
+    this.#lifecycle.markSubscribed();
   }
 
-  #onNext(payload: unknown, size: number): CallbackVerdict {
+  #onNext(payload: unknown, size: number): CallbackOutcome {
     const { maxEventBytes } = this.#options.endpoint;
     const event =
-      size > maxEventBytes + callbackEnvelopeBytes ? eventTooLarge(maxEventBytes) : readEvent(payload, size);
+      size > maxEventBytes + callbackEnvelopeBytes
+        ? eventTooLargeProblem(maxEventBytes)
+        : readEvent(payload, size);
     if (event instanceof Error) {
-      this.#refuse(event);
+      this.#failInvalid(event);
       return { malformed: `The event cannot be used: ${event.message}.` };
     }
-    if (this.#attempt !== undefined) this.#accept(this.#attempt);
-    this.#attempts.event(event);
+    if (this.#currentAttempt !== undefined) this.#accept(this.#currentAttempt);
+    this.#lifecycle.next(event);
     return 'taken';
   }
 
-  #onComplete(errors: unknown): CallbackVerdict {
+  #onComplete(errors: unknown): CallbackOutcome {
     const { subgraph } = this.#options;
     const isWithoutErrors = errors === undefined || errors === null;
     const result = isWithoutErrors ? undefined : readEvent({ data: null, errors }, 0);
     if (result instanceof Error) {
-      this.#refuse(result);
+      this.#failInvalid(result);
       return { malformed: `The errors cannot be read: ${result.message}.` };
     }
     const reported = result?.errors;
-    if (reported === undefined) this.#attempts.complete();
-    else this.#attempts.fail(reportedFailure(subgraph, reported));
+    if (reported === undefined) this.#lifecycle.complete();
+    else this.#lifecycle.fail(reportedFailure(subgraph, reported));
     return 'completed';
   }
 
-  #onSilence(intervals: number): void {
-    if (intervals < toleratedSilence) return;
-    this.#attempts.lose(unreachable(this.#options.subgraph, new Error('the subgraph has sent no heartbeat')));
+  #onMissedHeartbeats(intervals: number): void {
+    if (intervals < maxMissedHeartbeats) return;
+    this.#lifecycle.retryOrFail(
+      unreachableError(this.#options.subgraph, new Error('the subgraph has sent no heartbeat')),
+    );
   }
 
-  #refuse(problem: Error): void {
-    this.#attempts.fail(invalidResponse(this.#options.subgraph, problem));
+  #failInvalid(problem: Error): void {
+    this.#lifecycle.fail(invalidResponseError(this.#options.subgraph, problem));
   }
 
   #endAttempt(): void {
-    const attempt = this.#attempt;
-    this.#attempt = undefined;
-    this.#watch.stop();
+    const attempt = this.#currentAttempt;
+    this.#currentAttempt = undefined;
+    this.#heartbeatMonitor.stop();
     if (attempt === undefined) return;
-    this.#options.closeId(attempt.id);
+    this.#options.releaseId(attempt.id);
     attempt.cancelCall();
     attempt.cancelTimer();
   }

@@ -5,13 +5,13 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 export class CallbackVerifiers {
   readonly #key = randomBytes(32);
 
-  of(id: string): string {
+  verifierFor(id: string): string {
     return createHmac('sha256', this.#key).update(id).digest('hex');
   }
 
   /** Takes as long for a verifier that is nearly right as for any other. */
-  isOf(id: string, verifier: string): boolean {
-    const [right, given] = [Buffer.from(this.of(id)), Buffer.from(verifier)];
+  isValid(id: string, verifier: string): boolean {
+    const [right, given] = [Buffer.from(this.verifierFor(id)), Buffer.from(verifier)];
     return right.length === given.length && timingSafeEqual(right, given);
   }
 }

@@ -1,6 +1,6 @@
 import type { WebSocket } from 'ws';
 import { systemTimers, type Timers } from '../../time/timers.ts';
-import { refusedSubscription } from './refusedSubscription.ts';
+import { createFailedSubscription } from './createFailedSubscription.ts';
 import { SharedSocket } from './sharedSocket.ts';
 import type {
   SourceEndpoint,
@@ -23,9 +23,9 @@ export function createGraphqlWsSource(options: SourceOptions): SubscriptionSourc
 class GraphqlWsSource implements SubscriptionSource {
   readonly #options: SourceOptions;
   readonly #timers: Timers;
-  readonly #shared = new Map<string, SharedSocket>();
+  readonly #sharedSockets = new Map<string, SharedSocket>();
   /** Those that are not closed yet, with a promise of it. */
-  readonly #sockets = new Map<WebSocket, Promise<void>>();
+  readonly #closings = new Map<WebSocket, Promise<void>>();
   #isClosed = false;
 
   constructor(options: SourceOptions) {
@@ -37,45 +37,45 @@ class GraphqlWsSource implements SubscriptionSource {
     let shared: SharedSocket;
     try {
       if (this.#isClosed) throw new Error('the source was closed');
-      shared = this.#sharedFor(request);
+      shared = this.#sharedSocketFor(request);
     } catch (cause) {
-      return refusedSubscription(request.subgraph, cause, receiver);
+      return createFailedSubscription(request.subgraph, cause, receiver);
     }
     return shared.subscribe(request, receiver);
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const shared of [...this.#shared.values()]) shared.close();
-    await Promise.all(this.#sockets.values());
+    for (const shared of [...this.#sharedSockets.values()]) shared.close();
+    await Promise.all(this.#closings.values());
   }
 
-  #sharedFor(request: SourceRequest): SharedSocket {
+  #sharedSocketFor(request: SourceRequest): SharedSocket {
     const endpoint = this.#options.endpoint(request.subgraph);
     const key = sharingKey(request, endpoint);
-    const known = this.#shared.get(key);
+    const known = this.#sharedSockets.get(key);
     if (known !== undefined) return known;
     const shared: SharedSocket = new SharedSocket({
       endpoint,
-      presentEndpoint: () => this.#options.endpoint(request.subgraph),
-      opener: request,
+      currentEndpoint: () => this.#options.endpoint(request.subgraph),
+      firstRequest: request,
       timers: this.#timers,
       random: this.#options.random ?? Math.random,
       onAccepted: () => this.#options.onAccepted?.(request.subgraph),
-      onSocket: (socket) => this.#watch(socket),
+      onSocket: (socket) => this.#trackClose(socket),
       onUnused: () => {
-        if (this.#shared.get(key) === shared) this.#shared.delete(key);
+        if (this.#sharedSockets.get(key) === shared) this.#sharedSockets.delete(key);
       },
     });
-    this.#shared.set(key, shared);
+    this.#sharedSockets.set(key, shared);
     return shared;
   }
 
-  #watch(socket: WebSocket): void {
+  #trackClose(socket: WebSocket): void {
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#sockets.set(socket, promise);
+    this.#closings.set(socket, promise);
     socket.once('close', () => {
-      this.#sockets.delete(socket);
+      this.#closings.delete(socket);
       resolve();
     });
   }

@@ -1,17 +1,13 @@
 import { GatewayError } from '../../errors.ts';
-import { createHttpSubgraphClient } from '../../subgraph-client/httpSubgraphClient.ts';
-import type {
-  CancelSubgraphCall,
-  SubgraphClient,
-  SubgraphReceiver,
-} from '../../subgraph-client/subgraphClient.ts';
-import type { SubgraphEndpoint } from '../../subgraph-client/subgraphPools.ts';
+import { createHttpSubgraphClient } from '../../subgraphs/httpSubgraphClient.ts';
+import type { CancelSubgraphCall, SubgraphClient, SubgraphReceiver } from '../../subgraphs/subgraphClient.ts';
+import type { SubgraphEndpoint } from '../../subgraphs/subgraphPools.ts';
 import { systemTimers, type Timers } from '../../time/timers.ts';
 import { readCallbackMessage } from './callbackMessage.ts';
-import type { CallbackReceiver, CallbackVerdict } from './callbackReceiver.ts';
+import type { CallbackOutcome, CallbackReceiver } from './callbackReceiver.ts';
 import { CallbackSubscription } from './callbackSubscription.ts';
 import { CallbackVerifiers } from './callbackVerifiers.ts';
-import { refusedSubscription } from './refusedSubscription.ts';
+import { createFailedSubscription } from './createFailedSubscription.ts';
 import type {
   SourceEndpoint,
   SourceOptions,
@@ -26,7 +22,7 @@ export interface HttpCallbackSourceOptions extends SourceOptions {
    *  to get it back: the port may be known only when the gateway listens. */
   callbackUrl(id: string): string;
   /** Makes ids, which are not to be guessed and fit into an address. */
-  newId(): string;
+  createId(): string;
 }
 
 /** Subscribes by HTTP callback (`callbackSpec=1.0`): a POST asks the subgraph to POST its events to an address of the
@@ -50,8 +46,8 @@ class HttpCallbackSource implements SubscriptionSource, CallbackReceiver {
     this.#options = options;
     this.#timers = options.timers ?? systemTimers;
     this.#client = createHttpSubgraphClient({
-      endpoint: (subgraph) => postEndpoint(options.endpoint(subgraph)),
-      shareInFlight: false,
+      endpointOf: (subgraph) => toPostEndpoint(options.endpoint(subgraph)),
+      sharesInFlightCalls: false,
       // Each subscription has a timer of its own.
       setTimer: () => () => {},
     });
@@ -64,7 +60,7 @@ class HttpCallbackSource implements SubscriptionSource, CallbackReceiver {
       if (this.#closed !== undefined) throw new Error('the source was closed');
       endpoint = this.#options.endpoint(subgraph);
     } catch (cause) {
-      return refusedSubscription(subgraph, cause, receiver);
+      return createFailedSubscription(subgraph, cause, receiver);
     }
     const subscription: CallbackSubscription = new CallbackSubscription({
       subgraph,
@@ -72,30 +68,30 @@ class HttpCallbackSource implements SubscriptionSource, CallbackReceiver {
       receiver,
       timers: this.#timers,
       random: this.#options.random ?? Math.random,
-      openId: (subscription) => {
-        const id = this.#options.newId();
+      registerId: (subscription) => {
+        const id = this.#options.createId();
         this.#byId.set(id, subscription);
         return id;
       },
-      closeId: (id) => this.#byId.delete(id),
+      releaseId: (id) => this.#byId.delete(id),
       post: (id, answerReceiver) => this.#post(request, id, endpoint.heartbeatMs, answerReceiver),
       onAccepted: () => this.#options.onAccepted?.(subgraph),
-      onOver: () => this.#subscriptions.delete(subscription),
+      onEnd: () => this.#subscriptions.delete(subscription),
     });
     this.#subscriptions.add(subscription);
-    return { cancel: () => subscription.cancel(), flow: subscription };
+    return { cancel: () => subscription.cancel(), flowControl: subscription };
   }
 
   isKnown(id: string): boolean {
     return this.#byId.has(id);
   }
 
-  receive(id: string, message: unknown, size: number): CallbackVerdict | Promise<CallbackVerdict> {
+  receive(id: string, message: unknown, size: number): CallbackOutcome | Promise<CallbackOutcome> {
     const subscription = this.#byId.get(id);
     if (subscription === undefined) return 'unknown';
     const read = readCallbackMessage(id, message);
     if ('malformed' in read) return read;
-    return this.#verifiers.isOf(id, read.verifier) ? subscription.receive(read, size) : 'forbidden';
+    return this.#verifiers.isValid(id, read.verifier) ? subscription.receive(read, size) : 'forbidden';
   }
 
   close(): Promise<void> {
@@ -115,7 +111,7 @@ class HttpCallbackSource implements SubscriptionSource, CallbackReceiver {
     try {
       body = this.#bodyOf(request, id, heartbeatMs);
     } catch (cause) {
-      return refusedCall(subgraph, cause, receiver);
+      return failCall(subgraph, cause, receiver);
     }
     return this.#client.send(
       {
@@ -139,7 +135,7 @@ class HttpCallbackSource implements SubscriptionSource, CallbackReceiver {
     const subscription = {
       callbackUrl: this.#options.callbackUrl(id),
       subscriptionId: id,
-      verifier: this.#verifiers.of(id),
+      verifier: this.#verifiers.verifierFor(id),
       heartbeatIntervalMs,
     };
     return JSON.stringify({ query, variables, extensions: { subscription } });
@@ -147,9 +143,9 @@ class HttpCallbackSource implements SubscriptionSource, CallbackReceiver {
 }
 
 /** Subgraphs answer as soon as they have called back once: few connections carry many subscriptions. */
-const connections = 64;
+const maxConnections = 64;
 
-function postEndpoint({
+function toPostEndpoint({
   url,
   connectTimeoutMs,
   maxEventBytes,
@@ -160,13 +156,13 @@ function postEndpoint({
     url,
     attemptTimeoutMs: connectTimeoutMs,
     maxResponseBytes: maxEventBytes,
-    connections,
+    connections: maxConnections,
     http2,
     tls,
   };
 }
 
-function refusedCall(subgraph: string, cause: unknown, receiver: SubgraphReceiver): CancelSubgraphCall {
+function failCall(subgraph: string, cause: unknown, receiver: SubgraphReceiver): CancelSubgraphCall {
   let isCancelled = false;
   queueMicrotask(() => {
     const message = 'The request to a subgraph could not be made.';

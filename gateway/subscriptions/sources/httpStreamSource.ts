@@ -1,27 +1,27 @@
+import { BufferedResponse } from '../../subgraphs/bufferedResponse.ts';
 import {
-  AnswerProblem,
-  attemptTimedOut,
-  invalidResponse,
-  unreachable,
-} from '../../subgraph-client/callFailure.ts';
+  attemptTimeoutError,
+  InvalidResponseError,
+  invalidResponseError,
+  unreachableError,
+} from '../../subgraphs/callErrors.ts';
 import {
+  type BodyReading,
   isIdentity,
-  type Reading,
+  type ResponseHead,
   type StreamingCall,
   StreamingClient,
-  type StreamingHead,
-} from '../../subgraph-client/streamingCall.ts';
-import { SubgraphAnswer } from '../../subgraph-client/subgraphAnswer.ts';
+} from '../../subgraphs/streamingClient.ts';
 import { type CancelTimer, systemTimers, type Timers } from '../../time/timers.ts';
-import { Attempts } from './attempts.ts';
-import { presentOr } from './presentEndpoint.ts';
+import { createFailedSubscription } from './createFailedSubscription.ts';
+import { currentEndpointOr } from './currentEndpoint.ts';
+import { HeartbeatMonitor, maxMissedHeartbeats } from './heartbeatMonitor.ts';
 import { readEvent } from './readEvent.ts';
-import { refusedSubscription } from './refusedSubscription.ts';
 import { reportedFailure, reportedRefusal } from './reportedErrors.ts';
-import { SilenceWatch, toleratedSilence } from './silenceWatch.ts';
+import { SubscriptionLifecycle } from './subscriptionLifecycle.ts';
 import type {
+  FlowControl,
   SourceEndpoint,
-  SourceFlow,
   SourceOptions,
   SourceReceiver,
   SourceRequest,
@@ -30,7 +30,7 @@ import type {
 } from './subscriptionSource.ts';
 
 /** What a stream of one format holds, as it is read. */
-export interface StreamListener {
+interface StreamListener {
   /** `result`: parsed JSON, perhaps no GraphQL result. `size` in bytes. */
   onResult(result: unknown, size: number): void;
   /** Ended by errors. `errors`: parsed JSON. */
@@ -40,18 +40,22 @@ export interface StreamListener {
 }
 
 /** Reads the body of one answer. */
-export interface StreamReader {
+interface StreamReader {
   push(chunk: Buffer): void;
   stop(): void;
   /** Whether the subgraph owes signs of life. */
-  readonly expectsLife: boolean;
+  readonly expectsHeartbeats: boolean;
 }
 
 /** A protocol in which the answer to a POST is the stream of events. */
 export interface StreamFormat {
   readonly accept: string;
   /** `undefined` if an answer of this `content-type` is no stream of this format. */
-  read(contentType: string, maxEventBytes: number, listener: StreamListener): StreamReader | undefined;
+  createReader(
+    contentType: string,
+    maxEventBytes: number,
+    listener: StreamListener,
+  ): StreamReader | undefined;
 }
 
 /** Subscribes by POSTs, one for each subscription and each attempt to get it back. */
@@ -80,20 +84,20 @@ class HttpStreamSource implements SubscriptionSource {
       stream = new HttpStream({
         format: this.#format,
         endpoint: this.#options.endpoint(request.subgraph),
-        presentEndpoint: () => this.#options.endpoint(request.subgraph),
+        currentEndpoint: () => this.#options.endpoint(request.subgraph),
         client: this.#client,
         timers: this.#timers,
         random: this.#options.random ?? Math.random,
         request,
         receiver,
         onAccepted: () => this.#options.onAccepted?.(request.subgraph),
-        onOver: () => this.#streams.delete(stream),
+        onEnd: () => this.#streams.delete(stream),
       });
     } catch (cause) {
-      return refusedSubscription(request.subgraph, cause, receiver);
+      return createFailedSubscription(request.subgraph, cause, receiver);
     }
     this.#streams.add(stream);
-    return { cancel: () => stream.cancel(), flow: stream };
+    return { cancel: () => stream.cancel(), flowControl: stream };
   }
 
   close(): Promise<void> {
@@ -107,63 +111,63 @@ interface HttpStreamOptions {
   readonly format: StreamFormat;
   readonly endpoint: SourceEndpoint;
   /** Where it is by now. Throws where the subgraph is gone. */
-  presentEndpoint(): SourceEndpoint;
+  currentEndpoint(): SourceEndpoint;
   readonly client: StreamingClient;
   readonly timers: Timers;
   readonly random: () => number;
   readonly request: SourceRequest;
   readonly receiver: SourceReceiver;
   onAccepted(): void;
-  onOver(): void;
+  onEnd(): void;
 }
 
 /** One subscription, over as many answers as it takes. */
-class HttpStream implements SourceFlow {
+class HttpStream implements FlowControl {
   readonly #options: HttpStreamOptions;
-  readonly #attempts: Attempts;
-  readonly #watch: SilenceWatch;
+  readonly #lifecycle: SubscriptionLifecycle;
+  readonly #heartbeatMonitor: HeartbeatMonitor;
   #call: StreamingCall | undefined;
   #reader: StreamReader | undefined;
-  #head: StreamingHead | undefined;
+  #head: ResponseHead | undefined;
   #isPaused = false;
   #cancelConnectTimer: CancelTimer | undefined;
   #cancelReading: (() => void) | undefined;
 
   constructor(options: HttpStreamOptions) {
-    const { endpoint, presentEndpoint, receiver, timers, random, onOver } = options;
+    const { endpoint, currentEndpoint, receiver, timers, random, onEnd } = options;
     this.#options = options;
-    this.#attempts = new Attempts({
+    this.#lifecycle = new SubscriptionLifecycle({
       receiver,
       timers,
       random,
       limits: endpoint.reconnect,
-      again: () => this.#connect(presentOr(endpoint, presentEndpoint)),
+      startAttempt: () => this.#connect(currentEndpointOr(endpoint, currentEndpoint)),
       endAttempt: () => this.#disconnect(),
-      onOver,
+      onEnd,
     });
-    this.#watch = new SilenceWatch({
+    this.#heartbeatMonitor = new HeartbeatMonitor({
       timers,
       intervalMs: endpoint.heartbeatMs,
-      onSilence: (intervals) => this.#onSilence(intervals),
+      onMissedHeartbeats: (intervals) => this.#onMissedHeartbeats(intervals),
     });
     this.#connect(endpoint);
   }
 
   cancel(): void {
-    this.#attempts.cancel();
+    this.#lifecycle.cancel();
   }
 
   pause(): void {
     this.#isPaused = true;
     this.#call?.pause();
-    this.#watch.stop();
+    this.#heartbeatMonitor.stop();
   }
 
   resume(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
     this.#call?.resume();
-    if (this.#reader !== undefined) this.#watch.start();
+    if (this.#reader !== undefined) this.#heartbeatMonitor.start();
   }
 
   #connect(endpoint: SourceEndpoint): void {
@@ -174,51 +178,53 @@ class HttpStream implements SourceFlow {
       {
         onHead: (head) => this.#onHead(head),
         onChunk: (chunk) => {
-          this.#watch.heard();
+          this.#heartbeatMonitor.recordActivity();
           this.#reader?.push(chunk);
         },
-        onWhole: (body) => this.#onWhole(body),
+        onBody: (body) => this.#onWholeBody(body),
         onEnd: () =>
-          this.#attempts.lose(unreachable(request.subgraph, new Error('the stream ended before its end'))),
-        onFailure: (error) => this.#attempts.lose(error),
+          this.#lifecycle.retryOrFail(
+            unreachableError(request.subgraph, new Error('the stream ended before its end')),
+          ),
+        onFailure: (error) => this.#lifecycle.retryOrFail(error),
       },
     );
     this.#call = call;
     if (this.#isPaused) call.pause();
     this.#cancelConnectTimer = timers.after(endpoint.connectTimeoutMs, () =>
-      this.#attempts.lose(attemptTimedOut(request.subgraph)),
+      this.#lifecycle.retryOrFail(attemptTimeoutError(request.subgraph)),
     );
   }
 
-  #onHead(head: StreamingHead): Reading {
+  #onHead(head: ResponseHead): BodyReading {
     const { endpoint, format, onAccepted } = this.#options;
     this.#head = head;
     const isSuccess = head.status >= 200 && head.status < 300;
     const isReadable = isSuccess && isIdentity(head.headers['content-encoding']?.trim().toLowerCase() ?? '');
     const contentType = head.headers['content-type'] ?? '';
     const reader = isReadable
-      ? format.read(contentType, endpoint.maxEventBytes, {
+      ? format.createReader(contentType, endpoint.maxEventBytes, {
           onResult: (result, size) => this.#onResult(result, size),
           onErrors: (errors) => this.#onErrors(errors),
-          onComplete: () => this.#attempts.complete(),
-          onProblem: (problem) => this.#refuse(problem),
+          onComplete: () => this.#lifecycle.complete(),
+          onProblem: (problem) => this.#failInvalid(problem),
         })
       : undefined;
     // The timer goes on until a refusal is there as a whole.
     if (reader === undefined) return { kind: 'whole', maxBytes: endpoint.maxEventBytes };
     this.#reader = reader;
-    this.#endConnectTimer();
-    if (!this.#isPaused) this.#watch.start();
+    this.#stopConnectTimer();
+    if (!this.#isPaused) this.#heartbeatMonitor.start();
     onAccepted();
-    this.#attempts.subscribed();
+    this.#lifecycle.markSubscribed();
     return { kind: 'chunks' };
   }
 
   /** An answer that is no stream. */
-  #onWhole(body: Buffer): void {
+  #onWholeBody(body: Buffer): void {
     const { subgraph } = this.#options.request;
     const { status, headers } = this.#head ?? { status: 0, headers: {} };
-    const answer = new SubgraphAnswer({
+    const answer = new BufferedResponse({
       subgraph,
       status,
       contentType: headers['content-type'],
@@ -227,35 +233,37 @@ class HttpStream implements SourceFlow {
       body,
     });
     this.#cancelReading = answer.read((response) => {
-      if (response instanceof Error) this.#attempts.lose(response);
+      if (response instanceof Error) this.#lifecycle.retryOrFail(response);
       else if (response.errors !== undefined)
-        this.#attempts.lose(reportedRefusal(subgraph, status, response.errors));
-      else this.#refuse(new AnswerProblem('the answer is a single result and no stream'));
+        this.#lifecycle.retryOrFail(reportedRefusal(subgraph, status, response.errors));
+      else this.#failInvalid(new InvalidResponseError('the answer is a single result and no stream'));
     });
   }
 
   #onResult(result: unknown, size: number): void {
     const event = readEvent(result, size);
     if (event instanceof Error) {
-      this.#refuse(event);
+      this.#failInvalid(event);
       return;
     }
-    this.#attempts.event(event);
+    this.#lifecycle.next(event);
   }
 
   #onErrors(errors: unknown): void {
     const result = readEvent({ errors }, 0);
-    if (result instanceof Error) this.#refuse(result);
-    else this.#attempts.fail(reportedFailure(this.#options.request.subgraph, result.errors ?? []));
+    if (result instanceof Error) this.#failInvalid(result);
+    else this.#lifecycle.fail(reportedFailure(this.#options.request.subgraph, result.errors ?? []));
   }
 
-  #onSilence(intervals: number): void {
-    if (intervals < toleratedSilence || this.#reader?.expectsLife !== true) return;
-    this.#attempts.lose(unreachable(this.#options.request.subgraph, new Error('the stream has gone silent')));
+  #onMissedHeartbeats(intervals: number): void {
+    if (intervals < maxMissedHeartbeats || this.#reader?.expectsHeartbeats !== true) return;
+    this.#lifecycle.retryOrFail(
+      unreachableError(this.#options.request.subgraph, new Error('the stream has gone silent')),
+    );
   }
 
-  #refuse(problem: Error): void {
-    this.#attempts.fail(invalidResponse(this.#options.request.subgraph, problem));
+  #failInvalid(problem: Error): void {
+    this.#lifecycle.fail(invalidResponseError(this.#options.request.subgraph, problem));
   }
 
   #disconnect(): void {
@@ -266,12 +274,12 @@ class HttpStream implements SourceFlow {
     this.#head = undefined;
     this.#cancelReading?.();
     this.#cancelReading = undefined;
-    this.#endConnectTimer();
-    this.#watch.stop();
+    this.#stopConnectTimer();
+    this.#heartbeatMonitor.stop();
     call?.abort();
   }
 
-  #endConnectTimer(): void {
+  #stopConnectTimer(): void {
     this.#cancelConnectTimer?.();
     this.#cancelConnectTimer = undefined;
   }

@@ -1,20 +1,20 @@
-import { AnswerProblem } from '../../subgraph-client/callFailure.ts';
+import { InvalidResponseError } from '../../subgraphs/callErrors.ts';
 import { ByteQueue } from './byteQueue.ts';
-import { eventTooLarge } from './readEvent.ts';
+import { eventTooLargeProblem } from './readEvent.ts';
 
-export interface MultipartListener {
+interface MultipartListener {
   /** The body of a part, without its headers. */
   onPart(body: Buffer): void;
   /** The closing delimiter was there. */
   onEnd(): void;
   /** The stream cannot be read on. */
-  onProblem(problem: AnswerProblem): void;
+  onProblem(problem: InvalidResponseError): void;
 }
 
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
 const dash = 0x2d;
-const longestHeaders = 8 * 1024;
+const maxHeaderBytes = 8 * 1024;
 
 type State = 'preamble' | 'delimiter' | 'headers' | 'body';
 
@@ -67,7 +67,7 @@ export class MultipartParser {
 
   #readPreamble(): boolean {
     const end = this.#findBoundary();
-    if (end === -1) return this.#isSmallerThan(longestHeaders);
+    if (end === -1) return this.#needsMoreBytes(maxHeaderBytes);
     this.#enter('delimiter', end + this.#boundary.length);
     return true;
   }
@@ -83,9 +83,9 @@ export class MultipartParser {
       }
     }
     const line = this.#takeLine();
-    if (line === undefined) return this.#isSmallerThan(longestHeaders);
+    if (line === undefined) return this.#needsMoreBytes(maxHeaderBytes);
     if (line.toString('latin1').trim() !== '') {
-      this.#refuse(new AnswerProblem('a boundary is followed by something else than a line end'));
+      this.#fail(new InvalidResponseError('a boundary is followed by something else than a line end'));
       return false;
     }
     this.#headerBytes = 0;
@@ -95,10 +95,10 @@ export class MultipartParser {
 
   #readHeader(): boolean {
     const line = this.#takeLine();
-    if (line === undefined) return this.#isSmallerThan(longestHeaders);
+    if (line === undefined) return this.#needsMoreBytes(maxHeaderBytes);
     this.#headerBytes += line.length;
-    if (this.#headerBytes > longestHeaders) {
-      this.#refuse(new AnswerProblem(`the headers of a part are longer than ${longestHeaders} bytes`));
+    if (this.#headerBytes > maxHeaderBytes) {
+      this.#fail(new InvalidResponseError(`the headers of a part are longer than ${maxHeaderBytes} bytes`));
       return false;
     }
     if (line.length === 0) this.#enter('body', 0);
@@ -107,9 +107,9 @@ export class MultipartParser {
 
   #readBody(): boolean {
     const end = this.#findBoundary();
-    if (end === -1) return this.#isSmallerThan(this.#maxPartBytes + this.#boundary.length + 1);
+    if (end === -1) return this.#needsMoreBytes(this.#maxPartBytes + this.#boundary.length + 1);
     const length = this.#queue.at(end - 1) === carriageReturn ? end - 1 : end;
-    if (length > this.#maxPartBytes) return this.#isSmallerThan(0);
+    if (length > this.#maxPartBytes) return this.#needsMoreBytes(0);
     const body = this.#queue.take(length);
     this.#enter('delimiter', end - length + this.#boundary.length);
     this.#listener.onPart(body);
@@ -142,12 +142,12 @@ export class MultipartParser {
   }
 
   /** Always false: nothing can be done before there is more. */
-  #isSmallerThan(bytes: number): false {
-    if (this.#queue.length > bytes) this.#refuse(eventTooLarge(this.#maxPartBytes));
+  #needsMoreBytes(bytes: number): false {
+    if (this.#queue.length > bytes) this.#fail(eventTooLargeProblem(this.#maxPartBytes));
     return false;
   }
 
-  #refuse(problem: AnswerProblem): void {
+  #fail(problem: InvalidResponseError): void {
     this.stop();
     this.#listener.onProblem(problem);
   }

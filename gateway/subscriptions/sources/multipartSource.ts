@@ -6,12 +6,12 @@ import type { SourceOptions, SubscriptionSource } from './subscriptionSource.ts'
 
 /** Subscribes by Apollo's multipart protocol: a POST for each subscription, a part for each event. */
 export function createMultipartSource(options: SourceOptions): SubscriptionSource {
-  return createHttpStreamSource(multipart, options);
+  return createHttpStreamSource(multipartFormat, options);
 }
 
-const multipart: StreamFormat = {
+const multipartFormat: StreamFormat = {
   accept: 'multipart/mixed;subscriptionSpec=1.0, application/json',
-  read: (contentType, maxEventBytes, { onResult, onErrors, onComplete, onProblem }) => {
+  createReader: (contentType, maxEventBytes, { onResult, onErrors, onComplete, onProblem }) => {
     if (mediaTypeOf(contentType) !== 'multipart/mixed') return undefined;
     const parser = new MultipartParser(parameterOf(contentType, 'boundary') ?? '-', maxEventBytes, {
       onPart: (body) => {
@@ -25,16 +25,16 @@ const multipart: StreamFormat = {
     return {
       push: (chunk) => parser.push(chunk),
       stop: () => parser.stop(),
-      expectsLife: true,
+      expectsHeartbeats: true,
     };
 
     function readPart(part: unknown, size: number): void {
       const { payload, errors, data } = isObject(part) ? part : {};
       if (payload !== undefined && payload !== null) onResult(payload, size);
-      else if (payload === null && isSome(errors)) onErrors(errors);
+      else if (payload === null && hasErrors(errors)) onErrors(errors);
       else if (payload === null) onComplete();
       // Results that are not wrapped are taken, too; and a part that is none is refused as one.
-      else if (data !== undefined || isSome(errors) || !isHeartbeat(part)) onResult(part, size);
+      else if (data !== undefined || hasErrors(errors) || !isHeartbeat(part)) onResult(part, size);
     }
   },
 };
@@ -43,7 +43,7 @@ function isHeartbeat(part: unknown): boolean {
   return isObject(part) && Object.keys(part).length === 0;
 }
 
-function isSome(errors: unknown): boolean {
+function hasErrors(errors: unknown): boolean {
   return errors !== undefined && errors !== null && !(Array.isArray(errors) && errors.length === 0);
 }
 

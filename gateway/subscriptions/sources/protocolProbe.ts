@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { GatewayError } from '../../errors.ts';
-import { reconnectDelay } from '../../redis/reconnectDelay.ts';
+import { backoffDelayMs } from '../../redis/backoffDelayMs.ts';
 import type { CancelTimer, Timers } from '../../time/timers.ts';
-import { isPassing } from './reconnection.ts';
+import { isTransientError } from './reconnectBackoff.ts';
 import { reportedErrorsOf } from './reportedErrors.ts';
 import type {
   SourceEndpoint,
@@ -11,7 +11,7 @@ import type {
   SourceSubscription,
 } from './subscriptionSource.ts';
 
-export interface ProtocolProbeOptions<Protocol extends string> {
+interface ProtocolProbeOptions<Protocol extends string> {
   readonly subgraph: string;
   /** In the order in which they are tried. */
   readonly protocols: readonly Protocol[];
@@ -30,7 +30,7 @@ export class ProtocolProbe<Protocol extends string> {
   #attempts = 0;
   #subscription: SourceSubscription | undefined;
   #cancelTimer: CancelTimer | undefined;
-  #isOver = false;
+  #isStopped = false;
 
   constructor(options: ProtocolProbeOptions<Protocol>) {
     this.#options = options;
@@ -38,7 +38,7 @@ export class ProtocolProbe<Protocol extends string> {
   }
 
   stop(): void {
-    this.#isOver = true;
+    this.#isStopped = true;
     this.#subscription?.cancel();
     this.#cancelTimer?.();
   }
@@ -46,12 +46,12 @@ export class ProtocolProbe<Protocol extends string> {
   #try(index: number): void {
     const { protocols, subgraph, subscribe } = this.#options;
     const protocol = protocols[index];
-    if (protocol === undefined || this.#isOver) return;
+    if (protocol === undefined || this.#isStopped) return;
     const next = (error: GatewayError): void => {
-      if (isNotThere(error)) this.#tryLater();
-      else if (isNotSpoken(error)) this.#try(index + 1);
+      if (isUnavailable(error)) this.#scheduleRetry();
+      else if (isUnsupportedProtocol(error)) this.#try(index + 1);
     };
-    this.#subscription = subscribe(protocol, requestTo(subgraph), {
+    this.#subscription = subscribe(protocol, createProbeRequest(subgraph), {
       onEvent: () => {},
       onInterrupted: () => {},
       onResumed: () => {},
@@ -60,17 +60,17 @@ export class ProtocolProbe<Protocol extends string> {
     });
   }
 
-  #tryLater(): void {
+  #scheduleRetry(): void {
     const { delays, timers, random } = this.#options;
     const { minDelayMs: minDelay, maxDelayMs: maxDelay } = delays;
     this.#attempts += 1;
-    const delay = reconnectDelay(this.#attempts, { minDelay, maxDelay }, random);
+    const delay = backoffDelayMs(this.#attempts, { minDelay, maxDelay }, random);
     this.#cancelTimer = timers.after(delay, () => this.#try(0));
   }
 }
 
 /** No rule lets a subscription have nothing but this field: what begins is a refusal. */
-function requestTo(subgraph: string): SourceRequest {
+function createProbeRequest(subgraph: string): SourceRequest {
   return {
     subgraph,
     query: 'subscription { __typename }',
@@ -86,14 +86,14 @@ function statusOf({ extensions: { http } }: GatewayError): unknown {
   return typeof http === 'object' && http !== null && 'status' in http ? http.status : undefined;
 }
 
-function isNotThere(error: GatewayError): boolean {
+function isUnavailable(error: GatewayError): boolean {
   const status = statusOf(error);
-  return isPassing(error) || (typeof status === 'number' && status >= 500 && status !== 501);
+  return isTransientError(error) || (typeof status === 'number' && status >= 500 && status !== 501);
 }
 
 /** It was refused, and not for who has asked, nor because the subgraph is not there. */
-export function isNotSpoken(error: GatewayError): boolean {
-  if (isNotThere(error)) return false;
+export function isUnsupportedProtocol(error: GatewayError): boolean {
+  if (isUnavailable(error)) return false;
   const status = statusOf(error);
   if (status === 401 || status === 403) return false;
   return (

@@ -1,10 +1,10 @@
 import { GatewayError } from '../../errors.ts';
-import { statusFailure } from '../../subgraph-client/callFailure.ts';
-import type { SubgraphErrorEntry } from '../../subgraph-client/subgraphClient.ts';
+import { statusError } from '../../subgraphs/callErrors.ts';
+import type { SubgraphErrorEntry } from '../../subgraphs/subgraphClient.ts';
 
 /** A subgraph's own words about why it ended or refused a subscription: the cause of a `GatewayError`, whose message
  *  holds none of them. */
-export class ReportedErrors extends Error {
+class ReportedErrors extends Error {
   override readonly name = 'ReportedErrors';
   readonly errors: readonly SubgraphErrorEntry[];
 
@@ -28,7 +28,7 @@ export function reportedRefusal(
 ): GatewayError {
   return status >= 200 && status < 300
     ? reportedFailure(subgraph, errors)
-    : statusFailure(subgraph, status, new ReportedErrors(errors));
+    : statusError(subgraph, status, new ReportedErrors(errors));
 }
 
 /** The subgraph's own errors, where it gave any. Clients may see them where `security.exposeSubgraphErrors` allows. */

@@ -8,21 +8,21 @@ import {
 import { type ClientOptions, type RawData, WebSocket } from 'ws';
 import type { GatewayError } from '../../errors.ts';
 import {
-  AnswerProblem,
-  attemptTimedOut,
-  invalidResponse,
-  statusFailure,
-  transportFailure,
-  unreachable,
-} from '../../subgraph-client/callFailure.ts';
+  attemptTimeoutError,
+  InvalidResponseError,
+  invalidResponseError,
+  statusError,
+  transportError,
+  unreachableError,
+} from '../../subgraphs/callErrors.ts';
 import type { CancelTimer, Timers } from '../../time/timers.ts';
-import { closeFailure } from './closeFailure.ts';
-import { Delivery } from './delivery.ts';
-import { presentOr } from './presentEndpoint.ts';
-import { eventTooLarge, readEvent } from './readEvent.ts';
-import { isPassing, Reconnection } from './reconnection.ts';
+import { currentEndpointOr } from './currentEndpoint.ts';
+import { errorForCloseCode } from './errorForCloseCode.ts';
+import { HeartbeatMonitor, maxMissedHeartbeats } from './heartbeatMonitor.ts';
+import { eventTooLargeProblem, readEvent } from './readEvent.ts';
+import { isTransientError, ReconnectBackoff } from './reconnectBackoff.ts';
 import { reportedFailure } from './reportedErrors.ts';
-import { SilenceWatch, toleratedSilence } from './silenceWatch.ts';
+import { SafeReceiver } from './safeReceiver.ts';
 import type {
   SourceEndpoint,
   SourceReceiver,
@@ -30,12 +30,12 @@ import type {
   SourceSubscription,
 } from './subscriptionSource.ts';
 
-export interface SharedSocketOptions {
+interface SharedSocketOptions {
   readonly endpoint: SourceEndpoint;
   /** Where it is by now. Throws where the subgraph is gone. */
-  presentEndpoint(): SourceEndpoint;
+  currentEndpoint(): SourceEndpoint;
   /** The one that needs the socket first: all others have its subgraph, headers and connection parameters. */
-  readonly opener: SourceRequest;
+  readonly firstRequest: SourceRequest;
   readonly timers: Timers;
   readonly random: () => number;
   onAccepted(): void;
@@ -47,11 +47,11 @@ export interface SharedSocketOptions {
 
 interface SocketSubscription {
   readonly payload: { readonly query: string; readonly variables: Record<string, unknown> };
-  readonly delivery: Delivery;
+  readonly receiver: SafeReceiver;
   /** On this connection or an earlier one. */
   wasSubscribed: boolean;
   /** For one that has come while there is no connection, nor an attempt at one. */
-  cancelWait: CancelTimer | undefined;
+  cancelConnectionTimeout: CancelTimer | undefined;
 }
 
 /** What a message holds besides its event. */
@@ -71,23 +71,23 @@ export class SharedSocket {
   readonly #subscriptions = new Map<string, SocketSubscription>();
   /** Subscriptions for which nothing is to be read: as there is one socket, it is for none of them. */
   readonly #paused = new Set<string>();
-  readonly #reconnection: Reconnection;
-  readonly #watch: SilenceWatch;
+  readonly #backoff: ReconnectBackoff;
+  readonly #heartbeatMonitor: HeartbeatMonitor;
   #socket: WebSocket | undefined;
   #isAcknowledged = false;
-  #isUnused = false;
+  #isRetired = false;
   #cancelConnectTimer: CancelTimer | undefined;
   #lastId = 0;
 
   constructor(options: SharedSocketOptions) {
     const { timers, random, endpoint } = options;
     this.#options = options;
-    this.#subgraph = options.opener.subgraph;
-    this.#reconnection = new Reconnection({ timers, random, limits: endpoint.reconnect });
-    this.#watch = new SilenceWatch({
+    this.#subgraph = options.firstRequest.subgraph;
+    this.#backoff = new ReconnectBackoff({ timers, random, limits: endpoint.reconnect });
+    this.#heartbeatMonitor = new HeartbeatMonitor({
       timers,
       intervalMs: endpoint.heartbeatMs,
-      onSilence: (intervals) => this.#onSilence(intervals),
+      onMissedHeartbeats: (intervals) => this.#onMissedHeartbeats(intervals),
     });
     this.#connect(endpoint);
   }
@@ -97,32 +97,35 @@ export class SharedSocket {
     const id = String(this.#lastId);
     const subscription: SocketSubscription = {
       payload: { query: request.query, variables: request.variables },
-      delivery: new Delivery(receiver),
+      receiver: new SafeReceiver(receiver),
       wasSubscribed: false,
-      cancelWait: undefined,
+      cancelConnectionTimeout: undefined,
     };
     this.#subscriptions.set(id, subscription);
     if (this.#isAcknowledged) {
       this.#sendSubscribe(id, subscription);
     } else if (this.#socket === undefined) {
-      subscription.cancelWait = this.#options.timers.after(this.#options.endpoint.connectTimeoutMs, () => {
-        this.#remove(id);
-        subscription.delivery.error(attemptTimedOut(this.#subgraph));
-      });
+      subscription.cancelConnectionTimeout = this.#options.timers.after(
+        this.#options.endpoint.connectTimeoutMs,
+        () => {
+          this.#remove(id);
+          subscription.receiver.error(attemptTimeoutError(this.#subgraph));
+        },
+      );
     }
     return {
       cancel: () => {
-        subscription.delivery.cancel();
+        subscription.receiver.cancel();
         this.#stop(id);
       },
-      flow: { pause: () => this.#pause(id), resume: () => this.#resume(id) },
+      flowControl: { pause: () => this.#pause(id), resume: () => this.#resume(id) },
     };
   }
 
   /** Ends all subscriptions; receivers are told nothing more. */
   close(): void {
-    for (const { delivery } of this.#subscriptions.values()) delivery.cancel();
-    this.#forgetAll();
+    for (const { receiver } of this.#subscriptions.values()) receiver.cancel();
+    this.#removeAll();
     this.#retire(1001, 'Going away');
   }
 
@@ -136,31 +139,31 @@ export class SharedSocket {
   #resume(id: string): void {
     if (!this.#paused.delete(id) || this.#paused.size > 0 || !this.#isAcknowledged) return;
     this.#socket?.resume();
-    this.#watch.start();
+    this.#heartbeatMonitor.start();
   }
 
   #stopReading(): void {
     this.#socket?.pause();
     // Its pings are not read either.
-    this.#watch.stop();
+    this.#heartbeatMonitor.stop();
   }
 
-  #connectAgain(): void {
-    const { endpoint, presentEndpoint } = this.#options;
-    this.#connect(presentOr(endpoint, presentEndpoint));
+  #reconnect(): void {
+    const { endpoint, currentEndpoint } = this.#options;
+    this.#connect(currentEndpointOr(endpoint, currentEndpoint));
   }
 
   #connect(endpoint: SourceEndpoint): void {
-    const { opener, timers } = this.#options;
+    const { firstRequest, timers } = this.#options;
     const socket = new WebSocket(webSocketUrl(endpoint.url), GRAPHQL_TRANSPORT_WS_PROTOCOL, {
       ...endpoint.tls,
-      ...socketLimits(endpoint),
-      headers: handshakeHeaders(opener),
+      ...socketOptions(endpoint),
+      headers: handshakeHeaders(firstRequest),
     });
     this.#socket = socket;
     this.#options.onSocket(socket);
     this.#cancelConnectTimer = timers.after(endpoint.connectTimeoutMs, () =>
-      this.#lose(attemptTimedOut(this.#subgraph)),
+      this.#onConnectionLost(attemptTimeoutError(this.#subgraph)),
     );
     const whileCurrent =
       <Values extends unknown[]>(run: (...values: Values) => void) =>
@@ -177,38 +180,39 @@ export class SharedSocket {
     );
     socket.on('unexpected-response', (request, response) => {
       request.destroy();
-      if (this.#socket === socket) this.#lose(handshakeFailure(this.#subgraph, response.statusCode ?? 0));
+      if (this.#socket === socket)
+        this.#onConnectionLost(handshakeFailure(this.#subgraph, response.statusCode ?? 0));
     });
     // Stays when the socket is no longer current: without a listener its errors would end the process.
     socket.on('error', (error) => {
-      if (this.#socket === socket) this.#lose(this.#socketFailure(error));
+      if (this.#socket === socket) this.#onConnectionLost(this.#toSocketError(error));
     });
     socket.on(
       'close',
-      whileCurrent((code: number) => this.#lose(closeFailure(this.#subgraph, code))),
+      whileCurrent((code: number) => this.#onConnectionLost(errorForCloseCode(this.#subgraph, code))),
     );
     socket.on(
       'ping',
-      whileCurrent(() => this.#watch.heard()),
+      whileCurrent(() => this.#heartbeatMonitor.recordActivity()),
     );
   }
 
   #onOpen(): void {
-    const payload = initPayload(this.#options.opener);
+    const payload = connectionInitPayload(this.#options.firstRequest);
     this.#send({ type: MessageType.ConnectionInit, ...(payload === undefined ? {} : { payload }) });
-    this.#watch.start();
+    this.#heartbeatMonitor.start();
   }
 
   #onMessage(data: RawData, isBinary: boolean): void {
-    this.#watch.heard();
+    this.#heartbeatMonitor.recordActivity();
     // Always of this type, as nobody has asked `ws` for another.
     const bytes = data as Buffer;
     let message: ReturnType<typeof parseMessage>;
     try {
-      if (isBinary) throw new AnswerProblem('the message is binary');
+      if (isBinary) throw new InvalidResponseError('the message is binary');
       message = parseMessage(bytes.toString('utf8'));
     } catch (error) {
-      this.#refuse(error instanceof Error ? error : new AnswerProblem(String(error)));
+      this.#failInvalid(error instanceof Error ? error : new InvalidResponseError(String(error)));
       return;
     }
     switch (message.type) {
@@ -218,7 +222,8 @@ export class SharedSocket {
       case MessageType.Pong:
         return;
       case MessageType.ConnectionAck:
-        if (this.#isAcknowledged) this.#refuse(new AnswerProblem('the connection is acknowledged twice'));
+        if (this.#isAcknowledged)
+          this.#failInvalid(new InvalidResponseError('the connection is acknowledged twice'));
         else this.#onAcknowledged();
         return;
       case MessageType.Next:
@@ -226,11 +231,11 @@ export class SharedSocket {
       case MessageType.Complete:
         break;
       default:
-        this.#refuse(new AnswerProblem(`a server does not send "${message.type}"`));
+        this.#failInvalid(new InvalidResponseError(`a server does not send "${message.type}"`));
         return;
     }
     if (!this.#isAcknowledged) {
-      this.#refuse(new AnswerProblem(`"${message.type}" before the acknowledgement`));
+      this.#failInvalid(new InvalidResponseError(`"${message.type}" before the acknowledgement`));
       return;
     }
     // Unknown: it was on its way when the subscription was ended.
@@ -242,54 +247,54 @@ export class SharedSocket {
         return;
       case MessageType.Error:
         this.#remove(message.id);
-        subscription.delivery.error(this.#reported(message.payload));
+        subscription.receiver.error(this.#reportedErrorOf(message.payload));
         return;
       case MessageType.Complete:
         this.#remove(message.id);
-        subscription.delivery.complete();
+        subscription.receiver.complete();
         return;
     }
   }
 
   #onAcknowledged(): void {
     this.#isAcknowledged = true;
-    this.#endConnectTimer();
-    this.#reconnection.connected();
+    this.#stopConnectTimer();
+    this.#backoff.markConnected();
     this.#options.onAccepted();
     for (const [id, subscription] of [...this.#subscriptions]) {
       // Whoever has just been told may have ended others.
       if (!this.#subscriptions.has(id)) continue;
       this.#sendSubscribe(id, subscription);
-      subscription.delivery.subscribed();
+      subscription.receiver.markSubscribed();
     }
     if (this.#paused.size > 0) this.#stopReading();
   }
 
-  #onNext(id: string, { delivery }: SocketSubscription, payload: unknown, bytes: number): void {
+  #onNext(id: string, { receiver }: SocketSubscription, payload: unknown, bytes: number): void {
     const { maxEventBytes } = this.#options.endpoint;
     const event =
-      bytes > maxEventBytes + envelopeBytes ? eventTooLarge(maxEventBytes) : readEvent(payload, bytes);
+      bytes > maxEventBytes + envelopeBytes ? eventTooLargeProblem(maxEventBytes) : readEvent(payload, bytes);
     if (event instanceof Error) {
       this.#stop(id);
-      delivery.error(invalidResponse(this.#subgraph, event));
+      receiver.error(invalidResponseError(this.#subgraph, event));
       return;
     }
-    this.#reconnection.succeeded();
-    delivery.event(event);
+    this.#backoff.reset();
+    receiver.next(event);
   }
 
-  #onSilence(intervals: number): void {
-    if (intervals < toleratedSilence) {
+  #onMissedHeartbeats(intervals: number): void {
+    if (intervals < maxMissedHeartbeats) {
       this.#send({ type: MessageType.Ping });
     } else {
-      this.#lose(unreachable(this.#subgraph, new Error('the WebSocket has gone silent')));
+      this.#onConnectionLost(unreachableError(this.#subgraph, new Error('the WebSocket has gone silent')));
     }
   }
 
   #sendSubscribe(id: string, subscription: SocketSubscription): void {
     subscription.wasSubscribed = true;
-    subscription.cancelWait?.();
-    subscription.cancelWait = undefined;
+    subscription.cancelConnectionTimeout?.();
+    subscription.cancelConnectionTimeout = undefined;
     this.#send({ id, type: MessageType.Subscribe, payload: subscription.payload });
   }
 
@@ -302,7 +307,7 @@ export class SharedSocket {
   }
 
   #remove(id: string): void {
-    this.#subscriptions.get(id)?.cancelWait?.();
+    this.#subscriptions.get(id)?.cancelConnectionTimeout?.();
     this.#subscriptions.delete(id);
     this.#resume(id);
     if (this.#subscriptions.size === 0) this.#retire(1000, 'Normal Closure');
@@ -313,85 +318,85 @@ export class SharedSocket {
   }
 
   /** The subgraph does not keep to the protocol. */
-  #refuse(problem: Error): void {
+  #failInvalid(problem: Error): void {
     this.#socket?.close(CloseCode.BadResponse, 'Bad response');
-    this.#lose(invalidResponse(this.#subgraph, problem));
+    this.#onConnectionLost(invalidResponseError(this.#subgraph, problem));
   }
 
   /** The connection is gone, or is given up. */
-  #lose(error: GatewayError): void {
+  #onConnectionLost(error: GatewayError): void {
     const socket = this.#socket;
     this.#socket = undefined;
     this.#isAcknowledged = false;
-    this.#endConnectTimer();
-    this.#watch.stop();
+    this.#stopConnectTimer();
+    this.#heartbeatMonitor.stop();
     socket?.terminate();
-    const mayReturn = isPassing(error) && this.#reconnection.schedule(() => this.#connectAgain());
+    const mayReturn = isTransientError(error) && this.#backoff.schedule(() => this.#reconnect());
     if (!mayReturn) {
-      this.#giveUp(error);
+      this.#failAll(error);
       return;
     }
-    for (const [id, { delivery, wasSubscribed }] of [...this.#subscriptions]) {
+    for (const [id, { receiver, wasSubscribed }] of [...this.#subscriptions]) {
       if (wasSubscribed) {
-        delivery.interrupted(error);
+        receiver.interrupt(error);
       } else {
         this.#remove(id);
-        delivery.error(error);
+        receiver.error(error);
       }
     }
   }
 
-  #giveUp(error: GatewayError): void {
-    const deliveries = [...this.#subscriptions.values()].map(({ delivery }) => delivery);
-    this.#forgetAll();
+  #failAll(error: GatewayError): void {
+    const deliveries = [...this.#subscriptions.values()].map(({ receiver }) => receiver);
+    this.#removeAll();
     // Those who subscribe again when they are told get a new one.
     this.#retire(1000, 'Normal Closure');
     for (const delivery of deliveries) delivery.error(error);
   }
 
-  #forgetAll(): void {
-    for (const { cancelWait } of this.#subscriptions.values()) cancelWait?.();
+  #removeAll(): void {
+    for (const { cancelConnectionTimeout } of this.#subscriptions.values()) cancelConnectionTimeout?.();
     this.#subscriptions.clear();
     this.#paused.clear();
   }
 
   #retire(code: number, reason: string): void {
-    if (this.#isUnused) return;
-    this.#isUnused = true;
+    if (this.#isRetired) return;
+    this.#isRetired = true;
     const socket = this.#socket;
     this.#socket = undefined;
     this.#isAcknowledged = false;
-    this.#endConnectTimer();
-    this.#watch.stop();
-    this.#reconnection.stop();
+    this.#stopConnectTimer();
+    this.#heartbeatMonitor.stop();
+    this.#backoff.stop();
     this.#options.onUnused();
     // A socket that does not read would not hear the answer.
     socket?.resume();
     socket?.close(code, reason);
   }
 
-  #endConnectTimer(): void {
+  #stopConnectTimer(): void {
     this.#cancelConnectTimer?.();
     this.#cancelConnectTimer = undefined;
   }
 
-  #reported(errors: unknown): GatewayError {
+  #reportedErrorOf(errors: unknown): GatewayError {
     const result = readEvent({ errors }, 0);
     return result instanceof Error
-      ? invalidResponse(this.#subgraph, result)
+      ? invalidResponseError(this.#subgraph, result)
       : reportedFailure(this.#subgraph, result.errors ?? []);
   }
 
-  #socketFailure(error: Error): GatewayError {
+  #toSocketError(error: Error): GatewayError {
     const code: unknown = 'code' in error ? error.code : undefined;
     if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') {
-      return invalidResponse(this.#subgraph, eventTooLarge(this.#options.endpoint.maxEventBytes));
+      return invalidResponseError(this.#subgraph, eventTooLargeProblem(this.#options.endpoint.maxEventBytes));
     }
     // `ws` has codes for frames that are none, and mere words for handshakes that are none; HPE is Node's HTTP parser.
     const isNonsense = typeof code !== 'string' || /^(WS_ERR|HPE)_/.test(code);
     return isNonsense
-      ? invalidResponse(this.#subgraph, error)
-      : transportFailure(this.#subgraph, error, this.#isAcknowledged);
+      ? invalidResponseError(this.#subgraph, error)
+      : transportError(this.#subgraph, error, this.#isAcknowledged);
   }
 }
 
@@ -399,7 +404,7 @@ function webSocketUrl(url: string): string {
   return url.replace(/^http/i, 'ws');
 }
 
-function socketLimits({ maxEventBytes }: SourceEndpoint): ClientOptions & { closeTimeout: number } {
+function socketOptions({ maxEventBytes }: SourceEndpoint): ClientOptions & { closeTimeout: number } {
   return {
     // An event that is too large ends its own subscription. Only one that is far too large ends the socket: nobody
     // reads whose it was.
@@ -420,7 +425,10 @@ function handshakeHeaders({ headers, requestId, traceparent }: SourceRequest): R
 
 /** The connection parameters, and the forwarded headers under `headers`, where servers that see no handshake look for
  *  them. A parameter of that name does not get through: it could hold headers that are on no allow-list. */
-function initPayload({ connectionParams, headers }: SourceRequest): Record<string, unknown> | undefined {
+function connectionInitPayload({
+  connectionParams,
+  headers,
+}: SourceRequest): Record<string, unknown> | undefined {
   const { headers: _, ...params } = connectionParams;
   const payload = headers.pairs.length === 0 ? params : { ...params, headers: pairsToObject(headers.pairs) };
   return Object.keys(payload).length === 0 ? undefined : payload;
@@ -433,9 +441,9 @@ function pairsToObject(pairs: readonly string[]): Record<string, string> {
 }
 
 function handshakeFailure(subgraph: string, status: number): GatewayError {
-  return statusFailure(
+  return statusError(
     subgraph,
     status,
-    new AnswerProblem(`the WebSocket was refused with status ${status}`),
+    new InvalidResponseError(`the WebSocket was refused with status ${status}`),
   );
 }

@@ -1,13 +1,13 @@
-import type { AnswerProblem } from '../../subgraph-client/callFailure.ts';
+import type { InvalidResponseError } from '../../subgraphs/callErrors.ts';
 import { ByteQueue } from './byteQueue.ts';
-import { eventTooLarge } from './readEvent.ts';
+import { eventTooLargeProblem } from './readEvent.ts';
 
-export interface SseListener {
+interface SseListener {
   /** `event` is empty where the stream gives no name; `data` are the lines of `data`, with a line feed between. */
   onEvent(event: string, data: Buffer): void;
   onComment(): void;
   /** The stream cannot be read on. */
-  onProblem(problem: AnswerProblem): void;
+  onProblem(problem: InvalidResponseError): void;
 }
 
 const lineFeed = 0x0a;
@@ -15,10 +15,10 @@ const carriageReturn = 0x0d;
 const colon = 0x3a;
 const space = 0x20;
 const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
-const betweenLines = Buffer.from('\n');
+const lineSeparator = Buffer.from('\n');
 
 /** What a line may hold besides the event: the name of its field, and fields other than `data`. */
-const longestRest = 1024;
+const maxOverheadBytes = 1024;
 
 /** Reads an event stream in chunks that may end anywhere. Lines end by CR, LF or both. Unlike in browsers an event
  *  without data is one where it has a name: `complete` has none at some servers. */
@@ -48,10 +48,10 @@ export class SseParser {
   push(chunk: Buffer): void {
     if (this.#isStopped) return;
     this.#queue.append(chunk);
-    if (this.#isAtStart && !this.#passByteOrderMark()) return;
+    if (this.#isAtStart && !this.#skipByteOrderMark()) return;
     while (!this.#isStopped) {
-      this.#passLineFeed();
-      const end = this.#endOfLine();
+      this.#skipLineFeed();
+      const end = this.#findLineEnd();
       if (end === -1) break;
       const line = this.#queue.take(end);
       this.#endedWithReturn = this.#queue.at(0) === carriageReturn;
@@ -59,11 +59,11 @@ export class SseParser {
       this.#searched = 0;
       this.#readLine(line);
     }
-    if (!this.#isStopped && this.#queue.length > this.#maxEventBytes + longestRest) this.#refuse();
+    if (!this.#isStopped && this.#queue.length > this.#maxEventBytes + maxOverheadBytes) this.#fail();
   }
 
   /** False while it is not clear yet. */
-  #passByteOrderMark(): boolean {
+  #skipByteOrderMark(): boolean {
     for (const [index, byte] of byteOrderMark.entries()) {
       const found = this.#queue.at(index);
       if (found === undefined) return false;
@@ -76,13 +76,13 @@ export class SseParser {
     return true;
   }
 
-  #passLineFeed(): void {
+  #skipLineFeed(): void {
     if (!this.#endedWithReturn || this.#queue.length === 0) return;
     this.#endedWithReturn = false;
     if (this.#queue.at(0) === lineFeed) this.#queue.drop(1);
   }
 
-  #endOfLine(): number {
+  #findLineEnd(): number {
     for (let index = this.#searched; index < this.#queue.length; index++) {
       const byte = this.#queue.at(index);
       if (byte === lineFeed || byte === carriageReturn) return index;
@@ -110,10 +110,10 @@ export class SseParser {
   }
 
   #addData(value: Buffer): void {
-    if (this.#data.length > 0) this.#data.push(betweenLines);
+    if (this.#data.length > 0) this.#data.push(lineSeparator);
     this.#data.push(value);
     this.#dataBytes += value.length + 1;
-    if (this.#dataBytes > this.#maxEventBytes + 1) this.#refuse();
+    if (this.#dataBytes > this.#maxEventBytes + 1) this.#fail();
   }
 
   #dispatch(): void {
@@ -126,8 +126,8 @@ export class SseParser {
     this.#listener.onEvent(event, data.length === 1 ? (data[0] as Buffer) : Buffer.concat(data));
   }
 
-  #refuse(): void {
+  #fail(): void {
     this.stop();
-    this.#listener.onProblem(eventTooLarge(this.#maxEventBytes));
+    this.#listener.onProblem(eventTooLargeProblem(this.#maxEventBytes));
   }
 }

@@ -6,15 +6,15 @@ import type { SourceOptions, SubscriptionSource } from './subscriptionSource.ts'
 
 /** Subscribes by server-sent events, as graphql-sse's distinct connections do it: a POST for each subscription. */
 export function createSseSource(options: SourceOptions): SubscriptionSource {
-  return createHttpStreamSource(sse, options);
+  return createHttpStreamSource(sseFormat, options);
 }
 
 /** Comments after which a server counts as one that sends them again and again. Many send one to begin with. */
-const commentsOfHeartbeat = 2;
+const minHeartbeatComments = 2;
 
-const sse: StreamFormat = {
+const sseFormat: StreamFormat = {
   accept: 'text/event-stream',
-  read: (contentType, maxEventBytes, { onResult, onComplete, onProblem }) => {
+  createReader: (contentType, maxEventBytes, { onResult, onComplete, onProblem }) => {
     if (mediaTypeOf(contentType) !== 'text/event-stream') return undefined;
     let comments = 0;
     const parser = new SseParser(maxEventBytes, {
@@ -38,8 +38,8 @@ const sse: StreamFormat = {
       push: (chunk) => parser.push(chunk),
       stop: () => parser.stop(),
       // The protocol asks for no comments: only who sends them is missed when they stay away.
-      get expectsLife() {
-        return comments >= commentsOfHeartbeat;
+      get expectsHeartbeats() {
+        return comments >= minHeartbeatComments;
       },
     };
   },

@@ -1,7 +1,7 @@
 import type { GatewayError } from '../../errors.ts';
 import type { PreparedOperation } from '../../operation/preparedOperation.ts';
-import type { ForwardedHeaders, SubgraphErrorEntry } from '../../subgraph-client/subgraphClient.ts';
-import type { SubgraphEndpoint } from '../../subgraph-client/subgraphPools.ts';
+import type { ForwardedHeaders, SubgraphErrorEntry } from '../../subgraphs/subgraphClient.ts';
+import type { SubgraphEndpoint } from '../../subgraphs/subgraphPools.ts';
 import type { Timers } from '../../time/timers.ts';
 
 /** A subscription at a subgraph. */
@@ -38,7 +38,7 @@ export interface SourceEvent {
   completionFor?(operation: PreparedOperation): EventCompletion;
   /** Called when the clients have taken all that came of the event. A source that waits for it sends no faster than
    *  they take. */
-  onTaken?(): void;
+  onConsumed?(): void;
 }
 
 /** An operation of which an event answers the first step. */
@@ -67,12 +67,12 @@ export interface SourceReceiver {
 }
 
 /** Where events come from, so that they wait there and not here. Both are idempotent. */
-export interface SourceFlow {
+export interface FlowControl {
   /** Nothing is read any more, besides what is on its way already. */
   pause(): void;
   resume(): void;
   /** What came while it was paused then comes first, until `onCaughtUp`. */
-  readonly catchesUp?: boolean | undefined;
+  readonly replaysOnResume?: boolean | undefined;
 }
 
 /** A subscription under way. */
@@ -80,15 +80,15 @@ export interface SourceSubscription {
   /** Ends it at the subgraph, if it is still there. Idempotent. */
   cancel(): void;
   /** `undefined` where the source cannot be stopped. */
-  readonly flow?: SourceFlow | undefined;
+  readonly flowControl?: FlowControl | undefined;
   /** Whoever has it misses nothing that comes from now on: no subgraph has to be asked first. */
-  readonly beginsAtOnce?: boolean | undefined;
+  readonly startsImmediately?: boolean | undefined;
 }
 
 /** Subscribes at subgraphs, by one protocol. */
 export interface SubscriptionSource {
   /** Why a request is not taken, before anything is begun for it. */
-  refusalOf?(request: SourceRequest): GatewayError | undefined;
+  validate?(request: SourceRequest): GatewayError | undefined;
   subscribe(request: SourceRequest, receiver: SourceReceiver): SourceSubscription;
   /** Ends everything; receivers are told nothing more. */
   close(): Promise<void>;
@@ -96,7 +96,7 @@ export interface SubscriptionSource {
 
 /** What is known of how to subscribe at a subgraph. */
 export interface SourceEndpoint {
-  /** Absolute; `http:`, `https:`. WebSockets take the same host with `ws:` or `wss:`. The path of subscriptions is in
+  /** Absolute; `http:`, `https:`. WebSocketRegistry take the same host with `ws:` or `wss:`. The path of subscriptions is in
    *  it already. */
   readonly url: string;
   /** Longest that connecting, and the first answer, may take; milliseconds. */
@@ -111,7 +111,7 @@ export interface SourceEndpoint {
     readonly minDelayMs: number;
     readonly maxDelayMs: number;
   };
-  /** Speak HTTP/2 where the server offers it over TLS: many streams then share a connection. Not for WebSockets. */
+  /** Speak HTTP/2 where the server offers it over TLS: many streams then share a connection. Not for WebSocketRegistry. */
   readonly http2?: boolean | undefined;
   /** Trusted authorities and the client's own certificate; Node's defaults when omitted. */
   readonly tls?: SubgraphEndpoint['tls'];

@@ -1,4 +1,4 @@
-import { isNestedDeeper } from '../../json/isNestedDeeper.ts';
+import { isNestedDeeperThan } from '../../json/isNestedDeeperThan.ts';
 
 /** An event of a topic, the same for all who listen: to be read only. */
 export interface TopicEvent {
@@ -12,14 +12,14 @@ export interface TopicEvent {
 }
 
 /** Why something is no event. */
-export interface MalformedEvent {
+interface MalformedEvent {
   readonly reason: string;
 }
 
-const deepest = 1000;
+const maxEventDepth = 1000;
 
 /** Reads the JSON text of an event. */
-export function readTopicEvent(
+export function parseTopicEvent(
   text: string | undefined,
   id: string | undefined,
   maxBytes: number,
@@ -38,7 +38,8 @@ export function readTopicEvent(
   }
   const { __typename: typename } = value as Record<string, unknown>;
   if (typeof typename !== 'string') return { reason: 'it has no `__typename`' };
-  if (isNestedDeeper(value, deepest)) return { reason: `it is nested deeper than ${deepest} levels` };
+  if (isNestedDeeperThan(value, maxEventDepth))
+    return { reason: `it is nested deeper than ${maxEventDepth} levels` };
   return { typename, value: value as Record<string, unknown>, id, size };
 }
 

@@ -1,5 +1,5 @@
 import { type DocumentNode, type FieldDefinitionNode, Kind, OperationTypeNode } from 'graphql';
-import { nearestName } from '../../config/nearestName.ts';
+import { findNearestName } from '../../config/findNearestName.ts';
 import { compositesOf, namedTypeOf, rootTypesOf } from '../../planning/supergraphDocument.ts';
 
 /** Where the events of a field come from, and for whom they are. */
@@ -16,7 +16,7 @@ export interface TopicField {
 export type TopicFields = Readonly<Record<string, TopicField>>;
 
 /** What the configuration names and a supergraph does not have, or cannot be fed by a topic. */
-export function unknownTopicFields(configured: TopicFields, document: DocumentNode): readonly string[] {
+export function findUnknownTopicFields(configured: TopicFields, document: DocumentNode): readonly string[] {
   const entries = Object.entries(configured);
   if (entries.length === 0) return [];
   const types = compositesOf(document);
@@ -51,6 +51,6 @@ function isList({ type }: FieldDefinitionNode): boolean {
 }
 
 function suggest(name: string, candidates: readonly string[]): string {
-  const nearest = nearestName(name, candidates);
+  const nearest = findNearestName(name, candidates);
   return nearest === undefined ? '' : `; did you mean ${nearest}?`;
 }

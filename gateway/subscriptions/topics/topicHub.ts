@@ -3,15 +3,15 @@ import type { Timers } from '../../time/timers.ts';
 import { StreamTopic } from './streamTopic.ts';
 import type { TopicBus } from './topicBus.ts';
 import type { TopicField } from './topicField.ts';
-import type { TopicListener, TopicListening } from './topicListener.ts';
-import type { TopicProblems } from './topicProblems.ts';
+import type { TopicListener, TopicSubscription } from './topicListener.ts';
+import type { TopicProblemLog } from './topicProblemLog.ts';
 
-export interface TopicHubOptions {
+interface TopicHubOptions {
   readonly config: RedisConfig;
   readonly bus: TopicBus;
   /** Largest event of a stream. */
   readonly maxEventBytes: number;
-  readonly problems: TopicProblems;
+  readonly problems: TopicProblemLog;
   readonly timers?: Timers | undefined;
 }
 
@@ -27,20 +27,20 @@ export class TopicHub {
   }
 
   /** Streams that are read. */
-  get size(): number {
+  get openStreamCount(): number {
     return this.#streams.size;
   }
 
   /** `after`: id of the entry of a stream after which it begins; only from now on when left out. */
-  listen(
+  subscribe(
     { stream, topic = '' }: TopicField,
     after: string | undefined,
     listener: TopicListener,
-  ): TopicListening {
-    if (this.#isClosed) return { leave: () => {} };
+  ): TopicSubscription {
+    if (this.#isClosed) return { unsubscribe: () => {} };
     return stream === undefined
-      ? this.#options.bus.listen(topic, listener)
-      : this.#listenToStream(stream, after, listener);
+      ? this.#options.bus.subscribe(topic, listener)
+      : this.#subscribeToStream(stream, after, listener);
   }
 
   close(): void {
@@ -49,20 +49,20 @@ export class TopicHub {
     this.#streams.clear();
   }
 
-  #listenToStream(stream: string, after: string | undefined, listener: TopicListener): TopicListening {
+  #subscribeToStream(stream: string, after: string | undefined, listener: TopicListener): TopicSubscription {
     let topic = this.#streams.get(stream);
     if (topic === undefined) {
       topic = new StreamTopic({ ...this.#options, stream });
       this.#streams.set(stream, topic);
     }
     const open = topic;
-    const listening = open.listen(after, listener);
+    const listening = open.subscribe(after, listener);
     const leave = (): void => {
-      listening.leave();
+      listening.unsubscribe();
       if (open.size > 0 || this.#streams.get(stream) !== open) return;
       this.#streams.delete(stream);
       open.close();
     };
-    return { ...listening, leave };
+    return { ...listening, unsubscribe: leave };
   }
 }

@@ -1,17 +1,17 @@
 import type { FieldNode, SelectionSetNode } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { GatewayError } from '../../errors.ts';
-import { FetchShapes } from '../../execution/fetchShape.ts';
+import { FetchShapeRegistry } from '../../execution/fetchShape.ts';
 import { TypeConditions } from '../../execution/typeConditions.ts';
 import type { PreparedOperation } from '../../operation/preparedOperation.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 import type { EventCompletion } from '../sources/subscriptionSource.ts';
-import { completedProgram } from './completedProgram.ts';
+import { createCompletionProgram } from './completionProgram.ts';
 import { copyKey, hasKey } from './entityKey.ts';
-import { EventReader, type MissingField } from './eventData.ts';
+import { EventReader, type MissingField } from './eventReader.ts';
 import { type RootField, rootFieldOf } from './rootField.ts';
 import type { TopicEvent } from './topicEvent.ts';
-import { TopicGraph } from './topicGraph.ts';
+import { TopicSchema } from './topicSchema.ts';
 
 /** Different ways in which the events of one operation may be incomplete, which are kept. */
 const maxVariants = 32;
@@ -20,18 +20,18 @@ const maxVariants = 32;
 export class TopicOperation {
   readonly field: RootField;
   readonly #operation: PreparedOperation;
-  readonly #graph: TopicGraph;
+  readonly #schema: TopicSchema;
   readonly #conditions: TypeConditions;
   readonly #reader: EventReader;
-  readonly #numbers = new Map<FieldNode, number>();
+  readonly #numberByNode = new Map<FieldNode, number>();
   readonly #variants = new LRUCache<string, PreparedOperation>({ max: maxVariants });
 
   private constructor(operation: PreparedOperation, field: RootField) {
     this.field = field;
     this.#operation = operation;
-    this.#graph = TopicGraph.of(operation.supergraph);
-    this.#conditions = TypeConditions.of(operation.supergraph);
-    this.#reader = new EventReader(this.#graph, this.#conditions);
+    this.#schema = TopicSchema.of(operation.supergraph);
+    this.#conditions = TypeConditions.forSupergraph(operation.supergraph);
+    this.#reader = new EventReader(this.#schema, this.#conditions);
   }
 
   /** `undefined` for an operation that subscribes at nothing. */
@@ -47,10 +47,10 @@ export class TopicOperation {
   }
 
   /** Whether the field can have an object of the event's type. */
-  isOfType({ typename }: TopicEvent): boolean {
+  acceptsType({ typename }: TopicEvent): boolean {
     const { node } = this.field;
-    const type = this.#graph.fieldTypeOf(this.#operation.rootType.name, node.name.value);
-    return type !== undefined && this.#conditions.holds(type, typename);
+    const type = this.#schema.fieldTypeOf(this.#operation.rootType.name, node.name.value);
+    return type !== undefined && this.#conditions.matches(type, typename);
   }
 
   /** The event by the operation's names, and the program that asks for what it lacks. */
@@ -61,17 +61,17 @@ export class TopicOperation {
     const event = { data: { [responseName]: data }, errors: undefined };
     data.__typename ??= typename;
     if (missing.length === 0) return { operation: this.#operation, event };
-    const keys = this.#graph.keysOf(step.shape.subgraph, typename);
+    const keys = this.#schema.keysOf(step.shape.subgraph, typename);
     const key = keys.find((one) => hasKey(one, value));
     if (key === undefined) {
-      const errors = missing.map((field) => this.#absent(field, typename));
+      const errors = missing.map((field) => this.#incompleteEventError(field, typename));
       return { operation: this.#operation, event: { ...event, errors } };
     }
     copyKey(key, value, data);
-    return { operation: this.#variant(typename, key, keys.indexOf(key), missing), event };
+    return { operation: this.#variantFor(typename, key, keys.indexOf(key), missing), event };
   }
 
-  #variant(
+  #variantFor(
     typename: string,
     key: SelectionSetNode,
     keyNumber: number,
@@ -82,12 +82,12 @@ export class TopicOperation {
     const name = `${typename} ${keyNumber} ${numbers.join()}`;
     let variant = this.#variants.get(name);
     if (variant === undefined) {
-      const program = completedProgram({
+      const program = createCompletionProgram({
         program: this.#operation.program,
         field: this.field,
         typename,
         key,
-        missing: nodes,
+        missingNodes: nodes,
         shapes: shapesOf(this.#operation.supergraph),
         conditions: this.#conditions,
       });
@@ -98,12 +98,12 @@ export class TopicOperation {
   }
 
   #numberOf(node: FieldNode): number {
-    const number = this.#numbers.get(node) ?? this.#numbers.size;
-    this.#numbers.set(node, number);
+    const number = this.#numberByNode.get(node) ?? this.#numberByNode.size;
+    this.#numberByNode.set(node, number);
     return number;
   }
 
-  #absent({ node, path }: MissingField, typename: string): GatewayError {
+  #incompleteEventError({ node, path }: MissingField, typename: string): GatewayError {
     return new GatewayError(
       'EVENT_INCOMPLETE',
       `The event has no value for ${node.name.value}, and it has no key by which its ${typename} could be asked for it.`,
@@ -114,13 +114,13 @@ export class TopicOperation {
 
 const byOperation = new WeakMap<PreparedOperation, TopicOperation>();
 
-function shapesOf(supergraph: Supergraph): FetchShapes {
+function shapesOf(supergraph: Supergraph): FetchShapeRegistry {
   let shapes = shapesBySupergraph.get(supergraph);
   if (shapes === undefined) {
-    shapes = new FetchShapes();
+    shapes = new FetchShapeRegistry();
     shapesBySupergraph.set(supergraph, shapes);
   }
   return shapes;
 }
 
-const shapesBySupergraph = new WeakMap<Supergraph, FetchShapes>();
+const shapesBySupergraph = new WeakMap<Supergraph, FetchShapeRegistry>();

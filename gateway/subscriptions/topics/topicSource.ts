@@ -12,17 +12,17 @@ import type { TopicEvent } from './topicEvent.ts';
 import type { TopicField, TopicFields } from './topicField.ts';
 import type { TopicHub } from './topicHub.ts';
 import { TopicOperation } from './topicOperation.ts';
-import type { TopicProblems } from './topicProblems.ts';
+import type { TopicProblemLog } from './topicProblemLog.ts';
 
-export interface TopicSourceOptions {
+interface TopicSourceOptions {
   readonly fields: TopicFields;
   readonly hub: TopicHub;
-  readonly problems: TopicProblems;
+  readonly problems: TopicProblemLog;
   /** Where all other fields get their events from. */
-  readonly next: SubscriptionSource;
+  readonly fallback: SubscriptionSource;
 }
 
-interface Fed {
+interface TopicBinding {
   readonly field: TopicField;
   readonly operation: TopicOperation;
 }
@@ -36,43 +36,43 @@ export class TopicSource implements SubscriptionSource {
   }
 
   /** A cursor that is none, or one for a field whose events cannot be had again. */
-  refusalOf(request: SourceRequest): GatewayError | undefined {
+  validate(request: SourceRequest): GatewayError | undefined {
     const { resumeAfter } = request;
-    const fed = this.#fedBy(request);
-    if (fed === undefined && resumeAfter === undefined) return this.#options.next.refusalOf?.(request);
+    const fed = this.#bindingOf(request);
+    if (fed === undefined && resumeAfter === undefined) return this.#options.fallback.validate?.(request);
     if (resumeAfter === undefined) return undefined;
-    if (fed?.field.stream === undefined) return notResumable();
-    return isStreamId(resumeAfter) ? undefined : noCursor();
+    if (fed?.field.stream === undefined) return notResumableError();
+    return isStreamId(resumeAfter) ? undefined : invalidCursorError();
   }
 
   subscribe(request: SourceRequest, receiver: SourceReceiver): SourceSubscription {
-    const fed = this.#fedBy(request);
-    if (fed === undefined) return this.#options.next.subscribe(request, receiver);
+    const fed = this.#bindingOf(request);
+    if (fed === undefined) return this.#options.fallback.subscribe(request, receiver);
     const { field, operation } = fed;
     const { hub } = this.#options;
-    const isWanted = this.#filterOf(fed, request);
-    const { leave, flow } = hub.listen(field, request.resumeAfter, {
+    const isWanted = this.#createFilter(fed, request);
+    const { unsubscribe, flowControl } = hub.subscribe(field, request.resumeAfter, {
       onEvent: (event) => {
-        if (isWanted(event)) receiver.onEvent(sourceEvent(event, operation));
+        if (isWanted(event)) receiver.onEvent(toSourceEvent(event, operation));
       },
-      onPastEvent: async (event) => {
+      onReplayedEvent: async (event) => {
         if (!isWanted(event)) return;
         await new Promise<void>((resolve) => {
-          receiver.onEvent({ ...sourceEvent(event, operation), onTaken: resolve });
+          receiver.onEvent({ ...toSourceEvent(event, operation), onConsumed: resolve });
         });
       },
       onCaughtUp: () => receiver.onCaughtUp?.(),
       onGap: () => receiver.onEvent(gapEvent),
     });
-    return { cancel: leave, flow, beginsAtOnce: true };
+    return { cancel: unsubscribe, flowControl, startsImmediately: true };
   }
 
   async close(): Promise<void> {
     this.#options.hub.close();
-    await this.#options.next.close();
+    await this.#options.fallback.close();
   }
 
-  #fedBy({ operation: prepared }: SourceRequest): Fed | undefined {
+  #bindingOf({ operation: prepared }: SourceRequest): TopicBinding | undefined {
     const operation = prepared === undefined ? undefined : TopicOperation.of(prepared);
     if (operation === undefined) return undefined;
     const { fields } = this.#options;
@@ -81,8 +81,8 @@ export class TopicSource implements SubscriptionSource {
     return field === undefined ? undefined : { field, operation };
   }
 
-  #filterOf(
-    { field, operation }: Fed,
+  #createFilter(
+    { field, operation }: TopicBinding,
     { operation: prepared, variables }: SourceRequest,
   ): (event: TopicEvent) => boolean {
     const { problems } = this.#options;
@@ -90,7 +90,7 @@ export class TopicSource implements SubscriptionSource {
     const isFor: EventFilter =
       schema === undefined ? () => true : createEventFilter(field.filter, operation.field, schema, variables);
     return (event) => {
-      if (operation.isOfType(event)) return isFor(event.value);
+      if (operation.acceptsType(event)) return isFor(event.value);
       const topic = field.stream ?? field.topic ?? '';
       const { coordinate } = operation.field;
       problems.report('event of another type', topic, `${coordinate} cannot have a ${event.typename}`);
@@ -99,7 +99,7 @@ export class TopicSource implements SubscriptionSource {
   }
 }
 
-function sourceEvent(event: TopicEvent, subscribed: TopicOperation): SourceEvent {
+function toSourceEvent(event: TopicEvent, subscribed: TopicOperation): SourceEvent {
   return {
     data: undefined,
     errors: undefined,
@@ -121,14 +121,14 @@ const gapEvent: SourceEvent = {
   ),
 };
 
-function notResumable(): GatewayError {
+function notResumableError(): GatewayError {
   return new GatewayError(
     'BAD_REQUEST',
     'The events of this subscription cannot be had again. Subscribe without a cursor (`Last-Event-ID`).',
   );
 }
 
-function noCursor(): GatewayError {
+function invalidCursorError(): GatewayError {
   return new GatewayError(
     'BAD_REQUEST',
     'The cursor (`Last-Event-ID`) is none that an event came with. Subscribe without one, or with the last one you got.',

@@ -7,7 +7,7 @@ export interface SubgraphAddress {
   readonly url: string;
 }
 
-export interface FetchSubgraphSdlOptions {
+interface FetchSubgraphSdlOptions {
   /** Longest that one answer may take. */
   readonly timeoutMs: number;
   /** Largest answer. */

@@ -5,7 +5,7 @@ import { type CancelTimer, systemTimers, type Timers } from '../../time/timers.t
 import { messageOf } from '../messageOf.ts';
 import type { SupergraphSource, SupergraphSourceListener } from './supergraphSource.ts';
 
-export interface FileSourceOptions {
+interface FileSourceOptions {
   /** Absolute path, or relative to the working directory. */
   readonly file: string;
   readonly watch: boolean;
@@ -32,7 +32,7 @@ export function createFileSource(options: FileSourceOptions): SupergraphSource {
   const read = async (): Promise<void> => {
     try {
       // The mark first: what is written while the file is read shows as a change afterwards.
-      lastMark = await markOf(file);
+      lastMark = await fingerprintOf(file);
       const sdl = await readFile(file, 'utf8');
       if (sdl.trim() === '') throw new Error('it is empty');
       const isOver = lastProblem !== undefined;
@@ -59,7 +59,7 @@ export function createFileSource(options: FileSourceOptions): SupergraphSource {
   const pollLater = (): void => {
     cancelPoll = timers.after(pollIntervalMs, () => {
       reading = reading.then(async () => {
-        if ((await markOf(file)) !== lastMark) readSoon();
+        if ((await fingerprintOf(file)) !== lastMark) readSoon();
         if (listener !== undefined) pollLater();
       });
     });
@@ -100,7 +100,7 @@ export function createFileSource(options: FileSourceOptions): SupergraphSource {
 }
 
 /** Changes whenever the file does; `none` where there is no file. */
-async function markOf(file: string): Promise<string> {
+async function fingerprintOf(file: string): Promise<string> {
   try {
     const { mtimeNs, size, ino } = await stat(file, { bigint: true });
     return `${mtimeNs} ${size} ${ino}`;

@@ -1,11 +1,11 @@
 import { type CancelTimer, systemTimers, type Timers } from '../../time/timers.ts';
-import { composeRunning, type RunningSubgraph } from '../composeRunning.ts';
+import { composeRunningSubgraphs, type RunningSubgraph } from '../composeRunningSubgraphs.ts';
 import { messageOf } from '../messageOf.ts';
 import { SupergraphRefusedError } from '../supergraphRefusedError.ts';
 import { fetchSubgraphSdl, type SubgraphAddress } from './fetchSubgraphSdl.ts';
 import type { SupergraphSource, SupergraphSourceListener } from './supergraphSource.ts';
 
-export interface IntrospectionSourceOptions {
+interface IntrospectionSourceOptions {
   readonly subgraphs: readonly SubgraphAddress[];
   /** From the end of one look to the start of the next, also after a failure. */
   readonly pollIntervalMs: number;
@@ -25,7 +25,7 @@ export function createIntrospectionSource(options: IntrospectionSourceOptions): 
     subgraphs,
     pollIntervalMs,
     fetchSdl = (address, signal) => fetchSubgraphSdl(address, signal, defaultFetch),
-    compose = composeRunning,
+    compose = composeRunningSubgraphs,
     timers = systemTimers,
   } = options;
   const stopped = new AbortController();

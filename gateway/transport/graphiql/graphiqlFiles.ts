@@ -11,14 +11,14 @@ const contentTypes: Readonly<Record<string, string>> = {
 };
 
 /** Where the files are: beside this one in the built package; in the repository, where starting puts them. */
-export function graphiqlDirectory(): string {
+export function findGraphiqlDirectory(): string {
   const built = fileURLToPath(new URL('./bundle/', import.meta.url));
-  return hasGraphiql(built)
+  return hasGraphiqlBundle(built)
     ? built
     : fileURLToPath(new URL('../../../node_modules/.cache/graphiql/', import.meta.url));
 }
 
-export function hasGraphiql(directory: string): boolean {
+export function hasGraphiqlBundle(directory: string): boolean {
   return existsSync(join(directory, 'app.js'));
 }
 
@@ -46,8 +46,10 @@ export interface BrowserPage {
   readonly html: string;
 }
 
-export function browserPage(directory: string): BrowserPage {
-  return hasGraphiql(directory) ? { status: 200, html: graphiqlPage } : { status: 503, html: missingPage };
+export function createBrowserPage(directory: string): BrowserPage {
+  return hasGraphiqlBundle(directory)
+    ? { status: 200, html: graphiqlPage }
+    : { status: 503, html: missingPage };
 }
 
 const missingPage = `<!doctype html>

@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import { GraphQLError } from 'graphql';
 import { GatewayError } from '../../errors.ts';
-import type { SupergraphView } from '../supergraphView.ts';
+import type { SupergraphView } from '../../supergraph/supergraphView.ts';
 
-export interface AdminOptions {
+interface AdminOptions {
   readonly supergraphs: SupergraphView;
   /** The query plan of an operation as text, with these labels of progressive `@override`s on. Throws a
    *  `GatewayError` or `GraphQLError` for an operation that cannot be planned. */

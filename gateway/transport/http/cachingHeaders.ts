@@ -1,10 +1,10 @@
-import type { ResponseCaching } from '../../cache/rules/responseCaching.ts';
-import type { AnswerHeaders } from './answer.ts';
+import type { ResponseCaching } from '../../response/responseCaching.ts';
+import type { ResponseHeaders } from './writeResponse.ts';
 
 /** Says in an answer's headers how long it may be kept, and for which requests. `isDecided`: a plugin has said how
  *  long, and that stands. `vary` is what was said about requests before, by whomever. */
 export function addCachingHeaders(
-  headers: AnswerHeaders,
+  headers: ResponseHeaders,
   caching: ResponseCaching,
   isDecided: boolean,
   vary: readonly (string | undefined)[],

@@ -18,12 +18,12 @@ export function corsHeaders(
   options: CorsOptions | undefined,
 ): Record<string, string> {
   if (options === undefined || options.origins.length === 0) return {};
-  if (isListedOrigin('*', options)) return { 'access-control-allow-origin': '*', ...exposed };
+  if (isListedOrigin('*', options)) return { 'access-control-allow-origin': '*', ...exposedHeaders };
   if (origin === undefined || !isListedOrigin(origin, options)) return { vary: 'origin' };
-  return { 'access-control-allow-origin': origin, vary: 'origin', ...exposed };
+  return { 'access-control-allow-origin': origin, vary: 'origin', ...exposedHeaders };
 }
 
-const exposed = { 'access-control-expose-headers': 'x-request-id' };
+const exposedHeaders = { 'access-control-expose-headers': 'x-request-id' };
 
 /** Headers that answer a browser's preflight; `undefined` when the page may not send the request. `methods`: those of
  *  the route. */

@@ -1,47 +1,47 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLFormattedError } from 'graphql';
-import type { IncrementalFormat } from '../../operation/request.ts';
-import { type SubscriptionPayload, textOf } from '../../response/outcome.ts';
+import type { Admission, CompleteResult, StreamResult } from '../../admission/admission.ts';
+import { formatFailure, HeaderMap } from '../../admission/apolloPipeline.ts';
+import { ClientRequest } from '../../admission/clientRequest.ts';
+import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
+import type { IncrementalFormat } from '../../operation/operationRequest.ts';
+import { contentToText, type SubscriptionPayload } from '../../response/executionOutcome.ts';
+import type { TransportLog } from '../../telemetry/transportLog.ts';
 import type { Timers } from '../../time/timers.ts';
-import type { Admission, CompleteAdmission, StreamAdmission } from '../admission/admission.ts';
-import { formatFailure, HeaderMap } from '../admission/apolloServer.ts';
-import { ClientRequest } from '../admission/clientRequest.ts';
-import type { StreamExchange, StreamRequests } from '../event-streams/streamRequests.ts';
-import { streamToken } from '../event-streams/streamToken.ts';
+import { chooseRequestId } from '../chooseRequestId.ts';
+import type { EventStreamExchange, EventStreamRequests } from '../event-streams/eventStreamRequests.ts';
+import { readStreamToken } from '../event-streams/readStreamToken.ts';
 import type { BrowserPage } from '../graphiql/graphiqlFiles.ts';
-import { ClientGone, Refusal } from '../refusal.ts';
-import { chooseRequestId } from '../requestId.ts';
-import type { TransportLog } from '../transportLog.ts';
-import { clientAddressOf } from '../workers/passedOnRequest.ts';
-import { type AnswerHeaders, writeAnswer, writeErrors } from './answer.ts';
+import { clientAddressOf } from '../workers/proxiedRequest.ts';
 import { addCachingHeaders } from './cachingHeaders.ts';
 import { type CorsOptions, corsHeaders, preflightHeaders } from './cors.ts';
-import { incrementalEvents, subscriptionEvents, writeSingleEvent } from './eventStream.ts';
-import { readGetParameters } from './getParameters.ts';
-import type { InFlightRequest, InFlightRequests } from './inFlight.ts';
-import { incrementalParts, writeSinglePart } from './multipartMixed.ts';
-import { subscriptionParts, writeSinglePayload } from './multipartSubscription.ts';
-import { type AcceptedAnswers, negotiate } from './negotiate.ts';
-import { NoPayload, type StreamOptions, writePayloads } from './payloadStream.ts';
+import type { InFlightRequest, InFlightRequests } from './inFlightRequests.ts';
+import { incrementalPartEncoding, writeSinglePart } from './multipartIncremental.ts';
+import { subscriptionPartEncoding, writeSinglePayload } from './multipartSubscription.ts';
+import { type AcceptedFormats, negotiateFormats } from './negotiateFormats.ts';
 import { isJsonContentType, readJsonBody } from './readBody.ts';
+import { readGetParameters } from './readGetParameters.ts';
+import { incrementalEventEncoding, subscriptionEventEncoding, writeSingleEvent } from './serverSentEvents.ts';
+import { NoFirstPayloadError, type PayloadStreamOptions, writePayloads } from './writePayloads.ts';
+import { type ResponseHeaders, writeErrorResponse, writeResponse } from './writeResponse.ts';
 
-export interface GraphQLRouteOptions {
+interface GraphQLRouteOptions {
   readonly admission: Admission;
-  readonly streamRequests: StreamRequests;
+  readonly eventStreamRequests: EventStreamRequests;
   /** Who somebody is for limits, by the headers and the address of the connection. */
   readonly clientKey: (headers: ReadonlyMap<string, string>, address: string | undefined) => string;
   readonly bodySize: number;
   /** Bytes that may wait for a client that reads slowly. */
   readonly bufferSize: number;
   /** Milliseconds after which a client that takes nothing of its answer loses its connection. */
-  readonly readTimeout: number;
+  readonly readTimeoutMs: number;
   /** Milliseconds after which a quiet stream shows that it lives. */
-  readonly heartbeat: number;
+  readonly heartbeatIntervalMs: number;
   readonly timers: Timers;
   readonly csrf: boolean;
   readonly cors: CorsOptions | undefined;
   /** A page for browsers; `undefined` where there is none. */
-  readonly page: BrowserPage | undefined;
+  readonly browserPage: BrowserPage | undefined;
   readonly inFlight: InFlightRequests;
   readonly isDraining: () => boolean;
   readonly log: TransportLog;
@@ -53,10 +53,10 @@ export function createGraphQLRoute(
 ): (request: IncomingMessage, response: ServerResponse) => void {
   return (request, response) => {
     const inFlight = options.inFlight.begin(request.socket, response);
-    const exchange = new Exchange(options, request, response, inFlight);
+    const exchange = new GraphQLExchange(options, request, response, inFlight);
     exchange
-      .answer()
-      .catch((error: unknown) => exchange.answerFailure(error))
+      .handle()
+      .catch((error: unknown) => exchange.handleFailure(error))
       .catch((error: unknown) => {
         // The error's own answer could not be written either.
         options.log.error({ err: error }, 'A request could not be answered');
@@ -69,13 +69,13 @@ export function createGraphQLRoute(
   };
 }
 
-const methods = 'GET, POST, PUT, DELETE';
+const allowedMethods = 'GET, POST, PUT, DELETE';
 
-class Exchange {
+class GraphQLExchange {
   readonly #options: GraphQLRouteOptions;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
-  readonly #accepted: AcceptedAnswers;
+  readonly #accepted: AcceptedFormats;
   readonly #requestId: string;
   readonly #inFlight: InFlightRequest;
   readonly #signal: AbortSignal;
@@ -92,33 +92,35 @@ class Exchange {
     this.#response = response;
     this.#inFlight = inFlight;
     this.#signal = inFlight.signal;
-    this.#accepted = negotiate(request.headers.accept);
+    this.#accepted = negotiateFormats(request.headers.accept);
     this.#requestId = chooseRequestId(request.headers['x-request-id']);
   }
 
-  async answer(): Promise<void> {
-    const { admission, page } = this.#options;
+  async handle(): Promise<void> {
+    const { admission, browserPage } = this.#options;
     const method = this.#request.method ?? '';
-    if (method === 'OPTIONS') return this.#answerPreflight();
+    if (method === 'OPTIONS') return this.#respondToPreflight();
     if (!/^(GET|POST|PUT|DELETE)$/.test(method)) {
-      throw new Refusal(405, `The GraphQL route takes ${methods}.`, { headers: { allow: methods } });
+      throw new HttpError(405, `The GraphQL route takes ${allowedMethods}.`, {
+        headers: { allow: allowedMethods },
+      });
     }
-    const search = searchOf(this.#request.url ?? '');
-    const token = streamToken(this.#request, search);
+    const search = queryStringOf(this.#request.url ?? '');
+    const token = readStreamToken(this.#request, search);
     if (token !== undefined || method === 'PUT' || method === 'DELETE') {
-      return this.#options.streamRequests.answer(this.#streamExchange(method, search), token);
+      return this.#options.eventStreamRequests.handle(this.#eventStreamExchange(method, search), token);
     }
-    if (method === 'GET' && page !== undefined && this.#accepted.prefersHtml) {
-      return writeAnswer(
+    if (method === 'GET' && browserPage !== undefined && this.#accepted.prefersHtml) {
+      return writeResponse(
         this.#response,
-        page.status,
+        browserPage.status,
         this.#headers({ 'content-type': 'text/html; charset=utf-8' }),
-        page.html,
+        browserPage.html,
       );
     }
     const { single, incremental, subscription } = this.#accepted;
     if (single === undefined && incremental === undefined && subscription === undefined) {
-      throw new Refusal(
+      throw new HttpError(
         406,
         'The accept header allows no answer of this gateway. Accept application/graphql-response+json, application/json, multipart/mixed, or text/event-stream.',
       );
@@ -129,20 +131,23 @@ class Exchange {
   }
 
   /** The answer to what `answer` threw; nothing for a client that is gone. */
-  answerFailure(error: unknown): void {
-    if (error instanceof ClientGone || (this.#signal.aborted && this.#signal.reason instanceof ClientGone))
+  handleFailure(error: unknown): void {
+    if (
+      error instanceof ClientDisconnectedError ||
+      (this.#signal.aborted && this.#signal.reason instanceof ClientDisconnectedError)
+    )
       return;
     if (this.#response.headersSent) {
       this.#options.log.error({ err: error, requestId: this.#requestId }, 'An answer broke off');
       this.#response.destroy();
       return;
     }
-    if (error instanceof Refusal) {
+    if (error instanceof HttpError) {
       const { status } = error;
-      this.#writeErrors(status, error.headers, [error.toFormatted()], notAboutTheOperation.has(status));
+      this.#writeErrors(status, error.headers, [error.toFormatted()], httpLevelStatuses.has(status));
       return;
     }
-    const cause = error instanceof NoPayload ? error.cause : error;
+    const cause = error instanceof NoFirstPayloadError ? error.cause : error;
     this.#writeErrors(500, {}, [this.#formatFailure(cause)], false);
   }
 
@@ -156,7 +161,7 @@ class Exchange {
     if (this.#accepted.prefersEvents && !isAboutHttp) {
       writeSingleEvent(this.#response, headers, JSON.stringify({ errors }));
     } else {
-      writeErrors(this.#response, status, this.#accepted.single, headers, errors);
+      writeErrorResponse(this.#response, status, this.#accepted.single, headers, errors);
     }
   }
 
@@ -176,17 +181,17 @@ class Exchange {
     }
     this.#request.resume();
     // Apollo Server's CSRF prevention answers.
-    if (this.#isUnasked()) return undefined;
-    throw new Refusal(415, 'The request body must be application/json in UTF-8.');
+    if (this.#failsCsrfCheck()) return undefined;
+    throw new HttpError(415, 'The request body must be application/json in UTF-8.');
   }
 
   /** Whether it must be refused as one that a page may send anywhere without asking first. */
-  #isUnasked(): boolean {
+  #failsCsrfCheck(): boolean {
     const { headers } = this.#request;
     return this.#options.csrf && isSimpleContentType(headers['content-type']) && !isPreflighted(headers);
   }
 
-  #streamExchange(method: string, search: string): StreamExchange {
+  #eventStreamExchange(method: string, search: string): EventStreamExchange {
     const clientAddress = clientAddressOf(this.#request);
     const clientHeaders = this.#clientHeaders();
     return {
@@ -196,14 +201,14 @@ class Exchange {
       response: this.#response,
       requestId: this.#requestId,
       signal: this.#signal,
-      client: this.#options.clientKey(clientHeaders, clientAddress),
+      clientKey: this.#options.clientKey(clientHeaders, clientAddress),
       clientAddress,
       headers: (own) => this.#headers(own),
       clientHeaders,
       readBody: () => this.#readBody(),
       writeComplete: (answer) => this.#writeComplete(answer, false),
       formatFailure: (reason, signal) =>
-        reason instanceof Refusal ? reason.toFormatted() : this.#formatFailure(reason, signal),
+        reason instanceof HttpError ? reason.toFormatted() : this.#formatFailure(reason, signal),
     };
   }
 
@@ -213,7 +218,7 @@ class Exchange {
     const client = new ClientRequest({
       headers,
       incremental,
-      takesSubscriptions: subscription !== undefined,
+      acceptsSubscriptions: subscription !== undefined,
       isReadOnly: method === 'GET',
       lastEventId: subscription === 'text/event-stream' ? headers.get('last-event-id') : undefined,
       clientAddress: clientAddressOf(this.#request),
@@ -221,48 +226,51 @@ class Exchange {
       signal: this.#signal,
     });
     this.#client = client;
-    const takesArrays = single !== undefined;
+    const acceptsArrays = single !== undefined;
     // Apollo Server lets nothing but queries come by GET; events are read by GET in browsers.
-    const isReadByGet = prefersEvents && method === 'GET' && !this.#isUnasked();
+    const isReadByGet = prefersEvents && method === 'GET' && !this.#failsCsrfCheck();
     const parameters = isReadByGet ? readGetParameters(search) : undefined;
     const answer = await this.#options.admission.admit(
       parameters === undefined
-        ? { method, search, body, headers, takesArrays }
-        : { method: 'POST', search: '', body: parameters, headers, takesArrays },
+        ? { method, search, body, headers, acceptsArrays }
+        : { method: 'POST', search: '', body: parameters, headers, acceptsArrays },
       client,
     );
     if (answer.kind === 'stream') return this.#writeStream(answer);
     this.#writeComplete(answer, prefersEvents && !Array.isArray(body));
   }
 
-  async #writeStream({ outcome, headers }: StreamAdmission): Promise<void> {
-    const { bufferSize, readTimeout, heartbeat, timers, isDraining } = this.#options;
+  async #writeStream({ outcome, headers }: StreamResult): Promise<void> {
+    const { bufferSize, readTimeoutMs, heartbeatIntervalMs, timers, isDraining } = this.#options;
     const { incremental, prefersEvents, subscription } = this.#accepted;
-    const options: StreamOptions = {
+    const options: PayloadStreamOptions = {
       headers: this.#headers(Object.fromEntries(headers)),
       bufferSize,
-      readTimeout,
-      heartbeat,
+      readTimeoutMs,
+      heartbeatIntervalMs,
       timers,
       signal: this.#signal,
       formatFailure: (reason) => this.#formatFailure(reason),
     };
     if (outcome.kind === 'incremental') {
       const payloads = outcome.payloads[Symbol.asyncIterator]();
-      const encoding = prefersEvents ? incrementalEvents : incrementalParts(incremental as IncrementalFormat);
+      const encoding = prefersEvents
+        ? incrementalEventEncoding
+        : incrementalPartEncoding(incremental as IncrementalFormat);
       return writePayloads(this.#response, payloads, encoding, options);
     }
     const events = outcome.events[Symbol.asyncIterator]();
     if (isDraining()) {
       await events.return?.();
-      throw new Refusal(503, 'The gateway is shutting down. Subscribe again.', { code: 'REQUEST_ABORTED' });
+      throw new HttpError(503, 'The gateway is shutting down. Subscribe again.', { code: 'REQUEST_ABORTED' });
     }
-    this.#inFlight.isEndless = true;
-    const encoding = subscription === 'text/event-stream' ? subscriptionEvents : subscriptionParts;
-    return writePayloads(this.#response, new OneByOne(events), encoding, options);
+    this.#inFlight.isSubscription = true;
+    const encoding =
+      subscription === 'text/event-stream' ? subscriptionEventEncoding : subscriptionPartEncoding;
+    return writePayloads(this.#response, new SingleEventBatches(events), encoding, options);
   }
 
-  #writeComplete(answer: CompleteAdmission, asEvent: boolean): void {
+  #writeComplete(answer: CompleteResult, asEvent: boolean): void {
     const { status, headers: apolloHeaders, content, caching } = answer;
     const headers = this.#headers(Object.fromEntries(apolloHeaders));
     if (caching !== undefined && status === 200) {
@@ -270,22 +278,24 @@ class Exchange {
       addCachingHeaders(headers, caching, apolloHeaders.has('cache-control'), [vary, headers.vary]);
     }
     const { single, incremental } = this.#accepted;
-    const { readTimeout } = this.#options;
+    const { readTimeoutMs } = this.#options;
     if (asEvent) {
-      writeSingleEvent(this.#response, headers, content, readTimeout);
+      writeSingleEvent(this.#response, headers, content, readTimeoutMs);
     } else if (single !== undefined || status >= 300) {
-      writeAnswer(this.#response, status, headers, content, readTimeout);
+      writeResponse(this.#response, status, headers, content, readTimeoutMs);
     } else if (incremental !== undefined) {
-      writeSinglePart(this.#response, incremental, headers, textOf(content));
+      writeSinglePart(this.#response, incremental, headers, contentToText(content));
     } else {
-      writeSinglePayload(this.#response, headers, textOf(content));
+      writeSinglePayload(this.#response, headers, contentToText(content));
     }
   }
 
-  #answerPreflight(): void {
-    const allowed = preflightHeaders(this.#request.headers, this.#options.cors, methods);
+  #respondToPreflight(): void {
+    const allowed = preflightHeaders(this.#request.headers, this.#options.cors, allowedMethods);
     if (allowed === undefined) {
-      throw new Refusal(405, `The GraphQL route takes ${methods}.`, { headers: { allow: methods } });
+      throw new HttpError(405, `The GraphQL route takes ${allowedMethods}.`, {
+        headers: { allow: allowedMethods },
+      });
     }
     this.#response.writeHead(204, this.#headers(allowed));
     this.#response.end();
@@ -307,7 +317,7 @@ class Exchange {
   }
 
   /** Headers of every answer, and those of this one. */
-  #headers(own: Readonly<Record<string, string>>): AnswerHeaders {
+  #headers(own: Readonly<Record<string, string>>): ResponseHeaders {
     return {
       // Answers depend on more than the address; a plugin that knows better says so in its own header.
       'cache-control': 'no-store',
@@ -321,10 +331,10 @@ class Exchange {
 
 /** Statuses that tell something about the request itself: a client of events gets them, too. The rest it gets as an
  *  event, since it would take any status for a failure of the network and try again. */
-const notAboutTheOperation = new Set([404, 405, 406, 409, 415, 503]);
+const httpLevelStatuses = new Set([404, 405, 406, 409, 415, 503]);
 
 /** Events as batches of one. */
-class OneByOne implements AsyncIterator<readonly SubscriptionPayload[]> {
+class SingleEventBatches implements AsyncIterator<readonly SubscriptionPayload[]> {
   readonly #events: AsyncIterator<SubscriptionPayload>;
 
   constructor(events: AsyncIterator<SubscriptionPayload>) {
@@ -342,7 +352,7 @@ class OneByOne implements AsyncIterator<readonly SubscriptionPayload[]> {
   }
 }
 
-function searchOf(url: string): string {
+function queryStringOf(url: string): string {
   const mark = url.indexOf('?');
   return mark === -1 ? '' : url.slice(mark);
 }

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { SupergraphView } from '../supergraphView.ts';
+import type { SupergraphView } from '../../supergraph/supergraphView.ts';
 
 /** Why the gateway should get no requests now. */
 export interface UnreadyReason {
@@ -7,11 +7,11 @@ export interface UnreadyReason {
   readonly message: string;
 }
 
-export interface HealthOptions {
+interface HealthOptions {
   readonly supergraphs: SupergraphView;
   readonly isDraining: () => boolean;
   /** What else stands against it: overload, a store that is needed and away. */
-  readonly otherReasons: () => readonly UnreadyReason[];
+  readonly unreadyReasons: () => readonly UnreadyReason[];
   /** What is not as it should be, though requests can be served. */
   readonly notes: () => readonly UnreadyReason[];
 }
@@ -22,7 +22,7 @@ export function addHealthRoutes(server: FastifyInstance, options: HealthOptions)
     reply.header('cache-control', 'no-store').send({ status: 'live' }),
   );
   server.get('/health/ready', async (_, reply) => {
-    const reasons = unreadyReasons(options);
+    const reasons = collectUnreadyReasons(options);
     reply.header('cache-control', 'no-store');
     if (reasons.length > 0) return reply.code(503).send({ status: 'not ready', reasons });
     const notes = options.notes();
@@ -34,8 +34,8 @@ export function addHealthRoutes(server: FastifyInstance, options: HealthOptions)
   });
 }
 
-function unreadyReasons({ supergraphs, isDraining, otherReasons }: HealthOptions): UnreadyReason[] {
-  const reasons = [...otherReasons()];
+function collectUnreadyReasons({ supergraphs, isDraining, unreadyReasons }: HealthOptions): UnreadyReason[] {
+  const reasons = [...unreadyReasons()];
   if (supergraphs.current() === undefined) {
     reasons.push({
       code: 'SUPERGRAPH_UNAVAILABLE',

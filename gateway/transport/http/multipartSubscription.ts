@@ -1,16 +1,16 @@
 import type { ServerResponse } from 'node:http';
-import type { SubscriptionPayload } from '../../response/outcome.ts';
-import type { AnswerHeaders } from './answer.ts';
+import type { SubscriptionPayload } from '../../response/executionOutcome.ts';
 import type { PayloadEncoding } from './payloadEncoding.ts';
-import { writeStreamHead } from './payloadStream.ts';
+import { writeStreamHead } from './writePayloads.ts';
+import type { ResponseHeaders } from './writeResponse.ts';
 
 /** Events of a subscription in Apollo's multipart protocol. Only for clients that name it: urql would take the first
  *  heartbeat for the end. */
-export const subscriptionParts: PayloadEncoding<SubscriptionPayload> = {
+export const subscriptionPartEncoding: PayloadEncoding<SubscriptionPayload> = {
   contentType: 'multipart/mixed; boundary="graphql"; subscriptionSpec=1.0',
   // Tells at once that the subscription is there: clients take a part when they see the delimiter after it.
   opening: `\r\n--graphql${part('{}')}`,
-  opensAtOnce: true,
+  sendsOpeningImmediately: true,
   heartbeat: part('{}'),
   encode: ({ text }) => ({ text: part(`{"payload":${text}}`), isLast: false }),
   end: () => '--\r\n',
@@ -23,8 +23,10 @@ function part(content: string): string {
 }
 
 /** Writes an answer in one piece for a client that takes nothing but this protocol. */
-export function writeSinglePayload(response: ServerResponse, headers: AnswerHeaders, answer: string): void {
+export function writeSinglePayload(response: ServerResponse, headers: ResponseHeaders, answer: string): void {
   delete headers['content-length'];
-  writeStreamHead(response, subscriptionParts, headers);
-  response.end(`\r\n--graphql${subscriptionParts.encode({ text: answer }).text}${subscriptionParts.end()}`);
+  writeStreamHead(response, subscriptionPartEncoding, headers);
+  response.end(
+    `\r\n--graphql${subscriptionPartEncoding.encode({ text: answer }).text}${subscriptionPartEncoding.end()}`,
+  );
 }

@@ -8,7 +8,7 @@ export interface PayloadEncoding<Payload> {
   /** Stands before everything else. */
   readonly opening: string;
   /** Whether the opening is sent at once, since it may take long until there is a payload. */
-  readonly opensAtOnce: boolean;
+  readonly sendsOpeningImmediately: boolean;
   /** Shows that the connection lives; `undefined` where clients would stumble over it. */
   readonly heartbeat: string | undefined;
   /** A payload, whose JSON text is on one line; with the end of the body where it says that it is the last. */
@@ -21,7 +21,7 @@ export interface PayloadEncoding<Payload> {
   readonly goAway?: string;
 }
 
-export interface EncodedPayload {
+interface EncodedPayload {
   readonly text: string;
   readonly isLast: boolean;
 }

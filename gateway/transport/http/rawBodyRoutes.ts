@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { Refusal } from '../refusal.ts';
+import { HttpError } from '../../admission/httpError.ts';
 
 /** Adds routes that read their bodies themselves, in a scope of their own. Nothing of theirs is to be kept by anybody,
- *  and refusals are answered as `{ error }`. `howToSend`: what is told where the content type cannot even be read. */
+ *  and refusals are answered as `{ error }`. `callbackUsage`: what is told where the content type cannot even be read. */
 export function addRawBodyRoutes(
   server: FastifyInstance,
   howToSend: string,
@@ -16,7 +16,7 @@ export function addRawBodyRoutes(
     });
     routes.setErrorHandler(async (error, _, reply) => {
       if (isUnreadableContentType(error)) return sendProblem(reply, 415, howToSend);
-      if (!(error instanceof Refusal)) throw error;
+      if (!(error instanceof HttpError)) throw error;
       return sendProblem(reply.headers(error.headers), error.status, error.message);
     });
     addRoutes(routes);

@@ -2,8 +2,8 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import type { Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
-import { ClientGone, Refusal } from '../refusal.ts';
-import { findJsonProblem } from './jsonProblem.ts';
+import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
+import { findJsonProblem } from './findJsonProblem.ts';
 import { parseMediaRange } from './mediaType.ts';
 
 /** Whether the body is JSON by its `Content-Type`. UTF-8 only: in another encoding the same bytes may say
@@ -21,23 +21,23 @@ export function isJsonContentType(contentType: string | undefined): boolean {
 }
 
 /** The JSON value in a request's body of at most `maxBytes`, counted after decompression and while it
- *  arrives. Throws a `Refusal` (400, 413, 415), or `ClientGone`. */
+ *  arrives. Throws a `Refusal` (400, 413, 415), or `ClientDisconnectedError`. */
 export async function readJsonBody(request: IncomingMessage, maxBytes: number): Promise<unknown> {
   return parseJson(await readBody(request, maxBytes));
 }
 
 /** The JSON value that these bytes are. Throws a `Refusal` (400). */
 export function parseJson(bytes: Buffer): unknown {
-  if (!isUtf8(bytes)) throw new Refusal(400, 'The request body is not valid UTF-8.');
+  if (!isUtf8(bytes)) throw new HttpError(400, 'The request body is not valid UTF-8.');
   const hasByteOrderMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
   const text = bytes.toString('utf8', hasByteOrderMark ? 3 : 0);
   try {
     return JSON.parse(text);
   } catch {
     const problem = findJsonProblem(text);
-    if (problem === undefined) throw new Refusal(400, 'The request body is not valid JSON.');
+    if (problem === undefined) throw new HttpError(400, 'The request body is not valid JSON.');
     const { position, line, column, found } = problem;
-    throw new Refusal(
+    throw new HttpError(
       400,
       `The request body is not valid JSON: unexpected ${found} at position ${position} (line ${line}, column ${column}).`,
     );
@@ -45,12 +45,12 @@ export function parseJson(bytes: Buffer): unknown {
 }
 
 /** A request's body of at most `maxBytes`, counted and refused like `readJsonBody` does it. `limit`: the option that
- *  says how many. `refusalOf`: asked for each part of it before it is kept, with its bytes. */
+ *  says how many. `httpErrorOf`: asked for each part of it before it is kept, with its bytes. */
 export function readBody(
   request: IncomingMessage,
   maxBytes: number,
   limit = 'limits.bodySize',
-  refusalOf: (bytes: number) => Refusal | undefined = () => undefined,
+  refusalOf: (bytes: number) => HttpError | undefined = () => undefined,
 ): Promise<Buffer> {
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) {
     request.resume();
@@ -87,17 +87,17 @@ export function readBody(
     source.on('data', collect);
     source.once('end', finish);
     decompressor?.once('error', () => {
-      fail(new Refusal(400, `The request body is not valid ${request.headers['content-encoding']}.`));
+      fail(new HttpError(400, `The request body is not valid ${request.headers['content-encoding']}.`));
     });
-    request.once('error', () => fail(new ClientGone()));
+    request.once('error', () => fail(new ClientDisconnectedError()));
     request.once('close', () => {
-      if (!request.complete) fail(new ClientGone());
+      if (!request.complete) fail(new ClientDisconnectedError());
     });
   });
 }
 
-function tooLarge(maxBytes: number, limit: string): Refusal {
-  return new Refusal(
+function tooLarge(maxBytes: number, limit: string): HttpError {
+  return new HttpError(
     413,
     `The request body is larger than ${maxBytes} bytes, the most that this gateway takes (${limit}).`,
   );
@@ -117,7 +117,7 @@ function createDecompressor(encoding: string | undefined): Transform | undefined
     case 'deflate':
       return createInflate();
     default:
-      throw new Refusal(415, 'The request body may be compressed with gzip, br or deflate only.', {
+      throw new HttpError(415, 'The request body may be compressed with gzip, br or deflate only.', {
         headers: { 'accept-encoding': 'gzip, br, deflate' },
       });
   }

@@ -1,41 +1,41 @@
 import type { GraphQLFormattedError } from 'graphql';
+import type { AdmissionResult, CompleteResult } from '../../admission/admission.ts';
+import { ClientDisconnectedError } from '../../admission/httpError.ts';
 import {
-  type AnswerContent,
+  contentToText,
   type IncrementalOutcome,
+  type ResponseContent,
   type SubscriptionOutcome,
-  textOf,
-} from '../../response/outcome.ts';
-import { AbortableSteps } from '../abortableSteps.ts';
-import type { Admitted, CompleteAdmission } from '../admission/admission.ts';
+} from '../../response/executionOutcome.ts';
+import { AbortableIterator } from '../abortableIterator.ts';
 import { hasNext } from '../http/payloadEncoding.ts';
-import { ClientGone } from '../refusal.ts';
 
 export type WireMessage = string | Buffer;
 
 /** What goes to a client over a connection that several operations share. */
-export interface SharedOutbox {
+export interface MessageOutbox {
   /** The client has enough to read. */
   readonly isFull: boolean;
   /** Resolves when the client has read enough for more, or nobody has to wait any longer. */
-  drained(): Promise<void>;
+  waitForDrain(): Promise<void>;
   /** Sends messages in one write, whatever waits already. */
   send(...messages: WireMessage[]): void;
 }
 
 /** How one operation's answer looks among those of others. */
 export interface OperationMessages {
-  next(payload: AnswerContent): WireMessage;
+  next(payload: ResponseContent): WireMessage;
   complete(): WireMessage;
   /** All that comes of an operation that has ended by errors, where its last payload cannot have them. */
-  failed(errors: readonly GraphQLFormattedError[]): readonly WireMessage[];
+  fail(errors: readonly GraphQLFormattedError[]): readonly WireMessage[];
 }
 
-export interface MultiplexedOperationOptions {
+interface MultiplexedOperationOptions {
   readonly messages: OperationMessages;
-  readonly outbox: SharedOutbox;
+  readonly outbox: MessageOutbox;
   readonly formatFailure: (reason: unknown) => GraphQLFormattedError;
   /** It is a subscription, and goes on for as long as there are events. */
-  readonly onEndless: () => void;
+  readonly onSubscription: () => void;
   /** Called once, before the client is told, whatever came of it. */
   readonly onEnd: () => void;
 }
@@ -44,15 +44,15 @@ export interface MultiplexedOperationOptions {
 export class MultiplexedOperation {
   readonly #options: MultiplexedOperationOptions;
   readonly #controller = new AbortController();
-  #isEndless = false;
+  #isSubscription = false;
   #hasEnded = false;
 
   constructor(options: MultiplexedOperationOptions) {
     this.#options = options;
   }
 
-  get isEndless(): boolean {
-    return this.#isEndless;
+  get isSubscription(): boolean {
+    return this.#isSubscription;
   }
 
   /** Ends all that is done for it. */
@@ -60,13 +60,13 @@ export class MultiplexedOperation {
     return this.#controller.signal;
   }
 
-  /** Ends it: silently when the reason is `ClientGone`, else with an error. */
+  /** Ends it: silently when the reason is `ClientDisconnectedError`, else with an error. */
   abort(reason: Error): void {
     this.#controller.abort(reason);
   }
 
   /** Sends what was admitted, to its end. Never rejects. */
-  async deliver(answer: Admitted): Promise<void> {
+  async deliver(answer: AdmissionResult): Promise<void> {
     try {
       if (answer.kind === 'complete') await this.#sendComplete(answer);
       else if (answer.outcome.kind === 'incremental') await this.#sendPayloads(answer.outcome);
@@ -79,24 +79,24 @@ export class MultiplexedOperation {
   /** Ends it with an error; without a word where the client has ended it. */
   fail(error: unknown): void {
     const { messages, formatFailure } = this.#options;
-    this.#end(...messages.failed([formatFailure(error)]));
+    this.#end(...messages.fail([formatFailure(error)]));
   }
 
   /** Ends it without a word. */
-  drop(): void {
+  discard(): void {
     this.#end();
   }
 
-  async #sendComplete({ content, isExecuted }: CompleteAdmission): Promise<void> {
+  async #sendComplete({ content, isExecuted }: CompleteResult): Promise<void> {
     const { messages } = this.#options;
-    await this.#whenWritable();
+    await this.#waitUntilWritable();
     if (!isExecuted) {
-      const { data, errors } = JSON.parse(textOf(content)) as {
+      const { data, errors } = JSON.parse(contentToText(content)) as {
         data?: unknown;
         errors?: readonly GraphQLFormattedError[];
       };
       if (data === undefined) {
-        this.#end(...messages.failed(errors ?? []));
+        this.#end(...messages.fail(errors ?? []));
         return;
       }
     }
@@ -106,14 +106,14 @@ export class MultiplexedOperation {
   async #sendPayloads({ payloads }: IncrementalOutcome): Promise<void> {
     const { messages, outbox, formatFailure } = this.#options;
     let hasBegun = false;
-    const steps = new AbortableSteps(payloads[Symbol.asyncIterator](), this.signal);
+    const steps = new AbortableIterator(payloads[Symbol.asyncIterator](), this.signal);
     try {
       for (;;) {
         const step = await steps.next();
         if (step === 'aborted') throw this.signal.reason;
         const batch = step.done === true ? [JSON.stringify({ hasNext: false })] : step.value;
         if (batch.length === 0) continue;
-        await this.#whenWritable();
+        await this.#waitUntilWritable();
         hasBegun = true;
         const nexts = batch.map((payload) => messages.next(payload));
         if (!hasNext(batch.at(-1) as string)) {
@@ -122,7 +122,7 @@ export class MultiplexedOperation {
           return;
         }
         outbox.send(...nexts);
-        await this.#whenWritable();
+        await this.#waitUntilWritable();
       }
     } catch (error) {
       steps.end();
@@ -137,15 +137,15 @@ export class MultiplexedOperation {
 
   async #sendEvents({ events }: SubscriptionOutcome): Promise<void> {
     const { messages, outbox } = this.#options;
-    const steps = new AbortableSteps(events[Symbol.asyncIterator](), this.signal);
-    this.#isEndless = true;
-    this.#options.onEndless();
+    const steps = new AbortableIterator(events[Symbol.asyncIterator](), this.signal);
+    this.#isSubscription = true;
+    this.#options.onSubscription();
     try {
       for (;;) {
-        await this.#whenWritable();
+        await this.#waitUntilWritable();
         const step = await steps.next();
         if (step === 'aborted') throw this.signal.reason;
-        await this.#whenWritable();
+        await this.#waitUntilWritable();
         if (step.done === true) return this.#end(messages.complete());
         outbox.send(messages.next(step.value.text));
       }
@@ -158,16 +158,16 @@ export class MultiplexedOperation {
   }
 
   /** Waits for a client that reads slowly. Throws where the operation is ended meanwhile. */
-  async #whenWritable(): Promise<void> {
+  async #waitUntilWritable(): Promise<void> {
     const { outbox } = this.#options;
-    while (outbox.isFull && !this.signal.aborted) await outbox.drained();
+    while (outbox.isFull && !this.signal.aborted) await outbox.waitForDrain();
     this.signal.throwIfAborted();
   }
 
   #end(...messages: WireMessage[]): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    const isHeard = !(this.signal.aborted && this.signal.reason instanceof ClientGone);
+    const isHeard = !(this.signal.aborted && this.signal.reason instanceof ClientDisconnectedError);
     // First, so that the client may use the id again as soon as it hears of the end.
     this.#options.onEnd();
     if (isHeard && messages.length > 0) this.#options.outbox.send(...messages);

@@ -1,12 +1,12 @@
 import { type IncomingHttpHeaders, maxHeaderSize } from 'node:http';
-import { HeaderMap } from '../admission/apolloServer.ts';
-import type { HandshakeCredentials } from './origin.ts';
+import { HeaderMap } from '../../admission/apolloPipeline.ts';
+import type { HandshakeCredentials } from './checkOrigin.ts';
 
 /** What is about the connection, or about a body that an operation in a message does not have. */
-const aboutTheConnection =
+const connectionHeaderPattern =
   /^(connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|host|sec-.*|content-.*|accept-encoding|x-request-id)$/;
 
-const headerValue = /^[\t\x20-\x7e\x80-\xff]*$/;
+const headerValuePattern = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** The handshake's headers as far as they say something about every operation on the socket. */
 export function handshakeHeaders(
@@ -15,7 +15,7 @@ export function handshakeHeaders(
 ): ReadonlyMap<string, string> {
   const headers = new Map<string, string>();
   for (const name in received) {
-    if (aboutTheConnection.test(name) || name === 'accept') continue;
+    if (connectionHeaderPattern.test(name) || name === 'accept') continue;
     if (credentials === 'dropped' && (name === 'cookie' || name === 'authorization')) continue;
     const value = received[name];
     if (value !== undefined) headers.set(name, typeof value === 'string' ? value : value.join(', '));
@@ -46,8 +46,9 @@ function collect(
 ): void {
   for (const [key, value] of Object.entries(from)) {
     const name = key.toLowerCase();
-    if (typeof value !== 'string' || !headerValue.test(value)) continue;
-    if (name === 'accept' || (allowed.has(name) && !aboutTheConnection.test(name))) headers.set(name, value);
+    if (typeof value !== 'string' || !headerValuePattern.test(value)) continue;
+    if (name === 'accept' || (allowed.has(name) && !connectionHeaderPattern.test(name)))
+      headers.set(name, value);
   }
 }
 

@@ -1,14 +1,18 @@
-import type { Graph, Thing } from './framework/graph.ts';
+import type { Graph, GraphObject } from './framework/graph.ts';
 
 // Unions and interfaces of which each subgraph knows other members, and interfaces of interfaces.
 
-const pages: readonly Thing[] = ['p1', 'p2'].map((id) => ({
+const pages: readonly GraphObject[] = ['p1', 'p2'].map((id) => ({
   __typename: 'Page',
   id,
   size: { label: `size of ${id}` },
 }));
-const shops: readonly Thing[] = ['h1', 'h2'].map((id) => ({ __typename: 'Shop', id, top: () => clips[0] }));
-const clips: readonly Thing[] = ['c1', 'c2'].map((id) => ({
+const shops: readonly GraphObject[] = ['h1', 'h2'].map((id) => ({
+  __typename: 'Shop',
+  id,
+  top: () => clips[0],
+}));
+const clips: readonly GraphObject[] = ['c1', 'c2'].map((id) => ({
   __typename: 'Clip',
   id,
   about: () => [pages[0], shops[1]],
@@ -53,7 +57,7 @@ export const abstractTypes: Graph = {
       `,
     },
   ],
-  things: { Page: pages, Shop: shops, Clip: clips },
+  entities: { Page: pages, Shop: shops, Clip: clips },
   resolvers: {
     'Query.search': (_, { text }) => [
       pages[0],

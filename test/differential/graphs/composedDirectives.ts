@@ -1,4 +1,4 @@
-import type { Graph, Thing } from './framework/graph.ts';
+import type { Graph, GraphObject } from './framework/graph.ts';
 
 // Directives that are carried into the supergraph or stay behind, on every kind of thing: they change no answer.
 
@@ -9,7 +9,7 @@ const link = `
     @composeDirective(name: "@audit")
 `;
 
-const notes: readonly Thing[] = ['n1', 'n2'].map((id) => ({
+const notes: readonly GraphObject[] = ['n1', 'n2'].map((id) => ({
   __typename: 'Note',
   id,
   kind: id === 'n1' ? 'LONG' : 'SHORT',
@@ -42,7 +42,7 @@ export const composedDirectives: Graph = {
       `,
     },
   ],
-  things: { Note: notes },
+  entities: { Note: notes },
   resolvers: {
     'Query.notes': (_, { first }) => notes.slice(0, first ?? 2),
     'Query.find': (_, { by }) => notes.find(({ id, kind }) => id === by.id || kind === by.kind),

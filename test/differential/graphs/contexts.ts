@@ -1,15 +1,19 @@
-import type { Graph, Thing } from './framework/graph.ts';
+import type { Graph, GraphObject } from './framework/graph.ts';
 
 // Arguments that come from an object further up, which is another one on each way to the same entity.
 
-const items: readonly Thing[] = ['i1', 'i2'].map((id) => ({
+const items: readonly GraphObject[] = ['i1', 'i2'].map((id) => ({
   __typename: 'Item',
   id,
   box: () => boxes[Number(id.slice(1)) - 1],
   kin: () => items,
 }));
-const boxes: readonly Thing[] = ['b1', 'b2'].map((id) => ({ __typename: 'Box', id, holds: () => items[0] }));
-const users: readonly Thing[] = ['u1', 'u2', 'u3'].map((id, index) => ({
+const boxes: readonly GraphObject[] = ['b1', 'b2'].map((id) => ({
+  __typename: 'Box',
+  id,
+  holds: () => items[0],
+}));
+const users: readonly GraphObject[] = ['u1', 'u2', 'u3'].map((id, index) => ({
   __typename: 'User',
   id,
   locale: index === 2 ? 'en' : 'de',
@@ -44,7 +48,7 @@ export const contexts: Graph = {
       `,
     },
   ],
-  things: { User: users, Item: items, Box: boxes },
+  entities: { User: users, Item: items, Box: boxes },
   resolvers: {
     'Query.users': () => users,
     'Query.user': (_, { id }) => users.find((user) => user.id === id),

@@ -1,9 +1,9 @@
-import type { Graph, Thing } from './framework/graph.ts';
+import type { Graph, GraphObject } from './framework/graph.ts';
 
 // Enums, input objects and arguments that differ between subgraphs: what all have is what clients can use.
 
 const colours = ['RED', 'GREEN', 'BLUE'];
-const cars: readonly Thing[] = colours.map((colour, index) => ({
+const cars: readonly GraphObject[] = colours.map((colour, index) => ({
   __typename: 'Car',
   id: `k${index}`,
   colour,
@@ -48,7 +48,7 @@ export const differingInputs: Graph = {
       `,
     },
   ],
-  things: { Car: cars },
+  entities: { Car: cars },
   resolvers: {
     'Query.cars': (_, { filter, order }) => cars.slice(filter?.doors?.length ?? 0, order === 'PRICE' ? 2 : 3),
     'Car.mood': () => 'LOUD',

@@ -1,9 +1,9 @@
-import type { Graph, Thing } from './framework/graph.ts';
+import type { Graph, GraphObject } from './framework/graph.ts';
 
 // Subgraphs of Federation 1: without a link, types extended with external keys, values that all share, next to one
 // of Federation 2.
 
-const products: readonly Thing[] = ['p1', 'p2'].map((upc) => ({
+const products: readonly GraphObject[] = ['p1', 'p2'].map((upc) => ({
   __typename: 'Product',
   upc,
   label: `product ${upc}`,
@@ -11,7 +11,7 @@ const products: readonly Thing[] = ['p1', 'p2'].map((upc) => ({
   weight: 40 + Number(upc.slice(1)),
   size: { label: `size of ${upc}` },
 }));
-const reviews: readonly Thing[] = ['r1', 'r2', 'r3'].map((id, index) => ({
+const reviews: readonly GraphObject[] = ['r1', 'r2', 'r3'].map((id, index) => ({
   __typename: 'Review',
   id,
   product: products[index % 2],
@@ -63,7 +63,7 @@ export const federationOne: Graph = {
       `,
     },
   ],
-  things: { Product: products, Review: reviews, User: reviews.map(({ author }) => author as Thing) },
+  entities: { Product: products, Review: reviews, User: reviews.map(({ author }) => author as GraphObject) },
   resolvers: {
     'Query.top': (_, { first }) => products.slice(0, first ?? 2),
     'Query.product': (_, { upc }) => products.find((product) => product.upc === upc),

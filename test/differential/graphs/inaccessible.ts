@@ -1,8 +1,8 @@
-import type { Graph, Thing } from './framework/graph.ts';
+import type { Graph, GraphObject } from './framework/graph.ts';
 
 // What clients must not see: the key itself, required fields, types, members of unions, enum values, arguments.
 
-const staff: readonly Thing[] = ['w1', 'w2', 'w3'].map((code, index) => ({
+const staff: readonly GraphObject[] = ['w1', 'w2', 'w3'].map((code, index) => ({
   __typename: 'Worker',
   code,
   label: `worker ${code}`,
@@ -59,7 +59,7 @@ export const inaccessible: Graph = {
       `,
     },
   ],
-  things: {
+  entities: {
     Worker: staff,
     Lamp: [1, 2, 3].map((hidden) => ({
       __typename: 'Lamp',
@@ -73,7 +73,7 @@ export const inaccessible: Graph = {
     'Query.any': () => staff,
     'Query.one': () => ({ __typename: 'Secret', label: 'secret' }),
     'Worker.grade': ({ code }) => ({ label: `grade of ${code}` }),
-    'Worker.lamp': ({ code }) => inaccessible.things.Lamp?.[Number(code.slice(1)) - 1],
+    'Worker.lamp': ({ code }) => inaccessible.entities.Lamp?.[Number(code.slice(1)) - 1],
   },
   hiddenWords: ['code', 'salary', 'secrets', 'Secret', 'TOP', 'Hidden', 'grade', 'salt', 'hidden'],
   argumentValues: { limit: [0, 1, 2, 3], 'Worker.bonus(bands': [1, 2] },

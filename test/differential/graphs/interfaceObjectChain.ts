@@ -1,15 +1,15 @@
-import type { Graph, Thing } from './framework/graph.ts';
+import type { Graph, GraphObject } from './framework/graph.ts';
 
 // Subgraphs that know an interface as an object: one requires what another one adds.
 
-const media: readonly Thing[] = [
+const media: readonly GraphObject[] = [
   { __typename: 'Book', id: 'b1', title: 'B1' },
   { __typename: 'Film', id: 'f1', title: null },
   { __typename: 'Book', id: 'b2', title: 'B2' },
   { __typename: 'Song', id: 's1', title: 'S1' },
 ].map((thing) => ({ ...thing, sequel: () => media[2], shelf: { label: `shelf of ${thing.id}` } }));
 
-const find = (id: string): Thing | undefined => media.find((thing) => thing.id === id);
+const find = (id: string): GraphObject | undefined => media.find((thing) => thing.id === id);
 
 export const interfaceObjectChain: Graph = {
   name: 'interfaceObjectChain',
@@ -58,7 +58,7 @@ export const interfaceObjectChain: Graph = {
       `,
     },
   ],
-  things: {
+  entities: {
     Book: media.filter(({ __typename }) => __typename === 'Book'),
     Film: media.filter(({ __typename }) => __typename === 'Film'),
     Song: media.filter(({ __typename }) => __typename === 'Song'),
@@ -70,7 +70,8 @@ export const interfaceObjectChain: Graph = {
     'Query.book': () => find('b2'),
     'Query.popular': (_, { first }) => ['f1', 'b1', 's1'].slice(0, first ?? 2).map(find),
     'Query.best': () => find('s1'),
-    'Media.shop': ({ id }) => (id === 'b2' ? null : interfaceObjectChain.things.Shop?.[id === 's1' ? 1 : 0]),
+    'Media.shop': ({ id }) =>
+      id === 'b2' ? null : interfaceObjectChain.entities.Shop?.[id === 's1' ? 1 : 0],
     'Shop.window': ({ name }) => find(name === 'north' ? 'b2' : 'f1'),
     'Shop.film': () => find('f1'),
   },

@@ -1,15 +1,15 @@
-import type { Graph, Thing } from './framework/graph.ts';
+import type { Graph, GraphObject } from './framework/graph.ts';
 
 // Subgraphs that know an interface as an object: with requirements, next to a selection for one implementation.
 
-const media: readonly Thing[] = [
+const media: readonly GraphObject[] = [
   { __typename: 'Book', id: 'b1', title: 'B1' },
   { __typename: 'Film', id: 'f1', title: null },
   { __typename: 'Book', id: 'b2', title: 'B2' },
   { __typename: 'Song', id: 's1', title: 'S1' },
 ].map((thing) => ({ ...thing, sequel: () => media[2], shelf: { label: `shelf of ${thing.id}` } }));
 
-const find = (id: string): Thing | undefined => media.find((thing) => thing.id === id);
+const find = (id: string): GraphObject | undefined => media.find((thing) => thing.id === id);
 
 export const interfaceObjectRequires: Graph = {
   name: 'interfaceObjectRequires',
@@ -51,7 +51,7 @@ export const interfaceObjectRequires: Graph = {
       `,
     },
   ],
-  things: {
+  entities: {
     Book: media.filter(({ __typename }) => __typename === 'Book'),
     Film: media.filter(({ __typename }) => __typename === 'Film'),
     Song: media.filter(({ __typename }) => __typename === 'Song'),
@@ -64,7 +64,7 @@ export const interfaceObjectRequires: Graph = {
     'Query.popular': (_, { first }) => ['f1', 'b1', 's1'].slice(0, first ?? 2).map(find),
     'Query.best': () => find('s1'),
     'Media.shop': ({ id }) =>
-      id === 'b2' ? null : interfaceObjectRequires.things.Shop?.[id === 's1' ? 1 : 0],
+      id === 'b2' ? null : interfaceObjectRequires.entities.Shop?.[id === 's1' ? 1 : 0],
     'Shop.window': ({ name }) => find(name === 'north' ? 'b2' : 'f1'),
   },
   argumentValues: { 'Query.medium(id': ['b1', 'f1', 's1', 'none'], first: [0, 1, 3], scale: [5, 10] },

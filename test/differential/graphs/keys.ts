@@ -1,20 +1,20 @@
-import type { Graph, Thing } from './framework/graph.ts';
+import type { Graph, GraphObject } from './framework/graph.ts';
 
 // Keys of every form: several on one type, compound, nested, with a list of objects in it. Each subgraph knows
 // the entity by a key of its own, so that one has to lead to the next.
 
-const organisations: readonly Thing[] = [
+const organisations: readonly GraphObject[] = [
   { __typename: 'Organisation', id: 'o1' },
   { __typename: 'Organisation', id: 'o2' },
 ];
 
-const users: readonly Thing[] = [
+const users: readonly GraphObject[] = [
   user('u1', 'ann', 0, ['x', 'y']),
   user('u2', 'bob', 1, []),
   user('u3', 'cid', 0, ['z']),
 ];
 
-function user(id: string, login: string, organisation: number, tags: readonly string[]): Thing {
+function user(id: string, login: string, organisation: number, tags: readonly string[]): GraphObject {
   return {
     __typename: 'User',
     id,
@@ -80,7 +80,7 @@ export const keys: Graph = {
       `,
     },
   ],
-  things: { User: users, Organisation: organisations, Seat: users.map(({ seat }) => seat as Thing) },
+  entities: { User: users, Organisation: organisations, Seat: users.map(({ seat }) => seat as GraphObject) },
   resolvers: {
     'Query.users': () => users,
     'Query.user': (_, { id }) => users.find((user) => user.id === id),

@@ -1,8 +1,12 @@
-import type { Graph, Thing } from './framework/graph.ts';
+import type { Graph, GraphObject } from './framework/graph.ts';
 
 // Abstract types of one member, of none that clients can see, and root fields of nothing else than these.
 
-const lone: readonly Thing[] = ['l1', 'l2'].map((id) => ({ __typename: 'Lone', id, peer: () => lone[1] }));
+const lone: readonly GraphObject[] = ['l1', 'l2'].map((id) => ({
+  __typename: 'Lone',
+  id,
+  peer: () => lone[1],
+}));
 
 export const loneMembers: Graph = {
   name: 'loneMembers',
@@ -28,7 +32,7 @@ export const loneMembers: Graph = {
       `,
     },
   ],
-  things: { Lone: lone },
+  entities: { Lone: lone },
   resolvers: {
     'Query.only': () => lone[0],
     'Query.onlys': () => lone,

@@ -1,8 +1,8 @@
-import type { Graph, Thing } from './framework/graph.ts';
+import type { Graph, GraphObject } from './framework/graph.ts';
 
 // Keys that are null, references to what no longer exists, and entities that some subgraphs do not know.
 
-const posts: readonly Thing[] = [
+const posts: readonly GraphObject[] = [
   { id: 'k1', url: '/1', author: 0 },
   { id: 'k2', url: null, author: 1 },
   { id: 'k3', url: '/3', author: 2 },
@@ -13,7 +13,7 @@ const posts: readonly Thing[] = [
   author: () => (author === null ? null : authors[author]),
   related: () => [posts[1], null, posts[2], posts[0]],
 }));
-const authors: readonly Thing[] = ['x1', 'x2', 'x3'].map((id, index) => ({
+const authors: readonly GraphObject[] = ['x1', 'x2', 'x3'].map((id, index) => ({
   __typename: 'Author',
   id,
   best: () => posts[index],
@@ -46,7 +46,7 @@ export const missingEntities: Graph = {
       `,
     },
   ],
-  things: { Post: posts, Author: authors },
+  entities: { Post: posts, Author: authors },
   isUnknown: (thing, subgraph) =>
     (subgraph === 'visits' && (thing.url === null || thing.id === 'k3')) ||
     (subgraph === 'authors' && thing.id === 'x2'),

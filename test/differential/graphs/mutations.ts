@@ -1,14 +1,14 @@
-import type { Graph, Thing } from './framework/graph.ts';
+import type { Graph, GraphObject } from './framework/graph.ts';
 
 // Mutations over two subgraphs: what each one gives tells which came before it.
 
-const accounts: readonly Thing[] = ['a1', 'a2'].map((id) => ({ __typename: 'Account', id }));
+const accounts: readonly GraphObject[] = ['a1', 'a2'].map((id) => ({ __typename: 'Account', id }));
 
 interface Journal {
   readonly entries: string[];
 }
 
-function write(state: Journal, entry: string): Thing {
+function write(state: Journal, entry: string): GraphObject {
   state.entries.push(entry);
   return { label: `entry ${state.entries.join(', ')}`, number: state.entries.length };
 }
@@ -45,7 +45,7 @@ export const mutations: Graph = {
       `,
     },
   ],
-  things: { Account: accounts },
+  entities: { Account: accounts },
   createState: (): Journal => ({ entries: [] }),
   resolvers: {
     'Query.account': (_, { id }) => accounts.find((account) => account.id === id),

@@ -1,9 +1,9 @@
-import type { Graph, Thing } from './framework/graph.ts';
+import type { Graph, GraphObject } from './framework/graph.ts';
 
 // Lists of lists of entities, with nulls where none may be: how far each goes up, within a subgraph's answer and
 // across the border of two.
 
-const cells: readonly Thing[] = ['c1', 'c2', 'c3', 'c4'].map((id, index) => ({
+const cells: readonly GraphObject[] = ['c1', 'c2', 'c3', 'c4'].map((id, index) => ({
   __typename: 'Cell',
   id,
   must: index === 1 ? null : `must of ${id}`,
@@ -42,7 +42,7 @@ export const nonNull: Graph = {
       `,
     },
   ],
-  things: { Cell: cells },
+  entities: { Cell: cells },
   isUnknown: ({ id }, subgraph) => subgraph === 'content' && id === 'c4',
   resolvers: {
     'Query.rows': () => [[cells[0], cells[1]], null, [], [null, cells[2]]],

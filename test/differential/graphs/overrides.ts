@@ -1,8 +1,8 @@
-import type { Graph, Thing } from './framework/graph.ts';
+import type { Graph, GraphObject } from './framework/graph.ts';
 
 // Fields that one subgraph took over from another, root fields and fields of values among them.
 
-const books: readonly Thing[] = ['x', 'y'].map((isbn) => ({
+const books: readonly GraphObject[] = ['x', 'y'].map((isbn) => ({
   __typename: 'Book',
   isbn,
   label: `book ${isbn}`,
@@ -59,7 +59,7 @@ export const overrides: Graph = {
       `,
     },
   ],
-  things: { Book: books },
+  entities: { Book: books },
   resolvers: {
     'Query.books': () => books,
     'Query.newest': () => books[1],

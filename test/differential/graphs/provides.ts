@@ -1,14 +1,14 @@
-import type { Graph, Thing } from './framework/graph.ts';
+import type { Graph, GraphObject } from './framework/graph.ts';
 
 // Fields that a subgraph has on some ways only: below an interface, a union, and nested objects.
 
-const shows: readonly Thing[] = ['s1', 's2', 's3'].map((id, index) => ({
+const shows: readonly GraphObject[] = ['s1', 's2', 's3'].map((id, index) => ({
   __typename: index === 1 ? 'Play' : 'Concert',
   id,
   hall: () => halls[index % 2],
 }));
 
-const halls: readonly Thing[] = ['h1', 'h2'].map((id) => ({
+const halls: readonly GraphObject[] = ['h1', 'h2'].map((id) => ({
   __typename: 'Hall',
   id,
   address: { label: `address of ${id}`, town: { label: `town of ${id}` } },
@@ -56,14 +56,18 @@ export const provides: Graph = {
       `,
     },
   ],
-  things: { Play: shows.slice(1, 2), Concert: [shows[0] as Thing, shows[2] as Thing], Hall: halls },
+  entities: {
+    Play: shows.slice(1, 2),
+    Concert: [shows[0] as GraphObject, shows[2] as GraphObject],
+    Hall: halls,
+  },
   resolvers: {
     'Query.tonight': () => shows.slice(0, 2),
     'Query.later': () => shows,
     'Query.mixed': () => [shows[1], halls[0], null, shows[2]],
     'Query.stage': () => halls[1],
     'Query.shows': (_, { first }) => shows.slice(0, first ?? 3),
-    'Hall.shows': ({ id }) => shows.filter(({ hall }) => (hall as () => Thing)().id === id),
+    'Hall.shows': ({ id }) => shows.filter(({ hall }) => (hall as () => GraphObject)().id === id),
   },
   argumentValues: { first: [0, 1, 3] },
 };

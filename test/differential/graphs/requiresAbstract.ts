@@ -1,8 +1,8 @@
-import type { Graph, Thing } from './framework/graph.ts';
+import type { Graph, GraphObject } from './framework/graph.ts';
 
 // Requirements below an interface, on a union's members, and of lists of these.
 
-const tasks: readonly Thing[] = ['t1', 't2', 't3', 't4'].map((id, index) => ({
+const tasks: readonly GraphObject[] = ['t1', 't2', 't3', 't4'].map((id, index) => ({
   __typename: 'Task',
   id,
   holder: index === 3 ? null : index % 2 === 0 ? person(id) : team(id),
@@ -10,16 +10,16 @@ const tasks: readonly Thing[] = ['t1', 't2', 't3', 't4'].map((id, index) => ({
   about: index === 2 ? step(id) : pause(id),
 }));
 
-function person(id: string): Thing {
+function person(id: string): GraphObject {
   return { __typename: 'Person', label: `person of ${id}`, home: { label: `home of ${id}` } };
 }
-function team(id: string): Thing {
+function team(id: string): GraphObject {
   return { __typename: 'Team', label: `team of ${id}`, home: { label: `base of ${id}` } };
 }
-function step(id: string): Thing {
+function step(id: string): GraphObject {
   return { __typename: 'Step', label: `step of ${id}` };
 }
-function pause(id: string): Thing {
+function pause(id: string): GraphObject {
   return { __typename: 'Pause', label: `pause of ${id}` };
 }
 
@@ -63,6 +63,6 @@ export const requiresAbstract: Graph = {
       `,
     },
   ],
-  things: { Task: tasks },
+  entities: { Task: tasks },
   resolvers: { 'Query.tasks': () => tasks },
 };

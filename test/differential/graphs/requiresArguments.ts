@@ -1,8 +1,8 @@
-import type { Graph, Thing } from './framework/graph.ts';
+import type { Graph, GraphObject } from './framework/graph.ts';
 
 // One field with different arguments: in two `@requires`, in one that the client asks as well, and nested.
 
-const rooms: readonly Thing[] = ['r1', 'r2', 'r3'].map((id) => ({
+const rooms: readonly GraphObject[] = ['r1', 'r2', 'r3'].map((id) => ({
   __typename: 'Room',
   id,
   next: () => rooms[1],
@@ -57,7 +57,7 @@ export const requiresArguments: Graph = {
       `,
     },
   ],
-  things: { Room: rooms },
+  entities: { Room: rooms },
   resolvers: {
     'Query.rooms': () => rooms,
     'Query.room': (_, { id }) => rooms.find((room) => room.id === id),

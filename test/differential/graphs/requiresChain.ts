@@ -1,8 +1,8 @@
-import type { Graph, Thing } from './framework/graph.ts';
+import type { Graph, GraphObject } from './framework/graph.ts';
 
 // What one subgraph computes is required by the next, and out of nested objects.
 
-const parts: readonly Thing[] = ['a', 'b', 'c'].map((id) => ({
+const parts: readonly GraphObject[] = ['a', 'b', 'c'].map((id) => ({
   __typename: 'Part',
   id,
   maker: id === 'b' ? null : { label: `maker of ${id}`, site: { label: `site of ${id}` } },
@@ -72,7 +72,7 @@ export const requiresChain: Graph = {
       `,
     },
   ],
-  things: { Part: parts },
+  entities: { Part: parts },
   resolvers: {
     'Query.parts': () => parts,
     'Query.part': (_, { id }) => parts.find((part) => part.id === id),

@@ -1,15 +1,15 @@
-import type { Graph, Thing } from './framework/graph.ts';
+import type { Graph, GraphObject } from './framework/graph.ts';
 
 // Root fields that several subgraphs answer, each with a part of what lies below: values without a key that only
 // the root leads to, and entities.
 
-const items: readonly Thing[] = ['i1', 'i2'].map((id) => ({
+const items: readonly GraphObject[] = ['i1', 'i2'].map((id) => ({
   __typename: 'Item',
   id,
   size: { label: `size of ${id}` },
 }));
 
-const settings: Thing = {
+const settings: GraphObject = {
   label: 'settings',
   theme: { label: 'theme', colour: { label: 'colour' } },
   limits: [{ label: 'limit 0' }, { label: 'limit 1' }],
@@ -53,7 +53,7 @@ export const sharedRoots: Graph = {
       `,
     },
   ],
-  things: { Item: items },
+  entities: { Item: items },
   resolvers: {
     'Query.settings': (_, { profile }) => ({ ...settings, label: `settings ${profile}` }),
     'Query.items': (_, { first }) => items.slice(0, first ?? 2),

@@ -1,9 +1,9 @@
-import type { Graph, Thing } from './framework/graph.ts';
+import type { Graph, GraphObject } from './framework/graph.ts';
 
 // A subgraph that can be left by a key but entered by another one only, and has to be entered again for what it
 // requires.
 
-const jobs: readonly Thing[] = ['j1', 'j2', 'j3'].map((id, index) => ({
+const jobs: readonly GraphObject[] = ['j1', 'j2', 'j3'].map((id, index) => ({
   __typename: 'Job',
   id,
   slug: `slug-${id}`,
@@ -46,7 +46,7 @@ export const unresolvableKeys: Graph = {
       `,
     },
   ],
-  things: { Job: jobs },
+  entities: { Job: jobs },
   resolvers: {
     'Query.jobs': () => jobs,
     'Query.job': (_, { slug }) => jobs.find((job) => job.slug === slug),

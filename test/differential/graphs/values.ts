@@ -1,9 +1,9 @@
-import type { Graph, Thing } from './framework/graph.ts';
+import type { Graph, GraphObject } from './framework/graph.ts';
 
 // Values without a key whose parts come from several subgraphs: they are merged place by place, lists included,
 // and null in all of them where they are null in one.
 
-const trips: readonly Thing[] = ['t1', 't2', 't3'].map((id, index) => ({
+const trips: readonly GraphObject[] = ['t1', 't2', 't3'].map((id, index) => ({
   __typename: 'Trip',
   id,
   route:
@@ -54,7 +54,7 @@ export const values: Graph = {
       `,
     },
   ],
-  things: { Trip: trips },
+  entities: { Trip: trips },
   resolvers: {
     'Query.trips': () => trips,
     'Query.trip': (_, { id }) => trips.find((trip) => trip.id === id),

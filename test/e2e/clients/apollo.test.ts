@@ -6,13 +6,13 @@ import {
 } from '@apollo/client/incremental';
 import { describe, expect, test } from '@jest/globals';
 import {
-  fastProduct,
+  primaryProduct,
   productQuery,
   productVariables,
   recommended,
   recommendedError,
-  startHeldShop,
-} from './heldShop.ts';
+  startGatedDemo,
+} from '../../harness/gatedDemo.ts';
 import { ResultLog } from './resultLog.ts';
 
 type IncrementalHandler = NonNullable<ApolloClient.Options['incrementalHandler']>;
@@ -51,8 +51,8 @@ function watch(client: ApolloClient, query: string): ResultLog<unknown> {
 const typed = {
   fast: {
     __typename: 'Product',
-    ...fastProduct,
-    price: { __typename: 'Money', ...fastProduct.price },
+    ...primaryProduct,
+    price: { __typename: 'Money', ...primaryProduct.price },
   },
   recommended: recommended.map((product) => ({ __typename: 'Product', ...product })),
 };
@@ -67,7 +67,7 @@ describe.each([
   ['GraphQL17Alpha9Handler', () => new GraphQL17Alpha9Handler() as IncrementalHandler],
 ] satisfies [string, () => IncrementalHandler][])('Apollo Client with %s', (_name, createHandler) => {
   test('has the fast part while the deferred one is held back, then the whole answer', async () => {
-    await using shop = await startHeldShop();
+    await using shop = await startGatedDemo();
     const log = watch(createClient(shop.url, createHandler()), productQuery);
 
     expect(await log.first(2)).toEqual([nothingYet, fastPart]);
@@ -84,7 +84,7 @@ describe.each([
   });
 
   test('keeps the fast part when the deferred one fails, and tells why', async () => {
-    await using shop = await startHeldShop({ isFailing: true });
+    await using shop = await startGatedDemo({ isFailing: true });
     const log = watch(createClient(shop.url, createHandler()), productQuery);
 
     expect(await log.first(2)).toEqual([nothingYet, fastPart]);
@@ -104,7 +104,7 @@ describe.each([
 
 describe('Apollo Client without an incremental handler', () => {
   test('has one whole answer to an operation without @defer', async () => {
-    await using shop = await startHeldShop();
+    await using shop = await startGatedDemo();
     shop.release();
     const log = watch(
       createClient(shop.url),

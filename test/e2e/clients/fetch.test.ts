@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import {
-  fastProduct,
+  primaryProduct,
   productQuery,
   productVariables,
   recommended,
   recommendedError,
-  startHeldShop,
-} from './heldShop.ts';
+  startGatedDemo,
+} from '../../harness/gatedDemo.ts';
 
 function send(url: string, accept: string): Promise<Response> {
   return fetch(url, {
@@ -59,7 +59,7 @@ const formats = [
   {
     accept: 'multipart/mixed;deferSpec=20220824, application/json',
     contentType: 'multipart/mixed; boundary="-"; deferSpec=20220824',
-    first: { data: { product: fastProduct }, hasNext: true },
+    first: { data: { product: primaryProduct }, hasNext: true },
     arrived: {
       incremental: [{ path: ['product'], label: 'recommendations', data: { recommended } }],
       hasNext: false,
@@ -80,7 +80,7 @@ const formats = [
     accept: 'multipart/mixed;incrementalSpec=v0.2, application/json',
     contentType: 'multipart/mixed; boundary="-"; incrementalSpec=v0.2',
     first: {
-      data: { product: fastProduct },
+      data: { product: primaryProduct },
       pending: [{ id: '0', path: ['product'], label: 'recommendations' }],
       hasNext: true,
     },
@@ -95,7 +95,7 @@ const formats = [
 
 describe.each(formats)('fetch with $accept', ({ accept, contentType, first, arrived, failed }) => {
   test('reads the first part with its delimiter while the deferred one is held back', async () => {
-    await using shop = await startHeldShop();
+    await using shop = await startGatedDemo();
     const response = await send(shop.url, accept);
     expect([response.status, response.headers.get('content-type')]).toEqual([200, contentType]);
 
@@ -117,7 +117,7 @@ describe.each(formats)('fetch with $accept', ({ accept, contentType, first, arri
   });
 
   test('reads the error of a deferred part that failed, and the closing delimiter', async () => {
-    await using shop = await startHeldShop({ isFailing: true });
+    await using shop = await startGatedDemo({ isFailing: true });
     const body = new BodyText(await send(shop.url, accept));
 
     await body.until(firstPart);
@@ -138,14 +138,14 @@ describe.each(formats)('fetch with $accept', ({ accept, contentType, first, arri
 
 describe('fetch with application/json only', () => {
   test('reads one whole answer to an operation with @defer', async () => {
-    await using shop = await startHeldShop();
+    await using shop = await startGatedDemo();
     shop.release();
     const response = await send(shop.url, 'application/json');
 
     expect([response.status, response.headers.get('content-type'), await response.json()]).toEqual([
       200,
       'application/json; charset=utf-8',
-      { data: { product: { ...fastProduct, recommended } } },
+      { data: { product: { ...primaryProduct, recommended } } },
     ]);
   });
 });

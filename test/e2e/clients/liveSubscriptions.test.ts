@@ -17,7 +17,7 @@ import {
   type Variables,
 } from 'relay-runtime';
 import { WebSocket } from 'ws';
-import { startTestGateway, type TestGateway } from '../../harness/gateway.ts';
+import { startTestGateway, type TestGateway } from '../../harness/testGateway.ts';
 import reviewAddedRequest from './__generated__/relayReviewAddedSubscription.graphql.ts';
 import { ResultLog } from './resultLog.ts';
 

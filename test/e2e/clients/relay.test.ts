@@ -13,9 +13,15 @@ import {
   Store,
   type Variables,
 } from 'relay-runtime';
+import {
+  primaryProduct,
+  productVariables,
+  recommended,
+  recommendedError,
+  startGatedDemo,
+} from '../../harness/gatedDemo.ts';
 import recommendedFragment from './__generated__/relayProduct_recommended.graphql.ts';
 import productRequest from './__generated__/relayProductQuery.graphql.ts';
-import { fastProduct, productVariables, recommended, recommendedError, startHeldShop } from './heldShop.ts';
 import { ResultLog } from './resultLog.ts';
 
 type Payload = Readonly<Record<string, unknown>> & {
@@ -94,12 +100,12 @@ function watch(url: string): ResultLog<unknown> {
   return log;
 }
 
-const product = { name: fastProduct.name, price: fastProduct.price };
+const product = { name: primaryProduct.name, price: primaryProduct.price };
 const fastPart = { product, deferred: { recommended: undefined }, isMissingData: true };
 
 describe('Relay with meros', () => {
   test('has the fast part while the deferred one is held back, then the whole answer', async () => {
-    await using shop = await startHeldShop();
+    await using shop = await startGatedDemo();
     const log = watch(shop.url);
 
     expect(await log.first(1)).toEqual([fastPart]);
@@ -115,7 +121,7 @@ describe('Relay with meros', () => {
   });
 
   test('keeps the fast part when the deferred one fails, and tells why', async () => {
-    await using shop = await startHeldShop({ isFailing: true });
+    await using shop = await startGatedDemo({ isFailing: true });
     const log = watch(shop.url);
 
     expect(await log.first(1)).toEqual([fastPart]);

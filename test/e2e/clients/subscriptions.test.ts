@@ -7,8 +7,14 @@ import { createClient as createSseClient } from 'graphql-sse';
 import { createClient as createSocketClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import { GatewayError } from '../../../gateway/errors.ts';
-import { ScriptedEvents, startScripted } from '../../unit/transport/scriptedServer.ts';
-import { fastProduct, productQuery, productVariables, recommended, startHeldShop } from './heldShop.ts';
+import {
+  primaryProduct,
+  productQuery,
+  productVariables,
+  recommended,
+  startGatedDemo,
+} from '../../harness/gatedDemo.ts';
+import { ScriptedEvents, startScriptedServer } from '../../harness/scriptedServer.ts';
 import { ResultLog } from './resultLog.ts';
 
 const query = 'subscription { greetings }';
@@ -127,7 +133,7 @@ describe.each([
 ])('%s', (_, watch) => {
   test('has each event when it comes, with its errors, and the end', async () => {
     const scripted = new ScriptedEvents();
-    await using server = await startScripted(() => scripted.outcome);
+    await using server = await startScriptedServer(() => scripted.outcome);
     const log = new ResultLog<unknown>();
     watch(server.url, log);
     scripted.push(first);
@@ -144,7 +150,7 @@ describe.each([
 
   test('has the error that the subscription ends with', async () => {
     const scripted = new ScriptedEvents();
-    await using server = await startScripted(() => scripted.outcome);
+    await using server = await startScriptedServer(() => scripted.outcome);
     const log = new ResultLog<unknown>();
     watch(server.url, log);
     scripted.push(first);
@@ -155,7 +161,7 @@ describe.each([
 
   test('ends the work when it unsubscribes', async () => {
     const scripted = new ScriptedEvents();
-    await using server = await startScripted(() => scripted.outcome);
+    await using server = await startScriptedServer(() => scripted.outcome);
     const log = new ResultLog<unknown>();
     const unsubscribe = watch(server.url, log);
     scripted.push(first);
@@ -167,9 +173,9 @@ describe.each([
 
 test('graphql-sse subscribes again by itself when the gateway shuts down', async () => {
   const scripted = new ScriptedEvents();
-  const server = await startScripted(() => scripted.outcome);
+  const server = await startScriptedServer(() => scripted.outcome);
   const other = new ScriptedEvents();
-  await using next = await startScripted(() => other.outcome);
+  await using next = await startScriptedServer(() => other.outcome);
   const addresses = [server.url, next.url];
   const client = createSseClient({
     url: () => addresses.shift() ?? next.url,
@@ -191,9 +197,9 @@ test('graphql-sse subscribes again by itself when the gateway shuts down', async
 
 test('graphql-ws subscribes again by itself when the gateway shuts down', async () => {
   const scripted = new ScriptedEvents();
-  const server = await startScripted(() => scripted.outcome);
+  const server = await startScriptedServer(() => scripted.outcome);
   const other = new ScriptedEvents();
-  await using next = await startScripted(() => other.outcome);
+  await using next = await startScriptedServer(() => other.outcome);
   const addresses = [server.url, next.url];
   const client = createSocketClient({
     url: () => (addresses.shift() ?? next.url).replace('http', 'ws'),
@@ -224,7 +230,7 @@ test.each([
 ])(
   'Apollo Client with %s has deferred parts over a WebSocket',
   async (_, createHandler, connectionParams) => {
-    await using shop = await startHeldShop();
+    await using shop = await startGatedDemo();
     const socket = createSocketClient({
       url: shop.url.replace('http', 'ws'),
       webSocketImpl: WebSocket,
@@ -244,10 +250,10 @@ test.each([
         },
         error: (error: unknown) => log.fail(error),
       });
-    expect(await log.first(1)).toMatchObject([{ data: { product: fastProduct }, dataState: 'streaming' }]);
+    expect(await log.first(1)).toMatchObject([{ data: { product: primaryProduct }, dataState: 'streaming' }]);
     shop.release();
     expect((await log.first(2))[1]).toMatchObject({
-      data: { product: { ...fastProduct, recommended } },
+      data: { product: { ...primaryProduct, recommended } },
       dataState: 'complete',
     });
     subscription.unsubscribe();

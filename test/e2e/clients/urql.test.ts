@@ -1,13 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { Client, fetchExchange } from '@urql/core';
 import {
-  fastProduct,
+  primaryProduct,
   productQuery,
   productVariables,
   recommended,
   recommendedError,
-  startHeldShop,
-} from './heldShop.ts';
+  startGatedDemo,
+} from '../../harness/gatedDemo.ts';
 import { ResultLog } from './resultLog.ts';
 
 /** Everything that a query tells its application, until the answer is whole. */
@@ -28,23 +28,23 @@ function watch(url: string, query: string): ResultLog<unknown> {
   return log;
 }
 
-const fastPart = { data: { product: fastProduct }, hasNext: true };
+const fastPart = { data: { product: primaryProduct }, hasNext: true };
 
 describe('urql', () => {
   test('has the fast part while the deferred one is held back, then the whole answer', async () => {
-    await using shop = await startHeldShop();
+    await using shop = await startGatedDemo();
     const log = watch(shop.url, productQuery);
 
     expect(await log.first(1)).toEqual([fastPart]);
     shop.release();
     expect(await log.all()).toEqual([
       fastPart,
-      { data: { product: { ...fastProduct, recommended } }, hasNext: false },
+      { data: { product: { ...primaryProduct, recommended } }, hasNext: false },
     ]);
   });
 
   test('keeps the fast part when the deferred one fails, and tells why', async () => {
-    await using shop = await startHeldShop({ isFailing: true });
+    await using shop = await startGatedDemo({ isFailing: true });
     const log = watch(shop.url, productQuery);
 
     expect(await log.first(1)).toEqual([fastPart]);
@@ -52,7 +52,7 @@ describe('urql', () => {
     expect(await log.all()).toEqual([
       fastPart,
       {
-        data: { product: { ...fastProduct, recommended: null } },
+        data: { product: { ...primaryProduct, recommended: null } },
         hasNext: false,
         errors: [recommendedError],
       },
@@ -60,10 +60,12 @@ describe('urql', () => {
   });
 
   test('has one whole answer to an operation without @defer', async () => {
-    await using shop = await startHeldShop();
+    await using shop = await startGatedDemo();
     shop.release();
     const log = watch(shop.url, productQuery.replace('... @defer(label: "recommendations")', '...'));
 
-    expect(await log.all()).toEqual([{ data: { product: { ...fastProduct, recommended } }, hasNext: false }]);
+    expect(await log.all()).toEqual([
+      { data: { product: { ...primaryProduct, recommended } }, hasNext: false },
+    ]);
   });
 });

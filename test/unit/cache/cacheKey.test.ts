@@ -1,6 +1,10 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type CacheKeyParts, type CacheKeyTarget, cacheKeysOf } from '../../../gateway/cache/cacheKey.ts';
+import {
+  type CacheKeyParts,
+  type CacheKeyTarget,
+  createCacheKeyBuilder,
+} from '../../../gateway/cache/cacheKey.ts';
 
 /** Any text, with the characters that separators are made of, and lone surrogates. */
 const text = fc.oneof(
@@ -27,7 +31,7 @@ const anyTarget: fc.Arbitrary<CacheKeyTarget> = fc.oneof(
   fc.record({ kind: fc.constant('root' as const), field: text }),
 );
 
-const keyOf = (parts: CacheKeyParts, target: CacheKeyTarget): string => cacheKeysOf(parts)(target);
+const keyOf = (parts: CacheKeyParts, target: CacheKeyTarget): string => createCacheKeyBuilder(parts)(target);
 
 /** Undefined is kept apart from everything else. */
 const write = (value: unknown): string => JSON.stringify([value === undefined ? { none: true } : value]);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { addCacheRoutes, type CacheAdmin } from '../../../gateway/cache/cacheRoutes.ts';
 import type { CacheEntryView } from '../../../gateway/cache/describeEntry.ts';
-import { startScripted } from '../transport/scriptedServer.ts';
+import { startScriptedServer } from '../../harness/scriptedServer.ts';
 
 const nothingStored: CacheAdmin = {
   invalidate: async () => ({ kind: 'done', deleted: 0, isPending: false }),
@@ -9,7 +9,7 @@ const nothingStored: CacheAdmin = {
 };
 
 async function start(cache: Partial<CacheAdmin> | undefined) {
-  const server = await startScripted(undefined, {
+  const server = await startScriptedServer(undefined, {
     addAdminRoutes: (routes) =>
       addCacheRoutes(routes, {
         cache: cache === undefined ? undefined : { ...nothingStored, ...cache },

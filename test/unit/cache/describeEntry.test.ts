@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { describeEntry } from '../../../gateway/cache/describeEntry.ts';
 import type { CacheEntry } from '../../../gateway/cache/store/cacheStore.ts';
-import { entityTag, ownTag, subgraphTag, typeTag } from '../../../gateway/cache/tags/tagNames.ts';
+import { customTag, entityTag, subgraphTag, typeTag } from '../../../gateway/cache/tags/tagNames.ts';
 
 const storedAt = Date.UTC(2026, 0, 1);
 
@@ -16,7 +16,7 @@ const entry: CacheEntry = {
     typeTag('Product'),
     typeTag('Warehouse'),
     entityTag('Product', { id: '1' }),
-    ownTag('sale "now": 50%'),
+    customTag('sale "now": 50%'),
   ],
 };
 

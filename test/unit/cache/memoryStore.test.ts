@@ -1,20 +1,20 @@
 import { expect, test } from '@jest/globals';
 import { MemoryStore } from '../../../gateway/cache/store/memoryStore.ts';
-import { describeStore, entryAt, TestClock } from './storeConformance.ts';
+import { createCacheWrite, describeStore, TestClock } from '../../harness/storeConformance.ts';
 
 describeStore('memory', {
   open: async ({ now }) => {
     const store = new MemoryStore({ maxSize: 64 * 1024 ** 2, now });
-    return { store, written: async () => {}, [Symbol.asyncDispose]: () => store.close() };
+    return { store, waitForWrites: async () => {}, [Symbol.asyncDispose]: () => store.close() };
   },
 });
 
 function open(maxSize: number) {
   const clock = new TestClock();
   const store = new MemoryStore({ maxSize, now: clock.now });
-  const write = (...options: Parameters<typeof entryAt>[1][]) =>
+  const write = (...options: Parameters<typeof createCacheWrite>[1][]) =>
     store.setMany(
-      options.map((each) => entryAt(clock, each)),
+      options.map((each) => createCacheWrite(clock, each)),
       store.beginRead(),
     );
   return { clock, store, write };
@@ -43,7 +43,7 @@ test('memory is bounded in bytes, and the least recently used leaves first', () 
 });
 
 test('keys, tags and characters of two bytes count', () => {
-  const sizeWith = (options: Parameters<typeof entryAt>[1]) => {
+  const sizeWith = (options: Parameters<typeof createCacheWrite>[1]) => {
     const { store, write } = open(1_000_000);
     write(options);
     return store.size;
@@ -80,6 +80,6 @@ test('clearing it also keeps out what began to be read before', () => {
   const before = store.beginRead();
   write({ key: '1' });
   store.clear();
-  store.setMany([entryAt(clock, { key: '2' })], before);
+  store.setMany([createCacheWrite(clock, { key: '2' })], before);
   expect(store.getMany(['1', '2'])).toEqual([undefined, undefined]);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { listProblems, parseConfig } from '../../../gateway/config/parseConfig.ts';
+import { findConfigProblems, parseConfig } from '../../../gateway/config/parseConfig.ts';
 
 const supergraph = { file: 'supergraph.graphql' };
 const events = { stream: 'shop:events' };
@@ -9,7 +9,7 @@ test('no events are read unless a stream is named', () => {
 });
 
 test('a stream needs a Redis, in whatever form', () => {
-  expect(listProblems({ supergraph, cache: { events } })).toEqual([
+  expect(findConfigProblems({ supergraph, cache: { events } })).toEqual([
     {
       path: 'cache.events.stream',
       message: 'is "shop:events", and no Redis is configured',
@@ -21,7 +21,7 @@ test('a stream needs a Redis, in whatever form', () => {
     { cluster: { nodes: ['a:1'] } },
     { sentinel: { nodes: ['a:1'] } },
   ]) {
-    expect(listProblems({ supergraph, redis, cache: { events } })).toEqual([]);
+    expect(findConfigProblems({ supergraph, redis, cache: { events } })).toEqual([]);
   }
-  expect(listProblems({ supergraph, cache: { events: { stream: '' } } })).toEqual([]);
+  expect(findConfigProblems({ supergraph, cache: { events: { stream: '' } } })).toEqual([]);
 });

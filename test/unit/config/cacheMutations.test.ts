@@ -1,10 +1,10 @@
 import { expect, test } from '@jest/globals';
-import { listProblems, parseConfig } from '../../../gateway/config/parseConfig.ts';
+import { findConfigProblems, parseConfig } from '../../../gateway/config/parseConfig.ts';
 
 const supergraph = { file: 'supergraph.graphql' };
 
 const problemsOf = (mutation: unknown) =>
-  listProblems({ supergraph, cache: { mutations: { 'Mutation.addReview': mutation } } });
+  findConfigProblems({ supergraph, cache: { mutations: { 'Mutation.addReview': mutation } } });
 
 test('a mutation without more invalidates what its answer holds', () => {
   expect(parseConfig({ supergraph }).cache.mutations).toEqual({});
@@ -40,7 +40,7 @@ test('a configuration that was read can be read again', () => {
 test.each(['addReview', 'Mutation', 'Mutation.', 'Mutation.a.b', 'Mutation a'])(
   '"%s" is no field of a mutation',
   (name) => {
-    expect(listProblems({ supergraph, cache: { mutations: { [name]: {} } } })).toEqual([
+    expect(findConfigProblems({ supergraph, cache: { mutations: { [name]: {} } } })).toEqual([
       expect.objectContaining({ expected: 'a field such as `Mutation.addReview`' }),
     ]);
   },

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { listProblems, parseConfig } from '../../../gateway/config/parseConfig.ts';
+import { findConfigProblems, parseConfig } from '../../../gateway/config/parseConfig.ts';
 
 const supergraph = { file: 'supergraph.graphql' };
 
@@ -51,7 +51,7 @@ test.each([
   'subgraph: ',
   'Query.a()',
 ])('a rule for "%s" is refused with its path', (name) => {
-  expect(listProblems({ supergraph, cache: { rules: { [name]: { maxAge: '1s' } } } })).toEqual([
+  expect(findConfigProblems({ supergraph, cache: { rules: { [name]: { maxAge: '1s' } } } })).toEqual([
     {
       path: `cache.rules[${JSON.stringify(name)}]`,
       message: 'has no right name',
@@ -66,7 +66,7 @@ test('what is wrong in a rule is told with its path', () => {
     'Product.stock': { maxAge: '-5s', staleIfErorr: '1m', scope: 'SHARED', tags: [' '] },
     Product: { staleIfError: '5 s' },
   };
-  expect(listProblems({ supergraph, cache: { rules } })).toEqual([
+  expect(findConfigProblems({ supergraph, cache: { rules } })).toEqual([
     {
       path: 'cache.rules["Product.stock"].maxAge',
       message: 'is "-5s"',
@@ -108,7 +108,7 @@ test('an identity is a header or a claim', () => {
     jwtClaim: 'sub',
   });
   for (const identity of [{}, { header: 'x-user-id', jwtClaim: 'sub' }]) {
-    expect(listProblems({ supergraph, cache: { identity } })).toEqual([
+    expect(findConfigProblems({ supergraph, cache: { identity } })).toEqual([
       { path: 'cache.identity', message: 'is a section', expected: 'either `header` or `jwtClaim`' },
     ]);
   }

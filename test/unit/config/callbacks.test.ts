@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { checkTogether } from '../../../gateway/config/checkTogether.ts';
-import { listProblems, parseConfig } from '../../../gateway/config/parseConfig.ts';
+import { checkCrossSectionRules } from '../../../gateway/config/checkCrossSectionRules.ts';
+import { findConfigProblems, parseConfig } from '../../../gateway/config/parseConfig.ts';
 
 const supergraph = { file: 'supergraph.graphql' };
 const byCallback = { subscription: { protocol: 'http_callback' } };
@@ -8,7 +8,7 @@ const byCallback = { subscription: { protocol: 'http_callback' } };
 describe('subscriptions by HTTP callback', () => {
   test.each(['0.0.0.0', '::'])('need a public address where the gateway listens on %s', (host) => {
     const subgraphs = { all: {}, reviews: byCallback };
-    expect(checkTogether({ supergraph, subgraphs, listen: { host } })).toEqual([
+    expect(checkCrossSectionRules({ supergraph, subgraphs, listen: { host } })).toEqual([
       {
         path: 'listen.publicUrl',
         message: `is empty, listen.host is ${host}, and subgraphs.reviews.subscription.protocol is http_callback`,
@@ -16,19 +16,19 @@ describe('subscriptions by HTTP callback', () => {
       },
     ]);
     const listen = { host, publicUrl: 'http://gateway:4000' };
-    expect(checkTogether({ supergraph, subgraphs, listen })).toEqual([]);
-    expect(checkTogether({ supergraph, listen: { host } })).toEqual([]);
+    expect(checkCrossSectionRules({ supergraph, subgraphs, listen })).toEqual([]);
+    expect(checkCrossSectionRules({ supergraph, listen: { host } })).toEqual([]);
   });
 
   test('need none where the host is an address', () => {
-    expect(checkTogether({ supergraph, subgraphs: { all: byCallback } })).toEqual([]);
+    expect(checkCrossSectionRules({ supergraph, subgraphs: { all: byCallback } })).toEqual([]);
     expect(
-      checkTogether({ supergraph, subgraphs: { all: byCallback }, listen: { host: '10.0.0.1' } }),
+      checkCrossSectionRules({ supergraph, subgraphs: { all: byCallback }, listen: { host: '10.0.0.1' } }),
     ).toEqual([]);
   });
 
   test.each([2, 'auto'])('go with %p workers', (workers) => {
-    expect(checkTogether({ supergraph, workers, subgraphs: { all: byCallback } })).toEqual([]);
+    expect(checkCrossSectionRules({ supergraph, workers, subgraphs: { all: byCallback } })).toEqual([]);
   });
 });
 
@@ -42,7 +42,7 @@ describe('the public address', () => {
   test.each(['gateway:4000', 'ftp://gateway', 'http://', 'http://gateway/?a=1', 'http://gateway/#a', 7])(
     'cannot be %j',
     (publicUrl) => {
-      expect(listProblems({ supergraph, listen: { publicUrl } })).toEqual([
+      expect(findConfigProblems({ supergraph, listen: { publicUrl } })).toEqual([
         {
           path: 'listen.publicUrl',
           message: `is ${JSON.stringify(publicUrl)}`,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { listProblems, parseConfig } from '../../../gateway/config/parseConfig.ts';
+import { findConfigProblems, parseConfig } from '../../../gateway/config/parseConfig.ts';
 
 const supergraph = { file: 'supergraph.graphql' };
 
@@ -36,7 +36,7 @@ describe('contracts', () => {
       directory: ' ',
       record: { maxOperations: 0, maxSize: '0MB', clientNameHeaders: ['host'] },
     };
-    expect(listProblems({ supergraph, contracts })).toEqual([
+    expect(findConfigProblems({ supergraph, contracts })).toEqual([
       { path: 'contracts.guard', message: 'is "strict"', expected: 'one of off, warn, enforce' },
       { path: 'contracts.directory', message: 'is " "', expected: 'a directory' },
       { path: 'contracts.record.maxOperations', message: 'is 0', expected: 'a whole number of at least 1' },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { listProblems, parseConfig } from '../../../gateway/config/parseConfig.ts';
+import { findConfigProblems, parseConfig } from '../../../gateway/config/parseConfig.ts';
 
 const supergraph = { file: 'supergraph.graphql' };
 
@@ -73,7 +73,7 @@ describe('the section enrichment', () => {
       jobs: { attempts: 0, budgetRatio: 2 },
     };
     const aShare = 'a share from 0 to 1, such as 0.2';
-    expect(listProblems({ supergraph, enrichment })).toEqual([
+    expect(findConfigProblems({ supergraph, enrichment })).toEqual([
       { path: 'enrichment.mode', message: 'is "sometimes"', expected: 'one of adaptive, always, never' },
       {
         path: 'enrichment.budget',
@@ -157,7 +157,7 @@ describe('the section enrichment', () => {
       'a base that is no longer than max',
     ],
   ])('is told what does not go together: %j', (enrichment, path, message, expected) => {
-    expect(listProblems({ supergraph, enrichment })).toEqual([{ path, message, expected }]);
+    expect(findConfigProblems({ supergraph, enrichment })).toEqual([{ path, message, expected }]);
   });
 
   test.each([
@@ -167,6 +167,6 @@ describe('the section enrichment', () => {
     { bounds: { min: '100ms', max: '100ms' } },
     { jobs: { backoff: { base: '1s', max: '1s' } } },
   ])('may be at its limits: %j', (enrichment) => {
-    expect(listProblems({ supergraph, enrichment })).toEqual([]);
+    expect(findConfigProblems({ supergraph, enrichment })).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { listProblems, parseConfig } from '../../../gateway/config/parseConfig.ts';
+import { findConfigProblems, parseConfig } from '../../../gateway/config/parseConfig.ts';
 import type { GatewayOptions } from '../../../gateway/config/schema.ts';
 
 const supergraph = { file: 'supergraph.graphql' };
@@ -121,7 +121,7 @@ describe('a configuration', () => {
 describe('a wrong configuration', () => {
   test('is refused with every problem, its path and what would be right', () => {
     expect(
-      listProblems({
+      findConfigProblems({
         supergraph: { subgraphs: [{ name: 'a' }, { name: 'b', url: 'ftp://b' }], pollInterval: '1ms' },
         listen: { port: 65_536, path: 'graphql', drainTimeout: '30', prot: 4000 },
         subgraphs: {
@@ -201,7 +201,7 @@ describe('a wrong configuration', () => {
     [[], 'is a list'],
     ['supergraph.graphql', 'is "supergraph.graphql"'],
   ])('that is no mapping says so: %p', (options, message) => {
-    expect(listProblems(options)).toEqual([{ path: '', message, expected: 'a section with keys' }]);
+    expect(findConfigProblems(options)).toEqual([{ path: '', message, expected: 'a section with keys' }]);
   });
 
   test.each([
@@ -211,7 +211,7 @@ describe('a wrong configuration', () => {
     'shop.example',
     'null',
   ])('is told that no browser names its origin %s', (origin) => {
-    expect(listProblems({ supergraph, security: { cors: { origins: [origin] } } })).toEqual([
+    expect(findConfigProblems({ supergraph, security: { cors: { origins: [origin] } } })).toEqual([
       {
         path: 'security.cors.origins[0]',
         message: `is "${origin}"`,
@@ -222,7 +222,7 @@ describe('a wrong configuration', () => {
 
   test('is told which shares of requests an @override can have', () => {
     const override = { identityHeader: 'x user', labels: { beta: 101, gamma: '5 %', delta: -1 } };
-    expect(listProblems({ supergraph, override })).toEqual([
+    expect(findConfigProblems({ supergraph, override })).toEqual([
       {
         path: 'override.identityHeader',
         message: 'is "x user"',
@@ -247,35 +247,35 @@ describe('a wrong configuration', () => {
   });
 
   test('that leaves a section empty says so', () => {
-    expect(listProblems({ supergraph, batching: null })).toEqual([
+    expect(findConfigProblems({ supergraph, batching: null })).toEqual([
       { path: 'batching', message: 'is empty', expected: 'a section with keys' },
     ]);
   });
 
   test('does not repeat an address that may hold a password', () => {
-    expect(listProblems({ supergraph, subgraphs: { a: { url: 'redis://user:secret@host' } } })).toEqual([
-      { path: 'subgraphs.a.url', message: 'is not right', expected: 'an http:// or https:// address' },
-    ]);
+    expect(findConfigProblems({ supergraph, subgraphs: { a: { url: 'redis://user:secret@host' } } })).toEqual(
+      [{ path: 'subgraphs.a.url', message: 'is not right', expected: 'an http:// or https:// address' }],
+    );
   });
 
   test('is told all about its source of the supergraph', () => {
     const either = 'either `file` or `subgraphs`';
     const subgraphs = [{ name: 'a', url: 'http://a' }];
-    expect(listProblems({})).toEqual([{ path: 'supergraph', message: 'is missing', expected: either }]);
-    expect(listProblems({ supergraph: {} })).toEqual([
+    expect(findConfigProblems({})).toEqual([{ path: 'supergraph', message: 'is missing', expected: either }]);
+    expect(findConfigProblems({ supergraph: {} })).toEqual([
       { path: 'supergraph', message: 'names no source', expected: either },
     ]);
-    expect(listProblems({ supergraph: { file: 'a', subgraphs, wacth: true } })).toEqual([
+    expect(findConfigProblems({ supergraph: { file: 'a', subgraphs, wacth: true } })).toEqual([
       { path: 'supergraph.wacth', message: 'is not known; did you mean `watch`?', expected: '' },
       { path: 'supergraph', message: 'names two sources', expected: either },
     ]);
-    expect(listProblems({ supergraph: { file: 'a', pollInterval: '10s' } })).toEqual([
+    expect(findConfigProblems({ supergraph: { file: 'a', pollInterval: '10s' } })).toEqual([
       { path: 'supergraph.pollInterval', message: 'does not go with `file`', expected: '`watch`' },
     ]);
-    expect(listProblems({ supergraph: { subgraphs, watch: true } })).toEqual([
+    expect(findConfigProblems({ supergraph: { subgraphs, watch: true } })).toEqual([
       { path: 'supergraph.watch', message: 'does not go with `subgraphs`', expected: '`pollInterval`' },
     ]);
-    expect(listProblems({ supergraph: { subgraphs: [] } })).toEqual([
+    expect(findConfigProblems({ supergraph: { subgraphs: [] } })).toEqual([
       {
         path: 'supergraph.subgraphs',
         message: 'is empty',
@@ -287,7 +287,7 @@ describe('a wrong configuration', () => {
   test('is told about names that repeat or belong to no subgraph', () => {
     const subgraphs = ['reviews', 'products', 'reviews'].map((name) => ({ name, url: `http://${name}` }));
     expect(
-      listProblems({ supergraph: { subgraphs }, subgraphs: { rewiews: {}, al: {}, elsewhere: {} } }),
+      findConfigProblems({ supergraph: { subgraphs }, subgraphs: { rewiews: {}, al: {}, elsewhere: {} } }),
     ).toEqual([
       { path: 'supergraph.subgraphs[2].name', message: 'is "reviews" again', expected: 'each name once' },
       {
@@ -314,18 +314,20 @@ describe('a wrong configuration', () => {
       message: 'is 8080, like listen.port',
       expected: 'another port: the admin routes are never on the public listener',
     };
-    expect(listProblems({ supergraph, listen: { port: 8080 }, admin: { port: '8080' } })).toEqual([problem]);
+    expect(findConfigProblems({ supergraph, listen: { port: 8080 }, admin: { port: '8080' } })).toEqual([
+      problem,
+    ]);
     expect(
-      listProblems({ supergraph, listen: { host: '0.0.0.0', port: 8080 }, admin: { port: 8080 } }),
+      findConfigProblems({ supergraph, listen: { host: '0.0.0.0', port: 8080 }, admin: { port: 8080 } }),
     ).toEqual([problem]);
-    expect(listProblems({ supergraph, listen: { host: '10.0.0.1', port: 80 }, admin: { port: 80 } })).toEqual(
-      [],
-    );
-    expect(listProblems({ supergraph, listen: { port: 0 }, admin: { port: 0 } })).toEqual([]);
+    expect(
+      findConfigProblems({ supergraph, listen: { host: '10.0.0.1', port: 80 }, admin: { port: 80 } }),
+    ).toEqual([]);
+    expect(findConfigProblems({ supergraph, listen: { port: 0 }, admin: { port: 0 } })).toEqual([]);
   });
 
   test('cannot use a default port twice', () => {
-    expect(listProblems({ supergraph, listen: { port: 4001 } })).toEqual([
+    expect(findConfigProblems({ supergraph, listen: { port: 4001 } })).toEqual([
       {
         path: 'admin.port',
         message: 'is 4001, like listen.port',
@@ -337,7 +339,7 @@ describe('a wrong configuration', () => {
   test('cannot let an attempt outlast its deadline, or one subgraph the whole request', () => {
     const room = 'an attempt that is no longer than the deadline';
     expect(
-      listProblems({
+      findConfigProblems({
         supergraph,
         subgraphs: {
           all: { timeouts: { deadline: '4s' } },

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { parse } from 'yaml';
-import { configJsonSchema } from '../../../gateway/config/jsonSchema.ts';
-import { loadConfig } from '../../../gateway/config/load.ts';
+import { createConfigJsonSchema } from '../../../gateway/config/configJsonSchema.ts';
+import { loadConfig } from '../../../gateway/config/loadConfig.ts';
 import { parseConfig } from '../../../gateway/config/parseConfig.ts';
 import { printConfig } from '../../../gateway/config/printConfig.ts';
 import { printReference } from '../../../gateway/config/printReference.ts';
@@ -29,12 +29,12 @@ test('a printed configuration hides what addresses may keep secret', () => {
 
 test('every option of the JSON Schema says what it means', () => {
   const silent: string[] = [];
-  const visit = (schema: ReturnType<typeof configJsonSchema>, path: string): void => {
+  const visit = (schema: ReturnType<typeof createConfigJsonSchema>, path: string): void => {
     const isSection = schema.properties !== undefined;
     if (!isSection && (schema.description ?? '') === '') silent.push(path);
     for (const [key, child] of Object.entries(schema.properties ?? {})) visit(child, `${path}.${key}`);
   };
-  visit(configJsonSchema(), '');
+  visit(createConfigJsonSchema(), '');
   expect(silent).toEqual([]);
 });
 

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { parse } from 'yaml';
-import { loadConfig } from '../../../gateway/config/load.ts';
-import { listProblems, parseConfig } from '../../../gateway/config/parseConfig.ts';
+import { loadConfig } from '../../../gateway/config/loadConfig.ts';
+import { findConfigProblems, parseConfig } from '../../../gateway/config/parseConfig.ts';
 import { printConfig } from '../../../gateway/config/printConfig.ts';
 import type { GatewayOptions } from '../../../gateway/config/schema.ts';
-import { connectionOptions, serverOptions, usesRedis } from '../../../gateway/redis/redisOptions.ts';
+import { connectionOptions, isRedisConfigured, serverOptions } from '../../../gateway/redis/redisOptions.ts';
 
 const supergraph = { file: 'supergraph.graphql' };
 
@@ -16,11 +16,11 @@ function redisOf(redis: GatewayOptions['redis']) {
 }
 
 test('without a word about Redis everything is in process', () => {
-  expect(usesRedis(redisOf({}))).toBe(false);
-  expect(usesRedis(redisOf({ url: '' }))).toBe(false);
-  expect(usesRedis(redisOf({ url: 'redis://localhost' }))).toBe(true);
-  expect(usesRedis(redisOf({ cluster: { nodes: ['a:1'] } }))).toBe(true);
-  expect(usesRedis(redisOf({ sentinel: { nodes: ['a:1'] } }))).toBe(true);
+  expect(isRedisConfigured(redisOf({}))).toBe(false);
+  expect(isRedisConfigured(redisOf({ url: '' }))).toBe(false);
+  expect(isRedisConfigured(redisOf({ url: 'redis://localhost' }))).toBe(true);
+  expect(isRedisConfigured(redisOf({ cluster: { nodes: ['a:1'] } }))).toBe(true);
+  expect(isRedisConfigured(redisOf({ sentinel: { nodes: ['a:1'] } }))).toBe(true);
   expect(parseConfig({ supergraph }).cache.memory).toEqual({ maxSize: 64 * 1024 ** 2 });
 });
 
@@ -80,7 +80,7 @@ test('TLS is switched on by the address or by itself, with certificates from fil
 
 test('what is wrong is told with its path and what would be right', () => {
   expect(
-    listProblems({
+    findConfigProblems({
       supergraph,
       redis: {
         url: 'http://localhost',
@@ -104,7 +104,7 @@ test('what is wrong is told with its path and what would be right', () => {
     'redis: one of `url`, `cluster` and `sentinel`',
   ]);
   expect(
-    listProblems({
+    findConfigProblems({
       supergraph,
       redis: { cluster: { nodes: ['a:1'] }, database: 2, reconnect: { minDelay: '5s' } },
     }),

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { readDeployability } from '../../../gateway/contracts/deployability.ts';
-import type { Deployment, DeploymentOrder, Finding } from '../../../gateway/contracts/finding.ts';
-import { createReport } from '../../../gateway/contracts/report/createReport.ts';
+import { evaluateDeployability } from '../../../contracts/deployability.ts';
+import type { Deployment, DeploymentOrder, Finding } from '../../../contracts/finding.ts';
+import { createReport } from '../../../contracts/report/createReport.ts';
 
 const checked = { directory: 'contracts', subgraphs: 2, consumers: 1, operations: 1 };
 
@@ -9,7 +9,7 @@ function read(...findings: readonly Partial<Finding>[]) {
   const whole = findings.map(
     (finding): Finding => ({ rule: 'r', severity: 'safe', message: 'm', ...finding }),
   );
-  return readDeployability(createReport({ findings: whole, strict: false, checked }));
+  return evaluateDeployability(createReport({ findings: whole, strict: false, checked }));
 }
 
 const order = (which: DeploymentOrder): Deployment => ({ order: which, steps: [`${which}: first`, 'then'] });

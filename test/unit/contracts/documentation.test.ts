@@ -2,8 +2,8 @@ import { glob, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
-import { reportFormats } from '../../../gateway/contracts/report/renderReport.ts';
-import { ruleNames } from '../../../gateway/contracts/ruleNames.ts';
+import { reportFormats } from '../../../contracts/report/renderReport.ts';
+import { ruleNames } from '../../../contracts/ruleNames.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const page = await readFile(join(root, 'docs/contracts.md'), 'utf8');

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { ApolloServerErrorCode, ApolloServerValidationErrorCode } from '@apollo/server/errors';
 import { describe, expect, test } from '@jest/globals';
 import { errorCodes } from '../../../gateway/errors.ts';
-import { exchange, RawConnection, type RawRequest } from '../../harness/frames.ts';
-import { SettableView, startScripted } from '../transport/scriptedServer.ts';
+import { exchange, RawConnection, type RawRequest } from '../../harness/rawHttp.ts';
+import { FakeSupergraphView, startScriptedServer } from '../../harness/scriptedServer.ts';
 
 const page = await readFile(join(import.meta.dirname, '../../../docs/errors.md'), 'utf8');
 
@@ -50,20 +50,20 @@ describe('the statuses of docs/errors.md', () => {
     ['PERSISTED_QUERY_NOT_FOUND', operation({ extensions: unknownHash })],
     ['OPERATION_TOO_COMPLEX', operation({ query: `{ ${'node { '.repeat(101)} id ${'} '.repeat(102)}` })],
   ] as const)('are what a client gets: %s', async (code, request) => {
-    await using server = await startScripted();
+    await using server = await startScriptedServer();
     const { status, body } = await exchange(server.url, request);
     const answer = JSON.parse(body) as { errors: { extensions: { code: string } }[] };
     expect([answer.errors[0]?.extensions.code, status]).toEqual([code, theirs.get(code) ?? ours.get(code)]);
   });
 
   test('are what a client gets without a supergraph', async () => {
-    await using server = await startScripted(undefined, { supergraphs: new SettableView() });
+    await using server = await startScriptedServer(undefined, { supergraphs: new FakeSupergraphView() });
     const { status } = await exchange(server.url, operation({ query: '{ greeting }' }));
     expect(status).toBe(ours.get('SUPERGRAPH_UNAVAILABLE'));
   });
 
   test('are all that a refused HTTP request gets', async () => {
-    await using server = await startScripted();
+    await using server = await startScriptedServer();
     const json = { 'content-type': 'application/json' };
     const events = { accept: 'text/event-stream' };
     const { body: token } = await exchange(server.url, { method: 'PUT' });

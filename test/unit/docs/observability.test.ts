@@ -4,7 +4,7 @@ import { expect, test } from '@jest/globals';
 import { CacheMetrics } from '../../../gateway/cache/cacheMetrics.ts';
 import { registerContractMetrics } from '../../../gateway/contracts/contractMetrics.ts';
 import { EnrichmentMetrics } from '../../../gateway/enrichment/enrichmentMetrics.ts';
-import { SubgraphMetrics } from '../../../gateway/subgraph-client/subgraphMetrics.ts';
+import { SubgraphMetrics } from '../../../gateway/subgraphs/subgraphMetrics.ts';
 import { registerSubscriptionMetrics } from '../../../gateway/subscriptions/subscriptionMetrics.ts';
 import { createMetrics } from '../../../gateway/telemetry/metrics.ts';
 
@@ -18,8 +18,8 @@ test('every metric is in the table, with its type, and no other', async () => {
     problems: () => new Map(),
     memory: () => ({ bytes: 0, entries: 0 }),
   });
-  registerSubscriptionMetrics({ registry, topicProblems: () => new Map(), dropped: () => 0 });
-  new EnrichmentMetrics({ registry, jobs: () => 0, ways: () => [] });
+  registerSubscriptionMetrics({ registry, topicProblems: () => new Map(), droppedEventCount: () => 0 });
+  new EnrichmentMetrics({ registry, countJobs: () => 0, readDeliveryModes: () => [] });
   registerContractMetrics({
     registry,
     supergraphs: () => [],

@@ -4,7 +4,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { expandEnvironment } from '../../../gateway/config/expandEnvironment.ts';
-import { listProblems, parseConfig } from '../../../gateway/config/parseConfig.ts';
+import { findConfigProblems, parseConfig } from '../../../gateway/config/parseConfig.ts';
 
 const root = join(import.meta.dirname, '../../..');
 
@@ -105,7 +105,7 @@ describe('every YAML example in the documentation', () => {
 
   test.each(examples.map(({ name, yaml }) => [name, yaml] as const))('is a configuration: %s', (_, yaml) => {
     const { expanded, problems } = expandEnvironment(parse(yaml), {});
-    expect([...problems, ...listProblems(expanded)]).toEqual([]);
+    expect([...problems, ...findConfigProblems(expanded)]).toEqual([]);
   });
 });
 

@@ -7,7 +7,12 @@ import {
 
 function open(options: Partial<EnrichmentMetricsOptions> = {}) {
   const registry = new Registry();
-  const metrics = new EnrichmentMetrics({ registry, jobs: () => 0, ways: () => [], ...options });
+  const metrics = new EnrichmentMetrics({
+    registry,
+    countJobs: () => 0,
+    readDeliveryModes: () => [],
+    ...options,
+  });
   /** Samples of a metric, as Prometheus reads them. */
   const read = async (name: string): Promise<string[]> => {
     const text = await registry.getSingleMetricAsString(name);
@@ -56,16 +61,16 @@ test('latencies are in seconds; what was given up has none and is counted apart'
 
 test('what becomes of late work is counted by priority', async () => {
   const { metrics, read } = open();
-  metrics.onHandedOver({ priority: 'NORMAL', outcome: 'begun' });
-  metrics.onHandedOver({ priority: 'NORMAL', outcome: 'joined' });
-  metrics.onHandedOver({ priority: 'BACKGROUND', outcome: 'refused' });
+  metrics.onEnqueued({ priority: 'NORMAL', outcome: 'begun' });
+  metrics.onEnqueued({ priority: 'NORMAL', outcome: 'joined' });
+  metrics.onEnqueued({ priority: 'BACKGROUND', outcome: 'refused' });
   metrics.onRetry({ priority: 'CRITICAL' });
   metrics.onRetry({ priority: 'CRITICAL' });
   metrics.onSettled({ priority: 'CRITICAL', outcome: 'done' });
   metrics.onSettled({ priority: 'BACKGROUND', outcome: 'no room' });
-  metrics.onAdopted({ priority: 'NORMAL', from: 'dead process' });
-  const handedOver = await read('tributary_enrichment_handed_over_total');
-  expect(handedOver).toEqual([
+  metrics.onResumed({ priority: 'NORMAL', resumedFrom: 'dead process' });
+  const enqueued = await read('tributary_enrichment_handed_over_total');
+  expect(enqueued).toEqual([
     'tributary_enrichment_handed_over_total{priority="NORMAL",outcome="begun"} 1',
     'tributary_enrichment_handed_over_total{priority="NORMAL",outcome="joined"} 1',
     'tributary_enrichment_handed_over_total{priority="BACKGROUND",outcome="refused"} 1',
@@ -84,11 +89,11 @@ test('what becomes of late work is counted by priority', async () => {
 
 test('what could be lost and what was forgotten is counted', async () => {
   const { metrics, read } = open();
-  metrics.onKeptHere({ reason: 'too large' });
-  metrics.onKeptHere({ reason: 'redis' });
-  metrics.onKeptHere({ reason: 'too large' });
-  metrics.onForgotten({ updates: 3 });
-  metrics.onForgotten({ updates: 4 });
+  metrics.onNotPersisted({ reason: 'too large' });
+  metrics.onNotPersisted({ reason: 'redis' });
+  metrics.onNotPersisted({ reason: 'too large' });
+  metrics.onUpdatesEvicted({ updates: 3 });
+  metrics.onUpdatesEvicted({ updates: 4 });
   expect(await read('tributary_enrichment_jobs_kept_here_total')).toEqual([
     'tributary_enrichment_jobs_kept_here_total{reason="too_large"} 2',
     'tributary_enrichment_jobs_kept_here_total{reason="redis"} 1',
@@ -101,10 +106,10 @@ test('what could be lost and what was forgotten is counted', async () => {
 test('open jobs and ways are read when Prometheus asks', async () => {
   let jobs = 3;
   let fields = [
-    { coordinate: similar, way: 'late' as 'late' | 'inline' },
-    { coordinate: badges, way: 'inline' as const },
+    { coordinate: similar, deliveryMode: 'late' as 'late' | 'inline' },
+    { coordinate: badges, deliveryMode: 'inline' as const },
   ];
-  const { read } = open({ jobs: () => jobs, ways: () => fields });
+  const { read } = open({ countJobs: () => jobs, readDeliveryModes: () => fields });
   expect(await read('tributary_enrichment_jobs')).toEqual(['tributary_enrichment_jobs 3']);
   expect(await read('tributary_enrichment_way')).toEqual([
     'tributary_enrichment_way{coordinate="Product.similar",way="inline"} 0',
@@ -115,7 +120,7 @@ test('open jobs and ways are read when Prometheus asks', async () => {
     'tributary_enrichment_way{coordinate="Product.badges",way="late"} 0',
   ]);
   jobs = 0;
-  fields = [{ coordinate: similar, way: 'inline' }];
+  fields = [{ coordinate: similar, deliveryMode: 'inline' }];
   expect(await read('tributary_enrichment_jobs')).toEqual(['tributary_enrichment_jobs 0']);
   expect(await read('tributary_enrichment_way')).toEqual([
     'tributary_enrichment_way{coordinate="Product.similar",way="inline"} 1',

@@ -1,33 +1,41 @@
 import { describe, expect, test } from '@jest/globals';
+import type { DeferredEnrichments } from '../../../gateway/enrichment/deferredEnrichments.ts';
 import { addEnrichmentRoute } from '../../../gateway/enrichment/enrichmentRoute.ts';
-import type { LateEnrichments } from '../../../gateway/enrichment/lateEnrichments.ts';
-import { OpenStreams } from '../../../gateway/subscriptions/openStreams.ts';
-import { exchange, RawConnection } from '../../harness/frames.ts';
-import { HandTimers } from '../../harness/handTimers.ts';
-import { startScripted } from '../transport/scriptedServer.ts';
-import { bad, good, HandRun, jobOf, lateInMemory } from './late/lateUnderTest.ts';
+import { StreamLimiter } from '../../../gateway/subscriptions/streamLimiter.ts';
+import {
+  ControlledAttempt,
+  createInMemoryJobs,
+  failedResult,
+  jobOf,
+  successfulResult,
+} from '../../harness/enrichmentJobsFixture.ts';
+import { FakeTimers } from '../../harness/fakeTimers.ts';
+import { exchange, RawConnection } from '../../harness/rawHttp.ts';
+import { startScriptedServer } from '../../harness/scriptedServer.ts';
 
 const events = { accept: 'text/event-stream', authorization: 'ada' };
 const json = { accept: 'application/json', authorization: 'ada' };
 
 /** The route before late work in memory, or what the test puts in its place. */
-async function start(given?: (late: LateEnrichments) => Pick<LateEnrichments, 'follow' | 'arrived'>) {
-  const parts = lateInMemory();
+async function start(
+  given?: (late: DeferredEnrichments) => Pick<DeferredEnrichments, 'subscribe' | 'readArrived'>,
+) {
+  const parts = createInMemoryJobs();
   const draining = new AbortController();
-  const openStreams = new OpenStreams({ total: 2, perClient: 2 });
-  const timers = new HandTimers();
+  const openStreams = new StreamLimiter({ total: 2, perClient: 2 });
+  const timers = new FakeTimers();
   const logged: unknown[] = [];
-  const server = await startScripted(undefined, {
+  const server = await startScriptedServer(undefined, {
     addPublicRoutes: (routes) =>
       addEnrichmentRoute(routes, {
-        late: given === undefined ? parts.late : given(parts.late),
+        enrichments: given === undefined ? parts.late : given(parts.late),
         callerOf: (headers) => ({ identity: headers.authorization ?? '' }),
         openStream: () => openStreams.open('ada'),
-        draining: draining.signal,
+        drainSignal: draining.signal,
         cors: { origins: ['https://shop.test'] },
         bufferSize: 100_000,
-        readTimeout: 1_000,
-        heartbeat: 10_000,
+        readTimeoutMs: 1_000,
+        heartbeatIntervalMs: 10_000,
         timers,
         log: {
           error: (fields, message) => logged.push([message, fields.error]),
@@ -44,7 +52,7 @@ async function start(given?: (late: LateEnrichments) => Pick<LateEnrichments, 'f
     ...parts,
     logged,
     drain: () => draining.abort(),
-    beat: () => timers.pass(10_000),
+    beat: () => timers.advance(10_000),
     ask: (token: string, headers: Record<string, string>) => exchange(server.url, get(token, headers)),
     async open(token: string, headers: Record<string, string> = events) {
       const connection = await RawConnection.open(server.url);
@@ -65,9 +73,9 @@ const complete = 'event: complete\ndata:\n\n';
 describe('GET /enrichments/:token as events', () => {
   test('brings what has come and what comes, and the end', async () => {
     await using server = await start();
-    const run = new HandRun();
+    const run = new ControlledAttempt();
     const token = await server.handOver(jobOf('a', ['reviews', 'stock']), run);
-    run.give(good('reviews'));
+    run.emit(successfulResult('reviews'));
     await using connection = await server.open(token, { ...events, 'x-request-id': 'mine' });
     const { status, headers } = await connection.readHead();
     expect([
@@ -80,16 +88,16 @@ describe('GET /enrichments/:token as events', () => {
     server.beat();
     server.beat();
     expect(await connection.readChunk()).toBe(':\n\n');
-    run.end(bad('stock', 'It is down.', false));
+    run.complete(failedResult('stock', 'It is down.', false));
     expect(await connection.readChunk()).toBe(stock + complete);
     expect(await connection.readChunk()).toBeUndefined();
   });
 
   test('goes on after the event that the client has had last', async () => {
     await using server = await start();
-    const run = new HandRun();
+    const run = new ControlledAttempt();
     const token = await server.handOver(jobOf('a', ['reviews', 'stock']), run);
-    run.end(good('reviews'), bad('stock', 'It is down.', false));
+    run.complete(successfulResult('reviews'), failedResult('stock', 'It is down.', false));
     const from = async (id: string) => (await server.ask(token, { ...events, 'last-event-id': id })).body;
     expect(await from('1-0')).toBe(`:\n\n${stock}${complete}`);
     expect(await from('2-0')).toBe(`:\n\n${complete}`);
@@ -98,7 +106,7 @@ describe('GET /enrichments/:token as events', () => {
 
   test('is for as many followers as one client may have', async () => {
     await using server = await start();
-    const run = new HandRun();
+    const run = new ControlledAttempt();
     const token = await server.handOver(jobOf('a', ['reviews']), run);
     await using one = await server.open(token);
     await one.readHead();
@@ -109,7 +117,7 @@ describe('GET /enrichments/:token as events', () => {
     // What has come so far is no stream.
     expect((await server.ask(token, json)).status).toBe(200);
     expect((await server.ask('none', events)).status).toBe(503);
-    run.end(good('reviews', false));
+    run.complete(successfulResult('reviews', false));
     while ((await one.readChunk()) !== undefined);
     while ((await other.readChunk()) !== undefined);
     expect((await server.ask('none', events)).status).toBe(404);
@@ -118,9 +126,9 @@ describe('GET /enrichments/:token as events', () => {
   test('ends the following when the client leaves', async () => {
     const returned = Promise.withResolvers<void>();
     await using server = await start((late) => ({
-      arrived: late.arrived.bind(late),
-      follow: async (...asked) => {
-        const updates = await late.follow(...asked);
+      readArrived: late.readArrived.bind(late),
+      subscribe: async (...asked) => {
+        const updates = await late.subscribe(...asked);
         if (updates === undefined) return undefined;
         return {
           ...updates,
@@ -132,7 +140,7 @@ describe('GET /enrichments/:token as events', () => {
         };
       },
     }));
-    const token = await server.handOver(jobOf('a'), new HandRun());
+    const token = await server.handOver(jobOf('a'), new ControlledAttempt());
     const connection = await server.open(token);
     await connection.readHead();
     connection.socket.destroy();
@@ -142,9 +150,9 @@ describe('GET /enrichments/:token as events', () => {
 
   test('ends without `complete` when the gateway drains, so that the client comes back', async () => {
     await using server = await start();
-    const run = new HandRun();
+    const run = new ControlledAttempt();
     const token = await server.handOver(jobOf('a', ['reviews', 'stock']), run);
-    run.give(good('reviews'));
+    run.emit(successfulResult('reviews'));
     await using connection = await server.open(token);
     await connection.readHead();
     expect(await connection.readChunk()).toBe(`:\n\n${reviews}`);
@@ -156,8 +164,8 @@ describe('GET /enrichments/:token as events', () => {
 
   test('says what went wrong', async () => {
     await using server = await start((late) => ({
-      arrived: late.arrived.bind(late),
-      follow: async () => {
+      readArrived: late.readArrived.bind(late),
+      subscribe: async () => {
         throw new Error('A fault.');
       },
     }));
@@ -175,7 +183,7 @@ describe('GET /enrichments/:token as events', () => {
 describe('GET /enrichments/:token as JSON', () => {
   test('tells what has come so far', async () => {
     await using server = await start();
-    const run = new HandRun();
+    const run = new ControlledAttempt();
     const token = await server.handOver(jobOf('a', ['reviews', 'stock']), run);
     const ask = async () => {
       const { status, headers, body } = await server.ask(token, json);
@@ -183,7 +191,7 @@ describe('GET /enrichments/:token as JSON', () => {
       return JSON.parse(body);
     };
     expect(await ask()).toEqual({ updates: [], hasNext: true });
-    run.end(good('reviews'), bad('stock', 'It is down.', false));
+    run.complete(successfulResult('reviews'), failedResult('stock', 'It is down.', false));
     const updates = [reviews, stock].map((event) => JSON.parse(/data: (.*)/.exec(event)?.[1] ?? ''));
     expect(await ask()).toEqual({ updates, hasNext: false });
   });
@@ -193,7 +201,7 @@ describe('GET /enrichments/:token as JSON', () => {
     ['anything', { accept: '*/*', authorization: 'ada' }],
   ])('is for a client that accepts %s, too', async (_, headers) => {
     await using server = await start();
-    const token = await server.handOver(jobOf('a'), new HandRun());
+    const token = await server.handOver(jobOf('a'), new ControlledAttempt());
     const { status, body } = await server.ask(token, headers);
     expect([status, body]).toEqual([200, '{"updates":[],"hasNext":true}']);
   });
@@ -204,7 +212,7 @@ describe('GET /enrichments/:token', () => {
     'does not tell why a token leads to nothing (%s)',
     async (accept) => {
       await using server = await start();
-      const token = await server.handOver(jobOf('a'), new HandRun());
+      const token = await server.handOver(jobOf('a'), new ControlledAttempt());
       const answers = [
         await server.ask(token, { accept, authorization: 'bob' }),
         await server.ask(token, { accept }),
@@ -241,7 +249,7 @@ describe('GET /enrichments/:token', () => {
 
   test('is for pages of the origins that are listed', async () => {
     await using server = await start();
-    const token = await server.handOver(jobOf('a'), new HandRun());
+    const token = await server.handOver(jobOf('a'), new ControlledAttempt());
     const preflight = (origin: string) =>
       fetch(new URL(`/enrichments/${token}`, server.url), {
         method: 'OPTIONS',

@@ -4,7 +4,7 @@ import {
   type ConfiguredEnrichments,
   readEnrichmentRules,
 } from '../../../gateway/enrichment/enrichmentRules.ts';
-import { rulesOf, ways, withEnrichment } from './composedRules.ts';
+import { directiveImportCases, rulesOf, withEnrichment } from './enrichedSubgraphs.ts';
 
 /** Rules of a schema without subgraphs, in which `@enrichment` is what it is. */
 function rulesIn(sdl: string, fields: ConfiguredEnrichments['fields'] = {}) {
@@ -25,8 +25,8 @@ function rulesIn(sdl: string, fields: ConfiguredEnrichments['fields'] = {}) {
 }
 
 describe('the directive', () => {
-  test.each(ways)('counts when its import is $kind', async ({ name, link }) => {
-    const { rules, problems, unknown, warnings } = await rulesOf({
+  test.each(directiveImportCases)('counts when its import is $kind', async ({ name, link }) => {
+    const { rules, problems, unknownCoordinates, warnings } = await rulesOf({
       shop: withEnrichment(
         `type Query { top: Product }
          type Product @key(fields: "id") {
@@ -37,7 +37,11 @@ describe('the directive', () => {
         { name, link },
       ),
     });
-    expect({ problems, unknown, warnings }).toEqual({ problems: [], unknown: [], warnings: [] });
+    expect({ problems, unknown: unknownCoordinates, warnings }).toEqual({
+      problems: [],
+      unknown: [],
+      warnings: [],
+    });
     expect(rules.isEmpty).toBe(false);
     expect(rules.ruleOf('Product', 'similar')).toEqual({
       coordinate: 'Product.similar',
@@ -122,11 +126,11 @@ describe('the directive', () => {
   });
 
   test('counts for nothing at a field that clients cannot see', async () => {
-    const { rules, unknown } = await rulesOf({
+    const { rules, unknownCoordinates } = await rulesOf({
       shop: withEnrichment('type Query { a: Int  b: Int @enrichment @inaccessible }'),
     });
     expect(rules.isEmpty).toBe(true);
-    expect(unknown).toEqual([]);
+    expect(unknownCoordinates).toEqual([]);
   });
 });
 
@@ -158,7 +162,7 @@ describe('the configuration', () => {
   });
 
   test('is told of what the schema does not have', () => {
-    const { rules, unknown } = rulesIn(
+    const { rules, unknownCoordinates } = rulesIn(
       'type Query { a: Int any: Either } type Other { b: Int } union Either = Other input In { c: Int }',
       {
         'Query.x': {},
@@ -169,7 +173,7 @@ describe('the configuration', () => {
         'Other.b': {},
       },
     );
-    expect(unknown).toEqual([
+    expect(unknownCoordinates).toEqual([
       'Query has no field x',
       'there is no object type or interface Nothing',
       'there is no object type or interface Either',

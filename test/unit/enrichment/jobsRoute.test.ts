@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
+import type { JobAdmin, JobQuery, RetryResult } from '../../../gateway/enrichment/jobs/jobAdmin.ts';
 import { addJobsRoute } from '../../../gateway/enrichment/jobsRoute.ts';
-import type { JobAdmin, JobQuery, RetryVerdict } from '../../../gateway/enrichment/late/jobAdmin.ts';
 import { GatewayError } from '../../../gateway/errors.ts';
-import { startScripted } from '../transport/scriptedServer.ts';
+import { startScriptedServer } from '../../harness/scriptedServer.ts';
 
 const failed = {
   id: 'a.1',
@@ -13,7 +13,7 @@ const failed = {
   ageMs: 1_000,
 } as const;
 
-async function start(verdict: RetryVerdict | Error = 'retried') {
+async function start(verdict: RetryResult | Error = 'retried') {
   const asked: (JobQuery | string)[] = [];
   const jobs: JobAdmin = {
     list: async (query) => {
@@ -27,7 +27,7 @@ async function start(verdict: RetryVerdict | Error = 'retried') {
       return verdict;
     },
   };
-  const server = await startScripted(undefined, {
+  const server = await startScriptedServer(undefined, {
     addAdminRoutes: (routes) => addJobsRoute(routes, { jobs }),
   });
   return {
@@ -73,7 +73,7 @@ describe('GET /jobs', () => {
 });
 
 describe('POST /jobs/:id/retry', () => {
-  test.each<[RetryVerdict, number, unknown]>([
+  test.each<[RetryResult, number, unknown]>([
     ['retried', 202, { id: 'a.1', state: 'waiting' }],
     ['unknown', 404, { error: expect.stringMatching(/^There is no job a\.1\. /) }],
     ['not failed', 409, { error: 'Job a.1 has not failed: it is under way, or waits by itself.' }],

@@ -1,45 +1,45 @@
 import { describe, expect, test } from '@jest/globals';
 import type { PlanNode } from '../../../gateway/planning/queryPlan.ts';
-import { turns } from '../../harness/clock.ts';
-import { normalize, schemaOf } from '../operation/normalized.ts';
-import type { FakeClient } from './fakeClient.ts';
-import { entityFetch, rootFetch } from './fetches.ts';
-import { at, parallel, runPlan, sequence } from './runPlan.ts';
+import type { FakeSubgraphClient } from '../../harness/fakeSubgraphClient.ts';
+import { entityFetch, rootFetch } from '../../harness/fetchNodes.ts';
+import { normalizeText, schemaOf } from '../../harness/normalize.ts';
+import { flattenAt, parallel, runPlan, sequence } from '../../harness/runPlan.ts';
+import { waitForTurns } from '../../harness/waitForTurns.ts';
 
 const products = (...ids: string[]): object[] => ids.map((id) => ({ __typename: 'Product', id }));
-const representations = (client: FakeClient): unknown[] =>
+const representations = (client: FakeSubgraphClient): unknown[] =>
   client.calls.map(({ body }) => body.variables.representations ?? 'root');
 
 describe('the order of fetches', () => {
   test('Sequence: what follows waits for what comes before', async () => {
-    const { client, complete } = runPlan(
-      sequence(rootFetch('products{__typename id}'), at('products.@', entityFetch('stock'))),
+    const { client, completedGroups } = runPlan(
+      sequence(rootFetch('products{__typename id}'), flattenAt('products.@', entityFetch('stock'))),
     );
-    await turns();
+    await waitForTurns();
     expect(client.calls).toHaveLength(1);
     client.calls[0]?.answer({ data: { products: products('1', '2') } });
-    await turns();
+    await waitForTurns();
     expect(representations(client)).toEqual(['root', products('1', '2')]);
-    expect(complete).toEqual([]);
+    expect(completedGroups).toEqual([]);
     client.calls[1]?.answer({ data: { _entities: [{ stock: 1 }, { stock: 2 }] } });
-    await turns();
-    expect(complete).toEqual([0]);
+    await waitForTurns();
+    expect(completedGroups).toEqual([0]);
   });
 
   test('Parallel: all at once, and what follows waits for the last', async () => {
     const { client } = runPlan(
       sequence(
         parallel(rootFetch('product{__typename id}'), rootFetch('other', { serviceName: 'others' })),
-        at('product', entityFetch('stock')),
+        flattenAt('product', entityFetch('stock')),
       ),
     );
-    await turns();
+    await waitForTurns();
     expect(client.calls.map(({ request }) => request.subgraph)).toEqual(['products', 'others']);
     client.calls[0]?.answer({ data: { product: products('1')[0] } });
-    await turns();
+    await waitForTurns();
     expect(client.calls).toHaveLength(2);
     client.calls[1]?.answer({ data: { other: 1 } });
-    await turns();
+    await waitForTurns();
     expect(client.calls).toHaveLength(3);
   });
 
@@ -52,30 +52,34 @@ describe('the order of fetches', () => {
       { kind: 'Condition', condition: 'v', ifClause: rootFetch('yes'), elseClause: rootFetch('no') },
       { booleans },
     );
-    await turns();
+    await waitForTurns();
     expect(client.calls.map(({ body }) => body.query)).toEqual(asked.map((field) => `{${field}}`));
   });
 
   test('Condition: nothing to do is done at once', () => {
-    const { complete } = runPlan({ kind: 'Condition', condition: 'v', ifClause: rootFetch('yes') });
-    expect(complete).toEqual([0]);
+    const { completedGroups } = runPlan({
+      kind: 'Condition',
+      condition: 'v',
+      ifClause: rootFetch('yes'),
+    });
+    expect(completedGroups).toEqual([0]);
   });
 
   test('a step whose objects are all absent asks nothing, and what follows it goes on', async () => {
-    const { client, complete } = runPlan(
+    const { client, completedGroups } = runPlan(
       sequence(
         rootFetch('product{__typename id}'),
-        at('product', entityFetch('stock')),
+        flattenAt('product', entityFetch('stock')),
         rootFetch('after', { serviceName: 'others' }),
       ),
     );
-    await turns();
+    await waitForTurns();
     client.calls[0]?.answer({ data: { product: null } });
-    await turns();
+    await waitForTurns();
     expect(client.calls.map(({ request }) => request.subgraph)).toEqual(['products', 'others']);
     client.calls[1]?.answer({ data: { after: 1 } });
-    await turns();
-    expect(complete).toEqual([0]);
+    await waitForTurns();
+    expect(completedGroups).toEqual([0]);
   });
 });
 
@@ -92,25 +96,25 @@ describe('an answer that is not what was asked for', () => {
     ['lists deeper than a stack', abyss()],
     ['text', 'product'],
   ])('has no entities where the plan sees an object and there is %s', async (_, product) => {
-    const { client, complete, faults } = runPlan(
-      sequence(rootFetch('product{__typename id}'), at('product', entityFetch('stock'))),
+    const { client, completedGroups, faults } = runPlan(
+      sequence(rootFetch('product{__typename id}'), flattenAt('product', entityFetch('stock'))),
     );
-    await turns();
+    await waitForTurns();
     client.calls[0]?.answer({ data: { product } });
-    await turns();
-    expect([client.calls.length, complete, faults]).toEqual([1, [0], []]);
+    await waitForTurns();
+    expect([client.calls.length, completedGroups, faults]).toEqual([1, [0], []]);
   });
 
   test('fails the fetch that would have to merge lists deeper than a stack', async () => {
-    const { client, execution, complete, faults } = runPlan(
-      sequence(rootFetch('product{__typename id stock}'), at('product', entityFetch('stock'))),
+    const { client, execution, completedGroups, faults } = runPlan(
+      sequence(rootFetch('product{__typename id stock}'), flattenAt('product', entityFetch('stock'))),
     );
-    await turns();
+    await waitForTurns();
     client.calls[0]?.answer({ data: { product: { ...products('1')[0], stock: abyss() } } });
-    await turns();
+    await waitForTurns();
     client.calls[1]?.answer({ data: { _entities: [{ stock: abyss() }] } });
-    await turns();
-    expect(complete).toEqual([0]);
+    await waitForTurns();
+    expect(completedGroups).toEqual([0]);
     expect(execution.errors.map(({ reason }) => 'code' in reason && reason.code)).toEqual([
       'SUBGRAPH_INVALID_RESPONSE',
     ]);
@@ -119,13 +123,13 @@ describe('an answer that is not what was asked for', () => {
 
   test('tells an entity that is no object', async () => {
     const { client, execution } = runPlan(
-      sequence(rootFetch('product{__typename id}'), at('product', entityFetch('stock'))),
+      sequence(rootFetch('product{__typename id}'), flattenAt('product', entityFetch('stock'))),
     );
-    await turns();
+    await waitForTurns();
     client.calls[0]?.answer({ data: { product: products('1')[0] } });
-    await turns();
+    await waitForTurns();
     client.calls[1]?.answer({ data: { _entities: [['stock']] } });
-    await turns();
+    await waitForTurns();
     expect(execution.errors).toEqual([
       expect.objectContaining({
         path: ['product'],
@@ -144,7 +148,7 @@ describe('a Defer node', () => {
         depends: [{ id: '0' }],
         label: '0',
         queryPath: ['product'],
-        node: at('product', entityFetch('stock')),
+        node: flattenAt('product', entityFetch('stock')),
       },
       { depends: [{ id: '0' }], label: '1', queryPath: ['product'] },
     ],
@@ -155,23 +159,23 @@ describe('a Defer node', () => {
   ];
 
   test('completes its groups one by one: a block without a fetch with the one that it depends on', async () => {
-    const { client, complete } = runPlan(node, { deferred });
-    await turns();
+    const { client, completedGroups } = runPlan(node, { deferred });
+    await waitForTurns();
     client.calls[0]?.answer({ data: { product: products('1')[0] } });
-    await turns();
-    expect(complete).toEqual([0, 2]);
+    await waitForTurns();
+    expect(completedGroups).toEqual([0, 2]);
     client.calls[1]?.answer({ data: { _entities: [{ stock: 1 }] } });
-    await turns();
-    expect(complete).toEqual([0, 2, 1]);
+    await waitForTurns();
+    expect(completedGroups).toEqual([0, 2, 1]);
   });
 
   test('gives the error of a block to the group of the block', async () => {
     const { client, execution } = runPlan(node, { deferred });
-    await turns();
+    await waitForTurns();
     client.calls[0]?.answer({ data: { product: products('1')[0] } });
-    await turns();
+    await waitForTurns();
     client.calls[1]?.answer({ data: null, errors: [{ message: 'no' }] });
-    await turns();
+    await waitForTurns();
     expect(execution.errors).toEqual([
       {
         path: ['product'],
@@ -189,19 +193,19 @@ describe('an entity that is asked for at several places', () => {
   const twice = (): PlanNode =>
     sequence(
       rootFetch('products{__typename id} product{__typename id}'),
-      at('products.@', entityFetch('vendor{__typename id}')),
-      at('product', entityFetch('vendor{__typename id}')),
+      flattenAt('products.@', entityFetch('vendor{__typename id}')),
+      flattenAt('product', entityFetch('vendor{__typename id}')),
     );
 
   test('is asked for once, and each place has an object of its own', async () => {
-    const { client, execution, complete } = runPlan(twice());
-    await turns();
+    const { client, execution, completedGroups } = runPlan(twice());
+    await waitForTurns();
     client.calls[0]?.answer({ data: { products: products('1'), product: products('1')[0] } });
-    await turns();
+    await waitForTurns();
     client.calls[1]?.answer({ data: { _entities: [{ vendor: { __typename: 'Vendor', id: 'v' } }] } });
-    await turns();
+    await waitForTurns();
     expect(client.calls).toHaveLength(2);
-    expect(complete).toEqual([0]);
+    expect(completedGroups).toEqual([0]);
     const vendor = { __typename: 'Vendor', id: 'v' };
     const product = { __typename: 'Product', id: '1', vendor };
     expect(execution.tree).toEqual({ products: [product], product });
@@ -214,14 +218,14 @@ describe('an entity that is asked for at several places', () => {
 
   test('tells its error at each place, also at one that asks when it has failed already', async () => {
     const { client, execution } = runPlan(twice());
-    await turns();
+    await waitForTurns();
     client.calls[0]?.answer({ data: { products: products('1', '1'), product: products('1')[0] } });
-    await turns();
+    await waitForTurns();
     client.calls[1]?.answer({
       data: { _entities: [null] },
       errors: [{ message: 'no', path: ['_entities', 0, 'vendor'] }],
     });
-    await turns();
+    await waitForTurns();
     expect(execution.errors.map(({ path }) => path)).toEqual([
       ['products', 0, 'vendor'],
       ['products', 1, 'vendor'],
@@ -231,55 +235,55 @@ describe('an entity that is asked for at several places', () => {
 
   test('tells the failure of its fetch at each path', async () => {
     const { client, execution } = runPlan(twice());
-    await turns();
+    await waitForTurns();
     client.calls[0]?.answer({ data: { products: products('1', '2'), product: products('1')[0] } });
-    await turns();
+    await waitForTurns();
     client.calls[1]?.answer({ data: null, errors: [{ message: 'all' }] });
-    await turns();
+    await waitForTurns();
     expect(execution.errors.map(({ path }) => path)).toEqual([['products'], ['product']]);
   });
 });
 
 describe('an execution that lets go of what has ended', () => {
   test('still knows the entities that a step which is left may ask for again', async () => {
-    const { client, execution, complete } = runPlan(
+    const { client, execution, completedGroups } = runPlan(
       sequence(
         rootFetch('products{__typename id} product{__typename id}'),
-        at('products.@', entityFetch('stock')),
+        flattenAt('products.@', entityFetch('stock')),
         rootFetch('slow', { serviceName: 'others' }),
-        at('product', entityFetch('stock')),
+        flattenAt('product', entityFetch('stock')),
       ),
     );
-    await turns();
+    await waitForTurns();
     client.calls[0]?.answer({ data: { products: products('1'), product: products('1')[0] } });
-    await turns();
+    await waitForTurns();
     client.calls[1]?.answer({ data: { _entities: [{ stock: 7 }] } });
-    await turns();
-    execution.releaseEnded();
+    await waitForTurns();
+    execution.releaseCompleted();
     client.calls[2]?.answer({ data: { slow: true } });
-    await turns();
+    await waitForTurns();
     expect(client.calls).toHaveLength(3);
-    expect(complete).toEqual([0]);
+    expect(completedGroups).toEqual([0]);
     expect(execution.tree).toMatchObject({ product: { id: '1', stock: 7 } });
   });
 
   test('takes what was under way', async () => {
-    const { client, execution, complete } = runPlan(
+    const { client, execution, completedGroups } = runPlan(
       sequence(
         rootFetch('products{__typename id}'),
-        at('products.@', entityFetch('vendor{__typename id}')),
-        at('products.@', entityFetch('stock')),
+        flattenAt('products.@', entityFetch('vendor{__typename id}')),
+        flattenAt('products.@', entityFetch('stock')),
       ),
     );
-    await turns();
+    await waitForTurns();
     client.calls[0]?.answer({ data: { products: products('1') } });
-    await turns();
+    await waitForTurns();
     client.calls[1]?.answer({ data: { _entities: [{ vendor: { __typename: 'Vendor', id: 'v' } }] } });
-    await turns();
-    execution.releaseEnded();
+    await waitForTurns();
+    execution.releaseCompleted();
     client.calls[2]?.answer({ data: { _entities: [{ stock: 7 }] } });
-    await turns();
-    expect(complete).toEqual([0]);
+    await waitForTurns();
+    expect(completedGroups).toEqual([0]);
     expect(execution.tree).toMatchObject({ products: [{ id: '1', vendor: { id: 'v' }, stock: 7 }] });
   });
 });
@@ -289,17 +293,17 @@ describe('what is merged', () => {
     const { client, execution } = runPlan(
       sequence(
         rootFetch('product{__typename id size{w}}'),
-        at('product', entityFetch('size{w h} name', { serviceName: 'a' })),
-        at('product', entityFetch('size{w h} name', { serviceName: 'b' })),
+        flattenAt('product', entityFetch('size{w h} name', { serviceName: 'a' })),
+        flattenAt('product', entityFetch('size{w h} name', { serviceName: 'b' })),
       ),
     );
-    await turns();
+    await waitForTurns();
     client.calls[0]?.answer({ data: { product: { ...products('1')[0], size: { w: 1 } } } });
-    await turns();
+    await waitForTurns();
     client.calls[1]?.answer({ data: { _entities: [{ size: { w: null, h: 2 }, name: 'n' }] } });
-    await turns();
+    await waitForTurns();
     client.calls[2]?.answer({ data: { _entities: [{ size: null }] } });
-    await turns();
+    await waitForTurns();
     expect(execution.tree).toEqual({
       product: { __typename: 'Product', id: '1', size: { w: 1, h: 2 }, name: 'n' },
     });
@@ -319,17 +323,17 @@ describe('what is merged', () => {
     const { client, execution } = runPlan(
       sequence(
         rootFetch('media{__typename id}'),
-        at('media', entityFetch('__typename title', { serviceName: 'owner', requires })),
-        at('media', entityFetch('__typename stars', { serviceName: 'ratings', requires })),
+        flattenAt('media', entityFetch('__typename title', { serviceName: 'owner', requires })),
+        flattenAt('media', entityFetch('__typename stars', { serviceName: 'ratings', requires })),
       ),
     );
-    await turns();
+    await waitForTurns();
     client.calls[0]?.answer({ data: { media: { __typename: 'Media', id: '1' } } });
-    await turns();
+    await waitForTurns();
     client.calls[1]?.answer({ data: { _entities: [{ __typename: 'Book', title: 't' }] } });
-    await turns();
+    await waitForTurns();
     client.calls[2]?.answer({ data: { _entities: [{ __typename: 'Media', stars: 5 }] } });
-    await turns();
+    await waitForTurns();
     expect(execution.tree).toEqual({ media: { __typename: 'Book', id: '1', title: 't', stars: 5 } });
   });
 
@@ -337,7 +341,7 @@ describe('what is merged', () => {
     const { client, execution } = runPlan(
       sequence(
         rootFetch('product{__typename id}'),
-        at(
+        flattenAt(
           'product',
           entityFetch('name__alias_0:name', {
             inputRewrites: [
@@ -350,12 +354,12 @@ describe('what is merged', () => {
         ),
       ),
     );
-    await turns();
+    await waitForTurns();
     client.calls[0]?.answer({ data: { product: products('1')[0] } });
-    await turns();
+    await waitForTurns();
     expect(representations(client)[1]).toEqual([{ __typename: 'Thing', id: '1' }]);
     client.calls[1]?.answer({ data: { _entities: [{ name__alias_0: 'n' }] } });
-    await turns();
+    await waitForTurns();
     expect(execution.tree).toEqual({ product: { __typename: 'Product', id: '1', name: 'n' } });
   });
 
@@ -363,7 +367,7 @@ describe('what is merged', () => {
     const { client, execution } = runPlan(
       sequence(
         rootFetch('product{__typename id}'),
-        at(
+        flattenAt(
           'product',
           entityFetch('name', {
             operation:
@@ -372,13 +376,13 @@ describe('what is merged', () => {
         ),
       ),
     );
-    await turns();
+    await waitForTurns();
     client.calls[0]?.answer({ data: { product: products('1')[0] } });
-    await turns();
+    await waitForTurns();
     client.calls[1]?.answer({
       data: { _entities: [JSON.parse('{"__proto__":{"polluted":true},"constructor":"c"}')] },
     });
-    await turns();
+    await waitForTurns();
     expect(JSON.stringify(execution.tree)).toBe(
       '{"product":{"__typename":"Product","id":"1","__proto__":{"polluted":true},"constructor":"c"}}',
     );
@@ -388,21 +392,21 @@ describe('what is merged', () => {
 
 describe('a client that leaves', () => {
   test('before the collected fetches are sent: they are not sent', async () => {
-    const { execution, client, complete } = runPlan(rootFetch('products{__typename id}'));
+    const { execution, client, completedGroups } = runPlan(rootFetch('products{__typename id}'));
     execution.cancel();
-    await turns(2);
+    await waitForTurns(2);
     expect(client.calls).toHaveLength(0);
-    expect(complete).toEqual([]);
+    expect(completedGroups).toEqual([]);
   });
 
   test('between two steps: the second is not sent', async () => {
     const { execution, client } = runPlan(
-      sequence(rootFetch('products{__typename id}'), at('products.@', entityFetch('stock'))),
+      sequence(rootFetch('products{__typename id}'), flattenAt('products.@', entityFetch('stock'))),
     );
-    await turns();
+    await waitForTurns();
     client.calls[0]?.answer({ data: { products: products('1') } });
     execution.cancel();
-    await turns(2);
+    await waitForTurns(2);
     expect(client.calls).toHaveLength(1);
   });
 });
@@ -415,28 +419,28 @@ describe('a plan that the executor divides by itself', () => {
   `);
 
   test('lets each payload wait for what feeds it, and fetches start when their inputs are there', async () => {
-    const { root, deferred } = normalize(
+    const { root, deferred } = normalizeText(
       schema,
       '{ product { stock ... @defer { slow } } ... @defer { reviews { product { stock } } } }',
     );
-    const { client, complete } = runPlan(
+    const { client, completedGroups } = runPlan(
       sequence(
         parallel(
           rootFetch('product{__typename id}'),
           rootFetch('reviews{product{__typename id}}', { serviceName: 'reviews' }),
         ),
         parallel(
-          at('product', entityFetch('stock')),
-          at('product', entityFetch('slow', { serviceName: 'slow' })),
-          at('reviews.@.product', entityFetch('stock')),
+          flattenAt('product', entityFetch('stock')),
+          flattenAt('product', entityFetch('slow', { serviceName: 'slow' })),
+          flattenAt('reviews.@.product', entityFetch('stock')),
         ),
       ),
       { root, deferred },
     );
-    await turns();
+    await waitForTurns();
     expect(client.calls.map(({ request }) => request.subgraph)).toEqual(['products', 'reviews']);
     client.calls[0]?.answer({ data: { product: products('1')[0] } });
-    await turns();
+    await waitForTurns();
     expect(
       client.calls
         .map(({ request }) => request.subgraph)
@@ -445,14 +449,14 @@ describe('a plan that the executor divides by itself', () => {
     ).toEqual(['slow', 'stock']);
     const callTo = (subgraph: string) => client.calls.find(({ request }) => request.subgraph === subgraph);
     callTo('stock')?.answer({ data: { _entities: [{ stock: 1 }] } });
-    await turns();
-    expect(complete).toEqual([0]);
+    await waitForTurns();
+    expect(completedGroups).toEqual([0]);
     callTo('slow')?.answer({ data: { _entities: [{ slow: 1 }] } });
-    await turns();
-    expect(complete).toEqual([0, deferred.findIndex(({ id }) => id === 1) + 1].sort());
+    await waitForTurns();
+    expect(completedGroups).toEqual([0, deferred.findIndex(({ id }) => id === 1) + 1].sort());
     callTo('reviews')?.answer({ data: { reviews: [{ product: products('1')[0] }] } });
-    await turns();
-    expect([...complete].sort()).toEqual([0, 1, 2]);
+    await waitForTurns();
+    expect([...completedGroups].sort()).toEqual([0, 1, 2]);
     expect(client.calls).toHaveLength(4);
   });
 });
@@ -461,12 +465,12 @@ test('a step with values from context waits for all that the plan runs before it
   const schema = schemaOf(
     'type Query { user: User } type User { locale: String product: Product } type Product { id: ID! text: String }',
   );
-  const { root, deferred } = normalize(schema, '{ user { locale ... @defer { product { text } } } }');
+  const { root, deferred } = normalizeText(schema, '{ user { locale ... @defer { product { text } } } }');
   const { client } = runPlan(
     sequence(
       rootFetch('user{product{__typename id}}'),
       rootFetch('user{locale}', { serviceName: 'locales' }),
-      at(
+      flattenAt(
         'user.product',
         entityFetch('text(l:$ctx)', {
           contextRewrites: [{ kind: 'KeyRenamer', path: ['..', 'locale'], renameKeyTo: 'ctx' }],
@@ -478,12 +482,12 @@ test('a step with values from context waits for all that the plan runs before it
     ),
     { root, deferred },
   );
-  await turns();
+  await waitForTurns();
   const callTo = (subgraph: string) => client.calls.find(({ request }) => request.subgraph === subgraph);
   callTo('products')?.answer({ data: { user: { product: products('1')[0] } } });
-  await turns();
+  await waitForTurns();
   expect(callTo('stock')).toBeUndefined();
   callTo('locales')?.answer({ data: { user: { locale: 'de' } } });
-  await turns();
+  await waitForTurns();
   expect(callTo('stock')?.body.variables).toEqual({ representations: products('1'), ctx: 'de' });
 });

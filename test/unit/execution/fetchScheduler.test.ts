@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import type { FetchCall } from '../../../gateway/execution/fetchCall.ts';
-import { answeredWith } from '../../../gateway/execution/fetchResults.ts';
+import { toFetchResult } from '../../../gateway/execution/fetchResults.ts';
 import { FetchScheduler } from '../../../gateway/execution/fetchScheduler.ts';
 import type { FetchSender } from '../../../gateway/execution/fetchSender.ts';
-import { callFor, rootFetch, scopeOf, shapeOf } from './fetches.ts';
+import { createFetchCall, createRequestContext, rootFetch, shapeOf } from '../../harness/fetchNodes.ts';
 
 const response = {
   data: undefined,
@@ -17,23 +17,23 @@ const response = {
 /** Has every answer at hand: all is over before the request has been taken. */
 function senderAtHand(cancelled: string[]): FetchSender {
   const answer = (calls: readonly FetchCall[], done: () => void): (() => void) => {
-    for (const call of calls) call.settle(answeredWith(response, null, []), () => {});
+    for (const call of calls) call.settle(toFetchResult(response, null, []), () => {});
     done();
     return () => cancelled.push('cancelled');
   };
   return {
-    sendEntities: ({ calls, done }) => answer(calls, done),
-    sendRoot: ({ call, done }) => answer([call], done),
+    sendEntities: ({ calls, onDone }) => answer(calls, onDone),
+    sendRoot: ({ call, onDone }) => answer([call], onDone),
   };
 }
 
 describe('an answer that is at hand', () => {
   test.each([
-    ['entities', callFor(['1'])],
-    ['root fields', callFor([], { shape: shapeOf(rootFetch('top { id }')) })],
+    ['entities', createFetchCall(['1'])],
+    ['root fields', createFetchCall([], { shape: shapeOf(rootFetch('top { id }')) })],
   ])('ends the call for %s at once, and nothing is left to be cancelled', async (_, call) => {
     const cancelled: string[] = [];
-    const scheduler = new FetchScheduler(senderAtHand(cancelled), scopeOf());
+    const scheduler = new FetchScheduler(senderAtHand(cancelled), createRequestContext());
     await scheduler.load(call);
     expect(call.results).toHaveLength(1);
     scheduler.cancel();

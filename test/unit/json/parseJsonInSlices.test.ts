@@ -1,10 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { parseJsonInSlices } from '../../../gateway/json/parseJsonInSlices.ts';
-import { atOnce } from '../../../gateway/time/inSlices.ts';
+import { runToCompletion } from '../../../gateway/time/slicedTask.ts';
 
 const sliced = (text: string, portion?: number, maxDepth = 100): unknown =>
-  atOnce(parseJsonInSlices(Buffer.from(text), { maxDepth, ...(portion === undefined ? {} : { portion }) }));
+  runToCompletion(
+    parseJsonInSlices(Buffer.from(text), {
+      maxDepth,
+      ...(portion === undefined ? {} : { chunkBytes: portion }),
+    }),
+  );
 
 /** The value, or that there is none. */
 const outcome = (parse: () => unknown): unknown => {
@@ -96,7 +101,7 @@ describe('JSON read in slices', () => {
 
   test('pauses after each portion of a list, of an object, of one string and of white space', () => {
     const pauses = (text: string): number => {
-      const work = parseJsonInSlices(Buffer.from(text), { maxDepth: 9, portion: 100 });
+      const work = parseJsonInSlices(Buffer.from(text), { maxDepth: 9, chunkBytes: 100 });
       let count = 0;
       while (work.next().done !== true) count++;
       return count;

@@ -2,12 +2,12 @@ import { expect, test } from '@jest/globals';
 import { buildSchema } from 'graphql';
 import { parseConfig } from '../../../gateway/config/parseConfig.ts';
 import { explainOperation } from '../../../gateway/operation/explainOperation.ts';
-import { hostileOperation } from '../../fixtures/supergraphs/people.ts';
-import { oneSubgraphPlanner } from '../../harness/plannerDouble.ts';
+import { hostileOperation } from '../../harness/peopleSubgraphs.ts';
+import { createSingleSubgraphPlanner } from '../../harness/plannerDouble.ts';
 
 const { limits } = parseConfig({ supergraph: { file: 'unused' } });
 const sdl = 'type Query { me: User } type User { name: String friend: User }';
-const planner = oneSubgraphPlanner('people');
+const planner = createSingleSubgraphPlanner('people');
 const supergraph = {
   id: 'aa',
   sdl,

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from '@jest/globals';
 import { GatewayError } from '../../../gateway/errors.ts';
 import { planOperation } from '../../../gateway/operation/planOperation.ts';
 import type { Planner } from '../../../gateway/planning/planner.ts';
-import { loadDemoSupergraph, planDemoOperation } from '../../differential/planDemoOperation.ts';
+import { loadDemoSupergraph, planDemoOperation } from '../../harness/planDemoOperation.ts';
 
 const supergraph = await loadDemoSupergraph();
 afterAll(() => supergraph.planner.close());
@@ -11,15 +11,15 @@ test('several mutations planned from the printed text alone, as for a new superg
   const document =
     'mutation { one: updateProfile(input: {displayName: "One"}) { displayName reviews(first: 1) ' +
     '{ author { displayName } } } two: updateProfile(input: {displayName: "Two"}) { displayName } }';
-  const asked = await planDemoOperation(supergraph, { source: document, variables: {} });
+  const planned = await planDemoOperation(supergraph, { source: document, variables: {} });
   const warmed = await planOperation(supergraph.planner, {
     document,
-    whole: undefined,
+    documentWithoutDefer: undefined,
     isSplitOptional: false,
     overrides: [],
   });
-  expect(warmed).toMatchObject({ plan: asked, isSplitByPlanner: true });
-  expect(asked.node).toMatchObject({
+  expect(warmed).toMatchObject({ plan: planned, isSplitByPlanner: true });
+  expect(planned.node).toMatchObject({
     kind: 'Sequence',
     nodes: [
       { kind: 'Fetch', serviceName: 'accounts', operationKind: 'mutation' },
@@ -41,33 +41,33 @@ describe('a split that takes the planner too long', () => {
         : Promise.resolve({ kind: 'QueryPlan' as const }),
     close: () => Promise.resolve(),
   };
-  const question = {
+  const input = {
     document: 'query { ... @defer(label: "0") { me { id } } }',
-    whole: 'query { me { id } }',
+    documentWithoutDefer: 'query { me { id } }',
     overrides: [],
   };
 
   test('is refused where the client has asked for it', async () => {
-    await expect(planOperation(planner, { ...question, isSplitOptional: false })).rejects.toBe(tooComplex);
+    await expect(planOperation(planner, { ...input, isSplitOptional: false })).rejects.toBe(tooComplex);
   });
 
   test('is done without where it was for enrichments', async () => {
-    const planned = await planOperation(planner, { ...question, isSplitOptional: true });
+    const planned = await planOperation(planner, { ...input, isSplitOptional: true });
     expect(planned).toMatchObject({ plan: { kind: 'QueryPlan' }, isSplitByPlanner: false });
   });
 
   test('has a limit of its own only where it was for enrichments', async () => {
-    const asked: unknown[] = [];
-    const noting: Planner = {
+    const requests: unknown[] = [];
+    const recordingPlanner: Planner = {
       ...planner,
       plan: (request) => {
-        asked.push([request.defer, request.isOptional ?? false]);
+        requests.push([request.shouldSplitDefer, request.isOptional ?? false]);
         return planner.plan(request);
       },
     };
-    await planOperation(noting, { ...question, isSplitOptional: true });
-    await planOperation(noting, { ...question, isSplitOptional: false }).catch(() => {});
-    expect(asked).toEqual([
+    await planOperation(recordingPlanner, { ...input, isSplitOptional: true });
+    await planOperation(recordingPlanner, { ...input, isSplitOptional: false }).catch(() => {});
+    expect(requests).toEqual([
       [true, true],
       [false, false],
       [true, false],

@@ -1,21 +1,21 @@
 import { expect, test } from '@jest/globals';
 import { listOverrideLabels, readOverrideLabels } from '../../../gateway/planning/overrideLabels.ts';
-import { compose, federation } from '../../fixtures/supergraphs/compose.ts';
-import { people } from '../../fixtures/supergraphs/people.ts';
+import { composeSubgraphs, federationLink } from '../../harness/composeSubgraphs.ts';
+import { people } from '../../harness/peopleSubgraphs.ts';
 
 const subgraph = (name: string, sdl: string) => ({
   name,
   url: `http://${name}.test`,
-  sdl: `${federation}${sdl}`,
+  sdl: `${federationLink}${sdl}`,
 });
 
 async function read(...sdls: readonly [string, string][]): Promise<Record<string, readonly string[]>> {
-  const sdl = await compose(sdls.map(([name, text]) => subgraph(name, text)));
+  const sdl = await composeSubgraphs(sdls.map(([name, text]) => subgraph(name, text)));
   return Object.fromEntries([...readOverrideLabels(sdl)].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 test('a supergraph without progressive @override has no labels', async () => {
-  expect(readOverrideLabels(await compose(people))).toEqual(new Map());
+  expect(readOverrideLabels(await composeSubgraphs(people))).toEqual(new Map());
   const plain = await read(
     ['a', 'type Query { t: T } type T @key(fields: "id") { id: ID! x: Int }'],
     ['b', 'type T @key(fields: "id") { id: ID! x: Int @override(from: "a") }'],
@@ -35,7 +35,7 @@ test('a label matters for its own field, and for no other of the type', async ()
 });
 
 test('a label matters for whatever requires its field, directly or by way of another', async () => {
-  const sdl = await compose([
+  const sdl = await composeSubgraphs([
     subgraph(
       'a',
       'type Query { t: T } type T @key(fields: "id") { id: ID! u: U w: Int } type U @key(fields: "id") { id: ID! x: Int }',
@@ -75,7 +75,7 @@ test('a label matters for the field of the interfaces and of the objects that st
 });
 
 test('a label matters for what gets the value of its field from context', async () => {
-  const sdl = await compose([
+  const sdl = await composeSubgraphs([
     subgraph(
       'a',
       'type Query { u: U } type U @key(fields: "id") @context(name: "user") { id: ID! locale: String! t: T } type T @key(fields: "id") { id: ID! text(locale: String @fromContext(field: "$user { locale }")): String plain: String }',

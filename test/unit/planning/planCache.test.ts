@@ -103,7 +103,7 @@ describe('the plan cache', () => {
     const cache = createPlanCache<Value>({ maxEntries: 2 });
     const value = await cache.getOrLoad(key('{ a }'), async () => ({ name: 'a' }));
     await cache.getOrLoad(key('{ b }'), async () => ({ name: 'b' }));
-    cache.count(key('{ a }'), value, 16);
+    cache.recordUses(key('{ a }'), value, 16);
     await cache.getOrLoad(key('{ c }'), async () => ({ name: 'c' }));
     expect(cache.mostUsed('aa', 2)).toMatchObject([
       { key: key('{ a }'), uses: 17 },
@@ -112,7 +112,7 @@ describe('the plan cache', () => {
     for (const operation of ['{ d }', '{ e }']) {
       await cache.getOrLoad(key(operation), async () => ({ name: operation }));
     }
-    cache.count(key('{ a }'), value, 16);
+    cache.recordUses(key('{ a }'), value, 16);
     expect(cache.mostUsed('aa', 1)).toMatchObject([{ key: key('{ a }'), value, uses: 16 }]);
   });
 
@@ -122,7 +122,7 @@ describe('the plan cache', () => {
     await cache.getOrLoad(key('{ a }', 'aa'), async () => ({ name: 'a' }));
     await cache.getOrLoad(key('{ a }', 'bb'), async () => ({ name: 'b' }));
     const loading = cache.getOrLoad(key('{ late }', 'aa'), () => late.promise);
-    cache.forget('aa');
+    cache.evict('aa');
     late.resolve({ name: 'late' });
     expect(await loading).toEqual({ name: 'late' });
     expect(cache.get(key('{ a }', 'aa'))).toBeUndefined();

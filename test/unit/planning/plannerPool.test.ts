@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { PlannerPool, type PlannerPoolLimits } from '../../../gateway/planning/plannerPool.ts';
 import type { PlannerThread, PlanOutcome } from '../../../gateway/planning/plannerThread.ts';
-import { createManualTimers } from '../../fixtures/supergraphs/manualTimers.ts';
-import { turns } from '../../harness/clock.ts';
+import { createManualTimers } from '../../harness/manualTimers.ts';
+import { waitForTurns } from '../../harness/waitForTurns.ts';
 
 const limits: PlannerPoolLimits = {
   threads: 2,
@@ -35,10 +35,10 @@ class HeldThread implements PlannerThread {
     if (outcome.kind === 'lost') this.isEnded = true;
     this.document = undefined;
     this.#settle?.(outcome);
-    await turns();
+    await waitForTurns();
   }
 
-  async end(): Promise<void> {
+  async terminate(): Promise<void> {
     this.isEnded = true;
     await this.finish({ kind: 'lost', reason: { kind: 'ended' } });
   }
@@ -51,7 +51,7 @@ function open(changed: Partial<PlannerPoolLimits> = {}) {
   const pool = new PlannerPool({
     limits: { ...limits, ...changed },
     timers,
-    first: threads[0] as HeldThread,
+    initialThread: threads[0] as HeldThread,
     startThread: () => {
       if (failure !== undefined) return Promise.reject(failure);
       const thread = new HeldThread();
@@ -67,7 +67,7 @@ function open(changed: Partial<PlannerPoolLimits> = {}) {
     failToStart: (error: Error | undefined) => {
       failure = error;
     },
-    plan: (document: string) => pool.plan({ document, defer: false }),
+    plan: (document: string) => pool.plan({ document, shouldSplitDefer: false }),
     underWay: () => threads.map(({ document }) => document),
   };
 }
@@ -110,7 +110,7 @@ describe('a plan that takes long', () => {
     const { plan, timers, threads } = open();
     void plan('slow');
     timers.fire(250);
-    await turns();
+    await waitForTurns();
     expect(threads).toHaveLength(1);
   });
 
@@ -118,10 +118,10 @@ describe('a plan that takes long', () => {
     const { plan, timers, thread, threads, underWay } = open();
     const slow = plan('slow');
     const quick = plan('quick');
-    await turns();
+    await waitForTurns();
     expect(underWay()).toEqual(['slow']);
     timers.fire(250);
-    await turns();
+    await waitForTurns();
     expect(underWay()).toEqual(['slow', 'quick']);
     await thread(1).finish();
     expect(await quick).toEqual({ kind: 'planned', plan: { kind: 'QueryPlan' } });
@@ -131,10 +131,10 @@ describe('a plan that takes long', () => {
     await thread(1).finish();
     await thread(0).finish();
     expect((await slow).kind).toBe('planned');
-    expect(timers.waiting()).toEqual([60_000, 60_000]);
+    expect(timers.pendingMs()).toEqual([60_000, 60_000]);
     timers.fire(60_000);
     timers.fire(60_000);
-    await turns();
+    await waitForTurns();
     expect(threads.filter(({ isEnded }) => !isEnded)).toHaveLength(1);
   });
 
@@ -143,7 +143,7 @@ describe('a plan that takes long', () => {
     void plan('slow');
     timers.fire(250);
     void plan('quick');
-    await turns();
+    await waitForTurns();
     expect(underWay()).toEqual(['slow', 'quick']);
   });
 
@@ -151,10 +151,10 @@ describe('a plan that takes long', () => {
     const { plan, timers, threads, underWay } = open();
     for (const document of ['slow', 'quick']) void plan(document);
     timers.fire(250);
-    await turns();
+    await waitForTurns();
     timers.fire(250);
     void plan('third');
-    await turns();
+    await waitForTurns();
     expect(underWay()).toEqual(['slow', 'quick']);
     expect(threads).toHaveLength(2);
   });
@@ -164,7 +164,7 @@ describe('a plan that takes long', () => {
     const slow = plan('slow');
     void plan('quick');
     timers.fire(250);
-    await turns();
+    await waitForTurns();
     await thread(0).finish({ kind: 'lost', reason: { kind: 'time' } });
     expect(await slow).toEqual({ kind: 'lost', reason: { kind: 'time' } });
     expect([threads.length, underWay()]).toEqual([2, [undefined, 'quick']]);
@@ -193,7 +193,7 @@ describe('a thread', () => {
     ]);
     failToStart(undefined);
     void plan('later');
-    await turns();
+    await waitForTurns();
     expect(underWay()).toEqual([undefined, 'later']);
   });
 
@@ -202,7 +202,7 @@ describe('a thread', () => {
     failToStart(new Error('no memory'));
     const results = [plan('slow'), plan('waits')];
     timers.fire(250);
-    await turns();
+    await waitForTurns();
     await thread(0).finish();
     expect(underWay()).toEqual(['waits']);
     await thread(0).finish();
@@ -214,10 +214,10 @@ test('closing ends every thread, and what is under way or waits', async () => {
   const { pool, plan, timers, threads } = open();
   const results = ['slow', 'quick', 'waits'].map(plan);
   timers.fire(250);
-  await turns();
+  await waitForTurns();
   await pool.close();
   expect((await Promise.all(results)).map(({ kind }) => kind)).toEqual(['closed', 'closed', 'closed']);
   expect(threads.map(({ isEnded }) => isEnded)).toEqual([true, true]);
-  expect(timers.waiting()).toEqual([]);
+  expect(timers.pendingMs()).toEqual([]);
   expect(await plan('late')).toEqual({ kind: 'closed' });
 });

@@ -1,16 +1,16 @@
 import type { Planner } from '../../../gateway/planning/planner.ts';
 import { createWorkerPlanner } from '../../../gateway/planning/workerPlanner.ts';
-import { oneSubgraphShelf, twoSubgraphShelf } from '../../fixtures/supergraphs/shelf.ts';
-import { oneSubgraphPlanner } from '../../harness/plannerDouble.ts';
-import { testPlanning } from '../../harness/planningLimits.ts';
-import { plannerContract } from './plannerContract.ts';
+import { describePlannerContract } from '../../harness/plannerContract.ts';
+import { createSingleSubgraphPlanner } from '../../harness/plannerDouble.ts';
+import { composeTwoSubgraphShelf, createSingleSubgraphShelf } from '../../harness/shelfGraphs.ts';
+import { testPlanningLimits } from '../../harness/testPlanningLimits.ts';
 
-const shelf = await twoSubgraphShelf();
-const apollo = (sdl: string) => createWorkerPlanner({ sdl, ...testPlanning });
+const shelf = await composeTwoSubgraphShelf();
+const apollo = (sdl: string) => createWorkerPlanner({ sdl, ...testPlanningLimits });
 
-plannerContract("Apollo's planner in threads", shelf, apollo);
+describePlannerContract("Apollo's planner in threads", shelf, apollo);
 
-plannerContract('one that does not know @defer', shelf, async (sdl): Promise<Planner> => {
+describePlannerContract('one that does not know @defer', shelf, async (sdl): Promise<Planner> => {
   const planner = await apollo(sdl);
   return {
     supportsDefer: false,
@@ -22,4 +22,6 @@ plannerContract('one that does not know @defer', shelf, async (sdl): Promise<Pla
   };
 });
 
-plannerContract('a double for one subgraph', oneSubgraphShelf(), async () => oneSubgraphPlanner('shelf'));
+describePlannerContract('a double for one subgraph', createSingleSubgraphShelf(), async () =>
+  createSingleSubgraphPlanner('shelf'),
+);

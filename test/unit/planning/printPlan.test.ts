@@ -3,14 +3,14 @@ import { afterAll, describe, expect, test } from '@jest/globals';
 import { printPlan } from '../../../gateway/planning/printPlan.ts';
 import type { QueryPlan } from '../../../gateway/planning/queryPlan.ts';
 import { createWorkerPlanner } from '../../../gateway/planning/workerPlanner.ts';
-import { compose } from '../../fixtures/supergraphs/compose.ts';
-import { people } from '../../fixtures/supergraphs/people.ts';
-import { testPlanning } from '../../harness/planningLimits.ts';
+import { composeSubgraphs } from '../../harness/composeSubgraphs.ts';
+import { people } from '../../harness/peopleSubgraphs.ts';
+import { testPlanningLimits } from '../../harness/testPlanningLimits.ts';
 
-const planner = await createWorkerPlanner({ sdl: await compose(people), ...testPlanning });
+const planner = await createWorkerPlanner({ sdl: await composeSubgraphs(people), ...testPlanningLimits });
 afterAll(() => planner.close());
 
-const plan = (document: string): Promise<QueryPlan> => planner.plan({ document, defer: true });
+const plan = (document: string): Promise<QueryPlan> => planner.plan({ document, shouldSplitDefer: true });
 
 const nested = `
   {

@@ -4,16 +4,16 @@ import {
   type WorkerPlanner,
   type WorkerPlannerOptions,
 } from '../../../gateway/planning/workerPlanner.ts';
-import { compose, federation } from '../../fixtures/supergraphs/compose.ts';
-import { hostileOperation, people } from '../../fixtures/supergraphs/people.ts';
-import { threadsNamed } from '../../fixtures/supergraphs/threads.ts';
-import { testPlanning } from '../../harness/planningLimits.ts';
+import { composeSubgraphs, federationLink } from '../../harness/composeSubgraphs.ts';
+import { countThreads } from '../../harness/countThreads.ts';
+import { hostileOperation, people } from '../../harness/peopleSubgraphs.ts';
+import { testPlanningLimits } from '../../harness/testPlanningLimits.ts';
 
-const sdl = await compose(people);
+const sdl = await composeSubgraphs(people);
 const opened: WorkerPlanner[] = [];
 
 async function open(options: Partial<WorkerPlannerOptions> = {}) {
-  const planner = await createWorkerPlanner({ sdl, ...testPlanning, ...options });
+  const planner = await createWorkerPlanner({ sdl, ...testPlanningLimits, ...options });
   opened.push(planner);
   return planner;
 }
@@ -22,12 +22,12 @@ afterEach(async () => {
   await Promise.all(opened.splice(0).map((planner) => planner.close()));
 });
 
-const whole = (document: string) => ({ document, defer: false });
+const unsplit = (document: string) => ({ document, shouldSplitDefer: false });
 
 describe('a planner in a thread of its own', () => {
   test('plans an operation over two subgraphs', async () => {
     const planner = await open();
-    expect(await planner.plan(whole('query Me($id: Boolean!) { me { name @include(if: $id) } }'))).toEqual({
+    expect(await planner.plan(unsplit('query Me($id: Boolean!) { me { name @include(if: $id) } }'))).toEqual({
       kind: 'QueryPlan',
       node: {
         kind: 'Fetch',
@@ -45,7 +45,7 @@ describe('a planner in a thread of its own', () => {
     const plan = await planner.plan({
       document:
         '{ me { ...Slow } } fragment Slow on User { name ... @defer(label: "late") { reviews { body } } }',
-      defer: true,
+      shouldSplitDefer: true,
     });
     expect(plan).toEqual({
       kind: 'QueryPlan',
@@ -98,11 +98,11 @@ describe('a planner in a thread of its own', () => {
 
   test('keeps the rewrites of an @interfaceObject, of aliases that do not merge, and of a context', async () => {
     const planner = await open({
-      sdl: await compose([
+      sdl: await composeSubgraphs([
         {
           name: 'a',
           url: 'http://a.test',
-          sdl: `${federation}
+          sdl: `${federationLink}
             type Query { items: [Item] me: User }
             interface Item @key(fields: "id") { id: ID! }
             type X implements Item @key(fields: "id") { id: ID! size: Int }
@@ -114,7 +114,7 @@ describe('a planner in a thread of its own', () => {
         {
           name: 'b',
           url: 'http://b.test',
-          sdl: `${federation}
+          sdl: `${federationLink}
             type Item @interfaceObject @key(fields: "id") { id: ID! stars: Int }
             type Kid @key(fields: "id") { id: ID! other: Int }
           `,
@@ -123,7 +123,7 @@ describe('a planner in a thread of its own', () => {
     });
     const rewrites = async (document: string) => {
       const found: unknown[] = [];
-      JSON.stringify(await planner.plan(whole(document)), (key, value) => {
+      JSON.stringify(await planner.plan(unsplit(document)), (key, value) => {
         if (key.endsWith('Rewrites')) found.push({ [key]: value });
         return value;
       });
@@ -156,13 +156,13 @@ describe('a planner in a thread of its own', () => {
 
   test('gives an operation that needs no subgraph a plan without a node', async () => {
     const planner = await open();
-    expect(await planner.plan(whole('{ __schema { queryType { name } } }'))).toEqual({ kind: 'QueryPlan' });
+    expect(await planner.plan(unsplit('{ __schema { queryType { name } } }'))).toEqual({ kind: 'QueryPlan' });
   });
 
   test('gives equal requests under way one plan', async () => {
     const planner = await open();
-    const first = planner.plan(whole('{ me { id } }'));
-    const second = planner.plan(whole('{ me { id } }'));
+    const first = planner.plan(unsplit('{ me { id } }'));
+    const second = planner.plan(unsplit('{ me { id } }'));
     expect(second).toBe(first);
     expect(await first).toBe(await second);
   });
@@ -170,8 +170,8 @@ describe('a planner in a thread of its own', () => {
   test('fails only the request that the planner throws for, with its words as the cause', async () => {
     const planner = await open();
     const [failed, fine] = await Promise.allSettled([
-      planner.plan(whole('{ nobody }')),
-      planner.plan(whole('{ me { id } }')),
+      planner.plan(unsplit('{ nobody }')),
+      planner.plan(unsplit('{ me { id } }')),
     ]);
     expect(failed).toMatchObject({
       status: 'rejected',
@@ -193,9 +193,9 @@ describe('an operation that is too much for the planner', () => {
     // No thread joins it before: the others wait until it has ended.
     const planner = await open({ timeoutMs, spareAfterMs: 600_000 });
     const results = await Promise.allSettled([
-      planner.plan(whole(hostileOperation(14))),
-      planner.plan(whole('{ me { id } }')),
-      planner.plan(whole('{ users { name } }')),
+      planner.plan(unsplit(hostileOperation(14))),
+      planner.plan(unsplit('{ me { id } }')),
+      planner.plan(unsplit('{ users { name } }')),
     ]);
     expect(results).toMatchObject([
       {
@@ -209,41 +209,41 @@ describe('an operation that is too much for the planner', () => {
       { status: 'fulfilled', value: { node: { operation: '{me{id}}' } } },
       { status: 'fulfilled', value: { node: { operation: '{users{name}}' } } },
     ]);
-    expect(await threadsNamed('tributary-plan')).toBe(1);
+    expect(await countThreads('tributary-plan')).toBe(1);
   });
 
   test('fails at the memory limit, and the next request finds a planner again', async () => {
     const planner = await open({ timeoutMs: 60_000, memoryBytes: 48 * 1024 ** 2 });
-    await expect(planner.plan(whole(hostileOperation(20)))).rejects.toMatchObject({
+    await expect(planner.plan(unsplit(hostileOperation(20)))).rejects.toMatchObject({
       code: 'OPERATION_TOO_COMPLEX',
       message: 'The operation is too complex: planning it took more than 48 MB (planning.memory).',
       extensions: { limit: 'planning.memory', allowed: 48 * 1024 ** 2 },
     });
-    expect(await planner.plan(whole('{ me { id } }'))).toMatchObject({ node: { operation: '{me{id}}' } });
-    expect(await threadsNamed('tributary-plan')).toBe(1);
+    expect(await planner.plan(unsplit('{ me { id } }'))).toMatchObject({ node: { operation: '{me{id}}' } });
+    expect(await countThreads('tributary-plan')).toBe(1);
   });
 
   test('holds up no other operation', async () => {
     const planner = await open({ timeoutMs: 600_000, spareAfterMs: 1 });
     let isHostileSettled = false;
-    const hostile = planner.plan(whole(hostileOperation(14))).catch((error: unknown) => error);
+    const hostile = planner.plan(unsplit(hostileOperation(14))).catch((error: unknown) => error);
     void hostile.then(() => {
       isHostileSettled = true;
     });
-    expect(await planner.plan(whole('{ me { id } }'))).toMatchObject({ node: { operation: '{me{id}}' } });
+    expect(await planner.plan(unsplit('{ me { id } }'))).toMatchObject({ node: { operation: '{me{id}}' } });
     expect(isHostileSettled).toBe(false);
-    expect(await threadsNamed('tributary-plan')).toBe(2);
+    expect(await countThreads('tributary-plan')).toBe(2);
     await planner.close();
     expect(await hostile).toMatchObject({ message: 'The query planner was closed.' });
-    expect(await threadsNamed('tributary-plan')).toBe(0);
+    expect(await countThreads('tributary-plan')).toBe(0);
   });
 
   test('is refused at once when it comes again, by the thread that has planned other things since', async () => {
     const planner = await open({ timeoutMs });
-    const error = await planner.plan(whole(hostileOperation(14))).catch((reason: unknown) => reason);
+    const error = await planner.plan(unsplit(hostileOperation(14))).catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: 'OPERATION_TOO_COMPLEX' });
-    await planner.plan(whole('{ me { id } }'));
-    const again = planner.plan(whole(hostileOperation(14)));
+    await planner.plan(unsplit('{ me { id } }'));
+    const again = planner.plan(unsplit(hostileOperation(14)));
     // What was tried again would be behind this one.
     const order: string[] = [];
     await Promise.all([
@@ -251,7 +251,7 @@ describe('an operation that is too much for the planner', () => {
         order.push('refused');
         expect(reason).toBe(error);
       }),
-      planner.plan(whole('{ me { name } }')).then(() => order.push('planned')),
+      planner.plan(unsplit('{ me { name } }')).then(() => order.push('planned')),
     ]);
     expect(order).toEqual(['refused', 'planned']);
   });
@@ -260,10 +260,10 @@ describe('an operation that is too much for the planner', () => {
     const planner = await open({ timeoutMs: 600_000, maxWaiting: 2, threads: 1 });
     const underWay = Promise.allSettled(
       [hostileOperation(14), '{ me { id } }', '{ me { name } }'].map((document) =>
-        planner.plan(whole(document)),
+        planner.plan(unsplit(document)),
       ),
     );
-    await expect(planner.plan(whole('{ users { id } }'))).rejects.toMatchObject({
+    await expect(planner.plan(unsplit('{ users { id } }'))).rejects.toMatchObject({
       code: 'OVERLOADED',
       status: 503,
       message: 'Too many operations wait to be planned. Try again in a moment.',
@@ -274,7 +274,7 @@ describe('an operation that is too much for the planner', () => {
 
   test("is told from a planner's mistake where the planner stops at a limit of its own", async () => {
     const planner = await open();
-    await expect(planner.plan(whole(hostileOperation(30)))).rejects.toMatchObject({
+    await expect(planner.plan(unsplit(hostileOperation(30)))).rejects.toMatchObject({
       code: 'OPERATION_TOO_COMPLEX',
       message: 'The operation is too complex to be planned: its fragments expand to too many selections.',
       cause: { message: 'Exceeded maximum recursive selections in this operation' },
@@ -283,7 +283,11 @@ describe('an operation that is too much for the planner', () => {
 });
 
 describe('a split that its asker can do without', () => {
-  const split = { document: `{ me { id ... @defer(label: "0") { name } } }`, defer: true, isOptional: true };
+  const split = {
+    document: `{ me { id ... @defer(label: "0") { name } } }`,
+    shouldSplitDefer: true,
+    isOptional: true,
+  };
   const hard = {
     ...split,
     document: hostileOperation(14).replace('...F0', '... @defer(label: "0") { ...F0 }'),
@@ -298,10 +302,10 @@ describe('a split that its asker can do without', () => {
       extensions: {},
     });
     const other = await open();
-    for (const request of [whole(hostileOperation(6)), { ...split, isOptional: false }]) {
+    for (const request of [unsplit(hostileOperation(6)), { ...split, isOptional: false }]) {
       expect(await planner.plan(request)).toEqual(await other.plan(request));
     }
-    expect(await threadsNamed('tributary-plan')).toBe(2);
+    expect(await countThreads('tributary-plan')).toBe(2);
   });
 
   test('is what it always is within the limit', async () => {
@@ -322,8 +326,8 @@ describe('the life of the thread', () => {
   test('rejects what is under way and what waits when it is closed, and leaves no thread', async () => {
     const planner = await open();
     const plans = Promise.allSettled([
-      planner.plan(whole(hostileOperation(14))),
-      planner.plan(whole('{ me { id } }')),
+      planner.plan(unsplit(hostileOperation(14))),
+      planner.plan(unsplit('{ me { id } }')),
     ]);
     await planner.close();
     const closed = {
@@ -331,15 +335,15 @@ describe('the life of the thread', () => {
       reason: { code: 'PLANNING_FAILED', message: 'The query planner was closed.' },
     };
     expect(await plans).toMatchObject([closed, closed]);
-    expect(await Promise.allSettled([planner.plan(whole('{ me { id } }'))])).toMatchObject([closed]);
-    expect(await threadsNamed('tributary-plan')).toBe(0);
+    expect(await Promise.allSettled([planner.plan(unsplit('{ me { id } }'))])).toMatchObject([closed]);
+    expect(await countThreads('tributary-plan')).toBe(0);
   });
 
   test('is closed while a thread is being replaced, and leaves none', async () => {
     const planner = await open({ timeoutMs: 200 });
-    await planner.plan(whole(hostileOperation(14))).catch(() => {});
+    await planner.plan(unsplit(hostileOperation(14))).catch(() => {});
     await planner.close();
-    expect(await threadsNamed('tributary-plan')).toBe(0);
+    expect(await countThreads('tributary-plan')).toBe(0);
   });
 
   test.each([
@@ -347,7 +351,7 @@ describe('the life of the thread', () => {
     ['no supergraph', 'type Query { me: ID }', 'Invalid supergraph: must be a core schema'],
   ])('refuses %s with the place or the reason, and leaves no thread', async (_what, text, message) => {
     await expect(open({ sdl: text })).rejects.toThrow(message);
-    expect(await threadsNamed('tributary-plan')).toBe(0);
+    expect(await countThreads('tributary-plan')).toBe(0);
   });
 
   test('gives up loading when the signal says so, and leaves no thread', async () => {
@@ -355,7 +359,7 @@ describe('the life of the thread', () => {
     const loading = open({ signal: stop.signal });
     stop.abort(new Error('overtaken'));
     await expect(loading).rejects.toThrow('overtaken');
-    expect(await threadsNamed('tributary-plan')).toBe(0);
+    expect(await countThreads('tributary-plan')).toBe(0);
   });
 
   test('refuses a supergraph for which the memory limit is too small', async () => {

@@ -13,11 +13,11 @@ import {
 } from 'graphql';
 import type { ResponseObject } from '../../../gateway/execution/responseTree.ts';
 import type { SelectionSet } from '../../../gateway/operation/selection.ts';
-import { AnswerParts } from '../../../gateway/response/answerParts.ts';
 import { DataWriter } from '../../../gateway/response/dataWriter.ts';
-import { type ShapedData, shapeData } from '../../../gateway/response/shape.ts';
-import { atOnce } from '../../../gateway/time/inSlices.ts';
-import { normalize, schemaOf } from '../operation/normalized.ts';
+import { ResponseChunks } from '../../../gateway/response/responseChunks.ts';
+import { type ShapedData, shapeData } from '../../../gateway/response/shapeData.ts';
+import { runToCompletion } from '../../../gateway/time/slicedTask.ts';
+import { normalizeText, schemaOf } from '../../harness/normalize.ts';
 
 const schema = schemaOf(`
   scalar Anything
@@ -38,7 +38,7 @@ const operations = [
   '{ grid { id tags } named { __typename name ... on Item { count } ... on Box { width item { id } } } }',
   '{ either { ... on Item { id either { ... on Box { width } } } ... on Named { name } __typename } }',
   '{ named { name } either { ... on Box { item { either { ... on Item { any } } } } } }',
-].map((text) => normalize(schema, text).root);
+].map((text) => normalizeText(schema, text).root);
 
 const queryType = schema.getQueryType() as GraphQLObjectType;
 
@@ -115,7 +115,7 @@ function objectOf(
   const model: Record<string, fc.Arbitrary<unknown>> = { __typename: fc.constant(type.name) };
   for (const field of fields) {
     if (field.fieldName !== '__typename')
-      model[field.internalName] = valueFor(field.type, field.set, values, depth + 1);
+      model[field.internalName] = valueFor(field.type, field.selectionSet, values, depth + 1);
   }
   return fc.record(model) as fc.Arbitrary<ResponseObject>;
 }
@@ -142,8 +142,8 @@ const strange = fc.oneof(
 
 /** What is written in one go, and in parts if it has to be. */
 function textOf(writer: DataWriter, tree: ResponseObject, isEscapeFree: boolean): string | undefined {
-  const parts = new AnswerParts(Number.POSITIVE_INFINITY);
-  const inParts = atOnce(writer.writeParts(tree, isEscapeFree, parts))
+  const parts = new ResponseChunks(Number.POSITIVE_INFINITY);
+  const inParts = runToCompletion(writer.writeChunks(tree, isEscapeFree, parts))
     ? Buffer.concat(parts.buffers).toString()
     : undefined;
   const inOne = writer.write(tree, isEscapeFree, '', '');
@@ -162,7 +162,7 @@ function property(
       .chain((root) => objectOf(queryType, root, values, 0).map((tree) => ({ root, tree }))),
     ({ root, tree }) => {
       const text = textOf(new DataWriter(schema, root, queryType), tree, isEscapeFree);
-      check(text, atOnce(shapeData(schema, root, queryType, tree, [])));
+      check(text, runToCompletion(shapeData(schema, root, queryType, tree, [])));
     },
   );
 }
@@ -202,7 +202,7 @@ describe('the text of an answer is that of its shaped data', () => {
 });
 
 test('an answer stays as it is while the next ones are written, whatever their size', () => {
-  const writer = new DataWriter(schema, normalize(schema, '{ item { name } root }').root, queryType);
+  const writer = new DataWriter(schema, normalizeText(schema, '{ item { name } root }').root, queryType);
   const names = ['a', 'é'.repeat(100_000), 'b', 'x'.repeat(200_000), '\u0001'.repeat(50_000), 'c'];
   const trees = names.map((name, root) => ({ item: { name }, root }));
   for (const isEscapeFree of [false, true]) {
@@ -226,16 +226,16 @@ describe('an answer that is too large for one go is written in parts', () => {
     ],
     ['a lone surrogate', '{ item { name } }', { item: { name: `x\ud800${'\udc00'.repeat(2_000_000)}` } }],
   ])('%s', (_, text, tree) => {
-    const writer = new DataWriter(schema, normalize(schema, text).root, queryType);
+    const writer = new DataWriter(schema, normalizeText(schema, text).root, queryType);
     expect(writer.write(tree, false, '', '')).toBe('too large');
     expect(textOf(writer, tree, false) === JSON.stringify(tree)).toBe(true);
   });
 
   test('and gives the others a turn between them', () => {
-    const writer = new DataWriter(schema, normalize(schema, '{ items { id name } }').root, queryType);
-    const other = new DataWriter(schema, normalize(schema, '{ root }').root, queryType);
-    const parts = new AnswerParts(Number.POSITIVE_INFINITY);
-    const work = writer.writeParts({ items: many }, false, parts);
+    const writer = new DataWriter(schema, normalizeText(schema, '{ items { id name } }').root, queryType);
+    const other = new DataWriter(schema, normalizeText(schema, '{ root }').root, queryType);
+    const parts = new ResponseChunks(Number.POSITIVE_INFINITY);
+    const work = writer.writeChunks({ items: many }, false, parts);
     let turns = 0;
     for (; work.next().done !== true; turns++) {
       expect(other.write({ root: turns }, true, '', '')?.toString()).toBe(`{"root":${turns}}`);
@@ -245,12 +245,12 @@ describe('an answer that is too large for one go is written in parts', () => {
   });
 
   test('up to the largest size', () => {
-    const writer = new DataWriter(schema, normalize(schema, '{ items { id name } }').root, queryType);
+    const writer = new DataWriter(schema, normalizeText(schema, '{ items { id name } }').root, queryType);
     const size = Buffer.byteLength(JSON.stringify({ items: many }));
-    expect(atOnce(writer.writeParts({ items: many }, false, new AnswerParts(size)))).toBe(true);
-    expect(() => atOnce(writer.writeParts({ items: many }, false, new AnswerParts(size - 1)))).toThrow(
-      'limits.answerSize',
-    );
+    expect(runToCompletion(writer.writeChunks({ items: many }, false, new ResponseChunks(size)))).toBe(true);
+    expect(() =>
+      runToCompletion(writer.writeChunks({ items: many }, false, new ResponseChunks(size - 1))),
+    ).toThrow('limits.answerSize');
   });
 });
 
@@ -262,7 +262,7 @@ test.each([
   ['an object for a list', '{ items { id } }', { items: {} }],
   ['a list for an object', '{ item { id } }', { item: [] }],
 ])('gives up at %s', (_, text, tree) => {
-  const writer = new DataWriter(schema, normalize(schema, text).root, queryType);
+  const writer = new DataWriter(schema, normalizeText(schema, text).root, queryType);
   expect(textOf(writer, tree, false)).toBeUndefined();
   expect(textOf(writer, tree, true)).toBeUndefined();
 });

@@ -1,15 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
 import type { GraphQLObjectType } from 'graphql';
+import type { IncrementalFormat } from '../../../gateway/operation/operationRequest.ts';
 import type { PreparedOperation } from '../../../gateway/operation/preparedOperation.ts';
-import type { IncrementalFormat } from '../../../gateway/operation/request.ts';
 import type { PlanNode } from '../../../gateway/planning/queryPlan.ts';
-import { AnswerShaping } from '../../../gateway/response/answerShaping.ts';
 import { IncrementalResponse } from '../../../gateway/response/incrementalResponse.ts';
+import { ResponseShaper } from '../../../gateway/response/responseShaper.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
-import { turns } from '../../harness/clock.ts';
-import { rootFetch } from '../execution/fetches.ts';
-import { type RunningPlan, runPlan } from '../execution/runPlan.ts';
-import { normalize, schemaOf } from '../operation/normalized.ts';
+import { rootFetch } from '../../harness/fetchNodes.ts';
+import { normalizeText, schemaOf } from '../../harness/normalize.ts';
+import { type RunningPlan, runPlan } from '../../harness/runPlan.ts';
+import { waitForTurns } from '../../harness/waitForTurns.ts';
 
 const schema = schemaOf('type Query { a: Int b: Int c: Int }');
 
@@ -24,7 +24,7 @@ const plan: PlanNode = {
 
 interface Started {
   readonly response: IncrementalResponse;
-  readonly shaping: AnswerShaping;
+  readonly shaping: ResponseShaper;
   readonly running: RunningPlan;
   ends: number;
   bring(field: 'a' | 'b' | 'c'): Promise<void>;
@@ -32,12 +32,12 @@ interface Started {
 }
 
 async function start(format: IncrementalFormat = 'deferSpec=20220824'): Promise<Started> {
-  const { root, deferred } = normalize(
+  const { root, deferred } = normalizeText(
     schema,
     '{ a ... @defer(label: "b") { b } ... @defer(label: "c") { c } }',
   );
   const running = runPlan(plan, { deferred });
-  await turns();
+  await waitForTurns();
   const operation: PreparedOperation = {
     supergraph: { apiSchema: schema } as unknown as Supergraph,
     kind: 'query',
@@ -53,7 +53,7 @@ async function start(format: IncrementalFormat = 'deferSpec=20220824'): Promise<
   const { execution } = running;
   const policy = { exposeSubgraphErrors: false, exposeSubgraphs: false };
   const maxBytes = Number.POSITIVE_INFINITY;
-  const shaping = new AnswerShaping({ operation, execution, policy, maxBytes });
+  const shaping = new ResponseShaper({ operation, execution, policy, maxBytes });
   const started: Started = {
     running,
     shaping,
@@ -69,12 +69,12 @@ async function start(format: IncrementalFormat = 'deferSpec=20220824'): Promise<
       },
     }),
     bring: async (field) => {
-      const known = running.complete.length;
+      const known = running.completedGroups.length;
       running.client.calls
         .find(({ request }) => request.subgraph === field)
         ?.answer({ data: { [field]: 1 } });
-      await turns();
-      for (const group of running.complete.slice(known)) started.response.completeGroup(group);
+      await waitForTurns();
+      for (const group of running.completedGroups.slice(known)) started.response.completeGroup(group);
     },
     payloads: async () => {
       const outcome = await started.response.respond();
@@ -135,9 +135,9 @@ test('a stream that is cut while its last payload is made ends in good order, an
   await started.bring('b');
   const payloads = await started.payloads();
   await payloads.next();
-  const fragment = shaping.fragment.bind(shaping);
-  shaping.fragment = function* (...args) {
-    response.cut();
+  const fragment = shaping.shapeFragment.bind(shaping);
+  shaping.shapeFragment = function* (...args) {
+    response.endEarly();
     running.execution.release();
     return yield* fragment(...args);
   };
@@ -168,7 +168,7 @@ describe('a stream that is cut', () => {
     const payloads = await started.payloads();
     await payloads.next();
     const waiting = payloads.next();
-    started.response.cut();
+    started.response.endEarly();
     expect(await waiting).toEqual({ done: false, value: ['{"hasNext":false}'] });
     expect(await payloads.next()).toEqual({ done: true, value: undefined });
     expect(started.ends).toBe(1);
@@ -178,7 +178,7 @@ describe('a stream that is cut', () => {
     const started = await start();
     await started.bring('a');
     const payloads = await started.payloads();
-    started.response.cut();
+    started.response.endEarly();
     expect(await payloads.next()).toEqual({ done: false, value: [first, '{"hasNext":false}'] });
     expect(await payloads.next()).toEqual({ done: true, value: undefined });
   });
@@ -188,7 +188,7 @@ describe('a stream that is cut', () => {
     for (const field of ['a', 'b', 'c'] as const) await started.bring(field);
     const payloads = await started.payloads();
     expect((await payloads.next()).value).toHaveLength(3);
-    started.response.cut();
+    started.response.endEarly();
     expect(await payloads.next()).toEqual({ done: true, value: undefined });
     expect(started.ends).toBe(1);
   });

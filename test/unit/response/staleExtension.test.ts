@@ -5,8 +5,8 @@ import type { StaleValue } from '../../../gateway/execution/staleValue.ts';
 import type { PreparedOperation } from '../../../gateway/operation/preparedOperation.ts';
 import { type DeliveredData, StaleFields } from '../../../gateway/response/staleExtension.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
-import { atOnce } from '../../../gateway/time/inSlices.ts';
-import { normalize, schemaOf } from '../operation/normalized.ts';
+import { runToCompletion } from '../../../gateway/time/slicedTask.ts';
+import { normalizeText, schemaOf } from '../../harness/normalize.ts';
 
 const schema = schemaOf(`
   type Query { product: Product products: [Product!] media: Media }
@@ -18,7 +18,7 @@ const schema = schemaOf(`
 `);
 
 function fieldsOf(query: string, tree: Record<string, unknown>, stale: StaleValue[]): StaleFields {
-  const { root, deferred } = normalize(schema, query);
+  const { root, deferred } = normalizeText(schema, query);
   const operation: PreparedOperation = {
     supergraph: { apiSchema: schema } as unknown as Supergraph,
     kind: 'query',
@@ -39,7 +39,7 @@ function old(path: (string | number)[], ageMs = 1, group = 0): StaleValue {
 }
 
 function told(fields: StaleFields, group = 0, delivered?: readonly DeliveredData[]) {
-  return atOnce(fields.ofGroups(new Set([group]), delivered));
+  return runToCompletion(fields.extensionOfGroups(new Set([group]), delivered));
 }
 
 const pathsOf = (fields: StaleFields, group = 0, delivered?: readonly DeliveredData[]) =>
@@ -115,7 +115,7 @@ describe('a stale value', () => {
   test('of thousands is told in slices', () => {
     const list = Array.from({ length: 1000 }, () => ({ name: 'n' }));
     const stale = list.map((_, i) => old(['products', i, 'name']));
-    const work = fieldsOf('{ products { name } }', { products: list }, stale).ofGroups(
+    const work = fieldsOf('{ products { name } }', { products: list }, stale).extensionOfGroups(
       new Set([0]),
       undefined,
     );

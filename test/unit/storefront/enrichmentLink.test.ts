@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import {
   type EnrichmentUpdate,
-  pendingPlaces,
+  pendingPaths,
   updateOf,
   withUpdate,
 } from '../../../storefront/page/enrichmentLink.ts';
@@ -38,9 +38,9 @@ describe('an answer with what has come late', () => {
       ...answer,
       extensions: { tributary: { enrichment: { token: 't', pending: [{ path: ['products', 1] }] } } },
     };
-    expect([pendingPlaces(pending), updateOf(pending)]).toEqual([[['products', 1]], undefined]);
+    expect([pendingPaths(pending), updateOf(pending)]).toEqual([[['products', 1]], undefined]);
     const one = update(['products', 1], { id: '2' });
     const made = withUpdate(pending, one);
-    expect([pendingPlaces(made), updateOf(made)]).toEqual([[], one]);
+    expect([pendingPaths(made), updateOf(made)]).toEqual([[], one]);
   });
 });

@@ -3,7 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, jest, test } from '@jest/globals';
 import { createGraphQLProxy } from '../../../storefront/graphqlProxy.ts';
-import { exchange, RawConnection } from '../../harness/frames.ts';
+import { exchange, RawConnection } from '../../harness/rawHttp.ts';
 import { hang, startScriptedSubgraph } from '../../harness/scriptedSubgraph.ts';
 
 interface RunningServer extends AsyncDisposable {
@@ -27,7 +27,7 @@ async function listen(listener: RequestListener): Promise<RunningServer> {
 /** The shop's server before a gateway at an address. */
 async function startProxy(gatewayUrl: string): Promise<RunningServer> {
   const proxy = createGraphQLProxy(gatewayUrl);
-  const server = await listen((request, response) => proxy.pass(request, response));
+  const server = await listen((request, response) => proxy.forward(request, response));
   return {
     url: server.url,
     [Symbol.asyncDispose]: async () => {
@@ -46,7 +46,7 @@ describe("the shop's way to the gateway", () => {
   test('hands on each part of an answer when it comes, and the request as it was', async () => {
     await using gateway = await startScriptedSubgraph();
     const second = Promise.withResolvers<void>();
-    gateway.script(async ({ write, end }) => {
+    gateway.enqueueScripts(async ({ write, end }) => {
       write(
         'HTTP/1.1 200 OK\r\ncontent-type: multipart/mixed\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfirst\r\n',
       );
@@ -77,12 +77,12 @@ describe("the shop's way to the gateway", () => {
   test("ends the gateway's request when the browser leaves, which is no fault of anybody", async () => {
     const log = jest.spyOn(console, 'error').mockImplementation(() => {});
     await using gateway = await startScriptedSubgraph();
-    gateway.script(hang);
+    gateway.enqueueScripts(hang);
     await using proxy = await startProxy(gateway.url);
     {
       await using browser = await RawConnection.open(proxy.url);
       browser.send(operation);
-      await gateway.received(1);
+      await gateway.waitForRequests(1);
       expect(gateway.openConnections).toBe(1);
     }
     await gateway.requests[0]?.connectionClosed;
@@ -94,7 +94,7 @@ describe("the shop's way to the gateway", () => {
   test('cuts an answer that the gateway cuts, so that it does not look complete', async () => {
     await using gateway = await startScriptedSubgraph();
     const cut = Promise.withResolvers<void>();
-    gateway.script(async ({ write, reset }) => {
+    gateway.enqueueScripts(async ({ write, reset }) => {
       write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfirst\r\n');
       await cut.promise;
       reset();
@@ -105,7 +105,7 @@ describe("the shop's way to the gateway", () => {
     await browser.readHead();
     expect(await browser.readChunk()).toBe('first');
     cut.resolve();
-    await browser.whenClosed();
+    await browser.waitForClose();
     await expect(browser.readChunk()).rejects.toThrow();
   });
 

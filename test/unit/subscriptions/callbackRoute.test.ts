@@ -6,34 +6,34 @@ import { describe, expect, test } from '@jest/globals';
 import fastify from 'fastify';
 import { addCallbackRoute } from '../../../gateway/subscriptions/callbackRoute.ts';
 import type {
+  CallbackOutcome,
   CallbackReceiver,
-  CallbackVerdict,
 } from '../../../gateway/subscriptions/sources/callbackReceiver.ts';
-import { Happenings } from '../../harness/storeUnderTest.ts';
+import { EventCounter } from '../../harness/redisStoreFixture.ts';
 
 type Received = [id: string, message: unknown, size: number];
 
 /** Knows the ids that begin with `known`. */
-async function start(verdict: CallbackVerdict | Promise<CallbackVerdict> = 'taken', bodySize = 100) {
+async function start(verdict: CallbackOutcome | Promise<CallbackOutcome> = 'taken', bodySize = 100) {
   const received: Received[] = [];
-  const handedOn = new Happenings();
+  const handedOn = new EventCounter();
   const callbacks: CallbackReceiver = {
     isKnown: (id) => id.startsWith('known'),
     receive: (...message) => {
       received.push(message);
-      handedOn.happen();
+      handedOn.increment();
       return isCheck(message[1]) ? 'checked' : verdict;
     },
   };
   const server = fastify({ forceCloseConnections: true });
-  addCallbackRoute(server, { callbacks, bodySize, waiting: { waiting: 2, bytes: 5000 } });
+  addCallbackRoute(server, { callbacks, bodySize, queueLimits: { maxWaiting: 2, maxBytes: 5000 } });
   const url = await server.listen({ host: '127.0.0.1', port: 0 });
   const { port } = server.server.address() as AddressInfo;
   return {
     port,
     received,
     /** Resolves when so many messages have been handed on. */
-    handedOn: (count: number) => handedOn.reached(count),
+    handedOn: (count: number) => handedOn.waitForCount(count),
     post: (path: string, body: BodyInit, headers: Record<string, string> = {}) =>
       fetch(`${url}${path}`, {
         method: 'POST',
@@ -52,7 +52,7 @@ function isCheck(message: unknown): boolean {
 }
 
 describe('POST /callback/:id', () => {
-  test.each<[CallbackVerdict, number, unknown]>([
+  test.each<[CallbackOutcome, number, unknown]>([
     ['checked', 204, undefined],
     ['taken', 200, undefined],
     ['completed', 202, undefined],
@@ -136,7 +136,7 @@ describe('POST /callback/:id', () => {
   ])(
     'where %s wait for the answer to the one before, one is answered with 503, and checks as ever',
     async (_, events) => {
-      const answer = Promise.withResolvers<CallbackVerdict>();
+      const answer = Promise.withResolvers<CallbackOutcome>();
       await using server = await start(answer.promise, 10_000);
       const post = async (event: unknown) => {
         const response = await server.post('/callback/known', JSON.stringify(event));

@@ -6,7 +6,11 @@ test('problems with topics, and dropped events, are what is counted when somebod
   const { registry } = createMetrics();
   const topicProblems = new Map([['malformed event', 1]]);
   let dropped = 2;
-  registerSubscriptionMetrics({ registry, topicProblems: () => topicProblems, dropped: () => dropped });
+  registerSubscriptionMetrics({
+    registry,
+    topicProblems: () => topicProblems,
+    droppedEventCount: () => dropped,
+  });
   const values = async () =>
     (await registry.getMetricsAsJSON()).map(({ name, values }) => [
       name,

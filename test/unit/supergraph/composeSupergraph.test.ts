@@ -1,16 +1,16 @@
 import { describe, expect, test } from '@jest/globals';
 import { composeInThread } from '../../../gateway/supergraph/composeInThread.ts';
-import { composeRunning } from '../../../gateway/supergraph/composeRunning.ts';
+import { composeRunningSubgraphs } from '../../../gateway/supergraph/composeRunningSubgraphs.ts';
 import { composeSupergraph } from '../../../gateway/supergraph/composeSupergraph.ts';
 import { SupergraphRefusedError } from '../../../gateway/supergraph/supergraphRefusedError.ts';
-import { federation } from '../../fixtures/supergraphs/compose.ts';
-import { people } from '../../fixtures/supergraphs/people.ts';
-import { serveSdl } from '../../fixtures/supergraphs/serveSdl.ts';
+import { federationLink } from '../../harness/composeSubgraphs.ts';
+import { people } from '../../harness/peopleSubgraphs.ts';
+import { serveSdl } from '../../harness/serveSdl.ts';
 
 const subgraph = (name: string, sdl: string) => ({
   name,
   url: `http://${name}.test`,
-  sdl: `${federation}${sdl}`,
+  sdl: `${federationLink}${sdl}`,
 });
 
 describe('composing subgraphs', () => {
@@ -94,7 +94,7 @@ describe('composing subgraphs', () => {
   });
 
   test('asks a running subgraph for its SDL where none is given', async () => {
-    await using server = await serveSdl(`${federation} type Query { a: Int }`);
+    await using server = await serveSdl(`${federationLink} type Query { a: Int }`);
     const result = await composeSupergraph([{ name: 'a', url: server.url }]);
     expect(result).toMatchObject({ sdl: expect.stringContaining(`url: "${server.url}"`), hints: [] });
     expect(server.requests).toEqual([
@@ -120,12 +120,12 @@ describe('composing subgraphs', () => {
 describe('composing in a thread', () => {
   test('gives the same SDL', async () => {
     const here = await composeSupergraph(people);
-    expect(await composeRunning(people)).toBe('sdl' in here ? here.sdl : here);
+    expect(await composeRunningSubgraphs(people)).toBe('sdl' in here ? here.sdl : here);
   });
 
   test("rejects with the composer's message", async () => {
     await expect(
-      composeRunning([
+      composeRunningSubgraphs([
         subgraph('a', 'type Query { a: Box }\ntype Box { size: Int }'),
         subgraph('b', 'type Query { b: Box }\ntype Box { size: Int }'),
       ]),
@@ -138,7 +138,7 @@ describe('composing in a thread', () => {
 
   test('ends when the signal says so', async () => {
     const stop = new AbortController();
-    const composing = composeRunning(people, stop.signal);
+    const composing = composeRunningSubgraphs(people, stop.signal);
     stop.abort(new Error('stopped'));
     await expect(composing).rejects.toThrow('stopped');
   });

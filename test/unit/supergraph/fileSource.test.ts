@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createFileSource } from '../../../gateway/supergraph/sources/fileSource.ts';
-import { createManualTimers, type ManualTimers } from '../../fixtures/supergraphs/manualTimers.ts';
-import { type RecordedSource, recordSource } from '../../fixtures/supergraphs/recordSource.ts';
+import { createManualTimers, type ManualTimers } from '../../harness/manualTimers.ts';
+import { type RecordedSource, recordSource } from '../../harness/recordSource.ts';
 
 let directory: string;
 let file: string;
@@ -37,7 +37,7 @@ async function start(options: { watch?: boolean; timers?: ManualTimers; file?: s
 describe('a supergraph file', () => {
   test('is read at the start', async () => {
     await writeFile(file, 'one');
-    expect((await start()).rest()).toEqual([{ sdl: 'one' }]);
+    expect((await start()).drain()).toEqual([{ sdl: 'one' }]);
   });
 
   test('is read again when it is written', async () => {
@@ -46,7 +46,7 @@ describe('a supergraph file', () => {
     const source = await start({ timers });
     expect(await source.next()).toEqual({ sdl: 'one' });
     await writeFile(file, 'two');
-    await timers.started(5);
+    await timers.waitForTimer(5);
     timers.fire(5);
     expect(await source.next()).toEqual({ sdl: 'two' });
   });
@@ -99,7 +99,7 @@ describe('a supergraph file', () => {
     ['a directory', async () => mkdir(file), 'it is a directory'],
   ])('is a problem when it is %s', async (_what, make, reason) => {
     await make();
-    expect((await start()).rest()).toEqual([{ problem: `supergraph file ${file}: ${reason}` }]);
+    expect((await start()).drain()).toEqual([{ problem: `supergraph file ${file}: ${reason}` }]);
   });
 
   test('waits until the directory comes into being', async () => {
@@ -110,7 +110,7 @@ describe('a supergraph file', () => {
     await mkdir(join(directory, 'later'));
     await writeFile(late, 'one');
     timers.fire(2_000);
-    await timers.started(5);
+    await timers.waitForTimer(5);
     timers.fire(5);
     expect(await source.next()).toEqual({ sdl: 'one' });
   });
@@ -120,22 +120,22 @@ describe('a supergraph file', () => {
     const timers = createManualTimers();
     const source = await start({ timers });
     await writeFile(file, 'two');
-    await timers.started(5);
+    await timers.waitForTimer(5);
     await writeFile(file, 'three');
-    await timers.started(5);
+    await timers.waitForTimer(5);
     timers.fire(5);
     expect(await source.next()).toEqual({ sdl: 'one' });
     expect(await source.next()).toEqual({ sdl: 'three' });
     await source.source.stop();
-    expect(source.rest()).toEqual([]);
-    expect(timers.waiting()).toEqual([]);
+    expect(source.drain()).toEqual([]);
+    expect(timers.pendingMs()).toEqual([]);
   });
 
   test('is not looked at again without `watch`', async () => {
     await writeFile(file, 'one');
     const timers = createManualTimers();
     const source = await start({ watch: false, timers });
-    expect(source.rest()).toEqual([{ sdl: 'one' }]);
-    expect(timers.waiting()).toEqual([]);
+    expect(source.drain()).toEqual([{ sdl: 'one' }]);
+    expect(timers.pendingMs()).toEqual([]);
   });
 });

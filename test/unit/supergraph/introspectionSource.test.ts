@@ -2,10 +2,10 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { fetchSubgraphSdl } from '../../../gateway/supergraph/sources/fetchSubgraphSdl.ts';
 import { createIntrospectionSource } from '../../../gateway/supergraph/sources/introspectionSource.ts';
 import { SupergraphRefusedError } from '../../../gateway/supergraph/supergraphRefusedError.ts';
-import { federation } from '../../fixtures/supergraphs/compose.ts';
-import { createManualTimers } from '../../fixtures/supergraphs/manualTimers.ts';
-import { recordSource } from '../../fixtures/supergraphs/recordSource.ts';
-import { type SdlServer, serveSdl } from '../../fixtures/supergraphs/serveSdl.ts';
+import { federationLink } from '../../harness/composeSubgraphs.ts';
+import { createManualTimers } from '../../harness/manualTimers.ts';
+import { recordSource } from '../../harness/recordSource.ts';
+import { type SdlServer, serveSdl } from '../../harness/serveSdl.ts';
 
 const perTest: AsyncDisposable[] = [];
 afterEach(async () => {
@@ -34,11 +34,11 @@ async function start(servers: Record<string, string>, compose?: Compose) {
   const recorded = recordSource(source);
   perTest.push({ [Symbol.asyncDispose]: () => source.stop() });
   await source.start(recorded);
-  await timers.started(pollIntervalMs);
+  await timers.waitForTimer(pollIntervalMs);
   const look = async () => {
     timers.fire(pollIntervalMs);
-    await timers.started(pollIntervalMs);
-    return recorded.rest();
+    await timers.waitForTimer(pollIntervalMs);
+    return recorded.drain();
   };
   return { ...recorded, timers, look };
 }
@@ -47,10 +47,10 @@ const join: Compose = async (subgraphs) => subgraphs.map(({ name, sdl }) => `${n
 
 describe('a supergraph from running subgraphs', () => {
   test('is composed at the start, by Apollo Gateway', async () => {
-    const a = await serve(`${federation} type Query { a: Int }`);
-    const b = await serve(`${federation} type Query { b: Int }`);
+    const a = await serve(`${federationLink} type Query { a: Int }`);
+    const b = await serve(`${federationLink} type Query { b: Int }`);
     const source = await start({ a: a.url, b: b.url });
-    expect(source.rest()).toEqual([
+    expect(source.drain()).toEqual([
       { sdl: expect.stringContaining(`@join__graph(name: "b", url: "${b.url}")`) },
     ]);
   });
@@ -62,7 +62,7 @@ describe('a supergraph from running subgraphs', () => {
       compositions += 1;
       return join(subgraphs, signal);
     });
-    expect(source.rest()).toEqual([{ sdl: 'a=1' }]);
+    expect(source.drain()).toEqual([{ sdl: 'a=1' }]);
     expect(await source.look()).toEqual([]);
     a.sdl = '2';
     expect(await source.look()).toEqual([{ sdl: 'a=2' }]);
@@ -76,7 +76,7 @@ describe('a supergraph from running subgraphs', () => {
     await b[Symbol.asyncDispose]();
     const port = Number(new URL(b.url).port);
     const source = await start({ a: a.url, b: b.url }, join);
-    expect(source.rest()).toEqual([
+    expect(source.drain()).toEqual([
       { problem: `subgraph "b" at ${b.url} gives no schema: connect ECONNREFUSED 127.0.0.1:${port}` },
     ]);
     expect(await source.look()).toEqual([]);
@@ -88,7 +88,7 @@ describe('a supergraph from running subgraphs', () => {
     const a = await serve('1');
     const b = await serve('1');
     const source = await start({ a: a.url, b: b.url }, join);
-    expect(source.rest()).toEqual([{ sdl: 'a=1 b=1' }]);
+    expect(source.drain()).toEqual([{ sdl: 'a=1 b=1' }]);
     a.sdl = '2';
     b.answer = { status: 503, body: 'busy' };
     expect(await source.look()).toEqual([
@@ -101,7 +101,7 @@ describe('a supergraph from running subgraphs', () => {
   test('says that all is well when a subgraph is back unchanged', async () => {
     const a = await serve('1');
     const source = await start({ a: a.url }, join);
-    expect(source.rest()).toEqual([{ sdl: 'a=1' }]);
+    expect(source.drain()).toEqual([{ sdl: 'a=1' }]);
     a.answer = { status: 200, body: '{"data":{}}' };
     expect(await source.look()).toEqual([
       {
@@ -120,7 +120,7 @@ describe('a supergraph from running subgraphs', () => {
       if (subgraphs.some(({ sdl }) => sdl === 'bad')) throw new SupergraphRefusedError('it is bad');
       return join(subgraphs, signal);
     });
-    expect(source.rest()).toEqual([{ problem: 'it is bad' }]);
+    expect(source.drain()).toEqual([{ problem: 'it is bad' }]);
     expect(await source.look()).toEqual([]);
     expect(compositions).toBe(1);
     a.sdl = 'good';
@@ -131,7 +131,7 @@ describe('a supergraph from running subgraphs', () => {
     const a = await serve('1');
     const source = await start({ a: a.url }, join);
     await source.source.stop();
-    expect(source.timers.waiting()).toEqual([]);
+    expect(source.timers.pendingMs()).toEqual([]);
   });
 });
 

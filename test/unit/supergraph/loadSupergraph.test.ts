@@ -1,19 +1,19 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { lexicographicSortSchema, parse, printSchema, validate } from 'graphql';
-import { checkWithApolloGateway } from '../../../gateway/supergraph/composeRunning.ts';
+import { checkWithApolloGateway } from '../../../gateway/supergraph/composeRunningSubgraphs.ts';
 import { loadSupergraph, supergraphId } from '../../../gateway/supergraph/loadSupergraph.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
 import { SupergraphRefusedError } from '../../../gateway/supergraph/supergraphRefusedError.ts';
-import { compose, federation } from '../../fixtures/supergraphs/compose.ts';
-import { people } from '../../fixtures/supergraphs/people.ts';
-import { testPlanning } from '../../harness/planningLimits.ts';
+import { composeSubgraphs, federationLink } from '../../harness/composeSubgraphs.ts';
+import { people } from '../../harness/peopleSubgraphs.ts';
+import { testPlanningLimits } from '../../harness/testPlanningLimits.ts';
 
 const opened: Supergraph[] = [];
 
 async function load(sdl: string, urls?: ReadonlyMap<string, string>): Promise<Supergraph> {
   const supergraph = await loadSupergraph({
     sdl,
-    planning: testPlanning,
+    planning: testPlanningLimits,
     ...(urls === undefined ? {} : { urls }),
   });
   opened.push(supergraph);
@@ -24,11 +24,11 @@ afterEach(async () => {
   await Promise.all(opened.splice(0).map(({ planner }) => planner.close()));
 });
 
-const only = (sdl: string) => [{ name: 'only', url: 'http://only.test', sdl: `${federation}${sdl}` }];
+const only = (sdl: string) => [{ name: 'only', url: 'http://only.test', sdl: `${federationLink}${sdl}` }];
 
 describe('a loaded supergraph', () => {
   test('has its id, its subgraphs with their URLs, and a planner that plans', async () => {
-    const sdl = await compose(people);
+    const sdl = await composeSubgraphs(people);
     const supergraph = await load(
       sdl,
       new Map([
@@ -42,14 +42,16 @@ describe('a loaded supergraph', () => {
       ['accounts', { name: 'accounts', url: 'http://accounts.test/graphql' }],
       ['reviews', { name: 'reviews', url: 'http://localhost:1/' }],
     ]);
-    expect(await supergraph.planner.plan({ document: '{ me { id } }', defer: false })).toMatchObject({
+    expect(
+      await supergraph.planner.plan({ document: '{ me { id } }', shouldSplitDefer: false }),
+    ).toMatchObject({
       node: { kind: 'Fetch', serviceName: 'accounts' },
     });
   });
 
   test('shows clients everything that they may see, and nothing else', async () => {
     const { apiSchema } = await load(
-      await compose(
+      await composeSubgraphs(
         only(`
           """A shop."""
           type Query {
@@ -123,27 +125,30 @@ scalar Url @specifiedBy(url: "https://url.test")`);
   });
 
   test('accepts @defer on fragments and knows no @stream', async () => {
-    const { apiSchema } = await load(await compose(people));
+    const { apiSchema } = await load(await composeSubgraphs(people));
     const problems = (document: string) => validate(apiSchema, parse(document)).map(({ message }) => message);
     expect(problems('{ me { ... @defer(if: true, label: "a") { name } } }')).toEqual([]);
     expect(problems('{ users @stream { name } }')).toEqual(['Unknown directive "@stream".']);
   });
 
   test('plans @fromContext, which Apollo Gateway does not load', async () => {
-    const sdl = await compose([
+    const sdl = await composeSubgraphs([
       {
         name: 'a',
         url: 'http://a.test',
-        sdl: `${federation} type Query { me: User } type User @key(fields: "id") @context(name: "user") { id: ID! locale: String! kid: Kid } type Kid @key(fields: "id") { id: ID! text(locale: String @fromContext(field: "$user { locale }")): String }`,
+        sdl: `${federationLink} type Query { me: User } type User @key(fields: "id") @context(name: "user") { id: ID! locale: String! kid: Kid } type Kid @key(fields: "id") { id: ID! text(locale: String @fromContext(field: "$user { locale }")): String }`,
       },
       {
         name: 'b',
         url: 'http://b.test',
-        sdl: `${federation} type User @key(fields: "id") @context(name: "other") { id: ID! nation: String! child: Child } type Child @key(fields: "id") { id: ID! text(nation: String @fromContext(field: "$other { nation }")): String }`,
+        sdl: `${federationLink} type User @key(fields: "id") @context(name: "other") { id: ID! nation: String! child: Child } type Child @key(fields: "id") { id: ID! text(nation: String @fromContext(field: "$other { nation }")): String }`,
       },
     ]);
     const supergraph = await load(sdl);
-    const plan = await supergraph.planner.plan({ document: '{ me { kid { text } } }', defer: false });
+    const plan = await supergraph.planner.plan({
+      document: '{ me { kid { text } } }',
+      shouldSplitDefer: false,
+    });
     expect(JSON.stringify(plan)).toContain('"contextRewrites":[{"kind":"KeyRenamer"');
     expect(await checkWithApolloGateway(sdl)).toContain('context/v0.1 is for: SECURITY but is unsupported');
   });
@@ -167,7 +172,7 @@ describe('a supergraph that is refused', () => {
       `${Array.from({ length: 10 }, (_, n) => `Query.f${10 + n}`).join(', ')} and 3 more`,
     ],
   ])('names @%s and what it guards', async (directive, sdl, coordinates) => {
-    await expect(load(await compose(only(sdl)))).rejects.toEqual(
+    await expect(load(await composeSubgraphs(only(sdl)))).rejects.toEqual(
       new SupergraphRefusedError(sayUnenforced(directive, coordinates)),
     );
   });
@@ -175,7 +180,7 @@ describe('a supergraph that is refused', () => {
   test('names guards under names of their own, each with its coordinates, and also such as are not marked as guards', async () => {
     const link =
       'extend schema @link(url: "https://specs.apollo.dev/federation/v2.6", import: ["@authenticated", { name: "@policy", as: "@rule" }])';
-    const sdl = await compose([
+    const sdl = await composeSubgraphs([
       {
         name: 'only',
         url: 'http://only.test',
@@ -190,7 +195,9 @@ describe('a supergraph that is refused', () => {
   });
 
   test('is not one with a guard that stands nowhere, though a subgraph has its name', async () => {
-    const sdl = await compose([{ name: 'policy', url: 'http://policy.test', sdl: 'type Query { me: ID }' }]);
+    const sdl = await composeSubgraphs([
+      { name: 'policy', url: 'http://policy.test', sdl: 'type Query { me: ID }' },
+    ]);
     const unused = sdl.replace(
       '@link(url: "https://specs.apollo.dev/join',
       '@link(url: "https://specs.apollo.dev/policy/v0.1", for: SECURITY) $&',
@@ -202,7 +209,7 @@ describe('a supergraph that is refused', () => {
     const link = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.12")';
     const connect = 'extend schema @link(url: "https://specs.apollo.dev/connect/v0.3", import: ["@connect"])';
     const field = 'a: [ID] @connect(http: { GET: "http://rest.test/a" }, selection: "id")';
-    const sdl = await compose([
+    const sdl = await composeSubgraphs([
       { name: 'rest', url: 'http://rest.test', sdl: `${link} ${connect} type Query { ${field} }` },
     ]);
     await expect(load(sdl)).rejects.toEqual(
@@ -223,7 +230,7 @@ describe('a supergraph that is refused', () => {
     ],
   ])('names a feature that a gateway must know: %s', async (url, message) => {
     const withFeature = async (purpose: string) =>
-      (await compose(only('type Query { me: ID }'))).replace(
+      (await composeSubgraphs(only('type Query { me: ID }'))).replace(
         '@link(url: "https://specs.apollo.dev/join',
         `@link(url: "${url}"${purpose}) $&`,
       );
@@ -241,11 +248,11 @@ describe('a supergraph that is refused', () => {
 
   test('names every subgraph that nobody gives a usable URL, and what to do', async () => {
     const urls: Record<string, string> = { given: 'http://given.test', none: '', odd: 'odd:4001', moved: '' };
-    const sdl = await compose(
+    const sdl = await composeSubgraphs(
       Object.entries(urls).map(([name, url]) => ({
         name,
         url,
-        sdl: `${federation} type Query { ${name}: ID }`,
+        sdl: `${federationLink} type Query { ${name}: ID }`,
       })),
     );
     await expect(load(sdl, new Map([['moved', 'http://moved.test']]))).rejects.toEqual(
@@ -258,7 +265,7 @@ describe('a supergraph that is refused', () => {
   });
 
   test('is one that Apollo Gateway refuses too, and what it takes is taken', async () => {
-    expect(await checkWithApolloGateway(await compose(people))).toBeUndefined();
+    expect(await checkWithApolloGateway(await composeSubgraphs(people))).toBeUndefined();
     expect(await checkWithApolloGateway('type Query { me: ID }')).toBe(
       'Invalid supergraph: must be a core schema',
     );

@@ -8,11 +8,11 @@ import {
   type SupergraphHolder,
   type SupergraphHolderOptions,
 } from '../../../gateway/supergraph/supergraphHolder.ts';
-import { compose, federation } from '../../fixtures/supergraphs/compose.ts';
-import { createManualTimers } from '../../fixtures/supergraphs/manualTimers.ts';
-import { threadsNamed } from '../../fixtures/supergraphs/threads.ts';
-import { turns } from '../../harness/clock.ts';
-import { testPlanning } from '../../harness/planningLimits.ts';
+import { composeSubgraphs, federationLink } from '../../harness/composeSubgraphs.ts';
+import { countThreads } from '../../harness/countThreads.ts';
+import { createManualTimers } from '../../harness/manualTimers.ts';
+import { testPlanningLimits } from '../../harness/testPlanningLimits.ts';
+import { waitForTurns } from '../../harness/waitForTurns.ts';
 
 const opened: SupergraphHolder[] = [];
 afterEach(async () => {
@@ -59,10 +59,10 @@ describe('the supergraph in use', () => {
     const { holder } = open();
     const seen: unknown[] = [];
     const stop = holder.onChange(({ sdl }) => seen.push([sdl, holder.current()?.sdl]));
-    await holder.offer('one');
-    await holder.offer('two');
+    await holder.submit('one');
+    await holder.submit('two');
     stop();
-    await holder.offer('three');
+    await holder.submit('three');
     expect(seen).toEqual([
       ['one', 'one'],
       ['two', 'two'],
@@ -72,10 +72,10 @@ describe('the supergraph in use', () => {
 
   test('is kept until the last operation on it has ended', async () => {
     const { holder, log } = open();
-    await holder.offer('one');
+    await holder.submit('one');
     const first = holder.acquire();
     const second = holder.acquire();
-    await holder.offer('two');
+    await holder.submit('two');
     first?.release();
     first?.release();
     expect([first?.supergraph.sdl, second?.supergraph.sdl, holder.current()?.sdl]).toEqual([
@@ -90,8 +90,8 @@ describe('the supergraph in use', () => {
 
   test('is not loaded again for the same SDL', async () => {
     const { holder, log } = open();
-    await Promise.all([holder.offer('one'), holder.offer('one')]);
-    await holder.offer('one');
+    await Promise.all([holder.submit('one'), holder.submit('one')]);
+    await holder.submit('one');
     expect(log).toEqual(['load one']);
   });
 
@@ -99,13 +99,13 @@ describe('the supergraph in use', () => {
     const { holder, log } = open();
     const problems: string[] = [];
     holder.onProblem((message) => problems.push(message));
-    await holder.offer('one');
-    await holder.offer('bad two');
+    await holder.submit('one');
+    await holder.submit('bad two');
     expect([holder.current()?.sdl, holder.problem()]).toEqual(['one', 'bad two is refused']);
-    await holder.offer('one');
+    await holder.submit('one');
     expect([holder.current()?.sdl, holder.problem()]).toEqual(['one', undefined]);
-    await holder.offer('bad three');
-    await holder.offer('four');
+    await holder.submit('bad three');
+    await holder.submit('four');
     expect([holder.current()?.sdl, holder.problem()]).toEqual(['four', undefined]);
     expect(problems).toEqual(['bad two is refused', 'bad three is refused']);
     expect(log).toEqual(['load one', 'load bad two', 'load bad three', 'load four', 'close one']);
@@ -114,9 +114,9 @@ describe('the supergraph in use', () => {
   test('is the newest that was offered, however long the others take', async () => {
     const slow = Promise.withResolvers<void>();
     const { holder, log } = open({ gates: new Map([['two', slow.promise]]) });
-    await holder.offer('one');
-    const overtaken = holder.offer('two');
-    await holder.offer('three');
+    await holder.submit('one');
+    const overtaken = holder.submit('two');
+    await holder.submit('three');
     slow.resolve();
     await overtaken;
     expect(holder.current()?.sdl).toBe('three');
@@ -126,23 +126,23 @@ describe('the supergraph in use', () => {
   test('is not overtaken by one that is tried once more', async () => {
     const slow = Promise.withResolvers<void>();
     const { holder, log } = open({ gates: new Map([['two', slow.promise]]) });
-    await holder.offer('bad one');
-    const newer = holder.offer('two');
-    const again = holder.offerAgain('bad one');
+    await holder.submit('bad one');
+    const newer = holder.submit('two');
+    const again = holder.resubmit('bad one');
     slow.resolve();
     await Promise.all([newer, again]);
     expect([holder.current()?.sdl, holder.problem()]).toEqual(['two', undefined]);
     expect(log).toEqual(['load bad one', 'load two']);
-    await holder.offerAgain('three');
+    await holder.resubmit('three');
     expect(holder.current()?.sdl).toBe('three');
   });
 
   test('stays when it is offered again while another one is being loaded', async () => {
     const slow = Promise.withResolvers<void>();
     const { holder, log } = open({ gates: new Map([['two', slow.promise]]) });
-    await holder.offer('one');
-    const overtaken = holder.offer('two');
-    await holder.offer('one');
+    await holder.submit('one');
+    const overtaken = holder.submit('two');
+    await holder.submit('one');
     slow.resolve();
     await overtaken;
     expect(holder.current()?.sdl).toBe('one');
@@ -157,8 +157,8 @@ describe('the supergraph in use', () => {
         throw new Error('cold');
       },
     });
-    await holder.offer('one');
-    await holder.offer('two');
+    await holder.submit('one');
+    await holder.submit('two');
     expect(warmings).toEqual([
       ['one', undefined, undefined],
       ['two', 'one', 'one'],
@@ -177,15 +177,15 @@ describe('the supergraph in use', () => {
         return previous === undefined ? Promise.resolve() : new Promise(() => {});
       },
     });
-    await holder.offer('one');
-    const offered = holder.offer('two');
-    await timers.started(30_000);
-    await timers.started(30_000);
+    await holder.submit('one');
+    const offered = holder.submit('two');
+    await timers.waitForTimer(30_000);
+    await timers.waitForTimer(30_000);
     expect([holder.current()?.sdl, signals[1]?.aborted]).toEqual(['one', false]);
     timers.fire(30_000);
     await offered;
     expect([holder.current()?.sdl, signals[1]?.aborted]).toEqual(['two', true]);
-    expect(timers.waiting()).toEqual([]);
+    expect(timers.pendingMs()).toEqual([]);
   });
 
   test('is not switched to when a newer one comes while it is being warmed', async () => {
@@ -194,10 +194,10 @@ describe('the supergraph in use', () => {
       warm: (next) => (next.sdl === 'two' ? new Promise(() => {}) : Promise.resolve()),
       onRetired: ({ sdl }) => retired.push(sdl),
     });
-    await holder.offer('one');
-    const overtaken = holder.offer('two');
-    await turns();
-    await holder.offer('three');
+    await holder.submit('one');
+    const overtaken = holder.submit('two');
+    await waitForTurns();
+    await holder.submit('three');
     await overtaken;
     expect([holder.current()?.sdl, retired]).toEqual(['three', ['two', 'one']]);
     expect(log).toEqual(['load one', 'load two', 'abort two', 'load three', 'close two', 'close one']);
@@ -206,10 +206,10 @@ describe('the supergraph in use', () => {
   test('keeps what was made for it when it is used a second time while the first time is not over', async () => {
     const retired: string[] = [];
     const { holder, log } = open({ onRetired: ({ sdl }) => retired.push(sdl) });
-    await holder.offer('one');
+    await holder.submit('one');
     const lease = holder.acquire();
-    await holder.offer('two');
-    await holder.offer('one');
+    await holder.submit('two');
+    await holder.submit('one');
     lease?.release();
     expect([log.at(-1), retired]).toEqual(['close one', ['two']]);
   });
@@ -217,23 +217,23 @@ describe('the supergraph in use', () => {
   test('tells when a snapshot is out of use', async () => {
     const retired: string[] = [];
     const { holder } = open({ onRetired: ({ sdl }) => retired.push(sdl) });
-    await holder.offer('one');
-    await holder.offer('two');
+    await holder.submit('one');
+    await holder.submit('two');
     expect(retired).toEqual(['one']);
   });
 
   test('is gone after closing, with what is being loaded and what still runs', async () => {
     const slow = Promise.withResolvers<void>();
     const { holder, log } = open({ gates: new Map([['three', slow.promise]]) });
-    await holder.offer('one');
+    await holder.submit('one');
     const lease = holder.acquire();
-    await holder.offer('two');
-    void holder.offer('three');
+    await holder.submit('two');
+    void holder.submit('three');
     const closed = holder.close();
     slow.resolve();
     await closed;
     lease?.release();
-    await holder.offer('four');
+    await holder.submit('four');
     expect(holder.current()).toBeUndefined();
     expect(log.slice(3)).toEqual(['abort three', 'close three', 'close one', 'close two']);
   });
@@ -287,26 +287,33 @@ describe('a source', () => {
 });
 
 describe('with real planners', () => {
-  const load = (sdl: string, signal: AbortSignal) => loadSupergraph({ sdl, planning: testPlanning, signal });
+  const load = (sdl: string, signal: AbortSignal) =>
+    loadSupergraph({ sdl, planning: testPlanningLimits, signal });
   const version = (field: string, rest = '') =>
-    compose([
-      { name: 'only', url: 'http://only.test', sdl: `${federation} type Query { ${field}: Int } ${rest}` },
+    composeSubgraphs([
+      {
+        name: 'only',
+        url: 'http://only.test',
+        sdl: `${federationLink} type Query { ${field}: Int } ${rest}`,
+      },
     ]);
 
   test('offers in quick succession leave the thread of the last one', async () => {
     const { holder } = open({ load });
-    const offers = ['a', 'b', 'c', 'd', 'e'].map(async (field) => holder.offer(await version(field)));
+    const offers = ['a', 'b', 'c', 'd', 'e'].map(async (field) => holder.submit(await version(field)));
     await Promise.all(offers);
     expect(holder.current()?.apiSchema.getQueryType()?.getFields()).toHaveProperty('e');
-    expect(await threadsNamed('tributary-plan')).toBe(1);
+    expect(await countThreads('tributary-plan')).toBe(1);
   });
 
   test('an operation that began before the switch still plans', async () => {
     const { holder } = open({ load });
-    await holder.offer(await version('old'));
+    await holder.submit(await version('old'));
     const lease = holder.acquire();
-    await holder.offer(await version('new'));
-    expect(await lease?.supergraph.planner.plan({ document: '{ old }', defer: false })).toMatchObject({
+    await holder.submit(await version('new'));
+    expect(
+      await lease?.supergraph.planner.plan({ document: '{ old }', shouldSplitDefer: false }),
+    ).toMatchObject({
       node: { operation: '{old}' },
     });
     lease?.release();
@@ -315,13 +322,13 @@ describe('with real planners', () => {
   test('the reason why @requiresScopes is refused can be read, and the old supergraph stays', async () => {
     const { holder } = open({ load });
     const good = await version('a');
-    await holder.offer(good);
-    await holder.offer(
-      await compose([
+    await holder.submit(good);
+    await holder.submit(
+      await composeSubgraphs([
         {
           name: 'only',
           url: 'http://only.test',
-          sdl: `${federation} type Query { a: Int @requiresScopes(scopes: [["a"]]) }`,
+          sdl: `${federationLink} type Query { a: Int @requiresScopes(scopes: [["a"]]) }`,
         },
       ]),
     );

@@ -1,10 +1,10 @@
 import { expect, test } from '@jest/globals';
 import { createMetrics } from '../../../gateway/telemetry/metrics.ts';
 import { addMetricsRoute } from '../../../gateway/telemetry/metricsRoute.ts';
-import { startScripted } from '../transport/scriptedServer.ts';
+import { startScriptedServer } from '../../harness/scriptedServer.ts';
 
 test('Prometheus finds the metrics on the admin listener, and clients do not', async () => {
-  await using server = await startScripted(undefined, {
+  await using server = await startScriptedServer(undefined, {
     addAdminRoutes: (routes) => addMetricsRoute(routes, createMetrics()),
   });
   const response = await fetch(`${server.adminUrl}/metrics`);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { mergePayloads } from '../../harness/frames.ts';
+import { mergePayloads } from '../../harness/rawHttp.ts';
 
 describe('payloads merged as a strict client would', () => {
   test('give the complete answer in the 2022 format', () => {

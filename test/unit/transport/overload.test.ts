@@ -1,11 +1,11 @@
 import { expect, test } from '@jest/globals';
 import { GatewayError } from '../../../gateway/errors.ts';
-import { startScripted } from './scriptedServer.ts';
+import { startScriptedServer } from '../../harness/scriptedServer.ts';
 
 test.each(['application/json', 'multipart/mixed;deferSpec=20220824, application/json'])(
   'an operation that finds no room says so, and when to come again, to a client that accepts %s',
   async (accept) => {
-    await using server = await startScripted(() => {
+    await using server = await startScriptedServer(() => {
       throw new GatewayError('OVERLOADED', 'Too many operations wait to be planned. Try again in a moment.');
     });
     const response = await fetch(server.url, {

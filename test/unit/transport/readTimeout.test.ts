@@ -3,9 +3,9 @@ import { createServer, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { expect, test } from '@jest/globals';
 import { systemTimers } from '../../../gateway/time/timers.ts';
-import { writeAnswer } from '../../../gateway/transport/http/answer.ts';
-import { incrementalParts } from '../../../gateway/transport/http/multipartMixed.ts';
-import { writePayloads } from '../../../gateway/transport/http/payloadStream.ts';
+import { incrementalPartEncoding } from '../../../gateway/transport/http/multipartIncremental.ts';
+import { writePayloads } from '../../../gateway/transport/http/writePayloads.ts';
+import { writeResponse } from '../../../gateway/transport/http/writeResponse.ts';
 
 /** More than any socket takes by itself. */
 const size = 64 * 1024 * 1024;
@@ -20,13 +20,13 @@ test.each([
   [
     'an answer in one piece',
     (response: ServerResponse) => {
-      writeAnswer(response, 200, {}, Buffer.alloc(size), readTimeout);
+      writeResponse(response, 200, {}, Buffer.alloc(size), readTimeout);
     },
   ],
   [
     'an answer in parts',
     (response: ServerResponse) => {
-      writeAnswer(response, 200, {}, [Buffer.alloc(size / 2), Buffer.alloc(size / 2)], readTimeout);
+      writeResponse(response, 200, {}, [Buffer.alloc(size / 2), Buffer.alloc(size / 2)], readTimeout);
     },
   ],
   [
@@ -34,11 +34,11 @@ test.each([
     (response: ServerResponse) => {
       const controller = new AbortController();
       response.once('close', () => controller.abort(new Error('closed')));
-      void writePayloads(response, payloads(), incrementalParts('deferSpec=20220824'), {
+      void writePayloads(response, payloads(), incrementalPartEncoding('deferSpec=20220824'), {
         headers: {},
         bufferSize: 1024,
-        readTimeout,
-        heartbeat: 60_000,
+        readTimeoutMs: readTimeout,
+        heartbeatIntervalMs: 60_000,
         timers: systemTimers,
         signal: controller.signal,
         formatFailure: (reason) => ({ message: String(reason) }),

@@ -13,7 +13,7 @@ import {
 import type { GraphSubgraph } from './graph.ts';
 
 /** A field as one subgraph has it. */
-export interface FieldPlace {
+export interface SubgraphField {
   readonly subgraph: string;
   /** Its type's name there: that of the interface with `@interfaceObject`. */
   readonly typeName: string;
@@ -25,25 +25,25 @@ export interface FieldPlace {
   readonly fromContext: readonly FromContext[];
 }
 
-export interface FromContext {
+interface FromContext {
   readonly argument: string;
   /** What is selected of the nearest object of each type that sets the context. */
   readonly selections: ReadonlyMap<string, SelectionSetNode>;
 }
 
-export interface Key {
+interface Key {
   readonly selection: SelectionSetNode;
   readonly isResolvable: boolean;
 }
 
 /** What the subgraphs' SDL says, by subgraph and by type: as much of federation as a graph's monolith needs. */
 export class Definitions {
-  readonly places: readonly FieldPlace[];
+  readonly fields: readonly SubgraphField[];
   /** Type names of each kind, by subgraph. */
   readonly abstractTypes: ReadonlyMap<string, readonly string[]>;
   readonly #documents: ReadonlyMap<string, DocumentNode>;
-  readonly #placesOf = new Map<string, FieldPlace[]>();
-  readonly #answering = new Map<string, readonly FieldPlace[]>();
+  readonly #fieldsByCoordinate = new Map<string, SubgraphField[]>();
+  readonly #resolvable = new Map<string, readonly SubgraphField[]>();
   readonly #keys = new Map<string, Key[]>();
   readonly #supertypes = new Map<string, Set<string>>();
   readonly #interfaceObjects = new Set<string>();
@@ -80,13 +80,13 @@ export class Definitions {
       }
     }
     this.abstractTypes = abstractTypes;
-    this.places = [...this.#documents].flatMap(([subgraph, document]) =>
-      this.#listPlaces(subgraph, document),
+    this.fields = [...this.#documents].flatMap(([subgraph, document]) =>
+      this.#listFields(subgraph, document),
     );
-    for (const place of this.places) {
+    for (const place of this.fields) {
       const coordinate = `${place.typeName}.${place.node.name.value}`;
-      const known = this.#placesOf.get(coordinate) ?? [];
-      this.#placesOf.set(coordinate, known);
+      const known = this.#fieldsByCoordinate.get(coordinate) ?? [];
+      this.#fieldsByCoordinate.set(coordinate, known);
       known.push(place);
     }
   }
@@ -97,27 +97,27 @@ export class Definitions {
   }
 
   /** Where a field of objects of that type has a resolver. */
-  answering(typeName: string, fieldName: string): readonly FieldPlace[] {
+  resolvableFields(typeName: string, fieldName: string): readonly SubgraphField[] {
     const coordinate = `${typeName}.${fieldName}`;
-    let found = this.#answering.get(coordinate);
+    let found = this.#resolvable.get(coordinate);
     if (found === undefined) {
-      found = this.#everywhere(typeName, fieldName).filter(
+      found = this.#allFields(typeName, fieldName).filter(
         ({ isExternal, isOverridden }) => !isExternal && !isOverridden,
       );
-      this.#answering.set(coordinate, found);
+      this.#resolvable.set(coordinate, found);
     }
     return found;
   }
 
   /** As the first subgraph that has the field declares it. */
   declaration(typeName: string, fieldName: string): FieldDefinitionNode {
-    const place = this.answering(typeName, fieldName)[0] ?? this.#everywhere(typeName, fieldName)[0];
+    const place = this.resolvableFields(typeName, fieldName)[0] ?? this.#allFields(typeName, fieldName)[0];
     if (place === undefined) throw new Error(`No subgraph has ${typeName}.${fieldName}`);
     return place.node;
   }
 
   /** Whether objects of the type are of the other type too. */
-  isA(typeName: string, other: string): boolean {
+  isSubtype(typeName: string, other: string): boolean {
     return typeName === other || (this.#supertypes.get(typeName)?.has(other) ?? false);
   }
 
@@ -139,14 +139,14 @@ export class Definitions {
   }
 
   /** Whether a subgraph may be asked for the field although it is external there. */
-  isReachable({ subgraph, node }: FieldPlace): boolean {
+  isReachable({ subgraph, node }: SubgraphField): boolean {
     return this.#reachable.has(`${subgraph} ${node.name.value}`);
   }
 
-  #everywhere(typeName: string, fieldName: string): FieldPlace[] {
-    const own = this.#placesOf.get(`${typeName}.${fieldName}`) ?? [];
+  #allFields(typeName: string, fieldName: string): SubgraphField[] {
+    const own = this.#fieldsByCoordinate.get(`${typeName}.${fieldName}`) ?? [];
     const throughInterfaces = [...this.supertypes(typeName)].flatMap((supertype) =>
-      (this.#placesOf.get(`${supertype}.${fieldName}`) ?? []).filter(({ subgraph }) =>
+      (this.#fieldsByCoordinate.get(`${supertype}.${fieldName}`) ?? []).filter(({ subgraph }) =>
         this.#interfaceObjects.has(`${subgraph} ${supertype}`),
       ),
     );
@@ -174,11 +174,11 @@ export class Definitions {
     }
   }
 
-  #listPlaces(subgraph: string, document: DocumentNode): FieldPlace[] {
+  #listFields(subgraph: string, document: DocumentNode): SubgraphField[] {
     return document.definitions.flatMap((type) => {
       if (!('fields' in type) || type.kind.startsWith('Input')) return [];
       const isTypeExternal = type.directives?.some(({ name }) => name.value === 'external') ?? false;
-      return ((type.fields ?? []) as readonly FieldDefinitionNode[]).map((node): FieldPlace => {
+      return ((type.fields ?? []) as readonly FieldDefinitionNode[]).map((node): SubgraphField => {
         const typeName = type.name.value;
         return {
           subgraph,
@@ -230,7 +230,7 @@ export class Definitions {
     const selections = set.selections.flatMap((node) =>
       node.kind !== Kind.INLINE_FRAGMENT
         ? [node]
-        : node.typeCondition === undefined || this.isA(typeName, node.typeCondition.name.value)
+        : node.typeCondition === undefined || this.isSubtype(typeName, node.typeCondition.name.value)
           ? node.selectionSet.selections
           : [],
     );

@@ -11,12 +11,12 @@ export class Faults {
   }
 
   /** The header's value is `seed percent`; without it nothing fails. */
-  static read(header: string | undefined): Faults {
+  static parse(header: string | undefined): Faults {
     const [seed = '', percent = '0'] = header?.split(' ') ?? [];
     return new Faults(seed, Number(percent));
   }
 
-  hits(place: string): boolean {
+  shouldFail(place: string): boolean {
     return this.#percent > 0 && hash(`${this.#seed} ${place}`) % 100 < this.#percent;
   }
 }

@@ -1,9 +1,9 @@
-import type { Trial } from '../../askGateway.ts';
+import type { Trial } from '../../../harness/trial.ts';
 import { generateOperation } from '../../generateOperation.ts';
 import { faultsHeader, trialHeader } from './headers.ts';
 import type { RunningGraph } from './startGraph.ts';
 
-export interface TrialOptions {
+interface TrialOptions {
   /** How many of the fields that may be null fail. */
   readonly faultPercent?: number;
 }
@@ -11,7 +11,7 @@ export interface TrialOptions {
 /** An operation over the graph, the same for the same seed; half of them mutations where there are any. Aliases
  *  are names of fields anywhere in it, hidden ones too: keys above all are what a gateway could mistake them for. */
 export function generateTrial(
-  { graph, world, monolith }: RunningGraph,
+  { graph, model, monolith }: RunningGraph,
   seed: number,
   { faultPercent = 0 }: TrialOptions = {},
 ): Trial {
@@ -19,8 +19,8 @@ export function generateTrial(
   const trial = generateOperation(monolith.schema, seed, {
     kind: isMutation ? 'mutation' : 'query',
     argumentValues: graph.argumentValues ?? {},
-    withNulls: true,
-    aliases: [...new Set(world.definitions.places.map(({ node }) => node.name.value))],
+    includesNulls: true,
+    aliases: [...new Set(model.definitions.fields.map(({ node }) => node.name.value))],
   });
   const headers = {
     ...(isMutation ? { [trialHeader]: `${seed}-${nextTrial++}` } : {}),

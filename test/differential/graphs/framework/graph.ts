@@ -1,13 +1,13 @@
 /** An object as all resolvers see it: an entity with everything that identifies it, or a value. Where its type
  *  cannot be told from the field that it stands in, it has a `__typename`. A function in place of a value is
  *  called with the field's arguments. */
-export interface Thing {
+export interface GraphObject {
   readonly __typename?: string;
   readonly [field: string]: unknown;
 }
 
 /** What a resolver has besides the object and the arguments. */
-export interface Call {
+export interface ResolverCall {
   /** What the field's `@requires` selects, by field names; empty without one. */
   // biome-ignore lint/suspicious/noExplicitAny: graphs read their own data
   readonly required: Readonly<Record<string, any>>;
@@ -18,7 +18,7 @@ export interface Call {
 
 /** Answers a field, in the monolith and in every subgraph that has it. */
 // biome-ignore lint/suspicious/noExplicitAny: graphs read their own data
-export type Resolve = (self: any, args: any, call: Call) => unknown;
+type Resolve = (self: any, args: any, call: ResolverCall) => unknown;
 
 export interface GraphSubgraph {
   readonly name: string;
@@ -35,11 +35,11 @@ export interface Graph {
   readonly name: string;
   readonly subgraphs: readonly GraphSubgraph[];
   /** Entities that a reference can find, by type. */
-  readonly things: Readonly<Record<string, readonly Thing[]>>;
+  readonly entities: Readonly<Record<string, readonly GraphObject[]>>;
   /** By `Type.field`; that of an interface is used for its implementations as well. */
   readonly resolvers?: Readonly<Record<string, Resolve>>;
   /** Whether a subgraph answers null to a reference to this entity. */
-  readonly isUnknown?: (thing: Thing, subgraph: string) => boolean;
+  readonly isUnknown?: (thing: GraphObject, subgraph: string) => boolean;
   /** Values for generated arguments, see `argumentValues.ts`. */
   readonly argumentValues?: Readonly<Record<string, readonly unknown[]>>;
   /** Words that the type system which clients see must not have: what is inaccessible, or not in all subgraphs. */

@@ -15,66 +15,66 @@ import {
   valueFromASTUntyped,
   visit,
 } from 'graphql';
+import type { Trial } from '../../../harness/trial.ts';
 import { type Answer, readJson } from '../../answer.ts';
-import type { Trial } from '../../askGateway.ts';
+import { removeNonNull } from '../../removeNonNull.ts';
 import type { Monolith } from '../../trials.ts';
-import { withoutNonNull } from '../../withoutNonNull.ts';
-import type { FieldPlace } from './definitions.ts';
-import type { Thing } from './graph.ts';
+import type { SubgraphField } from './definitions.ts';
+import type { GraphObject } from './graph.ts';
+import type { GraphModel, TrialContext } from './graphModel.ts';
 import { faultsHeader } from './headers.ts';
-import type { TrialScope, World } from './world.ts';
 
 /** An object with those that it was reached through: `@fromContext` reads these. */
-class Node {
-  readonly thing: Thing;
+class ObjectNode {
+  readonly object: GraphObject;
   readonly typeName: string;
-  readonly above: Node | undefined;
+  readonly parent: ObjectNode | undefined;
 
-  constructor(thing: Thing, typeName: string, above: Node | undefined) {
-    this.thing = thing;
+  constructor(thing: GraphObject, typeName: string, above: ObjectNode | undefined) {
+    this.object = thing;
     this.typeName = typeName;
-    this.above = above;
+    this.parent = above;
   }
 }
 
-interface OperationScope extends TrialScope {
-  readonly earlyInputs: ReadonlyMap<string, readonly SelectionSetNode[]>;
+interface OperationContext extends TrialContext {
+  readonly prefetchedInputs: ReadonlyMap<string, readonly SelectionSetNode[]>;
 }
 
 /** The graph as one schema, by the same data and resolvers as its subgraphs. */
 export class GraphMonolith implements Monolith {
   readonly schema: GraphQLSchema;
-  readonly #world: World;
+  readonly #model: GraphModel;
   readonly #nullable: GraphQLSchema;
 
   /** `createSchema` gives the graph's API schema, a new one each time. */
-  constructor(world: World, createSchema: () => GraphQLSchema) {
-    this.#world = world;
+  constructor(world: GraphModel, createSchema: () => GraphQLSchema) {
+    this.#model = world;
     this.schema = this.#withResolvers(createSchema());
-    this.#nullable = withoutNonNull(this.#withResolvers(createSchema()));
+    this.#nullable = removeNonNull(this.#withResolvers(createSchema()));
   }
 
-  ask(trial: Trial): Promise<Answer> {
-    return this.#ask(this.schema, trial);
+  execute(trial: Trial): Promise<Answer> {
+    return this.#execute(this.schema, trial);
   }
 
-  askWithoutPropagation(trial: Trial): Promise<Answer> {
-    return this.#ask(this.#nullable, trial);
+  executeWithoutNullPropagation(trial: Trial): Promise<Answer> {
+    return this.#execute(this.#nullable, trial);
   }
 
   /** The data of which no part can come from entities of that subgraph; null goes up to no parent. */
-  async askWithoutSubgraph(trial: Trial, subgraph: string): Promise<Answer['data']> {
-    return (await this.#ask(this.#nullable, trial, subgraph)).data;
+  async executeWithoutSubgraph(trial: Trial, subgraph: string): Promise<Answer['data']> {
+    return (await this.#execute(this.#nullable, trial, subgraph)).data;
   }
 
-  async #ask(
+  async #execute(
     schema: GraphQLSchema,
     { source, variables, headers }: Trial,
     lostSubgraph?: string,
   ): Promise<Answer> {
     const document = parse(source);
-    const earlyInputs = this.#earlyInputs(document);
-    const scope = { ...this.#world.createScope(headers?.[faultsHeader]), lostSubgraph, earlyInputs };
+    const earlyInputs = this.#prefetchedInputs(document);
+    const scope = { ...this.#model.createContext(headers?.[faultsHeader]), lostSubgraph, earlyInputs };
     const result = await execute({
       schema,
       document,
@@ -82,19 +82,19 @@ export class GraphMonolith implements Monolith {
       contextValue: scope,
     });
     const { data, errors = [] } = readJson(JSON.stringify(result)) as Partial<Answer>;
-    return { data, errors, hidden: scope.hidden };
+    return { data, errors, toleratedMessages: scope.toleratedMessages };
   }
 
   /** What a gateway asks objects for before it knows whether anything needs it, by their types: what the operation's
    *  fields read from contexts, and what they require where a subgraph knows no type but the interface. */
-  #earlyInputs(document: DocumentNode): Map<string, readonly SelectionSetNode[]> {
+  #prefetchedInputs(document: DocumentNode): Map<string, readonly SelectionSetNode[]> {
     const names = new Set<string>();
     visit(document, { [Kind.FIELD]: ({ name }: FieldNode) => void names.add(name.value) });
     const inputs = new Map<string, readonly SelectionSetNode[]>();
     const add = (typeName: string, set: SelectionSetNode): void =>
       void inputs.set(typeName, [...(inputs.get(typeName) ?? []), set]);
-    const { definitions } = this.#world;
-    for (const { node, typeName, fromContext, requires } of definitions.places) {
+    const { definitions } = this.#model;
+    for (const { node, typeName, fromContext, requires } of definitions.fields) {
       if (!names.has(node.name.value)) continue;
       for (const { selections } of fromContext) for (const [type, set] of selections) add(type, set);
       if (requires !== undefined) for (const type of definitions.subtypes(typeName)) add(type, requires);
@@ -105,15 +105,15 @@ export class GraphMonolith implements Monolith {
   #withResolvers(schema: GraphQLSchema): GraphQLSchema {
     for (const type of Object.values(schema.getTypeMap())) {
       if (type.name.startsWith('__')) continue;
-      if (isAbstractType(type)) type.resolveType = ({ thing }: Node) => thing.__typename;
+      if (isAbstractType(type)) type.resolveType = ({ object }: ObjectNode) => object.__typename;
       if (!isObjectType(type)) continue;
       for (const field of Object.values(type.getFields())) {
         const named = getNamedType(field.type);
         const isComposite = isCompositeType(named);
-        field.resolve = (parent: Node | undefined, args, scope: OperationScope) => {
-          const node = parent ?? new Node({}, type.name, undefined);
-          for (const inputs of scope.earlyInputs.get(type.name) ?? []) {
-            this.#world.selectAnswers(node.thing, type.name, inputs, scope);
+        field.resolve = (parent: ObjectNode | undefined, args, scope: OperationContext) => {
+          const node = parent ?? new ObjectNode({}, type.name, undefined);
+          for (const inputs of scope.prefetchedInputs.get(type.name) ?? []) {
+            this.#model.selectAnswers(node.object, type.name, inputs, scope);
           }
           const value = this.#answer(node, type.name, field.name, args, scope);
           if (isComposite) return mapItems(value, (thing) => wrap(schema, thing, named.name, node));
@@ -126,28 +126,28 @@ export class GraphMonolith implements Monolith {
   }
 
   #answer(
-    node: Node,
+    node: ObjectNode,
     typeName: string,
     fieldName: string,
     args: Readonly<Record<string, unknown>>,
-    scope: TrialScope,
+    scope: TrialContext,
   ): unknown {
     const { lostSubgraph } = scope;
-    if (lostSubgraph !== undefined && this.#world.mayNeed(lostSubgraph, typeName, fieldName)) return null;
-    const place = this.#world.placeFor(typeName, node.thing, fieldName);
+    if (lostSubgraph !== undefined && this.#model.mayNeed(lostSubgraph, typeName, fieldName)) return null;
+    const place = this.#model.fieldFor(typeName, node.object, fieldName);
     if (place === undefined) {
       // What the field requires is asked before it turns out that there is nobody to send it to.
-      for (const other of this.#world.definitions.answering(typeName, fieldName)) {
-        this.#world.require(node.thing, typeName, other, scope);
+      for (const other of this.#model.definitions.resolvableFields(typeName, fieldName)) {
+        this.#model.require(node.object, typeName, other, scope);
       }
       return null;
     }
-    const required = this.#world.require(node.thing, typeName, place, scope);
+    const required = this.#model.require(node.object, typeName, place, scope);
     if (required === null) return null;
     const fromContext = this.#readContext(node, place, scope);
-    return this.#world.resolve(
+    return this.#model.resolve(
       typeName,
-      node.thing,
+      node.object,
       fieldName,
       { ...hiddenArguments(place, args), ...args, ...fromContext },
       scope,
@@ -155,13 +155,17 @@ export class GraphMonolith implements Monolith {
     );
   }
 
-  #readContext(node: Node, { fromContext }: FieldPlace, scope: TrialScope): Record<string, unknown> {
+  #readContext(
+    node: ObjectNode,
+    { fromContext }: SubgraphField,
+    scope: TrialContext,
+  ): Record<string, unknown> {
     return Object.fromEntries(
       fromContext.map(({ argument, selections }) => {
-        for (let above: Node | undefined = node; above !== undefined; above = above.above) {
-          const selection = selections.get(above.thing.__typename ?? above.typeName);
+        for (let above: ObjectNode | undefined = node; above !== undefined; above = above.parent) {
+          const selection = selections.get(above.object.__typename ?? above.typeName);
           if (selection === undefined) continue;
-          const selected = this.#world.selectAnswers(above.thing, above.typeName, selection, scope);
+          const selected = this.#model.selectAnswers(above.object, above.typeName, selection, scope);
           return [argument, Object.values(selected as object)[0]];
         }
         throw new GraphQLError(`Nothing sets the context for ${argument}`);
@@ -172,7 +176,7 @@ export class GraphMonolith implements Monolith {
 
 /** Defaults of arguments that clients do not see: all that a subgraph gets and a client cannot give. */
 function hiddenArguments(
-  { node }: FieldPlace,
+  { node }: SubgraphField,
   args: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {
   return Object.fromEntries(
@@ -185,10 +189,10 @@ function hiddenArguments(
 }
 
 /** Null for what clients must not see: it is as if it was not there. */
-function wrap(schema: GraphQLSchema, value: unknown, declared: string, above: Node): Node | null {
-  const thing = value as Thing;
+function wrap(schema: GraphQLSchema, value: unknown, declared: string, above: ObjectNode): ObjectNode | null {
+  const thing = value as GraphObject;
   const typeName = thing.__typename ?? declared;
-  return schema.getType(typeName) === undefined ? null : new Node(thing, typeName, above);
+  return schema.getType(typeName) === undefined ? null : new ObjectNode(thing, typeName, above);
 }
 
 function mapItems(value: unknown, map: (item: unknown) => unknown): unknown {

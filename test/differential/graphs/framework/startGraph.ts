@@ -2,22 +2,22 @@ import { buildClientSchema, getIntrospectionQuery, type IntrospectionQuery } fro
 import type { GatewayOptions } from '../../../../gateway/gateway.ts';
 import { type InlineGateway, startInlineGateway } from '../../../harness/inlineGateway.ts';
 import type { Graph } from './graph.ts';
+import { GraphModel } from './graphModel.ts';
 import { GraphMonolith } from './graphMonolith.ts';
 import { faultsHeader, trialHeader } from './headers.ts';
 import { createSubgraph } from './subgraphResolvers.ts';
-import { World } from './world.ts';
 
 export interface RunningGraph extends AsyncDisposable {
   readonly graph: Graph;
   readonly gateway: InlineGateway;
   readonly monolith: GraphMonolith;
-  readonly world: World;
+  readonly model: GraphModel;
 }
 
 /** The graph's subgraphs with a gateway before them, and its monolith. The type system of the monolith is the
  *  one that the gateway declares. */
 export async function startGraph(graph: Graph, config: Partial<GatewayOptions> = {}): Promise<RunningGraph> {
-  const world = new World(graph);
+  const world = new GraphModel(graph);
   const gateway = await startInlineGateway({
     subgraphs: graph.subgraphs.map(({ name }) => createSubgraph(world, name)),
     config: {
@@ -35,10 +35,10 @@ export async function startGraph(graph: Graph, config: Partial<GatewayOptions> =
     },
   });
   try {
-    const { body } = await gateway.ask(getIntrospectionQuery());
+    const { body } = await gateway.execute(getIntrospectionQuery());
     const introspection = body.data as IntrospectionQuery;
     const monolith = new GraphMonolith(world, () => buildClientSchema(introspection));
-    return { graph, gateway, monolith, world, [Symbol.asyncDispose]: () => gateway.close() };
+    return { graph, gateway, monolith, model: world, [Symbol.asyncDispose]: () => gateway.close() };
   } catch (error) {
     await gateway.close();
     throw error;

@@ -1,23 +1,23 @@
 import type { InlineContext, InlineSubgraph } from '../../../harness/inlineGateway.ts';
-import type { FieldPlace } from './definitions.ts';
-import type { Thing } from './graph.ts';
+import type { SubgraphField } from './definitions.ts';
+import type { GraphObject } from './graph.ts';
+import type { GraphModel, TrialContext } from './graphModel.ts';
 import { faultsHeader, trialHeader } from './headers.ts';
-import type { TrialScope, World } from './world.ts';
 
 /** An entity that the gateway asked for, with what it sent. */
-class Referenced {
-  readonly thing: Thing;
-  readonly reference: Thing;
+class ReferencedEntity {
+  readonly object: GraphObject;
+  readonly reference: GraphObject;
 
-  constructor(thing: Thing, reference: Thing) {
-    this.thing = thing;
+  constructor(thing: GraphObject, reference: GraphObject) {
+    this.object = thing;
     this.reference = reference;
   }
 }
 
 /** A real subgraph of the graph. A field with `@requires` is answered out of the representation alone; being
  *  asked for what another subgraph owns is an error. */
-export function createSubgraph(world: World, name: string): InlineSubgraph {
+export function createSubgraph(world: GraphModel, name: string): InlineSubgraph {
   const { sdl, link } = world.graph.subgraphs.find((subgraph) => subgraph.name === name) ?? { sdl: '' };
   const resolvers: Record<string, Record<string, (...parameters: never[]) => unknown>> = {};
   const add = (typeName: string, field: string, resolve: (...parameters: never[]) => unknown): void => {
@@ -25,52 +25,57 @@ export function createSubgraph(world: World, name: string): InlineSubgraph {
   };
   const abstractTypes = world.definitions.abstractTypes.get(name) ?? [];
   for (const typeName of abstractTypes) {
-    add(typeName, '__resolveType', (value: Thing | Referenced) => thingOf(value).__typename);
+    add(typeName, '__resolveType', (value: GraphObject | ReferencedEntity) => objectOf(value).__typename);
   }
-  for (const place of world.definitions.places.filter(({ subgraph }) => subgraph === name)) {
+  for (const place of world.definitions.fields.filter(({ subgraph }) => subgraph === name)) {
     const { typeName } = place;
     if (world.definitions.keys(name, typeName).length > 0) {
-      add(typeName, '__resolveReference', (reference: Thing) => {
+      add(typeName, '__resolveReference', (reference: GraphObject) => {
         const thing = world.find(name, typeName, reference);
-        return thing === undefined ? null : new Referenced(thing, reference);
+        return thing === undefined ? null : new ReferencedEntity(thing, reference);
       });
     }
     if (abstractTypes.includes(typeName)) continue;
     add(
       typeName,
       place.node.name.value,
-      (parent: Thing | Referenced | undefined, args: Record<string, unknown>, { headers }: InlineContext) =>
-        answer(world, place, parent, args, scopeOf(headers)),
+      (
+        parent: GraphObject | ReferencedEntity | undefined,
+        args: Record<string, unknown>,
+        { headers }: InlineContext,
+      ) => answer(world, place, parent, args, scopeOf(headers)),
     );
   }
   return { name, sdl, resolvers: resolvers as never, ...(link === undefined ? {} : { link }) };
 
-  function scopeOf(headers: InlineContext['headers']): TrialScope {
-    return world.scopeOf(String(headers[trialHeader] ?? ''), headers[faultsHeader] as string | undefined);
+  function scopeOf(headers: InlineContext['headers']): TrialContext {
+    return world.contextOf(String(headers[trialHeader] ?? ''), headers[faultsHeader] as string | undefined);
   }
 }
 
 function answer(
-  world: World,
-  place: FieldPlace,
-  parent: Thing | Referenced | undefined,
+  world: GraphModel,
+  place: SubgraphField,
+  parent: GraphObject | ReferencedEntity | undefined,
   args: Readonly<Record<string, unknown>>,
-  scope: TrialScope,
+  scope: TrialContext,
 ): unknown {
   const { subgraph, typeName, node, requires } = place;
   const isOthers = place.isExternal && !world.definitions.isReachable(place);
   if (isOthers || place.isOverridden) {
     throw new Error(`${subgraph} was asked for ${typeName}.${node.name.value}, which is another's`);
   }
-  const thing = parent === undefined ? {} : thingOf(parent);
-  if (requires !== undefined && !(parent instanceof Referenced)) {
+  const thing = parent === undefined ? {} : objectOf(parent);
+  if (requires !== undefined && !(parent instanceof ReferencedEntity)) {
     throw new Error(`${subgraph} was asked for ${typeName}.${node.name.value} without a representation`);
   }
   const required =
-    requires && parent instanceof Referenced ? world.pick(parent.reference, typeName, requires) : undefined;
+    requires && parent instanceof ReferencedEntity
+      ? world.pick(parent.reference, typeName, requires)
+      : undefined;
   return world.resolve(typeName, thing, node.name.value, args, scope, required);
 }
 
-function thingOf(value: Thing | Referenced): Thing {
-  return value instanceof Referenced ? value.thing : value;
+function objectOf(value: GraphObject | ReferencedEntity): GraphObject {
+  return value instanceof ReferencedEntity ? value.object : value;
 }

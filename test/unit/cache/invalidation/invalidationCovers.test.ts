@@ -1,13 +1,18 @@
 import { expect, test } from '@jest/globals';
-import { readInvalidation } from '../../../../gateway/cache/invalidation/readInvalidation.ts';
+import { parseInvalidationRequest } from '../../../../gateway/cache/invalidation/invalidationRequest.ts';
 import { readCacheGraph } from '../../../../gateway/cache/rules/cacheGraph.ts';
 import { createValueTagger } from '../../../../gateway/cache/tags/valueTags.ts';
 import type { FetchShape } from '../../../../gateway/execution/fetchShape.ts';
-import { atOnce } from '../../../../gateway/time/inSlices.ts';
-import { composed, entityShape, rootShape, withCached } from '../rules/composed.ts';
+import { runToCompletion } from '../../../../gateway/time/slicedTask.ts';
+import {
+  composeCachedDocument,
+  entityShape,
+  rootShape,
+  withCached,
+} from '../../../harness/cachedSubgraphs.ts';
 
 const graph = readCacheGraph(
-  await composed({
+  await composeCachedDocument({
     products: withCached(`
       type Query { top: [Product!] media: Media search: [Result] }
       type Product @key(fields: "id") @key(fields: "upc") @key(fields: "sku vendor { code }") {
@@ -42,11 +47,11 @@ function asked(
 }
 
 function tagsOf(shape: FetchShape, representation: Record<string, unknown>, value: unknown): string[] {
-  return [...atOnce(createValueTagger(shape, graph).ofEntity(representation, value))];
+  return [...runToCompletion(createValueTagger(shape, graph).tagEntity(representation, value))];
 }
 
 function root(operation: string, data: unknown): string[] {
-  return [...atOnce(createValueTagger(rootShape('products', operation), graph).ofRoot(data))];
+  return [...runToCompletion(createValueTagger(rootShape('products', operation), graph).tagRoot(data))];
 }
 
 const rated = (id: string) =>
@@ -114,7 +119,7 @@ test.each<[string, unknown, readonly string[]]>([
   ['another object of an interface', [named('Media', { id: '3' })], ['isbn']],
   ['an entity of a type with many keys takes the type', [named('Wide', { a: '1' })], ['wide', 'wideOther']],
 ])('%s', (_, entities, expected) => {
-  const read = readInvalidation({ entities }, graph);
+  const read = parseInvalidationRequest({ entities }, graph);
   if (read.kind === 'mistakes') throw new Error(read.reasons.join('\n'));
   const hit = Object.entries(entries).filter(([, tags]) => tags.some((tag) => read.tags.includes(tag)));
   expect(hit.map(([name]) => name)).toEqual(expected);
@@ -126,7 +131,7 @@ test.each<[string, unknown, readonly string[]]>([
   ['a union', ['Result'], ['byUpc', 'byAll', 'byId', 'nameless', 'vendor']],
   ['the root type', ['Query'], ['nameless', 'book', 'film', 'someMedia']],
 ])('the type: %s', (_, types, expected) => {
-  const read = readInvalidation({ types }, graph);
+  const read = parseInvalidationRequest({ types }, graph);
   if (read.kind === 'mistakes') throw new Error(read.reasons.join('\n'));
   const hit = Object.entries(entries).filter(([, tags]) => tags.some((tag) => read.tags.includes(tag)));
   expect(hit.map(([name]) => name)).toEqual(expected);

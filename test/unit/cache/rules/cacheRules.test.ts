@@ -1,14 +1,20 @@
 import { expect, test } from '@jest/globals';
 import { parse } from 'graphql';
+import { readCachedDirectives } from '../../../../gateway/cache/rules/cachedDirectives.ts';
 import { readCacheRules } from '../../../../gateway/cache/rules/cacheRules.ts';
-import { readCachedDirectives } from '../../../../gateway/cache/rules/readCachedDirectives.ts';
-import { composed, configured, imports, rulesOf, withCached } from './composed.ts';
+import {
+  composeCachedDocument,
+  configuredRule,
+  directiveImports,
+  readRulesOf,
+  withCached,
+} from '../../../harness/cachedSubgraphs.ts';
 
 const minute = 60_000;
 
-test.each(Object.entries(imports))('a %s import of @cached counts', async (_, way) => {
+test.each(Object.entries(directiveImports))('a %s import of @cached counts', async (_, way) => {
   const { name } = way;
-  const document = await composed({
+  const document = await composeCachedDocument({
     shop: withCached(
       `type Query { top: Product @${name}(maxAge: "5s") }
        type Product @key(fields: "id") @${name}(maxAge: "1m", staleWhileRevalidate: "30s", staleIfError: "1h", scope: PRIVATE, tags: ["b", "a", "b"]) { id: ID! }`,
@@ -104,7 +110,7 @@ test('arguments that are null are as if left out', () => {
 });
 
 test('a supergraph that links to the specification is read without problems where nothing uses it', async () => {
-  const { problems, unknown } = await rulesOf({ shop: 'type Query { a: Int }' });
+  const { problems, unknown } = await readRulesOf({ shop: 'type Query { a: Int }' });
   expect([problems, unknown]).toEqual([[], []]);
 });
 
@@ -138,7 +144,7 @@ const cases = [
   {
     name: 'the rule of the field, even if it is longer, with the tags of the type',
     of: 'Product.price',
-    rules: { Product: configured(1_000) },
+    rules: { Product: configuredRule(1_000) },
     rule: { fresh: 10, revalidate: 10, fallback: 70, scope: 'PUBLIC', tags: ['prices', 'products'] },
   },
   {
@@ -163,53 +169,53 @@ const cases = [
   {
     name: 'the rule of the subgraph for what has none',
     of: 'Plain.text',
-    rules: { 'subgraph:shop': configured(2_000, { staleWhileRevalidate: 3_000, tags: ['shop'] }) },
+    rules: { 'subgraph:shop': configuredRule(2_000, { staleWhileRevalidate: 3_000, tags: ['shop'] }) },
     rule: { fresh: 2, revalidate: 5, fallback: 2, scope: 'PUBLIC', tags: ['shop'] },
   },
   {
     name: 'the narrower rule, not that of the subgraph, whose scope and tags count all the same',
     of: 'Product.text',
-    rules: { 'subgraph:shop': configured(2_000, { scope: 'PRIVATE', tags: ['shop'] }) },
+    rules: { 'subgraph:shop': configuredRule(2_000, { scope: 'PRIVATE', tags: ['shop'] }) },
     rule: { fresh: 60, revalidate: 60, fallback: 60, scope: 'PRIVATE', tags: ['products', 'shop'] },
   },
   {
     name: 'the configuration over the directive at the same place, which keeps its tags',
     of: 'Product.price',
-    rules: { 'Product.price': configured(3_000) },
+    rules: { 'Product.price': configuredRule(3_000) },
     rule: { fresh: 3, revalidate: 3, fallback: 3, scope: 'PUBLIC', tags: ['prices', 'products'] },
   },
   {
     name: 'tags of the configuration instead of those of the directive',
     of: 'Product.text',
-    rules: { Product: configured(3_000, { tags: ['z'] }) },
+    rules: { Product: configuredRule(3_000, { tags: ['z'] }) },
     rule: { fresh: 3, revalidate: 3, fallback: 3, scope: 'PUBLIC', tags: ['z'] },
   },
   {
     name: 'a configuration that says nothing of the scope does not make a private type public',
     of: 'User.id',
-    rules: { User: configured(3_000) },
+    rules: { User: configuredRule(3_000) },
     rule: { fresh: 3, revalidate: 3, fallback: 3, scope: 'PRIVATE', tags: [] },
   },
   {
     name: 'a configuration that says so does',
     of: 'User.id',
-    rules: { User: configured(3_000, { scope: 'PUBLIC' }) },
+    rules: { User: configuredRule(3_000, { scope: 'PUBLIC' }) },
     rule: { fresh: 3, revalidate: 3, fallback: 3, scope: 'PUBLIC', tags: [] },
   },
   {
     name: 'the rule of a union for members without one',
     of: 'Plain.text',
-    rules: { Thing: configured(4_000) },
+    rules: { Thing: configuredRule(4_000) },
     rule: { fresh: 4, revalidate: 4, fallback: 4, scope: 'PUBLIC', tags: [] },
   },
 ] as const;
 
 test.each(cases)('what holds for a field: $name', async ({ of, rules, rule }) => {
-  const read = (await rulesOf(shop, rules)).rules;
+  const read = (await readRulesOf(shop, rules)).rules;
   const [typeName = '', field = ''] = of.split('.');
   const type = read.graph.types.get(typeName);
   if (type === undefined) throw new Error(typeName);
-  const found = read.ofField(type, field, 'shop');
+  const found = read.ruleForField(type, field, 'shop');
   expect(
     found && {
       fresh: found.lifetime.freshMs / 1_000,
@@ -222,17 +228,17 @@ test.each(cases)('what holds for a field: $name', async ({ of, rules, rule }) =>
 });
 
 test('everything in the configuration that the supergraph does not have is listed', async () => {
-  const { unknown, rules } = await rulesOf(shop, {
-    Product: configured(1),
-    'Product.price': configured(1),
-    'subgraph:shop': configured(1),
-    Produkt: configured(1),
-    'Product.prize': configured(1),
-    'Thing.name': configured(1),
-    'subgraph:shopp': configured(1),
-    CacheScope: configured(1),
-    constructor: configured(1),
-    'a b': configured(1),
+  const { unknown, rules } = await readRulesOf(shop, {
+    Product: configuredRule(1),
+    'Product.price': configuredRule(1),
+    'subgraph:shop': configuredRule(1),
+    Produkt: configuredRule(1),
+    'Product.prize': configuredRule(1),
+    'Thing.name': configuredRule(1),
+    'subgraph:shopp': configuredRule(1),
+    CacheScope: configuredRule(1),
+    constructor: configuredRule(1),
+    'a b': configuredRule(1),
   });
   expect(unknown).toEqual([
     'there is no object type, interface or union Produkt',
@@ -252,8 +258,8 @@ test('a supergraph of Federation 1 has the rules of the configuration', () => {
     enum join__Graph { A @join__graph(name: "a" url: "http://127.0.0.1/") }
     type Query { top: Product @join__field(graph: A) }
     type Product @join__owner(graph: A) @join__type(graph: A, key: "id") { id: ID! name: String }`);
-  const { problems, unknown, rules } = readCacheRules(document, { Product: configured(1_000) });
+  const { problems, unknown, rules } = readCacheRules(document, { Product: configuredRule(1_000) });
   const product = rules.graph.types.get('Product');
   expect([problems, unknown]).toEqual([[], []]);
-  expect(product && rules.ofField(product, 'name', 'a')?.lifetime.freshMs).toBe(1_000);
+  expect(product && rules.ruleForField(product, 'name', 'a')?.lifetime.freshMs).toBe(1_000);
 });

@@ -1,11 +1,11 @@
 import { expect, test } from '@jest/globals';
-import { keyHeaders } from '../../../../gateway/cache/rules/keyHeaders.ts';
+import { selectKeyHeaders } from '../../../../gateway/cache/rules/keyHeaders.ts';
 
 const pairs = ['accept-language', 'authorization', 'authorization', 'Bearer a', 'x-shop', 'de'];
 
 test('public values are kept apart by all forwarded headers but those that are said to change nothing', () => {
-  expect(keyHeaders(pairs, 'PUBLIC', new Set())).toEqual(pairs);
-  expect(keyHeaders(pairs, 'PUBLIC', new Set(['authorization', 'absent']))).toEqual([
+  expect(selectKeyHeaders(pairs, 'PUBLIC', new Set())).toEqual(pairs);
+  expect(selectKeyHeaders(pairs, 'PUBLIC', new Set(['authorization', 'absent']))).toEqual([
     'accept-language',
     'authorization',
     'x-shop',
@@ -14,5 +14,5 @@ test('public values are kept apart by all forwarded headers but those that are s
 });
 
 test('private values are kept apart by all of them', () => {
-  expect(keyHeaders(pairs, 'PRIVATE', new Set(['authorization']))).toEqual(pairs);
+  expect(selectKeyHeaders(pairs, 'PRIVATE', new Set(['authorization']))).toEqual(pairs);
 });

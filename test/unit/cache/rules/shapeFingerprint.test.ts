@@ -1,9 +1,9 @@
 import { expect, test } from '@jest/globals';
 import type { CacheRule } from '../../../../gateway/cache/rules/cacheRule.ts';
-import { ruleOf } from '../../../../gateway/cache/rules/ruleOf.ts';
-import { shapeFingerprint } from '../../../../gateway/cache/rules/shapeFingerprint.ts';
+import { fetchRuleOf } from '../../../../gateway/cache/rules/fetchRule.ts';
+import { fingerprintShape } from '../../../../gateway/cache/rules/shapeFingerprint.ts';
 import type { FetchShape } from '../../../../gateway/execution/fetchShape.ts';
-import { entityShape, rootShape, rulesOf } from './composed.ts';
+import { entityShape, readRulesOf, rootShape } from '../../../harness/cachedSubgraphs.ts';
 
 const sdl = `
   type Query @cached(maxAge: "1m") {
@@ -22,10 +22,10 @@ const sdl = `
 `;
 
 async function fingerprint(shop: string, shape: FetchShape): Promise<string> {
-  const { rules } = await rulesOf({ shop });
-  const found = ruleOf(shape, rules);
-  if (!found.isCached) throw new Error(found.reason);
-  return shapeFingerprint(shape, rules, found.rule satisfies CacheRule);
+  const { rules } = await readRulesOf({ shop });
+  const found = fetchRuleOf(shape, rules);
+  if (!found.isCacheable) throw new Error(found.reason);
+  return fingerprintShape(shape, rules, found.rule satisfies CacheRule);
 }
 
 const top = rootShape('shop', '{ top { name kind } }');

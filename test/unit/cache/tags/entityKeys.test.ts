@@ -1,10 +1,10 @@
 import { expect, test } from '@jest/globals';
 import { readCacheGraph } from '../../../../gateway/cache/rules/cacheGraph.ts';
-import { composed, withCached } from '../rules/composed.ts';
+import { composeCachedDocument, withCached } from '../../../harness/cachedSubgraphs.ts';
 
 test('keys are those of all subgraphs and of interfaces, each once, resolvable or not', async () => {
   const graph = readCacheGraph(
-    await composed({
+    await composeCachedDocument({
       products: withCached(`
         type Query { product: Product media: Media }
         type Product @key(fields: "id") @key(fields: "sku vendor { name code }") { id: ID! sku: String! @shareable vendor: Vendor! @shareable }

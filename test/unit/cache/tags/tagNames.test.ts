@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
 import {
+  customTag,
   entityTag,
   entityTagOf,
-  ownTag,
   subgraphTag,
   typeTag,
   unknownEntityTag,
@@ -37,7 +37,7 @@ test('different things have different tags, whatever their names hold', () => {
   const tags = names.flatMap((name) => [
     subgraphTag(name),
     typeTag(name),
-    ownTag(name),
+    customTag(name),
     unknownEntityTag(name),
     unknownEntityTag('', [name]),
     unknownEntityTag(name, ['x']),

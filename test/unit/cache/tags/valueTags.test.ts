@@ -3,11 +3,16 @@ import { readCacheGraph } from '../../../../gateway/cache/rules/cacheGraph.ts';
 import { entityTag, typeTag, unknownEntityTag } from '../../../../gateway/cache/tags/tagNames.ts';
 import { createValueTagger } from '../../../../gateway/cache/tags/valueTags.ts';
 import type { FetchShape } from '../../../../gateway/execution/fetchShape.ts';
-import { atOnce } from '../../../../gateway/time/inSlices.ts';
-import { composed, entityShape, rootShape, withCached } from '../rules/composed.ts';
+import { runToCompletion } from '../../../../gateway/time/slicedTask.ts';
+import {
+  composeCachedDocument,
+  entityShape,
+  rootShape,
+  withCached,
+} from '../../../harness/cachedSubgraphs.ts';
 
 const graph = readCacheGraph(
-  await composed({
+  await composeCachedDocument({
     products: withCached(`
       type Query { top: [Product!] media: Media search: [Result] named: Named settings: Settings vendor: Vendor grid: [[Product]] }
       type Product implements Named @key(fields: "id") @key(fields: "upc") @key(fields: "sku vendor { code }") {
@@ -35,10 +40,10 @@ const product = (id: unknown) => entityTag('Product', { id });
 const known = (...keys: string[]) => unknownEntityTag('Product', keys);
 
 const rootTags = (operation: string, data: unknown, subgraph = 'products') =>
-  [...atOnce(createValueTagger(rootShape(subgraph, operation), graph).ofRoot(data))].sort();
+  [...runToCompletion(createValueTagger(rootShape(subgraph, operation), graph).tagRoot(data))].sort();
 
 const entityTags = (shape: FetchShape, representation: Record<string, unknown>, value: unknown) =>
-  [...atOnce(createValueTagger(shape, graph).ofEntity(representation, value))].sort();
+  [...runToCompletion(createValueTagger(shape, graph).tagEntity(representation, value))].sort();
 
 const tags = (...list: string[]) => list.sort();
 
@@ -110,7 +115,7 @@ test('a root field has the root type, and nested objects their types and keys by
 
 test('one root field by itself', () => {
   const tagger = createValueTagger(rootShape('products', '{ a: vendor { code } top { id } }'), graph);
-  expect([...atOnce(tagger.ofRootField('a', { code: 5 }))].sort()).toEqual(
+  expect([...runToCompletion(tagger.tagRootField('a', { code: 5 }))].sort()).toEqual(
     tags(typeTag('Query'), typeTag('Vendor'), entityTag('Vendor', { code: 5 })),
   );
 });
@@ -251,7 +256,7 @@ test('names of response fields may be those of object prototypes', () => {
 
 test('lists in lists, and a long one pauses on the way', () => {
   const grid = [Array.from({ length: 100_000 }, () => ({ id: '1' })), [{ id: '2' }]];
-  const work = createValueTagger(rootShape('products', '{ grid { id } }'), graph).ofRoot({ grid });
+  const work = createValueTagger(rootShape('products', '{ grid { id } }'), graph).tagRoot({ grid });
   let pauses = 0;
   let step = work.next();
   for (; step.done !== true; step = work.next()) pauses++;

@@ -1,7 +1,7 @@
 import { ChangeType } from '@graphql-inspector/core';
 import { describe, expect, it } from '@jest/globals';
-import { changeRules } from '../../../../gateway/contracts/diff/changeRules.ts';
-import { diffRules } from '../../../../gateway/contracts/diff/diffRules.ts';
+import { changeRules } from '../../../../contracts/diff/changeRules.ts';
+import { diffRules } from '../../../../contracts/diff/diffRules.ts';
 
 describe('the rules for kinds of changes', () => {
   it('are there for every kind that the library has, and for no other', () => {

@@ -1,14 +1,14 @@
-import { federation2, withOwnDirectives } from './subgraphText.ts';
+import { federation2, withOwnDirectives } from './subgraphSdl.ts';
 
 /** A change of a subgraph, and all that is found: `rule severity coordinate line`, lines of `next` from 1. */
 export interface ChangeRow {
   readonly title: string;
   readonly old: string;
   readonly next: string;
-  readonly found: readonly string[];
+  readonly findings: readonly string[];
 }
 
-type Row = readonly [title: string, old: string, next: string, ...found: string[]];
+type Row = readonly [title: string, old: string, next: string, ...findings: string[]];
 
 const query = 'type Query { ping: Int }';
 
@@ -180,9 +180,9 @@ const schemaRows: readonly Row[] = [
   ],
 ];
 
-function inputRows(before: string, after: string, found: string): readonly Row[] {
+function inputRows(before: string, after: string, finding: string): readonly Row[] {
   const sdl = (field: string): string => `type Query { ping(i: I): Int }\ninput I { a: Int ${field} }`;
-  return [[`an input field "${before}" becomes "${after}"`, sdl(before), sdl(after), found]];
+  return [[`an input field "${before}" becomes "${after}"`, sdl(before), sdl(after), finding]];
 }
 
 const entity = (keys: string, fields = ''): string =>
@@ -456,7 +456,7 @@ const federationRows: readonly Row[] = [
   ...fieldRows('@own(a: 1)', '@own(a: 2)', 'custom-directive-changed safe T.f 4'),
 ];
 
-function requiresRows(before: string, after: string, ...found: string[]): readonly Row[] {
+function requiresRows(before: string, after: string, ...findings: string[]): readonly Row[] {
   const sdl = (directive: string): string =>
     entity(
       '@key(fields: "id")',
@@ -466,33 +466,33 @@ type C { x: Int @external y: Int @external`,
   // Fields that nothing needs are no external ones.
   const used = 'u: Int @requires(fields: "a b c { x y }")';
   const whole = (directive: string): string => sdl(`${directive} ${used}`);
-  return [[`@requires "${before}" becomes "${after}"`, whole(before), whole(after), ...found]];
+  return [[`@requires "${before}" becomes "${after}"`, whole(before), whole(after), ...findings]];
 }
 
-function providesRows(before: string, after: string, ...found: string[]): readonly Row[] {
+function providesRows(before: string, after: string, ...findings: string[]): readonly Row[] {
   const sdl = (directive: string): string =>
     `type Query { t: T ${directive} u: T @provides(fields: "a b") }
 type T @key(fields: "id") { id: ID! a: Int @external b: Int @external }`;
-  return [[`@provides "${before}" becomes "${after}"`, sdl(before), sdl(after), ...found]];
+  return [[`@provides "${before}" becomes "${after}"`, sdl(before), sdl(after), ...findings]];
 }
 
-function fieldRows(before: string, after: string, ...found: string[]): readonly Row[] {
+function fieldRows(before: string, after: string, ...findings: string[]): readonly Row[] {
   const sdl = (directive: string): string =>
     `${entity('@key(fields: "id")', `f: Int ${directive}`)}
 directive @own(a: Int) repeatable on FIELD_DEFINITION`;
-  return [[`a field with "${before}" gets "${after}"`, sdl(before), sdl(after), ...found]];
+  return [[`a field with "${before}" gets "${after}"`, sdl(before), sdl(after), ...findings]];
 }
 
-function listRows(before: string, after: string, ...found: string[]): readonly Row[] {
+function listRows(before: string, after: string, ...findings: string[]): readonly Row[] {
   const sdl = (directive: string): string => `type Query { l(first: Int): [Int] ${directive} }`;
-  return [[`a list with "${before}" gets "${after}"`, sdl(before), sdl(after), ...found]];
+  return [[`a list with "${before}" gets "${after}"`, sdl(before), sdl(after), ...findings]];
 }
 
-function contextRows(before: string, after: string, ...found: string[]): readonly Row[] {
+function contextRows(before: string, after: string, ...findings: string[]): readonly Row[] {
   const sdl = (argument: string): string => `type Query { t: T }
 type T @key(fields: "id") @context(name: "c") { id: ID! a: Int b: Int u: U }
 type U @key(fields: "id") { id: ID! f(y: Int ${argument}): Int }`;
-  return [[`an argument "${before}" becomes "${after}"`, sdl(before), sdl(after), ...found]];
+  return [[`an argument "${before}" becomes "${after}"`, sdl(before), sdl(after), ...findings]];
 }
 
 /** The gateway's own directives, on a type and on its field. */
@@ -551,13 +551,13 @@ const ownRows: readonly Row[] = [
   ...cacheRows('@enrichment', '@enrichment(budget: "some")', 'enrichment-invalid breaking T.f 4'),
 ];
 
-function cacheRows(before: string, after: string, ...found: string[]): readonly Row[] {
+function cacheRows(before: string, after: string, ...findings: string[]): readonly Row[] {
   const sdl = (directive: string): string => `${query}\ntype T {\n f: Int ${directive} }`;
-  return [[`a field with "${before}" gets "${after}"`, sdl(before), sdl(after), ...found]];
+  return [[`a field with "${before}" gets "${after}"`, sdl(before), sdl(after), ...findings]];
 }
 
 const rowsOf = (rows: readonly Row[], whole: (types: string) => string): readonly ChangeRow[] =>
-  rows.map(([title, old, next, ...found]) => ({ title, old: whole(old), next: whole(next), found }));
+  rows.map(([title, old, next, ...findings]) => ({ title, old: whole(old), next: whole(next), findings }));
 
 export const changeTable: readonly ChangeRow[] = [
   ...rowsOf(schemaRows, federation2),

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { diffSubgraph } from '../../../../gateway/contracts/diff/diffSubgraph.ts';
-import { contractOf, federation2 } from './subgraphText.ts';
+import { diffSubgraph } from '../../../../contracts/diff/diffSubgraph.ts';
+import { contractOf, federation2 } from './subgraphSdl.ts';
 
 const argument = (input: string) => `type Query { list(${input}): Int }`;
 const field = (input: string) => `type Query { list(in: In): Int } input In { ${input} }`;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { diffRules } from '../../../../gateway/contracts/diff/diffRules.ts';
-import { diffSubgraph } from '../../../../gateway/contracts/diff/diffSubgraph.ts';
+import { diffRules } from '../../../../contracts/diff/diffRules.ts';
+import { diffSubgraph } from '../../../../contracts/diff/diffSubgraph.ts';
 import { type ChangeRow, changeTable } from './changeTable.ts';
-import { contractOf, federation2, withOwnDirectives } from './subgraphText.ts';
+import { contractOf, federation2, withOwnDirectives } from './subgraphSdl.ts';
 
 async function found(old: string | undefined, next: string | undefined): Promise<string[]> {
   const findings = await diffSubgraph(
@@ -10,7 +10,10 @@ async function found(old: string | undefined, next: string | undefined): Promise
     next === undefined ? undefined : contractOf(next),
   );
   return findings
-    .map(({ rule, severity, coordinate = '-', place }) => `${rule} ${severity} ${coordinate} ${place?.line}`)
+    .map(
+      ({ rule, severity, coordinate = '-', location }) =>
+        `${rule} ${severity} ${coordinate} ${location?.line}`,
+    )
     .sort();
 }
 
@@ -28,77 +31,77 @@ const wholeTable: readonly (Omit<ChangeRow, 'old' | 'next'> & {
   readonly old: string | undefined;
   readonly next: string | undefined;
 })[] = [
-  { title: 'a subgraph is new', old: undefined, next: types, found: ['subgraph-added safe - 1'] },
-  { title: 'a subgraph is gone', old: types, next: undefined, found: ['subgraph-removed breaking - 1'] },
-  { title: 'there has never been a subgraph', old: undefined, next: undefined, found: [] },
+  { title: 'a subgraph is new', old: undefined, next: types, findings: ['subgraph-added safe - 1'] },
+  { title: 'a subgraph is gone', old: types, next: undefined, findings: ['subgraph-removed breaking - 1'] },
+  { title: 'there has never been a subgraph', old: undefined, next: undefined, findings: [] },
   {
     title: 'an SDL does not parse',
     old: federation2(types),
     next: 'type Query {\n  ping: Int\n  broken:\n}',
-    found: ['subgraph-unparseable misuse - 4'],
+    findings: ['subgraph-unparseable misuse - 4'],
   },
   {
     title: 'neither SDL is a subgraph',
     old: 'type Query { a(: Int }',
     next: federation2('type Query { ping: Int }\ntype T @key(fields: "nothing") {\n id: ID! }'),
-    found: ['subgraph-invalid breaking - 3'],
+    findings: ['subgraph-invalid breaking - 3'],
   },
   {
     title: 'an SDL that was no subgraph is put right',
     old: federation2('type Query { ping: Int }\ntype T @key(fields: "nothing") {\n id: ID! }'),
     next: federation2(types),
-    found: ['baseline-not-composed safe - 3'],
+    findings: ['baseline-not-composed safe - 3'],
   },
   {
     title: 'a Federation 1 schema changes',
     old: federation1,
     next: 'type Query { ping: Int }\nextend type T @key(fields: "id") {\n id: ID! @external }',
-    found: ['field-removed breaking T.a 2'],
+    findings: ['field-removed breaking T.a 2'],
   },
   {
     title: 'a Federation 1 schema loses its key',
     old: federation1,
     next: 'type Query { ping: Int }\ntype T {\n id: ID! a: Int }',
-    found: ['external-removed safe T.id 3', 'key-removed breaking T 2'],
+    findings: ['external-removed safe T.id 3', 'key-removed breaking T 2'],
   },
   {
     title: 'a schema becomes one of Federation 2',
     old: 'type Query { ping: Int } type T @key(fields: "id") { id: ID! }',
     next: `type Query { ping: Int } type T @key(fields: "id") { id: ID! }\n${link}, import: ["@key"])`,
-    found: ['federation-version-changed dangerous schema 2'],
+    findings: ['federation-version-changed dangerous schema 2'],
   },
   {
     title: 'the version of federation rises',
     old: `${link.replace('2.9', '2.3')}) type Query { ping: Int }`,
     next: `${link}) type Query { ping: Int }`,
-    found: ['federation-version-changed safe schema 1'],
+    findings: ['federation-version-changed safe schema 1'],
   },
-  { title: 'imports are renamed', old: federation2(types), next: renamed, found: [] },
-  { title: 'imports are left out', old: renamed, next: namespaced, found: [] },
-  { title: 'the namespace changes', old: namespaced, next: otherNamespace, found: [] },
+  { title: 'imports are renamed', old: federation2(types), next: renamed, findings: [] },
+  { title: 'imports are left out', old: renamed, next: namespaced, findings: [] },
+  { title: 'the namespace changes', old: namespaced, next: otherNamespace, findings: [] },
   {
     title: 'a renamed key is removed',
     old: renamed,
     next: renamed.replace('@k(fields: "id")', ''),
-    found: ['key-removed breaking T 2'],
+    findings: ['key-removed breaking T 2'],
   },
   {
     title: 'a key with a namespace is narrowed',
     old: otherNamespace,
     next: otherNamespace.replace('fields: "id"', 'fields: "id", resolvable: false'),
-    found: ['key-not-resolvable breaking T 2'],
+    findings: ['key-not-resolvable breaking T 2'],
   },
   {
     title: 'the directives of the gateway come',
     old: federation2('type Query { ping: Int }'),
     next: withOwnDirectives('type Query { ping: Int }'),
-    found: ['compose-directive-added safe schema 3', 'compose-directive-added safe schema 3'],
+    findings: ['compose-directive-added safe schema 3', 'compose-directive-added safe schema 3'],
   },
   {
     title: 'a directive is no longer composed',
     old: withOwnDirectives('type Query { ping: Int }'),
     next: withOwnDirectives('type Query { ping: Int }').replace('@composeDirective(name: "@cached")', ''),
-    found: ['compose-directive-removed dangerous schema 1'],
+    findings: ['compose-directive-removed dangerous schema 1'],
   },
   {
     title: 'root types are renamed',
@@ -106,22 +109,22 @@ const wholeTable: readonly (Omit<ChangeRow, 'old' | 'next'> & {
     next: federation2(
       'schema { query: Q mutation: M }\ntype Q { ping: Int\n a: Q b: Int } type M { a: Int }',
     ),
-    found: ['field-added safe Query.b 4'],
+    findings: ['field-added safe Query.b 4'],
   },
 ];
 
 describe('a change of a subgraph', () => {
-  it.each(changeTable)('$title', async ({ old, next, found: expected }) => {
+  it.each(changeTable)('$title', async ({ old, next, findings: expected }) => {
     expect(await found(old, next)).toEqual([...expected].sort());
   });
 
-  it.each(wholeTable)('$title', async ({ old, next, found: expected }) => {
+  it.each(wholeTable)('$title', async ({ old, next, findings: expected }) => {
     expect(await found(old, next)).toEqual([...expected].sort());
   });
 
   it('is shown for every rule', () => {
     const shown = new Set(
-      [...changeTable, ...wholeTable].flatMap((row) => row.found.map((text) => text.split(' ')[0])),
+      [...changeTable, ...wholeTable].flatMap((row) => row.findings.map((text) => text.split(' ')[0])),
     );
     // About the earlier state, which is no change.
     shown.delete('baseline-not-composed');
@@ -129,7 +132,7 @@ describe('a change of a subgraph', () => {
   });
 
   it('is silent in the other direction, too, where it is silent in one', async () => {
-    const silent = changeTable.filter((row) => row.found.length === 0);
+    const silent = changeTable.filter((row) => row.findings.length === 0);
     expect(silent.length).toBeGreaterThan(0);
     for (const { old, next } of silent) expect(await found(next, old)).toEqual([]);
   });
@@ -156,6 +159,6 @@ describe('a finding of a change', () => {
     const old = contractOf(federation2('type Query { ping: Int }'));
     const next = contractOf(federation2('type Query {\n  ping: Int\n    @inaccessible\n}'));
     const [finding] = await diffSubgraph(old, next);
-    expect(finding?.place).toEqual({ file: 'contracts/schemas/products.graphql', line: 4, column: 5 });
+    expect(finding?.location).toEqual({ file: 'contracts/schemas/products.graphql', line: 4, column: 5 });
   });
 });

@@ -12,7 +12,7 @@ import {
 } from 'graphql';
 
 /** Which of so many to take: from 0, below `count`. */
-export type Choose = (count: number) => number;
+type Choose = (count: number) => number;
 
 /** An SDL that means the same: everything in another order, types cut into extensions, with other descriptions,
  *  white space, commas and comments. */

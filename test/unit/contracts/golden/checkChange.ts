@@ -1,11 +1,14 @@
-import { diffSubgraph } from '../../../../gateway/contracts/diff/diffSubgraph.ts';
-import type { Finding } from '../../../../gateway/contracts/finding.ts';
-import { composeContracts, loadGraph } from '../../../../gateway/contracts/graph/composeGraph.ts';
-import { type PlannedGraph, planConsumers } from '../../../../gateway/contracts/graph/planConsumers.ts';
-import { judgeChange } from '../../../../gateway/contracts/judge/judgeChange.ts';
-import { judgeUncomposed } from '../../../../gateway/contracts/judge/judgeUncomposed.ts';
-import { loadInProcess } from '../../../harness/loadInProcess.ts';
-import { type Contracts, consumerOperations, goldenServing } from './goldenGraph.ts';
+import { diffSubgraph } from '../../../../contracts/diff/diffSubgraph.ts';
+import { evaluateChange } from '../../../../contracts/evaluation/evaluateChange.ts';
+import { evaluateUncomposableChange } from '../../../../contracts/evaluation/evaluateUncomposableChange.ts';
+import type { Finding } from '../../../../contracts/finding.ts';
+import { composeContracts, loadGraph } from '../../../../contracts/graph/composeGraph.ts';
+import {
+  type PlannedGraph,
+  planConsumerOperations,
+} from '../../../../contracts/graph/planConsumerOperations.ts';
+import { loadSupergraphInProcess } from '../../../harness/loadSupergraphInProcess.ts';
+import { type Contracts, consumerOperations, goldenGatewayConfig } from './goldenGraph.ts';
 
 /** What a check does with contracts, and what it finds. */
 export async function checkContractsAgainst(old: PlannedGraph, next: Contracts): Promise<readonly Finding[]> {
@@ -16,18 +19,36 @@ export async function checkContractsAgainst(old: PlannedGraph, next: Contracts):
   const planned = await planContracts(next);
   const operations = consumerOperations;
   return 'findings' in planned
-    ? judgeUncomposed({ changes, gateway: old, next, refusals: planned.findings, operations })
-    : judgeChange({ changes, old, gateway: old, next: planned, operations, serving: goldenServing });
+    ? evaluateUncomposableChange({
+        changes,
+        gateway: old,
+        next,
+        compositionFindings: planned.findings,
+        operations,
+      })
+    : evaluateChange({
+        changes,
+        old,
+        gateway: old,
+        next: planned,
+        operations,
+        gatewaySettings: goldenGatewayConfig,
+      });
 }
 
 export async function planContracts(
   contracts: Contracts,
 ): Promise<PlannedGraph | { readonly findings: readonly Finding[] }> {
-  const composed = await loadGraph(contracts, await composeContracts(contracts), loadInProcess);
+  const composed = await loadGraph(contracts, await composeContracts(contracts), loadSupergraphInProcess);
   if ('findings' in composed) return composed;
   const { graph } = composed;
   try {
-    return { graph, plans: await planConsumers(graph, consumerOperations, { serving: goldenServing }) };
+    return {
+      graph,
+      plans: await planConsumerOperations(graph, consumerOperations, {
+        gatewaySettings: goldenGatewayConfig,
+      }),
+    };
   } finally {
     await graph.supergraph.planner.close();
   }

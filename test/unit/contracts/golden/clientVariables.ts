@@ -28,43 +28,43 @@ export function clientVariables(schema: GraphQLSchema, document: DocumentNode): 
     },
   });
   const least = Object.fromEntries(
-    [...types].flatMap(([name, { type, isOptional }]) => (isOptional ? [] : [[name, leastOf(type)]])),
+    [...types].flatMap(([name, { type, isOptional }]) => (isOptional ? [] : [[name, minimalValue(type)]])),
   );
   const most = Array.from({ length: Math.max(1, ...[...types.values()].map(({ type }) => enumSize(type))) });
   return [
     least,
-    Object.fromEntries([...types].map(([name, { type }]) => [name, nullsOf(type)])),
+    Object.fromEntries([...types].map(([name, { type }]) => [name, nullableValue(type)])),
     ...most.map((_, index) =>
-      Object.fromEntries([...types].map(([name, { type }]) => [name, mostOf(type, index)])),
+      Object.fromEntries([...types].map(([name, { type }]) => [name, completeValue(type, index)])),
     ),
   ];
 }
 
-function leastOf(type: GraphQLInputType): unknown {
-  if (isNonNullType(type)) return leastOf(type.ofType);
+function minimalValue(type: GraphQLInputType): unknown {
+  if (isNonNullType(type)) return minimalValue(type.ofType);
   if (isListType(type)) return [];
-  if (!isInputObjectType(type)) return mostOf(type, 0);
+  if (!isInputObjectType(type)) return completeValue(type, 0);
   const required = Object.values(type.getFields()).filter(
     (field) => isNonNullType(field.type) && field.defaultValue === undefined,
   );
-  return Object.fromEntries(required.map((field) => [field.name, leastOf(field.type)]));
+  return Object.fromEntries(required.map((field) => [field.name, minimalValue(field.type)]));
 }
 
-function nullsOf(type: GraphQLInputType): unknown {
+function nullableValue(type: GraphQLInputType): unknown {
   if (!isNonNullType(type)) return null;
   const inner = type.ofType;
-  if (!isInputObjectType(inner)) return mostOf(inner, 0);
+  if (!isInputObjectType(inner)) return completeValue(inner, 0);
   return Object.fromEntries(
-    Object.values(inner.getFields()).map((field) => [field.name, nullsOf(field.type)]),
+    Object.values(inner.getFields()).map((field) => [field.name, nullableValue(field.type)]),
   );
 }
 
-function mostOf(type: GraphQLInputType, index: number): unknown {
-  if (isNonNullType(type)) return mostOf(type.ofType, index);
-  if (isListType(type)) return [mostOf(type.ofType, index)];
+function completeValue(type: GraphQLInputType, index: number): unknown {
+  if (isNonNullType(type)) return completeValue(type.ofType, index);
+  if (isListType(type)) return [completeValue(type.ofType, index)];
   if (isInputObjectType(type)) {
     const fields = Object.values(type.getFields());
-    return Object.fromEntries(fields.map((field) => [field.name, mostOf(field.type, index)]));
+    return Object.fromEntries(fields.map((field) => [field.name, completeValue(field.type, index)]));
   }
   if (isEnumType(type)) return type.getValues()[index % type.getValues().length]?.name;
   return { Int: 3, Float: 1.5, Boolean: true, ID: 'id-1' }[type.name] ?? 'text';

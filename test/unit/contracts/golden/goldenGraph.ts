@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
-import type { ConsumerOperation, SubgraphContract } from '../../../../gateway/contracts/contractStore.ts';
-import { type Serving, unknownServing } from '../../../../gateway/contracts/serving.ts';
-import { readContractStore } from '../../../../gateway/contracts/store/readContractStore.ts';
+import type { ConsumerOperation, SubgraphContract } from '../../../../contracts/contractStore.ts';
+import { defaultGatewaySettings, type GatewaySettings } from '../../../../contracts/gatewaySettings.ts';
+import { readContractStore } from '../../../../contracts/store/readContractStore.ts';
 
 export type Contracts = ReadonlyMap<string, SubgraphContract>;
 
@@ -17,11 +17,11 @@ export const baseContracts: Contracts = schemas;
 export const consumerOperations: readonly ConsumerOperation[] = operations;
 
 /** The cinema's gateways: what they keep and let come late besides, and how long a fetch takes there. */
-export const goldenServing: Serving = {
-  ...unknownServing,
+export const goldenGatewayConfig: GatewaySettings = {
+  ...defaultGatewaySettings,
   cache: { enabled: true, rules: { 'Series.seasons': minutes(5), 'subgraph:tickets': minutes(2) } },
   enrichments: { fields: { 'Person.born': {} }, budget: 100 },
-  placeOf: (section, key) => ({ file: `tributary.yaml (${section} ${key})`, line: 1, column: 1 }),
+  locate: (section, key) => ({ file: `tributary.yaml (${section} ${key})`, line: 1, column: 1 }),
   stepLatencyMs: 50,
 };
 

@@ -3,7 +3,7 @@ import { breaking, dangerous, type ExpectedFinding, type GoldenRow, safe } from 
 import { goldenTable } from './goldenTable.ts';
 
 /** Several changes at once that have something to do with each other, or look as if they had. */
-const together: readonly GoldenRow[] = [
+const interactingChanges: readonly GoldenRow[] = [
   // the same part, or the same operation
   {
     name: 'a union gets a member in the place of another',
@@ -239,7 +239,7 @@ const together: readonly GoldenRow[] = [
 ];
 
 /** Rows of the table that have nothing to do with each other: what is said of them at once is what is said of each. */
-const apart: readonly (readonly [one: string, other: string])[] = [
+const independentChanges: readonly (readonly [one: string, other: string])[] = [
   ['the only key that joins is dropped', 'a value that is received is added'],
   ['the only key that joins is dropped', 'descriptions change'],
   ['a key that is used stops being resolvable', 'a selected field is deprecated'],
@@ -278,11 +278,11 @@ const apart: readonly (readonly [one: string, other: string])[] = [
 
 /** More than one change at once, with everything that a check has to say. */
 export const goldenPairs: readonly GoldenRow[] = [
-  ...together,
-  ...apart.map(([one, other]) => both(one, other)),
+  ...interactingChanges,
+  ...independentChanges.map(([one, other]) => combineRows(one, other)),
 ];
 
-function both(one: string, other: string): GoldenRow {
+function combineRows(one: string, other: string): GoldenRow {
   const rows = [rowOf(one), rowOf(other)];
   return {
     name: `${one}; ${other}`,

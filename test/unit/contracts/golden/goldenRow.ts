@@ -1,4 +1,4 @@
-import type { DeploymentOrder, Finding, Severity } from '../../../../gateway/contracts/finding.ts';
+import type { DeploymentOrder, Finding, Severity } from '../../../../contracts/finding.ts';
 import type { Edit } from './changeContracts.ts';
 
 /** A change, and everything that a check has to say about it. */
@@ -42,7 +42,7 @@ function expectOf(severity: Severity): Expect {
 }
 
 /** A finding as the table has it. */
-export function asExpected(finding: Finding): ExpectedFinding {
+export function toExpectedFinding(finding: Finding): ExpectedFinding {
   const { severity, rule, subgraph, coordinate, affects = [], deployment } = finding;
   const names = affects.map(({ consumer, operation }) => `${consumer}/${operation}`);
   return { severity, rule, subgraph, coordinate, affects: names.sort(), order: deployment?.order };

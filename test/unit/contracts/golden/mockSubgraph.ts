@@ -23,9 +23,9 @@ export interface MockOptions {
   /** Coordinates at which it answers with null; `Type.field[]` for a null in the list. */
   readonly nulls: ReadonlySet<string>;
   /** It answers with values and types that one of these graphs does not know, where it has any. */
-  readonly strangers: readonly GraphQLSchema[];
+  readonly foreignSchemas: readonly GraphQLSchema[];
   /** Told of each place where the subgraph did not get what it needs, and answers with wrong data. */
-  onWrong(what: string): void;
+  onViolation(what: string): void;
 }
 
 /** An object of the mocked graph: the same number is the same object, in every subgraph. */
@@ -33,7 +33,7 @@ interface MockObject {
   readonly __typename: string;
   readonly n: number;
   /** What the gateway has sent about it. */
-  readonly given?: Readonly<Record<string, unknown>>;
+  readonly sentFields?: Readonly<Record<string, unknown>>;
   /** Fields of others that `@provides` lets it answer at this place. */
   readonly provided?: SelectionSetNode | undefined;
 }
@@ -68,7 +68,7 @@ async function* oneEvent(): AsyncGenerator<unknown> {
   yield {};
 }
 
-interface Question {
+interface FieldRequest {
   readonly schema: GraphQLSchema;
   readonly source: SubgraphSource;
   readonly options: MockOptions;
@@ -78,28 +78,34 @@ interface Question {
   readonly args: Readonly<Record<string, unknown>>;
 }
 
-function answer(question: Question): unknown {
+function answer(question: FieldRequest): unknown {
   const { schema, source, options, type, field, object, args } = question;
   const coordinate = `${type.name}.${field.name}`;
   if (options.nulls.has(coordinate)) return null;
   const { provides, requires, isExternal } = source.fields.get(coordinate) ?? {};
   const provided = selectionOf(object?.provided, field.name);
   if (isExternal && provided === undefined) {
-    const given = object?.given?.[field.name];
-    if (given === undefined) options.onWrong(`${coordinate} is another subgraph's`);
+    const given = object?.sentFields?.[field.name];
+    if (given === undefined) options.onViolation(`${coordinate} is another subgraph's`);
     return given ?? null;
   }
   const n = object?.n ?? numberIn(args) ?? 1;
-  if (requires !== undefined && !isGiven(schema, requires, type, object?.given, n)) {
-    options.onWrong(`${coordinate} without its inputs`);
+  if (requires !== undefined && !hasRequiredInputs(schema, requires, type, object?.sentFields, n)) {
+    options.onViolation(`${coordinate} without its inputs`);
   }
   const below = provides ?? provided?.selectionSet;
-  const { strangers } = options;
-  const value = mockValue(schema, field.type, { name: field.name, n, args, provided: below, strangers });
+  const { foreignSchemas } = options;
+  const value = mockValue(schema, field.type, {
+    name: field.name,
+    n,
+    args,
+    provided: below,
+    strangers: foreignSchemas,
+  });
   return options.nulls.has(`${coordinate}[]`) && Array.isArray(value) ? [...value, null] : value;
 }
 
-interface Wanted {
+interface ValueRequest {
   readonly name: string;
   readonly n: number;
   readonly args: Readonly<Record<string, unknown>>;
@@ -107,7 +113,7 @@ interface Wanted {
   readonly strangers: readonly GraphQLSchema[];
 }
 
-function mockValue(schema: GraphQLSchema, type: GraphQLOutputType, wanted: Wanted): unknown {
+function mockValue(schema: GraphQLSchema, type: GraphQLOutputType, wanted: ValueRequest): unknown {
   const { name, n, args, provided } = wanted;
   if (isNonNullType(type)) return mockValue(schema, type.ofType, wanted);
   if (isListType(type)) {
@@ -117,14 +123,14 @@ function mockValue(schema: GraphQLSchema, type: GraphQLOutputType, wanted: Wante
   if (isEnumType(type)) {
     const values = type.getValues();
     const stranger = values.find((value) =>
-      wanted.strangers.some((other) => isNoValue(other, type.name, value.name)),
+      wanted.strangers.some((other) => isUnknownEnumValue(other, type.name, value.name)),
     );
     return (stranger ?? values[0])?.value;
   }
   if (isAbstractType(type)) {
     const possible = schema.getPossibleTypes(type);
     const stranger = possible.find((one) =>
-      wanted.strangers.some((other) => isNoMember(other, type.name, one.name)),
+      wanted.strangers.some((other) => isUnknownMember(other, type.name, one.name)),
     );
     return { __typename: (stranger ?? possible[(n - 1) % Math.min(possible.length, 2)])?.name, n };
   }
@@ -133,13 +139,13 @@ function mockValue(schema: GraphQLSchema, type: GraphQLOutputType, wanted: Wante
 }
 
 /** Whether another graph has the enum, and not the value. */
-export function isNoValue(schema: GraphQLSchema, enumName: string, value: string): boolean {
+export function isUnknownEnumValue(schema: GraphQLSchema, enumName: string, value: string): boolean {
   const type = schema.getType(enumName);
   return isEnumType(type) && type.getValue(value) == null;
 }
 
 /** Whether another graph has the interface or union, and not the type in it. */
-export function isNoMember(schema: GraphQLSchema, abstractName: string, member: string): boolean {
+export function isUnknownMember(schema: GraphQLSchema, abstractName: string, member: string): boolean {
   const type = schema.getType(abstractName);
   return isAbstractType(type) && !schema.getPossibleTypes(type).some(({ name }) => name === member);
 }
@@ -153,7 +159,7 @@ function scalarOf({ name: type }: GraphQLNamedType, name: string, n: number, arg
 }
 
 /** Whether the inputs of a `@requires` came, with the values that they have. */
-function isGiven(
+function hasRequiredInputs(
   schema: GraphQLSchema,
   required: SelectionSetNode,
   type: GraphQLNamedType,
@@ -166,7 +172,7 @@ function isGiven(
     if (field === undefined || typeof given !== 'object' || given === null) return false;
     const value = (given as Record<string, unknown>)[selection.name.value];
     if (selection.selectionSet !== undefined) {
-      return isGiven(schema, selection.selectionSet, getNamedType(field.type), value, n);
+      return hasRequiredInputs(schema, selection.selectionSet, getNamedType(field.type), value, n);
     }
     const wanted = { name: field.name, n, args: {}, provided: undefined, strangers: [] };
     return value !== undefined && value === mockValue(schema, field.type, wanted);
@@ -175,19 +181,21 @@ function isGiven(
 
 function referenceResolver(type: string, keys: readonly SelectionSetNode[]) {
   return (representation: Readonly<Record<string, unknown>>): MockObject => {
-    if (!keys.some((key) => has(representation, key))) {
+    if (!keys.some((key) => hasFields(representation, key))) {
       throw new Error(`A ${type} cannot be found by ${Object.keys(representation).join(', ')}.`);
     }
-    return { __typename: type, n: numberIn(representation) ?? 1, given: representation };
+    return { __typename: type, n: numberIn(representation) ?? 1, sentFields: representation };
   };
 }
 
-function has(value: unknown, fields: SelectionSetNode): boolean {
+function hasFields(value: unknown, fields: SelectionSetNode): boolean {
   if (typeof value !== 'object' || value === null) return false;
   return fields.selections.every((selection) => {
     if (selection.kind !== Kind.FIELD) return false;
     const below = (value as Record<string, unknown>)[selection.name.value];
-    return selection.selectionSet === undefined ? below !== undefined : has(below, selection.selectionSet);
+    return selection.selectionSet === undefined
+      ? below !== undefined
+      : hasFields(below, selection.selectionSet);
   });
 }
 
@@ -230,24 +238,26 @@ function readSource(document: DocumentNode): SubgraphSource {
       continue;
     }
     const type = definition.name.value;
-    const resolvable = named(definition, 'key').filter((key) => argument(key, 'resolvable') !== 'false');
-    if (named(definition, 'key').length > 0)
+    const resolvable = findDirectives(definition, 'key').filter(
+      (key) => argument(key, 'resolvable') !== 'false',
+    );
+    if (findDirectives(definition, 'key').length > 0)
       keys.set(
         type,
         resolvable.flatMap((key) => fieldSet(key) ?? []),
       );
     for (const field of definition.fields ?? []) {
       fields.set(`${type}.${field.name.value}`, {
-        requires: fieldSet(named(field, 'requires')[0]),
-        provides: fieldSet(named(field, 'provides')[0]),
-        isExternal: named(field, 'external').length > 0,
+        requires: fieldSet(findDirectives(field, 'requires')[0]),
+        provides: fieldSet(findDirectives(field, 'provides')[0]),
+        isExternal: findDirectives(field, 'external').length > 0,
       });
     }
   }
   return { keys, fields };
 }
 
-function named(
+function findDirectives(
   { directives = [] }: { readonly directives?: readonly ConstDirectiveNode[] } | FieldDefinitionNode,
   name: string,
 ): readonly ConstDirectiveNode[] {

@@ -1,16 +1,16 @@
 import { describe, expect, test } from '@jest/globals';
-import { composeGraph, newHints } from '../../../../gateway/contracts/graph/composeGraph.ts';
-import { contractsOf, Graphs } from './contracts.ts';
+import { composeGraph, newHints } from '../../../../contracts/graph/composeGraph.ts';
+import { ComposedGraphs, contractsOf } from './testContracts.ts';
 
 const products = 'type Query { top: Product }\ntype Product @key(fields: "id") { id: ID! name: String }';
 
 describe('a graph of contracts', () => {
   test('has the supergraph, and a planner that plans', async () => {
-    await using graphs = new Graphs();
+    await using graphs = new ComposedGraphs();
     const { sdl, supergraph, contracts } = await graphs.compose({ products });
     expect(sdl).toContain('join__Graph');
     expect([...contracts.keys()]).toEqual(['products']);
-    const plan = await supergraph.planner.plan({ document: '{ top { name } }', defer: false });
+    const plan = await supergraph.planner.plan({ document: '{ top { name } }', shouldSplitDefer: false });
     expect(plan.node).toMatchObject({ kind: 'Fetch', serviceName: 'products' });
   });
 
@@ -66,7 +66,7 @@ describe('a graph of contracts', () => {
       }
       const composed = await composeGraph(contracts);
       return 'findings' in composed
-        ? composed.findings.map(({ message, subgraph, place }) => [message, subgraph, place])
+        ? composed.findings.map(({ message, subgraph, location }) => [message, subgraph, location])
         : [];
     };
     const at = (line: number, column: number) => ({ file: 'contracts/schemas/stock.graphql', line, column });
@@ -109,7 +109,7 @@ describe('hints', () => {
   const other = 'type Query { b: V @shareable }\ntype V @shareable { known: Int! other: Int! }';
 
   test('are findings where the baseline does not have them, wherever it has the others', async () => {
-    await using graphs = new Graphs();
+    await using graphs = new ComposedGraphs();
     const old = await graphs.compose({ shared: shared('other: Int!'), other });
     const next = await graphs.compose({ shared: `# moves lines\n${shared('other: Int')}`, other });
     expect(newHints(old, next)).toEqual([

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import type { LiveSubgraph } from '../../../../gateway/contracts/drift/liveSubgraphs.ts';
+import type { LiveSubgraph } from '../../../../contracts/drift/fetchLiveSubgraphs.ts';
 import { ContractGuard } from '../../../../gateway/contracts/guard/contractGuard.ts';
 import { composeSupergraph } from '../../../../gateway/supergraph/composeSupergraph.ts';
 import { loadSupergraph } from '../../../../gateway/supergraph/loadSupergraph.ts';
 import type { SubgraphAddress } from '../../../../gateway/supergraph/sources/fetchSubgraphSdl.ts';
 import type { Supergraph } from '../../../../gateway/supergraph/supergraph.ts';
 import { Gate } from '../../../harness/gate.ts';
-import { testPlanning } from '../../../harness/planningLimits.ts';
-import { StoreOnDisk } from '../store/storeOnDisk.ts';
+import { TemporaryContractStore } from '../../../harness/temporaryContractStore.ts';
+import { testPlanningLimits } from '../../../harness/testPlanningLimits.ts';
 
 const link = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])';
 const products = `${link}
@@ -41,7 +41,11 @@ async function load(sdls: Readonly<Record<string, string>>, host = 'test'): Prom
   }));
   const composed = await composeSupergraph(subgraphs);
   if (!('sdl' in composed)) throw new Error(composed.errors.map(({ message }) => message).join('\n'));
-  const supergraph = await loadSupergraph({ sdl: composed.sdl, urls: new Map(), planning: testPlanning });
+  const supergraph = await loadSupergraph({
+    sdl: composed.sdl,
+    urls: new Map(),
+    planning: testPlanningLimits,
+  });
   loaded.push(supergraph);
   return supergraph;
 }
@@ -61,7 +65,7 @@ interface LogLine {
 
 /** A guard, its contracts, and subgraphs that say what the test has them say. */
 class Shop implements AsyncDisposable {
-  readonly disk = new StoreOnDisk({
+  readonly disk = new TemporaryContractStore({
     'contracts/schemas/products.graphql': products,
     'contracts/schemas/stock.graphql': stock,
     ...Object.fromEntries(
@@ -86,17 +90,17 @@ class Shop implements AsyncDisposable {
       directory: this.disk.directory,
       log: pino({ level: 'info' }, { write: (line) => this.lines.push(JSON.parse(line)) }),
       now: () => 0,
-      running: {
-        areSource,
+      liveSubgraphs: {
+        isCompositionSource: areSource,
         addressesOf: ({ subgraphs }) => [...subgraphs.values()],
-        ask: (addresses, signal) => this.#ask(addresses, signal),
+        fetchLiveSubgraphs: (addresses, signal) => this.#ask(addresses, signal),
       },
     });
   }
 
   /** Why it is refused; `undefined` where it is taken. */
   admit(next: Supergraph, signal: AbortSignal = new AbortController().signal): Promise<string | undefined> {
-    return this.guard.admit(next, before, signal).then(
+    return this.guard.admitSupergraph(next, before, signal).then(
       () => undefined,
       (error: Error) => error.message.replaceAll(this.disk.root, ''),
     );
@@ -250,7 +254,7 @@ test('a look ends when something newer comes, though a subgraph does not answer'
   shop.gate = new Gate();
   const stop = new AbortController();
   const admitted = shop.admit(after, stop.signal);
-  await shop.gate.arrived();
+  await shop.gate.waitForArrivals();
   stop.abort(new Error('overtaken'));
   expect(await admitted).toBe('overtaken');
   expect([...shop.guard.counts]).toEqual([]);

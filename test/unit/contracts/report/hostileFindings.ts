@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import type { Finding, Place } from '../../../../gateway/contracts/finding.ts';
+import type { FileLocation, Finding } from '../../../../contracts/finding.ts';
 
 /** What formats are broken with. */
-const snags = [
+const hostileSnippets = [
   '|',
   '`',
   '```',
@@ -61,16 +61,20 @@ const snags = [
   ' ',
 ] as const;
 
-export const hostileText = fc
+const hostileText = fc
   .array(
-    fc.oneof(fc.constantFrom(...snags), fc.string({ unit: 'binary', maxLength: 4 }), fc.constant('word')),
+    fc.oneof(
+      fc.constantFrom(...hostileSnippets),
+      fc.string({ unit: 'binary', maxLength: 4 }),
+      fc.constant('word'),
+    ),
     {
       maxLength: 12,
     },
   )
   .map((parts) => parts.join(''));
 
-const place: fc.Arbitrary<Place> = fc.record({
+const location: fc.Arbitrary<FileLocation> = fc.record({
   file: hostileText,
   line: fc.integer({ min: 1, max: 1e6 }),
   column: fc.integer({ min: 1, max: 1e4 }),
@@ -86,9 +90,9 @@ export const hostileFinding: fc.Arbitrary<Finding> = fc.record({
   advice: optional(hostileText),
   subgraph: optional(hostileText),
   coordinate: optional(hostileText),
-  place: optional(place),
+  location: optional(location),
   affects: optional(
-    fc.array(fc.record({ consumer: hostileText, operation: hostileText, place, reason: hostileText }), {
+    fc.array(fc.record({ consumer: hostileText, operation: hostileText, location, reason: hostileText }), {
       maxLength: 3,
     }),
   ),

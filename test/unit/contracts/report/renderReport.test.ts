@@ -5,15 +5,11 @@ import { Ajv } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormatsModule from 'ajv-formats';
 import fc from 'fast-check';
-import type { Finding } from '../../../../gateway/contracts/finding.ts';
-import { createReport } from '../../../../gateway/contracts/report/createReport.ts';
-import {
-  type ReportFormat,
-  renderReport,
-  reportFormats,
-} from '../../../../gateway/contracts/report/renderReport.ts';
+import type { Finding } from '../../../../contracts/finding.ts';
+import { createReport } from '../../../../contracts/report/createReport.ts';
+import { type ReportFormat, renderReport, reportFormats } from '../../../../contracts/report/renderReport.ts';
 import { childElements, parseXml, textOf, type XmlElement } from '../../../harness/xml.ts';
-import { schemaProblems } from '../../../harness/xmlSchema.ts';
+import { findSchemaProblems } from '../../../harness/xmlSchema.ts';
 import { hostileFinding, hostileFindings } from './hostileFindings.ts';
 import {
   allFindings,
@@ -21,8 +17,8 @@ import {
   namelessWaiver,
   removedField,
   reportOf,
-  silentSubgraph,
   swappedKeys,
+  unreachableSubgraph,
   waivedRemoval,
   widenedRequires,
 } from './sampleReport.ts';
@@ -120,7 +116,7 @@ The contracts or the arguments have mistakes: put them right and check again. 1 
   });
 
   test('has colours only where they are asked for, and the same words with them', () => {
-    const coloured = renderReport(everything, 'text', { colours: true });
+    const coloured = renderReport(everything, 'text', { color: true });
     expect(coloured).toContain('\u001B[31mbreaking\u001B[39m');
     // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are made of them.
     expect(coloured.replaceAll(/\u001B\[\d+m/g, '')).toBe(renderReport(everything, 'text'));
@@ -147,7 +143,7 @@ describe('json', () => {
     expect(JSON.parse(renderReport(everything, 'json')).findings).toEqual([
       namelessWaiver,
       removedField,
-      silentSubgraph,
+      unreachableSubgraph,
       widenedRequires,
       swappedKeys,
       waivedRemoval,
@@ -183,15 +179,15 @@ describe('junit', () => {
   const casesOf = (suites: XmlElement): XmlElement[] => childElements(suites).flatMap(childElements);
 
   test('is what its schema says', () => {
-    expect(schemaProblems(parseXml(renderReport(everything, 'junit')), junitSchema)).toEqual([]);
-    expect(schemaProblems(parseXml(renderReport(emptyReport, 'junit')), junitSchema)).toEqual([]);
+    expect(findSchemaProblems(parseXml(renderReport(everything, 'junit')), junitSchema)).toEqual([]);
+    expect(findSchemaProblems(parseXml(renderReport(emptyReport, 'junit')), junitSchema)).toEqual([]);
     holdsForHostileReports('junit', (text) => {
-      expect(schemaProblems(parseXml(text), junitSchema)).toEqual([]);
+      expect(findSchemaProblems(parseXml(text), junitSchema)).toEqual([]);
     });
   });
 
   test('the schema refuses what is no report', () => {
-    const problems = (xml: string): string[] => schemaProblems(parseXml(xml), junitSchema);
+    const problems = (xml: string): string[] => findSchemaProblems(parseXml(xml), junitSchema);
     const counts = 'tests="1" failures="0" errors="0"';
     expect(problems('<testsuite name="a"/>')).toEqual([
       '/testsuite: attribute missing: tests',
@@ -254,7 +250,7 @@ At contracts/schemas/reviews.graphql:12:3`);
 
   test('keeps what messages hold', () => {
     const message = 'a <b> & "c" ]]> d\n\te';
-    const suites = parseXml(renderReport(reportOf([{ ...silentSubgraph, message }]), 'junit'));
+    const suites = parseXml(renderReport(reportOf([{ ...unreachableSubgraph, message }]), 'junit'));
     expect(textOf(childElements(casesOf(suites)[0]!)[0]!)).toBe(message);
   });
 });
@@ -331,7 +327,7 @@ describe('sarif', () => {
     ['C:\\srv\\a.graphql', { uri: 'file:///C:/srv/a.graphql' }],
     ['http://127.0.0.1:4001/graphql', { uri: 'http://127.0.0.1:4001/graphql' }],
   ])('writes the path %s as an address', (file, artifactLocation) => {
-    const finding = { ...silentSubgraph, place: { file, line: 1, column: 1 } };
+    const finding = { ...unreachableSubgraph, place: { file, line: 1, column: 1 } };
     const [run] = JSON.parse(renderReport(reportOf([finding]), 'sarif')).runs;
     expect(run.results[0].locations[0].physicalLocation.artifactLocation).toEqual(artifactLocation);
   });
@@ -340,11 +336,11 @@ describe('sarif', () => {
 describe('github', () => {
   test('points at the place, and escapes what the runner would read', () => {
     const finding: Finding = {
-      ...silentSubgraph,
+      ...unreachableSubgraph,
       severity: 'breaking',
       message: '100 % a:b, c\n::error::d',
       coordinate: 'Query.a(b:)',
-      place: { file: 'con,tracts/a:b%.graphql', line: 7, column: 2 },
+      location: { file: 'con,tracts/a:b%.graphql', line: 7, column: 2 },
     };
     expect(renderReport(reportOf([finding]), 'github')).toBe(
       `::error file=con%2Ctracts/a%3Ab%25.graphql,line=7,col=2,title=breaking%3A subgraph-unreachable Query.a(b%3A) (accounts)::100 %25 a:b, c%0A::error::d
@@ -355,7 +351,7 @@ describe('github', () => {
 
   test('points at no file where the schema is that of a subgraph that runs', () => {
     const finding = {
-      ...silentSubgraph,
+      ...unreachableSubgraph,
       place: { file: 'http://127.0.0.1:4001/graphql', line: 3, column: 1 },
     };
     expect(renderReport(reportOf([finding]), 'github')).toMatch(/^::error title=undecided/);
@@ -433,7 +429,7 @@ describe('markdown', () => {
   });
 
   test('calls nobody, and is no issue', () => {
-    const finding = { ...silentSubgraph, message: 'See @key, `@key` and #12.' };
+    const finding = { ...unreachableSubgraph, message: 'See @key, `@key` and #12.' };
     expect(renderReport(reportOf([finding]), 'markdown')).toContain(
       'See @&#8203;key, `@key` and \\#&#8203;12.',
     );
@@ -483,7 +479,7 @@ describe('gitlab', () => {
     JSON.parse(renderReport(reportOf(findings, strict), 'gitlab'));
 
   test('is a list of issues with the keys of a code quality report', () => {
-    expect(issuesOf([swappedKeys, silentSubgraph])).toEqual([
+    expect(issuesOf([swappedKeys, unreachableSubgraph])).toEqual([
       {
         description: 'accounts does not answer.',
         check_name: 'subgraph-unreachable',
@@ -506,9 +502,9 @@ describe('gitlab', () => {
   });
 
   test('knows a finding again that has moved or is told in other words', () => {
-    const place = { file: removedField.place!.file, line: 99, column: 1 };
+    const place = { file: removedField.location!.file, line: 99, column: 1 };
     const [before] = issuesOf([removedField]);
-    const [after] = issuesOf([{ ...removedField, place, message: 'Review.body is gone.' }]);
+    const [after] = issuesOf([{ ...removedField, location: place, message: 'Review.body is gone.' }]);
     expect(after!.fingerprint).toBe(before!.fingerprint);
   });
 
@@ -516,7 +512,7 @@ describe('gitlab', () => {
     ['rule', { rule: 'field-changed' }],
     ['subgraph', { subgraph: 'products' }],
     ['coordinate', { coordinate: 'Review.title' }],
-    ['file', { place: { file: 'other.graphql', line: 12, column: 3 } }],
+    ['file', { location: { file: 'other.graphql', line: 12, column: 3 } }],
   ])('takes findings that differ in %s for different ones', (_, difference) => {
     const [one] = issuesOf([removedField]);
     const [other] = issuesOf([{ ...removedField, ...difference }]);
@@ -548,9 +544,9 @@ describe('the verdict', () => {
     ['what is dangerous, strictly', [widenedRequires], true, 1],
     ['what is waived', [waivedRemoval], true, 0],
     ['what breaks', [removedField], false, 1],
-    ['what breaks, where not everything is known', [removedField, silentSubgraph], false, 1],
-    ['what could not be found out', [silentSubgraph], false, 3],
-    ['mistakes, whatever else', [removedField, silentSubgraph, namelessWaiver], false, 2],
+    ['what breaks, where not everything is known', [removedField, unreachableSubgraph], false, 1],
+    ['what could not be found out', [unreachableSubgraph], false, 3],
+    ['mistakes, whatever else', [removedField, unreachableSubgraph, namelessWaiver], false, 2],
   ])('for %s', (_, findings, strict, exitCode) => {
     expect(createReport({ findings, strict, checked }).summary.exitCode).toBe(exitCode);
   });

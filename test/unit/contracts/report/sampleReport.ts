@@ -1,6 +1,6 @@
-import type { Finding } from '../../../../gateway/contracts/finding.ts';
-import type { CheckReport } from '../../../../gateway/contracts/report/checkReport.ts';
-import { createReport } from '../../../../gateway/contracts/report/createReport.ts';
+import type { Finding } from '../../../../contracts/finding.ts';
+import type { CheckReport } from '../../../../contracts/report/checkReport.ts';
+import { createReport } from '../../../../contracts/report/createReport.ts';
 
 const checked = { directory: 'contracts', subgraphs: 4, consumers: 1, operations: 12 };
 
@@ -17,12 +17,12 @@ export const removedField: Finding = {
   advice: 'Deprecate it, and remove it when no operation selects it any more.',
   subgraph: 'reviews',
   coordinate: 'Review.body',
-  place: { file: 'contracts/schemas/reviews.graphql', line: 12, column: 3 },
+  location: { file: 'contracts/schemas/reviews.graphql', line: 12, column: 3 },
   affects: [
     {
       consumer: 'storefront',
       operation: 'ProductPage',
-      place: { file: 'contracts/operations/storefront/productPage.graphql', line: 4, column: 7 },
+      location: { file: 'contracts/operations/storefront/productPage.graphql', line: 4, column: 7 },
       reason: 'selects it',
     },
   ],
@@ -35,7 +35,7 @@ export const widenedRequires: Finding = {
   message: '`@requires` asks for more: "price weight".',
   subgraph: 'inventory',
   coordinate: 'Product.shippingEstimate',
-  place: { file: 'contracts/schemas/inventory.graphql', line: 8, column: 5 },
+  location: { file: 'contracts/schemas/inventory.graphql', line: 8, column: 5 },
 };
 
 export const swappedKeys: Finding = {
@@ -44,10 +44,10 @@ export const swappedKeys: Finding = {
   message: 'A description changed.',
   subgraph: 'products',
   coordinate: 'Product',
-  place: { file: 'contracts/schemas/products.graphql', line: 1, column: 1 },
+  location: { file: 'contracts/schemas/products.graphql', line: 1, column: 1 },
 };
 
-export const silentSubgraph: Finding = {
+export const unreachableSubgraph: Finding = {
   rule: 'subgraph-unreachable',
   severity: 'undecided',
   message: 'accounts does not answer.',
@@ -58,7 +58,7 @@ export const namelessWaiver: Finding = {
   rule: 'waiver-incomplete',
   severity: 'misuse',
   message: 'The waiver has no owner.',
-  place: { file: 'contracts/waivers.yaml', line: 3, column: 1 },
+  location: { file: 'contracts/waivers.yaml', line: 3, column: 1 },
 };
 
 export const waivedRemoval: Finding = {
@@ -73,6 +73,6 @@ export const allFindings = [
   waivedRemoval,
   widenedRequires,
   removedField,
-  silentSubgraph,
+  unreachableSubgraph,
   namelessWaiver,
 ];

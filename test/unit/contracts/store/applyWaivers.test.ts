@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Waiver } from '../../../../gateway/contracts/contractStore.ts';
-import type { Finding } from '../../../../gateway/contracts/finding.ts';
-import { applyWaivers } from '../../../../gateway/contracts/store/applyWaivers.ts';
+import type { Waiver } from '../../../../contracts/contractStore.ts';
+import type { Finding } from '../../../../contracts/finding.ts';
+import { applyWaivers } from '../../../../contracts/store/applyWaivers.ts';
 
 const place = { file: 'contracts/waivers.yaml', line: 3, column: 3 };
 
@@ -11,7 +11,7 @@ const waiver: Waiver = {
   reason: 'Nobody asks for it.',
   owner: 'shop',
   expires: '2027-01-31',
-  place,
+  location: place,
 };
 
 const finding: Finding = {
@@ -35,7 +35,7 @@ const unused: Finding = {
     'Remove it. Where it was meant for a finding, rule, coordinate and subgraph have to be exactly as told.',
   subgraph: undefined,
   coordinate: 'Product.price',
-  place,
+  location: place,
 };
 
 describe('waivers', () => {
@@ -116,7 +116,7 @@ describe('waivers', () => {
     'waiver-unused',
   ])('for %s are told to be of no use, however far the check has come', (rule) => {
     const refused = { ...finding, rule };
-    const found = applyWaivers([refused], [{ ...waiver, rule }], '2026-11-25', { isCovered: () => false });
+    const found = applyWaivers([refused], [{ ...waiver, rule }], '2026-11-25', { isEvaluated: () => false });
     expect(found).toEqual([
       refused,
       {
@@ -131,11 +131,11 @@ describe('waivers', () => {
     const isAsked = ({ owner }: Waiver) => owner === 'shop';
     const wrong = [waiver, { ...waiver, expires: '2020-01-31' }, { ...waiver, rule: 'boot-failed' }];
     const others = wrong.map((one) => ({ ...one, owner: 'app' }));
-    const apply = (waivers: Waiver[]) => applyWaivers([], waivers, '2026-11-25', { isAsked });
+    const apply = (waivers: Waiver[]) => applyWaivers([], waivers, '2026-11-25', { isInScope: isAsked });
     expect(apply(others)).toEqual([]);
     expect(apply(wrong)).toHaveLength(3);
     // They let pass what they are for all the same.
-    expect(applyWaivers([finding], others, '2026-11-25', { isAsked })).toEqual([
+    expect(applyWaivers([finding], others, '2026-11-25', { isInScope: isAsked })).toEqual([
       { ...finding, waivedBy: expect.stringContaining('(app, until 2027-01-31)') },
     ]);
   });
@@ -144,7 +144,7 @@ describe('waivers', () => {
     const isCovered = ({ subgraph }: Waiver) => subgraph === 'products';
     const elsewhere = { ...waiver, subgraph: 'inventory' };
     const here = { ...waiver, subgraph: 'products' };
-    expect(applyWaivers([], [elsewhere, here], '2026-11-25', { isCovered })).toEqual([
+    expect(applyWaivers([], [elsewhere, here], '2026-11-25', { isEvaluated: isCovered })).toEqual([
       { ...unused, subgraph: 'products' },
     ]);
   });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { readCandidates } from '../../../../gateway/contracts/store/readCandidates.ts';
+import { readCandidates } from '../../../../contracts/store/readCandidates.ts';
 import { json, reset, startScriptedSubgraph } from '../../../harness/scriptedSubgraph.ts';
-import { StoreOnDisk } from './storeOnDisk.ts';
+import { TemporaryContractStore } from '../../../harness/temporaryContractStore.ts';
 
 const sdl = 'type Query { a: Int }';
 const answer = json({ data: { _service: { sdl } } });
@@ -10,8 +10,8 @@ const options = { known: new Map(), retryAfterMs: 0 };
 describe('candidates', () => {
   test('are read from files and from running subgraphs', async () => {
     await using running = await startScriptedSubgraph();
-    running.otherwise(answer);
-    using disk = new StoreOnDisk({ 'products.graphql': sdl });
+    running.setDefaultScript(answer);
+    using disk = new TemporaryContractStore({ 'products.graphql': sdl });
     const file = disk.path('products.graphql');
     const read = await readCandidates([`products=${file}`, `reviews=${running.url}`], options);
     expect(read).toEqual({
@@ -25,8 +25,8 @@ describe('candidates', () => {
 
   test('are reached where their contract says', async () => {
     await using running = await startScriptedSubgraph();
-    running.otherwise(answer);
-    using disk = new StoreOnDisk({ 'products.graphql': sdl });
+    running.setDefaultScript(answer);
+    using disk = new TemporaryContractStore({ 'products.graphql': sdl });
     const agreed = { name: '', url: 'https://agreed.test/', file: '', sdl };
     const known = new Map([
       ['products', agreed],
@@ -46,14 +46,14 @@ describe('candidates', () => {
 
   test('that do not answer are asked once more', async () => {
     await using running = await startScriptedSubgraph();
-    running.script(reset, answer);
+    running.enqueueScripts(reset, answer);
     const { contracts, problems } = await readCandidates([`reviews=${running.url}`], options);
     expect([contracts.get('reviews')?.sdl, problems, running.requests.length]).toEqual([sdl, [], 2]);
   });
 
   test('that do not answer again are undecided', async () => {
     await using running = await startScriptedSubgraph();
-    running.script(reset, json({ errors: [{ message: 'not now' }] }));
+    running.enqueueScripts(reset, json({ errors: [{ message: 'not now' }] }));
     const { contracts, problems } = await readCandidates([`reviews=${running.url}`], options);
     expect([contracts.size, running.requests.length]).toEqual([0, 2]);
     expect(problems).toEqual([
@@ -90,8 +90,11 @@ describe('candidates', () => {
 
   test('that are wrong are told, all of them', async () => {
     await using running = await startScriptedSubgraph();
-    running.otherwise(json({ data: { _service: { sdl: 'type Query {' } } }));
-    using disk = new StoreOnDisk({ 'broken.graphql': 'type Query {\n  a Int }', 'fine.graphql': sdl });
+    running.setDefaultScript(json({ data: { _service: { sdl: 'type Query {' } } }));
+    using disk = new TemporaryContractStore({
+      'broken.graphql': 'type Query {\n  a Int }',
+      'fine.graphql': sdl,
+    });
     disk.write({ 'latin.graphql': Uint8Array.of(0x23, 0xe4) });
     const { contracts, problems } = await readCandidates(
       [
@@ -110,9 +113,9 @@ describe('candidates', () => {
       options,
     );
     expect([...contracts.keys()]).toEqual(['f']);
-    const told = problems.map(({ severity, rule, message, place }) => {
+    const told = problems.map(({ severity, rule, message, location }) => {
       expect(severity).toBe('misuse');
-      const where = place === undefined ? '' : `${place.file}:${place.line}:${place.column} `;
+      const where = location === undefined ? '' : `${location.file}:${location.line}:${location.column} `;
       return `${where}${rule}: ${message}`.replaceAll(disk.root, '').replaceAll(running.url, 'URL');
     });
     expect(told).toEqual([

@@ -2,30 +2,30 @@ import { mkdirSync, symlinkSync } from 'node:fs';
 import { relative } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { print } from 'graphql';
-import type { ContractStore } from '../../../../gateway/contracts/contractStore.ts';
-import { readContractStore } from '../../../../gateway/contracts/store/readContractStore.ts';
-import { StoreOnDisk } from './storeOnDisk.ts';
+import type { ContractStore } from '../../../../contracts/contractStore.ts';
+import { readContractStore } from '../../../../contracts/store/readContractStore.ts';
+import { TemporaryContractStore } from '../../../harness/temporaryContractStore.ts';
 
 const schema = { 'contracts/schemas/products.graphql': 'type Query { a: Int }' };
 
 /** Rule, place and message of each problem, with the test's directory left out. */
-function problemsOf(store: ContractStore, { root }: StoreOnDisk): string[] {
-  return store.problems.map(({ rule, severity, place, message, advice }) => {
+function problemsOf(store: ContractStore, { root }: TemporaryContractStore): string[] {
+  return store.problems.map(({ rule, severity, location, message, advice }) => {
     expect(severity).toBe('misuse');
     expect(advice).toMatch(/\w/);
-    const where = place === undefined ? '' : `${place.file}:${place.line}:${place.column} `;
+    const where = location === undefined ? '' : `${location.file}:${location.line}:${location.column} `;
     return `${where}${rule}: ${message}`.replaceAll(`${root}/`, '');
   });
 }
 
 async function problemsWith(files: Readonly<Record<string, string | Uint8Array>>): Promise<string[]> {
-  using disk = new StoreOnDisk({ ...schema, ...files });
+  using disk = new TemporaryContractStore({ ...schema, ...files });
   return problemsOf(await readContractStore(disk.directory), disk);
 }
 
 describe('reading a store', () => {
   test('reads schemas, operations, waivers and environments', async () => {
-    using disk = new StoreOnDisk({
+    using disk = new TemporaryContractStore({
       'contracts/schemas/products.graphql': '# @url http://products.test/graphql\ntype Query { a: Int }\n',
       'contracts/schemas/reviews.graphql': 'type Query { b: Int }\n',
       'contracts/operations/shop/page.graphql':
@@ -137,7 +137,7 @@ describe('reading a store', () => {
   });
 
   test('reads the @slo lines above an operation, with other comments between them', async () => {
-    using disk = new StoreOnDisk({
+    using disk = new TemporaryContractStore({
       ...schema,
       'contracts/operations/shop/page.graphql': `
 # @slo latency: 200ms
@@ -255,7 +255,7 @@ query Three { a }
   });
 
   test('a store without schemas is missing', async () => {
-    using disk = new StoreOnDisk({ 'contracts/operations/shop/a.graphql': 'query A { a }' });
+    using disk = new TemporaryContractStore({ 'contracts/operations/shop/a.graphql': 'query A { a }' });
     expect(problemsOf(await readContractStore(disk.directory), disk)).toEqual([
       'store-missing: contracts has no schemas/<subgraph>.graphql.',
     ]);
@@ -278,7 +278,7 @@ query Three { a }
   });
 
   test('a directory may be written in any way', async () => {
-    using disk = new StoreOnDisk(schema);
+    using disk = new TemporaryContractStore(schema);
     const below = (path: string) => relative(process.cwd(), disk.path(path));
     for (const directory of [`${disk.directory}/`, below('contracts'), `${below('.')}/./contracts`]) {
       const { schemas, problems } = await readContractStore(directory);
@@ -287,7 +287,7 @@ query Three { a }
   });
 
   test('a dangling link is a file that cannot be read', async () => {
-    using disk = new StoreOnDisk(schema);
+    using disk = new TemporaryContractStore(schema);
     mkdirSync(disk.path('contracts/operations'));
     symlinkSync('nowhere', disk.path('contracts/operations/gone.graphql'));
     expect(problemsOf(await readContractStore(disk.directory), disk)).toEqual([
@@ -298,7 +298,7 @@ query Three { a }
 
 describe('reading a store at a revision', () => {
   test('reads it as it stood there, whatever has become of it', async () => {
-    using disk = new StoreOnDisk({
+    using disk = new TemporaryContractStore({
       ...schema,
       'contracts/operations/shop/a.graphql': 'query A { ä: a }',
       'contracts/waivers.yaml': 'broken: [',
@@ -328,7 +328,7 @@ describe('reading a store at a revision', () => {
       `contracts/operations/shop/o ${index}.graphql`,
       `query Q${index} { a } # ${'ü\n# '.repeat(index)}`,
     ]);
-    using disk = new StoreOnDisk({ ...schema, ...Object.fromEntries(files) }).commit('v1');
+    using disk = new TemporaryContractStore({ ...schema, ...Object.fromEntries(files) }).commit('v1');
     const [now, then] = await Promise.all([
       readContractStore(disk.directory),
       readContractStore(disk.directory, { ref: 'v1' }),
@@ -339,7 +339,7 @@ describe('reading a store at a revision', () => {
   });
 
   test('follows links within the revision, and tells which lead out of it', async () => {
-    using disk = new StoreOnDisk({ ...schema, 'team/reviews.graphql': 'type Query { b: Int }' });
+    using disk = new TemporaryContractStore({ ...schema, 'team/reviews.graphql': 'type Query { b: Int }' });
     const link = (target: string, name: string) =>
       symlinkSync(target, disk.path(`contracts/schemas/${name}`));
     link('../../team/reviews.graphql', 'reviews.graphql');
@@ -365,7 +365,7 @@ describe('reading a store at a revision', () => {
   });
 
   test('leaves submodules out, and tells of them', async () => {
-    using disk = new StoreOnDisk(schema).commit('v1');
+    using disk = new TemporaryContractStore(schema).commit('v1');
     const commit = disk.git('rev-parse', 'HEAD');
     disk.git('update-index', '--add', '--cacheinfo', `160000,${commit},contracts/operations/app`);
     disk.git('commit', '--quiet', '--message', 'with a submodule');
@@ -377,10 +377,10 @@ describe('reading a store at a revision', () => {
   });
 
   test('tells that there is no such revision, no store in it, no Git', async () => {
-    using disk = new StoreOnDisk({ 'other.txt': '' }).commit('v1');
-    using bare = new StoreOnDisk(schema);
+    using disk = new TemporaryContractStore({ 'other.txt': '' }).commit('v1');
+    using bare = new TemporaryContractStore(schema);
     disk.write({ ...schema, 'contracts/schemas/latin.graphql': Uint8Array.of(0x23, 0xe4) }).commit('v2');
-    const read = async (store: StoreOnDisk, ref: string) =>
+    const read = async (store: TemporaryContractStore, ref: string) =>
       problemsOf(await readContractStore(store.directory, { ref }), store).map((line) =>
         line.replaceAll(store.root, ''),
       );

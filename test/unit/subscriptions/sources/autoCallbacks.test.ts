@@ -1,17 +1,17 @@
 import { describe, expect, test } from '@jest/globals';
 import { createAutoSource } from '../../../../gateway/subscriptions/sources/autoSource.ts';
-import { callbackUrl } from '../../../../gateway/subscriptions/sources/callbackReceiver.ts';
+import { buildCallbackUrl } from '../../../../gateway/subscriptions/sources/callbackReceiver.ts';
 import { createHttpCallbackSource } from '../../../../gateway/subscriptions/sources/httpCallbackSource.ts';
 import type { SourceOptions } from '../../../../gateway/subscriptions/sources/subscriptionSource.ts';
-import { turns } from '../../../harness/clock.ts';
-import { type Script, startScriptedSubgraph } from '../../../harness/scriptedSubgraph.ts';
 import {
-  apolloUpstream,
-  askedBy,
   type CreateCallbackSource,
-  callBack,
-  callbackSource,
-} from './callbackUpstream.ts';
+  readSubscriptionCallback,
+  sendCallback,
+  startApolloUpstream,
+  startCallbackSource,
+} from '../../../harness/callbackUpstream.ts';
+import { type Script, startScriptedSubgraph } from '../../../harness/scriptedSubgraph.ts';
+import { waitForTurns } from '../../../harness/waitForTurns.ts';
 
 /** A source that chooses by itself. `mayCallBack`: subgraphs can reach it. */
 function auto(mayCallBack = true) {
@@ -27,9 +27,9 @@ function auto(mayCallBack = true) {
     const source = createAutoSource({
       ...options,
       ...(mayCallBack && { createCallbackSource }),
-      onChosen: (subgraph, protocol) => chosen.push(`${subgraph} ${protocol}`),
+      onProtocolDetected: (subgraph, protocol) => chosen.push(`${subgraph} ${protocol}`),
     });
-    finder.find = () => source.find(['reviews']);
+    finder.find = () => source.detect(['reviews']);
     return {
       subscribe: (request, receiver) => source.subscribe(request, receiver),
       close: () => source.close(),
@@ -53,9 +53,9 @@ const byCallback = 'application/json;callbackSpec=1.0';
 
 async function start(scripts: readonly Script[], mayCallBack = true) {
   const upstream = await startScriptedSubgraph();
-  upstream.script(...scripts);
+  upstream.enqueueScripts(...scripts);
   const { create, chosen, find } = auto(mayCallBack);
-  const at = await callbackSource(upstream.url, {}, callbackUrl, create);
+  const at = await startCallbackSource(upstream.url, {}, buildCallbackUrl, create);
   return {
     upstream,
     at,
@@ -71,23 +71,23 @@ async function start(scripts: readonly Script[], mayCallBack = true) {
 
 test('HTTP callback is chosen where a subgraph of Apollo Server speaks nothing else, by the first subscription', async () => {
   const { create, chosen, find } = auto();
-  await using upstream = await apolloUpstream({}, create);
-  const { at, ticks, headers } = upstream;
+  await using upstream = await startApolloUpstream({}, create);
+  const { sourceFixture, ticks, headers } = upstream;
   find();
-  while (headers.length < 1 || at.clock.runningTimers > 0) await turns();
+  while (headers.length < 1 || sourceFixture.clock.activeTimerCount > 0) await waitForTurns();
   // Without a client's operation it cannot be known.
   expect(chosen).toEqual([]);
-  const { receiver } = at.subscribe();
-  await ticks.listening(1);
+  const { receiver } = sourceFixture.subscribe();
+  await ticks.waitForListeners(1);
   ticks.push(1);
   ticks.end();
-  expect(await receiver.told(2)).toEqual(['{"tick":"1"}', 'complete']);
+  expect(await receiver.waitForLog(2)).toEqual(['{"tick":"1"}', 'complete']);
   expect(chosen).toEqual(['reviews http_callback']);
   const before = headers.length;
-  const second = at.subscribe();
-  await ticks.listening(1);
+  const second = sourceFixture.subscribe();
+  await ticks.waitForListeners(1);
   ticks.push(2);
-  expect(await second.receiver.told(1)).toEqual(['{"tick":"2"}']);
+  expect(await second.receiver.waitForLog(1)).toEqual(['{"tick":"2"}']);
   expect(headers).toHaveLength(before + 1);
   second.cancel();
 });
@@ -97,10 +97,10 @@ describe('HTTP callback', () => {
     const promise = answer(200, { data: null });
     await using started = await start([refused, refused, refused, promise]);
     const { receiver } = started.at.subscribe();
-    await started.at.until(() => started.chosen.length > 0);
+    await started.at.waitUntil(() => started.chosen.length > 0);
     expect(started.chosen).toEqual(['reviews http_callback']);
-    const asked = askedBy(started.upstream.requests.at(-1));
-    expect(await callBack(asked, 'next', { payload: { data: { tick: 1 } } })).toBe(200);
+    const asked = readSubscriptionCallback(started.upstream.requests.at(-1));
+    expect(await sendCallback(asked, 'next', { payload: { data: { tick: 1 } } })).toBe(200);
     expect(receiver.log).toEqual(['{"tick":1}']);
     expect(started.accepts()).toEqual([...others, byCallback]);
   });
@@ -112,7 +112,7 @@ describe('HTTP callback', () => {
   ])('is %s', async (_, last, mayCallBack) => {
     await using started = await start([refused, refused, last], mayCallBack);
     const { receiver } = started.at.subscribe();
-    await receiver.told(1);
+    await receiver.waitForLog(1);
     expect([started.chosen, started.accepts()]).toEqual([[], others]);
   });
 
@@ -120,8 +120,8 @@ describe('HTTP callback', () => {
     const result = answer(200, { data: { tick: null } });
     await using started = await start([refused, refused, refused, result]);
     const { receiver } = started.at.subscribe();
-    expect(await receiver.told(1)).toEqual(['error SUBGRAPH_ERROR [{"message":"not like this"}]']);
+    expect(await receiver.waitForLog(1)).toEqual(['error SUBGRAPH_ERROR [{"message":"not like this"}]']);
     expect([started.chosen, started.accepts()]).toEqual([[], [...others, byCallback]]);
-    expect(started.at.clock.runningTimers).toBe(0);
+    expect(started.at.clock.activeTimerCount).toBe(0);
   });
 });

@@ -5,13 +5,21 @@ import { describe, expect, test } from '@jest/globals';
 import { createHandler } from 'graphql-sse/lib/use/http';
 import {
   createAutoSource,
-  type ProtocolFinder,
+  type ProtocolDetector,
 } from '../../../../gateway/subscriptions/sources/autoSource.ts';
 import type { SourceOptions } from '../../../../gateway/subscriptions/sources/subscriptionSource.ts';
-import { turns } from '../../../harness/clock.ts';
-import { Ticks, tickSchema } from '../../../harness/tickSchema.ts';
-import { connectTimeoutMs, firstDelayMs, type SourceUnderTest, sourceUnderTest } from './sourceUnderTest.ts';
-import { graphqlWsUpstream, scriptedWebSocketUpstream } from './webSocketUpstream.ts';
+import {
+  connectTimeoutMs,
+  createSourceFixture,
+  firstDelayMs,
+  type SourceFixture,
+} from '../../../harness/sourceFixture.ts';
+import { createTickSchema, Ticks } from '../../../harness/ticks.ts';
+import { waitForTurns } from '../../../harness/waitForTurns.ts';
+import {
+  startGraphqlWsUpstream,
+  startScriptedWebSocketUpstream,
+} from '../../../harness/webSocketUpstream.ts';
 
 interface HttpUpstream extends AsyncDisposable {
   readonly url: string;
@@ -20,7 +28,7 @@ interface HttpUpstream extends AsyncDisposable {
   readonly accepts: (string | undefined)[];
 }
 
-/** Answers handshakes of WebSockets by the same listener as everything else. */
+/** Answers handshakes of WebSocketRegistry by the same listener as everything else. */
 async function httpUpstream(listener: RequestListener, port = 0): Promise<HttpUpstream> {
   const accepts: (string | undefined)[] = [];
   const server = createServer((request, response) => {
@@ -60,35 +68,35 @@ const accepts = {
   multipart: 'multipart/mixed;subscriptionSpec=1.0, application/json',
 };
 
-function autoSource(url: string): SourceUnderTest & { readonly chosen: string[]; find(): void } {
+function autoSource(url: string): SourceFixture & { readonly chosen: string[]; find(): void } {
   const chosen: string[] = [];
-  let finder: ProtocolFinder | undefined;
+  let finder: ProtocolDetector | undefined;
   const create = (options: SourceOptions) => {
     const source = createAutoSource({
       ...options,
-      onChosen: (subgraph, protocol) => chosen.push(`${subgraph} ${protocol}`),
+      onProtocolDetected: (subgraph, protocol) => chosen.push(`${subgraph} ${protocol}`),
     });
     finder = source;
     return source;
   };
-  return Object.assign(sourceUnderTest(create, url), { chosen, find: () => finder?.find(['reviews']) });
+  return Object.assign(createSourceFixture(create, url), { chosen, find: () => finder?.detect(['reviews']) });
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await turns();
+  while (!condition()) await waitForTurns();
 }
 
 describe('what is found out before anybody subscribes', () => {
   test('is a WebSocket where there is one, over which nothing is asked', async () => {
-    await using upstream = await scriptedWebSocketUpstream();
+    await using upstream = await startScriptedWebSocketUpstream();
     await using at = autoSource(upstream.url);
     at.find();
     const probed = await upstream.next();
-    await probed.received(1);
+    await probed.waitForMessages(1);
     probed.acknowledge();
-    await probed.closed;
+    await probed.closeCode;
     expect(probed.messages).toEqual([{ type: 'connection_init' }]);
-    expect([at.chosen, at.clock.runningTimers]).toEqual([['reviews graphql_ws'], 0]);
+    expect([at.chosen, at.clock.activeTimerCount]).toEqual([['reviews graphql_ws'], 0]);
     at.find();
     at.subscribe();
     await upstream.next();
@@ -97,15 +105,15 @@ describe('what is found out before anybody subscribes', () => {
 
   test('is server-sent events where there is no WebSocket, and the first subscription begins by them', async () => {
     const ticks = new Ticks();
-    await using upstream = await httpUpstream(createHandler({ schema: tickSchema(ticks) }));
+    await using upstream = await httpUpstream(createHandler({ schema: createTickSchema(ticks) }));
     await using at = autoSource(`${upstream.url}/stream`);
     at.find();
     await until(() => at.chosen.length === 1);
-    expect([at.chosen, at.clock.runningTimers]).toEqual([['reviews sse'], 0]);
+    expect([at.chosen, at.clock.activeTimerCount]).toEqual([['reviews sse'], 0]);
     const { receiver } = at.subscribe();
-    await ticks.listening(1);
+    await ticks.waitForListeners(1);
     ticks.push(1);
-    expect(await receiver.told(1)).toEqual(['{"tick":"1"}']);
+    expect(await receiver.waitForLog(1)).toEqual(['{"tick":"1"}']);
     expect(upstream.accepts).toEqual(['websocket', accepts.sse, accepts.sse]);
   });
 
@@ -115,13 +123,13 @@ describe('what is found out before anybody subscribes', () => {
     const port = Number(new URL(before.url).port);
     await before[Symbol.asyncDispose]();
     at.find();
-    await until(() => at.delays.at(-1) === firstDelayMs);
+    await until(() => at.delaysMs.at(-1) === firstDelayMs);
     at.clock.advance(firstDelayMs);
-    await until(() => at.delays.at(-1) === 2 * firstDelayMs);
+    await until(() => at.delaysMs.at(-1) === 2 * firstDelayMs);
     await using upstream = await httpUpstream(multipart, port);
     at.clock.advance(2 * firstDelayMs);
     await until(() => at.chosen.length === 1);
-    expect([at.chosen, at.clock.runningTimers]).toEqual([['reviews multipart'], 0]);
+    expect([at.chosen, at.clock.activeTimerCount]).toEqual([['reviews multipart'], 0]);
     expect(upstream.accepts).toEqual(['websocket', accepts.sse, accepts.multipart]);
   });
 
@@ -129,7 +137,7 @@ describe('what is found out before anybody subscribes', () => {
     await using upstream = await httpUpstream(json(401, { errors: [{ message: 'who?' }] }));
     await using at = autoSource(upstream.url);
     at.find();
-    await until(() => upstream.accepts.length === 1 && at.clock.runningTimers === 0);
+    await until(() => upstream.accepts.length === 1 && at.clock.activeTimerCount === 0);
     expect([upstream.accepts, at.chosen]).toEqual([['websocket'], []]);
   });
 
@@ -137,48 +145,48 @@ describe('what is found out before anybody subscribes', () => {
     await using upstream = await httpUpstream(json(200, { errors: [{ message: 'no subscriptions' }] }));
     await using at = autoSource(upstream.url);
     at.find();
-    await until(() => upstream.accepts.length === 3 && at.clock.runningTimers === 0);
+    await until(() => upstream.accepts.length === 3 && at.clock.activeTimerCount === 0);
     expect(at.chosen).toEqual([]);
   });
 
   test('is left when the source is closed, or others are to be found', async () => {
-    await using upstream = await scriptedWebSocketUpstream();
+    await using upstream = await startScriptedWebSocketUpstream();
     const at = autoSource(upstream.url);
     at.find();
     const probed = await upstream.next();
     at.find();
-    await probed.closed;
+    await probed.closeCode;
     await upstream.next();
     await at[Symbol.asyncDispose]();
-    expect(at.clock.runningTimers).toBe(0);
+    expect(at.clock.activeTimerCount).toBe(0);
   });
 });
 
 describe('the choice', () => {
   test('a WebSocket where there is one', async () => {
-    await using upstream = await graphqlWsUpstream();
+    await using upstream = await startGraphqlWsUpstream();
     await using at = autoSource(upstream.url);
     const { receiver } = at.subscribe();
-    await upstream.ticks.listening(1);
+    await upstream.ticks.waitForListeners(1);
     upstream.ticks.push(1);
     upstream.ticks.end();
-    expect(await receiver.told(2)).toEqual(['{"tick":"1"}', 'complete']);
+    expect(await receiver.waitForLog(2)).toEqual(['{"tick":"1"}', 'complete']);
     expect(at.chosen).toEqual(['reviews graphql_ws']);
-    expect(at.clock.runningTimers).toBe(0);
+    expect(at.clock.activeTimerCount).toBe(0);
   });
 
   test('server-sent events where there is no WebSocket, tried once', async () => {
     const ticks = new Ticks();
-    await using upstream = await httpUpstream(createHandler({ schema: tickSchema(ticks) }));
+    await using upstream = await httpUpstream(createHandler({ schema: createTickSchema(ticks) }));
     await using at = autoSource(`${upstream.url}/stream`);
     const { receiver } = at.subscribe();
-    await ticks.listening(1);
+    await ticks.waitForListeners(1);
     ticks.push(1);
-    expect(await receiver.told(1)).toEqual(['{"tick":"1"}']);
+    expect(await receiver.waitForLog(1)).toEqual(['{"tick":"1"}']);
     const second = at.subscribe();
-    await ticks.listening(2);
+    await ticks.waitForListeners(2);
     ticks.push(1);
-    expect(await second.receiver.told(1)).toEqual(['{"tick":"1"}']);
+    expect(await second.receiver.waitForLog(1)).toEqual(['{"tick":"1"}']);
     expect(upstream.accepts).toEqual(['websocket', accepts.sse, accepts.sse]);
     expect(at.chosen).toEqual(['reviews sse']);
   });
@@ -187,7 +195,7 @@ describe('the choice', () => {
     await using upstream = await httpUpstream(multipart);
     await using at = autoSource(upstream.url);
     const { receiver } = at.subscribe();
-    expect(await receiver.told(1)).toEqual(['{"tick":1}']);
+    expect(await receiver.waitForLog(1)).toEqual(['{"tick":1}']);
     expect(upstream.accepts).toEqual(['websocket', accepts.sse, accepts.multipart]);
     expect(at.chosen).toEqual(['reviews multipart']);
   });
@@ -196,19 +204,19 @@ describe('the choice', () => {
     await using upstream = await httpUpstream(multipart);
     await using at = autoSource(upstream.url);
     const both = [at.subscribe(), at.subscribe()];
-    for (const { receiver } of both) expect(await receiver.told(1)).toEqual(['{"tick":1}']);
+    for (const { receiver } of both) expect(await receiver.waitForLog(1)).toEqual(['{"tick":1}']);
     expect(at.chosen).toEqual(['reviews multipart']);
   });
 
   test('a WebSocket that hangs is passed over', async () => {
-    await using upstream = await scriptedWebSocketUpstream();
+    await using upstream = await startScriptedWebSocketUpstream();
     await using at = autoSource(upstream.url);
     const { receiver } = at.subscribe();
     const server = await upstream.next();
-    await server.received(1);
+    await server.waitForMessages(1);
     at.clock.advance(connectTimeoutMs);
     // That server answers everything else with 404.
-    expect(await receiver.told(1)).toEqual(['error SUBGRAPH_ERROR']);
+    expect(await receiver.waitForLog(1)).toEqual(['error SUBGRAPH_ERROR']);
   });
 });
 
@@ -221,27 +229,27 @@ describe('none of them', () => {
     );
     await using at = autoSource(upstream.url);
     const { receiver } = at.subscribe();
-    expect(await receiver.told(1)).toEqual(['error SUBGRAPH_ERROR [{"message":"no such field"}]']);
+    expect(await receiver.waitForLog(1)).toEqual(['error SUBGRAPH_ERROR [{"message":"no such field"}]']);
     expect(at.chosen).toEqual([]);
-    expect(at.clock.runningTimers).toBe(0);
+    expect(at.clock.activeTimerCount).toBe(0);
   });
 
   test('nothing is remembered: the next subscription tries again', async () => {
     let listener = json(503, {});
     await using upstream = await httpUpstream((request, response) => listener(request, response));
     await using at = autoSource(upstream.url);
-    expect(await at.subscribe().receiver.told(1)).toEqual(['error SUBGRAPH_UNREACHABLE']);
+    expect(await at.subscribe().receiver.waitForLog(1)).toEqual(['error SUBGRAPH_UNREACHABLE']);
     listener = multipart;
-    expect(await at.subscribe().receiver.told(1)).toEqual(['{"tick":1}']);
+    expect(await at.subscribe().receiver.waitForLog(1)).toEqual(['{"tick":1}']);
     expect(upstream.accepts).toHaveLength(6);
   });
 });
 
 test('an error of the chosen one is told as it is', async () => {
-  await using upstream = await graphqlWsUpstream();
+  await using upstream = await startGraphqlWsUpstream();
   await using at = autoSource(upstream.url);
   const { receiver } = at.subscribe({ query: 'subscription { nonsense }' });
-  expect((await receiver.told(1))[0]).toContain('Cannot query field');
+  expect((await receiver.waitForLog(1))[0]).toContain('Cannot query field');
   expect(at.chosen).toEqual(['reviews graphql_ws']);
 });
 
@@ -250,19 +258,19 @@ test('a choice that is no longer right is given up', async () => {
   await using upstream = await httpUpstream((request, response) => listener(request, response));
   await using at = autoSource(upstream.url);
   const first = at.subscribe();
-  await first.receiver.told(1);
+  await first.receiver.waitForLog(1);
   first.cancel();
   const ticks = new Ticks();
-  const handler = createHandler({ schema: tickSchema(ticks) });
+  const handler = createHandler({ schema: createTickSchema(ticks) });
   listener = (request, response) =>
     request.headers.accept === accepts.sse
       ? handler(Object.assign(request, { url: '/graphql/stream' }), response)
       : json(406, {})(request, response);
-  expect(await at.subscribe().receiver.told(1)).toEqual(['error SUBGRAPH_ERROR']);
+  expect(await at.subscribe().receiver.waitForLog(1)).toEqual(['error SUBGRAPH_ERROR']);
   const again = at.subscribe();
-  await ticks.listening(1);
+  await ticks.waitForListeners(1);
   ticks.push(1);
-  expect(await again.receiver.told(1)).toEqual(['{"tick":"1"}']);
+  expect(await again.receiver.waitForLog(1)).toEqual(['{"tick":"1"}']);
   expect(at.chosen).toEqual(['reviews multipart', 'reviews sse']);
 });
 
@@ -280,6 +288,6 @@ test('an end while one is tried leaves nothing', async () => {
   cancel();
   await isGone;
   expect(receiver.log).toEqual([]);
-  expect(at.clock.runningTimers).toBe(0);
+  expect(at.clock.activeTimerCount).toBe(0);
   expect(upstream.accepts).toEqual(['websocket', accepts.sse]);
 });

@@ -3,62 +3,66 @@ import { type AddressInfo, createServer as createTcpServer, type Socket } from '
 import { describe, expect, test } from '@jest/globals';
 import { createGraphqlWsSource } from '../../../../gateway/subscriptions/sources/graphqlWsSource.ts';
 import type { SourceEndpoint } from '../../../../gateway/subscriptions/sources/subscriptionSource.ts';
-import { turns } from '../../../harness/clock.ts';
 import {
   connectTimeoutMs,
+  createSourceFixture,
   firstDelayMs,
   heartbeatMs,
-  Receiver,
-  type SourceUnderTest,
-  sourceUnderTest,
-} from './sourceUnderTest.ts';
-import { graphqlWsUpstream, type ScriptedSocket, scriptedWebSocketUpstream } from './webSocketUpstream.ts';
+  RecordingReceiver,
+  type SourceFixture,
+} from '../../../harness/sourceFixture.ts';
+import { waitForTurns } from '../../../harness/waitForTurns.ts';
+import {
+  type ScriptedSocket,
+  startGraphqlWsUpstream,
+  startScriptedWebSocketUpstream,
+} from '../../../harness/webSocketUpstream.ts';
 
-const sourceOf = (url: string, more?: Partial<SourceEndpoint>): SourceUnderTest =>
-  sourceUnderTest(createGraphqlWsSource, url, more);
+const sourceOf = (url: string, more?: Partial<SourceEndpoint>): SourceFixture =>
+  createSourceFixture(createGraphqlWsSource, url, more);
 
 const headers = (name: string, value: string) => ({ key: `${name}:${value}`, pairs: [name, value] });
 
 describe('with the reference server', () => {
   test('brings the events in order, and then the end', async () => {
-    await using upstream = await graphqlWsUpstream();
+    await using upstream = await startGraphqlWsUpstream();
     await using at = sourceOf(upstream.url);
     const { receiver } = at.subscribe();
-    await upstream.ticks.listening(1);
+    await upstream.ticks.waitForListeners(1);
     upstream.ticks.push(1);
     upstream.ticks.push(2);
     upstream.ticks.end();
-    expect(await receiver.told(3)).toEqual(['{"tick":"1"}', '{"tick":"2"}', 'complete']);
-    await upstream.opened(0);
-    expect(at.clock.runningTimers).toBe(0);
-    expect(at.accepted).toEqual(['reviews']);
+    expect(await receiver.waitForLog(3)).toEqual(['{"tick":"1"}', '{"tick":"2"}', 'complete']);
+    await upstream.waitForOpenCount(0);
+    expect(at.clock.activeTimerCount).toBe(0);
+    expect(at.acceptedSubgraphs).toEqual(['reviews']);
   });
 
   test('reads nothing while one of those that share a socket is paused, and misses no sign of life', async () => {
-    await using upstream = await graphqlWsUpstream();
+    await using upstream = await startGraphqlWsUpstream();
     await using at = sourceOf(upstream.url);
     const paused = [at.subscribe(), at.subscribe()];
     const { receiver: other } = at.subscribe({ headers: headers('authorization', 'other') });
-    await upstream.ticks.listening(3);
+    await upstream.ticks.waitForListeners(3);
     for (const { flow } of paused) flow?.pause();
     upstream.ticks.push(1);
     at.clock.advance(10 * heartbeatMs);
-    await other.told(1);
+    await other.waitForLog(1);
     paused[0]?.flow?.resume();
     upstream.ticks.push(2);
-    await other.told(2);
+    await other.waitForLog(2);
     expect(paused.map(({ receiver }) => receiver.log)).toEqual([[], []]);
     paused[1]?.cancel();
-    expect(await paused[0]?.receiver.told(2)).toEqual(['{"tick":"1"}', '{"tick":"2"}']);
+    expect(await paused[0]?.receiver.waitForLog(2)).toEqual(['{"tick":"1"}', '{"tick":"2"}']);
   });
 
   test('tells of errors within an event, and of the size that it came with', async () => {
-    await using upstream = await graphqlWsUpstream();
+    await using upstream = await startGraphqlWsUpstream();
     await using at = sourceOf(upstream.url);
     const { receiver } = at.subscribe({ query: 'subscription { broken }' });
-    await upstream.ticks.listening(1);
+    await upstream.ticks.waitForListeners(1);
     upstream.ticks.push(1);
-    await receiver.told(1);
+    await receiver.waitForLog(1);
     expect(receiver.events).toEqual([
       {
         data: { broken: null },
@@ -71,35 +75,35 @@ describe('with the reference server', () => {
   });
 
   test('keeps the errors with which an operation is refused', async () => {
-    await using upstream = await graphqlWsUpstream();
+    await using upstream = await startGraphqlWsUpstream();
     await using at = sourceOf(upstream.url);
     const { receiver } = at.subscribe({ query: 'subscription { nonsense }' });
-    expect(await receiver.told(1)).toEqual([
+    expect(await receiver.waitForLog(1)).toEqual([
       'error SUBGRAPH_ERROR [{"message":"Cannot query field \\"nonsense\\" on type \\"Subscription\\"."}]',
     ]);
     expect(receiver.error?.message).toBe('A subgraph answered with an error.');
-    await upstream.opened(0);
+    await upstream.waitForOpenCount(0);
   });
 
   test('ends the one subscription whose source fails', async () => {
-    await using upstream = await graphqlWsUpstream();
+    await using upstream = await startGraphqlWsUpstream();
     await using at = sourceOf(upstream.url);
     const { receiver } = at.subscribe();
-    await upstream.ticks.listening(1);
+    await upstream.ticks.waitForListeners(1);
     upstream.ticks.fail('source broke');
-    const [news] = await receiver.told(1);
+    const [news] = await receiver.waitForLog(1);
     expect(news).toBe('error SUBGRAPH_ERROR [{"message":"source broke"}]');
   });
 
   test('sends headers with the handshake and under `headers` of the init payload, beside the parameters', async () => {
-    await using upstream = await graphqlWsUpstream();
+    await using upstream = await startGraphqlWsUpstream();
     await using at = sourceOf(upstream.url);
     at.subscribe({
       headers: headers('authorization', 'Bearer 1'),
       connectionParams: { tenant: 'a', headers: { 'x-role': 'admin' } },
       traceparent: '00-1-2-01',
     });
-    await upstream.ticks.listening(1);
+    await upstream.ticks.waitForListeners(1);
     expect(upstream.handshakes[0]?.headers).toMatchObject({
       authorization: 'Bearer 1',
       'x-request-id': 'request-1',
@@ -110,143 +114,146 @@ describe('with the reference server', () => {
   });
 
   test('a parameter `headers` does not get through in place of forwarded headers', async () => {
-    await using upstream = await graphqlWsUpstream();
+    await using upstream = await startGraphqlWsUpstream();
     await using at = sourceOf(upstream.url);
     at.subscribe({ connectionParams: { tenant: 'a', headers: { 'x-role': 'admin' } } });
-    await upstream.ticks.listening(1);
+    await upstream.ticks.waitForListeners(1);
     expect(upstream.initPayloads).toEqual([{ tenant: 'a' }]);
   });
 
   test('sends no payload where there is neither', async () => {
-    await using upstream = await graphqlWsUpstream();
+    await using upstream = await startGraphqlWsUpstream();
     await using at = sourceOf(upstream.url);
     at.subscribe();
-    await upstream.ticks.listening(1);
+    await upstream.ticks.waitForListeners(1);
     expect(upstream.initPayloads).toEqual([undefined]);
   });
 
   test('shares a socket, which the last one leaving closes', async () => {
-    await using upstream = await graphqlWsUpstream();
+    await using upstream = await startGraphqlWsUpstream();
     await using at = sourceOf(upstream.url);
     const first = at.subscribe();
     const second = at.subscribe();
-    await upstream.ticks.listening(2);
+    await upstream.ticks.waitForListeners(2);
     first.cancel();
-    await upstream.ticks.listening(1);
+    await upstream.ticks.waitForListeners(1);
     upstream.ticks.push(1);
-    expect(await second.receiver.told(1)).toEqual(['{"tick":"1"}']);
+    expect(await second.receiver.waitForLog(1)).toEqual(['{"tick":"1"}']);
     expect(first.receiver.log).toEqual([]);
     second.cancel();
     second.cancel();
-    await upstream.ticks.listening(0);
-    await upstream.opened(0);
+    await upstream.ticks.waitForListeners(0);
+    await upstream.waitForOpenCount(0);
     expect(upstream.sockets).toHaveLength(1);
-    expect(at.clock.runningTimers).toBe(0);
+    expect(at.clock.activeTimerCount).toBe(0);
   });
 
   test('keeps apart what differs in headers or connection parameters', async () => {
-    await using upstream = await graphqlWsUpstream();
+    await using upstream = await startGraphqlWsUpstream();
     await using at = sourceOf(upstream.url);
     at.subscribe({ headers: headers('authorization', 'a') });
     at.subscribe({ headers: headers('authorization', 'b') });
     at.subscribe({ headers: headers('authorization', 'b'), connectionParams: { tenant: 1 } });
     at.subscribe({ headers: headers('authorization', 'b'), connectionParams: { tenant: 1 } });
-    await upstream.ticks.listening(4);
-    expect(upstream.open).toBe(3);
+    await upstream.ticks.waitForListeners(4);
+    expect(upstream.openCount).toBe(3);
   });
 
   test('opens a new socket for who comes after the last has left', async () => {
-    await using upstream = await graphqlWsUpstream();
+    await using upstream = await startGraphqlWsUpstream();
     await using at = sourceOf(upstream.url);
     const first = at.subscribe();
-    await upstream.ticks.listening(1);
+    await upstream.ticks.waitForListeners(1);
     first.cancel();
     const second = at.subscribe();
-    await upstream.ticks.listening(0);
-    await upstream.ticks.listening(1);
+    await upstream.ticks.waitForListeners(0);
+    await upstream.ticks.waitForListeners(1);
     upstream.ticks.push(2);
-    expect(await second.receiver.told(1)).toEqual(['{"tick":"2"}']);
+    expect(await second.receiver.waitForLog(1)).toEqual(['{"tick":"2"}']);
     expect(upstream.sockets).toHaveLength(2);
   });
 
   test('subscribes everyone again after a lost connection, each told once', async () => {
-    await using upstream = await graphqlWsUpstream();
+    await using upstream = await startGraphqlWsUpstream();
     await using at = sourceOf(upstream.url);
     const first = at.subscribe();
     const second = at.subscribe();
-    await upstream.ticks.listening(2);
+    await upstream.ticks.waitForListeners(2);
     upstream.sockets[0]?.terminate();
-    await Promise.all([first.receiver.told(1), second.receiver.told(1)]);
-    await upstream.ticks.listening(0);
+    await Promise.all([first.receiver.waitForLog(1), second.receiver.waitForLog(1)]);
+    await upstream.ticks.waitForListeners(0);
     at.clock.advance(firstDelayMs);
-    await Promise.all([first.receiver.told(2), second.receiver.told(2)]);
-    await upstream.ticks.listening(2);
+    await Promise.all([first.receiver.waitForLog(2), second.receiver.waitForLog(2)]);
+    await upstream.ticks.waitForListeners(2);
     upstream.ticks.push(3);
     const news = ['interrupted SUBGRAPH_UNREACHABLE', 'resumed', '{"tick":"3"}'];
-    expect(await first.receiver.told(3)).toEqual(news);
-    expect(await second.receiver.told(3)).toEqual(news);
+    expect(await first.receiver.waitForLog(3)).toEqual(news);
+    expect(await second.receiver.waitForLog(3)).toEqual(news);
     expect(upstream.sockets).toHaveLength(2);
   });
 
   test('an end during the delay leaves no timer and makes no socket', async () => {
-    await using upstream = await graphqlWsUpstream();
+    await using upstream = await startGraphqlWsUpstream();
     await using at = sourceOf(upstream.url);
     const { receiver, cancel } = at.subscribe();
-    await upstream.ticks.listening(1);
+    await upstream.ticks.waitForListeners(1);
     upstream.sockets[0]?.terminate();
-    await receiver.told(1);
+    await receiver.waitForLog(1);
     cancel();
-    expect(at.clock.runningTimers).toBe(0);
+    expect(at.clock.activeTimerCount).toBe(0);
     at.clock.advance(60_000);
-    await turns(5);
+    await waitForTurns(5);
     expect(upstream.sockets).toHaveLength(1);
   });
 
   test('a close of the source ends all, and nobody is told', async () => {
-    await using upstream = await graphqlWsUpstream();
+    await using upstream = await startGraphqlWsUpstream();
     const at = sourceOf(upstream.url);
     const { receiver } = at.subscribe();
     at.subscribe({ headers: headers('authorization', 'a') });
-    await upstream.ticks.listening(2);
+    await upstream.ticks.waitForListeners(2);
     await at.source.close();
-    await upstream.opened(0);
+    await upstream.waitForOpenCount(0);
     expect(receiver.log).toEqual([]);
-    expect(at.clock.runningTimers).toBe(0);
-    expect(await at.subscribe().receiver.told(1)).toEqual(['error INTERNAL_SERVER_ERROR']);
+    expect(at.clock.activeTimerCount).toBe(0);
+    expect(await at.subscribe().receiver.waitForLog(1)).toEqual(['error INTERNAL_SERVER_ERROR']);
   });
 
   test('a refused connection ends with an error', async () => {
-    await using upstream = await graphqlWsUpstream(() => true);
+    await using upstream = await startGraphqlWsUpstream(() => true);
     await using at = sourceOf(upstream.url);
     const { receiver } = at.subscribe();
-    expect(await receiver.told(1)).toEqual(['error SUBGRAPH_ERROR']);
-    expect(at.clock.runningTimers).toBe(0);
-    expect(at.accepted).toEqual([]);
+    expect(await receiver.waitForLog(1)).toEqual(['error SUBGRAPH_ERROR']);
+    expect(at.clock.activeTimerCount).toBe(0);
+    expect(at.acceptedSubgraphs).toEqual([]);
   });
 
   test('a refusal when it comes back ends with an error as well', async () => {
-    await using upstream = await graphqlWsUpstream((connection) => connection === 2);
+    await using upstream = await startGraphqlWsUpstream((connection) => connection === 2);
     await using at = sourceOf(upstream.url);
     const { receiver } = at.subscribe();
-    await upstream.ticks.listening(1);
+    await upstream.ticks.waitForListeners(1);
     upstream.sockets[0]?.terminate();
-    await receiver.told(1);
+    await receiver.waitForLog(1);
     at.clock.advance(firstDelayMs);
-    expect(await receiver.told(2)).toEqual(['interrupted SUBGRAPH_UNREACHABLE', 'error SUBGRAPH_ERROR']);
-    expect(at.clock.runningTimers).toBe(0);
+    expect(await receiver.waitForLog(2)).toEqual([
+      'interrupted SUBGRAPH_UNREACHABLE',
+      'error SUBGRAPH_ERROR',
+    ]);
+    expect(at.clock.activeTimerCount).toBe(0);
   });
 });
 
 /** A socket that is acknowledged and has got one `subscribe`. */
 async function established(
-  at: SourceUnderTest,
-  upstream: Awaited<ReturnType<typeof scriptedWebSocketUpstream>>,
-): Promise<ScriptedSocket & { receiver: Receiver; cancel: () => void }> {
+  at: SourceFixture,
+  upstream: Awaited<ReturnType<typeof startScriptedWebSocketUpstream>>,
+): Promise<ScriptedSocket & { receiver: RecordingReceiver; cancel: () => void }> {
   const { receiver, cancel } = at.subscribe();
   const server = await upstream.next();
-  await server.received(1);
+  await server.waitForMessages(1);
   server.acknowledge();
-  await server.received(2);
+  await server.waitForMessages(2);
   return { ...server, receiver, cancel };
 }
 
@@ -254,79 +261,79 @@ const next = (tick: number | string, id = '1') => ({ type: 'next', id, payload: 
 
 describe('connections at every moment', () => {
   test('an end before the handshake is over leaves nothing', async () => {
-    await using upstream = await scriptedWebSocketUpstream();
+    await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url);
     const { receiver, cancel } = at.subscribe();
     cancel();
     await at.source.close();
-    await upstream.opened(0);
+    await upstream.waitForOpenCount(0);
     expect(receiver.log).toEqual([]);
-    expect(at.clock.runningTimers).toBe(0);
+    expect(at.clock.activeTimerCount).toBe(0);
   });
 
   test('an end before the acknowledgement closes the socket', async () => {
-    await using upstream = await scriptedWebSocketUpstream();
+    await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url);
     const { receiver, cancel } = at.subscribe();
     const server = await upstream.next();
-    await server.received(1);
+    await server.waitForMessages(1);
     cancel();
-    expect(await server.closed).toBe(1000);
+    expect(await server.closeCode).toBe(1000);
     expect(server.messages).toEqual([{ type: 'connection_init' }]);
     expect(receiver.log).toEqual([]);
-    expect(at.clock.runningTimers).toBe(0);
+    expect(at.clock.activeTimerCount).toBe(0);
   });
 
   test('an end between events says `complete` and closes the socket', async () => {
-    await using upstream = await scriptedWebSocketUpstream();
+    await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url);
     const server = await established(at, upstream);
     server.send(next(1));
-    await server.receiver.told(1);
+    await server.receiver.waitForLog(1);
     server.cancel();
-    expect(await server.closed).toBe(1000);
+    expect(await server.closeCode).toBe(1000);
     expect(server.messages.slice(1)).toEqual([
       { id: '1', type: 'subscribe', payload: { query: 'subscription { tick }', variables: {} } },
       { id: '1', type: 'complete' },
     ]);
-    expect(at.clock.runningTimers).toBe(0);
+    expect(at.clock.activeTimerCount).toBe(0);
   });
 
   test('an end from within an event is the last that is heard', async () => {
-    await using upstream = await scriptedWebSocketUpstream();
+    await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url);
     const server = await established(at, upstream);
-    server.receiver.onNews = server.cancel;
+    server.receiver.onLogEntry = server.cancel;
     server.send(next(1));
     server.send(next(2));
-    expect(await server.closed).toBe(1000);
+    expect(await server.closeCode).toBe(1000);
     expect(server.receiver.log).toEqual(['{"tick":1}']);
   });
 
   test('events of one that has ended are passed over', async () => {
-    await using upstream = await scriptedWebSocketUpstream();
+    await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url);
     const server = await established(at, upstream);
     const second = at.subscribe();
-    await server.received(3);
+    await server.waitForMessages(3);
     server.cancel();
-    await server.received(4);
+    await server.waitForMessages(4);
     server.send(next('late', '1'));
     server.send(next('right', '2'));
-    expect(await second.receiver.told(1)).toEqual(['{"tick":"right"}']);
+    expect(await second.receiver.waitForLog(1)).toEqual(['{"tick":"right"}']);
     expect(server.receiver.log).toEqual([]);
   });
 
   test('a socket that is not acknowledged in time is given up', async () => {
-    await using upstream = await scriptedWebSocketUpstream();
+    await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url, { heartbeatMs: 0 });
     const { receiver } = at.subscribe();
     const server = await upstream.next();
-    await server.received(1);
+    await server.waitForMessages(1);
     at.clock.advance(connectTimeoutMs);
     expect(receiver.log).toEqual(['error SUBGRAPH_TIMEOUT']);
-    await server.closed;
-    expect(at.clock.runningTimers).toBe(0);
+    await server.closeCode;
+    expect(at.clock.activeTimerCount).toBe(0);
   });
 
   test('a server that takes the connection and says nothing is given up', async () => {
@@ -348,15 +355,15 @@ describe('connections at every moment', () => {
 
   test('nobody there', async () => {
     await using at = sourceOf('http://127.0.0.1:1/graphql');
-    expect(await at.subscribe().receiver.told(1)).toEqual(['error SUBGRAPH_UNREACHABLE']);
-    expect(at.clock.runningTimers).toBe(0);
+    expect(await at.subscribe().receiver.waitForLog(1)).toEqual(['error SUBGRAPH_UNREACHABLE']);
+    expect(at.clock.activeTimerCount).toBe(0);
   });
 
   test('an address that is none', async () => {
     await using at = sourceOf('http://:nonsense/');
     const { receiver } = at.subscribe();
     expect(receiver.log).toEqual([]);
-    expect(await receiver.told(1)).toEqual(['error INTERNAL_SERVER_ERROR']);
+    expect(await receiver.waitForLog(1)).toEqual(['error INTERNAL_SERVER_ERROR']);
   });
 
   test.each([
@@ -371,7 +378,7 @@ describe('connections at every moment', () => {
     await once(server, 'listening');
     await using at = sourceOf(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
     const { receiver } = at.subscribe();
-    expect(await receiver.told(1)).toEqual([`error ${code}`]);
+    expect(await receiver.waitForLog(1)).toEqual([`error ${code}`]);
     expect(receiver.error?.extensions).toEqual({ http: { status } });
     server.close();
   });
@@ -384,116 +391,116 @@ describe('connections at every moment', () => {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     await using at = sourceOf(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-    expect(await at.subscribe().receiver.told(1)).toEqual(['error SUBGRAPH_INVALID_RESPONSE']);
+    expect(await at.subscribe().receiver.waitForLog(1)).toEqual(['error SUBGRAPH_INVALID_RESPONSE']);
     server.close();
   });
 });
 
 describe('lost connections', () => {
   test('gives up after as many attempts as there may be, each later than the one before', async () => {
-    await using upstream = await scriptedWebSocketUpstream();
+    await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url, { heartbeatMs: 0 });
     const server = await established(at, upstream);
     server.socket.terminate();
-    await server.receiver.told(1);
+    await server.receiver.waitForLog(1);
     at.clock.advance(firstDelayMs);
     (await upstream.next()).socket.terminate();
-    await turnsUntil(() => at.delays.at(-1) === 2 * firstDelayMs);
+    await turnsUntil(() => at.delaysMs.at(-1) === 2 * firstDelayMs);
     at.clock.advance(2 * firstDelayMs - 1);
     expect(upstream.handshakes).toHaveLength(2);
     at.clock.advance(1);
     (await upstream.next()).socket.terminate();
-    expect(await server.receiver.told(2)).toEqual([
+    expect(await server.receiver.waitForLog(2)).toEqual([
       'interrupted SUBGRAPH_UNREACHABLE',
       'error SUBGRAPH_UNREACHABLE',
     ]);
-    expect(at.clock.runningTimers).toBe(0);
+    expect(at.clock.activeTimerCount).toBe(0);
   });
 
   test('are made again where the subgraph is by then', async () => {
-    await using upstream = await scriptedWebSocketUpstream();
-    await using next = await scriptedWebSocketUpstream();
+    await using upstream = await startScriptedWebSocketUpstream();
+    await using next = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url);
     const server = await established(at, upstream);
     at.move(next.url);
     server.socket.terminate();
-    await server.receiver.told(1);
+    await server.receiver.waitForLog(1);
     at.clock.advance(firstDelayMs);
     const again = await next.next();
     again.acknowledge();
-    expect((await again.received(2))[1]).toMatchObject({ type: 'subscribe' });
+    expect((await again.waitForMessages(2))[1]).toMatchObject({ type: 'subscribe' });
   });
 
   test('no attempts, no interruption', async () => {
-    await using upstream = await scriptedWebSocketUpstream();
+    await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url, { reconnect: { attempts: 0, minDelayMs: 1, maxDelayMs: 1 } });
     const server = await established(at, upstream);
     server.socket.terminate();
-    expect(await server.receiver.told(1)).toEqual(['error SUBGRAPH_UNREACHABLE']);
+    expect(await server.receiver.waitForLog(1)).toEqual(['error SUBGRAPH_UNREACHABLE']);
   });
 
   test('a server that accepts and drops every connection is given up as well', async () => {
-    await using upstream = await scriptedWebSocketUpstream();
+    await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url);
-    let server: ScriptedSocket & { receiver: Receiver } = await established(at, upstream);
+    let server: ScriptedSocket & { receiver: RecordingReceiver } = await established(at, upstream);
     const { receiver } = server;
     for (const delay of [firstDelayMs, 2 * firstDelayMs]) {
       server.socket.terminate();
-      await receiver.told(receiver.log.length + 1);
+      await receiver.waitForLog(receiver.log.length + 1);
       at.clock.advance(delay);
       server = { ...(await upstream.next()), receiver };
       server.acknowledge();
-      await receiver.told(receiver.log.length + 1);
+      await receiver.waitForLog(receiver.log.length + 1);
     }
     server.socket.terminate();
-    expect((await receiver.told(5)).slice(-1)).toEqual(['error SUBGRAPH_UNREACHABLE']);
+    expect((await receiver.waitForLog(5)).slice(-1)).toEqual(['error SUBGRAPH_UNREACHABLE']);
   });
 
   test('an event makes the attempts count anew', async () => {
-    await using upstream = await scriptedWebSocketUpstream();
+    await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url, { reconnect: { attempts: 1, minDelayMs: 10, maxDelayMs: 1000 } });
-    let server: ScriptedSocket & { receiver: Receiver } = await established(at, upstream);
+    let server: ScriptedSocket & { receiver: RecordingReceiver } = await established(at, upstream);
     const { receiver } = server;
     for (let round = 0; round < 3; round++) {
       server.socket.terminate();
-      await receiver.told(3 * round + 1);
+      await receiver.waitForLog(3 * round + 1);
       at.clock.advance(10);
       server = { ...(await upstream.next()), receiver };
       server.acknowledge();
-      await receiver.told(3 * round + 2);
+      await receiver.waitForLog(3 * round + 2);
       server.send(next(round));
-      await receiver.told(3 * round + 3);
+      await receiver.waitForLog(3 * round + 3);
     }
     expect(receiver.log.filter((news) => news === 'resumed')).toHaveLength(3);
   });
 
   test('who comes during the delay is subscribed with the others', async () => {
-    await using upstream = await scriptedWebSocketUpstream();
+    await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url);
     const server = await established(at, upstream);
     server.socket.terminate();
-    await server.receiver.told(1);
+    await server.receiver.waitForLog(1);
     const late = at.subscribe();
     at.clock.advance(firstDelayMs);
     const again = await upstream.next();
     again.acknowledge();
-    const messages = await again.received(3);
+    const messages = await again.waitForMessages(3);
     expect(messages.map(({ type, id }) => [type, id])).toEqual([
       ['connection_init', undefined],
       ['subscribe', '1'],
       ['subscribe', '2'],
     ]);
     again.send(next('late', '2'));
-    expect(await late.receiver.told(1)).toEqual(['{"tick":"late"}']);
+    expect(await late.receiver.waitForLog(1)).toEqual(['{"tick":"late"}']);
   });
 
   test('who comes during the delay waits no longer than a connection may take', async () => {
-    await using upstream = await scriptedWebSocketUpstream();
+    await using upstream = await startScriptedWebSocketUpstream();
     const reconnect = { attempts: 5, minDelayMs: 60_000, maxDelayMs: 60_000 };
     await using at = sourceOf(upstream.url, { reconnect });
     const server = await established(at, upstream);
     server.socket.terminate();
-    await server.receiver.told(1);
+    await server.receiver.waitForLog(1);
     const late = at.subscribe();
     at.clock.advance(connectTimeoutMs);
     expect(late.receiver.log).toEqual(['error SUBGRAPH_TIMEOUT']);
@@ -515,48 +522,48 @@ describe('lost connections', () => {
     [4429, 'error SUBGRAPH_INVALID_RESPONSE'],
     [1002, 'error SUBGRAPH_INVALID_RESPONSE'],
   ])('a close with %d', async (code, news) => {
-    await using upstream = await scriptedWebSocketUpstream();
+    await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url);
     const server = await established(at, upstream);
     server.socket.close(code);
-    expect(await server.receiver.told(1)).toEqual([news]);
-    expect(at.clock.runningTimers).toBe(news.startsWith('error') ? 0 : 1);
+    expect(await server.receiver.waitForLog(1)).toEqual([news]);
+    expect(at.clock.activeTimerCount).toBe(news.startsWith('error') ? 0 : 1);
   });
 });
 
 describe('silence', () => {
   test('a silent socket is asked, and then given up', async () => {
-    await using upstream = await scriptedWebSocketUpstream();
+    await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url);
     const server = await established(at, upstream);
     // In the first interval, the acknowledgement came.
     at.clock.advance(3 * heartbeatMs);
-    expect((await server.received(4)).slice(2)).toEqual([{ type: 'ping' }, { type: 'ping' }]);
+    expect((await server.waitForMessages(4)).slice(2)).toEqual([{ type: 'ping' }, { type: 'ping' }]);
     at.clock.advance(heartbeatMs);
     expect(server.receiver.log).toEqual(['interrupted SUBGRAPH_UNREACHABLE']);
-    await server.closed;
+    await server.closeCode;
   });
 
   test('one that answers stays', async () => {
-    await using upstream = await scriptedWebSocketUpstream();
+    await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url);
     const server = await established(at, upstream);
     for (let interval = 0; interval < 4; interval++) {
       at.clock.advance(heartbeatMs);
       server.send({ type: 'pong' });
       server.send(next(interval));
-      await server.receiver.told(interval + 1);
+      await server.receiver.waitForLog(interval + 1);
     }
     expect(server.receiver.log).toEqual([0, 1, 2, 3].map((tick) => `{"tick":${tick}}`));
   });
 
   test('answers the pings of the subgraph with what they carry', async () => {
-    await using upstream = await scriptedWebSocketUpstream();
+    await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url);
     const server = await established(at, upstream);
     server.send({ type: 'ping' });
     server.send({ type: 'ping', payload: { at: 7 } });
-    expect((await server.received(4)).slice(2)).toEqual([
+    expect((await server.waitForMessages(4)).slice(2)).toEqual([
       { type: 'pong' },
       { type: 'pong', payload: { at: 7 } },
     ]);
@@ -572,29 +579,29 @@ describe('nonsense', () => {
     ['an event without an id', { type: 'next', payload: { data: {} } }],
     ['errors that are none', { type: 'error', id: '1', payload: {} }],
   ])('%s ends the socket', async (_, message) => {
-    await using upstream = await scriptedWebSocketUpstream();
+    await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url);
     const server = await established(at, upstream);
     server.send(message);
-    expect(await server.receiver.told(1)).toEqual(['error SUBGRAPH_INVALID_RESPONSE']);
-    await server.closed;
-    expect(at.clock.runningTimers).toBe(0);
+    expect(await server.receiver.waitForLog(1)).toEqual(['error SUBGRAPH_INVALID_RESPONSE']);
+    await server.closeCode;
+    expect(at.clock.activeTimerCount).toBe(0);
   });
 
   test('a binary message ends the socket', async () => {
-    await using upstream = await scriptedWebSocketUpstream();
+    await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url);
     const server = await established(at, upstream);
     server.socket.send(Buffer.from(JSON.stringify(next(1))));
-    expect(await server.receiver.told(1)).toEqual(['error SUBGRAPH_INVALID_RESPONSE']);
+    expect(await server.receiver.waitForLog(1)).toEqual(['error SUBGRAPH_INVALID_RESPONSE']);
   });
 
   test('an event before the acknowledgement ends the socket', async () => {
-    await using upstream = await scriptedWebSocketUpstream();
+    await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url);
     const { receiver } = at.subscribe();
     (await upstream.next()).send(next(1));
-    expect(await receiver.told(1)).toEqual(['error SUBGRAPH_INVALID_RESPONSE']);
+    expect(await receiver.waitForLog(1)).toEqual(['error SUBGRAPH_INVALID_RESPONSE']);
   });
 
   test.each([
@@ -602,55 +609,55 @@ describe('nonsense', () => {
     ['data that is a list', { data: [] }],
     ['an event that is too large', { data: { tick: 'x'.repeat(11_000) } }],
   ])('%s ends its own subscription only', async (_, payload) => {
-    await using upstream = await scriptedWebSocketUpstream();
+    await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url);
     const server = await established(at, upstream);
     const other = at.subscribe();
-    await server.received(3);
+    await server.waitForMessages(3);
     server.send({ type: 'next', id: '1', payload });
     server.send(next('fine', '2'));
-    expect(await server.receiver.told(1)).toEqual(['error SUBGRAPH_INVALID_RESPONSE']);
-    expect(await other.receiver.told(1)).toEqual(['{"tick":"fine"}']);
-    expect((await server.received(4))[3]).toEqual({ id: '1', type: 'complete' });
+    expect(await server.receiver.waitForLog(1)).toEqual(['error SUBGRAPH_INVALID_RESPONSE']);
+    expect(await other.receiver.waitForLog(1)).toEqual(['{"tick":"fine"}']);
+    expect((await server.waitForMessages(4))[3]).toEqual({ id: '1', type: 'complete' });
   });
 
   test('an event that is far too large is not even collected', async () => {
-    await using upstream = await scriptedWebSocketUpstream();
+    await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url);
     const server = await established(at, upstream);
     server.socket.send(JSON.stringify(next('x'.repeat(30_000))), { fin: false });
-    expect(await server.receiver.told(1)).toEqual(['error SUBGRAPH_INVALID_RESPONSE']);
-    await server.closed;
-    expect(at.clock.runningTimers).toBe(0);
+    expect(await server.receiver.waitForLog(1)).toEqual(['error SUBGRAPH_INVALID_RESPONSE']);
+    await server.closeCode;
+    expect(at.clock.activeTimerCount).toBe(0);
   });
 
   test('an event that is nested too deep ends its subscription', async () => {
-    await using upstream = await scriptedWebSocketUpstream();
+    await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url, { maxEventBytes: 1_000_000 });
     const server = await established(at, upstream);
     const deep = '['.repeat(50_000) + ']'.repeat(50_000);
     server.send(`{"type":"next","id":"1","payload":{"data":{"tick":${deep}}}}`);
-    expect(await server.receiver.told(1)).toEqual(['error SUBGRAPH_INVALID_RESPONSE']);
+    expect(await server.receiver.waitForLog(1)).toEqual(['error SUBGRAPH_INVALID_RESPONSE']);
   });
 
   test('a receiver that throws harms no other', async () => {
-    await using upstream = await scriptedWebSocketUpstream();
+    await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url);
-    const faulty = new Receiver();
-    faulty.onNews = () => {
+    const faulty = new RecordingReceiver();
+    faulty.onLogEntry = () => {
       throw new Error('the receiver is broken');
     };
     at.subscribe({}, faulty);
     const other = at.subscribe();
     const server = await upstream.next();
     server.acknowledge();
-    await server.received(3);
+    await server.waitForMessages(3);
     server.send(next(1, '1'));
     server.send(next(2, '2'));
-    expect(await other.receiver.told(1)).toEqual(['{"tick":2}']);
+    expect(await other.receiver.waitForLog(1)).toEqual(['{"tick":2}']);
   });
 });
 
 async function turnsUntil(condition: () => boolean): Promise<void> {
-  while (!condition()) await turns();
+  while (!condition()) await waitForTurns();
 }

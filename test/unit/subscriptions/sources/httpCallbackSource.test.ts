@@ -1,6 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
 import { createHttpCallbackSource } from '../../../../gateway/subscriptions/sources/httpCallbackSource.ts';
 import {
+  type CallbackSourceFixture,
+  maxEventBytes,
+  readSubscriptionCallback,
+  type SubscriptionCallback,
+  sendCallback,
+  startApolloUpstream,
+  startCallbackSource,
+} from '../../../harness/callbackUpstream.ts';
+import {
   hang,
   json,
   reset,
@@ -10,22 +19,13 @@ import {
   text,
 } from '../../../harness/scriptedSubgraph.ts';
 import {
-  type Asked,
-  apolloUpstream,
-  askedBy,
-  type CallbackSourceUnderTest,
-  callBack,
-  callbackSource,
-  maxEventBytes,
-} from './callbackUpstream.ts';
-import {
   connectTimeoutMs,
+  createSourceFixture,
   firstDelayMs,
   heartbeatMs,
-  Receiver,
-  type Subscribed,
-  sourceUnderTest,
-} from './sourceUnderTest.ts';
+  RecordingReceiver,
+  type TestSubscription,
+} from '../../../harness/sourceFixture.ts';
 
 const promise = json({ data: null }, 'application/json');
 
@@ -33,41 +33,46 @@ const tick = (value: unknown) => ({ payload: { data: { tick: value } } });
 
 describe('with the plugin of Apollo Server', () => {
   test('brings the events in order, and then the end', async () => {
-    await using upstream = await apolloUpstream();
-    const { at } = upstream;
-    const { receiver } = at.subscribe();
-    await upstream.ticks.listening(1);
+    await using upstream = await startApolloUpstream();
+    const { sourceFixture } = upstream;
+    const { receiver } = sourceFixture.subscribe();
+    await upstream.ticks.waitForListeners(1);
     upstream.ticks.push(1);
     upstream.ticks.push(2);
     upstream.ticks.push(3);
     upstream.ticks.end();
-    expect(await receiver.told(4)).toEqual(['{"tick":"1"}', '{"tick":"2"}', '{"tick":"3"}', 'complete']);
-    expect(at.accepted).toEqual(['reviews']);
-    expect(at.verdicts).toEqual(['checked', 'taken', 'taken', 'taken', 'completed']);
-    expect(at.clock.runningTimers).toBe(0);
+    expect(await receiver.waitForLog(4)).toEqual([
+      '{"tick":"1"}',
+      '{"tick":"2"}',
+      '{"tick":"3"}',
+      'complete',
+    ]);
+    expect(sourceFixture.acceptedSubgraphs).toEqual(['reviews']);
+    expect(sourceFixture.verdicts).toEqual(['checked', 'taken', 'taken', 'taken', 'completed']);
+    expect(sourceFixture.clock.activeTimerCount).toBe(0);
   });
 
   test('leaves an event unanswered while it is paused, so that the next one is not sent', async () => {
-    await using upstream = await apolloUpstream();
-    const { at } = upstream;
-    const { receiver, flow } = at.subscribe();
-    await upstream.ticks.listening(1);
+    await using upstream = await startApolloUpstream();
+    const { sourceFixture } = upstream;
+    const { receiver, flow } = sourceFixture.subscribe();
+    await upstream.ticks.waitForListeners(1);
     flow?.pause();
     for (const value of [1, 2, 3]) upstream.ticks.push(value);
-    await receiver.told(1);
-    at.clock.advance(10 * heartbeatMs);
-    expect([receiver.log, at.verdicts]).toEqual([['{"tick":"1"}'], ['checked']]);
+    await receiver.waitForLog(1);
+    sourceFixture.clock.advance(10 * heartbeatMs);
+    expect([receiver.log, sourceFixture.verdicts]).toEqual([['{"tick":"1"}'], ['checked']]);
     flow?.resume();
-    expect(await receiver.told(3)).toEqual(['{"tick":"1"}', '{"tick":"2"}', '{"tick":"3"}']);
+    expect(await receiver.waitForLog(3)).toEqual(['{"tick":"1"}', '{"tick":"2"}', '{"tick":"3"}']);
   });
 
   test('tells of errors within an event, and of the size that it came with', async () => {
-    await using upstream = await apolloUpstream();
-    const { at } = upstream;
-    const { receiver } = at.subscribe({ query: 'subscription { broken }' });
-    await upstream.ticks.listening(1);
+    await using upstream = await startApolloUpstream();
+    const { sourceFixture } = upstream;
+    const { receiver } = sourceFixture.subscribe({ query: 'subscription { broken }' });
+    await upstream.ticks.waitForListeners(1);
     upstream.ticks.push(1);
-    await receiver.told(1);
+    await receiver.waitForLog(1);
     expect(receiver.events).toMatchObject([
       { data: { broken: null }, errors: [{ message: 'broken field', path: ['broken'] }] },
     ]);
@@ -75,64 +80,64 @@ describe('with the plugin of Apollo Server', () => {
   });
 
   test('ends with the error of a source that fails', async () => {
-    await using upstream = await apolloUpstream();
-    const { at } = upstream;
-    const { receiver } = at.subscribe();
-    await upstream.ticks.listening(1);
+    await using upstream = await startApolloUpstream();
+    const { sourceFixture } = upstream;
+    const { receiver } = sourceFixture.subscribe();
+    await upstream.ticks.waitForListeners(1);
     upstream.ticks.fail('source broke');
-    const [news] = await receiver.told(1);
+    const [news] = await receiver.waitForLog(1);
     expect(news).toMatch(/^error SUBGRAPH_ERROR \[\{"message":"source broke"/);
   });
 
   test('refuses an operation that is not valid there', async () => {
-    await using upstream = await apolloUpstream();
-    const { at } = upstream;
-    const { receiver } = at.subscribe({ query: 'subscription { nonsense }' });
-    const [news] = await receiver.told(1);
+    await using upstream = await startApolloUpstream();
+    const { sourceFixture } = upstream;
+    const { receiver } = sourceFixture.subscribe({ query: 'subscription { nonsense }' });
+    const [news] = await receiver.waitForLog(1);
     expect(news).toMatch(/^error SUBGRAPH_ERROR \[\{"message":/);
     // A check, and the plugin's own attempt to complete what it never began.
-    await at.until(() => at.verdicts.length === 2);
-    expect(at.clock.runningTimers).toBe(0);
+    await sourceFixture.waitUntil(() => sourceFixture.verdicts.length === 2);
+    expect(sourceFixture.clock.activeTimerCount).toBe(0);
   });
 
   test('is left at the next event after a cancel', async () => {
-    await using upstream = await apolloUpstream();
-    const { at } = upstream;
-    const { receiver, cancel } = at.subscribe();
-    await upstream.ticks.listening(1);
+    await using upstream = await startApolloUpstream();
+    const { sourceFixture } = upstream;
+    const { receiver, cancel } = sourceFixture.subscribe();
+    await upstream.ticks.waitForListeners(1);
     upstream.ticks.push(1);
-    await receiver.told(1);
+    await receiver.waitForLog(1);
     cancel();
-    expect(at.clock.runningTimers).toBe(0);
+    expect(sourceFixture.clock.activeTimerCount).toBe(0);
     upstream.ticks.push(2);
-    await upstream.ticks.listening(0);
+    await upstream.ticks.waitForListeners(0);
     expect(receiver.log).toEqual(['{"tick":"1"}']);
   });
 
   test('gets the headers of the request', async () => {
-    await using upstream = await apolloUpstream();
-    const { at } = upstream;
-    at.subscribe({
+    await using upstream = await startApolloUpstream();
+    const { sourceFixture } = upstream;
+    sourceFixture.subscribe({
       headers: { key: 'authorization:Bearer 1', pairs: ['authorization', 'Bearer 1'] },
       traceparent: '00-1-2-01',
     });
-    await upstream.ticks.listening(1);
+    await upstream.ticks.waitForListeners(1);
     expect(upstream.headers).toMatchObject([
       { authorization: 'Bearer 1', 'x-request-id': 'request-1', traceparent: '00-1-2-01' },
     ]);
   });
 
   test('is alive while it checks', async () => {
-    await using upstream = await apolloUpstream({ heartbeatMs: 5 });
-    const { at } = upstream;
-    const { receiver } = at.subscribe();
-    await upstream.ticks.listening(1);
+    await using upstream = await startApolloUpstream({ heartbeatMs: 5 });
+    const { sourceFixture } = upstream;
+    const { receiver } = sourceFixture.subscribe();
+    await upstream.ticks.waitForListeners(1);
     upstream.ticks.push(1);
-    await receiver.told(1);
+    await receiver.waitForLog(1);
     for (let interval = 0; interval < 5; interval++) {
-      const before = at.verdicts.length;
-      await at.until(() => at.verdicts.length > before);
-      at.clock.advance(5);
+      const before = sourceFixture.verdicts.length;
+      await sourceFixture.waitUntil(() => sourceFixture.verdicts.length > before);
+      sourceFixture.clock.advance(5);
     }
     expect(receiver.log).toEqual(['{"tick":"1"}']);
   });
@@ -141,11 +146,11 @@ describe('with the plugin of Apollo Server', () => {
 describe('what is asked for', () => {
   test('is a POST with an address, an id and a verifier of its own', async () => {
     await using upstream = await startScriptedSubgraph();
-    await using at = await callbackSource(upstream.url);
+    await using at = await startCallbackSource(upstream.url);
     at.subscribe({ variables: { only: 'a' } });
     at.subscribe();
-    await upstream.received(2);
-    const [first, second] = upstream.requests.map(askedBy);
+    await upstream.waitForRequests(2);
+    const [first, second] = upstream.requests.map(readSubscriptionCallback);
     expect(upstream.requests[0]?.headers.get('accept')).toBe('application/json;callbackSpec=1.0');
     expect(upstream.requests[0]?.headers.get('content-type')).toBe('application/json');
     expect(upstream.requests[0]?.headers.has('tributary-deadline-ms')).toBe(false);
@@ -167,35 +172,35 @@ describe('what is asked for', () => {
 
   test('may be checked before it is answered, which is no acceptance yet', async () => {
     await using upstream = await startScriptedSubgraph();
-    await using at = await callbackSource(upstream.url);
+    await using at = await startCallbackSource(upstream.url);
     const checks: number[] = [];
-    upstream.script(async (exchange) => {
-      checks.push(await callBack(askedBy(exchange.request), 'check'));
-      checks.push(at.accepted.length);
+    upstream.enqueueScripts(async (exchange) => {
+      checks.push(await sendCallback(readSubscriptionCallback(exchange.request), 'check'));
+      checks.push(at.acceptedSubgraphs.length);
       await promise(exchange);
     });
     const { receiver } = at.subscribe();
     const asked = await accepted(upstream, at);
     expect(checks).toEqual([204, 0]);
-    expect(await callBack(asked, 'next', tick(1))).toBe(200);
-    expect(await callBack(asked, 'complete')).toBe(202);
+    expect(await sendCallback(asked, 'next', tick(1))).toBe(200);
+    expect(await sendCallback(asked, 'complete')).toBe(202);
     expect(receiver.log).toEqual(['{"tick":1}', 'complete']);
-    expect(at.clock.runningTimers).toBe(0);
+    expect(at.clock.activeTimerCount).toBe(0);
   });
 
   test('counts as accepted where events come before the answer, or in place of it', async () => {
     await using upstream = await startScriptedSubgraph();
-    await using at = await callbackSource(upstream.url);
+    await using at = await startCallbackSource(upstream.url);
     const { receiver } = at.subscribe();
-    await upstream.received(1);
-    const asked = askedBy(upstream.requests[0]);
-    expect(await callBack(asked, 'next', tick(1))).toBe(200);
-    expect(at.accepted).toEqual(['reviews']);
+    await upstream.waitForRequests(1);
+    const asked = readSubscriptionCallback(upstream.requests[0]);
+    expect(await sendCallback(asked, 'next', tick(1))).toBe(200);
+    expect(at.acceptedSubgraphs).toEqual(['reviews']);
     at.clock.advance(connectTimeoutMs - 1);
-    await callBack(asked, 'check');
+    await sendCallback(asked, 'check');
     at.clock.advance(1);
     await upstream.requests[0]?.connectionClosed;
-    expect(await callBack(asked, 'next', tick(2))).toBe(200);
+    expect(await sendCallback(asked, 'next', tick(2))).toBe(200);
     expect(receiver.log).toEqual(['{"tick":1}', '{"tick":2}']);
     expect(upstream.requests).toHaveLength(1);
   });
@@ -222,37 +227,37 @@ describe('what is asked for', () => {
     ['something else', text('<html>'), 'error SUBGRAPH_INVALID_RESPONSE'],
   ])('is refused by %s in place of a promise', async (_, script, news) => {
     await using upstream = await startScriptedSubgraph();
-    await using at = await callbackSource(upstream.url);
-    upstream.script(script);
+    await using at = await startCallbackSource(upstream.url);
+    upstream.enqueueScripts(script);
     const { receiver } = at.subscribe();
-    expect(await receiver.told(1)).toEqual([news]);
-    expect(await callBack(askedBy(upstream.requests[0]), 'check')).toBe(404);
-    expect(at.clock.runningTimers).toBe(0);
-    expect(at.accepted).toEqual([]);
+    expect(await receiver.waitForLog(1)).toEqual([news]);
+    expect(await sendCallback(readSubscriptionCallback(upstream.requests[0]), 'check')).toBe(404);
+    expect(at.clock.activeTimerCount).toBe(0);
+    expect(at.acceptedSubgraphs).toEqual([]);
   });
 
   test('is given up when no answer comes in time', async () => {
     await using upstream = await startScriptedSubgraph();
-    await using at = await callbackSource(upstream.url);
+    await using at = await startCallbackSource(upstream.url);
     const { receiver } = at.subscribe();
-    await upstream.received(1);
-    await callBack(askedBy(upstream.requests[0]), 'check');
+    await upstream.waitForRequests(1);
+    await sendCallback(readSubscriptionCallback(upstream.requests[0]), 'check');
     at.clock.advance(connectTimeoutMs);
-    expect(await receiver.told(1)).toEqual(['error SUBGRAPH_TIMEOUT']);
-    expect(at.clock.runningTimers).toBe(0);
+    expect(await receiver.waitForLog(1)).toEqual(['error SUBGRAPH_TIMEOUT']);
+    expect(at.clock.activeTimerCount).toBe(0);
   });
 
   test('is asked again, once and with another id, when the connection is lost', async () => {
     await using upstream = await startScriptedSubgraph();
-    await using at = await callbackSource(upstream.url);
-    upstream.script(reset, promise, reset, reset);
+    await using at = await startCallbackSource(upstream.url);
+    upstream.enqueueScripts(reset, promise, reset, reset);
     at.subscribe();
     const second = await accepted(upstream, at, 2);
-    const first = askedBy(upstream.requests[0]);
+    const first = readSubscriptionCallback(upstream.requests[0]);
     expect(second.subscriptionId).not.toBe(first.subscriptionId);
-    expect([await callBack(first, 'check'), await callBack(second, 'check')]).toEqual([404, 204]);
+    expect([await sendCallback(first, 'check'), await sendCallback(second, 'check')]).toEqual([404, 204]);
     const { receiver } = at.subscribe();
-    expect(await receiver.told(1)).toEqual(['error SUBGRAPH_UNREACHABLE']);
+    expect(await receiver.waitForLog(1)).toEqual(['error SUBGRAPH_UNREACHABLE']);
     expect(upstream.requests).toHaveLength(4);
   });
 
@@ -262,72 +267,72 @@ describe('what is asked for', () => {
         throw new Error('no such subgraph');
       },
       callbackUrl: () => '',
-      newId: () => '',
+      createId: () => '',
     });
-    const lost = new Receiver();
-    source.subscribe(sourceUnderTest(() => source, '').request(), lost);
+    const lost = new RecordingReceiver();
+    source.subscribe(createSourceFixture(() => source, '').request(), lost);
     expect(lost.log).toEqual([]);
-    expect(await lost.told(1)).toEqual(['error INTERNAL_SERVER_ERROR']);
+    expect(await lost.waitForLog(1)).toEqual(['error INTERNAL_SERVER_ERROR']);
     await source.close();
 
-    await using at = await callbackSource('http://127.0.0.1:9/', {}, () => {
+    await using at = await startCallbackSource('http://127.0.0.1:9/', {}, () => {
       throw new Error('not listening yet');
     });
     const cancelled = at.subscribe();
     cancelled.cancel();
     const { receiver } = at.subscribe();
     expect(receiver.log).toEqual([]);
-    expect(await receiver.told(1)).toEqual(['error INTERNAL_SERVER_ERROR']);
+    expect(await receiver.waitForLog(1)).toEqual(['error INTERNAL_SERVER_ERROR']);
     expect(cancelled.receiver.log).toEqual([]);
-    expect(at.clock.runningTimers).toBe(0);
+    expect(at.clock.activeTimerCount).toBe(0);
   });
 });
 
 describe('a message', () => {
   test('with a wrong verifier, or that is none, changes nothing', async () => {
     await using upstream = await startScriptedSubgraph();
-    await using at = await callbackSource(upstream.url);
+    await using at = await startCallbackSource(upstream.url);
     const { asked, other, receiver } = await twoSubscriptions(upstream, at);
-    expect(await callBack(asked, 'complete', { verifier: other.verifier })).toBe(401);
-    expect(await callBack(asked, 'complete', { verifier: '' })).toBe(401);
-    expect(await callBack(asked, 'complete', { verifier: `${asked.verifier}0` })).toBe(401);
-    expect(await callBack(asked, 'complete', { verifier: asked.verifier.replace(/.$/, 'g') })).toBe(401);
-    expect(await callBack(asked, 'complete', { verifier: 1 })).toBe(400);
-    expect(await callBack(asked, 'complete', { kind: 'query' })).toBe(400);
-    expect(await callBack(asked, 'complete', { id: other.subscriptionId, verifier: other.verifier })).toBe(
-      400,
-    );
-    expect(await callBack(asked, 'complete', { action: 1 })).toBe(400);
-    expect(await callBack(asked, 'finish')).toBe(400);
-    expect(await callBack(asked, 'next', tick(1))).toBe(200);
+    expect(await sendCallback(asked, 'complete', { verifier: other.verifier })).toBe(401);
+    expect(await sendCallback(asked, 'complete', { verifier: '' })).toBe(401);
+    expect(await sendCallback(asked, 'complete', { verifier: `${asked.verifier}0` })).toBe(401);
+    expect(await sendCallback(asked, 'complete', { verifier: asked.verifier.replace(/.$/, 'g') })).toBe(401);
+    expect(await sendCallback(asked, 'complete', { verifier: 1 })).toBe(400);
+    expect(await sendCallback(asked, 'complete', { kind: 'query' })).toBe(400);
+    expect(
+      await sendCallback(asked, 'complete', { id: other.subscriptionId, verifier: other.verifier }),
+    ).toBe(400);
+    expect(await sendCallback(asked, 'complete', { action: 1 })).toBe(400);
+    expect(await sendCallback(asked, 'finish')).toBe(400);
+    expect(await sendCallback(asked, 'next', tick(1))).toBe(200);
     expect(receiver.log).toEqual(['{"tick":1}']);
   });
 
   test('of an ended or unknown subscription is answered with 404', async () => {
     await using upstream = await startScriptedSubgraph();
-    await using at = await callbackSource(upstream.url);
+    await using at = await startCallbackSource(upstream.url);
     const { asked, other, receiver, cancel } = await twoSubscriptions(upstream, at);
-    expect(await callBack(asked, 'complete')).toBe(202);
-    expect(await callBack(asked, 'complete')).toBe(404);
-    expect(await callBack(asked, 'next', tick(1))).toBe(404);
+    expect(await sendCallback(asked, 'complete')).toBe(202);
+    expect(await sendCallback(asked, 'complete')).toBe(404);
+    expect(await sendCallback(asked, 'next', tick(1))).toBe(404);
     cancel();
-    expect(await callBack(other, 'check')).toBe(404);
+    expect(await sendCallback(other, 'check')).toBe(404);
     const unknown = { ...asked, callbackUrl: asked.callbackUrl.replace(asked.subscriptionId, '__proto__') };
-    expect(await callBack(unknown, 'check')).toBe(404);
+    expect(await sendCallback(unknown, 'check')).toBe(404);
     expect(receiver.log).toEqual(['complete']);
   });
 
   test('may end a subscription with errors', async () => {
     await using upstream = await startScriptedSubgraph();
-    await using at = await callbackSource(upstream.url);
+    await using at = await startCallbackSource(upstream.url);
     const { receiver } = at.subscribe();
-    upstream.script(promise);
+    upstream.enqueueScripts(promise);
     const asked = await accepted(upstream, at);
-    expect(await callBack(asked, 'complete', { errors: [{ message: 'broke', extensions: { a: 1 } }] })).toBe(
-      202,
-    );
+    expect(
+      await sendCallback(asked, 'complete', { errors: [{ message: 'broke', extensions: { a: 1 } }] }),
+    ).toBe(202);
     expect(receiver.log).toEqual(['error SUBGRAPH_ERROR [{"message":"broke","extensions":{"a":1}}]']);
-    expect(at.clock.runningTimers).toBe(0);
+    expect(at.clock.activeTimerCount).toBe(0);
   });
 
   test.each([
@@ -336,152 +341,156 @@ describe('a message', () => {
     ['errors that are none', { errors: 'broke' }, 400, 'error SUBGRAPH_INVALID_RESPONSE'],
   ])('may end a subscription with %s', async (_, more, status, news) => {
     await using upstream = await startScriptedSubgraph();
-    await using at = await callbackSource(upstream.url);
+    await using at = await startCallbackSource(upstream.url);
     const { receiver } = at.subscribe();
-    upstream.script(promise);
+    upstream.enqueueScripts(promise);
     const asked = await accepted(upstream, at);
-    expect(await callBack(asked, 'complete', more)).toBe(status);
+    expect(await sendCallback(asked, 'complete', more)).toBe(status);
     expect(receiver.log).toEqual([news]);
   });
 
   test('whose event is too large, or none, ends its own subscription', async () => {
     await using upstream = await startScriptedSubgraph();
-    await using at = await callbackSource(upstream.url);
+    await using at = await startCallbackSource(upstream.url);
     const { asked, other, receiver } = await twoSubscriptions(upstream, at);
     const fitting = maxEventBytes - JSON.stringify(tick('').payload).length;
-    expect(await callBack(asked, 'next', tick('x'.repeat(fitting)))).toBe(200);
-    expect(await callBack(asked, 'next', tick('x'.repeat(maxEventBytes + 256)))).toBe(400);
+    expect(await sendCallback(asked, 'next', tick('x'.repeat(fitting)))).toBe(200);
+    expect(await sendCallback(asked, 'next', tick('x'.repeat(maxEventBytes + 256)))).toBe(400);
     expect(receiver.log.slice(1)).toEqual(['error SUBGRAPH_INVALID_RESPONSE']);
-    expect(await callBack(asked, 'next', tick(1))).toBe(404);
-    expect(await callBack(other, 'check')).toBe(204);
-    expect(await callBack(other, 'next', { payload: 7 })).toBe(400);
-    expect(await callBack(other, 'check')).toBe(404);
+    expect(await sendCallback(asked, 'next', tick(1))).toBe(404);
+    expect(await sendCallback(other, 'check')).toBe(204);
+    expect(await sendCallback(other, 'next', { payload: 7 })).toBe(400);
+    expect(await sendCallback(other, 'check')).toBe(404);
   });
 
   test('that is far too large is not read', async () => {
     await using upstream = await startScriptedSubgraph();
-    await using at = await callbackSource(upstream.url);
+    await using at = await startCallbackSource(upstream.url);
     const { receiver } = at.subscribe();
-    upstream.script(promise);
+    upstream.enqueueScripts(promise);
     const asked = await accepted(upstream, at);
-    expect(await callBack(asked, 'next', tick('x'.repeat(3 * maxEventBytes)))).toBe(413);
-    expect(await callBack(asked, 'next', tick(1))).toBe(200);
+    expect(await sendCallback(asked, 'next', tick('x'.repeat(3 * maxEventBytes)))).toBe(413);
+    expect(await sendCallback(asked, 'next', tick(1))).toBe(200);
     expect(receiver.log).toEqual(['{"tick":1}']);
   });
 
   test('may make its receiver cancel', async () => {
     await using upstream = await startScriptedSubgraph();
-    await using at = await callbackSource(upstream.url);
-    upstream.script(promise);
+    await using at = await startCallbackSource(upstream.url);
+    upstream.enqueueScripts(promise);
     const { receiver, cancel } = at.subscribe();
-    receiver.onNews = () => cancel();
+    receiver.onLogEntry = () => cancel();
     const asked = await accepted(upstream, at);
-    expect(await callBack(asked, 'next', tick(1))).toBe(200);
-    expect(await callBack(asked, 'next', tick(2))).toBe(404);
+    expect(await sendCallback(asked, 'next', tick(1))).toBe(200);
+    expect(await sendCallback(asked, 'next', tick(2))).toBe(404);
     expect(receiver.log).toEqual(['{"tick":1}']);
-    expect(at.clock.runningTimers).toBe(0);
+    expect(at.clock.activeTimerCount).toBe(0);
   });
 });
 
 describe('a subgraph that goes silent', () => {
   test('is asked again with another id, and the receiver told', async () => {
     await using upstream = await startScriptedSubgraph();
-    await using at = await callbackSource(upstream.url);
-    upstream.script(promise);
+    await using at = await startCallbackSource(upstream.url);
+    upstream.enqueueScripts(promise);
     const { receiver } = at.subscribe();
     const first = await accepted(upstream, at);
-    await callBack(first, 'next', tick(1));
+    await sendCallback(first, 'next', tick(1));
     at.clock.advance(heartbeatMs);
     at.clock.advance(3 * heartbeatMs - 1);
     expect(receiver.log).toEqual(['{"tick":1}']);
     at.clock.advance(1);
     expect(receiver.log).toEqual(['{"tick":1}', 'interrupted SUBGRAPH_UNREACHABLE']);
-    expect(await callBack(first, 'next', tick(2))).toBe(404);
+    expect(await sendCallback(first, 'next', tick(2))).toBe(404);
 
-    upstream.script(promise);
+    upstream.enqueueScripts(promise);
     at.clock.advance(firstDelayMs);
-    await upstream.received(2);
-    expect(await receiver.told(3)).toEqual(['{"tick":1}', 'interrupted SUBGRAPH_UNREACHABLE', 'resumed']);
-    const second = askedBy(upstream.requests[1]);
+    await upstream.waitForRequests(2);
+    expect(await receiver.waitForLog(3)).toEqual([
+      '{"tick":1}',
+      'interrupted SUBGRAPH_UNREACHABLE',
+      'resumed',
+    ]);
+    const second = readSubscriptionCallback(upstream.requests[1]);
     expect(second.subscriptionId).not.toBe(first.subscriptionId);
-    expect(await callBack(second, 'next', tick(3))).toBe(200);
-    expect(await callBack(first, 'check')).toBe(404);
+    expect(await sendCallback(second, 'next', tick(3))).toBe(200);
+    expect(await sendCallback(first, 'check')).toBe(404);
     expect(receiver.log.slice(3)).toEqual(['{"tick":3}']);
   });
 
   test('tells that it is back before its events, should these precede the answer', async () => {
     await using upstream = await startScriptedSubgraph();
-    await using at = await callbackSource(upstream.url);
+    await using at = await startCallbackSource(upstream.url);
     const { receiver } = await lostSubscription(upstream, at);
     at.clock.advance(firstDelayMs);
-    await upstream.received(2);
-    await callBack(askedBy(upstream.requests[1]), 'next', tick(1));
+    await upstream.waitForRequests(2);
+    await sendCallback(readSubscriptionCallback(upstream.requests[1]), 'next', tick(1));
     expect(receiver.log).toEqual(['interrupted SUBGRAPH_UNREACHABLE', 'resumed', '{"tick":1}']);
   });
 
   test('is given up after as many attempts as there may be', async () => {
     await using upstream = await startScriptedSubgraph();
-    await using at = await callbackSource(upstream.url);
+    await using at = await startCallbackSource(upstream.url);
     const { receiver } = await lostSubscription(upstream, at);
-    upstream.otherwise((exchange) => exchange.respond({ status: 503, body: '' }));
-    const known = at.delays.length;
+    upstream.setDefaultScript((exchange) => exchange.respond({ status: 503, body: '' }));
+    const known = at.delaysMs.length;
     at.clock.advance(firstDelayMs);
-    await upstream.received(2);
-    await at.until(() => at.delays.at(-1) === 2 * firstDelayMs);
+    await upstream.waitForRequests(2);
+    await at.waitUntil(() => at.delaysMs.at(-1) === 2 * firstDelayMs);
     expect(receiver.log).toEqual(['interrupted SUBGRAPH_UNREACHABLE']);
     at.clock.advance(2 * firstDelayMs);
-    expect(await receiver.told(2)).toEqual([
+    expect(await receiver.waitForLog(2)).toEqual([
       'interrupted SUBGRAPH_UNREACHABLE',
       'error SUBGRAPH_UNREACHABLE',
     ]);
-    expect(at.delays.slice(known)).toEqual([connectTimeoutMs, 2 * firstDelayMs, connectTimeoutMs]);
-    expect(at.clock.runningTimers).toBe(0);
+    expect(at.delaysMs.slice(known)).toEqual([connectTimeoutMs, 2 * firstDelayMs, connectTimeoutMs]);
+    expect(at.clock.activeTimerCount).toBe(0);
   });
 
   test('is not asked again for what it refuses', async () => {
     await using upstream = await startScriptedSubgraph();
-    await using at = await callbackSource(upstream.url);
+    await using at = await startCallbackSource(upstream.url);
     const { receiver } = await lostSubscription(upstream, at);
-    upstream.script((exchange) => exchange.respond({ status: 403, body: '' }));
+    upstream.enqueueScripts((exchange) => exchange.respond({ status: 403, body: '' }));
     at.clock.advance(firstDelayMs);
-    expect((await receiver.told(2)).slice(1)).toEqual(['error SUBGRAPH_ERROR']);
-    expect(at.clock.runningTimers).toBe(0);
+    expect((await receiver.waitForLog(2)).slice(1)).toEqual(['error SUBGRAPH_ERROR']);
+    expect(at.clock.activeTimerCount).toBe(0);
   });
 
   test('is left alone where the subscription is cancelled meanwhile', async () => {
     await using upstream = await startScriptedSubgraph();
-    await using at = await callbackSource(upstream.url);
+    await using at = await startCallbackSource(upstream.url);
     const { receiver, cancel } = await lostSubscription(upstream, at);
     cancel();
     cancel();
-    expect(at.clock.runningTimers).toBe(0);
+    expect(at.clock.activeTimerCount).toBe(0);
     expect(upstream.requests).toHaveLength(1);
     expect(receiver.log).toEqual(['interrupted SUBGRAPH_UNREACHABLE']);
   });
 
   test('stays subscribed while it checks', async () => {
     await using upstream = await startScriptedSubgraph();
-    await using at = await callbackSource(upstream.url);
-    upstream.script(promise);
+    await using at = await startCallbackSource(upstream.url);
+    upstream.enqueueScripts(promise);
     const { receiver } = at.subscribe();
     const asked = await accepted(upstream, at);
     for (let round = 0; round < 4; round++) {
       at.clock.advance(2 * heartbeatMs);
-      expect(await callBack(asked, 'check')).toBe(204);
+      expect(await sendCallback(asked, 'check')).toBe(204);
     }
     expect(receiver.log).toEqual([]);
   });
 
   test('has its checks answered while its events wait', async () => {
     await using upstream = await startScriptedSubgraph();
-    await using at = await callbackSource(upstream.url);
-    upstream.script(promise);
+    await using at = await startCallbackSource(upstream.url);
+    upstream.enqueueScripts(promise);
     const { receiver, flow } = at.subscribe();
     const asked = await accepted(upstream, at);
     flow?.pause();
-    const events = [1, 2].map((value) => callBack(asked, 'next', tick(value)));
-    await receiver.told(1);
-    expect(await callBack(asked, 'check')).toBe(204);
+    const events = [1, 2].map((value) => sendCallback(asked, 'next', tick(value)));
+    await receiver.waitForLog(1);
+    expect(await sendCallback(asked, 'check')).toBe(204);
     expect(receiver.log).toHaveLength(1);
     flow?.resume();
     expect(await Promise.all(events)).toEqual([200, 200]);
@@ -490,77 +499,81 @@ describe('a subgraph that goes silent', () => {
 
   test('may be silent for ever without heartbeats', async () => {
     await using upstream = await startScriptedSubgraph();
-    await using at = await callbackSource(upstream.url, { heartbeatMs: 0 });
-    upstream.script(promise);
+    await using at = await startCallbackSource(upstream.url, { heartbeatMs: 0 });
+    upstream.enqueueScripts(promise);
     at.subscribe();
     const asked = await accepted(upstream, at);
     expect(asked.heartbeatIntervalMs).toBe(0);
-    expect(at.clock.runningTimers).toBe(0);
+    expect(at.clock.activeTimerCount).toBe(0);
   });
 });
 
 describe('an end', () => {
   test('before the answer ends the request as well', async () => {
     await using upstream = await startScriptedSubgraph();
-    await using at = await callbackSource(upstream.url);
-    upstream.script(hang);
+    await using at = await startCallbackSource(upstream.url);
+    upstream.enqueueScripts(hang);
     const { receiver, cancel } = at.subscribe();
-    await upstream.received(1);
+    await upstream.waitForRequests(1);
     cancel();
     await upstream.requests[0]?.connectionClosed;
-    expect(await callBack(askedBy(upstream.requests[0]), 'check')).toBe(404);
+    expect(await sendCallback(readSubscriptionCallback(upstream.requests[0]), 'check')).toBe(404);
     expect(receiver.log).toEqual([]);
-    expect(at.clock.runningTimers).toBe(0);
+    expect(at.clock.activeTimerCount).toBe(0);
   });
 
   test('of the source ends all, tells nobody and takes no more', async () => {
     await using upstream = await startScriptedSubgraph();
-    await using at = await callbackSource(upstream.url);
+    await using at = await startCallbackSource(upstream.url);
     const { asked, receiver } = await twoSubscriptions(upstream, at);
-    upstream.script(hang);
+    upstream.enqueueScripts(hang);
     const third = at.subscribe();
-    await upstream.received(3);
+    await upstream.waitForRequests(3);
     await at.source.close();
     await at.source.close();
-    expect(await callBack(asked, 'next', tick(1))).toBe(404);
-    expect(at.clock.runningTimers).toBe(0);
+    expect(await sendCallback(asked, 'next', tick(1))).toBe(404);
+    expect(at.clock.activeTimerCount).toBe(0);
     const late = at.subscribe();
-    expect(await late.receiver.told(1)).toEqual(['error INTERNAL_SERVER_ERROR']);
+    expect(await late.receiver.waitForLog(1)).toEqual(['error INTERNAL_SERVER_ERROR']);
     expect([receiver.log, third.receiver.log]).toEqual([[], []]);
   });
 });
 
 /** What the last request asked for, when it has been accepted. */
-async function accepted(upstream: ScriptedSubgraph, at: CallbackSourceUnderTest, count = 1): Promise<Asked> {
-  await upstream.received(count);
-  await at.until(() => at.accepted.length > 0);
-  return askedBy(upstream.requests[count - 1]);
+async function accepted(
+  upstream: ScriptedSubgraph,
+  at: CallbackSourceFixture,
+  count = 1,
+): Promise<SubscriptionCallback> {
+  await upstream.waitForRequests(count);
+  await at.waitUntil(() => at.acceptedSubgraphs.length > 0);
+  return readSubscriptionCallback(upstream.requests[count - 1]);
 }
 
-interface TwoSubscriptions extends Subscribed {
-  readonly asked: Asked;
-  readonly other: Asked;
+interface TwoSubscriptions extends TestSubscription {
+  readonly asked: SubscriptionCallback;
+  readonly other: SubscriptionCallback;
 }
 
 /** Of `asked` with its receiver, and of `other`, which `cancel` ends. */
 async function twoSubscriptions(
   upstream: ScriptedSubgraph,
-  at: CallbackSourceUnderTest,
+  at: CallbackSourceFixture,
 ): Promise<TwoSubscriptions> {
-  upstream.script(promise, promise);
+  upstream.enqueueScripts(promise, promise);
   const { receiver } = at.subscribe();
   const asked = await accepted(upstream, at);
   const { cancel } = at.subscribe();
-  await upstream.received(2);
-  return { asked, other: askedBy(upstream.requests[1]), receiver, cancel };
+  await upstream.waitForRequests(2);
+  return { asked, other: readSubscriptionCallback(upstream.requests[1]), receiver, cancel };
 }
 
 /** One that was accepted, and interrupted for lack of heartbeats. */
 async function lostSubscription(
   upstream: ScriptedSubgraph,
-  at: CallbackSourceUnderTest,
-): Promise<Subscribed> {
-  upstream.script(promise);
+  at: CallbackSourceFixture,
+): Promise<TestSubscription> {
+  upstream.enqueueScripts(promise);
   const subscribed = at.subscribe();
   await accepted(upstream, at);
   at.clock.advance(3 * heartbeatMs);

@@ -3,16 +3,16 @@ import { describe, expect, test } from '@jest/globals';
 import { createMultipartSource } from '../../../../gateway/subscriptions/sources/multipartSource.ts';
 import { createSseSource } from '../../../../gateway/subscriptions/sources/sseSource.ts';
 import type { SourceEndpoint } from '../../../../gateway/subscriptions/sources/subscriptionSource.ts';
-import { turns } from '../../../harness/clock.ts';
 import {
   connectTimeoutMs,
+  createSourceFixture,
   firstDelayMs,
   heartbeatMs,
-  type SourceUnderTest,
-  type Subscribed,
-  sourceUnderTest,
-} from './sourceUnderTest.ts';
-import { type OpenStream, type StreamUpstream, streamUpstream } from './streamUpstream.ts';
+  type SourceFixture,
+  type TestSubscription,
+} from '../../../harness/sourceFixture.ts';
+import { waitForTurns } from '../../../harness/waitForTurns.ts';
+import { type OpenStream, type StreamUpstream, startStreamUpstream } from './streamUpstream.ts';
 
 const formats = [
   {
@@ -44,17 +44,17 @@ const formats = [
 const tick = (value: number | string) => ({ data: { tick: value } });
 
 describe.each(formats)('$name', (format) => {
-  const sourceOf = (url: string, more?: Partial<SourceEndpoint>): SourceUnderTest =>
-    sourceUnderTest(format.create, url, more);
+  const sourceOf = (url: string, more?: Partial<SourceEndpoint>): SourceFixture =>
+    createSourceFixture(format.create, url, more);
 
   /** A stream that has begun. */
   async function established(
-    at: SourceUnderTest,
+    at: SourceFixture,
     upstream: StreamUpstream,
-  ): Promise<Subscribed & { stream: OpenStream }> {
+  ): Promise<TestSubscription & { stream: OpenStream }> {
     const subscribed = at.subscribe();
     const stream = await begun(upstream);
-    await until(() => at.accepted.length === 1);
+    await until(() => at.acceptedSubgraphs.length === 1);
     return { ...subscribed, stream };
   }
 
@@ -66,7 +66,7 @@ describe.each(formats)('$name', (format) => {
   }
 
   test('posts the operation with the headers that travel', async () => {
-    await using upstream = await streamUpstream();
+    await using upstream = await startStreamUpstream();
     await using at = sourceOf(upstream.url);
     at.subscribe({
       variables: { a: 1 },
@@ -87,34 +87,34 @@ describe.each(formats)('$name', (format) => {
   });
 
   test('reads nothing while it is paused, and misses no sign of life', async () => {
-    await using upstream = await streamUpstream();
+    await using upstream = await startStreamUpstream();
     await using at = sourceOf(upstream.url);
     const { receiver, stream, flow } = await established(at, upstream);
     flow?.pause();
     stream.write(format.event(tick(1)));
     // The first that comes was on its way.
-    await receiver.told(1);
+    await receiver.waitForLog(1);
     stream.write(format.event(tick(2)));
     at.clock.advance(10 * heartbeatMs);
     // What goes this way round comes later than the event would.
     const { receiver: other } = at.subscribe();
     const otherStream = await begun(upstream);
     otherStream.write(format.event(tick(3)));
-    await other.told(1);
+    await other.waitForLog(1);
     expect(receiver.log).toEqual(['{"tick":1}']);
     flow?.resume();
-    expect(await receiver.told(2)).toEqual(['{"tick":1}', '{"tick":2}']);
+    expect(await receiver.waitForLog(2)).toEqual(['{"tick":1}', '{"tick":2}']);
   });
 
   test('brings the events in order, heartbeats between them, and then the end', async () => {
-    await using upstream = await streamUpstream();
+    await using upstream = await startStreamUpstream();
     await using at = sourceOf(upstream.url);
     const { receiver, stream } = await established(at, upstream);
     stream.write(format.event(tick(1)) + format.heartbeat);
     stream.write(format.event({ data: null, errors: [{ message: 'no' }], extensions: { x: 1 } }));
-    await receiver.told(2);
+    await receiver.waitForLog(2);
     stream.write(format.end);
-    await receiver.told(3);
+    await receiver.waitForLog(3);
     expect(receiver.log).toEqual(['{"tick":1}', '{"errors":[{"message":"no"}]}', 'complete']);
     expect(receiver.events[1]).toEqual({
       data: null,
@@ -123,89 +123,89 @@ describe.each(formats)('$name', (format) => {
       size: expect.any(Number),
     });
     await stream.request.connectionClosed;
-    expect(at.clock.runningTimers).toBe(0);
+    expect(at.clock.activeTimerCount).toBe(0);
   });
 
   test('an event comes as soon as it is there, and not one late', async () => {
-    await using upstream = await streamUpstream();
+    await using upstream = await startStreamUpstream();
     await using at = sourceOf(upstream.url);
     const { receiver, stream } = await established(at, upstream);
     for (let i = 1; i <= 3; i++) {
       stream.write(format.event(tick(i)));
-      await receiver.told(i);
+      await receiver.waitForLog(i);
     }
     expect(receiver.log).toHaveLength(3);
   });
 
   test('events cut at every byte', async () => {
-    await using upstream = await streamUpstream();
+    await using upstream = await startStreamUpstream();
     await using at = sourceOf(upstream.url);
     const { receiver, stream } = await established(at, upstream);
     for (const byte of Buffer.from(format.event(tick('é😀')))) stream.write(Buffer.from([byte]));
-    expect(await receiver.told(1)).toEqual(['{"tick":"é😀"}']);
+    expect(await receiver.waitForLog(1)).toEqual(['{"tick":"é😀"}']);
   });
 
   describe('ends by the gateway', () => {
     test('before the request is on its way', async () => {
-      await using upstream = await streamUpstream();
+      await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver, cancel } = at.subscribe();
       cancel();
-      await turns(10);
+      await waitForTurns(10);
       expect(upstream.subgraph.requests).toEqual([]);
       expect(receiver.log).toEqual([]);
-      expect(at.clock.runningTimers).toBe(0);
+      expect(at.clock.activeTimerCount).toBe(0);
     });
 
     test('before the answer', async () => {
-      await using upstream = await streamUpstream();
+      await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver, cancel } = at.subscribe();
       const stream = await upstream.next();
       cancel();
       await stream.request.connectionClosed;
       expect(receiver.log).toEqual([]);
-      expect(at.clock.runningTimers).toBe(0);
+      expect(at.clock.activeTimerCount).toBe(0);
     });
 
     test('between events', async () => {
-      await using upstream = await streamUpstream();
+      await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver, cancel, stream } = await established(at, upstream);
       stream.write(format.event(tick(1)));
-      await receiver.told(1);
+      await receiver.waitForLog(1);
       cancel();
       cancel();
       await stream.request.connectionClosed;
       expect(receiver.log).toEqual(['{"tick":1}']);
-      expect(at.clock.runningTimers).toBe(0);
+      expect(at.clock.activeTimerCount).toBe(0);
     });
 
     test('from within an event', async () => {
-      await using upstream = await streamUpstream();
+      await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver, cancel, stream } = await established(at, upstream);
-      receiver.onNews = cancel;
+      receiver.onLogEntry = cancel;
       stream.write(format.event(tick(1)) + format.event(tick(2)) + format.end);
       await stream.request.connectionClosed;
       expect(receiver.log).toEqual(['{"tick":1}']);
     });
 
     test('during the delay before an attempt', async () => {
-      await using upstream = await streamUpstream();
+      await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver, cancel, stream } = await established(at, upstream);
       stream.exchange.reset();
-      await receiver.told(1);
+      await receiver.waitForLog(1);
       cancel();
-      expect(at.clock.runningTimers).toBe(0);
+      expect(at.clock.activeTimerCount).toBe(0);
       at.clock.advance(60_000);
-      await turns(10);
+      await waitForTurns(10);
       expect(upstream.subgraph.requests).toHaveLength(1);
     });
 
     test('a close of the source ends all, and nobody is told', async () => {
-      await using upstream = await streamUpstream();
+      await using upstream = await startStreamUpstream();
       const at = sourceOf(upstream.url);
       const { receiver, stream } = await established(at, upstream);
       const waiting = at.subscribe();
@@ -214,14 +214,14 @@ describe.each(formats)('$name', (format) => {
       await stream.request.connectionClosed;
       expect(receiver.log).toEqual([]);
       expect(waiting.receiver.log).toEqual([]);
-      expect(at.clock.runningTimers).toBe(0);
-      expect(await at.subscribe().receiver.told(1)).toEqual(['error INTERNAL_SERVER_ERROR']);
+      expect(at.clock.activeTimerCount).toBe(0);
+      expect(await at.subscribe().receiver.waitForLog(1)).toEqual(['error INTERNAL_SERVER_ERROR']);
     });
   });
 
   describe('refusals', () => {
     test('with GraphQL errors and 200', async () => {
-      await using upstream = await streamUpstream();
+      await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver } = at.subscribe();
       const { exchange } = await upstream.next();
@@ -229,15 +229,15 @@ describe.each(formats)('$name', (format) => {
         headers: { 'content-type': 'application/json' },
         body: '{"errors":[{"message":"not for you","extensions":{"code":"FORBIDDEN"}}]}',
       });
-      expect(await receiver.told(1)).toEqual([
+      expect(await receiver.waitForLog(1)).toEqual([
         'error SUBGRAPH_ERROR [{"message":"not for you","extensions":{"code":"FORBIDDEN"}}]',
       ]);
       expect(receiver.error?.message).toBe('A subgraph answered with an error.');
-      expect(at.clock.runningTimers).toBe(0);
+      expect(at.clock.activeTimerCount).toBe(0);
     });
 
     test('with GraphQL errors and 400, compressed although nobody asked for it', async () => {
-      await using upstream = await streamUpstream();
+      await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver } = at.subscribe();
       const { exchange } = await upstream.next();
@@ -246,7 +246,7 @@ describe.each(formats)('$name', (format) => {
         headers: { 'content-type': 'application/graphql-response+json', 'content-encoding': 'gzip' },
         body: gzipSync('{"errors":[{"message":"no such field"}]}'),
       });
-      expect(await receiver.told(1)).toEqual(['error SUBGRAPH_ERROR [{"message":"no such field"}]']);
+      expect(await receiver.waitForLog(1)).toEqual(['error SUBGRAPH_ERROR [{"message":"no such field"}]']);
       expect(receiver.error?.extensions).toEqual({ http: { status: 400 } });
     });
 
@@ -255,14 +255,14 @@ describe.each(formats)('$name', (format) => {
       [503, 'SUBGRAPH_UNREACHABLE'],
       [302, 'SUBGRAPH_ERROR'],
     ])('with status %d and no GraphQL', async (status, code) => {
-      await using upstream = await streamUpstream();
+      await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver } = at.subscribe();
       const { exchange } = await upstream.next();
       exchange.respond({ status, headers: { 'content-type': 'text/html' }, body: '<h1>no</h1>' });
-      expect(await receiver.told(1)).toEqual([`error ${code}`]);
+      expect(await receiver.waitForLog(1)).toEqual([`error ${code}`]);
       expect(receiver.error?.extensions).toEqual({ http: { status } });
-      expect(at.clock.runningTimers).toBe(0);
+      expect(at.clock.activeTimerCount).toBe(0);
     });
 
     test.each([
@@ -270,62 +270,62 @@ describe.each(formats)('$name', (format) => {
       ['nothing', 'application/json', ''],
       ['HTML', 'text/html', '<h1>hello</h1>'],
     ])('%s in place of a stream', async (_, type, body) => {
-      await using upstream = await streamUpstream();
+      await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver } = at.subscribe();
       (await upstream.next()).exchange.respond({ headers: { 'content-type': type }, body });
-      expect(await receiver.told(1)).toEqual(['error SUBGRAPH_INVALID_RESPONSE']);
+      expect(await receiver.waitForLog(1)).toEqual(['error SUBGRAPH_INVALID_RESPONSE']);
     });
 
     test('a stream that is compressed although nobody asked for it', async () => {
-      await using upstream = await streamUpstream();
+      await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver } = at.subscribe();
       const stream = await upstream.next();
       stream.begin(format.contentType, 'content-encoding: gzip\r\n');
       stream.write(gzipSync(format.start));
       stream.finish();
-      expect(await receiver.told(1)).toEqual(['error SUBGRAPH_INVALID_RESPONSE']);
+      expect(await receiver.waitForLog(1)).toEqual(['error SUBGRAPH_INVALID_RESPONSE']);
     });
 
     test('longer than an event may be', async () => {
-      await using upstream = await streamUpstream();
+      await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver } = at.subscribe();
       const stream = await upstream.next();
       stream.begin('application/json');
       stream.write('x'.repeat(11_000));
-      expect(await receiver.told(1)).toEqual(['error SUBGRAPH_INVALID_RESPONSE']);
+      expect(await receiver.waitForLog(1)).toEqual(['error SUBGRAPH_INVALID_RESPONSE']);
       await stream.request.connectionClosed;
     });
 
     test.each(['before', 'within'])('one that hangs %s its answer', async (moment) => {
-      await using upstream = await streamUpstream();
+      await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver } = at.subscribe();
       const stream = await upstream.next();
       if (moment === 'within') {
         stream.begin('application/json');
         stream.write('{"errors":');
-        await turns(10);
+        await waitForTurns(10);
       }
       at.clock.advance(connectTimeoutMs);
       expect(receiver.log).toEqual(['error SUBGRAPH_TIMEOUT']);
       await stream.request.connectionClosed;
-      expect(at.clock.runningTimers).toBe(0);
+      expect(at.clock.activeTimerCount).toBe(0);
     });
 
     test('nobody there', async () => {
       await using at = sourceOf('http://127.0.0.1:1/graphql');
-      expect(await at.subscribe().receiver.told(1)).toEqual(['error SUBGRAPH_UNREACHABLE']);
-      expect(at.clock.runningTimers).toBe(0);
+      expect(await at.subscribe().receiver.waitForLog(1)).toEqual(['error SUBGRAPH_UNREACHABLE']);
+      expect(at.clock.activeTimerCount).toBe(0);
     });
 
     test('an address that is none', async () => {
       await using at = sourceOf('http://:nonsense/');
       const { receiver } = at.subscribe();
       expect(receiver.log).toEqual([]);
-      expect(await receiver.told(1)).toEqual(['error INTERNAL_SERVER_ERROR']);
+      expect(await receiver.waitForLog(1)).toEqual(['error INTERNAL_SERVER_ERROR']);
     });
   });
 
@@ -342,95 +342,99 @@ describe.each(formats)('$name', (format) => {
         },
       ],
     ])('%s: subscribed again', async (_, lose) => {
-      await using upstream = await streamUpstream();
+      await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver, stream } = await established(at, upstream);
       lose(stream);
-      await receiver.told(1);
+      await receiver.waitForLog(1);
       at.clock.advance(firstDelayMs);
       const again = await begun(upstream);
-      await receiver.told(2);
+      await receiver.waitForLog(2);
       again.write(format.event(tick(2)));
-      expect(await receiver.told(3)).toEqual(['interrupted SUBGRAPH_UNREACHABLE', 'resumed', '{"tick":2}']);
+      expect(await receiver.waitForLog(3)).toEqual([
+        'interrupted SUBGRAPH_UNREACHABLE',
+        'resumed',
+        '{"tick":2}',
+      ]);
       expect(again.request.body).toBe(stream.request.body);
     });
 
     test('are made again where the subgraph is by then, or where it was', async () => {
-      await using upstream = await streamUpstream();
-      await using next = await streamUpstream();
+      await using upstream = await startStreamUpstream();
+      await using next = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver, stream } = await established(at, upstream);
       at.move(next.url);
       stream.exchange.reset();
-      await receiver.told(1);
+      await receiver.waitForLog(1);
       at.clock.advance(firstDelayMs);
       const again = await begun(next);
-      await receiver.told(2);
+      await receiver.waitForLog(2);
       again.write(format.event(tick(2)));
-      await receiver.told(3);
+      await receiver.waitForLog(3);
       at.move(undefined);
       again.exchange.reset();
-      await receiver.told(4);
+      await receiver.waitForLog(4);
       at.clock.advance(firstDelayMs);
       await begun(upstream);
-      expect((await receiver.told(5)).at(-1)).toBe('resumed');
+      expect((await receiver.waitForLog(5)).at(-1)).toBe('resumed');
     });
 
     test('attempts have an end, and are told as one interruption', async () => {
-      await using upstream = await streamUpstream();
+      await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver, stream } = await established(at, upstream);
       stream.exchange.reset();
-      await receiver.told(1);
+      await receiver.waitForLog(1);
       at.clock.advance(firstDelayMs);
       (await upstream.next()).exchange.respond({ status: 503, body: '' });
-      await until(() => at.delays.at(-1) === 2 * firstDelayMs);
+      await until(() => at.delaysMs.at(-1) === 2 * firstDelayMs);
       at.clock.advance(2 * firstDelayMs);
       (await upstream.next()).exchange.reset();
-      expect(await receiver.told(2)).toEqual([
+      expect(await receiver.waitForLog(2)).toEqual([
         'interrupted SUBGRAPH_UNREACHABLE',
         'error SUBGRAPH_UNREACHABLE',
       ]);
-      expect(at.clock.runningTimers).toBe(0);
+      expect(at.clock.activeTimerCount).toBe(0);
     });
 
     test('a refusal ends the attempts', async () => {
-      await using upstream = await streamUpstream();
+      await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver, stream } = await established(at, upstream);
       stream.exchange.reset();
-      await receiver.told(1);
+      await receiver.waitForLog(1);
       at.clock.advance(firstDelayMs);
       (await upstream.next()).exchange.respond({ status: 401, body: '' });
-      expect((await receiver.told(2))[1]).toBe('error SUBGRAPH_ERROR');
-      expect(at.clock.runningTimers).toBe(0);
+      expect((await receiver.waitForLog(2))[1]).toBe('error SUBGRAPH_ERROR');
+      expect(at.clock.activeTimerCount).toBe(0);
     });
 
     test('too many requests is no refusal', async () => {
-      await using upstream = await streamUpstream();
+      await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver, stream } = await established(at, upstream);
       stream.exchange.reset();
-      await receiver.told(1);
+      await receiver.waitForLog(1);
       at.clock.advance(firstDelayMs);
       (await upstream.next()).exchange.respond({ status: 429, body: '' });
-      await until(() => at.delays.at(-1) === 2 * firstDelayMs);
+      await until(() => at.delaysMs.at(-1) === 2 * firstDelayMs);
       at.clock.advance(2 * firstDelayMs);
       await begun(upstream);
-      expect((await receiver.told(2))[1]).toBe('resumed');
+      expect((await receiver.waitForLog(2))[1]).toBe('resumed');
     });
 
     test('silence for three heartbeats is a lost connection, two are none', async () => {
-      await using upstream = await streamUpstream();
+      await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver, stream } = await established(at, upstream);
       stream.write(format.event(tick(1)));
-      await receiver.told(1);
+      await receiver.waitForLog(1);
       // The event came in the first interval.
       at.clock.advance(3 * heartbeatMs);
       expect(receiver.log).toHaveLength(1);
       stream.write(format.heartbeat + format.event(tick(2)));
-      await receiver.told(2);
+      await receiver.waitForLog(2);
       at.clock.advance(3 * heartbeatMs);
       expect(receiver.log).toHaveLength(2);
       at.clock.advance(heartbeatMs);
@@ -439,10 +443,10 @@ describe.each(formats)('$name', (format) => {
     });
 
     test('nobody is missed where no heartbeats are agreed', async () => {
-      await using upstream = await streamUpstream();
+      await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url, { heartbeatMs: 0 });
       await established(at, upstream);
-      expect(at.clock.runningTimers).toBe(0);
+      expect(at.clock.activeTimerCount).toBe(0);
     });
   });
 
@@ -457,18 +461,18 @@ describe.each(formats)('$name', (format) => {
       ['a flood without an end', 'x'.repeat(30_000)],
       ['a flood of an event', format.event(tick('x'.repeat(30_000))).slice(0, 20_000)],
     ])('%s ends the subscription and its connection', async (_, bytes) => {
-      await using upstream = await streamUpstream();
+      await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver, stream } = await established(at, upstream);
       stream.write(bytes);
       stream.write(format.event(tick(2)));
-      expect(await receiver.told(1)).toEqual(['error SUBGRAPH_INVALID_RESPONSE']);
+      expect(await receiver.waitForLog(1)).toEqual(['error SUBGRAPH_INVALID_RESPONSE']);
       await stream.request.connectionClosed;
-      expect(at.clock.runningTimers).toBe(0);
+      expect(at.clock.activeTimerCount).toBe(0);
     });
   });
 });
 
 async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await turns();
+  while (!condition()) await waitForTurns();
 }

@@ -4,16 +4,16 @@ import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
 import { type ExecutionResult, parse, subscribe } from 'graphql';
 import { createMultipartSource } from '../../../../gateway/subscriptions/sources/multipartSource.ts';
-import { Ticks, tickSchema } from '../../../harness/tickSchema.ts';
-import { heartbeatMs, type SourceUnderTest, sourceUnderTest } from './sourceUnderTest.ts';
-import { type StreamUpstream, streamUpstream } from './streamUpstream.ts';
+import { createSourceFixture, heartbeatMs, type SourceFixture } from '../../../harness/sourceFixture.ts';
+import { createTickSchema, Ticks } from '../../../harness/ticks.ts';
+import { type StreamUpstream, startStreamUpstream } from './streamUpstream.ts';
 
-const sourceOf = (url: string): SourceUnderTest => sourceUnderTest(createMultipartSource, url);
+const sourceOf = (url: string): SourceFixture => createSourceFixture(createMultipartSource, url);
 
 /** A subgraph that executes subscriptions and writes them as the protocol says. */
 async function multipartUpstream(): Promise<AsyncDisposable & { url: string; ticks: Ticks }> {
   const ticks = new Ticks();
-  const schema = tickSchema(ticks);
+  const schema = createTickSchema(ticks);
   const server = createServer(async (request, response) => {
     let body = '';
     for await (const chunk of request) body += chunk;
@@ -49,37 +49,37 @@ describe('with a server that executes', () => {
     await using upstream = await multipartUpstream();
     await using at = sourceOf(upstream.url);
     const { receiver } = at.subscribe();
-    await upstream.ticks.listening(1);
+    await upstream.ticks.waitForListeners(1);
     upstream.ticks.push('é');
     upstream.ticks.push(2);
     upstream.ticks.end();
-    expect(await receiver.told(3)).toEqual(['{"tick":"é"}', '{"tick":"2"}', 'complete']);
-    expect(at.clock.runningTimers).toBe(0);
-    expect(at.accepted).toEqual(['reviews']);
+    expect(await receiver.waitForLog(3)).toEqual(['{"tick":"é"}', '{"tick":"2"}', 'complete']);
+    expect(at.clock.activeTimerCount).toBe(0);
+    expect(at.acceptedSubgraphs).toEqual(['reviews']);
   });
 
   test('an end by the gateway ends the source there', async () => {
     await using upstream = await multipartUpstream();
     await using at = sourceOf(upstream.url);
     const { cancel } = at.subscribe();
-    await upstream.ticks.listening(1);
+    await upstream.ticks.waitForListeners(1);
     cancel();
-    await upstream.ticks.listening(0);
-    expect(at.clock.runningTimers).toBe(0);
+    await upstream.ticks.waitForListeners(0);
+    expect(at.clock.activeTimerCount).toBe(0);
   });
 
   test('an operation that is refused', async () => {
     await using upstream = await multipartUpstream();
     await using at = sourceOf(upstream.url);
     const { receiver } = at.subscribe({ query: 'subscription { nonsense }' });
-    expect((await receiver.told(1))[0]).toMatch(/^error SUBGRAPH_ERROR .*nonsense/);
+    expect((await receiver.waitForLog(1))[0]).toMatch(/^error SUBGRAPH_ERROR .*nonsense/);
   });
 });
 
 /** What a receiver is told of these parts. */
 async function tellOf(
   upstream: StreamUpstream,
-  at: SourceUnderTest,
+  at: SourceFixture,
   count: number,
   ...parts: unknown[]
 ): Promise<string[]> {
@@ -89,7 +89,7 @@ async function tellOf(
   stream.write(
     ['--graphql', ...parts.map((part) => `\r\n\r\n${JSON.stringify(part)}\r\n--graphql`)].join(''),
   );
-  return receiver.told(count);
+  return receiver.waitForLog(count);
 }
 
 const one = { payload: { data: { tick: 1 } } };
@@ -118,14 +118,14 @@ describe('parts', () => {
     ['what is none of these', [{ hello: 1 }], ['error SUBGRAPH_INVALID_RESPONSE']],
     ['a list', [[]], ['error SUBGRAPH_INVALID_RESPONSE']],
   ])('%s', async (_, parts, told) => {
-    await using upstream = await streamUpstream();
+    await using upstream = await startStreamUpstream();
     await using at = sourceOf(upstream.url);
     expect(await tellOf(upstream, at, told.length, ...parts)).toEqual(told);
   });
 });
 
 test('a server that sends no heartbeats is missed from the beginning', async () => {
-  await using upstream = await streamUpstream();
+  await using upstream = await startStreamUpstream();
   await using at = sourceOf(upstream.url);
   const { receiver } = at.subscribe();
   const stream = await upstream.next();
@@ -135,6 +135,6 @@ test('a server that sends no heartbeats is missed from the beginning', async () 
   expect(receiver.log).toEqual(['interrupted SUBGRAPH_UNREACHABLE']);
 });
 
-async function receiverAccepted(at: SourceUnderTest): Promise<void> {
-  while (at.accepted.length === 0) await new Promise((resolve) => setImmediate(resolve));
+async function receiverAccepted(at: SourceFixture): Promise<void> {
+  while (at.acceptedSubgraphs.length === 0) await new Promise((resolve) => setImmediate(resolve));
 }

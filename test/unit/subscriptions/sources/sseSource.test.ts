@@ -4,9 +4,14 @@ import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
 import { createHandler } from 'graphql-sse/lib/use/http';
 import { createSseSource } from '../../../../gateway/subscriptions/sources/sseSource.ts';
-import { Ticks, tickSchema } from '../../../harness/tickSchema.ts';
-import { firstDelayMs, heartbeatMs, type SourceUnderTest, sourceUnderTest } from './sourceUnderTest.ts';
-import { streamUpstream } from './streamUpstream.ts';
+import {
+  createSourceFixture,
+  firstDelayMs,
+  heartbeatMs,
+  type SourceFixture,
+} from '../../../harness/sourceFixture.ts';
+import { createTickSchema, Ticks } from '../../../harness/ticks.ts';
+import { startStreamUpstream } from './streamUpstream.ts';
 
 interface GraphqlSseUpstream extends AsyncDisposable {
   readonly url: string;
@@ -18,7 +23,7 @@ interface GraphqlSseUpstream extends AsyncDisposable {
 /** A subgraph with the reference server. */
 async function graphqlSseUpstream(): Promise<GraphqlSseUpstream> {
   const ticks = new Ticks();
-  const server = createServer(createHandler({ schema: tickSchema(ticks) }));
+  const server = createServer(createHandler({ schema: createTickSchema(ticks) }));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
@@ -33,47 +38,47 @@ async function graphqlSseUpstream(): Promise<GraphqlSseUpstream> {
   };
 }
 
-const sourceOf = (url: string): SourceUnderTest => sourceUnderTest(createSseSource, url);
+const sourceOf = (url: string): SourceFixture => createSourceFixture(createSseSource, url);
 
 describe('with the reference server', () => {
   test('brings the events in order, and then the end', async () => {
     await using upstream = await graphqlSseUpstream();
     await using at = sourceOf(upstream.url);
     const { receiver } = at.subscribe();
-    await upstream.ticks.listening(1);
+    await upstream.ticks.waitForListeners(1);
     upstream.ticks.push('é');
     upstream.ticks.push(2);
     upstream.ticks.end();
-    expect(await receiver.told(3)).toEqual(['{"tick":"é"}', '{"tick":"2"}', 'complete']);
-    expect(at.clock.runningTimers).toBe(0);
-    expect(at.accepted).toEqual(['reviews']);
+    expect(await receiver.waitForLog(3)).toEqual(['{"tick":"é"}', '{"tick":"2"}', 'complete']);
+    expect(at.clock.activeTimerCount).toBe(0);
+    expect(at.acceptedSubgraphs).toEqual(['reviews']);
   });
 
   test('an end by the gateway ends the source there', async () => {
     await using upstream = await graphqlSseUpstream();
     await using at = sourceOf(upstream.url);
     const { cancel } = at.subscribe();
-    await upstream.ticks.listening(1);
+    await upstream.ticks.waitForListeners(1);
     cancel();
-    await upstream.ticks.listening(0);
-    expect(at.clock.runningTimers).toBe(0);
+    await upstream.ticks.waitForListeners(0);
+    expect(at.clock.activeTimerCount).toBe(0);
   });
 
   test('comes back after a lost connection', async () => {
     await using upstream = await graphqlSseUpstream();
     await using at = sourceOf(upstream.url);
     const { receiver } = at.subscribe();
-    await upstream.ticks.listening(1);
+    await upstream.ticks.waitForListeners(1);
     upstream.ticks.push(1);
-    await receiver.told(1);
+    await receiver.waitForLog(1);
     upstream.cut();
-    await receiver.told(2);
-    await upstream.ticks.listening(0);
+    await receiver.waitForLog(2);
+    await upstream.ticks.waitForListeners(0);
     at.clock.advance(firstDelayMs);
-    await upstream.ticks.listening(1);
-    await receiver.told(3);
+    await upstream.ticks.waitForListeners(1);
+    await receiver.waitForLog(3);
     upstream.ticks.push(3);
-    expect((await receiver.told(4)).slice(1)).toEqual([
+    expect((await receiver.waitForLog(4)).slice(1)).toEqual([
       'interrupted SUBGRAPH_UNREACHABLE',
       'resumed',
       '{"tick":"3"}',
@@ -84,7 +89,7 @@ describe('with the reference server', () => {
     await using upstream = await graphqlSseUpstream();
     await using at = sourceOf(upstream.url);
     const { receiver } = at.subscribe({ query: 'subscription { nonsense }' });
-    const [news] = await receiver.told(1);
+    const [news] = await receiver.waitForLog(1);
     expect(news).toContain('Cannot query field');
   });
 });
@@ -93,23 +98,23 @@ test.each([
   ['no comments', ''],
   ['one to begin with', ':\n\n'],
 ])('a server that sends %s is not missed', async (_, start) => {
-  await using upstream = await streamUpstream();
+  await using upstream = await startStreamUpstream();
   await using at = sourceOf(upstream.url);
   const { receiver } = at.subscribe();
   const stream = await upstream.next();
   stream.begin('text/event-stream');
   stream.write(`${start}data: {"data":{"tick":1}}\n\n`);
-  await receiver.told(1);
+  await receiver.waitForLog(1);
   at.clock.advance(100 * heartbeatMs);
   expect(receiver.log).toEqual(['{"tick":1}']);
 });
 
 test('takes events without a name, and passes over those with others', async () => {
-  await using upstream = await streamUpstream();
+  await using upstream = await startStreamUpstream();
   await using at = sourceOf(upstream.url);
   const { receiver } = at.subscribe();
   const stream = await upstream.next();
   stream.begin('Text/Event-Stream');
   stream.write('event: ping\ndata: now\n\ndata: {"data":{"tick":1}}\n\nevent: complete\n\n');
-  expect(await receiver.told(2)).toEqual(['{"tick":1}', 'complete']);
+  expect(await receiver.waitForLog(2)).toEqual(['{"tick":1}', 'complete']);
 });

@@ -24,11 +24,11 @@ export interface StreamUpstream extends AsyncDisposable {
 }
 
 /** A subgraph whose answers are streams that a test writes. */
-export async function streamUpstream(): Promise<StreamUpstream> {
+export async function startStreamUpstream(): Promise<StreamUpstream> {
   const subgraph = await startScriptedSubgraph();
   const made: OpenStream[] = [];
   const waiting: ((stream: OpenStream) => void)[] = [];
-  subgraph.otherwise((exchange) => {
+  subgraph.setDefaultScript((exchange) => {
     const stream = openStream(exchange);
     const next = waiting.shift();
     if (next === undefined) made.push(stream);

@@ -7,10 +7,10 @@ import { useServer as serveGraphqlWs } from 'graphql-ws/use/ws';
 import { WebSocketServer } from 'ws';
 import { createGraphqlWsSource } from '../../../../gateway/subscriptions/sources/graphqlWsSource.ts';
 import { createSseSource } from '../../../../gateway/subscriptions/sources/sseSource.ts';
-import { turns } from '../../../harness/clock.ts';
-import { Ticks, tickSchema } from '../../../harness/tickSchema.ts';
-import { loopbackCertificate } from '../../subgraph-client/loopbackCertificate.ts';
-import { sourceUnderTest } from './sourceUnderTest.ts';
+import { loopbackCertificate } from '../../../harness/loopbackCertificate.ts';
+import { createSourceFixture } from '../../../harness/sourceFixture.ts';
+import { createTickSchema, Ticks } from '../../../harness/ticks.ts';
+import { waitForTurns } from '../../../harness/waitForTurns.ts';
 
 const tls = { ca: loopbackCertificate.cert };
 
@@ -29,16 +29,16 @@ test('streams over HTTP/2 share a connection, and one that ends takes no other a
   await once(server, 'listening');
   const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`;
   {
-    await using at = sourceUnderTest(createSseSource, url, { http2: true, tls });
+    await using at = createSourceFixture(createSseSource, url, { http2: true, tls });
     const first = at.subscribe();
-    while (at.accepted.length < 1) await turns();
+    while (at.acceptedSubgraphs.length < 1) await waitForTurns();
     const others = [at.subscribe(), at.subscribe()];
-    while (at.accepted.length < 3) await turns();
+    while (at.acceptedSubgraphs.length < 3) await waitForTurns();
     expect(sessions).toHaveLength(1);
     first.cancel();
     await once(streams[0] as ServerHttp2Stream, 'close');
     for (const stream of streams.slice(1)) stream.write('event: next\ndata: {"data":{"tick":1}}\n\n');
-    for (const { receiver } of others) expect(await receiver.told(1)).toEqual(['{"tick":1}']);
+    for (const { receiver } of others) expect(await receiver.waitForLog(1)).toEqual(['{"tick":1}']);
     expect(first.receiver.log).toEqual([]);
   }
   server.close();
@@ -49,18 +49,18 @@ test('a WebSocket over TLS trusts the authorities that it is given, and no other
   const ticks = new Ticks();
   const server = createServer(loopbackCertificate);
   const sockets = new WebSocketServer({ server });
-  serveGraphqlWs({ schema: tickSchema(ticks) }, sockets);
+  serveGraphqlWs({ schema: createTickSchema(ticks) }, sockets);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`;
   {
-    await using at = sourceUnderTest(createGraphqlWsSource, url, { tls });
+    await using at = createSourceFixture(createGraphqlWsSource, url, { tls });
     const { receiver } = at.subscribe();
-    await ticks.listening(1);
+    await ticks.waitForListeners(1);
     ticks.push(1);
-    expect(await receiver.told(1)).toEqual(['{"tick":"1"}']);
-    await using distrustful = sourceUnderTest(createGraphqlWsSource, url);
-    expect(await distrustful.subscribe().receiver.told(1)).toEqual(['error SUBGRAPH_UNREACHABLE']);
+    expect(await receiver.waitForLog(1)).toEqual(['{"tick":"1"}']);
+    await using distrustful = createSourceFixture(createGraphqlWsSource, url);
+    expect(await distrustful.subscribe().receiver.waitForLog(1)).toEqual(['error SUBGRAPH_UNREACHABLE']);
   }
   server.close();
   await once(server, 'close');

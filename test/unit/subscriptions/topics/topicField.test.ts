@@ -1,6 +1,9 @@
 import { expect, test } from '@jest/globals';
 import { parse } from 'graphql';
-import { type TopicFields, unknownTopicFields } from '../../../../gateway/subscriptions/topics/topicField.ts';
+import {
+  findUnknownTopicFields,
+  type TopicFields,
+} from '../../../../gateway/subscriptions/topics/topicField.ts';
 
 const document = parse(`
   schema { query: Query subscription: Events }
@@ -10,7 +13,7 @@ const document = parse(`
   union Thing = Product
 `);
 
-const unknown = (fields: TopicFields) => unknownTopicFields(fields, document);
+const unknown = (fields: TopicFields) => findUnknownTopicFields(fields, document);
 const feed = { topic: 't', filter: {} };
 
 test('takes fields that give one object', () => {

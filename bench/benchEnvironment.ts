@@ -1,0 +1,97 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { composeServices } from '@apollo/composition';
+import { parse } from 'graphql';
+import type { Child } from './childProcess.ts';
+import { startChild } from './childProcess.ts';
+import type { ClosedLoopJob, ClosedLoopResult } from './closedLoop.ts';
+import type { FirstPayloadJob, FirstPayloadResult } from './firstPayload.ts';
+import type { LoadJob, LoadReply } from './load.ts';
+import { type RunningTarget, startTarget } from './startTarget.ts';
+import type { SubgraphName } from './subgraphs/schemas.ts';
+import { subgraphNames, subgraphSdl } from './subgraphs/schemas.ts';
+import type { Target } from './targets/target.ts';
+
+/** What every target needs around it: running subgraphs, their supergraph, and a load generator. */
+export interface BenchEnvironment extends AsyncDisposable {
+  readonly subgraphAdmin: string;
+  startTarget(target: Target, sharing: boolean): Promise<RunningTarget>;
+  runClosedLoop(job: ClosedLoopJob): Promise<ClosedLoopResult>;
+  runFirstPayload(job: FirstPayloadJob): Promise<FirstPayloadResult>;
+}
+
+interface SubgraphAddresses {
+  readonly admin: string;
+  readonly urls: Readonly<Record<SubgraphName, string>>;
+}
+
+export async function createBenchEnvironment(): Promise<BenchEnvironment> {
+  const directory = mkdtempSync(join(tmpdir(), 'tributary-bench-'));
+  const subgraphs = startChild('The subgraphs', { core: 'load', args: [resolvePath('subgraphs/main.ts')] });
+  const load = startChild('The load generator', { core: 'load', args: [resolvePath('load.ts')], ipc: true });
+  const { admin, urls } = await readAddresses(subgraphs);
+  const supergraphFile = join(directory, 'supergraph.graphql');
+  writeFileSync(supergraphFile, composeSupergraph(urls));
+  const targets: Child[] = [];
+  const runJob = async (job: LoadJob): Promise<LoadReply> => {
+    load.process.send(job);
+    const [reply] = (await Promise.race([once(load.process, 'message'), load.ended])) as [LoadReply];
+    return reply;
+  };
+
+  return {
+    subgraphAdmin: admin,
+
+    async startTarget(target, sharing) {
+      const running = await startTarget(target, { supergraphFile, subgraphUrls: urls, sharing, directory });
+      targets.push(running.child);
+      return running;
+    },
+
+    async runClosedLoop(job) {
+      const reply = await runJob(job);
+      if (reply.kind !== 'closed-loop') throw replyError(reply);
+      return reply.result;
+    },
+
+    async runFirstPayload(job) {
+      const reply = await runJob(job);
+      if (reply.kind !== 'first-payload') throw replyError(reply);
+      return reply.result;
+    },
+
+    async [Symbol.asyncDispose]() {
+      await Promise.all([...targets, load, subgraphs].map((child) => child.stop()));
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+function replyError(reply: LoadReply): Error {
+  return new Error(
+    reply.kind === 'failed' ? reply.message : `Unexpected reply of the load generator: ${reply.kind}`,
+  );
+}
+
+async function readAddresses(subgraphs: Child): Promise<SubgraphAddresses> {
+  const { stdout } = subgraphs.process;
+  if (!stdout) throw new Error('The subgraphs have no standard output');
+  const firstLine = once(createInterface({ input: stdout }), 'line') as Promise<[string]>;
+  const [line] = await Promise.race([firstLine, subgraphs.ended]);
+  return JSON.parse(line) as SubgraphAddresses;
+}
+
+function composeSupergraph(urls: SubgraphAddresses['urls']): string {
+  const { supergraphSdl, errors } = composeServices(
+    subgraphNames.map((name) => ({ name, url: urls[name], typeDefs: parse(subgraphSdl(name)) })),
+  );
+  if (!supergraphSdl) throw new AggregateError(errors ?? [], 'The subgraphs do not compose');
+  return supergraphSdl;
+}
+
+function resolvePath(relative: string): string {
+  return new URL(relative, import.meta.url).pathname;
+}

@@ -1,0 +1,144 @@
+import type { CheckDependencies } from './checkDependencies.ts';
+import type { ConsumerOperation } from './contractStore.ts';
+import type { Finding } from './finding.ts';
+import type { GatewaySettings } from './gatewaySettings.ts';
+import type { PlannedGraph } from './graph/planConsumerOperations.ts';
+import { GraphFactory } from './graphFactory.ts';
+import type { Comparison, Contracts } from './store/comparison.ts';
+
+interface ContractCheckOptions {
+  readonly dependencies: CheckDependencies;
+  readonly operations: readonly ConsumerOperation[];
+  readonly gatewaySettings: GatewaySettings;
+  /** As for `GraphChange`. */
+  readonly isRollout: boolean;
+  /** Subgraphs whose contract is there and cannot be read. */
+  readonly unreadable: ReadonlySet<string>;
+  readonly onProgress: (message: string) => void;
+}
+
+/** Comparisons, one after the other, and what they find together. */
+export class ContractCheck {
+  readonly #findings = new Map<string, Finding>();
+  readonly #changed = new Set<string>();
+  readonly #options: ContractCheckOptions;
+  readonly #graphFactory: GraphFactory;
+  #isComplete = true;
+
+  constructor(options: ContractCheckOptions) {
+    this.#options = options;
+    this.#graphFactory = new GraphFactory(options);
+  }
+
+  /** Each once, though several comparisons find it. */
+  get findings(): readonly Finding[] {
+    return [...this.#findings.values()];
+  }
+
+  /** False where something hides what else there may be to find. */
+  get isComplete(): boolean {
+    return this.#isComplete;
+  }
+
+  /** Any, where no subgraph is named. */
+  hasChanged(subgraph: string | undefined): boolean {
+    return subgraph === undefined ? this.#changed.size > 0 : this.#changed.has(subgraph);
+  }
+
+  async compare({
+    baseline,
+    old,
+    unreadable: lost = noSubgraphs,
+    next,
+    gateway = old,
+  }: Comparison): Promise<void> {
+    const { dependencies, operations, gatewaySettings, isRollout, unreadable, onProgress } = this.#options;
+    // Why there is nothing to check has been told.
+    if (next.size === 0) return this.#markIncomplete([]);
+    onProgress(`comparing with ${baseline}`);
+    // A graph without one of its subgraphs would be full of mistakes that nobody made.
+    const [earlier, held] = lost.size > 0 ? [] : [old, gateway];
+    // In other threads, while this one looks for what is different.
+    if (unreadable.size === 0) {
+      this.#graphFactory.startComposition(next, candidateName);
+      this.#graphFactory.startComposition(earlier ?? new Map(), baseline);
+    }
+    const changes = old === undefined ? [] : await this.#diff(old, next, lost);
+    if (unreadable.size > 0) return this.#markIncomplete(changes);
+    const candidate = await this.#graphFactory.build(next, candidateName);
+    if ('findings' in candidate) {
+      const { findings: refusals } = candidate;
+      const running = await this.#buildBaseline(held, baseline);
+      return this.#markIncomplete(
+        await dependencies.evaluateUncomposableChange({
+          changes,
+          gateway: running,
+          next,
+          compositionFindings: refusals,
+          operations,
+        }),
+      );
+    }
+    this.#addFindings(await this.#graphFactory.bootGateway(candidate));
+    const before = await this.#buildBaseline(earlier, baseline);
+    const running = held === earlier ? before : await this.#buildBaseline(held, baseline);
+    onProgress('judging what the changes mean');
+    this.#addFindings(
+      await dependencies.evaluateChange({
+        changes,
+        old: before,
+        gateway: running,
+        next: candidate,
+        operations,
+        gatewaySettings,
+        isRollout,
+      }),
+    );
+  }
+
+  async #diff(old: Contracts, next: Contracts, lost: ReadonlySet<string>): Promise<Finding[]> {
+    const { dependencies, unreadable } = this.#options;
+    const changes: Finding[] = [];
+    for (const name of new Set([...old.keys(), ...next.keys()])) {
+      if (lost.has(name)) this.#changed.add(name);
+      if (unreadable.has(name) || lost.has(name) || old.get(name)?.sdl === next.get(name)?.sdl) continue;
+      this.#changed.add(name);
+      changes.push(...(await dependencies.diffSubgraph(old.get(name), next.get(name))));
+    }
+    return changes;
+  }
+
+  async #buildBaseline(
+    contracts: Contracts | undefined,
+    baseline: string,
+  ): Promise<PlannedGraph | undefined> {
+    if (contracts === undefined || contracts.size === 0) return undefined;
+    const built = await this.#graphFactory.build(contracts, baseline);
+    if (!('findings' in built)) return built;
+    this.#addFindings([baselineNotComposed(baseline)]);
+    return undefined;
+  }
+
+  #markIncomplete(findings: readonly Finding[]): void {
+    this.#isComplete = false;
+    this.#addFindings(findings);
+  }
+
+  #addFindings(findings: readonly Finding[]): void {
+    for (const finding of findings) this.#findings.set(JSON.stringify(finding), finding);
+  }
+}
+
+const candidateName = 'the candidate';
+
+const noSubgraphs: ReadonlySet<string> = new Set();
+
+function baselineNotComposed(baseline: string): Finding {
+  return {
+    rule: 'baseline-not-composed',
+    severity: 'safe',
+    message: `The contracts of ${baseline} make no supergraph: no gateway runs on them, and there are no plans that could break.`,
+    advice:
+      'To see what breaks in what runs, compare with it: --against an earlier revision, or --environment.',
+  };
+}

@@ -1,0 +1,239 @@
+import {
+  type ConstDirectiveNode,
+  type DirectiveDefinitionNode,
+  type DirectiveNode,
+  type DocumentNode,
+  isTypeDefinitionNode,
+  isTypeExtensionNode,
+  Kind,
+  type NamedTypeNode,
+  type NameNode,
+  type ObjectTypeDefinitionNode,
+  type ObjectTypeExtensionNode,
+  parse,
+  type TypeDefinitionNode,
+  type TypeExtensionNode,
+  visit,
+} from 'graphql';
+import { argumentValueOf, type Link, schemaDirectives, textValueOf } from './links.ts';
+import { isKnownDirective, readSpecificationNames } from './specificationNames.ts';
+
+/** A subgraph's schema without what can be written in several ways: extensions are part of their types, the root
+ *  types have their default names, directives are named by their meaning (see `SpecificationNames`), and what federation
+ *  adds by itself is left out. Nodes keep their places in the SDL. */
+export interface CanonicalSubgraph {
+  /** The SDL with default names for the root types, and else as it is. */
+  readonly document: DocumentNode;
+  /** By name. */
+  readonly types: ReadonlyMap<string, TypeDefinitionNode>;
+  /** The definitions of directives that are the subgraph's own, by name. */
+  readonly directives: ReadonlyMap<string, DirectiveDefinitionNode>;
+  readonly links: readonly Link[];
+  /** The link to the federation specification; `undefined` for a schema of Federation 1. */
+  readonly federation: Link | undefined;
+  /** By the name of the directive: its `@composeDirective`. */
+  readonly composedDirectives: ReadonlyMap<string, ConstDirectiveNode>;
+  /** The meaning of a directive by its name in the SDL. */
+  canonicalDirectiveName(name: string): string;
+  /** Whether a type, by its name in the SDL, is there only because a specification needs it. */
+  isSpecificationType(type: string): boolean;
+}
+
+/** `GraphQLError` where the SDL does not parse. */
+export function readCanonicalSubgraph(sdl: string): CanonicalSubgraph {
+  const document = withDefaultRootNames(parse(sdl));
+  const names = readSpecificationNames(document);
+  const renamed = withCanonicalDirectiveNames(document, names.canonicalDirectiveName);
+  const needed = typesOfKnownDirectives(renamed);
+  const isOfSpecification = (type: string): boolean => names.isSpecificationType(type) || needed.has(type);
+
+  return {
+    document,
+    types: readTypes(renamed, isOfSpecification),
+    directives: new Map(
+      renamed.definitions.flatMap((definition) =>
+        definition.kind === Kind.DIRECTIVE_DEFINITION && !isKnownDirective(definition.name.value)
+          ? [[definition.name.value, definition] as const]
+          : [],
+      ),
+    ),
+    links: names.links,
+    federation: names.federation,
+    composedDirectives: readComposedDirectives(renamed, names.canonicalDirectiveName),
+    canonicalDirectiveName: names.canonicalDirectiveName,
+    isSpecificationType: isOfSpecification,
+  };
+}
+
+/** The directives of this meaning, in the order of the SDL. */
+export function applicationsOf(
+  node: { readonly directives?: readonly ConstDirectiveNode[] | undefined } | undefined,
+  meaning: string,
+): readonly ConstDirectiveNode[] {
+  return (node?.directives ?? []).filter((directive) => directive.name.value === meaning);
+}
+
+interface NamedNode {
+  readonly name: NameNode;
+}
+
+function withDefaultRootNames(document: DocumentNode): DocumentNode {
+  const roots = rootNames(document);
+  if (roots.size === 0) return document;
+  const rename = <T extends NamedNode>(node: T): T | undefined => {
+    const name = roots.get(node.name.value);
+    return name === undefined ? undefined : withName(node, name);
+  };
+  return visit(document, {
+    [Kind.NAMED_TYPE]: rename<NamedTypeNode>,
+    [Kind.OBJECT_TYPE_DEFINITION]: rename<ObjectTypeDefinitionNode>,
+    [Kind.OBJECT_TYPE_EXTENSION]: rename<ObjectTypeExtensionNode>,
+  });
+}
+
+function withCanonicalDirectiveNames(
+  document: DocumentNode,
+  meaningOf: (name: string) => string,
+): DocumentNode {
+  const rename = <T extends NamedNode>(node: T): T => withName(node, meaningOf(node.name.value));
+  return visit(document, {
+    [Kind.DIRECTIVE]: rename<DirectiveNode>,
+    [Kind.DIRECTIVE_DEFINITION]: rename<DirectiveDefinitionNode>,
+  });
+}
+
+function withName<T extends NamedNode>(node: T, value: string): T {
+  return { ...node, name: { ...node.name, value } };
+}
+
+/** The default name of each root type that has another one: the composer uses the default. */
+function rootNames(document: DocumentNode): ReadonlyMap<string, string> {
+  const names = new Map<string, string>();
+  for (const definition of document.definitions) {
+    if (definition.kind !== Kind.SCHEMA_DEFINITION && definition.kind !== Kind.SCHEMA_EXTENSION) continue;
+    for (const { operation, type } of definition.operationTypes ?? []) {
+      const usual = `${operation.charAt(0).toUpperCase()}${operation.slice(1)}`;
+      if (type.name.value !== usual) names.set(type.name.value, usual);
+    }
+  }
+  return names;
+}
+
+function readTypes(
+  document: DocumentNode,
+  isOfSpecification: (type: string) => boolean,
+): ReadonlyMap<string, TypeDefinitionNode> {
+  const parts = new Map<string, (TypeDefinitionNode | TypeExtensionNode)[]>();
+  for (const definition of document.definitions) {
+    if (!isTypeDefinitionNode(definition) && !isTypeExtensionNode(definition)) continue;
+    const name = definition.name.value;
+    if (isOfSpecification(name)) continue;
+    const known = parts.get(name);
+    if (known === undefined) parts.set(name, [definition]);
+    // The definition stands for the place of the whole, wherever its extensions are.
+    else if (isTypeDefinitionNode(definition)) known.unshift(definition);
+    else known.push(definition);
+  }
+  const types = new Map<string, TypeDefinitionNode>();
+  for (const [name, [first, ...others]] of parts) {
+    if (first === undefined) continue;
+    const type = others.map(toDefinition).reduce(mergeDefinitions, toDefinition(first));
+    if (!isEmptyQuery(type)) types.set(name, type);
+  }
+  return types;
+}
+
+const definitionKinds = {
+  [Kind.SCALAR_TYPE_EXTENSION]: Kind.SCALAR_TYPE_DEFINITION,
+  [Kind.OBJECT_TYPE_EXTENSION]: Kind.OBJECT_TYPE_DEFINITION,
+  [Kind.INTERFACE_TYPE_EXTENSION]: Kind.INTERFACE_TYPE_DEFINITION,
+  [Kind.UNION_TYPE_EXTENSION]: Kind.UNION_TYPE_DEFINITION,
+  [Kind.ENUM_TYPE_EXTENSION]: Kind.ENUM_TYPE_DEFINITION,
+  [Kind.INPUT_OBJECT_TYPE_EXTENSION]: Kind.INPUT_OBJECT_TYPE_DEFINITION,
+} as const;
+
+/** A definition or an extension as the definition of what it says itself. */
+function toDefinition(node: TypeDefinitionNode | TypeExtensionNode): TypeDefinitionNode {
+  // The kinds of a definition and of its extension have the same members.
+  const definition = (
+    isTypeExtensionNode(node) ? { ...node, kind: definitionKinds[node.kind] } : node
+  ) as TypeDefinitionNode;
+  if (definition.kind !== Kind.OBJECT_TYPE_DEFINITION && definition.kind !== Kind.INTERFACE_TYPE_DEFINITION) {
+    return definition;
+  }
+  const isRoot = definition.name.value === 'Query';
+  const handedDown = (definition.directives ?? []).filter(({ name }) => fieldLevelDirectives.has(name.value));
+  return {
+    ...definition,
+    directives: (definition.directives ?? []).filter(
+      ({ name }) => !fieldLevelDirectives.has(name.value) && name.value !== 'federation__extends',
+    ),
+    fields: (definition.fields ?? [])
+      .filter(({ name }) => !isRoot || (name.value !== '_entities' && name.value !== '_service'))
+      .map((field) => ({
+        ...field,
+        directives: [
+          ...(field.directives ?? []),
+          ...handedDown.filter(({ name }) => applicationsOf(field, name.value).length === 0),
+        ],
+      })),
+  };
+}
+
+/** On a type they are short for the same on each field of that definition, and not of its extensions. */
+const fieldLevelDirectives = new Set(['federation__shareable', 'federation__external']);
+
+function mergeDefinitions(whole: TypeDefinitionNode, part: TypeDefinitionNode): TypeDefinitionNode {
+  const concatenated = Object.fromEntries(
+    (['directives', 'interfaces', 'fields', 'values', 'types'] as const).map((member) => [
+      member,
+      [...membersOf(whole, member), ...membersOf(part, member)],
+    ]),
+  );
+  return { ...whole, ...concatenated };
+}
+
+function membersOf(
+  node: Partial<Record<'directives' | 'interfaces' | 'fields' | 'values' | 'types', readonly unknown[]>>,
+  member: 'directives' | 'interfaces' | 'fields' | 'values' | 'types',
+): readonly unknown[] {
+  return node[member] ?? [];
+}
+
+/** Federation adds a `Query` to subgraphs that have none. */
+function isEmptyQuery(type: TypeDefinitionNode): boolean {
+  return (
+    type.kind === Kind.OBJECT_TYPE_DEFINITION && type.name.value === 'Query' && type.fields?.length === 0
+  );
+}
+
+function readComposedDirectives(
+  document: DocumentNode,
+  meaningOf: (name: string) => string,
+): ReadonlyMap<string, ConstDirectiveNode> {
+  const composed = new Map<string, ConstDirectiveNode>();
+  for (const node of applicationsOf(
+    { directives: schemaDirectives(document) },
+    'federation__composeDirective',
+  )) {
+    const name = textValueOf(argumentValueOf(node, 'name'))?.replace(/^@/, '');
+    if (name !== undefined) composed.set(meaningOf(name), node);
+  }
+  return composed;
+}
+
+/** Types that nothing mentions but the arguments of known directives, as `CacheScope` is for `@cached`. */
+function typesOfKnownDirectives(document: DocumentNode): ReadonlySet<string> {
+  const needed = new Set<string>();
+  const used = new Set<string>();
+  for (const definition of document.definitions) {
+    const isKnown = definition.kind === Kind.DIRECTIVE_DEFINITION && isKnownDirective(definition.name.value);
+    const mentioned = isKnown ? needed : used;
+    visit(definition, {
+      enter(node) {
+        if (node.kind === Kind.NAMED_TYPE) mentioned.add(node.name.value);
+      },
+    });
+  }
+  return needed.difference(used);
+}

@@ -1,0 +1,99 @@
+import { DirectiveLocation, Kind } from 'graphql';
+import { namedTypeOf } from '../../gateway/planning/supergraphDocument.ts';
+import type { Severity } from '../finding.ts';
+import { applicationsOf } from './canonicalSubgraph.ts';
+import type { DiffRule } from './diffRules.ts';
+import type { ElementNode } from './elements.ts';
+import type { SubgraphVersion } from './subgraphVersion.ts';
+
+interface SchemaChangeInput {
+  readonly rule: DiffRule;
+  /** What the library says, which takes the schema for a whole API. */
+  readonly severity: Severity;
+  readonly coordinate: string;
+  readonly old: SubgraphVersion;
+  readonly next: SubgraphVersion;
+}
+
+/** How bad a change is for a subgraph, which serves a part of an API; `undefined` where the comparison of directives
+ *  tells it. */
+export function classifySchemaChange(
+  change: SchemaChangeInput,
+): { readonly rule: DiffRule; readonly severity: Severity } | undefined {
+  const { rule, severity, coordinate, old, next } = change;
+  const before = old.elements.get(coordinate);
+  const after = next.elements.get(coordinate);
+  const as = (judged: Severity) => ({ rule, severity: judged });
+
+  switch (rule) {
+    case 'field-added':
+      return isExternal(after) ? { rule: 'external-field-added', severity: 'safe' } : as(severity);
+    case 'field-removed':
+      if (isExternal(before)) return { rule: 'external-field-removed', severity: 'safe' };
+      return as(isInaccessible(before) ? 'dangerous' : severity);
+    case 'enum-value-removed':
+      return as(isInaccessible(before) || !isEnumUsed('in', coordinate, old) ? 'dangerous' : severity);
+    case 'type-removed':
+    case 'input-field-removed':
+      return as(isInaccessible(before) ? 'dangerous' : severity);
+    case 'field-type-changed':
+      return as(severity === 'breaking' && isExternal(before) && isExternal(after) ? 'dangerous' : severity);
+    case 'enum-value-added':
+      return as(isEnumUsed('out', coordinate, next) ? severity : 'safe');
+    case 'argument-added':
+      if (isFromContext(after)) return undefined;
+      // The library warns of every argument; who leaves a nullable one out gets what he has got.
+      return as(severity === 'dangerous' ? 'safe' : severity);
+    case 'argument-removed':
+      return isFromContext(before) ? { rule: 'from-context-removed', severity: 'dangerous' } : as(severity);
+    case 'type-kind-changed':
+      if (isInterfaceObject(before) || isInterfaceObject(after)) return undefined;
+      return as(severity);
+    default:
+      return as(rule.startsWith('directive-') && !isExecutable(coordinate, old, next) ? 'safe' : severity);
+  }
+}
+
+function isExternal(node: ElementNode | undefined): boolean {
+  return applicationsOf(node, 'federation__external').length > 0;
+}
+
+/** Clients do not see it; other subgraphs may still need it. */
+function isInaccessible(node: ElementNode | undefined): boolean {
+  return applicationsOf(node, 'federation__inaccessible').length > 0;
+}
+
+/** Such an argument is not part of the API. */
+function isFromContext(node: ElementNode | undefined): boolean {
+  return applicationsOf(node, 'federation__fromContext').length > 0;
+}
+
+function isInterfaceObject(node: ElementNode | undefined): boolean {
+  return applicationsOf(node, 'federation__interfaceObject').length > 0;
+}
+
+/** Whether clients give values of an enum (in arguments and input fields), or get them (from fields). */
+function isEnumUsed(where: 'in' | 'out', value: string, { elements }: SubgraphVersion): boolean {
+  const [name] = value.split('.');
+  const kind = where === 'in' ? Kind.INPUT_VALUE_DEFINITION : Kind.FIELD_DEFINITION;
+  return [...elements.values()].some((element) => element.kind === kind && namedTypeOf(element) === name);
+}
+
+/** Whether operations can use a directive, in either version. */
+function isExecutable(coordinate: string, ...versions: readonly SubgraphVersion[]): boolean {
+  const [name = ''] = coordinate.slice(1).split('(');
+  return versions.some(({ schema }) =>
+    schema.getDirective(name)?.locations.some((location) => executableLocations.has(location)),
+  );
+}
+
+const executableLocations: ReadonlySet<string> = new Set([
+  DirectiveLocation.QUERY,
+  DirectiveLocation.MUTATION,
+  DirectiveLocation.SUBSCRIPTION,
+  DirectiveLocation.FIELD,
+  DirectiveLocation.FRAGMENT_DEFINITION,
+  DirectiveLocation.FRAGMENT_SPREAD,
+  DirectiveLocation.INLINE_FRAGMENT,
+  DirectiveLocation.VARIABLE_DEFINITION,
+]);

@@ -1,0 +1,78 @@
+import type { SubgraphContract } from '../contractStore.ts';
+import type { Finding } from '../finding.ts';
+import { diffRules } from './diffRules.ts';
+import { directiveChanges } from './directives/directiveChanges.ts';
+import { fileLocationAt, locateCoordinate, startOfFile } from './locateCoordinate.ts';
+import { schemaChanges } from './schemaChanges.ts';
+import type { SubgraphChange } from './subgraphChange.ts';
+import { readSubgraphVersion } from './subgraphVersion.ts';
+
+/** What is different between two versions of a subgraph's contract, and how bad that is as far as this subgraph
+ *  alone can tell; `undefined` for a subgraph that is not there. Places are in the new file. An SDL that is no
+ *  subgraph's is a finding in place of the differences: `subgraph-unparseable` or `subgraph-invalid` for the new one,
+ *  `baseline-not-composed` for the old one, which the change puts right. */
+export async function diffSubgraph(
+  old: SubgraphContract | undefined,
+  next: SubgraphContract | undefined,
+): Promise<readonly Finding[]> {
+  if (old === undefined) return next === undefined ? [] : [subgraphAddedFinding(next)];
+  if (next === undefined) return [subgraphRemovedFinding(old)];
+  if (old.sdl === next.sdl) return [];
+  const before = readSubgraphVersion(old);
+  const after = readSubgraphVersion(next);
+  if (!('schema' in after)) return after;
+  if (!('schema' in before)) return before.slice(0, 1).map(repairedBaselineFinding);
+  const changes = [...(await schemaChanges(before, after)), ...directiveChanges(before, after)];
+  return changes.map((change) => toFinding(change, next));
+}
+
+function repairedBaselineFinding({ message, subgraph, location }: Finding): Finding {
+  return {
+    rule: 'baseline-not-composed',
+    severity: 'safe',
+    message: `What changed in ${subgraph} is not known: ${message}`,
+    advice:
+      'Nothing to do: this version is one. To see what changed, compare with an earlier one: --against.',
+    subgraph,
+    location,
+  };
+}
+
+function toFinding(change: SubgraphChange, next: SubgraphContract): Finding {
+  const { rule, severity, message, coordinate, node } = change;
+  return {
+    rule,
+    severity,
+    message,
+    advice: adviceFor(change),
+    subgraph: next.name,
+    coordinate,
+    location: node?.loc === undefined ? locateCoordinate(next, coordinate) : fileLocationAt(next, node.loc),
+  };
+}
+
+/** An input that nobody has to give needs no repair. */
+function adviceFor({ rule, severity }: SubgraphChange): string {
+  const isOptional = (rule === 'argument-added' || rule === 'input-field-added') && severity !== 'breaking';
+  return diffRules[isOptional ? 'field-added' : rule];
+}
+
+function subgraphAddedFinding(contract: SubgraphContract): Finding {
+  const message = `The subgraph ${contract.name} is new`;
+  return wholeSubgraphFinding('subgraph-added', 'safe', message, contract);
+}
+
+function subgraphRemovedFinding(contract: SubgraphContract): Finding {
+  const message = `The subgraph ${contract.name} is gone`;
+  return wholeSubgraphFinding('subgraph-removed', 'breaking', message, contract);
+}
+
+function wholeSubgraphFinding(
+  rule: 'subgraph-added' | 'subgraph-removed',
+  severity: 'safe' | 'breaking',
+  message: string,
+  contract: SubgraphContract,
+): Finding {
+  const { name: subgraph } = contract;
+  return { rule, severity, message, advice: diffRules[rule], subgraph, location: startOfFile(contract) };
+}

@@ -1,0 +1,58 @@
+import { formatDuration } from '../../../gateway/config/duration.ts';
+import {
+  type EnrichmentDirective,
+  readEnrichmentDirectives,
+} from '../../../gateway/enrichment/readEnrichmentDirectives.ts';
+import { applicationsOf } from '../canonicalSubgraph.ts';
+import type { SubgraphChange } from '../subgraphChange.ts';
+import type { SubgraphVersion } from '../subgraphVersion.ts';
+import { findInvalidUses } from './findInvalidUses.ts';
+import { gatewayDirectivesOf } from './gatewayDirectives.ts';
+
+/** `@enrichment`, read as the gateway reads it: which fields may come late. */
+export function enrichmentChanges(old: SubgraphVersion, next: SubgraphVersion): readonly SubgraphChange[] {
+  const before = readEnrichmentDirectives(gatewayDirectivesOf(old.subgraph));
+  const after = readEnrichmentDirectives(gatewayDirectivesOf(next.subgraph));
+  const was = byCoordinate(before.uses);
+  const is = byCoordinate(after.uses);
+  const changes = [...new Set([...was.keys(), ...is.keys()])].flatMap(
+    (coordinate): readonly SubgraphChange[] => {
+      if (!next.elements.has(coordinate)) return [];
+      const node = applicationsOf(next.elements.get(coordinate), 'tributary__enrichment')[0];
+      return compareUses(coordinate, was.get(coordinate), is.get(coordinate), old).map((change) => ({
+        ...change,
+        node,
+      }));
+    },
+  );
+  return [...findInvalidUses('enrichment', before.problems, after.problems), ...changes];
+}
+
+function compareUses(
+  coordinate: string,
+  was: EnrichmentDirective | undefined,
+  is: EnrichmentDirective | undefined,
+  old: SubgraphVersion,
+): readonly SubgraphChange[] {
+  if (is === undefined) {
+    const message = `${coordinate} is waited for: it is no enrichment any more`;
+    return [{ rule: 'enrichment-removed', severity: 'dangerous', message, coordinate }];
+  }
+  if (was === undefined) {
+    const severity = old.elements.has(coordinate) ? 'dangerous' : 'safe';
+    const message = `${coordinate} may come late: it is an enrichment now`;
+    return [{ rule: 'enrichment-added', severity, message, coordinate }];
+  }
+  if (describeEnrichment(was) === describeEnrichment(is)) return [];
+  const message = `${coordinate} is an enrichment with ${describeEnrichment(is)} instead of ${describeEnrichment(was)}`;
+  return [{ rule: 'enrichment-changed', severity: 'safe', message, coordinate }];
+}
+
+function describeEnrichment({ budgetMs, priority = 'NORMAL' }: EnrichmentDirective): string {
+  const budget = budgetMs === undefined ? 'the usual budget' : `a budget of ${formatDuration(budgetMs)}`;
+  return `${budget} and priority ${priority}`;
+}
+
+function byCoordinate(uses: readonly EnrichmentDirective[]): ReadonlyMap<string, EnrichmentDirective> {
+  return new Map(uses.map((use) => [use.coordinate, use] as const));
+}

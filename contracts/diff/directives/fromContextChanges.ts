@@ -1,0 +1,32 @@
+import { Kind } from 'graphql';
+import { contextSelectionOf } from '../fieldSet.ts';
+import type { SubgraphChange } from '../subgraphChange.ts';
+import { type ElementPair, singleApplicationsOf } from './elementPair.ts';
+
+/** `@fromContext`: such an argument is given by the gateway, and is no part of the API. */
+export function fromContextChanges(pair: ElementPair): readonly SubgraphChange[] {
+  const { coordinate, next: argument } = pair;
+  const [old, next] = singleApplicationsOf(pair, 'federation__fromContext');
+  const before = old && contextSelectionOf(old);
+  const after = next && contextSelectionOf(next);
+  if (before === after) return [];
+  if (next === undefined) {
+    const isRequired =
+      argument.kind === Kind.INPUT_VALUE_DEFINITION &&
+      argument.type.kind === Kind.NON_NULL_TYPE &&
+      argument.defaultValue === undefined;
+    const message = `${coordinate} is no longer given by the gateway from a context`;
+    return [
+      { rule: 'from-context-removed', severity: isRequired ? 'breaking' : 'dangerous', message, coordinate },
+    ];
+  }
+  if (old !== undefined) {
+    const message = `${coordinate} is given "${after}" from a context instead of "${before}"`;
+    return [{ rule: 'from-context-changed', severity: 'dangerous', message, coordinate, node: next }];
+  }
+  if (pair.hasNewAncestor) return [];
+  // Clients that give it are refused; nobody gives one that is new.
+  const severity = pair.old === undefined ? 'dangerous' : 'breaking';
+  const message = `${coordinate} is given "${after}" by the gateway from a context now`;
+  return [{ rule: 'from-context-added', severity, message, coordinate, node: next }];
+}

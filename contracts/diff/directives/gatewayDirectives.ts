@@ -1,0 +1,45 @@
+import {
+  type ConstDirectiveNode,
+  type DocumentNode,
+  type FieldDefinitionNode,
+  Kind,
+  parse,
+  type TypeDefinitionNode,
+} from 'graphql';
+import { tributarySpecUrl } from '../../../gateway/planning/tributaryDirectives.ts';
+import type { CanonicalSubgraph } from '../canonicalSubgraph.ts';
+
+const prefix = 'tributary__';
+
+/** A subgraph's uses of the gateway's own directives, as they would stand in a supergraph: for the readers that the
+ *  gateway has for those. */
+export function gatewayDirectivesOf({ types }: CanonicalSubgraph): DocumentNode {
+  return {
+    kind: Kind.DOCUMENT,
+    definitions: [...tributaryLink, ...[...types.values()].map(withOwnDirectives)],
+  };
+}
+
+const tributaryLink = parse(
+  `extend schema @link(url: "${tributarySpecUrl}/v1", import: ["@cached", "@enrichment"])`,
+  {
+    noLocation: true,
+  },
+).definitions;
+
+function withOwnDirectives(type: TypeDefinitionNode): TypeDefinitionNode {
+  if (type.kind !== Kind.OBJECT_TYPE_DEFINITION && type.kind !== Kind.INTERFACE_TYPE_DEFINITION) return type;
+  const fields = (type.fields ?? []).map(
+    (field): FieldDefinitionNode => ({ ...field, directives: ownDirectives(field.directives) }),
+  );
+  return { ...type, directives: ownDirectives(type.directives), fields };
+}
+
+function ownDirectives(directives: readonly ConstDirectiveNode[] = []): readonly ConstDirectiveNode[] {
+  return directives.flatMap((directive) => {
+    const name = directive.name.value;
+    return name.startsWith(prefix)
+      ? [{ ...directive, name: { ...directive.name, value: name.slice(prefix.length) } }]
+      : [];
+  });
+}

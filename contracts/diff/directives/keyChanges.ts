@@ -1,0 +1,59 @@
+import type { ConstDirectiveNode } from 'graphql';
+import { isResolvable } from '../canonicalizeDirective.ts';
+import { applicationsOf } from '../canonicalSubgraph.ts';
+import type { ElementNode } from '../elements.ts';
+import { fieldPathsOf } from '../fieldSet.ts';
+import type { SubgraphChange } from '../subgraphChange.ts';
+import type { ElementPair } from './elementPair.ts';
+
+interface Key {
+  readonly node: ConstDirectiveNode;
+  readonly isResolvable: boolean;
+}
+
+/** `@key`, as a set of what the keys select. */
+export function keyChanges({ coordinate, old, next }: ElementPair): readonly SubgraphChange[] {
+  if (old === undefined) return [];
+  const before = keysOf(old);
+  const after = keysOf(next);
+  // While another way to get its entities is left, plans decide whether anything breaks.
+  const loss = [...after.values()].some((key) => key.isResolvable) ? 'dangerous' : 'breaking';
+  const changes: SubgraphChange[] = [];
+
+  for (const [fields, { isResolvable: wasResolvable }] of before) {
+    const key = after.get(fields);
+    if (key === undefined) {
+      changes.push({
+        rule: 'key-removed',
+        severity: wasResolvable ? loss : 'dangerous',
+        message: `${coordinate} has no @key "${fields}" any more`,
+        coordinate,
+      });
+    } else if (key.isResolvable !== wasResolvable) {
+      changes.push({
+        rule: wasResolvable ? 'key-not-resolvable' : 'key-resolvable',
+        severity: wasResolvable ? loss : 'safe',
+        message: `${coordinate} can ${wasResolvable ? 'no longer' : 'now'} be resolved by its @key "${fields}"`,
+        coordinate,
+        node: key.node,
+      });
+    }
+  }
+  for (const [fields, { node }] of after) {
+    if (before.has(fields)) continue;
+    const message = `${coordinate} has the new @key "${fields}"`;
+    changes.push({ rule: 'key-added', severity: 'safe', message, coordinate, node });
+  }
+  return changes;
+}
+
+function keysOf(element: ElementNode): ReadonlyMap<string, Key> {
+  const keys = new Map<string, Key>();
+  for (const node of applicationsOf(element, 'federation__key')) {
+    const fields = fieldPathsOf(node).join(' ');
+    // One of two that select the same is enough.
+    const known = keys.get(fields)?.isResolvable ?? false;
+    keys.set(fields, { node, isResolvable: known || isResolvable(node) });
+  }
+  return keys;
+}

@@ -1,0 +1,38 @@
+import type { SubgraphChange } from '../subgraphChange.ts';
+import type { SubgraphVersion } from '../subgraphVersion.ts';
+
+/** What a subgraph says of itself as a whole: which federation it is made for, which directives it composes. */
+export function linkChanges(old: SubgraphVersion, next: SubgraphVersion): readonly SubgraphChange[] {
+  return [...versionChange(old, next), ...composedChanges(old, next)];
+}
+
+function versionChange(old: SubgraphVersion, next: SubgraphVersion): readonly SubgraphChange[] {
+  const [before, after] = [old, next].map(({ subgraph }) => subgraph.federation?.version ?? '1');
+  if (before === after) return [];
+  return [
+    {
+      rule: 'federation-version-changed',
+      severity: before === '1' || after === '1' ? 'dangerous' : 'safe',
+      message: `The schema is made for Federation ${after} instead of ${before}`,
+      coordinate: 'schema',
+      node: next.subgraph.federation?.node,
+    },
+  ];
+}
+
+function composedChanges(old: SubgraphVersion, next: SubgraphVersion): readonly SubgraphChange[] {
+  const before = old.subgraph.composedDirectives;
+  const after = next.subgraph.composedDirectives;
+  const changes: SubgraphChange[] = [];
+  for (const [name, node] of after) {
+    if (before.has(name)) continue;
+    const message = `@${name} is part of the supergraph now`;
+    changes.push({ rule: 'compose-directive-added', severity: 'safe', message, coordinate: 'schema', node });
+  }
+  for (const name of before.keys()) {
+    if (after.has(name)) continue;
+    const message = `@${name} is no longer part of the supergraph`;
+    changes.push({ rule: 'compose-directive-removed', severity: 'dangerous', message, coordinate: 'schema' });
+  }
+  return changes;
+}

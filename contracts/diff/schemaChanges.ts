@@ -1,0 +1,98 @@
+import { type Change, CriticalityLevel, diff, type TypeOfChangeType } from '@graphql-inspector/core';
+import type { Severity } from '../finding.ts';
+import { changeRules } from './changeRules.ts';
+import { classifySchemaChange } from './classifySchemaChange.ts';
+import {
+  becomesNonNull,
+  defaultValuesOf,
+  describeDefaultChange,
+  isImpliedByRequired,
+} from './defaultChanges.ts';
+import { ancestorsOf } from './elements.ts';
+import { isKnownDirective } from './specificationNames.ts';
+import type { SubgraphChange } from './subgraphChange.ts';
+import type { SubgraphVersion } from './subgraphVersion.ts';
+
+/** A change as the library tells it. */
+type SchemaChange = Change<TypeOfChangeType>;
+
+/** What is different in types, fields, arguments, values and definitions of directives. Of what is new or gone as a
+ *  whole nothing else is told. The library's own rules are not used: they hide removed types, compare names by
+ *  prefix, or know nothing of entities. */
+export async function schemaChanges(
+  old: SubgraphVersion,
+  next: SubgraphVersion,
+): Promise<readonly SubgraphChange[]> {
+  const told = (await diff(old.schema, next.schema))
+    .map((change: SchemaChange) => ({ change, coordinate: coordinateOf(change) }))
+    .filter(({ coordinate }) => !isAddedByFederation(coordinate, old, next));
+  const added = new Set(told.flatMap(({ change, coordinate }) => (isAddition(change) ? [coordinate] : [])));
+  const roots = new Set(
+    told.flatMap(({ change, coordinate }) => (isRootTypeChange(change) ? [coordinate] : [])),
+  );
+  const required = new Set(
+    told.flatMap(({ change, coordinate }) => (becomesNonNull(change) ? [coordinate] : [])),
+  );
+
+  return told.flatMap(({ change, coordinate }) => {
+    const rule = changeRules[change.type];
+    if (rule === 'ignored' || rule === 'by meaning') return [];
+    const isWithinAdded =
+      ancestorsOf(coordinate).some((holder) => added.has(holder)) ||
+      (added.has(coordinate) && !isAddition(change) && !isRootTypeChange(change));
+    const isToldAsRoot = roots.has(coordinate) && (rule === 'type-added' || rule === 'type-removed');
+    if (isWithinAdded || isToldAsRoot || isImpliedByRequired(change, coordinate, required)) return [];
+    const usual = librarySeverity[change.criticality.level];
+    const judged = classifySchemaChange({ rule, severity: usual, coordinate, old, next });
+    return judged === undefined
+      ? []
+      : [{ ...judged, message: describeChange(change, coordinate), coordinate }];
+  });
+}
+
+const librarySeverity: Readonly<Record<CriticalityLevel, Severity>> = {
+  [CriticalityLevel.Breaking]: 'breaking',
+  [CriticalityLevel.Dangerous]: 'dangerous',
+  [CriticalityLevel.NonBreaking]: 'safe',
+};
+
+const rootTypeNames: ReadonlyMap<TypeOfChangeType, string> = new Map([
+  ['SCHEMA_MUTATION_TYPE_CHANGED', 'Mutation'],
+  ['SCHEMA_SUBSCRIPTION_TYPE_CHANGED', 'Subscription'],
+]);
+
+function describeChange(change: SchemaChange, coordinate: string): string {
+  const defaults = defaultValuesOf(change);
+  return (defaults && describeDefaultChange(coordinate, defaults)) ?? change.message;
+}
+
+function isRootTypeChange({ type }: SchemaChange): boolean {
+  return rootTypeNames.has(type);
+}
+
+function isAddition({ type }: SchemaChange): boolean {
+  return type === 'TYPE_ADDED' || type === 'FIELD_ADDED' || type === 'DIRECTIVE_ADDED';
+}
+
+/** The library joins everything by dots. */
+function coordinateOf({ type, path = '' }: SchemaChange): string {
+  const root = rootTypeNames.get(type);
+  if (root !== undefined) return root;
+  const [first = '', second, third] = path.split('.');
+  if (second === undefined) return first;
+  if (first.startsWith('@')) return `${first}(${second}:)`;
+  const isOfArgument = third !== undefined && !third.startsWith('@');
+  return `${first}.${second}${isOfArgument ? `(${third}:)` : ''}`;
+}
+
+function isAddedByFederation(coordinate: string, old: SubgraphVersion, next: SubgraphVersion): boolean {
+  const [name = ''] = coordinate.split(/[.(]/);
+  const versions = [old.subgraph, next.subgraph];
+  if (name.startsWith('@')) {
+    return versions.some((subgraph) => isKnownDirective(subgraph.canonicalDirectiveName(name.slice(1))));
+  }
+  return (
+    versions.some((subgraph) => subgraph.isSpecificationType(name)) ||
+    /^Query\.(_entities|_service)\b/.test(coordinate)
+  );
+}

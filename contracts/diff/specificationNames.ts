@@ -1,0 +1,78 @@
+import type { DocumentNode } from 'graphql';
+import { tributarySpecUrl } from '../../gateway/planning/tributaryDirectives.ts';
+import { type Link, readLinks } from './links.ts';
+
+/** What the names of a subgraph mean. A specification's elements get one name wherever they are used, whatever a
+ *  subgraph calls them: `federation__key`, `tributary__cached`. */
+interface SpecificationNames {
+  readonly links: readonly Link[];
+  /** The link to the federation specification; `undefined` for a schema of Federation 1. */
+  readonly federation: Link | undefined;
+  /** A directive's name by its meaning, both without `@`; names that no specification has stay as they are. */
+  canonicalDirectiveName(name: string): string;
+  /** Whether a type is there only because a specification needs it. */
+  isSpecificationType(type: string): boolean;
+}
+
+const apolloSpecs = 'https://specs.apollo.dev/';
+const federationIdentity = `${apolloSpecs}federation`;
+
+/** Parts of federation that can also be linked to by themselves. */
+const federationFeatures = new Set([
+  'federation',
+  'authenticated',
+  'cacheTag',
+  'context',
+  'cost',
+  'inaccessible',
+  'policy',
+  'requiresScopes',
+  'tag',
+]);
+
+const federation1Directives = new Set(['extends', 'external', 'key', 'provides', 'requires', 'tag']);
+
+/** Types that subgraph libraries add, whatever is linked to. */
+const libraryTypes = /^(_Any|_Entity|_Service|_?FieldSet|(federation|link|core)__.*)$/;
+
+export function readSpecificationNames(document: DocumentNode): SpecificationNames {
+  const links = readLinks(document);
+  const federation = links.find(({ identity }) => identity === federationIdentity);
+  return {
+    links,
+    federation,
+    canonicalDirectiveName: (name) => {
+      for (const link of links) {
+        const element = directiveOf(link, name);
+        if (element !== undefined) return `${specificationOf(link)}__${element}`;
+      }
+      return federation === undefined && federation1Directives.has(name) ? `federation__${name}` : name;
+    },
+    isSpecificationType: (type) =>
+      libraryTypes.test(type) ||
+      links.some(
+        ({ identity, namespace, imports }) =>
+          identity.startsWith(apolloSpecs) && (type.startsWith(`${namespace}__`) || imports.has(type)),
+      ),
+  };
+}
+
+/** Whether the gateway or the composer brings the definition of a directive of this meaning. */
+export function isKnownDirective(meaning: string): boolean {
+  return /^(federation|tributary)__/.test(meaning) || languageDirectives.has(meaning);
+}
+
+const languageDirectives = new Set(['deprecated', 'include', 'link', 'core', 'oneOf', 'skip', 'specifiedBy']);
+
+function directiveOf({ name, namespace, imports }: Link, directive: string): string | undefined {
+  const imported = imports.get(`@${directive}`);
+  if (imported !== undefined) return imported.slice(1);
+  // A specification's directive of its own name needs no prefix.
+  if (directive === namespace) return name;
+  return directive.startsWith(`${namespace}__`) ? directive.slice(namespace.length + 2) : undefined;
+}
+
+function specificationOf({ identity, name }: Link): string {
+  if (identity === tributarySpecUrl) return 'tributary';
+  return identity.startsWith(apolloSpecs) && federationFeatures.has(name) ? 'federation' : name;
+}

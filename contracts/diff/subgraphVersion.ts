@@ -1,0 +1,64 @@
+import { buildSubgraphSchema } from '@apollo/subgraph';
+import { GraphQLError, type GraphQLSchema } from 'graphql';
+import type { SubgraphContract } from '../contractStore.ts';
+import type { FileLocation, Finding } from '../finding.ts';
+import { locateFromMessage } from '../graph/locateFromMessage.ts';
+import { type CanonicalSubgraph, readCanonicalSubgraph } from './canonicalSubgraph.ts';
+import { diffRules } from './diffRules.ts';
+import { type ElementNode, elementsOf } from './elements.ts';
+import { startOfFile } from './locateCoordinate.ts';
+
+/** One version of a subgraph, read in all the ways that a diff needs. */
+export interface SubgraphVersion {
+  readonly subgraph: CanonicalSubgraph;
+  readonly elements: ReadonlyMap<string, ElementNode>;
+  /** As a subgraph library makes it. */
+  readonly schema: GraphQLSchema;
+}
+
+/** The version of a contract, or why it cannot be read: not empty, `misuse` where the SDL does not parse, `breaking`
+ *  where it parses and is no subgraph. */
+export function readSubgraphVersion(contract: SubgraphContract): SubgraphVersion | readonly Finding[] {
+  const attempt = <T>(rule: 'subgraph-unparseable' | 'subgraph-invalid', read: () => T) => {
+    try {
+      return { value: read() };
+    } catch (error) {
+      if (!(error instanceof GraphQLError)) throw error;
+      return { findings: causesOf(error).map((cause) => invalidVersionFinding(contract, rule, cause)) };
+    }
+  };
+  const parsed = attempt('subgraph-unparseable', () => readCanonicalSubgraph(contract.sdl));
+  if ('findings' in parsed) return parsed.findings;
+  const subgraph = parsed.value;
+  const built = attempt('subgraph-invalid', () => buildSubgraphSchema(subgraph.document));
+  if ('findings' in built) return built.findings;
+  return { subgraph, elements: elementsOf(subgraph), schema: built.value };
+}
+
+/** The composer's library throws several at once as the causes of one. */
+function causesOf(error: GraphQLError): readonly GraphQLError[] {
+  return 'causes' in error && Array.isArray(error.causes) && error.causes.length > 0 ? error.causes : [error];
+}
+
+function invalidVersionFinding(
+  contract: SubgraphContract,
+  rule: 'subgraph-unparseable' | 'subgraph-invalid',
+  error: GraphQLError,
+): Finding {
+  const [location] = error.locations ?? [];
+  const { message } = error;
+  return {
+    rule,
+    severity: rule === 'subgraph-unparseable' ? 'misuse' : 'breaking',
+    message: `${contract.file} is no schema of a subgraph: ${message.replace('[<unnamed>] ', '')}`,
+    advice: diffRules[rule],
+    subgraph: contract.name,
+    location:
+      location === undefined ? fallbackLocation(contract, message) : { file: contract.file, ...location },
+  };
+}
+
+/** The library has no places for what is there twice, nor for links that it cannot read. */
+function fallbackLocation(contract: SubgraphContract, message: string): FileLocation {
+  return locateFromMessage(contract, message)?.place ?? startOfFile(contract);
+}

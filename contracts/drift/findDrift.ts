@@ -1,0 +1,225 @@
+import { GraphQLError } from 'graphql';
+import { loadSupergraph } from '../../gateway/supergraph/loadSupergraph.ts';
+import { SupergraphRefusedError } from '../../gateway/supergraph/supergraphRefusedError.ts';
+import type { ConsumerOperation, ContractStore, SubgraphContract } from '../contractStore.ts';
+import { canonicalizeSdl } from '../diff/canonicalizeSdl.ts';
+import { diffSubgraph } from '../diff/diffSubgraph.ts';
+import { evaluateChange } from '../evaluation/evaluateChange.ts';
+import { contractTermRules } from '../evaluation/evaluateContractTerms.ts';
+import { evaluateUncomposableChange } from '../evaluation/evaluateUncomposableChange.ts';
+import type { Finding } from '../finding.ts';
+import { type ContractGraph, checkPlanningLimits, composeGraph } from '../graph/composeGraph.ts';
+import { type PlannedGraph, planConsumerOperations } from '../graph/planConsumerOperations.ts';
+import { schemaProblems } from '../store/baseline.ts';
+import type { Contracts } from '../store/comparison.ts';
+import { withoutCredentials } from '../store/readCandidates.ts';
+import type { Drift, SubgraphDrift } from './drift.ts';
+import {
+  contractDriftFinding,
+  escalateDeployedChange,
+  missingAddressFinding,
+  missingContractFinding,
+  supergraphDriftFinding,
+  unreachableFindings,
+  unusableSupergraphFinding,
+} from './driftFindings.ts';
+import type { LiveSubgraph } from './fetchLiveSubgraphs.ts';
+import { diffSubgraphStatements, readSubgraphStatements } from './subgraphStatements.ts';
+
+interface DriftInput {
+  readonly store: ContractStore;
+  readonly live: readonly LiveSubgraph[];
+  /** What the running gateways hold; where it is left out, they are taken to hold what the contracts make. */
+  readonly supergraphSdl?: string | undefined;
+  readonly onProgress?: ((message: string) => void) | undefined;
+}
+
+/** Compares what runs with what was agreed on, and with what the running supergraph knows of it. Order, layout and
+ *  descriptions do not count. What differs is judged as a change that has been deployed already: the plans of the
+ *  running supergraph are tried on the subgraphs as they are now, and operations on the supergraph that these make.
+ *  A supergraph does not say what its subgraphs' SDL was. So it is compared with the one that the running subgraphs
+ *  make, by what the join directives of both say about each subgraph. Composing blocks the thread. */
+export async function findDrift(question: DriftInput): Promise<Drift> {
+  const { store, live, supergraphSdl } = question;
+  const states = new Map(live.map((one) => [one.name, stateOf(one, store)] as const));
+  for (const name of store.schemas.keys()) if (!states.has(name)) states.set(name, 'unknown');
+  const known = new Set(live.map(({ name }) => name));
+  const told: Finding[] = [
+    ...live.flatMap((one) => ('unreachable' in one ? unreachableFindings(one) : [])),
+    ...[...store.schemas.values()].filter(({ name }) => !known.has(name)).map(missingAddressFinding),
+  ];
+  const next = liveContractsOf(store, live, states);
+  const changes = await diffAll(store.schemas, next);
+  for (const [name, state] of states) {
+    const [contract, running] = [store.schemas.get(name), next.get(name)];
+    if (state === 'drifted' && contract !== undefined && running !== undefined) {
+      const own = changes.filter(({ subgraph }) => subgraph === name);
+      told.push(contractDriftFinding(contract, running, own));
+    }
+    if (state === 'not agreed on' && running !== undefined)
+      told.push(missingContractFinding(running, store.directory));
+  }
+  const hasDrifted = [...states.values()].some((state) => state === 'drifted' || state === 'not agreed on');
+  const isWhole = schemaProblems(store).length === 0 && store.schemas.size > 0;
+  const judged =
+    isWhole && (hasDrifted || supergraphSdl !== undefined)
+      ? await evaluateDrift(question, changes, next)
+      : changes;
+  const findings = [...told, ...judged.map(escalateDeployedChange)];
+  return {
+    subgraphs: Array.from(states, ([name, state]) => ({
+      name,
+      state,
+      breaks: brokenOperationsOf(name, findings),
+    })),
+    findings,
+  };
+}
+
+function stateOf(live: LiveSubgraph, { schemas }: ContractStore): SubgraphDrift['state'] {
+  if ('unreachable' in live) return 'unknown';
+  const contract = schemas.get(live.name);
+  if (contract === undefined) return 'not agreed on';
+  return isSameSchema(contract.sdl, live.sdl) ? 'as agreed' : 'drifted';
+}
+
+function isSameSchema(agreed: string, live: string): boolean {
+  try {
+    return agreed === live || canonicalizeSdl(agreed) === canonicalizeSdl(live);
+  } catch (error) {
+    if (!(error instanceof GraphQLError)) throw error;
+    return false;
+  }
+}
+
+/** The contracts, with what runs in the place of those that it differs from. What gave no schema is taken to serve
+ *  what was agreed on. */
+function liveContractsOf(
+  { schemas }: ContractStore,
+  live: readonly LiveSubgraph[],
+  states: ReadonlyMap<string, SubgraphDrift['state']>,
+): Contracts {
+  const running = new Map(schemas);
+  for (const one of live) {
+    const state = states.get(one.name);
+    if ('unreachable' in one || state === 'as agreed') continue;
+    const { name, url, sdl } = one;
+    running.set(name, { name, url: schemas.get(name)?.url ?? url, file: withoutCredentials(url), sdl });
+  }
+  return running;
+}
+
+async function diffAll(agreed: Contracts, running: Contracts): Promise<readonly Finding[]> {
+  const changes: Finding[] = [];
+  for (const [name, contract] of agreed) {
+    if (running.get(name) === contract) continue;
+    for (const change of await diffSubgraph(contract, running.get(name))) {
+      // Nobody has mistyped it in the store: it runs like that.
+      changes.push(change.severity === 'misuse' ? { ...change, severity: 'breaking' } : change);
+    }
+  }
+  return changes;
+}
+
+async function evaluateDrift(
+  { store, supergraphSdl, onProgress = () => {} }: DriftInput,
+  changes: readonly Finding[],
+  next: Contracts,
+): Promise<readonly Finding[]> {
+  const { operations, schemas } = store;
+  onProgress(`composing ${next.size} running subgraphs`);
+  const composed = await composeGraph(next);
+  const running = 'graph' in composed ? await planAll(composed.graph, operations) : undefined;
+  const outdated =
+    supergraphSdl === undefined || running === undefined
+      ? new Map<string, readonly string[]>()
+      : diffSubgraphStatements(
+          readSubgraphStatements(supergraphSdl),
+          readSubgraphStatements(running.graph.sdl),
+        );
+  const told = Array.from(outdated, ([name, coordinates]) => supergraphDriftFinding(name, coordinates));
+  if (running !== undefined && changes.length === 0 && outdated.size === 0) return told;
+  onProgress('planning operations for what runs');
+  const [old, gateway] = await Promise.all([
+    planContracts(schemas, operations),
+    supergraphSdl === undefined
+      ? undefined
+      : planSupergraph(supergraphSdl, markOutdated(schemas, outdated), operations),
+  ]);
+  if (gateway !== undefined && 'findings' in gateway) return [...told, ...changes, ...gateway.findings];
+  const judged =
+    running === undefined && 'findings' in composed
+      ? evaluateUncomposableChange({
+          changes,
+          gateway: gateway ?? old,
+          next,
+          compositionFindings: composed.findings,
+          operations,
+        })
+      : evaluateChange({
+          changes,
+          old,
+          gateway: gateway ?? old,
+          next: running as PlannedGraph,
+          operations,
+          isRollout: true,
+        });
+  // What was agreed on, and is no better in the contracts, is for a check to tell.
+  return [
+    ...told,
+    ...judged.filter(({ rule, severity }) => !contractTermRules.has(rule) || severity === 'breaking'),
+  ];
+}
+
+/** Where the supergraph has another version of a subgraph than runs, the contract is not what its plans are for. */
+function markOutdated(contracts: Contracts, outdated: ReadonlyMap<string, unknown>): Contracts {
+  return new Map(
+    Array.from(contracts, ([name, contract]): [string, SubgraphContract] => [
+      name,
+      outdated.has(name)
+        ? { ...contract, sdl: `${contract.sdl}\n# The running supergraph has another version.\n` }
+        : contract,
+    ]),
+  );
+}
+
+async function planContracts(
+  contracts: Contracts,
+  operations: readonly ConsumerOperation[],
+): Promise<PlannedGraph | undefined> {
+  const composed = await composeGraph(contracts);
+  return 'graph' in composed ? planAll(composed.graph, operations) : undefined;
+}
+
+async function planSupergraph(
+  sdl: string,
+  contracts: Contracts,
+  operations: readonly ConsumerOperation[],
+): Promise<PlannedGraph | { readonly findings: readonly Finding[] }> {
+  try {
+    const supergraph = await loadSupergraph({ sdl, planning: checkPlanningLimits });
+    return await planAll({ contracts, sdl, hints: [], supergraph }, operations);
+  } catch (error) {
+    if (!(error instanceof SupergraphRefusedError)) throw error;
+    return { findings: [unusableSupergraphFinding(error.message)] };
+  }
+}
+
+async function planAll(
+  graph: ContractGraph,
+  operations: readonly ConsumerOperation[],
+): Promise<PlannedGraph> {
+  try {
+    return { graph, plans: await planConsumerOperations(graph, operations) };
+  } finally {
+    await graph.supergraph.planner.close();
+  }
+}
+
+function brokenOperationsOf(name: string, findings: readonly Finding[]): readonly string[] {
+  const broken = findings.filter(({ subgraph, severity }) => subgraph === name && severity === 'breaking');
+  const operations = broken.flatMap(({ affects = [] }) =>
+    affects.map(({ consumer, operation }) => `${consumer}/${operation}`),
+  );
+  return [...new Set(operations)].sort();
+}

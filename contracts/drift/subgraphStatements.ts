@@ -1,0 +1,130 @@
+import {
+  type ConstDirectiveNode,
+  type DefinitionNode,
+  type EnumValueDefinitionNode,
+  type FieldDefinitionNode,
+  type InputValueDefinitionNode,
+  isTypeDefinitionNode,
+  Kind,
+  parse,
+  print,
+  type TypeDefinitionNode,
+} from 'graphql';
+import { argumentOf, subgraphNamesOf } from '../../gateway/planning/supergraphDocument.ts';
+
+/** By subgraph: what a supergraph says about it, as statements that each name a coordinate. */
+type SubgraphStatements = ReadonlyMap<string, ReadonlyMap<string, string>>;
+
+/** Reads what a supergraph knows of each of its subgraphs, as far as its join directives say. Addresses, descriptions
+ *  and order do not count; nor does what no join directive gives to one subgraph, such as tags. Two supergraphs can be
+ *  compared by it, but not a supergraph with a subgraph's SDL: composition drops and rewrites parts of that. */
+export function readSubgraphStatements(sdl: string): SubgraphStatements {
+  const document = parse(sdl, { noLocation: true });
+  const reading = new StatementReader(subgraphNamesOf(document));
+  for (const definition of document.definitions) reading.read(definition);
+  return reading.result;
+}
+
+/** Coordinates about which the two say something different, by subgraph; only subgraphs with some. */
+export function diffSubgraphStatements(
+  one: SubgraphStatements,
+  other: SubgraphStatements,
+): ReadonlyMap<string, readonly string[]> {
+  const differences = new Map<string, readonly string[]>();
+  for (const subgraph of new Set([...one.keys(), ...other.keys()])) {
+    const [before, after] = [one.get(subgraph) ?? new Map(), other.get(subgraph) ?? new Map()];
+    const coordinates = [...new Set([...before.keys(), ...after.keys()])].filter(
+      (coordinate) => before.get(coordinate) !== after.get(coordinate),
+    );
+    if (coordinates.length > 0) differences.set(subgraph, coordinates.sort());
+  }
+  return differences;
+}
+
+class StatementReader {
+  readonly #names: ReadonlyMap<string, string>;
+  readonly #statements = new Map<string, Map<string, string[]>>();
+
+  constructor(names: ReadonlyMap<string, string>) {
+    this.#names = names;
+    for (const name of names.values()) this.#statements.set(name, new Map());
+  }
+
+  get result(): SubgraphStatements {
+    return new Map(
+      Array.from(this.#statements, ([subgraph, statements]) => [
+        subgraph,
+        new Map(
+          Array.from(statements, ([coordinate, said]) => [coordinate, [...new Set(said)].sort().join('\n')]),
+        ),
+      ]),
+    );
+  }
+
+  read(definition: DefinitionNode): void {
+    if (!isTypeDefinitionNode(definition)) return;
+    const { value: name } = definition.name;
+    const joins = joinsOf(definition, 'join__type');
+    for (const join of joins) this.#addStatement(join, name, definition.kind);
+    for (const join of joinsOf(definition, 'join__implements')) this.#addStatement(join, name);
+    for (const join of joinsOf(definition, 'join__unionMember')) this.#addStatement(join, name);
+    for (const { part, text } of membersOf(definition)) {
+      const coordinate = `${name}.${part.name.value}`;
+      const own = [...joinsOf(part, 'join__field'), ...joinsOf(part, 'join__enumValue')];
+      // Without any of its own a field is resolved by every subgraph that has the type.
+      for (const join of own.length > 0 ? own : joins.map(toJoinField))
+        this.#addStatement(join, coordinate, text);
+    }
+  }
+
+  #addStatement(join: ConstDirectiveNode, coordinate: string, text = ''): void {
+    const statements = this.#statements.get(this.#names.get(argumentOf(join, 'graph') ?? '') ?? '');
+    if (statements === undefined) return;
+    const details = (join.arguments ?? [])
+      // Whether a type is written as an extension means nothing.
+      .filter(({ name }) => name.value !== 'graph' && name.value !== 'extension')
+      .map((argument) => print(argument))
+      .sort();
+    const said = [text, join.name.value, ...details].join(' ');
+    statements.set(coordinate, [...(statements.get(coordinate) ?? []), said]);
+  }
+}
+
+type TypeMember = FieldDefinitionNode | InputValueDefinitionNode | EnumValueDefinitionNode;
+
+function membersOf(
+  type: TypeDefinitionNode,
+): readonly { readonly part: TypeMember; readonly text: string }[] {
+  switch (type.kind) {
+    case Kind.ENUM_TYPE_DEFINITION:
+      return (type.values ?? []).map((part) => ({ part, text: '' }));
+    case Kind.INPUT_OBJECT_TYPE_DEFINITION:
+      return (type.fields ?? []).map((part) => ({ part, text: printInput(part) }));
+    case Kind.OBJECT_TYPE_DEFINITION:
+    case Kind.INTERFACE_TYPE_DEFINITION:
+      return (type.fields ?? []).map((part) => ({
+        part,
+        text: `(${(part.arguments ?? []).map(printInput).sort().join(', ')}): ${print(part.type)}`,
+      }));
+    default:
+      return [];
+  }
+}
+
+function printInput({ name, type, defaultValue }: InputValueDefinitionNode): string {
+  const preset = defaultValue === undefined ? '' : ` = ${print(defaultValue)}`;
+  return `${name.value}: ${print(type)}${preset}`;
+}
+
+function joinsOf(
+  { directives = [] }: { readonly directives?: readonly ConstDirectiveNode[] | undefined },
+  name: string,
+): readonly ConstDirectiveNode[] {
+  return directives.filter((directive) => directive.name.value === name);
+}
+
+/** What the composer writes out in some cases, and leaves out in others where it means the same. */
+function toJoinField(join: ConstDirectiveNode): ConstDirectiveNode {
+  const name = { ...join.name, value: 'join__field' };
+  return { ...join, name, arguments: join.arguments?.filter(({ name }) => name.value === 'graph') ?? [] };
+}

@@ -1,0 +1,84 @@
+import { isAbstractType, isObjectType } from 'graphql';
+import type { CacheRule } from '../../gateway/cache/rules/cacheRule.ts';
+import { type CacheRules, readCacheRules } from '../../gateway/cache/rules/cacheRules.ts';
+import type { ConsumerOperation } from '../contractStore.ts';
+import { subgraphSchemaOf } from '../graph/subgraphSchema.ts';
+import { type SelectedField, selectedFieldsOf } from './selectedFieldsOf.ts';
+import type { ServedGraph } from './servedGraph.ts';
+
+/** What holds for a value, by the subgraph that it may come from; without those from which it is not kept. Where no
+ *  rule is for a whole subgraph, all of them are one, with no name. */
+export type ValueRules = ReadonlyMap<string, CacheRule>;
+
+interface CachedValues {
+  /** The fields of object types that an operation may get. */
+  valuesOf(
+    operation: ConsumerOperation,
+  ): readonly Pick<SelectedField, 'typeName' | 'fieldName' | 'coordinate'>[];
+  /** What holds for a field of an object type where the operation selects it. */
+  rulesOf(operation: ConsumerOperation, typeName: string, fieldName: string): ValueRules;
+}
+
+/** The rules of a graph and its gateways' configuration, as the gateways read them. */
+export function createCachedValues(graph: ServedGraph): CachedValues {
+  return new GraphCachedValues(graph);
+}
+
+class GraphCachedValues implements CachedValues {
+  readonly #graph: ServedGraph;
+  readonly #rules: CacheRules;
+  readonly #hasSubgraphRules: boolean;
+
+  constructor(graph: ServedGraph) {
+    const { enabled, rules } = graph.gatewaySettings.cache;
+    this.#graph = graph;
+    this.#rules = readCacheRules(graph.document, enabled ? rules : {}).rules;
+    this.#hasSubgraphRules = Object.keys(rules).some((key) => key.startsWith('subgraph:'));
+  }
+
+  valuesOf({ document }: ConsumerOperation) {
+    const { apiSchema } = this.#graph;
+    const values = selectedFieldsOf(apiSchema, document).flatMap(({ typeName, fieldName }) => {
+      const type = apiSchema.getType(typeName);
+      const owners = isAbstractType(type)
+        ? apiSchema.getPossibleTypes(type).map(({ name }) => name)
+        : [typeName];
+      return owners.map((owner) => ({ typeName: owner, fieldName, coordinate: `${owner}.${fieldName}` }));
+    });
+    return [...new Map(values.map((value) => [value.coordinate, value])).values()];
+  }
+
+  rulesOf(operation: ConsumerOperation, typeName: string, fieldName: string): ValueRules {
+    const type = this.#rules.graph.types.get(typeName);
+    if (type === undefined || !this.#graph.gatewaySettings.cache.enabled) return new Map();
+    // How long an object is what it is does not depend on how long its values are kept.
+    if (type.keyFields.has(fieldName) && !this.#rules.hasFieldRule(type, fieldName)) return new Map();
+    const subgraphs = this.#hasSubgraphRules ? this.#subgraphsOf(operation, typeName, fieldName) : [''];
+    return new Map(
+      subgraphs.flatMap((subgraph): [string, CacheRule][] => {
+        const rule = this.#rules.ruleForField(type, fieldName, subgraph);
+        return rule === undefined ? [] : [[subgraph, rule]];
+      }),
+    );
+  }
+
+  /** Those that the operation's plans ask, and that resolve the field. */
+  #subgraphsOf(operation: ConsumerOperation, typeName: string, fieldName: string): readonly string[] {
+    const { graph, metadata, plans } = this.#graph;
+    const plan = plans.get(operation);
+    const asked = new Set(
+      plan?.kind === 'planned'
+        ? plan.variants.flatMap(({ fetches }) => fetches.map(({ subgraph }) => subgraph))
+        : [],
+    );
+    return [...graph.contracts.values()].flatMap((contract) => {
+      if (!asked.has(contract.name)) return [];
+      const type = subgraphSchemaOf(contract).getType(typeName);
+      const isThere = isObjectType(type) && type.getFields()[fieldName] !== undefined;
+      const isExternal = metadata.subgraphs
+        .get(contract.name)
+        ?.fields.get(`${typeName}.${fieldName}`)?.isExternal;
+      return isThere && isExternal !== true ? [contract.name] : [];
+    });
+  }
+}

@@ -1,0 +1,91 @@
+import type { ConsumerOperation } from '../contractStore.ts';
+import type { AffectedOperation, Deployment, Finding, Severity } from '../finding.ts';
+import { affectedOperation } from './affectedOperation.ts';
+import { baseSeverityOf, isDecidedByPlans } from './baseSeverityOf.ts';
+import type { Breakage } from './breakage.ts';
+import type { ApiSchemas } from './coversBreakage.ts';
+
+export interface ChangeEvidence {
+  /** What goes wrong because of the change. */
+  readonly breakages: readonly Breakage[];
+  /** In which order the operations that are in trouble let it be rolled out; `undefined` where none is. */
+  readonly deployment: Deployment | undefined;
+  /** Operations that use what the change is about, in trouble or not. */
+  readonly users: readonly ConsumerOperation[];
+  readonly schemas: ApiSchemas;
+  /** Operations that go wrong by whichever change; left out where that is not known. */
+  readonly brokenOperations?: ReadonlySet<ConsumerOperation> | undefined;
+}
+
+/** A change as it is for the consumers that there are. */
+export function classifyChange(change: Finding, evidence: ChangeEvidence): Finding {
+  const { breakages, deployment, users, schemas } = evidence;
+  const base = baseSeverityOf(change, users.length > 0, schemas);
+  const severity = worstSeverity(base, severityOf(deployment));
+  const affects = new Map<ConsumerOperation, AffectedOperation>();
+  for (const { operation } of breakages) {
+    if (affects.has(operation)) continue;
+    const own = breakages.filter((trouble) => trouble.operation === operation);
+    affects.set(operation, affectedOperation(operation, reasonOf(own)));
+  }
+  // Where plans and operations have been found to break, the others were found not to.
+  if (breakages.length === 0 && base !== 'safe' && !isDecidedByPlans(change.rule)) {
+    for (const operation of users)
+      affects.set(operation, affectedOperation(operation, `uses ${change.coordinate}`));
+  }
+  return {
+    ...change,
+    severity,
+    ...(severity === 'dangerous' && change.severity === 'breaking'
+      ? { message: softenMessage(change, evidence) }
+      : {}),
+    ...(affects.size === 0 ? {} : { affects: [...affects.values()] }),
+    ...(deployment === undefined ? {} : { deployment }),
+  };
+}
+
+const phasePrefixes = {
+  'in the end': '',
+  'old gateways': 'while gateways have the old supergraph: ',
+  'new gateways': 'while the old subgraph runs: ',
+} as const;
+
+/** The end counts for more than the way there. */
+function reasonOf(troubles: readonly Breakage[]): string {
+  for (const phase of ['in the end', 'old gateways', 'new gateways'] as const) {
+    const messages = new Set(troubles.filter((one) => one.phase === phase).map(({ message }) => message));
+    if (messages.size > 0) return `${phasePrefixes[phase]}${[...messages].join('; ')}`;
+  }
+  return '';
+}
+
+function severityOf(deployment: Deployment | undefined): Severity {
+  switch (deployment?.order) {
+    case 'expand and contract':
+      return 'breaking';
+    // A subgraph is usually deployed before the supergraph that is composed with it.
+    case 'gateway first':
+      return 'dangerous';
+    default:
+      return 'safe';
+  }
+}
+
+const severitiesWorstFirst: readonly Severity[] = ['breaking', 'dangerous', 'safe'];
+
+function worstSeverity(one: Severity, other: Severity): Severity {
+  return severitiesWorstFirst.indexOf(one) <= severitiesWorstFirst.indexOf(other) ? one : other;
+}
+
+function softenMessage({ message }: Finding, evidence: ChangeEvidence): string {
+  const { breakages, users } = evidence;
+  if (breakages.length > 0) return message;
+  if (users.length === 0) return `${message} (no operation of a known consumer uses it)`;
+  const outlook = areUsersUnaffected(evidence) ? ', and go on working' : '';
+  return `${message} (operations of known consumers use it${outlook})`;
+}
+
+/** Where there is no new API, nobody knows. */
+function areUsersUnaffected({ users, schemas, brokenOperations }: ChangeEvidence): boolean {
+  return schemas.next !== undefined && brokenOperations?.isDisjointFrom(new Set(users)) === true;
+}

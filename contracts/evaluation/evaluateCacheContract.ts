@@ -1,0 +1,87 @@
+import { formatDuration } from '../../gateway/config/duration.ts';
+import type { ConsumerOperation } from '../contractStore.ts';
+import type { Finding } from '../finding.ts';
+import { affectedOperation, operationReference } from './affectedOperation.ts';
+import { createCachedValues, type ValueRules } from './cachedValues.ts';
+import { markUnchanged } from './markUnchanged.ts';
+import type { ServedGraph } from './servedGraph.ts';
+
+/** Says where values that were one client's own are everybody's now, and where they may be staler than a consumer has
+ *  agreed on: `breaking` where they could not be so stale before, or nothing is known of before. */
+export function evaluateCacheContract(
+  old: ServedGraph | undefined,
+  next: ServedGraph,
+  operations: readonly ConsumerOperation[],
+): readonly Finding[] {
+  const published = new Map<string, ConsumerOperation[]>();
+  const stale: Finding[] = [];
+  const [before, after] = [old && createCachedValues(old), createCachedValues(next)];
+  for (const operation of operations) {
+    const exceeding: StalenessViolation[] = [];
+    for (const { typeName, fieldName, coordinate } of after.valuesOf(operation)) {
+      const was = before?.rulesOf(operation, typeName, fieldName);
+      const is = after.rulesOf(operation, typeName, fieldName);
+      if (was !== undefined && becamePublic(was, is)) {
+        published.set(coordinate, [...(published.get(coordinate) ?? []), operation]);
+      }
+      const allowed = operation.slo.staleness;
+      const staleness = stalenessOf(is);
+      if (allowed === undefined || staleness <= allowed) continue;
+      const isNew = was === undefined || stalenessOf(was) <= allowed;
+      exceeding.push({ description: `${coordinate} by ${formatDuration(staleness)}`, isNew });
+    }
+    if (exceeding.length > 0) stale.push(stalenessSloFinding(operation, exceeding));
+  }
+  return [...[...published].map(([coordinate, users]) => madePublicFinding(coordinate, users)), ...stale];
+}
+
+interface StalenessViolation {
+  readonly description: string;
+  readonly isNew: boolean;
+}
+
+function becamePublic(was: ValueRules, is: ValueRules): boolean {
+  return [...is].some(
+    ([subgraph, rule]) => rule.scope === 'PUBLIC' && was.get(subgraph)?.scope === 'PRIVATE',
+  );
+}
+
+/** How much longer than it is fresh a value may be served, in milliseconds. */
+function stalenessOf(rules: ValueRules): number {
+  const each = Array.from(
+    rules.values(),
+    ({ lifetime: { freshMs, revalidateMs, fallbackMs } }) => Math.max(revalidateMs, fallbackMs) - freshMs,
+  );
+  return Math.max(0, ...each);
+}
+
+function madePublicFinding(coordinate: string, users: readonly ConsumerOperation[]): Finding {
+  return {
+    rule: 'cache-contract',
+    severity: 'breaking',
+    message: `${coordinate} was cached for one client each, and is cached for everybody now.`,
+    advice: 'Keep scope: PRIVATE; a value that is the same for everyone belongs in a field of its own.',
+    coordinate,
+    affects: users.map((operation) => affectedOperation(operation, `may get another client's ${coordinate}`)),
+  };
+}
+
+function stalenessSloFinding(
+  operation: ConsumerOperation,
+  exceeding: readonly StalenessViolation[],
+): Finding {
+  const { consumer, name, slo } = operation;
+  const added = exceeding.filter(({ isNew }) => isNew);
+  const values = (added.length > 0 ? added : exceeding).map(({ description }) => description).join(', ');
+  const allowed = formatDuration(slo.staleness ?? 0);
+  const finding: Finding = {
+    rule: 'staleness-slo',
+    severity: 'breaking',
+    message: `${consumer}/${name} accepts values that are stale by ${allowed}, and may get ${values}.`,
+    advice:
+      'Lower staleIfError and staleWhileRevalidate, or agree with the consumer on another `# @slo staleness`.',
+    ...operationReference(operation),
+    affects: [affectedOperation(operation, `may get ${values}`)],
+  };
+  return added.length > 0 ? finding : markUnchanged(finding);
+}

@@ -1,0 +1,86 @@
+import type { GraphChange } from '../checkDependencies.ts';
+import type { Finding } from '../finding.ts';
+import { defaultGatewaySettings, type GatewaySettings } from '../gatewaySettings.ts';
+import { pairOperations } from '../graph/checkPlanCompatibility.ts';
+import { locateDefinition } from '../graph/locateInContract.ts';
+import type { PlannedGraph } from '../graph/planConsumerOperations.ts';
+import { evaluateCacheContract } from './evaluateCacheContract.ts';
+import { evaluateEnrichmentContract } from './evaluateEnrichmentContract.ts';
+import { evaluateGatewayConfig } from './evaluateGatewayConfig.ts';
+import { evaluateLatencySlo } from './evaluateLatencySlo.ts';
+import { evaluateMayDefer } from './evaluateMayDefer.ts';
+import { createServedGraph } from './servedGraph.ts';
+
+/** Rules about what was agreed on besides that operations work. What the change makes so is `breaking`. */
+export const contractTermRules: ReadonlySet<string> = new Set([
+  'cache-contract',
+  'enrichment-contract',
+  'gateway-config-outdated',
+  'latency-slo',
+  'slo-unmatched',
+  'staleness-slo',
+]);
+
+const configDependentRules: ReadonlySet<string> = new Set([
+  'enrichment-contract',
+  'gateway-config-outdated',
+  'slo-unmatched',
+  'staleness-slo',
+]);
+
+/** Whether a check that knows this of the gateways finds all that the rule is about. */
+export function isFullyEvaluated(rule: string, { locate, stepLatencyMs }: GatewaySettings): boolean {
+  if (rule === 'latency-slo') return stepLatencyMs !== undefined;
+  return !configDependentRules.has(rule) || locate !== undefined;
+}
+
+/** What was agreed on about caching, about what may come late and about latency, and is not so with the graph. `breaking`
+ *  where the change is what makes it so, or nothing is known of before. */
+export function evaluateContractTerms({
+  changes,
+  gateway,
+  next,
+  operations,
+  gatewaySettings = defaultGatewaySettings,
+}: Omit<GraphChange, 'old'>): readonly Finding[] {
+  const [before, after] = [
+    gateway && createServedGraph(gateway, gatewaySettings),
+    createServedGraph(next, gatewaySettings),
+  ];
+  const told = new Set(
+    changes.flatMap(({ rule, coordinate }) => (rule === 'cached-made-public' ? (coordinate ?? []) : [])),
+  );
+  const isTold = ({ rule, coordinate = '' }: Finding): boolean =>
+    rule === 'cache-contract' && (told.has(coordinate) || told.has(coordinate.split('.')[0] ?? ''));
+  return [
+    ...evaluateCacheContract(before, after, operations).filter((finding) => !isTold(finding)),
+    ...evaluateEnrichmentContract(before, after, operations),
+    ...evaluateMayDefer(after, operations),
+    ...evaluateGatewayConfig(before, after),
+    ...evaluateLatencies(gateway, next, gatewaySettings.stepLatencyMs),
+  ].map((finding) => withLocation(finding, changes, next));
+}
+
+function evaluateLatencies(
+  gateway: PlannedGraph | undefined,
+  next: PlannedGraph,
+  stepLatencyMs: number | undefined,
+): readonly Finding[] {
+  if (stepLatencyMs === undefined) return [];
+  const old = gateway ?? { ...next, plans: new Map() };
+  return pairOperations(old, next).flatMap((pair) => evaluateLatencySlo({ ...pair, stepLatencyMs }) ?? []);
+}
+
+/** Where the change is that is to blame, or else where the part is defined. */
+function withLocation(finding: Finding, changes: readonly Finding[], { graph }: PlannedGraph): Finding {
+  const { coordinate, location, subgraph } = finding;
+  if (location !== undefined || coordinate === undefined) return finding;
+  const change = changes.find((one) => one.coordinate === coordinate && one.location !== undefined);
+  if (change !== undefined) return { ...finding, subgraph: change.subgraph, location: change.location };
+  const contracts = [...graph.contracts.values()];
+  for (const contract of contracts.filter(({ name }) => subgraph === undefined || name === subgraph)) {
+    const found = locateDefinition(contract, coordinate);
+    if (found !== undefined) return { ...finding, subgraph: contract.name, location: found };
+  }
+  return finding;
+}

@@ -1,0 +1,146 @@
+import { Kind, type SelectionSetNode } from 'graphql';
+import { type EnrichmentRules, readEnrichmentRules } from '../../gateway/enrichment/enrichmentRules.ts';
+import type { ConsumerOperation } from '../contractStore.ts';
+import type { Finding } from '../finding.ts';
+import { affectedOperation } from './affectedOperation.ts';
+import { markUnchanged } from './markUnchanged.ts';
+import { type SelectedField, selectedFieldsOf } from './selectedFieldsOf.ts';
+import type { ServedGraph } from './servedGraph.ts';
+
+/** Says where a field that may come late cannot: others need it, nothing in its place can be null, or a consumer wants
+ *  it in the first answer. `breaking` where it was not so before, or nothing is known of before. */
+export function evaluateEnrichmentContract(
+  old: ServedGraph | undefined,
+  next: ServedGraph,
+  operations: readonly ConsumerOperation[],
+): readonly Finding[] {
+  const known = new Set(old && findViolations(old, operations).map(findingKey));
+  return findViolations(next, operations).map((finding) =>
+    known.has(findingKey(finding)) ? markUnchanged(finding) : finding,
+  );
+}
+
+function findViolations(graph: ServedGraph, operations: readonly ConsumerOperation[]): readonly Finding[] {
+  const rules = enrichmentRulesOf(graph);
+  if (rules === undefined || rules.isEmpty) return [];
+  return [...findRequiredFields(graph, rules), ...findUndeferrableFields(graph, rules, operations)];
+}
+
+/** Whether two findings say the same of the same operations. */
+function findingKey({ coordinate, message, affects = [] }: Finding): string {
+  return JSON.stringify([
+    coordinate,
+    message,
+    affects.map(({ consumer, operation }) => [consumer, operation]),
+  ]);
+}
+
+/** What may come late by the graph and its gateways' configuration; `undefined` where gateways wait for everything. */
+export function enrichmentRulesOf({
+  document,
+  apiSchema,
+  gatewaySettings: { enrichments, waitsForAll },
+}: ServedGraph): EnrichmentRules | undefined {
+  if (waitsForAll) return undefined;
+  return readEnrichmentRules({ document, apiSchema, configured: enrichments }).rules;
+}
+
+/** Fields that keys and `@requires` need: whatever waits for them would be late as well, or computed without them. */
+function findRequiredFields({ metadata }: ServedGraph, rules: EnrichmentRules): readonly Finding[] {
+  const found = new Map<string, Finding>();
+  for (const [subgraph, { keys, fields }] of metadata.subgraphs) {
+    for (const [typeName, ofType] of keys) {
+      for (const key of ofType) look(subgraph, typeName, key.fields, `a @key of ${typeName}`);
+    }
+    for (const [coordinate, { requires }] of fields) {
+      if (requires === undefined) continue;
+      look(subgraph, coordinate.split('.')[0] ?? '', requires, `the @requires of ${coordinate}`);
+    }
+  }
+  return [...found.values()];
+
+  function look(subgraph: string, typeName: string, { selections }: SelectionSetNode, where: string): void {
+    for (const selection of selections) {
+      if (selection.kind === Kind.FRAGMENT_SPREAD) continue;
+      if (selection.kind === Kind.INLINE_FRAGMENT) {
+        look(subgraph, selection.typeCondition?.name.value ?? typeName, selection.selectionSet, where);
+        continue;
+      }
+      const name = selection.name.value;
+      const coordinate = `${typeName}.${name}`;
+      if (rules.ruleOf(typeName, name) !== undefined && !found.has(coordinate)) {
+        found.set(coordinate, {
+          rule: 'enrichment-contract',
+          severity: 'breaking',
+          message: `${coordinate} may come late, and is part of ${where} in subgraph "${subgraph}", which needs it at once.`,
+          advice: 'Take @enrichment off, or let nobody depend on the field.',
+          subgraph,
+          coordinate,
+        });
+      }
+      const inner = typeOf(typeName, name);
+      if (selection.selectionSet !== undefined && inner !== undefined) {
+        look(subgraph, inner, selection.selectionSet, where);
+      }
+    }
+  }
+
+  function typeOf(typeName: string, field: string): string | undefined {
+    const type = metadata.schema.getType(typeName);
+    if (type === undefined || !('getFields' in type)) return undefined;
+    const found = type.getFields()[field]?.type;
+    return found === undefined ? undefined : String(found).replaceAll(/[[\]!]/g, '');
+  }
+}
+
+interface UndeferrableField {
+  readonly field: SelectedField;
+  readonly operation: ConsumerOperation;
+  readonly reason: string;
+}
+
+/** By field, what its readers have against its coming late. */
+function findUndeferrableFields(
+  { apiSchema }: ServedGraph,
+  rules: EnrichmentRules,
+  operations: readonly ConsumerOperation[],
+): readonly Finding[] {
+  const refusals = new Map<string, UndeferrableField[]>();
+  for (const operation of operations) {
+    for (const field of selectedFieldsOf(apiSchema, operation.document)) {
+      if (rules.ruleOf(field.typeName, field.fieldName) === undefined) continue;
+      const reason = undeferrableReasonOf(field, operation);
+      if (reason === undefined) continue;
+      refusals.set(field.coordinate, [
+        ...(refusals.get(field.coordinate) ?? []),
+        { field, operation, reason },
+      ]);
+    }
+  }
+  return [...refusals].map(([coordinate, refused]) => ({
+    rule: 'enrichment-contract',
+    severity: 'breaking',
+    message: `${coordinate} may come late, and not everybody who selects it can do without it in the first answer.`,
+    advice:
+      'Take @enrichment off, make the field nullable, or agree with the consumers on `# @slo mayDefer`.',
+    coordinate,
+    affects: refused.map(({ operation, reason }) => affectedOperation(operation, reason)),
+  }));
+}
+
+function undeferrableReasonOf(
+  { coordinate, canBeNull }: SelectedField,
+  { slo, document }: ConsumerOperation,
+): string | undefined {
+  // Mutations and subscriptions wait for everything.
+  const isQuery = document.definitions.some(
+    (definition) => definition.kind === Kind.OPERATION_DEFINITION && definition.operation === 'query',
+  );
+  if (!isQuery) return undefined;
+  if (slo.mayDefer !== undefined && !slo.mayDefer.includes(coordinate)) {
+    return `does not name ${coordinate} in its @slo mayDefer`;
+  }
+  return canBeNull
+    ? undefined
+    : `${coordinate} cannot be left out: neither it nor anything around it can be null`;
+}

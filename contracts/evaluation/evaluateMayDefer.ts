@@ -1,0 +1,70 @@
+import { isInterfaceType, isObjectType } from 'graphql';
+import { findNearestName } from '../../gateway/config/findNearestName.ts';
+import type { ConsumerOperation } from '../contractStore.ts';
+import type { Finding } from '../finding.ts';
+import { operationReference } from './affectedOperation.ts';
+import { enrichmentRulesOf } from './evaluateEnrichmentContract.ts';
+import type { ServedGraph } from './servedGraph.ts';
+
+/** Says what `canPlanDefer` names and the graph does not have, and what never comes late, so that naming it says nothing. */
+export function evaluateMayDefer(
+  graph: ServedGraph,
+  operations: readonly ConsumerOperation[],
+): readonly Finding[] {
+  const rules = enrichmentRulesOf(graph);
+  const fields = fieldsOf(graph);
+  return operations.flatMap((operation) =>
+    (operation.slo.mayDefer ?? []).flatMap((coordinate): Finding | readonly Finding[] => {
+      if (!fields.has(coordinate)) return absentFieldFinding(operation, coordinate, [...fields]);
+      const [typeName = '', fieldName = ''] = coordinate.split('.');
+      const isWithout = rules !== undefined && rules.ruleOf(typeName, fieldName) === undefined;
+      return isWithout ? neverDeferredFinding(operation, coordinate, graph) : [];
+    }),
+  );
+}
+
+function fieldsOf({ apiSchema }: ServedGraph): ReadonlySet<string> {
+  return new Set(
+    Object.values(apiSchema.getTypeMap()).flatMap((type) =>
+      isObjectType(type) || isInterfaceType(type)
+        ? Object.keys(type.getFields()).map((field) => `${type.name}.${field}`)
+        : [],
+    ),
+  );
+}
+
+function absentFieldFinding(
+  operation: ConsumerOperation,
+  coordinate: string,
+  known: readonly string[],
+): Finding {
+  const nearest = findNearestName(coordinate, known);
+  return {
+    ...unmatchedFindingOf(operation),
+    severity: 'dangerous',
+    message: `The @slo mayDefer of ${operation.consumer}/${operation.name} names ${coordinate}, which the graph does not have.`,
+    advice:
+      nearest === undefined ? 'Take it off, or name a field that there is.' : `Did you mean ${nearest}?`,
+  };
+}
+
+function neverDeferredFinding(
+  operation: ConsumerOperation,
+  coordinate: string,
+  { gatewaySettings }: ServedGraph,
+): Finding {
+  const isKnown = gatewaySettings.locate !== undefined;
+  return {
+    ...unmatchedFindingOf(operation),
+    severity: 'safe',
+    message: `The @slo mayDefer of ${operation.consumer}/${operation.name} names ${coordinate}, which nothing lets come late${isKnown ? '' : ' in the graph'}.`,
+    advice: isKnown
+      ? 'Take it off, unless it is meant for later.'
+      : 'Take it off, unless it is meant for later or `enrichment.fields` of the gateways has it: --gateway-config names their configuration.',
+  };
+}
+
+function unmatchedFindingOf(operation: ConsumerOperation): Pick<Finding, 'rule' | 'coordinate' | 'location'> {
+  const { coordinate, location } = operationReference(operation);
+  return { rule: 'slo-unmatched', coordinate, location: operation.slo.mayDeferLocation ?? location };
+}

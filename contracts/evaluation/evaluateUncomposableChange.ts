@@ -1,0 +1,155 @@
+import type { UncomposableChange } from '../checkDependencies.ts';
+import type { Deployment, Finding } from '../finding.ts';
+import { checkFetch } from '../graph/checkFetch.ts';
+import { determineDeployment } from '../graph/determineDeployment.ts';
+import type { FetchProblem } from '../graph/fetchProblem.ts';
+import { quotedNamesIn } from '../graph/locateFromMessage.ts';
+import type { ConsumerPlan, PlannedGraph } from '../graph/planConsumerOperations.ts';
+import { supergraphMetadataOf } from '../graph/supergraphMetadata.ts';
+import { attributeBreakages } from './attributeBreakages.ts';
+import type { Breakage } from './breakage.ts';
+import { classifyChange } from './classifyChange.ts';
+import { fetchTargetOf } from './fetchTargetOf.ts';
+import { OperationUsageIndex } from './operationUsageIndex.ts';
+
+/** What changes mean that make no supergraph: gateways stay on the old one, and whatever of its plans does not work with
+ *  the new subgraphs breaks as soon as these are deployed. */
+export function evaluateUncomposableChange(change: UncomposableChange): readonly Finding[] {
+  const { changes, gateway, next, compositionFindings, operations } = change;
+  const refused = mergeUnreachable(
+    compositionFindings.filter((refusal) => !isAlreadyReported(refusal, changes)),
+  );
+  if (gateway === undefined) return [...changes, ...refused];
+  const schemas = { old: gateway.graph.supergraph.apiSchema, next: undefined };
+  // A subgraph library refuses these: they do not start, so that no plan meets them.
+  const invalid = new Set(
+    changes.flatMap(({ rule, subgraph }) => (rule === 'subgraph-invalid' ? subgraph : [])),
+  );
+  const started = changedSubgraphs(gateway, next).filter((name) => !invalid.has(name));
+  const troubles = findOldPlanBreakages(gateway, next, started);
+  const uses = new OperationUsageIndex(operations, [schemas.old]);
+  const { byChange } = attributeBreakages(changes, troubles, schemas);
+  const judged = changes.map((finding) => {
+    const own = byChange.get(finding) ?? [];
+    const deployment = deploymentOf(finding, own, compositionFindings);
+    return classifyChange(finding, { breakages: own, deployment, users: uses.usersOf(finding), schemas });
+  });
+  return [...judged, ...refused];
+}
+
+/** What a subgraph library refuses the composer refuses in the same words. */
+function isAlreadyReported({ rule, subgraph, message }: Finding, changes: readonly Finding[]): boolean {
+  if (rule !== 'composition-error') return false;
+  return changes.some(
+    (change) =>
+      change.rule === 'subgraph-invalid' &&
+      change.subgraph === subgraph &&
+      message.includes(messageWithoutFile(change)),
+  );
+}
+
+/** Without the file that it begins with. */
+function messageWithoutFile({ message }: Finding): string {
+  return message.slice(message.indexOf(': ') + 2);
+}
+
+function changedSubgraphs({ graph }: PlannedGraph, next: UncomposableChange['next']): readonly string[] {
+  const names = new Set([...graph.contracts.keys(), ...next.keys()]);
+  return [...names].filter((name) => graph.contracts.get(name)?.sdl !== next.get(name)?.sdl);
+}
+
+interface OldPlanBreakage extends Breakage {
+  readonly kind: FetchProblem['kind'];
+}
+
+/** That there is no supergraph yet does not change the order in which it and the subgraph are rolled out, unless the
+ *  change is why there is none. */
+function deploymentOf(
+  change: Finding,
+  troubles: readonly OldPlanBreakage[],
+  refusals: readonly Finding[],
+): Deployment | undefined {
+  const { subgraph } = change;
+  if (troubles.length === 0 || subgraph === undefined) return undefined;
+  const oldPlans = troubles.map(
+    ({ kind, message, coordinates }): FetchProblem => ({ kind, isCertain: true, message, coordinates }),
+  );
+  const isMended = oldPlans.every(({ kind }) => fixedByGatewayUpdate.has(kind));
+  const isRefused = !isMended || refusals.some((refusal) => concernsChange(refusal, change));
+  const deployment = determineDeployment({
+    subgraph,
+    oldPlanProblems: oldPlans,
+    newPlanProblems: [],
+    isRefused,
+  });
+  return isRefused ? deployment : { ...deployment, steps: [composeFirstStep, ...deployment.steps] };
+}
+
+/** What is in order as soon as gateways know the change, whatever else is in their supergraph. Of anything else that old
+ *  plans miss only new plans could tell whether it is to be had in another way, and there are none. */
+const fixedByGatewayUpdate: ReadonlySet<FetchProblem['kind']> = new Set(['missing input', 'unknown value']);
+
+const composeFirstStep =
+  'Correct what the composer refuses, and check again: until then there is no supergraph to publish.';
+
+/** Whether the composer names what a change is about, a value by its enum and an argument by its field. */
+function concernsChange(refusal: Finding, { coordinate, rule }: Finding): boolean {
+  if (coordinate === undefined) return true;
+  const [type = '', member] = coordinate.replace(/\(.*/, '').split('.');
+  const names = [
+    coordinate,
+    member === undefined || rule.startsWith('enum-value-') ? type : `${type}.${member}`,
+  ];
+  const named = [refusal.coordinate ?? '', ...quotedNamesIn(refusal.message)];
+  return named.some((name) => names.includes(name) || names.includes(name.replace(/\(.*/, '')));
+}
+
+function findOldPlanBreakages(
+  gateway: PlannedGraph,
+  next: UncomposableChange['next'],
+  changed: readonly string[],
+): readonly OldPlanBreakage[] {
+  const planned = supergraphMetadataOf(gateway.graph);
+  return changed.flatMap((subgraph) => {
+    const contract = next.get(subgraph);
+    const target = contract && fetchTargetOf(contract);
+    return [...gateway.plans].flatMap(([operation, plan]) => {
+      const fetches = fetchesOf(plan).filter((fetch) => fetch.subgraph === subgraph);
+      const problems =
+        target === undefined
+          ? fetches.slice(0, 1).map(() => ({
+              kind: 'no subgraph' as const,
+              message: `there is no subgraph "${subgraph}"`,
+              coordinates: [],
+            }))
+          : fetches.flatMap((fetch) => checkFetch(fetch, planned, target));
+      return problems.map(
+        ({ kind, message, coordinates }): OldPlanBreakage => ({
+          kind,
+          operation,
+          subgraph,
+          phase: 'old gateways',
+          message,
+          coordinates,
+        }),
+      );
+    });
+  });
+}
+
+function fetchesOf(planned: ConsumerPlan) {
+  return planned.kind === 'planned' ? planned.variants.flatMap(({ fetches }) => fetches) : [];
+}
+
+/** One key that is missing makes every field unreachable that was reached by it. */
+function mergeUnreachable(refusals: readonly Finding[]): readonly Finding[] {
+  const unreachable = refusals.filter(({ message }) => message.startsWith('SATISFIABILITY_ERROR'));
+  const [first, ...others] = unreachable;
+  if (first === undefined || others.length === 0) return refusals;
+  const fields = new Set(others.flatMap(({ coordinate }) => coordinate ?? []));
+  const merged = {
+    ...first,
+    message: `${first.message}\nNor can these be reached on all ways to them: ${[...fields].join(', ')}.`,
+  };
+  return [...refusals.filter((finding) => !unreachable.includes(finding)), merged];
+}

@@ -1,0 +1,37 @@
+import { Kind, type SelectionSetNode } from 'graphql';
+import { argumentOf, parseFieldSet } from '../../gateway/planning/supergraphDocument.ts';
+import type { SubgraphContract } from '../contractStore.ts';
+import { applicationsOf, readCanonicalSubgraph } from '../diff/canonicalSubgraph.ts';
+import type { FetchTarget } from '../graph/fetchProblem.ts';
+import { subgraphSchemaOf } from '../graph/subgraphSchema.ts';
+import type { EntityKey, FieldMetadata } from '../graph/supergraphMetadata.ts';
+
+/** A subgraph as it runs, by its own SDL alone: where there is no supergraph that says what it is in the graph. */
+export function fetchTargetOf(contract: SubgraphContract): FetchTarget {
+  const keys = new Map<string, readonly EntityKey[]>();
+  const fields = new Map<string, FieldMetadata>();
+  for (const [typeName, type] of readCanonicalSubgraph(contract.sdl).types) {
+    if (type.kind !== Kind.OBJECT_TYPE_DEFINITION && type.kind !== Kind.INTERFACE_TYPE_DEFINITION) continue;
+    const found = applicationsOf(type, 'federation__key').flatMap((key) => {
+      const selected = parseFieldSet(argumentOf(key, 'fields'));
+      const isResolvable = argumentOf(key, 'resolvable') !== 'false';
+      return selected === undefined ? [] : [{ fields: selected, isResolvable }];
+    });
+    if (found.length > 0) keys.set(typeName, found);
+    for (const field of type.fields ?? []) {
+      const fieldSet = (name: string): SelectionSetNode | undefined => {
+        const [directive] = applicationsOf(field, `federation__${name}`);
+        return directive && parseFieldSet(argumentOf(directive, 'fields'));
+      };
+      fields.set(`${typeName}.${field.name.value}`, {
+        requires: fieldSet('requires'),
+        provides: fieldSet('provides'),
+        isExternal: applicationsOf(field, 'federation__external').length > 0,
+        contextArguments: (field.arguments ?? [])
+          .filter((argument) => applicationsOf(argument, 'federation__fromContext').length > 0)
+          .map(({ name }) => name.value),
+      });
+    }
+  }
+  return { name: contract.name, schema: subgraphSchemaOf(contract), metadata: { keys, fields } };
+}

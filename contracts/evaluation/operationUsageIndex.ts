@@ -1,0 +1,46 @@
+import { type GraphQLSchema, isInterfaceType, isObjectType } from 'graphql';
+import type { ConsumerOperation } from '../contractStore.ts';
+import type { Finding } from '../finding.ts';
+import { readSchemaUsage, type SchemaUsage } from './schemaUsage.ts';
+
+/** Which operations use what a change is about. */
+export class OperationUsageIndex {
+  readonly #schemas: readonly GraphQLSchema[];
+  readonly #usages: readonly (readonly [ConsumerOperation, readonly SchemaUsage[]])[];
+
+  /** `schemas`: the APIs before and after. */
+  constructor(operations: readonly ConsumerOperation[], schemas: readonly GraphQLSchema[]) {
+    this.#schemas = schemas;
+    this.#usages = operations.map((operation) => [
+      operation,
+      schemas.map((schema) => readSchemaUsage(schema, operation.document)),
+    ]);
+  }
+
+  usersOf({ rule, coordinate }: Finding): readonly ConsumerOperation[] {
+    if (coordinate === undefined) return [];
+    const about = rule.startsWith('interface-') ? this.#changedInterfaces(coordinate) : [coordinate];
+    const which = rule.endsWith('-default-changed') ? 'omitted' : 'used';
+    return this.#usages
+      .filter(([operation, uses]) => {
+        // Who has not said how soon the answer has to be there can wait for it.
+        if (rule === 'enrichment-removed' && operation.slo.latency === undefined) return false;
+        return uses.some((use) => about.some((part) => use[which].has(part)));
+      })
+      .map(([operation]) => operation);
+  }
+
+  /** That a type joins or leaves an interface concerns those who select through the interface. */
+  #changedInterfaces(typeName: string): readonly string[] {
+    const [before = new Set<string>(), after = new Set<string>()] = this.#schemas.map((schema) =>
+      interfacesOf(schema, typeName),
+    );
+    return [...before.symmetricDifference(after)];
+  }
+}
+
+function interfacesOf(schema: GraphQLSchema, typeName: string): Set<string> {
+  const type = schema.getType(typeName);
+  const interfaces = isObjectType(type) || isInterfaceType(type) ? type.getInterfaces() : [];
+  return new Set(interfaces.map(({ name }) => name));
+}

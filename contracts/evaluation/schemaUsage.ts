@@ -1,0 +1,146 @@
+import {
+  type DocumentNode,
+  type GraphQLInputType,
+  type GraphQLNamedType,
+  type GraphQLSchema,
+  getNamedType,
+  isEnumType,
+  isInputObjectType,
+  isInterfaceType,
+  isObjectType,
+  isUnionType,
+  Kind,
+  TypeInfo,
+  type TypeNode,
+  typeFromAST,
+  visit,
+  visitWithTypeInfo,
+} from 'graphql';
+
+/** What of a schema an operation uses, as coordinates. */
+export interface SchemaUsage {
+  /** Types that it gets or names, their fields, the arguments and input fields that it gives or may give, and the
+   *  values of enums that it gets or gives. */
+  readonly used: ReadonlySet<string>;
+  /** Arguments and input fields that it leaves out, or may leave out: their defaults count. */
+  readonly omitted: ReadonlySet<string>;
+}
+
+/** What the schema does not have is passed over. */
+export function readSchemaUsage(schema: GraphQLSchema, document: DocumentNode): SchemaUsage {
+  const used = new Set<string>();
+  const omitted = new Set<string>();
+  const types = new TypeInfo(schema);
+  const optional = optionalVariables(document);
+  visit(
+    document,
+    visitWithTypeInfo(types, {
+      [Kind.FIELD]: ({ arguments: given = [] }) => {
+        const field = types.getFieldDef();
+        const parent = types.getParentType();
+        if (field == null || parent == null) return;
+        for (const owner of ownersOf(parent)) used.add(`${owner.name}.${field.name}`);
+        addOutput(getNamedType(field.type));
+        for (const { name } of field.args) {
+          const argument = given.find((one) => one.name.value === name);
+          const isOmitted =
+            argument === undefined ||
+            (argument.value.kind === Kind.VARIABLE && optional.has(argument.value.name.value));
+          for (const owner of ownersOf(parent)) {
+            const coordinate = `${owner.name}.${field.name}(${name}:)`;
+            if (argument !== undefined) used.add(coordinate);
+            if (isOmitted) omitted.add(coordinate);
+          }
+        }
+      },
+      [Kind.NAMED_TYPE]: ({ name }) => void used.add(name.value),
+      [Kind.VARIABLE_DEFINITION]: ({ type }) => addInput(inputTypeOf(type)),
+      [Kind.OBJECT]: ({ fields }) => {
+        const type = getNamedType(types.getInputType());
+        if (!isInputObjectType(type)) return;
+        used.add(type.name);
+        for (const { name } of Object.values(type.getFields())) {
+          const coordinate = `${type.name}.${name}`;
+          if (fields.some((field) => field.name.value === name)) used.add(coordinate);
+          else omitted.add(coordinate);
+        }
+      },
+      [Kind.ENUM]: ({ value }) => {
+        const type = getNamedType(types.getInputType());
+        if (isEnumType(type)) used.add(type.name).add(`${type.name}.${value}`);
+      },
+    }),
+  );
+  return { used, omitted };
+
+  /** A field of an interface is one of each type that implements it. */
+  function ownersOf(type: GraphQLNamedType): readonly GraphQLNamedType[] {
+    return isInterfaceType(type) ? [type, ...schema.getPossibleTypes(type)] : [type];
+  }
+
+  function addOutput(type: GraphQLNamedType): void {
+    used.add(type.name);
+    if (isEnumType(type)) for (const { name } of type.getValues()) used.add(`${type.name}.${name}`);
+    if (isInterfaceType(type) || isUnionType(type)) {
+      for (const { name } of schema.getPossibleTypes(type)) used.add(name);
+    }
+  }
+
+  function inputTypeOf(node: TypeNode): GraphQLNamedType | undefined {
+    return getNamedType(typeFromAST(schema, node as never) as GraphQLInputType | undefined);
+  }
+
+  /** A variable may hold everything that its type has. */
+  function addInput(type: GraphQLNamedType | undefined): void {
+    if (type === undefined || (used.has(type.name) && isInputObjectType(type))) return;
+    used.add(type.name);
+    if (isEnumType(type)) for (const { name } of type.getValues()) used.add(`${type.name}.${name}`);
+    if (!isInputObjectType(type)) return;
+    for (const field of Object.values(type.getFields())) {
+      const coordinate = `${type.name}.${field.name}`;
+      used.add(coordinate);
+      omitted.add(coordinate);
+      addInput(getNamedType(field.type));
+    }
+  }
+}
+
+/** Variables without which the operation may be sent. */
+function optionalVariables(document: DocumentNode): ReadonlySet<string> {
+  const optional = new Set<string>();
+  visit(document, {
+    [Kind.VARIABLE_DEFINITION]: ({ variable, type, defaultValue }) => {
+      if (type.kind !== Kind.NON_NULL_TYPE && defaultValue === undefined) optional.add(variable.name.value);
+    },
+  });
+  return optional;
+}
+
+/** What clients see at a coordinate, as text that is equal where they see the same; `undefined` where there is
+ *  nothing. What a type consists of is seen at its parts. */
+export function describeElement(schema: GraphQLSchema, coordinate: string): string | undefined {
+  const [, typeName = '', memberName, argumentName] =
+    /^(\w+)(?:\.(\w+)(?:\((\w+):\))?)?$/.exec(coordinate) ?? [];
+  const type = schema.getType(typeName);
+  if (type === undefined) return undefined;
+  if (memberName === undefined) return describeType(schema, type);
+  if (isEnumType(type)) return type.getValue(memberName)?.name;
+  if (isInputObjectType(type)) return describeInput(type.getFields()[memberName]);
+  const field = isObjectType(type) || isInterfaceType(type) ? type.getFields()[memberName] : undefined;
+  if (field === undefined || argumentName === undefined) return field && String(field.type);
+  return describeInput(field.args.find(({ name }) => name === argumentName));
+}
+
+function describeInput(
+  input: { readonly type: GraphQLInputType; readonly defaultValue?: unknown } | undefined,
+): string | undefined {
+  if (input === undefined) return undefined;
+  return JSON.stringify([String(input.type), input.defaultValue]);
+}
+
+function describeType(schema: GraphQLSchema, type: GraphQLNamedType): string {
+  const interfaces = isObjectType(type) || isInterfaceType(type) ? type.getInterfaces() : [];
+  const members = isUnionType(type) ? schema.getPossibleTypes(type) : [];
+  const names = [...interfaces, ...members].map(({ name }) => name).sort();
+  return JSON.stringify([type.constructor.name, names]);
+}

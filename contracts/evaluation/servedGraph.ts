@@ -1,0 +1,24 @@
+import { type DocumentNode, type GraphQLSchema, parse } from 'graphql';
+import type { GatewaySettings } from '../gatewaySettings.ts';
+import type { PlannedGraph } from '../graph/planConsumerOperations.ts';
+import { type SupergraphMetadata, supergraphMetadataOf } from '../graph/supergraphMetadata.ts';
+
+/** A graph as its gateways serve it. */
+export interface ServedGraph extends PlannedGraph {
+  /** The supergraph. */
+  readonly document: DocumentNode;
+  readonly apiSchema: GraphQLSchema;
+  readonly metadata: SupergraphMetadata;
+  readonly gatewaySettings: GatewaySettings;
+}
+
+export function createServedGraph(planned: PlannedGraph, serving: GatewaySettings): ServedGraph {
+  const { graph } = planned;
+  return {
+    ...planned,
+    document: parse(graph.sdl, { noLocation: true }),
+    apiSchema: graph.supergraph.apiSchema,
+    metadata: supergraphMetadataOf(graph),
+    gatewaySettings: serving,
+  };
+}

@@ -1,0 +1,125 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { print } from 'graphql';
+import { createGateway } from '../../gateway/gateway.ts';
+import type { ConsumerOperation } from '../contractStore.ts';
+import type { Finding } from '../finding.ts';
+import { notWaivableNotice } from '../unwaivableReasonOf.ts';
+import { chooseCanaries } from './chooseCanaries.ts';
+import type { ContractGraph } from './composeGraph.ts';
+import { createMockVariables } from './createMockVariables.ts';
+import { startMockSubgraph } from './mockSubgraph.ts';
+import { operationOf } from './operationOf.ts';
+import { subgraphSchemaOf } from './subgraphSchema.ts';
+
+/** Starts the real gateway on the graph, with a made-up subgraph in the place of each one, and has it answer some of
+ *  the operations. A gateway that does not get ready is the finding `boot-failed`, an answer with errors
+ *  `canary-failed`; empty where all is well. Operations that the graph refuses are not sent: planning tells about
+ *  them. Subscriptions are not sent either. Everything listens on free ports of the loopback interface. */
+export async function bootGateway(
+  graph: ContractGraph,
+  operations: readonly ConsumerOperation[],
+): Promise<readonly Finding[]> {
+  const cleanups: (() => Promise<void>)[] = [];
+  try {
+    return await bootGatewayOn(graph, operations, cleanups);
+  } finally {
+    for (const cleanup of cleanups.reverse()) await cleanup();
+  }
+}
+
+async function bootGatewayOn(
+  graph: ContractGraph,
+  operations: readonly ConsumerOperation[],
+  cleanups: (() => Promise<void>)[],
+): Promise<readonly Finding[]> {
+  const subgraphs: Record<string, { readonly url: string }> = {};
+  for (const contract of graph.contracts.values()) {
+    const mock = await startMockSubgraph(subgraphSchemaOf(contract), graph.supergraph.apiSchema);
+    cleanups.push(() => mock.close());
+    subgraphs[contract.name] = { url: mock.url };
+  }
+  const directory = await mkdtemp(join(tmpdir(), 'tributary-contracts-'));
+  cleanups.push(() => rm(directory, { recursive: true }));
+  const file = join(directory, 'supergraph.graphql');
+  await writeFile(file, graph.sdl);
+  const gateway = await createGateway({
+    listen: { host: '127.0.0.1', port: 0, drainTimeout: 0 },
+    admin: { port: 0 },
+    supergraph: { file, watch: false },
+    subgraphs,
+    // It would check what is being checked.
+    contracts: { guard: 'off' },
+    security: { introspection: true, exposeSubgraphErrors: true },
+    telemetry: { logLevel: 'silent' },
+  });
+  cleanups.push(() => gateway.close());
+  const { url, adminUrl } = await gateway.start();
+  const unready = await readUnreadyReason(adminUrl);
+  if (unready !== undefined) return [bootFailedFinding(unready)];
+  const findings: Finding[] = [];
+  for (const canary of chooseCanaries(graph, operations)) {
+    const problem = await runCanary(url, graph, canary);
+    if (problem !== undefined) findings.push(canaryFailedFinding(canary, problem));
+  }
+  return findings;
+}
+
+async function readUnreadyReason(adminUrl: string): Promise<string | undefined> {
+  const response = await fetch(new URL('/health/ready', adminUrl));
+  if (response.ok) return undefined;
+  const { reasons } = (await response.json()) as {
+    readonly reasons: readonly { readonly message: string }[];
+  };
+  return reasons.map(({ message }) => message).join('; ');
+}
+
+/** What is wrong with the answer. */
+async function runCanary(
+  url: string,
+  { supergraph }: ContractGraph,
+  { document }: ConsumerOperation,
+): Promise<string | undefined> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'application/json' },
+    body: JSON.stringify({
+      query: print(document),
+      variables: createMockVariables(operationOf(document), supergraph.apiSchema),
+    }),
+  });
+  const { errors = [] } = (await response.json()) as CanaryResponse;
+  const [first] = errors;
+  if (first === undefined) return response.ok ? undefined : `status ${response.status}`;
+  const place = first.path === undefined ? '' : ` at ${first.path.join('.')}`;
+  return `${first.message}${place}${errors.length > 1 ? `, and ${errors.length - 1} more` : ''}`;
+}
+
+interface CanaryResponse {
+  readonly errors?: readonly {
+    readonly message: string;
+    readonly path?: readonly (string | number)[];
+  }[];
+}
+
+function bootFailedFinding(reason: string): Finding {
+  return {
+    rule: 'boot-failed',
+    severity: 'breaking',
+    message: `The gateway does not start on this supergraph: ${reason}`,
+    advice: `A gateway that runs would keep its old supergraph, and one that starts would serve nothing. ${notWaivableNotice}`,
+  };
+}
+
+function canaryFailedFinding({ consumer, name, location }: ConsumerOperation, reason: string): Finding {
+  return {
+    rule: 'canary-failed',
+    severity: 'breaking',
+    message: `The gateway started on this supergraph, and its answer to ${consumer}/${name} from mocked subgraphs has errors: ${reason}`,
+    coordinate: `${consumer}/${name}`,
+    location,
+    affects: [{ consumer, operation: name, location, reason }],
+    advice: 'Look at its plan with `tributary plan`: what it asks of the subgraphs is not what they serve.',
+  };
+}

@@ -1,0 +1,275 @@
+import {
+  type FieldNode,
+  type GraphQLCompositeType,
+  getNamedType,
+  isAbstractType,
+  isCompositeType,
+  isInterfaceType,
+  isObjectType,
+  Kind,
+  print,
+  type SelectionSetNode,
+  validate,
+} from 'graphql';
+import {
+  emptyFieldTree,
+  type FieldTree,
+  fieldTreeOf,
+  fieldTreeOfRequires,
+  isFieldSubset,
+} from '../../gateway/planning/fieldTree.ts';
+import { errorCoordinatesOf } from './errorCoordinatesOf.ts';
+import type { FetchProblem, FetchTarget } from './fetchProblem.ts';
+import { findInputDifferences } from './findInputDifferences.ts';
+import { findOutputDifferences } from './findOutputDifferences.ts';
+import type { PlannedFetch, Representation } from './flattenPlan.ts';
+import { operationOf } from './operationOf.ts';
+import type { FieldMetadata, SupergraphMetadata } from './supergraphMetadata.ts';
+
+/** Whether a fetch that was planned for one graph works with a subgraph of another; empty where it does.
+ *  `planned` is the graph that it was planned for. */
+export function checkFetch(
+  fetch: PlannedFetch,
+  planned: SupergraphMetadata,
+  target: FetchTarget,
+): readonly FetchProblem[] {
+  const errors = validate(target.schema, fetch.document);
+  const problems = new FetchVerifier(planned, target).verify(fetch);
+  // What does not even get as far as being executed has no data that could be wrong. What the subgraph may send now is
+  // told all the same: it is a reason of its own, which is left when the request is taken again.
+  if (errors.length > 0) {
+    const coordinates = errorCoordinatesOf(errors, fetch.document, target.schema);
+    return [
+      ...errors.map(
+        ({ message }, index): FetchProblem => ({
+          kind: 'invalid',
+          isCertain: true,
+          message: `subgraph "${target.name}" refuses the request: ${message}`,
+          coordinates: coordinates[index] ?? [],
+        }),
+      ),
+      ...problems.filter(({ kind }) => kind === 'unknown value'),
+    ];
+  }
+  return [
+    ...(fetch.representations ?? []).flatMap((representation) => checkKey(representation, target)),
+    ...findInputDifferences(operationOf(fetch.document), planned.schema, target),
+    ...problems,
+  ];
+}
+
+function checkKey({ typeName, selections }: Representation, target: FetchTarget): readonly FetchProblem[] {
+  const sent = fieldTreeOfRequires(selections);
+  const keys = (target.metadata.keys.get(typeName) ?? []).filter(({ isResolvable }) => isResolvable);
+  if (keys.some(({ fields }) => isFieldSubset(fieldTreeOf([fields]), sent))) return [];
+  const wanted = keys.map(({ fields }) => `"${printFieldSet(fields)}"`).join(' or ');
+  return [
+    {
+      kind: 'no key',
+      isCertain: true,
+      message:
+        `subgraph "${target.name}" gets ${typeName} by { ${[...sent.keys()].join(' ')} }, ` +
+        (keys.length === 0 ? 'and resolves no key of it' : `and resolves it by ${wanted}`),
+      coordinates: [typeName],
+    },
+  ];
+}
+
+/** What holds for an object at some place of a fetch. */
+interface SelectionContext {
+  /** What was sent of it, if it is the entity of a representation. */
+  readonly sentFields: FieldTree | undefined;
+  /** External fields that a `@provides` on the way to it lets the subgraph resolve here. */
+  readonly providedFields: FieldTree;
+}
+
+class FetchVerifier {
+  readonly #planned: SupergraphMetadata;
+  readonly #target: FetchTarget;
+  readonly #problems = new Map<string, FetchProblem>();
+
+  constructor(planned: SupergraphMetadata, target: FetchTarget) {
+    this.#planned = planned;
+    this.#target = target;
+  }
+
+  verify({ document, representations }: PlannedFetch): readonly FetchProblem[] {
+    const operation = operationOf(document);
+    const root = this.#target.schema.getRootType(operation.operation);
+    if (root != null) {
+      if (representations === undefined) {
+        this.#checkSelectionSet(operation.selectionSet, root, {
+          sentFields: undefined,
+          providedFields: emptyFieldTree,
+        });
+      } else {
+        this.#checkEntities(operation.selectionSet, representations);
+      }
+    }
+    return [...this.#problems.values()];
+  }
+
+  #checkEntities({ selections }: SelectionSetNode, representations: readonly Representation[]): void {
+    for (const entities of selections) {
+      if (entities.kind !== Kind.FIELD || entities.selectionSet === undefined) continue;
+      for (const { typeName, selections: sent } of representations) {
+        const type = this.#target.schema.getType(typeName);
+        if (!isCompositeType(type)) continue;
+        this.#checkSelectionSet(entities.selectionSet, type, {
+          sentFields: fieldTreeOfRequires(sent),
+          providedFields: emptyFieldTree,
+        });
+      }
+    }
+  }
+
+  #checkSelectionSet(set: SelectionSetNode, type: GraphQLCompositeType, place: SelectionContext): void {
+    for (const selection of set.selections) {
+      if (selection.kind === Kind.FIELD) this.#checkField(selection, set, type, place);
+      if (selection.kind !== Kind.INLINE_FRAGMENT) continue;
+      const condition = selection.typeCondition?.name.value;
+      const inner = condition === undefined ? type : this.#narrow(type, condition);
+      if (inner !== undefined) this.#checkSelectionSet(selection.selectionSet, inner, place);
+    }
+  }
+
+  /** `undefined` where the condition holds for no object of the type. */
+  #narrow(type: GraphQLCompositeType, condition: string): GraphQLCompositeType | undefined {
+    const narrower = this.#target.schema.getType(condition);
+    if (!isCompositeType(narrower) || type === narrower) return type;
+    if (!isAbstractType(type)) {
+      return isAbstractType(narrower) && this.#target.schema.isSubType(narrower, type) ? type : undefined;
+    }
+    return narrower;
+  }
+
+  #checkField(
+    field: FieldNode,
+    within: SelectionSetNode,
+    type: GraphQLCompositeType,
+    place: SelectionContext,
+  ): void {
+    const name = field.name.value;
+    const definition = isObjectType(type) || isInterfaceType(type) ? type.getFields()[name] : undefined;
+    if (definition === undefined) return;
+    for (const owner of this.#ownersOf(type)) this.#checkFieldOfType(field, within, owner, place);
+    for (const problem of findOutputDifferences(type.name, definition, this.#planned.schema, this.#target)) {
+      this.#addProblem(problem);
+    }
+    const inner = getNamedType(definition.type);
+    if (field.selectionSet === undefined || !isCompositeType(inner)) return;
+    const provides = this.#metadataOf(type.name, name)?.provides;
+    const provided = provides === undefined ? place.providedFields.get(name)?.() : fieldTreeOf([provides]);
+    this.#checkSelectionSet(field.selectionSet, inner, {
+      sentFields: undefined,
+      providedFields: provided ?? emptyFieldTree,
+    });
+  }
+
+  /** The types whose field it may be at run time. */
+  #ownersOf(type: GraphQLCompositeType): readonly string[] {
+    return isAbstractType(type)
+      ? [type.name, ...this.#target.schema.getPossibleTypes(type).map(({ name }) => name)]
+      : [type.name];
+  }
+
+  #metadataOf(typeName: string, fieldName: string): FieldMetadata | undefined {
+    return this.#target.metadata.fields.get(`${typeName}.${fieldName}`);
+  }
+
+  #checkFieldOfType(
+    field: FieldNode,
+    within: SelectionSetNode,
+    owner: string,
+    place: SelectionContext,
+  ): void {
+    const name = field.name.value;
+    const coordinate = `${owner}.${name}`;
+    const facts = this.#metadataOf(owner, name);
+    if (facts === undefined) return;
+    const { name: subgraph } = this.#target;
+    if (facts.isExternal && !this.#isKeyField(owner, name) && !place.providedFields.has(name)) {
+      this.#addProblem({
+        kind: 'not served',
+        isCertain: true,
+        message: `${coordinate} is asked of subgraph "${subgraph}", where it is @external`,
+        coordinates: [coordinate],
+      });
+    }
+    if (facts.requires !== undefined) this.#checkRequires(coordinate, facts.requires, within, place);
+    const missing = facts.contextArguments.filter(
+      (argument) => !field.arguments?.some((given) => given.name.value === argument),
+    );
+    if (missing.length > 0) {
+      this.#addProblem({
+        kind: 'missing input',
+        isCertain: true,
+        message: `subgraph "${subgraph}" computes ${coordinate} without its arguments from context: ${missing.join(', ')}`,
+        coordinates: missing.map((argument) => `${coordinate}(${argument}:)`),
+      });
+    }
+  }
+
+  #isKeyField(typeName: string, fieldName: string): boolean {
+    return (this.#target.metadata.keys.get(typeName) ?? []).some(({ fields }) =>
+      fieldTreeOf([fields]).has(fieldName),
+    );
+  }
+
+  #checkRequires(
+    coordinate: string,
+    requires: SelectionSetNode,
+    within: SelectionSetNode,
+    place: SelectionContext,
+  ): void {
+    const wanted = fieldTreeOf([requires]);
+    // Within an answer of the subgraph itself it has what the planner selected beside the field.
+    const available = place.sentFields ?? fieldTreeOf([within]);
+    const message = `subgraph "${this.#target.name}" computes ${coordinate}`;
+    if (!isFieldSubset(wanted, available)) {
+      const missing = [...wanted].filter(([name, below]) => {
+        const same = available.get(name);
+        return same === undefined || !isFieldSubset(below(), same());
+      });
+      this.#addProblem({
+        kind: 'missing input',
+        isCertain: true,
+        message: `${message} from "${printFieldSet(requires)}", and is not sent ${missing.map(([name]) => name).join(', ')}`,
+        coordinates: [coordinate],
+      });
+      return;
+    }
+    const before = this.#planned.subgraphs.get(this.#target.name)?.fields.get(coordinate)?.requires;
+    if (before !== undefined && !isFieldSubset(fieldsWithArguments(requires), fieldsWithArguments(before))) {
+      this.#addProblem({
+        kind: 'missing input',
+        isCertain: true,
+        message: `${message} from "${printFieldSet(requires)}", and is sent "${printFieldSet(before)}": values for other arguments`,
+        coordinates: [coordinate],
+      });
+    }
+  }
+
+  #addProblem(problem: FetchProblem): void {
+    this.#problems.set(`${problem.kind} ${problem.message}`, problem);
+  }
+}
+
+/** The fields of a set that have arguments, each under a name that has them. */
+function fieldsWithArguments(set: SelectionSetNode): FieldTree {
+  return new Map(
+    set.selections.flatMap((selection): [string, () => FieldTree][] => {
+      if (selection.kind === Kind.FRAGMENT_SPREAD) return [];
+      if (selection.kind === Kind.INLINE_FRAGMENT) return [...fieldsWithArguments(selection.selectionSet)];
+      const given = (selection.arguments ?? []).map(print).sort().join(', ');
+      const below =
+        selection.selectionSet === undefined ? emptyFieldTree : fieldsWithArguments(selection.selectionSet);
+      return given === '' && below.size === 0 ? [] : [[`${selection.name.value}(${given})`, () => below]];
+    }),
+  );
+}
+
+/** A field set as it is written in a directive. */
+function printFieldSet(set: SelectionSetNode): string {
+  return print(set).slice(1, -1).replaceAll(/\s+/g, ' ').trim();
+}

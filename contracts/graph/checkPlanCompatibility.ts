@@ -1,0 +1,134 @@
+import type { ConsumerOperation } from '../contractStore.ts';
+import type { Deployment } from '../finding.ts';
+import { checkFetch } from './checkFetch.ts';
+import type { ContractGraph } from './composeGraph.ts';
+import { determineDeployment } from './determineDeployment.ts';
+import type { FetchProblem, FetchTarget } from './fetchProblem.ts';
+import type { PlannedFetch } from './flattenPlan.ts';
+import type { ConsumerPlan, OnProgress, PlannedGraph } from './planConsumerOperations.ts';
+import { subgraphSchemaOf } from './subgraphSchema.ts';
+import { supergraphMetadataOf } from './supergraphMetadata.ts';
+
+/** What one operation and the change of one subgraph mean for each other while not everything is rolled out. */
+export interface PlanCompatibility {
+  /** The candidate's, or that of the baseline where the candidate does not have it. */
+  readonly operation: ConsumerOperation;
+  readonly subgraph: string;
+  /** Why plans of gateways with the old supergraph do not work with the new subgraph. */
+  readonly oldPlanProblems: readonly FetchProblem[];
+  /** Why plans of gateways with the new supergraph do not work with the old subgraph. */
+  readonly newPlanProblems: readonly FetchProblem[];
+  readonly deployment: Deployment;
+}
+
+interface CheckPlanCompatibilityOptions {
+  readonly onProgress?: OnProgress | undefined;
+}
+
+/** Checks the old plans against the new subgraphs and the new plans against the old ones. There is one result for each
+ *  operation and changed subgraph that meet: in a plan, or because the operation is refused by the new graph.
+ *  Operations are the same where consumer and name are. */
+export function checkPlanCompatibility(
+  old: PlannedGraph,
+  next: PlannedGraph,
+  { onProgress }: CheckPlanCompatibilityOptions = {},
+): readonly PlanCompatibility[] {
+  const changed = changedSubgraphs(old.graph, next.graph);
+  if (changed.length === 0) return [];
+  const pairs = pairOperations(old, next);
+  const fromOld = new CrossVersionPlanCheck(old.graph, next.graph);
+  const fromNew = new CrossVersionPlanCheck(next.graph, old.graph);
+  return pairs.flatMap(({ operation, before, after }, index) => {
+    const [oldFetches, newFetches] = [fetchesOf(before), fetchesOf(after)];
+    const isRefused = before?.kind === 'planned' && after?.kind === 'failed';
+    const touched = changed.filter((name) =>
+      [...oldFetches, ...newFetches].some(({ subgraph }) => subgraph === name),
+    );
+    const contracts = (touched.length === 0 && isRefused ? changed : touched).map((subgraph) => {
+      const oldPlanProblems = fromOld.check(oldFetches, subgraph);
+      const newPlanProblems = fromNew.check(newFetches, subgraph);
+      const deployment = determineDeployment({
+        subgraph,
+        oldPlanProblems,
+        newPlanProblems,
+        isRefused,
+      });
+      return { operation, subgraph, oldPlanProblems, newPlanProblems, deployment };
+    });
+    onProgress?.(index + 1, pairs.length, 'checking plans against subgraphs');
+    return contracts;
+  });
+}
+
+function changedSubgraphs(old: ContractGraph, next: ContractGraph): readonly string[] {
+  const names = new Set([...old.contracts.keys(), ...next.contracts.keys()]);
+  return [...names].filter((name) => old.contracts.get(name)?.sdl !== next.contracts.get(name)?.sdl);
+}
+
+interface OperationPair {
+  readonly operation: ConsumerOperation;
+  readonly before: ConsumerPlan | undefined;
+  readonly after: ConsumerPlan | undefined;
+}
+
+/** Every operation with what became of it in both graphs, the candidate's first. */
+export function pairOperations(old: PlannedGraph, next: PlannedGraph): readonly OperationPair[] {
+  const before = new Map(Array.from(old.plans, (entry) => [keyOf(entry[0]), entry] as const));
+  const pairs = Array.from(next.plans, ([operation, after]): OperationPair => {
+    const key = keyOf(operation);
+    const same = before.get(key);
+    before.delete(key);
+    return { operation, before: same?.[1], after };
+  });
+  const left = Array.from(before.values(), ([operation, planned]) => ({
+    operation,
+    before: planned,
+    after: undefined,
+  }));
+  return [...pairs, ...left];
+}
+
+function keyOf({ consumer, name }: ConsumerOperation): string {
+  return JSON.stringify([consumer, name]);
+}
+
+function fetchesOf(planned: ConsumerPlan | undefined): readonly PlannedFetch[] {
+  return planned?.kind === 'planned' ? planned.variants.flatMap(({ fetches }) => fetches) : [];
+}
+
+/** Plans for one graph, checked against the subgraphs of another. */
+class CrossVersionPlanCheck {
+  readonly #planned: ContractGraph;
+  readonly #running: ContractGraph;
+  readonly #targets = new Map<string, FetchTarget | undefined>();
+
+  constructor(planned: ContractGraph, running: ContractGraph) {
+    this.#planned = planned;
+    this.#running = running;
+  }
+
+  check(fetches: readonly PlannedFetch[], subgraph: string): readonly FetchProblem[] {
+    const own = fetches.filter((fetch) => fetch.subgraph === subgraph);
+    const target = this.#targetOf(subgraph);
+    if (own.length === 0) return [];
+    if (target === undefined) {
+      const message = `there is no subgraph "${subgraph}"`;
+      return [{ kind: 'no subgraph', isCertain: true, message, coordinates: [] }];
+    }
+    const problems = own.flatMap((fetch) => checkFetch(fetch, supergraphMetadataOf(this.#planned), target));
+    return [...new Map(problems.map((problem) => [problem.message, problem])).values()];
+  }
+
+  #targetOf(name: string): FetchTarget | undefined {
+    if (!this.#targets.has(name)) {
+      const contract = this.#running.contracts.get(name);
+      const facts = supergraphMetadataOf(this.#running).subgraphs.get(name);
+      const isThere = contract !== undefined && facts !== undefined;
+      this.#targets.set(
+        name,
+        isThere ? { name, schema: subgraphSchemaOf(contract), metadata: facts } : undefined,
+      );
+    }
+    return this.#targets.get(name);
+  }
+}

@@ -1,0 +1,97 @@
+import {
+  type GraphQLSchema,
+  isInterfaceType,
+  isObjectType,
+  Kind,
+  OperationTypeNode,
+  TypeInfo,
+  validate,
+  visit,
+  visitWithTypeInfo,
+} from 'graphql';
+import type { ConsumerOperation } from '../contractStore.ts';
+import type { ContractGraph } from './composeGraph.ts';
+import { operationOf } from './operationOf.ts';
+import { subgraphSchemaOf } from './subgraphSchema.ts';
+import { supergraphMetadataOf } from './supergraphMetadata.ts';
+
+const maxCanaries = 20;
+
+/** At most 20 of the queries and mutations that the graph takes, of both kinds if there are, such that as many
+ *  subgraphs as possible have to be asked for them. */
+export function chooseCanaries(
+  graph: ContractGraph,
+  operations: readonly ConsumerOperation[],
+): readonly ConsumerOperation[] {
+  const homes = new ExclusiveFieldOwners(graph);
+  const candidates = operations
+    .filter((operation) => isRunnable(operation, graph.supergraph.apiSchema))
+    .map((operation) => ({
+      operation,
+      // A kind of operation is covered like a subgraph.
+      covers: new Set([
+        `(${operationOf(operation.document).operation})`,
+        ...homes.subgraphsRequiredBy(operation),
+      ]),
+    }));
+  const covered = new Set<string>();
+  const chosen: ConsumerOperation[] = [];
+  while (chosen.length < maxCanaries) {
+    let best: { readonly index: number; readonly gain: number } | undefined;
+    for (const [index, { covers }] of candidates.entries()) {
+      const gain = covers.difference(covered).size;
+      if (gain > (best?.gain ?? -1)) best = { index, gain };
+    }
+    const [taken] = best === undefined ? [] : candidates.splice(best.index, 1);
+    if (taken === undefined) break;
+    chosen.push(taken.operation);
+    for (const name of taken.covers) covered.add(name);
+  }
+  return chosen;
+}
+
+function isRunnable({ document }: ConsumerOperation, api: GraphQLSchema): boolean {
+  const { operation } = operationOf(document);
+  return (
+    operation !== OperationTypeNode.SUBSCRIPTION &&
+    api.getRootType(operation) != null &&
+    validate(api, document).length === 0
+  );
+}
+
+/** Where fields are resolved that only one subgraph resolves: an operation that selects one has to go there. */
+class ExclusiveFieldOwners {
+  readonly #api: GraphQLSchema;
+  readonly #owners = new Map<string, string | undefined>();
+
+  constructor(graph: ContractGraph) {
+    this.#api = graph.supergraph.apiSchema;
+    const { subgraphs } = supergraphMetadataOf(graph);
+    for (const contract of graph.contracts.values()) {
+      const facts = subgraphs.get(contract.name)?.fields;
+      for (const type of Object.values(subgraphSchemaOf(contract).getTypeMap())) {
+        if (!isObjectType(type) && !isInterfaceType(type)) continue;
+        for (const name of Object.keys(type.getFields())) {
+          const coordinate = `${type.name}.${name}`;
+          if (facts?.get(coordinate)?.isExternal) continue;
+          this.#owners.set(coordinate, this.#owners.has(coordinate) ? undefined : contract.name);
+        }
+      }
+    }
+  }
+
+  subgraphsRequiredBy({ document }: ConsumerOperation): ReadonlySet<string> {
+    const found = new Set<string>();
+    const types = new TypeInfo(this.#api);
+    visit(
+      document,
+      visitWithTypeInfo(types, {
+        [Kind.FIELD]: ({ name }) => {
+          const home = this.#owners.get(`${types.getParentType()?.name}.${name.value}`);
+          if (home !== undefined) found.add(home);
+        },
+      }),
+    );
+    return found;
+  }
+}

@@ -1,0 +1,83 @@
+import type { Deployment } from '../finding.ts';
+import type { FetchProblem } from './fetchProblem.ts';
+
+interface RolloutProblems {
+  readonly subgraph: string;
+  /** What the old gateway has against the new subgraph. */
+  readonly oldPlanProblems: readonly FetchProblem[];
+  /** What the new gateway has against the old subgraph. */
+  readonly newPlanProblems: readonly FetchProblem[];
+  /** Whether the new gateway refuses the operation, or any of them. */
+  readonly isRefused: boolean;
+}
+
+/** In which order a subgraph and the gateways' supergraph can be rolled out, for one operation or for several. */
+export function determineDeployment(question: RolloutProblems): Deployment {
+  const { subgraph, oldPlanProblems, newPlanProblems, isRefused } = question;
+  if (isRefused || (oldPlanProblems.length > 0 && newPlanProblems.length > 0))
+    return expandAndContract(question);
+  if (newPlanProblems.length > 0) {
+    return {
+      order: 'subgraph first',
+      steps: [
+        `Deploy subgraph "${subgraph}", and wait until no instance of its old version runs.`,
+        `Then publish the new supergraph to the gateways: its plans need the new "${subgraph}" (${summarizeProblems(newPlanProblems)}).`,
+      ],
+    };
+  }
+  if (oldPlanProblems.length > 0) {
+    return {
+      order: 'gateway first',
+      steps: [
+        `Publish the new supergraph, and wait until no gateway runs with the old one: its plans do not work with the new "${subgraph}" (${summarizeProblems(oldPlanProblems)}).`,
+        `Then deploy subgraph "${subgraph}".`,
+      ],
+    };
+  }
+  return {
+    order: 'safe',
+    steps: [
+      `Deploy subgraph "${subgraph}" and publish the new supergraph in any order: old and new plans work with both versions.`,
+    ],
+  };
+}
+
+function expandAndContract({
+  subgraph,
+  oldPlanProblems,
+  newPlanProblems,
+  isRefused,
+}: RolloutProblems): Deployment {
+  const parts = [...new Set(oldPlanProblems.flatMap(({ coordinates }) => coordinates))];
+  const kept = parts.length === 0 ? 'what the operation uses' : parts.join(', ');
+  const why =
+    oldPlanProblems.length === 0
+      ? ''
+      : `, because running gateways need it (${summarizeProblems(oldPlanProblems)})`;
+  const expand = `Expand: make a version of subgraph "${subgraph}" that has what is new and still serves ${kept} as before${why}.`;
+  const contract = `Contract: take what is old out of subgraph "${subgraph}" in a change of its own.`;
+  if (isRefused) {
+    return {
+      order: 'expand and contract',
+      steps: [
+        `${expand} Deploy it, and publish the supergraph that is composed with it.`,
+        'Move the consumers to what is new, and wait until nobody sends the old operations.',
+        contract,
+      ],
+    };
+  }
+  return {
+    order: 'expand and contract',
+    steps: [
+      `${expand} Deploy it, and wait until no instance of the old version runs.`,
+      `Publish the supergraph that is composed with it: new plans need it (${summarizeProblems(newPlanProblems)}). Wait until no gateway runs with the old one.`,
+      contract,
+    ],
+  };
+}
+
+function summarizeProblems([first, ...others]: readonly FetchProblem[]): string {
+  const more = others.length === 0 ? '' : `, and ${others.length} more`;
+  // The validator's messages are whole sentences.
+  return `${first?.message.replace(/\.$/, '')}${more}`;
+}

@@ -1,0 +1,127 @@
+import {
+  type GraphQLField,
+  type GraphQLNamedType,
+  type GraphQLOutputType,
+  type GraphQLSchema,
+  isAbstractType,
+  isCompositeType,
+  isEnumType,
+  isInterfaceType,
+  isListType,
+  isNonNullType,
+  isObjectType,
+} from 'graphql';
+import type { FetchProblem, FetchTarget } from './fetchProblem.ts';
+
+/** In what the values that a subgraph serves for a field are not those that a gateway takes them for: `planned` is
+ *  the gateway's schema, what clients do not see included. */
+export function findOutputDifferences(
+  typeName: string,
+  served: GraphQLField<unknown, unknown>,
+  planned: GraphQLSchema,
+  target: FetchTarget,
+): readonly FetchProblem[] {
+  const type = planned.getType(typeName);
+  const expected = isObjectType(type) || isInterfaceType(type) ? type.getFields()[served.name] : undefined;
+  if (expected === undefined) return [];
+  const coordinate = `${typeName}.${served.name}`;
+  return findTypeDifferences(expected.type, served.type, planned, target.schema).map(
+    ({ kind, description, coordinates }): FetchProblem => ({
+      kind,
+      isCertain: kind === 'other type',
+      message: `subgraph "${target.name}" gives ${coordinate} as ${served.type}, and the gateway takes it for ${expected.type}: ${description}`,
+      coordinates: [coordinate, ...coordinates],
+    }),
+  );
+}
+
+interface TypeDifference {
+  readonly kind: 'other type' | 'may be null' | 'unknown value';
+  readonly description: string;
+  /** Besides the field's own: values and types that are not known. */
+  readonly coordinates: readonly string[];
+}
+
+/** What somebody who relies on `expected` in the one schema has to fear of `served` in the other. */
+export function findTypeDifferences(
+  expected: GraphQLOutputType,
+  served: GraphQLOutputType,
+  expectedIn: GraphQLSchema,
+  servedIn: GraphQLSchema,
+): readonly TypeDifference[] {
+  if (isNonNullType(served)) {
+    const inner = isNonNullType(expected) ? expected.ofType : expected;
+    return findTypeDifferences(inner, served.ofType, expectedIn, servedIn);
+  }
+  if (isNonNullType(expected)) {
+    return [
+      { kind: 'may be null', description: `${served} may be null`, coordinates: [] },
+      ...findTypeDifferences(expected.ofType, served, expectedIn, servedIn),
+    ];
+  }
+  if (isListType(expected) && isListType(served)) {
+    return findTypeDifferences(expected.ofType, served.ofType, expectedIn, servedIn);
+  }
+  if (isListType(expected) || isListType(served)) return [incompatibleType(expected, served)];
+  return findNamedTypeDifferences(expected, served, expectedIn, servedIn);
+}
+
+function findNamedTypeDifferences(
+  expected: GraphQLNamedType,
+  served: GraphQLNamedType,
+  expectedIn: GraphQLSchema,
+  servedIn: GraphQLSchema,
+): readonly TypeDifference[] {
+  if (areStringTypes(expected, served) || isIntServedAsFloat(expected, served)) return [];
+  if (expected.name !== served.name) {
+    const same = expectedIn.getType(served.name);
+    const isNarrower =
+      isAbstractType(expected) &&
+      (isObjectType(same) || isInterfaceType(same)) &&
+      expectedIn.isSubType(expected, same);
+    if (!isNarrower) return [incompatibleType(expected, served)];
+  }
+  const unknown = isEnumType(served)
+    ? findUnknownValues(expected, served.getValues(), served.name)
+    : findUnknownTypes(expected, served, expectedIn, servedIn);
+  if (unknown.length === 0) return [];
+  return [{ kind: 'unknown value', description: `it may be ${unknown.join(', ')}`, coordinates: unknown }];
+}
+
+/** Whoever gets one of them gets a text. */
+function areStringTypes(...types: readonly GraphQLNamedType[]): boolean {
+  return types.every(({ name }) => name === 'ID' || name === 'String');
+}
+
+/** Whoever reckons with any number can take a whole one, and not the other way round. */
+function isIntServedAsFloat(expected: GraphQLNamedType, served: GraphQLNamedType): boolean {
+  return expected.name === 'Float' && served.name === 'Int';
+}
+
+function findUnknownValues(
+  expected: GraphQLNamedType,
+  values: readonly { readonly name: string }[],
+  name: string,
+): readonly string[] {
+  if (!isEnumType(expected)) return [];
+  return values.flatMap((value) => (expected.getValue(value.name) == null ? [`${name}.${value.name}`] : []));
+}
+
+function findUnknownTypes(
+  expected: GraphQLNamedType,
+  served: GraphQLNamedType,
+  expectedIn: GraphQLSchema,
+  servedIn: GraphQLSchema,
+): readonly string[] {
+  if (!isAbstractType(expected) || !isCompositeType(served)) return [];
+  const known = new Set(expectedIn.getPossibleTypes(expected).map(({ name }) => name));
+  const possible = isAbstractType(served) ? servedIn.getPossibleTypes(served) : [];
+  return possible.flatMap(({ name }) => (known.has(name) ? [] : [name]));
+}
+
+function incompatibleType(
+  expected: GraphQLOutputType | GraphQLNamedType,
+  served: GraphQLOutputType | GraphQLNamedType,
+): TypeDifference {
+  return { kind: 'other type', description: `${served} is no ${expected}`, coordinates: [] };
+}

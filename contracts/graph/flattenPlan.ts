@@ -1,0 +1,123 @@
+import {
+  type DocumentNode,
+  type GraphQLSchema,
+  isAbstractType,
+  isInterfaceType,
+  isObjectType,
+  parse,
+} from 'graphql';
+import type { FetchNode, PlanNode, QueryPlan, RequiresSelection } from '../../gateway/planning/queryPlan.ts';
+
+/** One request of a plan to a subgraph. */
+export interface PlannedFetch {
+  readonly subgraph: string;
+  readonly kind: FetchNode['operationKind'];
+  /** What the subgraph is sent. */
+  readonly document: DocumentNode;
+  /** Of an entity fetch: what is sent of each type, see `representationsOf`. */
+  readonly representations: readonly Representation[] | undefined;
+  /** Indexes of the fetches, all before this one, that have to be done first. */
+  readonly dependsOn: readonly number[];
+}
+
+/** What a plan takes from objects of a type to ask for more of them. */
+export interface Representation {
+  /** `__typename` as the subgraph gets it. */
+  readonly typeName: string;
+  readonly selections: readonly RequiresSelection[];
+}
+
+/** The fetches of a plan in an order in which they can run, with both branches of each condition and all deferred
+ *  parts. `schema` is the supergraph's, with what clients do not see. */
+export function flattenPlan({ node }: QueryPlan, schema: GraphQLSchema): readonly PlannedFetch[] {
+  const fetches: PlannedFetch[] = [];
+  const byId = new Map<string, number>();
+  if (node?.kind === 'Subscription') {
+    const first = add(node.primary, []);
+    if (node.rest !== undefined) walk(node.rest, first);
+  } else if (node !== undefined) {
+    walk(node, []);
+  }
+  return fetches;
+
+  /** The last fetches of the node: what comes after it waits for them. */
+  function walk(current: PlanNode, after: readonly number[]): readonly number[] {
+    switch (current.kind) {
+      case 'Fetch':
+        return add(current, after);
+      case 'Flatten':
+        return walk(current.node, after);
+      case 'Sequence':
+        return current.nodes.reduce((before, child) => walk(child, before), after);
+      case 'Parallel':
+        return unionOf(current.nodes.map((child) => walk(child, after)));
+      case 'Condition':
+        return unionOf(
+          [current.ifClause, current.elseClause].map((clause) =>
+            clause === undefined ? after : walk(clause, after),
+          ),
+        );
+      case 'Defer': {
+        const last = current.primary.node === undefined ? after : walk(current.primary.node, after);
+        for (const { depends, node: deferred } of current.deferred) {
+          if (deferred === undefined) continue;
+          const needed = depends.flatMap(({ id }) => byId.get(id) ?? []);
+          walk(deferred, needed.length === 0 ? after : needed);
+        }
+        return last;
+      }
+    }
+  }
+
+  function add(fetch: FetchNode, after: readonly number[]): readonly number[] {
+    const index = fetches.length;
+    if (fetch.id !== undefined) byId.set(fetch.id, index);
+    fetches.push({
+      subgraph: fetch.serviceName,
+      kind: fetch.operationKind,
+      document: parse(fetch.operation, { noLocation: true }),
+      representations: fetch.requires && representationsOf(fetch, fetch.requires, schema),
+      dependsOn: after,
+    });
+    return [index];
+  }
+}
+
+function unionOf(sets: readonly (readonly number[])[]): readonly number[] {
+  return [...new Set(sets.flat())];
+}
+
+/** One per type. What the planner requires of a type in several places is sent together. */
+function representationsOf(
+  { inputRewrites = [] }: FetchNode,
+  requires: readonly RequiresSelection[],
+  schema: GraphQLSchema,
+): readonly Representation[] {
+  const byType = new Map<string, RequiresSelection[]>();
+  for (const selection of requires) {
+    if (selection.kind !== 'InlineFragment' || selection.typeCondition === undefined) continue;
+    const typeName = renamed(selection.typeCondition);
+    byType.set(typeName, [...(byType.get(typeName) ?? []), ...selection.selections]);
+  }
+  return Array.from(byType, ([typeName, selections]) => ({ typeName, selections }));
+
+  /** To a subgraph that has an interface as an object, all implementations have the interface's name. */
+  function renamed(typeName: string): string {
+    for (const rewrite of inputRewrites) {
+      if (rewrite.kind !== 'ValueSetter' || typeof rewrite.setValueTo !== 'string') continue;
+      const [condition, ...rest] = rewrite.path;
+      if (holds(condition, typeName) && rest.length === 1 && rest[0] === '__typename')
+        return rewrite.setValueTo;
+    }
+    return typeName;
+  }
+
+  function holds(condition: string | undefined, typeName: string): boolean {
+    const name = condition?.replace(/^\.\.\. on /, '');
+    if (name === undefined || name === typeName) return name === typeName;
+    const [wider, type] = [schema.getType(name), schema.getType(typeName)];
+    return (
+      isAbstractType(wider) && (isObjectType(type) || isInterfaceType(type)) && schema.isSubType(wider, type)
+    );
+  }
+}

@@ -1,0 +1,155 @@
+import { createHash } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import {
+  execute,
+  type GraphQLAbstractType,
+  type GraphQLFieldResolver,
+  type GraphQLNamedType,
+  type GraphQLOutputType,
+  type GraphQLSchema,
+  isAbstractType,
+  isEnumType,
+  isListType,
+  isNonNullType,
+  isObjectType,
+  isScalarType,
+  parse,
+  validate,
+} from 'graphql';
+
+/** A subgraph that answers with made-up values. */
+interface MockSubgraph {
+  readonly url: string;
+  /** Resolves when the port is free and nothing is under way. */
+  close(): Promise<void>;
+}
+
+/** Serves a subgraph's schema on a free port of the loopback interface. A value is the same for the same coordinate
+ *  each time, except what a representation gives: that is given back. `api` is the supergraph's API: only values and
+ *  types that it has are made up, the others are hidden on purpose. */
+export async function startMockSubgraph(schema: GraphQLSchema, api: GraphQLSchema): Promise<MockSubgraph> {
+  const mock = new MockValues(schema, api);
+  const server = createServer((request, response) => {
+    handleRequest(request, response, schema, mock.resolve).catch((error: unknown) =>
+      response.destroy(error as Error),
+    );
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}/`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function handleRequest(
+  request: IncomingMessage,
+  response: ServerResponse,
+  schema: GraphQLSchema,
+  fieldResolver: GraphQLFieldResolver<unknown, unknown>,
+): Promise<void> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  const { query, variables = {} } = JSON.parse(Buffer.concat(chunks).toString()) as MockRequest;
+  const document = parse(query);
+  const errors = validate(schema, document);
+  const result =
+    errors.length > 0
+      ? { errors }
+      : await execute({
+          schema,
+          document,
+          variableValues: variables,
+          fieldResolver,
+          typeResolver: typeNameOf,
+        });
+  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(result));
+}
+
+interface MockRequest {
+  readonly query: string;
+  readonly variables?: Readonly<Record<string, unknown>>;
+}
+
+function typeNameOf(value: unknown): string {
+  return (value as { readonly __typename: string }).__typename;
+}
+
+/** Elements of every list. */
+const listLength = 2;
+
+class MockValues {
+  readonly #schema: GraphQLSchema;
+  readonly #api: GraphQLSchema;
+
+  constructor(schema: GraphQLSchema, api: GraphQLSchema) {
+    this.#schema = schema;
+    this.#api = api;
+    // What the library resolves `_entities` with knows the types only that have resolvers.
+    const entities = schema.getQueryType()?.getFields()._entities;
+    if (entities !== undefined) {
+      entities.resolve = (_source, { representations }: { representations: readonly Representation[] }) =>
+        representations.map((representation) => this.#resolveEntity(representation));
+    }
+  }
+
+  readonly resolve: GraphQLFieldResolver<unknown, unknown> = (source, _arguments, _context, info) => {
+    const given = (source as Readonly<Record<string, unknown>> | undefined)?.[info.fieldName];
+    return given === undefined
+      ? this.#mockValue(info.returnType, `${info.parentType.name}.${info.fieldName}`)
+      : given;
+  };
+
+  #resolveEntity(representation: Representation): Representation {
+    const type = this.#schema.getType(representation.__typename);
+    return isAbstractType(type)
+      ? { ...representation, __typename: this.#choosePossibleType(type) }
+      : representation;
+  }
+
+  #mockValue(type: GraphQLOutputType, coordinate: string): unknown {
+    if (isNonNullType(type)) return this.#mockValue(type.ofType, coordinate);
+    if (isListType(type)) {
+      return Array.from({ length: listLength }, () => this.#mockValue(type.ofType, coordinate));
+    }
+    if (isScalarType(type)) return scalarValue(type.name, coordinate);
+    if (isEnumType(type)) {
+      const values = type.getValues().map(({ name }) => name);
+      const known = this.#api.getType(type.name);
+      return values.find((name) => isEnumType(known) && known.getValue(name) != null) ?? values[0];
+    }
+    return isAbstractType(type) ? { __typename: this.#choosePossibleType(type) } : { __typename: type.name };
+  }
+
+  #choosePossibleType(type: GraphQLAbstractType): string {
+    const possible: readonly GraphQLNamedType[] = this.#schema.getPossibleTypes(type);
+    const visible = possible.find(({ name }) => isObjectType(this.#api.getType(name))) ?? possible[0];
+    return visible?.name ?? type.name;
+  }
+}
+
+interface Representation {
+  readonly __typename: string;
+}
+
+function scalarValue(typeName: string, coordinate: string): unknown {
+  const number = createHash('sha256').update(coordinate).digest().readUInt16BE(0) % 1_000;
+  switch (typeName) {
+    case 'Int':
+      return number;
+    case 'Float':
+      return number + 0.5;
+    case 'Boolean':
+      return number % 2 === 0;
+    default:
+      return coordinate;
+  }
+}

@@ -1,0 +1,148 @@
+import {
+  type GraphQLError,
+  type GraphQLSchema,
+  type OperationDefinitionNode,
+  print,
+  validate,
+} from 'graphql';
+import { parseConfig } from '../../gateway/config/parseConfig.ts';
+import { GatewayError } from '../../gateway/errors.ts';
+import { InternalNames } from '../../gateway/operation/internalNames.ts';
+import {
+  type FindEnrichmentRule,
+  type NormalizedOperation,
+  normalizeOperation,
+} from '../../gateway/operation/normalizeOperation.ts';
+import {
+  type ExceededLimit,
+  findExceededLimit,
+  findExceededTextLimit,
+} from '../../gateway/operation/operationLimits.ts';
+import { createPlannerInput, planOperation } from '../../gateway/operation/planOperation.ts';
+import { relevantOverrides } from '../../gateway/operation/relevantOverrides.ts';
+import type { QueryPlan } from '../../gateway/planning/queryPlan.ts';
+import type { Supergraph } from '../../gateway/supergraph/supergraph.ts';
+import type { ConsumerOperation } from '../contractStore.ts';
+import type { FileLocation } from '../finding.ts';
+import { errorCoordinatesOf } from './errorCoordinatesOf.ts';
+import { operationOf } from './operationOf.ts';
+
+/** What a gateway on a supergraph makes of an operation. */
+export type PlanResult =
+  | {
+      readonly kind: 'planned';
+      readonly normalized: NormalizedOperation;
+      /** First the plan with all progressive `@override`s off; then, where some matter, that with them on. */
+      readonly variants: readonly { readonly overrides: readonly string[]; readonly plan: QueryPlan }[];
+    }
+  | FailedOperation;
+
+export interface FailedOperation {
+  readonly kind: 'failed';
+  readonly problems: readonly OperationProblem[];
+}
+
+interface OperationProblem {
+  /** `invalid`: refused by validation. `limit`: by one of the gateway's limits. `no root type`: the graph does not
+   *  have this kind of operation. `unplannable`: the planner gives up. */
+  readonly kind: 'invalid' | 'limit' | 'no root type' | 'unplannable';
+  readonly message: string;
+  /** In the operation's file. */
+  readonly location: FileLocation;
+  /** Parts of the API schema that it is about. */
+  readonly coordinates: readonly string[];
+}
+
+/** Validates and plans an operation as a gateway with default limits would; each condition on a variable is taken as
+ *  "do it". Validation is done in one go, planning in the planner's threads. `enrichmentOf`: what the plans leave for
+ *  later; left out, they fetch everything but what the client defers. */
+export async function planOnSupergraph(
+  operation: ConsumerOperation,
+  supergraph: Supergraph,
+  enrichmentOf?: FindEnrichmentRule,
+): Promise<PlanResult> {
+  const { document } = operation;
+  const problems = findRequestProblems(operation, supergraph.apiSchema);
+  if (problems.length > 0) return { kind: 'failed', problems };
+  const definition = operationOf(document);
+  try {
+    const normalized = normalizeOperation({
+      schema: supergraph.apiSchema,
+      document,
+      operation: definition,
+      booleanVariables: {},
+      internalNames: InternalNames.forSupergraph(supergraph),
+      maxSelections: limits.recursiveSelections,
+      isDeferEnabled: true,
+      findEnrichmentRule: enrichmentOf,
+    });
+    const labels = relevantOverrides(supergraph, document, definition);
+    const variants = await Promise.all(
+      (labels.length === 0 ? [[]] : [[], labels]).map(async (overrides) => ({
+        overrides,
+        plan: await planVariant(definition, normalized, overrides, supergraph),
+      })),
+    );
+    return { kind: 'planned', normalized, variants };
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error;
+    return { kind: 'failed', problems: [planningProblem(error, operation)] };
+  }
+}
+
+async function planVariant(
+  definition: OperationDefinitionNode,
+  normalized: NormalizedOperation,
+  overrides: readonly string[],
+  { planner }: Supergraph,
+): Promise<QueryPlan> {
+  const question = createPlannerInput(definition, normalized, overrides);
+  return question === undefined ? { kind: 'QueryPlan' } : (await planOperation(planner, question)).plan;
+}
+
+const { limits } = parseConfig({ supergraph: { file: 'composed' } });
+
+/** Everything but planning that a gateway would refuse the operation for. */
+export function findRequestProblems(
+  operation: ConsumerOperation,
+  schema: GraphQLSchema,
+): readonly OperationProblem[] {
+  const { document, location } = operation;
+  const exceeded = findExceededTextLimit(print(document), limits) ?? findExceededLimit(document, limits);
+  if (exceeded !== undefined) {
+    return [{ kind: 'limit', message: describeExceededLimit(exceeded), location, coordinates: [] }];
+  }
+  const { operation: kind } = operationOf(document);
+  // `validate` has nothing to say about this one.
+  if (schema.getRootType(kind) == null) {
+    const message = `The graph has no ${kind} type any more: no ${kind} can be answered.`;
+    const name = `${kind[0]?.toUpperCase()}${kind.slice(1)}`;
+    return [{ kind: 'no root type', message, location, coordinates: [name] }];
+  }
+  const errors = validate(schema, document);
+  const coordinates = errorCoordinatesOf(errors, document, schema);
+  return errors.map((error, index) => ({
+    kind: 'invalid',
+    message: error.message,
+    location: locationOf(error, location),
+    coordinates: coordinates[index] ?? [],
+  }));
+}
+
+function locationOf({ locations }: GraphQLError, { file, ...start }: FileLocation): FileLocation {
+  return { file, ...(locations?.[0] ?? start) };
+}
+
+function describeExceededLimit({ limit, value, allowed }: ExceededLimit): string {
+  return `The gateway refuses the operation: limits.${limit} is ${allowed}, and it has at least ${value}.`;
+}
+
+function planningProblem(error: GatewayError, { location }: ConsumerOperation): OperationProblem {
+  const cause = error.cause instanceof Error ? ` (${error.cause.message})` : '';
+  return {
+    kind: error.code === 'OPERATION_TOO_COMPLEX' ? 'limit' : 'unplannable',
+    message: `${error.message}${cause}`,
+    location,
+    coordinates: [],
+  };
+}

@@ -1,0 +1,106 @@
+import {
+  buildASTSchema,
+  type ConstDirectiveNode,
+  type GraphQLSchema,
+  Kind,
+  parse,
+  type SelectionSetNode,
+} from 'graphql';
+import {
+  argumentOf,
+  compositesOf,
+  parseFieldSet,
+  subgraphNamesOf,
+} from '../../gateway/planning/supergraphDocument.ts';
+import type { ContractGraph } from './composeGraph.ts';
+
+/** What a supergraph says about one of its subgraphs. Whatever the subgraph calls federation's directives, here they
+ *  have one form. */
+export interface SubgraphMetadata {
+  /** By type: its keys, those with `resolvable: false` included. */
+  readonly keys: ReadonlyMap<string, readonly EntityKey[]>;
+  /** By `Type.field`: only fields about which something is to be said. */
+  readonly fields: ReadonlyMap<string, FieldMetadata>;
+}
+
+export interface EntityKey {
+  readonly fields: SelectionSetNode;
+  readonly isResolvable: boolean;
+}
+
+export interface FieldMetadata {
+  readonly requires: SelectionSetNode | undefined;
+  readonly provides: SelectionSetNode | undefined;
+  /** Named, and resolved elsewhere. */
+  readonly isExternal: boolean;
+  /** Arguments that are filled in from `@context`. */
+  readonly contextArguments: readonly string[];
+}
+
+/** A supergraph by subgraph, and as the schema that its gateway plans by, with what clients do not see. */
+export interface SupergraphMetadata {
+  readonly subgraphs: ReadonlyMap<string, SubgraphMetadata>;
+  readonly schema: GraphQLSchema;
+}
+
+const metadataByGraph = new WeakMap<ContractGraph, SupergraphMetadata>();
+
+/** Made once per graph. */
+export function supergraphMetadataOf(graph: ContractGraph): SupergraphMetadata {
+  let facts = metadataByGraph.get(graph);
+  if (facts === undefined) {
+    facts = readSupergraphMetadata(graph.sdl);
+    metadataByGraph.set(graph, facts);
+  }
+  return facts;
+}
+
+function readSupergraphMetadata(sdl: string): SupergraphMetadata {
+  const document = parse(sdl, { noLocation: true });
+  const names = subgraphNamesOf(document);
+  const subgraphs = new Map(
+    Array.from(names.values(), (name) => [
+      name,
+      { keys: new Map<string, EntityKey[]>(), fields: new Map<string, FieldMetadata>() },
+    ]),
+  );
+  const subgraphOf = (join: ConstDirectiveNode) =>
+    subgraphs.get(names.get(argumentOf(join, 'graph') ?? '') ?? '');
+  for (const [typeName, type] of compositesOf(document)) {
+    for (const join of joinsOf(type.directives, 'join__type')) {
+      const fields = parseFieldSet(argumentOf(join, 'key'));
+      const keys = subgraphOf(join)?.keys;
+      if (fields === undefined || keys === undefined) continue;
+      const key = { fields, isResolvable: argumentOf(join, 'resolvable') !== 'false' };
+      keys.set(typeName, [...(keys.get(typeName) ?? []), key]);
+    }
+    for (const field of type.fields ?? []) {
+      for (const join of joinsOf(field.directives, 'join__field')) {
+        subgraphOf(join)?.fields.set(`${typeName}.${field.name.value}`, {
+          requires: parseFieldSet(argumentOf(join, 'requires')),
+          provides: parseFieldSet(argumentOf(join, 'provides')),
+          isExternal: argumentOf(join, 'external') === 'true',
+          contextArguments: contextArgumentsOf(join),
+        });
+      }
+    }
+  }
+  return { subgraphs, schema: buildASTSchema(document, { assumeValid: true, assumeValidSDL: true }) };
+}
+
+function joinsOf(
+  directives: readonly ConstDirectiveNode[] = [],
+  name: string,
+): readonly ConstDirectiveNode[] {
+  return directives.filter((directive) => directive.name.value === name);
+}
+
+function contextArgumentsOf(join: ConstDirectiveNode): readonly string[] {
+  const value = join.arguments?.find(({ name }) => name.value === 'contextArguments')?.value;
+  if (value?.kind !== Kind.LIST) return [];
+  return value.values.flatMap((entry) => {
+    const name =
+      entry.kind === Kind.OBJECT ? entry.fields.find((field) => field.name.value === 'name') : undefined;
+    return name?.value.kind === Kind.STRING ? [name.value.value] : [];
+  });
+}

@@ -1,0 +1,101 @@
+import type { CheckDependencies } from './checkDependencies.ts';
+import type { ConsumerOperation } from './contractStore.ts';
+import type { Finding } from './finding.ts';
+import type { GatewaySettings } from './gatewaySettings.ts';
+import type { ComposedContracts, ContractGraph } from './graph/composeGraph.ts';
+import type { PlannedGraph } from './graph/planConsumerOperations.ts';
+import type { Contracts } from './store/comparison.ts';
+
+/** Or why there is none. */
+type BuiltGraph = PlannedGraph | { readonly findings: readonly Finding[] };
+
+interface GraphFactoryOptions {
+  readonly dependencies: CheckDependencies;
+  readonly operations: readonly ConsumerOperation[];
+  readonly gatewaySettings: GatewaySettings;
+  readonly onProgress: (message: string) => void;
+}
+
+/** Makes what a check needs of graphs, each once however many comparisons need it. */
+export class GraphFactory {
+  readonly #dependencies: CheckDependencies;
+  readonly #operations: readonly ConsumerOperation[];
+  readonly #gatewaySettings: GatewaySettings;
+  readonly #onProgress: (message: string) => void;
+  readonly #composed = new Map<string, Promise<ComposedContracts>>();
+  readonly #built = new Map<string, Promise<BuiltGraph>>();
+  readonly #booted = new Map<ContractGraph, Promise<readonly Finding[]>>();
+
+  constructor({ dependencies, operations, gatewaySettings, onProgress }: GraphFactoryOptions) {
+    this.#dependencies = dependencies;
+    this.#operations = operations;
+    this.#gatewaySettings = gatewaySettings;
+    this.#onProgress = onProgress;
+  }
+
+  /** Starts to compose what will be built, so that several are composed at the same time. */
+  startComposition(contracts: Contracts, name: string): void {
+    // Whoever builds it is told what goes wrong.
+    if (contracts.size > 0) this.#compose(contracts, name).catch(() => {});
+  }
+
+  /** Composed, with the operations planned for it. `name` is what people call it. Planners take the most memory: who
+   *  builds one graph after the other has one planner at a time. */
+  build(contracts: Contracts, name: string): Promise<BuiltGraph> {
+    const key = keyOf(contracts);
+    const known = this.#built.get(key);
+    if (known !== undefined) return known;
+    const building = this.#build(contracts, name);
+    this.#built.set(key, building);
+    return building;
+  }
+
+  /** What a gateway has against running on it, and on the operations that it plans. Those that it refuses, such as one
+   *  beyond its limits, are told by planning. */
+  bootGateway({ graph, plans }: PlannedGraph): Promise<readonly Finding[]> {
+    const known = this.#booted.get(graph);
+    if (known !== undefined) return known;
+    this.#onProgress('starting a gateway on the candidate');
+    const planned = this.#operations.filter((operation) => plans.get(operation)?.kind === 'planned');
+    const booting = this.#dependencies.bootGateway(graph, planned);
+    this.#booted.set(graph, booting);
+    return booting;
+  }
+
+  #compose(contracts: Contracts, name: string): Promise<ComposedContracts> {
+    const key = keyOf(contracts);
+    const known = this.#composed.get(key);
+    if (known !== undefined) return known;
+    this.#onProgress(`composing ${name}: ${contracts.size} subgraphs`);
+    const composing = this.#dependencies.composeContracts(contracts);
+    this.#composed.set(key, composing);
+    return composing;
+  }
+
+  async #build(contracts: Contracts, name: string): Promise<BuiltGraph> {
+    const loaded = await this.#dependencies.loadGraph(contracts, await this.#compose(contracts, name));
+    if ('findings' in loaded) return loaded;
+    const { graph } = loaded;
+    try {
+      const plans = await this.#dependencies.planConsumerOperations(graph, this.#operations, {
+        gatewaySettings: this.#gatewaySettings,
+        onProgress: (done, total, what) => {
+          if (done === total || done % progressInterval === 0)
+            this.#onProgress(`${what} for ${name}: ${done} of ${total}`);
+        },
+      });
+      return { graph, plans };
+    } finally {
+      // With it go its threads, each of which holds the whole supergraph.
+      await graph.supergraph.planner.close();
+    }
+  }
+}
+
+/** Operations between two lines of progress. */
+const progressInterval = 100;
+
+function keyOf(contracts: Contracts): string {
+  const parts = [...contracts.values()].map(({ name, url, sdl }) => [name, url, sdl]);
+  return JSON.stringify(parts.sort(([a = ''], [b = '']) => (a < b ? -1 : 1)));
+}

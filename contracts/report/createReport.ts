@@ -1,0 +1,35 @@
+import type { Finding, Severity } from '../finding.ts';
+import type { CheckReport, CheckScope, ExitCode, Verdict } from './checkReport.ts';
+import { sortFindings } from './sortFindings.ts';
+
+interface ReportInput {
+  /** After waivers, in any order. */
+  readonly findings: readonly Finding[];
+  readonly strict: boolean;
+  readonly checked: CheckScope;
+}
+
+export function createReport({ findings, strict, checked }: ReportInput): CheckReport {
+  const counts: Record<Severity, number> = { misuse: 0, breaking: 0, undecided: 0, dangerous: 0, safe: 0 };
+  let waived = 0;
+  for (const { severity, waivedBy } of findings) {
+    if (waivedBy === undefined) counts[severity] += 1;
+    else waived += 1;
+  }
+  const verdict = verdictOf(counts, strict);
+  return {
+    version: 1,
+    summary: { verdict, exitCode: exitCodes[verdict], strict, counts, waived, checked },
+    findings: sortFindings(findings),
+  };
+}
+
+// A store with mistakes has been read in part only, so that nothing else is sure. What is known to break stays broken
+// whatever else could be found out.
+function verdictOf(counts: Readonly<Record<Severity, number>>, strict: boolean): Verdict {
+  if (counts.misuse > 0) return 'misuse';
+  if (counts.breaking > 0 || (strict && counts.dangerous > 0)) return 'failed';
+  return counts.undecided > 0 ? 'undecided' : 'passed';
+}
+
+const exitCodes: Readonly<Record<Verdict, ExitCode>> = { passed: 0, failed: 1, misuse: 2, undecided: 3 };

@@ -1,0 +1,53 @@
+import type { Finding } from '../finding.ts';
+import type { CheckReport } from './checkReport.ts';
+import { type FindingLevel, levelOf } from './findingLevel.ts';
+import { isUrl } from './isUrl.ts';
+import { checkedPhrase, countsPhrase, findingLines, verdictSentence } from './reportPhrases.ts';
+import { toSingleLine } from './textFormatting.ts';
+
+/** Workflow commands, one a line: annotations at the findings' places, and one that sums up. The platform shows ten of
+ *  each level per step, and the worst come first. */
+export function renderGithub({ findings, summary }: CheckReport): string {
+  const title = 'contracts';
+  const level = summary.verdict === 'passed' ? 'note' : 'error';
+  const text = `${verdictSentence(summary)} ${countsPhrase(summary)}; ${checkedPhrase(summary)}.`;
+  const commands = findings.map((finding) => annotation(finding, levelOf(finding, summary.strict)));
+  return `${[...commands, command(level, { title }, text)].join('\n')}\n`;
+}
+
+function annotation(finding: Finding, level: FindingLevel): string {
+  const { rule, subgraph, coordinate, location, waivedBy } = finding;
+  const standing = waivedBy === undefined ? finding.severity : 'waived';
+  const title = [`${standing}: ${rule}`, coordinate, subgraph === undefined ? undefined : `(${subgraph})`];
+  return command(
+    level,
+    {
+      // An annotation stands in a file of the repository.
+      ...(location === undefined || isUrl(location.file)
+        ? {}
+        : { file: location.file, line: String(location.line), col: String(location.column) }),
+      title: toSingleLine(title.filter((part) => part !== undefined).join(' ')),
+    },
+    findingLines(finding).join('\n'),
+  );
+}
+
+const commandNames: Readonly<Record<FindingLevel, string>> = {
+  error: 'error',
+  warning: 'warning',
+  note: 'notice',
+};
+
+function command(level: FindingLevel, properties: Readonly<Record<string, string>>, message: string): string {
+  const written = Object.entries(properties).map(([name, value]) => `${name}=${escapeProperty(value)}`);
+  return `::${commandNames[level]} ${written.join(',')}::${escapeMessage(message)}`;
+}
+
+// The per cent sign first: it is what the others are escaped with.
+function escapeMessage(text: string): string {
+  return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
+}
+
+function escapeProperty(text: string): string {
+  return escapeMessage(text).replaceAll(':', '%3A').replaceAll(',', '%2C');
+}

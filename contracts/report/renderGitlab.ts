@@ -1,0 +1,41 @@
+import type { Finding, Severity } from '../finding.ts';
+import type { CheckReport } from './checkReport.ts';
+import { fingerprintsOf } from './fingerprints.ts';
+import { isUrl } from './isUrl.ts';
+import { findingLines } from './reportPhrases.ts';
+
+/** A code quality report: a list of issues, empty where there are none. Every issue needs a place; one without stands
+ *  at the store. */
+export function renderGitlab({ findings, summary }: CheckReport): string {
+  const fingerprints = fingerprintsOf(findings);
+  const issues = findings.map((finding, index) => ({
+    description: findingLines(finding).join('\n'),
+    check_name: finding.rule,
+    fingerprint: fingerprints[index],
+    severity: gitlabSeverityOf(finding, summary.strict),
+    location: locationOf(finding, summary.checked.directory),
+  }));
+  return `${JSON.stringify(issues, null, 2)}\n`;
+}
+
+function locationOf({ location }: Finding, directory: string): object {
+  const { file, line } =
+    location === undefined || isUrl(location.file) ? { file: directory, line: 1 } : location;
+  // Only relative paths without `../../gateway/contracts/report/` are found again in the repository.
+  return { path: file.replace(/^(\.\/)+/, ''), lines: { begin: line } };
+}
+
+type GitlabSeverity = 'info' | 'minor' | 'major' | 'critical' | 'blocker';
+
+function gitlabSeverityOf({ severity, waivedBy }: Finding, strict: boolean): GitlabSeverity {
+  if (waivedBy !== undefined) return 'info';
+  return severity === 'dangerous' && strict ? 'blocker' : gitlabSeverities[severity];
+}
+
+const gitlabSeverities: Readonly<Record<Severity, GitlabSeverity>> = {
+  misuse: 'critical',
+  breaking: 'blocker',
+  undecided: 'critical',
+  dangerous: 'major',
+  safe: 'info',
+};

@@ -1,0 +1,37 @@
+import type { CheckReport } from './checkReport.ts';
+import { renderGithub } from './renderGithub.ts';
+import { renderGitlab } from './renderGitlab.ts';
+import { renderJson } from './renderJson.ts';
+import { renderJunit } from './renderJunit.ts';
+import { renderMarkdown } from './renderMarkdown.ts';
+import { renderSarif } from './renderSarif.ts';
+import { renderText } from './renderText.ts';
+import { escapeUnprintable } from './textFormatting.ts';
+
+export const reportFormats = ['text', 'json', 'junit', 'sarif', 'github', 'markdown', 'gitlab'] as const;
+
+export type ReportFormat = (typeof reportFormats)[number];
+
+interface RenderOptions {
+  /** For `text`; without it there are none. */
+  readonly color?: boolean;
+}
+
+/** The report as a whole file of one format, with a line end at its end. What messages hold cannot break any. */
+export function renderReport(
+  report: CheckReport,
+  format: ReportFormat,
+  { color = false }: RenderOptions = {},
+): string {
+  return renderers[format](escapeUnprintable(report), color);
+}
+
+const renderers: Readonly<Record<ReportFormat, (report: CheckReport, colours: boolean) => string>> = {
+  text: renderText,
+  json: renderJson,
+  junit: renderJunit,
+  sarif: renderSarif,
+  github: renderGithub,
+  markdown: renderMarkdown,
+  gitlab: renderGitlab,
+};

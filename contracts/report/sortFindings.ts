@@ -1,0 +1,30 @@
+import type { Finding, Severity } from '../finding.ts';
+
+/** From what has to be put right first: nothing else can be trusted while the store itself is wrong. */
+export const severities: readonly Severity[] = ['misuse', 'breaking', 'undecided', 'dangerous', 'safe'];
+
+/** By severity, then subgraph, then place; what is waived comes last. The same findings always come in the same
+ *  order, whatever order they were found in. */
+export function sortFindings(findings: readonly Finding[]): Finding[] {
+  return [...findings].sort(compareFindings);
+}
+
+function compareFindings(one: Finding, other: Finding): number {
+  return (
+    Number(one.waivedBy !== undefined) - Number(other.waivedBy !== undefined) ||
+    severities.indexOf(one.severity) - severities.indexOf(other.severity) ||
+    compareText(one.subgraph, other.subgraph) ||
+    compareText(one.location?.file, other.location?.file) ||
+    (one.location?.line ?? 0) - (other.location?.line ?? 0) ||
+    (one.location?.column ?? 0) - (other.location?.column ?? 0) ||
+    compareText(one.coordinate, other.coordinate) ||
+    compareText(one.rule, other.rule) ||
+    compareText(one.message, other.message)
+  );
+}
+
+// By code units: an order that depends on the machine's language would differ between two machines.
+function compareText(one = '', other = ''): number {
+  if (one === other) return 0;
+  return one < other ? -1 : 1;
+}

@@ -1,0 +1,56 @@
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { SubgraphContract } from '../contractStore.ts';
+import { createDirectory } from './createDirectory.ts';
+import { displayPath } from './displayPath.ts';
+import { printSchemaFile } from './schemaFile.ts';
+
+interface AcceptContractsOptions {
+  readonly directory: string;
+  readonly contracts: Iterable<SubgraphContract>;
+  /** Why, for those who wonder later; one line. */
+  readonly reason: string;
+  /** In UTC, `2027-01-31`. */
+  readonly today: string;
+  /** What a check had against it and was overruled: `2 breaking`. */
+  readonly overriddenFindings?: string | undefined;
+}
+
+/** Takes contracts into the store and notes why in its `CHANGELOG.md`. Gives the files that it wrote, as the user
+ *  would write them; contracts that stand there already are left alone. Errors: those of the file system. */
+export async function acceptContracts(options: AcceptContractsOptions): Promise<string[]> {
+  const { directory, contracts, reason, today, overriddenFindings } = options;
+  const written: string[] = [];
+  for (const contract of contracts) {
+    const path = join(directory, 'schemas', `${contract.name}.graphql`);
+    const text = printSchemaFile(contract);
+    if ((await readIfExists(path)) === text) continue;
+    createDirectory(dirname(path));
+    await writeFile(path, text);
+    const despite = overriddenFindings === undefined ? '' : ` (forced, despite ${overriddenFindings})`;
+    await appendToChangelog(
+      directory,
+      `- ${today} ${contract.name}: ${reason.trim().replaceAll(/\s+/g, ' ')}${despite}`,
+    );
+    written.push(displayPath(path));
+  }
+  return written;
+}
+
+const changelogHeading = '# What was accepted into these contracts, and why\n\n';
+
+async function appendToChangelog(directory: string, line: string): Promise<void> {
+  const path = join(directory, 'CHANGELOG.md');
+  const before = await readIfExists(path);
+  const lineEnd = before === undefined || before.endsWith('\n') ? '' : '\n';
+  await appendFile(path, `${before === undefined ? changelogHeading : lineEnd}${line}\n`);
+}
+
+async function readIfExists(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

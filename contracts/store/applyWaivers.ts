@@ -1,0 +1,98 @@
+import type { Waiver } from '../contractStore.ts';
+import type { Finding } from '../finding.ts';
+import { unwaivableReasonOf } from '../unwaivableReasonOf.ts';
+
+interface ApplyWaiversOptions {
+  /** Whether the check has looked at what the waiver is for: one that it has not is not called unused. All, where
+   *  left out. */
+  readonly isEvaluated?: ((waiver: Waiver) => boolean) | undefined;
+  /** Whether whoever has asked answers for the waiver: what is wrong with one of others is not told. All, where left
+   *  out. */
+  readonly isInScope?: ((waiver: Waiver) => boolean) | undefined;
+}
+
+/** Marks what waivers let pass, and adds what is wrong with the waivers: `waiver-expired` for one that no longer
+ *  holds, `waiver-unused` for one that lets nothing pass, or never could. `today` is a day in UTC, `2027-01-31`. */
+export function applyWaivers(
+  findings: readonly Finding[],
+  waivers: readonly Waiver[],
+  today: string,
+  { isEvaluated = () => true, isInScope = () => true }: ApplyWaiversOptions = {},
+): Finding[] {
+  const valid = waivers.filter(({ expires }) => today <= expires);
+  const used = new Set<Waiver>();
+  const marked = findings.map((finding) => {
+    const waiver = isWaivable(finding)
+      ? valid.find((candidate) => matchesFinding(candidate, finding))
+      : undefined;
+    if (waiver === undefined) return finding;
+    used.add(waiver);
+    return { ...finding, waivedBy: describeWaiver(waiver) };
+  });
+  const asked = waivers.filter(isInScope);
+  const expired = asked.filter((waiver) => !valid.includes(waiver));
+  // Whether the check has come as far as that makes no difference for what cannot be waived.
+  const holding = asked.filter((waiver) => valid.includes(waiver));
+  const useless = holding.filter(({ rule }) => unwaivableReasonOf(rule) !== undefined);
+  const unused = holding.filter(
+    (waiver) => !used.has(waiver) && !useless.includes(waiver) && isEvaluated(waiver),
+  );
+  return [
+    ...marked,
+    ...expired.map(expiredFinding),
+    ...useless.map(unwaivableFinding),
+    ...unused.map(unusedFinding),
+  ];
+}
+
+/** What is safe needs none, and what could not be checked cannot be agreed on. */
+function isWaivable({ rule, severity }: Finding): boolean {
+  return (severity === 'breaking' || severity === 'dangerous') && unwaivableReasonOf(rule) === undefined;
+}
+
+function matchesFinding({ rule, coordinate, subgraph }: Waiver, finding: Finding): boolean {
+  return (
+    rule === finding.rule &&
+    // A whole subgraph is named by its name.
+    coordinate === (finding.coordinate ?? finding.subgraph) &&
+    (subgraph === undefined || subgraph === finding.subgraph)
+  );
+}
+
+function describeWaiver({ reason, owner, expires, location: { file, line } }: Waiver): string {
+  return `${file}:${line} (${owner}, until ${expires}): ${reason}`;
+}
+
+function expiredFinding({ rule, coordinate, subgraph, owner, expires, location }: Waiver): Finding {
+  return {
+    rule: 'waiver-expired',
+    severity: 'breaking',
+    message: `The waiver of ${rule} at ${coordinate} expired with ${expires}; ${owner} answers for it.`,
+    advice: 'Make an end of what it waives, or agree on a later day.',
+    subgraph,
+    coordinate,
+    location,
+  };
+}
+
+function unwaivableFinding(waiver: Waiver): Finding {
+  const { rule, coordinate } = waiver;
+  return {
+    ...unusedFinding(waiver),
+    message: `The waiver of ${rule} at ${coordinate} lets nothing pass: ${rule} cannot be waived, since ${unwaivableReasonOf(rule)}.`,
+    advice: 'Remove it, and do what the finding says.',
+  };
+}
+
+function unusedFinding({ rule, coordinate, subgraph, owner, location }: Waiver): Finding {
+  return {
+    rule: 'waiver-unused',
+    severity: 'breaking',
+    message: `The waiver of ${rule} at ${coordinate} lets nothing pass; ${owner} answers for it.`,
+    advice:
+      'Remove it. Where it was meant for a finding, rule, coordinate and subgraph have to be exactly as told.',
+    subgraph,
+    coordinate,
+    location,
+  };
+}

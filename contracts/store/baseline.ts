@@ -1,0 +1,110 @@
+import { stat } from 'node:fs/promises';
+import { isAbsolute } from 'node:path';
+import type { ContractStore } from '../contractStore.ts';
+import type { Finding } from '../finding.ts';
+import { createProblem } from './createProblem.ts';
+import { displayPath } from './displayPath.ts';
+import { existingAncestor, GitError, resolveCommit, runGit } from './git.ts';
+import { readContractStore } from './readContractStore.ts';
+
+/** What the store is compared with. */
+interface Baseline {
+  /** Absent where there is none. */
+  readonly store?: ContractStore | undefined;
+  /** For people: `revision HEAD`. */
+  readonly label: string;
+  readonly problems: readonly Finding[];
+}
+
+/** The store in a directory, or this store at a revision. */
+export async function readBaseline(directory: string, against: string): Promise<Baseline> {
+  if (await isDirectory(against)) {
+    const revision = await revisionOfSameName(directory, against);
+    if (revision !== undefined) return { label: against, problems: [ambiguousBaseline(against, revision)] };
+    return toBaseline(await readContractStore(against), displayPath(against));
+  }
+  return toBaseline(await readContractStore(directory, { ref: against }), `revision ${against}`);
+}
+
+/** What to write for the revision where a directory is called like one. */
+async function revisionOfSameName(directory: string, against: string): Promise<string | undefined> {
+  // No revision begins like that.
+  if (/^[./~]/.test(against) || isAbsolute(against)) return undefined;
+  try {
+    await resolveCommit(directory, against);
+    const args = ['rev-parse', '--symbolic-full-name', '--end-of-options', against];
+    const lines = (await runGit(existingAncestor(directory), args)).toString('utf8').trim().split('\n');
+    return lines.find((line) => line.startsWith('refs/')) ?? `${against}^{commit}`;
+  } catch (error) {
+    if (error instanceof GitError) return undefined;
+    throw error;
+  }
+}
+
+function ambiguousBaseline(against: string, revision: string): Finding {
+  return createProblem({
+    rule: 'argument-invalid',
+    message: `--against ${against} is a directory, and a revision as well.`,
+    advice: `Write ./${against} for the directory, or ${revision} for the revision.`,
+  });
+}
+
+/** The store as it was last committed; none, with the reason told, where Git does not keep it. */
+export async function readCommittedBaseline(directory: string): Promise<Baseline> {
+  const label = 'revision HEAD';
+  try {
+    await resolveCommit(directory, 'HEAD');
+  } catch (error) {
+    if (!(error instanceof GitError)) throw error;
+    const severity = error.reason === 'failed' ? 'undecided' : 'safe';
+    return { label, problems: [nothingToCompare(error.message, severity)] };
+  }
+  const store = await readContractStore(directory, { ref: 'HEAD' });
+  const isNew = store.problems.some(({ rule }) => rule === 'store-missing');
+  if (!isNew) return toBaseline(store, label);
+  return {
+    label,
+    problems: [nothingToCompare(`${displayPath(directory)} has not been committed yet`, 'safe')],
+  };
+}
+
+/** Of what was, only the schemas count. A mistake there can be put right no more, and the change may be what does. */
+function toBaseline(store: ContractStore, label: string): Baseline {
+  const isLost = store.problems.some(({ rule }) => rule === 'revision-unknown' || rule === 'store-missing');
+  if (isLost) return { label, problems: store.problems };
+  return { store, label, problems: schemaProblems(store).map(baselineNotComposed) };
+}
+
+/** Contracts of which one cannot be read make no supergraph. */
+function baselineNotComposed({ subgraph, message, location }: Finding): Finding {
+  return {
+    rule: 'baseline-not-composed',
+    severity: 'safe',
+    message: `What changed in ${subgraph} is not known, since its earlier contract is no schema: ${message}`,
+    advice:
+      'To see what breaks in what runs, compare with it: --against an earlier revision, or --environment.',
+    subgraph,
+    location,
+  };
+}
+
+/** What keeps a subgraph's contract from being read. */
+export function schemaProblems({ problems, schemas }: ContractStore): readonly Finding[] {
+  return problems.filter(({ subgraph }) => subgraph !== undefined && !schemas.has(subgraph));
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}
+
+function nothingToCompare(reason: string, severity: 'safe' | 'undecided'): Finding {
+  return {
+    rule: 'nothing-to-compare',
+    severity,
+    message: `What changed is not known: ${reason}.`,
+    advice: 'Name what to compare with: --against a revision or a directory, or --environment.',
+  };
+}

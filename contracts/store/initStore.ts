@@ -1,0 +1,72 @@
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { SubgraphContract } from '../contractStore.ts';
+import { createDirectory } from './createDirectory.ts';
+import { displayPath } from './displayPath.ts';
+import { printSchemaFile } from './schemaFile.ts';
+
+interface InitStoreOptions {
+  readonly directory: string;
+  readonly contracts: Iterable<SubgraphContract>;
+  /** Schemas that are there are replaced; all other files stay. */
+  readonly force: boolean;
+}
+
+/** Files, as the user would write them. */
+type InitStoreOutcome =
+  | { readonly written: readonly string[] }
+  /** Nothing has been written, since these are there. */
+  | { readonly existing: readonly string[] };
+
+/** Makes a store from what subgraphs serve. Errors: those of the file system. */
+export async function initStore({
+  directory,
+  contracts,
+  force,
+}: InitStoreOptions): Promise<InitStoreOutcome> {
+  const schemas = new Map(
+    Array.from(contracts, (contract) => [
+      join(directory, 'schemas', `${contract.name}.graphql`),
+      printSchemaFile(contract),
+    ]),
+  );
+  const templates = new Map(
+    Object.entries(templateFiles).map(([name, text]) => [join(directory, name), text]),
+  );
+  const existing = [...schemas.keys(), ...templates.keys()].filter((path) => existsSync(path));
+  if (existing.length > 0 && !force) return { existing: existing.map((path) => displayPath(path)) };
+  const files = [...schemas, ...[...templates].filter(([path]) => !existing.includes(path))];
+  for (const [path, text] of files) {
+    createDirectory(dirname(path));
+    await writeFile(path, text);
+  }
+  return { written: files.map(([path]) => displayPath(path)) };
+}
+
+const templateFiles: Readonly<Record<string, string>> = {
+  'README.md': `# Contracts
+
+What subgraphs have agreed to serve (\`schemas/\`) and what clients send (\`operations/<consumer>/\`).
+
+- \`tributary contracts check\` says what a change here breaks;
+- \`tributary contracts check --subgraph NAME=FILE\` what a subgraph would break that is not accepted yet;
+- \`tributary contracts accept --subgraph NAME=FILE --reason WHY\` takes it in.
+`,
+  'waivers.yaml': `# What may break all the same, each until a day:
+# - rule: field-removed
+#   coordinate: Product.price
+#   subgraph: products
+#   reason: No client that is still supported asks for it.
+#   owner: products team
+#   expires: 2027-01-31
+`,
+  'environments.yaml': `# Which versions run where. A version is a Git revision of this directory:
+# production:
+#   subgraphs:
+#     products: [v1.4, v1.5]
+#   gateways: [v1.4]
+#   gatewayConfig: ../tributary.yaml
+#   stepLatency: 40ms
+`,
+};

@@ -1,0 +1,72 @@
+import type { DocumentNode, SourceLocation } from 'graphql';
+import { GraphQLError, parse, Source, TokenKind } from 'graphql';
+import type { FileLocation, Finding } from '../finding.ts';
+import { createProblem } from './createProblem.ts';
+
+interface ParseGraphQLOptions {
+  readonly text: string;
+  /** As the user would write it; it stands in every place of the document. */
+  readonly file: string;
+  /** Of the problem, where the text does not parse. */
+  readonly rule: string;
+  readonly advice: string;
+  readonly subgraph?: string | undefined;
+}
+
+/** The document, or why there is none. */
+export function parseGraphQL(
+  options: ParseGraphQLOptions,
+): { readonly document: DocumentNode } | { readonly problem: Finding } {
+  const { text, file, rule, advice, subgraph } = options;
+  const refuse = (message: string, { line, column }: SourceLocation = { line: 1, column: 1 }) => ({
+    problem: createProblem({ rule, message, advice, location: { file, line, column }, subgraph }),
+  });
+  try {
+    const document = parse(new Source(text, file));
+    const tooDeep = findTooDeep(document);
+    return tooDeep === undefined
+      ? { document }
+      : refuse(`It is nested more than ${maxNesting} deep.`, tooDeep);
+  } catch (error) {
+    if (isStackOverflow(error)) return refuse('It is nested too deep to be read.');
+    if (!(error instanceof GraphQLError)) throw error;
+    return refuse(error.message, error.locations?.[0]);
+  }
+}
+
+/** What composer and planner go down into without running out of stack; no gateway takes an operation like that. */
+const maxNesting = 1000;
+
+/** Where the first bracket opens that is one too many. */
+function findTooDeep({ loc }: DocumentNode): Token | undefined {
+  let depth = 0;
+  for (let token = loc?.startToken; token != null; token = token.next ?? undefined) {
+    if (opening.has(token.kind)) depth += 1;
+    else if (closing.has(token.kind)) depth -= 1;
+    if (depth > maxNesting) return token;
+  }
+  return undefined;
+}
+
+const opening: ReadonlySet<string> = new Set([TokenKind.BRACE_L, TokenKind.BRACKET_L, TokenKind.PAREN_L]);
+const closing: ReadonlySet<string> = new Set([TokenKind.BRACE_R, TokenKind.BRACKET_R, TokenKind.PAREN_R]);
+
+/** The parser goes down into what it reads, and so does its stack. Errors of the engine need not be instances of this
+ *  context's `RangeError`. */
+function isStackOverflow(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'name' in error && error.name === 'RangeError';
+}
+
+/** Where a part of a document begins. */
+export function locationOf(node: {
+  readonly loc?: { readonly startToken: Token; readonly source: Source } | undefined;
+}): FileLocation {
+  const file = node.loc?.source.name ?? '';
+  const { line, column } = node.loc?.startToken ?? { line: 1, column: 1 };
+  return { file, line, column };
+}
+
+interface Token {
+  readonly line: number;
+  readonly column: number;
+}

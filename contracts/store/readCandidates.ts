@@ -1,0 +1,129 @@
+import { readFile } from 'node:fs/promises';
+import { setTimeout as wait } from 'node:timers/promises';
+import { messageOf } from '../../gateway/supergraph/messageOf.ts';
+import { fetchSubgraphSdl, type SubgraphAddress } from '../../gateway/supergraph/sources/fetchSubgraphSdl.ts';
+import type { SubgraphContract } from '../contractStore.ts';
+import type { Finding } from '../finding.ts';
+import { createProblem } from './createProblem.ts';
+import { displayPath } from './displayPath.ts';
+import { placeholderUrl, readSchema } from './schemaFile.ts';
+import { decodeUtf8 } from './storeFiles.ts';
+
+export interface ReadCandidatesOptions {
+  /** What is agreed already: a candidate is reached where its contract says. */
+  readonly known: ReadonlyMap<string, SubgraphContract>;
+  /** Asks a running subgraph for its SDL. */
+  readonly fetchSdl?: ((address: SubgraphAddress) => Promise<string>) | undefined;
+  /** Milliseconds before a subgraph that did not answer is asked once more. */
+  readonly retryAfterMs?: number | undefined;
+}
+
+export interface Candidates {
+  readonly contracts: ReadonlyMap<string, SubgraphContract>;
+  /** Arguments, files and SDL that are wrong: `misuse`. Subgraphs that do not answer: `undecided`. */
+  readonly problems: readonly Finding[];
+}
+
+const argumentPattern = /^([^=/\\.][^=/\\]*)=(.+)$/s;
+const urlPattern = /^https?:\/\//i;
+
+/** What subgraphs want to serve, from arguments `NAME=FILE` or `NAME=URL`. */
+export async function readCandidates(
+  candidateArguments: readonly string[],
+  options: ReadCandidatesOptions,
+): Promise<Candidates> {
+  const contracts = new Map<string, SubgraphContract>();
+  const problems: Finding[] = [];
+  const seen = new Set<string>();
+  const reading = candidateArguments.map((argument) => {
+    const [, name, from] = argumentPattern.exec(argument) ?? [];
+    if (name === undefined || from === undefined || (urlPattern.test(from) && !URL.canParse(from))) {
+      return { problems: [malformedArgument(argument)] };
+    }
+    if (seen.has(name)) return { problems: [duplicateSubgraph(name)] };
+    seen.add(name);
+    return readCandidate(name, from, options);
+  });
+  for (const read of await Promise.all(reading)) {
+    problems.push(...read.problems);
+    if ('contract' in read && read.contract !== undefined) contracts.set(read.contract.name, read.contract);
+  }
+  return { contracts, problems };
+}
+
+async function readCandidate(name: string, from: string, options: ReadCandidatesOptions) {
+  const isUrl = urlPattern.test(from);
+  const text = isUrl ? await fetchText(name, from, options) : await readText(name, from);
+  if (typeof text !== 'string') return { problems: [text] };
+  const agreed = options.known.get(name)?.url;
+  const isAgreed = agreed !== undefined && agreed !== placeholderUrl(name);
+  const url = isAgreed ? agreed : isUrl ? withoutCredentials(from) : undefined;
+  return readSchema({ name, file: isUrl ? withoutCredentials(from) : displayPath(from), text, url });
+}
+
+async function readText(name: string, path: string): Promise<string | Finding> {
+  let reason = 'is not UTF-8';
+  try {
+    const text = decodeUtf8(await readFile(path));
+    if (text !== undefined) return text;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    reason = code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`;
+  }
+  return createProblem({
+    rule: 'candidate-unreadable',
+    message: `${displayPath(path)} ${reason}.`,
+    advice: 'Name a file with the SDL of the subgraph, or the URL of one that runs.',
+    location: { file: displayPath(path), line: 1, column: 1 },
+    subgraph: name,
+  });
+}
+
+async function fetchText(
+  name: string,
+  url: string,
+  { fetchSdl = fetchWithDefaults, retryAfterMs = 1_000 }: ReadCandidatesOptions,
+): Promise<string | Finding> {
+  const address = { name, url };
+  try {
+    // A deployment that is under way, or a connection that was cut, is over soon.
+    return await fetchSdl(address).catch(() => wait(retryAfterMs).then(() => fetchSdl(address)));
+  } catch (error) {
+    return {
+      rule: 'subgraph-unreachable',
+      severity: 'undecided',
+      message: `${withoutCredentials(url)} gives no schema: ${messageOf(error)}. It was asked twice.`,
+      advice: 'Start the subgraph, or check a file with its SDL.',
+      subgraph: name,
+    };
+  }
+}
+
+/** Reports and contracts are read by many: no user name, no password. */
+export function withoutCredentials(url: string): string {
+  const { username, password } = new URL(url);
+  if (username === '' && password === '') return url;
+  return Object.assign(new URL(url), { username: '', password: '' }).href;
+}
+
+function fetchWithDefaults(address: SubgraphAddress): Promise<string> {
+  const limits = { timeoutMs: 10_000, maxBytes: 32 * 1024 ** 2 };
+  return fetchSubgraphSdl(address, new AbortController().signal, limits);
+}
+
+function malformedArgument(argument: string): Finding {
+  return createProblem({
+    rule: 'argument-invalid',
+    message: `"${argument}" names no candidate.`,
+    advice: 'Write --subgraph NAME=FILE or --subgraph NAME=URL.',
+  });
+}
+
+function duplicateSubgraph(name: string): Finding {
+  return createProblem({
+    rule: 'argument-invalid',
+    message: `--subgraph ${name} is given twice.`,
+    advice: 'Check one candidate of a subgraph at a time.',
+    subgraph: name,
+  });
+}

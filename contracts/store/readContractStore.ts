@@ -1,0 +1,126 @@
+import type { ConsumerOperation, ContractStore, SubgraphContract } from '../contractStore.ts';
+import type { Finding } from '../finding.ts';
+import { createProblem } from './createProblem.ts';
+import { displayPath } from './displayPath.ts';
+import { GitError } from './git.ts';
+import { readEnvironments } from './readEnvironments.ts';
+import { findDuplicates, readOperations } from './readOperations.ts';
+import { readRevisionFiles } from './readRevisionFiles.ts';
+import { readWaivers } from './readWaivers.ts';
+import { readWorkTreeFiles } from './readWorkTreeFiles.ts';
+import { readSchema } from './schemaFile.ts';
+import type { StoreFiles } from './storeFiles.ts';
+
+export interface StoreRevision {
+  /** Anything that Git takes for a commit. */
+  readonly ref: string;
+}
+
+/** Reads a store, from its directory or as it stood at a revision. What is wrong with it is in `problems`, all of
+ *  it; a store that cannot be had at all is empty and has that as its problem. */
+export async function readContractStore(directory: string, from?: StoreRevision): Promise<ContractStore> {
+  const shown = displayPath(directory);
+  const files = await readFiles(directory, from);
+  if ('message' in files) return emptyStoreOf(shown, files);
+  if ('missing' in files) return emptyStoreOf(shown, missingStore(shown, from));
+  const schemas = new Map<string, SubgraphContract>();
+  const operations: ConsumerOperation[] = [];
+  const problems = [...files.unreadable].map(([path, why]) =>
+    unreadableFile(path, files.displayPathOf(path), why),
+  );
+  for (const [path, text] of files.texts) {
+    const file = files.displayPathOf(path);
+    const [folder, ...rest] = path.split('/');
+    const name = subgraphOf(path);
+    if (name !== undefined) {
+      const read = readSchema({ name, file, text });
+      problems.push(...read.problems);
+      if (read.contract !== undefined) schemas.set(name, read.contract);
+    } else if (folder === 'operations' && rest.length > 1 && path.endsWith('.graphql')) {
+      const read = readOperations({ consumer: rest[0] ?? '', file, text });
+      problems.push(...read.problems);
+      operations.push(...read.operations);
+    } else if (rest.length > 0) problems.push(unknownFile(file));
+  }
+  problems.push(...findDuplicates(operations));
+  const waivers = readWaivers(files.texts.get('waivers.yaml') ?? '', files.displayPathOf('waivers.yaml'));
+  const environments = readEnvironments(
+    files.texts.get('environments.yaml') ?? '',
+    files.displayPathOf('environments.yaml'),
+  );
+  problems.push(...waivers.problems, ...environments.problems);
+  if (![...files.texts.keys()].some((path) => path.startsWith('schemas/'))) {
+    problems.push(missingStore(shown, from));
+  }
+  return {
+    directory: shown,
+    schemas,
+    operations,
+    waivers: waivers.waivers,
+    environments: environments.environments,
+    problems,
+  };
+}
+
+async function readFiles(
+  directory: string,
+  from: StoreRevision | undefined,
+): Promise<StoreFiles | Finding | { readonly missing: true }> {
+  try {
+    const files =
+      from === undefined ? await readWorkTreeFiles(directory) : await readRevisionFiles(directory, from.ref);
+    return files ?? { missing: true };
+  } catch (error) {
+    if (!(error instanceof GitError) || from === undefined) throw error;
+    return revisionUnknown(displayPath(directory), from, error);
+  }
+}
+
+function revisionUnknown(shown: string, { ref }: StoreRevision, { reason, message }: GitError): Finding {
+  const isAsked = reason === 'unknown-revision';
+  const finding = createProblem({
+    rule: 'revision-unknown',
+    message: `${shown} cannot be read at revision ${ref}: ${message}.`,
+    advice: isAsked
+      ? 'Name a commit, branch or tag that this clone has; a shallow clone needs its history fetched first (fetch-depth: 0).'
+      : 'Let Git answer here, or compare with a directory: --against DIR.',
+  });
+  return reason === 'failed' ? { ...finding, severity: 'undecided' } : finding;
+}
+
+function emptyStoreOf(directory: string, why: Finding): ContractStore {
+  return { directory, schemas: new Map(), operations: [], waivers: [], environments: [], problems: [why] };
+}
+
+function missingStore(directory: string, from: StoreRevision | undefined): Finding {
+  const when = from === undefined ? '' : ` at revision ${from.ref}`;
+  return createProblem({
+    rule: 'store-missing',
+    message: `${directory} has no schemas/<subgraph>.graphql${when}.`,
+    advice: 'Make a store with `tributary contracts init`, or name another one with --directory.',
+  });
+}
+
+/** The subgraph whose contract is at the path; `undefined` where none is. */
+function subgraphOf(path: string): string | undefined {
+  return /^schemas\/([^/]+)\.graphql$/.exec(path)?.[1];
+}
+
+function unreadableFile(path: string, file: string, why: string): Finding {
+  return createProblem({
+    rule: 'store-file-unreadable',
+    message: `${file} ${why}.`,
+    advice: 'It has to be a text file in UTF-8 that may be read.',
+    location: { file, line: 1, column: 1 },
+    subgraph: subgraphOf(path),
+  });
+}
+
+function unknownFile(file: string): Finding {
+  return createProblem({
+    rule: 'store-file-unknown',
+    message: `${file} is not read: it is neither schemas/<subgraph>.graphql nor operations/<consumer>/….graphql.`,
+    advice: 'Move or rename it, or take it out of the store.',
+    location: { file, line: 1, column: 1 },
+  });
+}

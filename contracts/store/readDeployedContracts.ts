@@ -1,0 +1,125 @@
+import { findNearestName } from '../../gateway/config/findNearestName.ts';
+import type { ContractStore, Environment, SubgraphContract } from '../contractStore.ts';
+import type { Finding } from '../finding.ts';
+import { schemaProblems } from './baseline.ts';
+import type { Contracts } from './comparison.ts';
+import { createProblem } from './createProblem.ts';
+import { readContractStore } from './readContractStore.ts';
+
+/** What runs in an environment. */
+interface DeployedContracts {
+  /** One for what the first version of each subgraph makes together; then, for every other version that runs at the
+   *  same time, the same with that one in its place. Not every combination: what two subgraphs exchange shows
+   *  with one version of each of the others. */
+  readonly states: readonly DeployedState[];
+  /** What the supergraphs of running gateways were composed from. */
+  readonly gateways: readonly DeployedState[];
+  readonly problems: readonly Finding[];
+}
+
+interface DeployedState {
+  /** For people: `production with products v2`. */
+  readonly label: string;
+  readonly contracts: Contracts;
+}
+
+/** Reads the versions that run in an environment of the store, from the revisions that they name. */
+export async function readDeployedContracts(store: ContractStore, name: string): Promise<DeployedContracts> {
+  const environment = store.environments.find((candidate) => candidate.name === name);
+  if (environment === undefined) {
+    return { states: [], gateways: [], problems: [unknownEnvironment(name, store)] };
+  }
+  const reading = new RevisionReader(store, environment);
+  const versions = await Promise.all(
+    [...environment.subgraphs].map(([subgraph, refs]) =>
+      Promise.all(refs.map(async (ref) => ({ ref, contract: await reading.contractAt(subgraph, ref) }))),
+    ),
+  );
+  const first = new Map(versions.flatMap(([version]) => toEntries(version?.contract)));
+  const states = [
+    { label: name, contracts: first },
+    ...versions.flatMap(([, ...others]) =>
+      others.map(({ ref, contract }) => ({
+        label: `${name} with ${contract?.name} ${ref}`,
+        contracts: new Map([...first, ...toEntries(contract)]),
+      })),
+    ),
+  ];
+  const gateways = await Promise.all(
+    environment.gateways.map(async (ref) => ({
+      label: `${name} with gateways of ${ref}`,
+      contracts: (await reading.storeAt(ref)).schemas,
+    })),
+  );
+  return { states, gateways, problems: reading.problems };
+}
+
+class RevisionReader {
+  readonly problems: Finding[] = [];
+  readonly #store: ContractStore;
+  readonly #environment: Environment;
+  readonly #stores = new Map<string, Promise<ContractStore>>();
+
+  constructor(store: ContractStore, environment: Environment) {
+    this.#store = store;
+    this.#environment = environment;
+  }
+
+  /** The whole store at a revision, read once. */
+  storeAt(ref: string): Promise<ContractStore> {
+    const known = this.#stores.get(ref);
+    if (known !== undefined) return known;
+    const reading = this.#readStore(ref);
+    this.#stores.set(ref, reading);
+    return reading;
+  }
+
+  async contractAt(subgraph: string, ref: string): Promise<SubgraphContract | undefined> {
+    const { schemas, problems } = await this.storeAt(ref);
+    const contract = schemas.get(subgraph);
+    // What is wrong with the store or the schema there has been told.
+    if (contract === undefined && !problems.some((found) => (found.subgraph ?? subgraph) === subgraph)) {
+      this.problems.push(this.#versionMissing(subgraph, ref));
+    }
+    return contract;
+  }
+
+  async #readStore(ref: string): Promise<ContractStore> {
+    const store = await readContractStore(this.#store.directory, { ref });
+    const isLost = store.problems.some(({ rule }) => rule === 'revision-unknown' || rule === 'store-missing');
+    const { location } = this.#environment;
+    if (isLost) this.problems.push(...store.problems.map((finding) => ({ ...finding, place: location })));
+    const undecided = schemaProblems(store).map((finding) => ({
+      ...finding,
+      severity: 'undecided' as const,
+    }));
+    this.problems.push(...undecided);
+    return { ...store, problems: isLost ? store.problems : undecided };
+  }
+
+  #versionMissing(subgraph: string, ref: string): Finding {
+    const { name, location } = this.#environment;
+    return createProblem({
+      rule: 'version-missing',
+      message: `${name} runs ${subgraph} of revision ${ref}, which has no contract of that subgraph.`,
+      advice: 'Correct environments.yaml: a version is a revision in which the contract stands.',
+      location,
+      subgraph,
+    });
+  }
+}
+
+function toEntries(contract: SubgraphContract | undefined): [string, SubgraphContract][] {
+  return contract === undefined ? [] : [[contract.name, contract]];
+}
+
+function unknownEnvironment(name: string, { environments, directory }: ContractStore): Finding {
+  const names = environments.map((environment) => environment.name);
+  const nearest = findNearestName(name, names);
+  const known = names.length === 0 ? 'it has none' : `it has ${names.join(', ')}`;
+  return createProblem({
+    rule: 'environment-unknown',
+    message: `${directory}/environments.yaml has no environment "${name}"; ${known}.`,
+    advice: nearest === undefined ? 'Add it, or name another one.' : `Did you mean ${nearest}?`,
+  });
+}

@@ -1,0 +1,147 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ConfigProblem } from '../../gateway/config/configError.ts';
+import { maxDurationMs, parseDuration } from '../../gateway/config/duration.ts';
+import { expandEnvironment } from '../../gateway/config/expandEnvironment.ts';
+import { isSection, sectionOf } from '../../gateway/config/isSection.ts';
+import { findConfigProblems, parseConfig } from '../../gateway/config/parseConfig.ts';
+import type { Environment } from '../contractStore.ts';
+import type { FileLocation, Finding } from '../finding.ts';
+import { defaultGatewaySettings, type GatewaySettings } from '../gatewaySettings.ts';
+import { createProblem } from './createProblem.ts';
+import { displayPath } from './displayPath.ts';
+import { readYaml, type YamlFile } from './readYaml.ts';
+import { decodeUtf8 } from './storeFiles.ts';
+
+export interface ReadGatewaySettingsOptions {
+  /** Of the store: an environment's file is named from there. */
+  readonly directory: string;
+  /** What is checked against, where one is. */
+  readonly environment?: Environment | undefined;
+  /** A path from the working directory. It wins over the environment's. */
+  readonly gatewayConfig?: string | undefined;
+  /** `40ms`. It wins over the environment's. */
+  readonly stepLatency?: string | undefined;
+}
+
+interface GatewaySettingsResult {
+  readonly gatewaySettings: GatewaySettings;
+  readonly problems: readonly Finding[];
+}
+
+/** What the arguments or the environment say about the gateways. */
+export async function readGatewaySettings(
+  options: ReadGatewaySettingsOptions,
+): Promise<GatewaySettingsResult> {
+  const { directory, environment, gatewayConfig, stepLatency } = options;
+  const problems: Finding[] = [];
+  const given = stepLatency === undefined ? undefined : parseStepLatency(stepLatency);
+  if (stepLatency !== undefined && given === undefined) problems.push(invalidStepLatency(stepLatency));
+  const named = environment?.gatewayConfig;
+  const file = gatewayConfig ?? (named && join(directory, named.file));
+  const namedAt = gatewayConfig === undefined ? named?.location : undefined;
+  const read =
+    file === undefined ? { serving: defaultGatewaySettings } : await readGatewayConfig(file, namedAt);
+  if ('problems' in read) problems.push(...read.problems);
+  const known = 'serving' in read ? read.serving : defaultGatewaySettings;
+  return { gatewaySettings: { ...known, stepLatencyMs: given ?? environment?.stepLatencyMs }, problems };
+}
+
+type ConfigResult = { readonly serving: GatewaySettings } | { readonly problems: readonly Finding[] };
+
+/** Milliseconds, more than 0; `undefined` for what is no such time. */
+export function parseStepLatency(text: string): number | undefined {
+  const ms = parseDuration(text);
+  return ms !== undefined && ms > 0 && ms <= maxDurationMs ? ms : undefined;
+}
+
+/** The rules of a configuration, read as the gateway reads them; or what is wrong with it. Variables of the environment
+ *  that are not set here are no mistake where no rule needs them: a check does not run where the gateway does. */
+async function readGatewayConfig(path: string, namedAt: FileLocation | undefined): Promise<ConfigResult> {
+  const file = displayPath(path);
+  const text = await readText(path);
+  if (typeof text !== 'string') return { problems: [unreadableConfig(file, text.reason, namedAt)] };
+  const read = readYaml(text, file, 'gateway-config-unreadable');
+  if ('problems' in read) return read;
+  const { yaml } = read;
+  const { expanded, problems: unset } = expandEnvironment(yaml.toJS() ?? {}, process.env);
+  const options =
+    isSection(expanded) && expanded.supergraph === undefined
+      ? { ...expanded, supergraph: { file: 'checked' } }
+      : expanded;
+  const names = new Set(unset.map((one) => one.path));
+  const wrong = [
+    ...findConfigProblems(options).filter((one) => !names.has(one.path)),
+    ...unset.filter((one) => isRulePath(one.path)),
+  ];
+  if (wrong.length > 0) return { problems: wrong.map((one) => invalidConfig(one, yaml)) };
+  return { serving: gatewaySettingsFrom(options, yaml) };
+}
+
+function isRulePath(path: string): boolean {
+  return /^(cache\.(enabled|rules)|enrichment)\b/.test(path);
+}
+
+/** Of a configuration in which nothing is wrong but for variables that are not set, none of which is in these parts. */
+function gatewaySettingsFrom(options: unknown, yaml: YamlFile): GatewaySettings {
+  const sections = sectionOf(options);
+  const { enabled, rules } = sectionOf(sections.cache);
+  const { cache, enrichment } = parseConfig({
+    supergraph: { file: 'checked' },
+    cache: { enabled, rules },
+    enrichment: sections.enrichment,
+  });
+  return {
+    cache: { enabled: cache.enabled, rules: cache.rules },
+    enrichments: { fields: enrichment.fields, budget: enrichment.budget },
+    waitsForAll: enrichment.mode === 'never' || enrichment.shadow,
+    locate: (section, key) => yaml.locationAtPath([...section.split('.'), key]),
+  };
+}
+
+async function readText(path: string): Promise<string | { readonly reason: string }> {
+  try {
+    return decodeUtf8(await readFile(path)) ?? { reason: 'is not UTF-8' };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return { reason: code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})` };
+  }
+}
+
+function unreadableConfig(file: string, reason: string, namedAt: FileLocation | undefined): Finding {
+  return createProblem({
+    rule: 'gateway-config-unreadable',
+    message: `${file} ${reason}.`,
+    advice:
+      namedAt === undefined
+        ? 'Name the configuration of the gateways with --gateway-config FILE.'
+        : "Correct `gatewayConfig` of the environment: it is a path from the store's directory.",
+    location: namedAt ?? { file, line: 1, column: 1 },
+  });
+}
+
+function invalidConfig({ path, message, expected }: ConfigProblem, yaml: YamlFile): Finding {
+  return createProblem({
+    rule: 'gateway-config-invalid',
+    message: `A gateway does not take this configuration: ${path === '' ? 'it' : path} ${message}.`,
+    advice: expected === '' ? 'Correct it as the message says.' : `Expected: ${expected}.`,
+    location: yaml.locationAtPath(splitConfigPath(path)),
+  });
+}
+
+/** `cache.rules["Product.stock"].maxAge` in its parts. */
+function splitConfigPath(path: string): readonly string[] {
+  return Array.from(
+    path.matchAll(/\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([\w-]+)/g),
+    ([, quoted, index, word]) =>
+      (quoted === undefined ? (index ?? word) : JSON.parse(`"${quoted}"`)) as string,
+  );
+}
+
+function invalidStepLatency(text: string): Finding {
+  return createProblem({
+    rule: 'argument-invalid',
+    message: `--step-latency is "${text}", which is no time longer than 0.`,
+    advice: 'Write --step-latency 40ms: how long one fetch of a plan takes.',
+  });
+}

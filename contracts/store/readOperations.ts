@@ -1,0 +1,161 @@
+import {
+  type DocumentNode,
+  type FragmentDefinitionNode,
+  type FragmentSpreadNode,
+  isExecutableDefinitionNode,
+  Kind,
+  type OperationDefinitionNode,
+  type Token,
+  visit,
+} from 'graphql';
+import type { ConsumerOperation } from '../contractStore.ts';
+import type { Finding } from '../finding.ts';
+import { createProblem } from './createProblem.ts';
+import { locationOf, parseGraphQL } from './parseGraphQL.ts';
+import { findMisplacedSlos, readSlo } from './readSlo.ts';
+
+interface ReadOperationsOptions {
+  readonly consumer: string;
+  readonly file: string;
+  readonly text: string;
+}
+
+interface OperationsResult {
+  readonly operations: readonly ConsumerOperation[];
+  readonly problems: readonly Finding[];
+}
+
+/** The operations in one file of a consumer. */
+export function readOperations({ consumer, file, text }: ReadOperationsOptions): OperationsResult {
+  const parsed = parseGraphQL({
+    text,
+    file,
+    rule: 'operation-unparseable',
+    advice: 'Put the document right, or take it out if nobody sends it any more.',
+  });
+  if ('problem' in parsed) return { operations: [], problems: [parsed.problem] };
+  const { document } = parsed;
+  const problems: Finding[] = findForeignDefinitions(document);
+  const fragments = collectFragments(document, problems);
+  const operations: ConsumerOperation[] = [];
+  const sloComments = new Set<Token>();
+  for (const definition of document.definitions) {
+    if (definition.kind !== Kind.OPERATION_DEFINITION) continue;
+    const { slo, problems: sloProblems, comments } = readSlo(definition, file);
+    for (const comment of comments) sloComments.add(comment);
+    problems.push(...sloProblems);
+    const place = locationOf(definition);
+    if (definition.name === undefined) {
+      problems.push(unnamedOperation(definition));
+      continue;
+    }
+    const used = collectUsedFragments(definition, fragments, problems);
+    if (used === undefined) continue;
+    const definitions = [definition, ...used];
+    const ownDocument: DocumentNode = { kind: Kind.DOCUMENT, definitions };
+    operations.push({ consumer, name: definition.name.value, document: ownDocument, location: place, slo });
+  }
+  problems.push(...findMisplacedSlos(document.loc?.startToken, sloComments, file));
+  return { operations, problems };
+}
+
+/** Operations of one consumer that have the same name: nobody could tell which of them a finding is about. */
+export function findDuplicates(operations: readonly ConsumerOperation[]): Finding[] {
+  const first = new Map<string, ConsumerOperation>();
+  const problems: Finding[] = [];
+  for (const operation of operations) {
+    const key = `${operation.consumer}\n${operation.name}`;
+    const earlier = first.get(key);
+    if (earlier === undefined) {
+      first.set(key, operation);
+      continue;
+    }
+    const { file, line } = earlier.location;
+    problems.push(
+      createProblem({
+        rule: 'operation-duplicate',
+        message: `${operation.consumer} has a second operation ${operation.name}; the first is at ${file}:${line}.`,
+        advice: 'Rename one of them, or remove it if it is the same.',
+        location: operation.location,
+      }),
+    );
+  }
+  return problems;
+}
+
+function findForeignDefinitions(document: DocumentNode): Finding[] {
+  return document.definitions
+    .filter((definition) => !isExecutableDefinitionNode(definition))
+    .map((definition) =>
+      createProblem({
+        rule: 'operation-unparseable',
+        message: 'A type or directive definition stands among the operations.',
+        advice: 'Files of a consumer hold operations and fragments only; schemas are in schemas/.',
+        location: locationOf(definition),
+      }),
+    );
+}
+
+function collectFragments(document: DocumentNode, problems: Finding[]): Map<string, FragmentDefinitionNode> {
+  const fragments = new Map<string, FragmentDefinitionNode>();
+  for (const definition of document.definitions) {
+    if (definition.kind !== Kind.FRAGMENT_DEFINITION) continue;
+    const name = definition.name.value;
+    if (!fragments.has(name)) fragments.set(name, definition);
+    else {
+      problems.push(
+        createProblem({
+          rule: 'fragment-duplicate',
+          message: `There is a second fragment ${name} in this file.`,
+          advice: 'Rename one of them, or remove it if it is the same.',
+          location: locationOf(definition),
+        }),
+      );
+    }
+  }
+  return fragments;
+}
+
+/** The fragments that the operation reaches, in the order in which it does; `undefined` where one is missing. */
+function collectUsedFragments(
+  operation: OperationDefinitionNode,
+  fragments: ReadonlyMap<string, FragmentDefinitionNode>,
+  problems: Finding[],
+): FragmentDefinitionNode[] | undefined {
+  const used = new Map<string, FragmentDefinitionNode>();
+  const missing = new Set<string>();
+  const waiting: (OperationDefinitionNode | FragmentDefinitionNode)[] = [operation];
+  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+    visit(next, {
+      [Kind.FRAGMENT_SPREAD]: (spread: FragmentSpreadNode) => {
+        const name = spread.name.value;
+        const fragment = fragments.get(name);
+        if (used.has(name) || missing.has(name)) return;
+        if (fragment !== undefined) {
+          used.set(name, fragment);
+          waiting.push(fragment);
+          return;
+        }
+        missing.add(name);
+        problems.push(
+          createProblem({
+            rule: 'fragment-missing',
+            message: `Operation ${operation.name?.value} uses fragment ${name}, which is not in this file.`,
+            advice: 'Put the fragment into the same file: each file stands for itself.',
+            location: locationOf(spread),
+          }),
+        );
+      },
+    });
+  }
+  return missing.size > 0 ? undefined : [...used.values()];
+}
+
+function unnamedOperation(operation: OperationDefinitionNode): Finding {
+  return createProblem({
+    rule: 'operation-unnamed',
+    message: `A ${operation.operation} has no name.`,
+    advice: 'Give it one, so that a finding can say which operation it breaks.',
+    location: locationOf(operation),
+  });
+}

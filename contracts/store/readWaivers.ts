@@ -1,0 +1,119 @@
+import { isMap, isSeq, type Node } from 'yaml';
+import { findNearestName } from '../../gateway/config/findNearestName.ts';
+import type { Waiver } from '../contractStore.ts';
+import type { FileLocation, Finding } from '../finding.ts';
+import { ruleNames } from '../ruleNames.ts';
+import { createProblem } from './createProblem.ts';
+import { isEmptyNode, nonBlankTextOf, readYaml, type YamlFile } from './readYaml.ts';
+
+interface WaiversResult {
+  readonly waivers: readonly Waiver[];
+  readonly problems: readonly Finding[];
+}
+
+const requiredKeys = ['rule', 'coordinate', 'reason', 'owner', 'expires'] as const;
+const waiverKeys = [...requiredKeys, 'subgraph'] as const;
+type WaiverKey = (typeof waiverKeys)[number];
+
+const example =
+  'A waiver has `rule`, `coordinate`, `reason`, `owner`, `expires: 2027-01-31` and, where it is for one subgraph only, `subgraph`.';
+
+/** `waivers.yaml`: a list of waivers. */
+export function readWaivers(text: string, file: string): WaiversResult {
+  const read = readYaml(text, file, 'waivers-unreadable');
+  if ('problems' in read) return { waivers: [], problems: read.problems };
+  const { yaml } = read;
+  if (isEmptyNode(yaml.root)) return { waivers: [], problems: [] };
+  if (!isSeq(yaml.root)) {
+    return {
+      waivers: [],
+      problems: [invalidWaiver('The file is no list of waivers', yaml.locationOf(yaml.root as Node))],
+    };
+  }
+  const waivers: Waiver[] = [];
+  const problems: Finding[] = [];
+  for (const item of yaml.root.items) {
+    const node = yaml.resolve(item);
+    const waiver = readWaiver(node, yaml, problems);
+    if (waiver === undefined) continue;
+    const twin = waivers.find((other) => isSame(waiver, other));
+    if (twin === undefined) waivers.push(waiver);
+    else problems.push(invalidWaiver(`Line ${twin.location.line} waives the same`, waiver.location));
+  }
+  return { waivers, problems };
+}
+
+function readWaiver(node: Node | null, yaml: YamlFile, problems: Finding[]): Waiver | undefined {
+  if (!isMap(node)) {
+    problems.push(invalidWaiver('This is no waiver', node === null ? undefined : yaml.locationOf(node)));
+    return undefined;
+  }
+  const place = yaml.locationOf(node);
+  const said = new Map<WaiverKey, string>();
+  const before = problems.length;
+  for (const { key, keyNode, value } of yaml.entriesOf(node)) {
+    const name = waiverKeys.find((candidate) => candidate === key);
+    const text = nonBlankTextOf(value);
+    if (name === undefined) problems.push(unknownKey(key, yaml.locationOf(keyNode)));
+    else if (text !== undefined) {
+      said.set(name, text);
+      if (name === 'rule' && !ruleNames.includes(text)) {
+        problems.push(unknownRule(text, yaml.locationOf(value ?? keyNode)));
+      }
+    } else if (!isEmptyNode(value))
+      problems.push(invalidWaiver(`\`${key}\` is no text`, yaml.locationOf(keyNode)));
+  }
+  const missing = requiredKeys.filter((key) => !said.has(key));
+  if (missing.length > 0) {
+    problems.push(
+      createProblem({
+        rule: 'waiver-incomplete',
+        message: `This waiver has no ${missing.join(', no ')}.`,
+        advice: example,
+        location: place,
+      }),
+    );
+  }
+  const expires = said.get('expires');
+  if (expires !== undefined && !isCalendarDate(expires)) {
+    problems.push(invalidWaiver(`\`expires\` is "${expires}", which is no day`, place));
+  }
+  if (problems.length > before) return undefined;
+  const { rule, coordinate, reason, owner, subgraph } = Object.fromEntries(said);
+  // All of them are there: `missing` is empty.
+  const whole = { rule, coordinate, reason, owner, expires } as Omit<Waiver, 'location' | 'subgraph'>;
+  return { ...whole, ...(subgraph === undefined ? {} : { subgraph }), location: place };
+}
+
+function isSame(a: Waiver, b: Waiver): boolean {
+  return a.rule === b.rule && a.coordinate === b.coordinate && a.subgraph === b.subgraph;
+}
+
+/** A day of the calendar, `2027-01-31`. */
+function isCalendarDate(text: string): boolean {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return false;
+  const time = Date.parse(`${text}T00:00:00Z`);
+  // Some months are shorter: the parser rolls over or refuses.
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);
+}
+
+function unknownKey(key: string, place: FileLocation): Finding {
+  const nearest = findNearestName(key, waiverKeys);
+  return invalidWaiver(
+    `\`${key}\` is not known${nearest === undefined ? '' : `; did you mean \`${nearest}\`?`}`,
+    place,
+  );
+}
+
+function unknownRule(rule: string, place: FileLocation): Finding {
+  const nearest = findNearestName(rule, ruleNames);
+  return invalidWaiver(
+    `"${rule}" is no rule${nearest === undefined ? '' : `; did you mean ${nearest}?`}`,
+    place,
+  );
+}
+
+function invalidWaiver(message: string, place: FileLocation | undefined): Finding {
+  const sentence = message.endsWith('?') ? message : `${message}.`;
+  return createProblem({ rule: 'waiver-invalid', message: sentence, advice: example, location: place });
+}

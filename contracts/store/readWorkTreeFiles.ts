@@ -1,0 +1,39 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
+import { displayPath } from './displayPath.ts';
+import { decodeUtf8, isStoreContent, type StoreFiles } from './storeFiles.ts';
+
+/** The store in a directory as it is now; `undefined` where there is no such directory. */
+export async function readWorkTreeFiles(directory: string): Promise<StoreFiles | undefined> {
+  const paths = await listPaths(directory);
+  if (paths === undefined) return undefined;
+  const texts = new Map<string, string>();
+  const unreadable = new Map<string, string>();
+  for (const path of paths) {
+    try {
+      const text = decodeUtf8(await readFile(join(directory, path)));
+      if (text === undefined) unreadable.set(path, 'is not UTF-8');
+      else texts.set(path, text);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      unreadable.set(path, `cannot be read (${code})`);
+    }
+  }
+  return { texts, unreadable, displayPathOf: (path) => displayPath(directory, path) };
+}
+
+async function listPaths(directory: string): Promise<string[] | undefined> {
+  try {
+    const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+    return entries
+      .filter((entry) => !entry.isDirectory())
+      .map(({ parentPath, name }) => relative(directory, join(parentPath, name)))
+      .map((path) => path.replaceAll(sep, '/'))
+      .filter(isStoreContent)
+      .sort();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,93 @@
+import { isExecutableDefinitionNode } from 'graphql';
+import type { SubgraphContract } from '../contractStore.ts';
+import type { Finding } from '../finding.ts';
+import { createProblem } from './createProblem.ts';
+import { locationOf, parseGraphQL } from './parseGraphQL.ts';
+
+interface ReadSchemaOptions {
+  /** The subgraph's name. */
+  readonly name: string;
+  readonly file: string;
+  readonly text: string;
+  /** Where it is reached, if the file does not say. */
+  readonly url?: string | undefined;
+}
+
+interface SchemaResult {
+  /** Absent where the text cannot be used. */
+  readonly contract?: SubgraphContract;
+  readonly problems: readonly Finding[];
+}
+
+const urlLine = /^\s*#\s*@url\b\s*(.*?)\s*$/;
+
+/** A subgraph's contract from its SDL. A line `# @url https://…` says where the subgraph is reached. */
+export function readSchema({ name, file, text, url }: ReadSchemaOptions): SchemaResult {
+  const parsed = parseGraphQL({
+    text,
+    file,
+    rule: 'schema-unparseable',
+    advice: 'Put the SDL right at this place.',
+    subgraph: name,
+  });
+  if ('problem' in parsed) return { problems: [parsed.problem] };
+  const executable = parsed.document.definitions.find(isExecutableDefinitionNode);
+  if (executable !== undefined) {
+    return {
+      problems: [
+        createProblem({
+          rule: 'schema-unparseable',
+          message: 'An operation or fragment stands in a schema.',
+          advice: 'Move it to operations/<consumer>/.',
+          location: locationOf(executable),
+          subgraph: name,
+        }),
+      ],
+    };
+  }
+  const said = findUrlComment(text);
+  const isWrong = said !== undefined && !URL.canParse(said.url);
+  const reached = isWrong ? undefined : (said?.url ?? url);
+  return {
+    contract: { name, url: reached ?? placeholderUrl(name), file, sdl: text },
+    problems: isWrong ? [invalidUrl(name, file, said)] : [],
+  };
+}
+
+/** What stands for an address that nobody has said. */
+export function placeholderUrl(name: string): string {
+  return `http://${name}.invalid/`;
+}
+
+/** The text of a schema file: the SDL below a line that says where the subgraph is reached. */
+export function printSchemaFile({ name, url, sdl }: Pick<SubgraphContract, 'name' | 'url' | 'sdl'>): string {
+  const lines = sdl.split('\n');
+  const said = findUrlComment(sdl);
+  const bare = (said === undefined ? lines : lines.toSpliced(said.line - 1, 1)).join('\n').trim();
+  return url === placeholderUrl(name) ? `${bare}\n` : `# @url ${url}\n${bare}\n`;
+}
+
+interface UrlComment {
+  readonly url: string;
+  readonly line: number;
+}
+
+/** Only comments at the top speak about the whole file. */
+function findUrlComment(text: string): UrlComment | undefined {
+  for (const [index, line] of text.split('\n').entries()) {
+    const url = urlLine.exec(line)?.[1];
+    if (url !== undefined) return { url, line: index + 1 };
+    if (!/^\s*(#|$)/.test(line)) return undefined;
+  }
+  return undefined;
+}
+
+function invalidUrl(name: string, file: string, { url, line }: UrlComment): Finding {
+  return createProblem({
+    rule: 'schema-url-invalid',
+    message: `"${url}" is no address.`,
+    advice: 'Write the whole address: `# @url https://products.internal/graphql`, or leave the line out.',
+    location: { file, line, column: 1 },
+    subgraph: name,
+  });
+}

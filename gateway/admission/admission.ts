@@ -1,0 +1,232 @@
+import { GatewayError } from '../errors.ts';
+import type {
+  ExecutionOutcome,
+  IncrementalOutcome,
+  ResponseContent,
+  SubscriptionOutcome,
+} from '../response/executionOutcome.ts';
+import type { ResponseCaching } from '../response/responseCaching.ts';
+import { envelopeOf } from '../response/serializeOutcome.ts';
+import type { SupergraphView } from '../supergraph/supergraphView.ts';
+import type { ApolloPipeline, ApolloRequest, ExecuteOperation } from './apolloPipeline.ts';
+import { checkPersistedQuery } from './checkPersistedQuery.ts';
+import type { ClientRequest } from './clientRequest.ts';
+import { HttpError } from './httpError.ts';
+import type { ValidatedOperationCache } from './validatedOperationCache.ts';
+
+interface AdmissionOptions {
+  readonly supergraphs: SupergraphView;
+  readonly apollo: ApolloPipeline;
+  /** Operations that need not pass Apollo Server again. */
+  readonly validatedOperations: ValidatedOperationCache | undefined;
+  readonly executeOperation: ExecuteOperation;
+  /** Throws a `Refusal` for a text beyond the limits. */
+  readonly checkText: (text: string) => void;
+  /** Throws a `Refusal` for variables beyond the limits. */
+  readonly checkVariables: (variables: unknown) => void;
+  /** Most operations in one request; 0 refuses JSON arrays. */
+  readonly maxBatchedOperations: number;
+}
+
+/** One request of any transport, put as the HTTP request that asks the same. A `POST` without a body is one whose body
+ *  could not be read: CSRF prevention has the word. */
+interface AdmissionRequest extends ApolloRequest {
+  /** Whether a JSON array can be answered: in one piece only. */
+  readonly acceptsArrays: boolean;
+}
+
+/** An answer in one piece, as it was for HTTP: other transports leave out what they have no place for. */
+export interface CompleteResult {
+  readonly kind: 'complete';
+  readonly status: number;
+  readonly headers: ReadonlyMap<string, string>;
+  readonly content: ResponseContent;
+  /** Whether the pipeline wrote it: then it has `data`. */
+  readonly isExecuted: boolean;
+  readonly caching: ResponseCaching | undefined;
+}
+
+/** An answer in several pieces. Whoever gets it ends it, by `return()` if not by reading to the end. */
+export interface StreamResult {
+  readonly kind: 'stream';
+  readonly headers: ReadonlyMap<string, string>;
+  readonly outcome: IncrementalOutcome | SubscriptionOutcome;
+}
+
+export type AdmissionResult = CompleteResult | StreamResult;
+
+const noHeaders: ReadonlyMap<string, string> = new Map();
+
+/** The way of every operation from its transport to the pipeline: limits, persisted queries, Apollo Server's parsing,
+ *  validation and plugins. One for all transports, so that none of them admits what another refuses. */
+export class Admission {
+  readonly #options: AdmissionOptions;
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options;
+  }
+
+  /** Throws a `Refusal` (503) as long as nothing can be answered. */
+  checkReady(): void {
+    if (this.#options.supergraphs.current() !== undefined) return;
+    throw new HttpError(
+      503,
+      'The gateway has no supergraph yet. Try again; what is missing stands in /health/ready and in the log.',
+      { code: 'SUPERGRAPH_UNAVAILABLE' },
+    );
+  }
+
+  /** The answer to a request, to be asked for after `checkReady`. The supergraph is held in `client` until its owner
+   *  releases it. Throws a `Refusal` for what Apollo Server need not see, and what executing threw. */
+  async admit(request: AdmissionRequest, client: ClientRequest): Promise<AdmissionResult> {
+    const admitted = await this.#admit(request, client);
+    // It goes on with each new supergraph: the one that it began with must not stay for its sake.
+    if (admitted.kind === 'stream' && admitted.outcome.kind === 'subscription') client.releaseSupergraph();
+    return admitted;
+  }
+
+  async #admit(request: AdmissionRequest, client: ClientRequest): Promise<AdmissionResult> {
+    const { method, search, body } = request;
+    if (body !== undefined) this.#checkBody(body, request.acceptsArrays);
+    this.#checkTexts(method, search, body);
+    if (method === 'POST' && search === '') {
+      const answer = await this.#executeValidated(body, client);
+      if (answer !== undefined) return answer;
+    }
+    const result = await this.#options.apollo.execute(request, client);
+    const { headers } = result;
+    const left = client.takeOutcome();
+    const text = result.body.kind === 'complete' ? result.body.string : '';
+    if (left !== undefined && left.kind !== 'complete') {
+      if (text === '') return { kind: 'stream', headers, outcome: left };
+      // A plugin failed after execution: its error is the answer, and the payloads are nobody's.
+      const payloads = left.kind === 'incremental' ? left.payloads : left.events;
+      await payloads[Symbol.asyncIterator]().return?.();
+    }
+    const status = result.status ?? 200;
+    if (left?.kind === 'complete' && text === '') {
+      const { caching } = left;
+      return { kind: 'complete', status, headers, content: left.text.take(), isExecuted: true, caching };
+    }
+    return { kind: 'complete', status, headers, content: text, isExecuted: false, caching: undefined };
+  }
+
+  /** Answers an operation that Apollo Server has seen before. `undefined` where nothing has been executed: then
+   *  Apollo Server says why, in its own form. */
+  async #executeValidated(body: unknown, client: ClientRequest): Promise<AdmissionResult | undefined> {
+    const { validatedOperations, supergraphs, executeOperation } = this.#options;
+    const supergraph = supergraphs.current();
+    const operation = validatedOperations?.find(body, supergraph);
+    if (operation === undefined || supergraph === undefined) return undefined;
+    if (!client.accepts(operation.kind)) return undefined;
+    client.acquireSupergraph(supergraphs);
+    const { document, operationName, variables, cursor } = operation;
+    const { headers, incremental, connectionParams, clientAddress, requestId, signal } = client;
+    const resumeAfter = client.lastEventId ?? cursor;
+    let outcome: ExecutionOutcome;
+    try {
+      outcome = await executeOperation(
+        {
+          document,
+          operationName,
+          variables,
+          headers,
+          incrementalFormat: incremental,
+          resumeAfter,
+          connectionParams,
+          clientAddress,
+          requestId,
+          signal,
+        },
+        supergraph,
+      );
+    } catch (error) {
+      // Refused before anything was executed. After any other error a second try might execute a mutation again.
+      if (error instanceof GatewayError && error.code !== 'REQUEST_ABORTED') return undefined;
+      throw error;
+    }
+    if (outcome.kind !== 'single') return { kind: 'stream', headers: noHeaders, outcome };
+    if (outcome.data === undefined) return undefined;
+    const { errors, extensions, caching } = outcome;
+    const { before, after } = envelopeOf(errors, extensions);
+    return {
+      kind: 'complete',
+      status: 200,
+      headers: new Map([['content-type', `${headers.get('accept')}; charset=utf-8`]]),
+      content: outcome.data.takeWrapped(before, after),
+      isExecuted: true,
+      caching,
+    };
+  }
+
+  /** Throws a `Refusal` for JSON that holds no operation, or several where they are not taken. */
+  #checkBody(body: unknown, acceptsArrays: boolean): void {
+    if (!Array.isArray(body)) {
+      if (isObject(body) && Object.keys(body).length > 0) return;
+      throw new HttpError(400, 'The request body must be a JSON object with a `query`: {"query": "…"}.');
+    }
+    if (this.#options.maxBatchedOperations === 0) {
+      throw new HttpError(
+        400,
+        'The request body is a JSON array, and several operations in one request are off (limits.batchedOperations). Send one JSON object.',
+      );
+    }
+    if (!acceptsArrays) {
+      throw new HttpError(
+        406,
+        'A JSON array of operations is answered in one piece, which the accept header does not allow. Accept application/json.',
+      );
+    }
+  }
+
+  /** Throws a `Refusal` where a text of this request goes beyond the limits. */
+  #checkTexts(method: string, search: string, body: unknown): void {
+    const { maxBatchedOperations } = this.#options;
+    if (method === 'GET') {
+      const parameters = new URLSearchParams(search);
+      this.#checkOperation({
+        query: parameters.get('query'),
+        variables: tryParseJson(parameters.get('variables')),
+        extensions: tryParseJson(parameters.get('extensions')),
+      });
+      return;
+    }
+    if (!Array.isArray(body)) {
+      if (isObject(body)) this.#checkOperation(body);
+      return;
+    }
+    if (maxBatchedOperations > 0 && body.length > maxBatchedOperations) {
+      throw new HttpError(
+        400,
+        `The request holds ${body.length} operations; at most ${maxBatchedOperations} are allowed (limits.batchedOperations).`,
+        { code: 'OPERATION_TOO_COMPLEX' },
+      );
+    }
+    for (const item of body) if (isObject(item)) this.#checkOperation(item);
+  }
+
+  #checkOperation({ query, variables, extensions }: Readonly<Record<string, unknown>>): void {
+    const { apollo, checkText, checkVariables } = this.#options;
+    const text = typeof query === 'string' ? query : undefined;
+    if (text !== undefined) checkText(text);
+    checkVariables(variables);
+    const persisted = isObject(extensions) ? extensions.persistedQuery : undefined;
+    checkPersistedQuery(persisted, text);
+    if (text !== undefined || !isObject(persisted)) return;
+    const registered = apollo.persistedQuery(String(persisted.sha256Hash));
+    if (registered !== undefined) checkText(registered);
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function tryParseJson(text: string | null): unknown {
+  if (text === null) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,411 @@
+import { ApolloServer, type ApolloServerPlugin, HeaderMap, type HTTPGraphQLResponse } from '@apollo/server';
+import { ApolloServerValidationErrorCode } from '@apollo/server/errors';
+import {
+  ApolloServerPluginCacheControlDisabled,
+  ApolloServerPluginInlineTraceDisabled,
+  ApolloServerPluginLandingPageDisabled,
+  ApolloServerPluginSchemaReportingDisabled,
+  ApolloServerPluginUsageReportingDisabled,
+} from '@apollo/server/plugin/disabled';
+import type {
+  GatewayExecutionResult,
+  GatewayExecutor,
+  GatewayGraphQLRequestContext,
+  GatewayInterface,
+  GatewaySchemaLoadOrUpdateCallback,
+} from '@apollo/server-gateway-interface';
+import {
+  type DocumentNode,
+  type FormattedExecutionResult,
+  GraphQLError,
+  type GraphQLFormattedError,
+  type GraphQLSchema,
+} from 'graphql';
+import { LRUCache } from 'lru-cache';
+import { errorCodes, GatewayError } from '../errors.ts';
+import type { OperationRequest } from '../operation/operationRequest.ts';
+import type { ExecutionOutcome } from '../response/executionOutcome.ts';
+import { envelopeOf } from '../response/serializeOutcome.ts';
+import type { Supergraph } from '../supergraph/supergraph.ts';
+import type { SupergraphView } from '../supergraph/supergraphView.ts';
+import type { TransportLog } from '../telemetry/transportLog.ts';
+import { type ClientRequest, ExecutedData, type GatewayContext } from './clientRequest.ts';
+import { DeferDirectiveLabelRule } from './deferDirectiveLabelRule.ts';
+import { DeferDirectiveOnRootFieldRule } from './deferDirectiveOnRootFieldRule.ts';
+import { resumeCursorOf } from './resumeCursorOf.ts';
+import type { ValidatedOperationCache } from './validatedOperationCache.ts';
+
+/** The pipeline behind every transport: plans and executes a valid operation. */
+export type ExecuteOperation = (
+  request: OperationRequest,
+  supergraph: Supergraph,
+) => Promise<ExecutionOutcome>;
+
+interface ApolloPipelineOptions {
+  readonly supergraphs: SupergraphView;
+  readonly executeOperation: ExecuteOperation;
+  readonly introspection: boolean;
+  readonly csrf: boolean;
+  readonly isBatchingAllowed: boolean;
+  /** Most selections of an operation with its fragments expanded. */
+  readonly maxRecursiveSelections: number;
+  /** Apollo Server plugins. `singleResult.data` is not readable for them: it is text already. */
+  readonly plugins: readonly ApolloServerPlugin<GatewayContext>[];
+  /** Characters of operation texts whose documents, and of persisted texts which, are kept. */
+  readonly textCacheSize: number;
+  /** Told of every operation that was found valid; `undefined` where plugins want to see every request. */
+  readonly validatedOperations: ValidatedOperationCache | undefined;
+  readonly log: TransportLog;
+}
+
+export interface ApolloRequest {
+  readonly method: string;
+  readonly headers: HeaderMap;
+  /** The query string with its `?`, or empty. */
+  readonly search: string;
+  readonly body: unknown;
+}
+
+/** Apollo Server as we use it: parsing, validation, persisted queries, CSRF prevention, batches, plugins.
+ *  Routes, bodies, limits and the writing of answers are ours. */
+export interface ApolloPipeline {
+  /** Answers by Apollo Server's return value, except for what is left in `client`.
+   *  A supergraph must be loaded. Never rejects for what a client sends. */
+  execute(request: ApolloRequest, client: ClientRequest): Promise<HTTPGraphQLResponse>;
+  /** The text that was registered under a hash. */
+  persistedQuery(hash: string): string | undefined;
+  stop(): Promise<void>;
+}
+
+export { type ApolloServerPlugin, HeaderMap };
+
+export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipeline {
+  const persisted = new PersistedQueryCache(options.textCacheSize);
+  const server = new ApolloServer<GatewayContext>({
+    gateway: createGateway(options),
+    introspection: options.introspection,
+    csrfPrevention: options.csrf,
+    allowBatchedHttpRequests: options.isBatchingAllowed,
+    maxRecursiveSelections: options.maxRecursiveSelections,
+    validationRules: [DeferDirectiveLabelRule, DeferDirectiveOnRootFieldRule],
+    persistedQueries: { cache: persisted, ttl: null },
+    documentStore: new DocumentCache(options.textCacheSize),
+    plugins: [leaseSupergraph(options.supergraphs), ...options.plugins, ...disabledDefaults(options.plugins)],
+    includeStacktraceInErrorResponses: false,
+    formatError: (formatted) =>
+      rewriteMessage(options.introspection ? formatted : withoutSuggestions(formatted)),
+    stringifyResult,
+    stopOnTerminationSignals: false,
+    // Nothing here shall depend on the environment: neither introspection nor reports to Apollo.
+    nodeEnv: 'production',
+    logger: {
+      debug: () => undefined,
+      info: () => undefined,
+      warn: (message: unknown) => options.log.warn({}, String(message)),
+      error: (message: unknown) => options.log.error({}, String(message)),
+    },
+  });
+  let started: Promise<void> | undefined;
+  let isStarted = false;
+
+  return {
+    async execute(request, client) {
+      if (!isStarted) {
+        started ??= server.start();
+        await started;
+        isStarted = true;
+      }
+      return server.executeHTTPGraphQLRequest({
+        httpGraphQLRequest: request,
+        context: () => Promise.resolve({ client }),
+      });
+    },
+    persistedQuery: (hash) => persisted.peek(hash),
+    async stop() {
+      if (started === undefined) return;
+      await started.catch(() => undefined);
+      if (isStarted) await server.stop();
+    },
+  };
+}
+
+/** Holds the supergraph of an operation from before it is parsed. Apollo Server calls its first plugin in the
+ *  very step in which it takes its schema, so that no switch can come in between: the lease is on the snapshot
+ *  of that schema. */
+function leaseSupergraph(supergraphs: SupergraphView): ApolloServerPlugin<GatewayContext> {
+  return {
+    requestDidStart: ({ contextValue }) => {
+      contextValue.client.acquireSupergraph(supergraphs);
+      return Promise.resolve();
+    },
+  };
+}
+
+function createGateway(options: ApolloPipelineOptions): GatewayInterface {
+  const { supergraphs, log } = options;
+  // Apollo Server hands back the schema that it validated against. Finding the supergraph by it keeps an
+  // operation on one snapshot when another is loaded in between.
+  const supergraphOf = new WeakMap<GraphQLSchema, Supergraph>();
+  return {
+    onSchemaLoadOrUpdate(callback: GatewaySchemaLoadOrUpdateCallback) {
+      const announce = (supergraph: Supergraph): void => {
+        supergraphOf.set(supergraph.apiSchema, supergraph);
+        callback({ apiSchema: supergraph.apiSchema, coreSupergraphSdl: supergraph.sdl });
+      };
+      const current = supergraphs.current();
+      if (current !== undefined) announce(current);
+      return supergraphs.onChange((supergraph) => {
+        try {
+          announce(supergraph);
+        } catch (error) {
+          log.error({ err: error, supergraph: supergraph.id }, 'Apollo Server refused the new API schema');
+        }
+      });
+    },
+    load: () => Promise.resolve({ executor: createExecutor(options, supergraphOf) }),
+    stop: () => Promise.resolve(),
+  };
+}
+
+function createExecutor(
+  { executeOperation, validatedOperations, log }: ApolloPipelineOptions,
+  supergraphOf: WeakMap<GraphQLSchema, Supergraph>,
+): GatewayExecutor {
+  return async (context) => {
+    const { client } = context.context as GatewayContext;
+    const supergraph = supergraphOf.get(context.schema);
+    // Apollo Server's type promises an operation, but it calls with none where the name leads to none.
+    if ((context.operation as unknown) === undefined) return { errors: [unknownOperationError(context)] };
+    if (supergraph === undefined) throw new Error('The schema belongs to no supergraph.');
+    const isBatched = context.requestIsBatched === true;
+    const { operation: kind } = context.operation;
+    if (!client.accepts(kind) || (kind === 'subscription' && isBatched)) {
+      return {
+        errors: [
+          errorWithStatus((kind === 'mutation' ? mutationByGet : subscriptionNotStreamable).toFormatted()),
+        ],
+      };
+    }
+    validatedOperations?.add(context.source, context.document, supergraph);
+    try {
+      const outcome = await executeOperation(
+        {
+          document: context.document,
+          operationName: context.request.operationName,
+          variables: context.request.variables ?? {},
+          headers: client.headers,
+          incrementalFormat: isBatched ? undefined : client.incremental,
+          resumeAfter: client.lastEventId ?? resumeCursorOf(context.request.extensions),
+          connectionParams: client.connectionParams,
+          clientAddress: client.clientAddress,
+          requestId: client.requestId,
+          signal: client.signal,
+        },
+        supergraph,
+      );
+      return toExecutionResult(outcome, isBatched ? undefined : client);
+    } catch (error) {
+      return { errors: [errorWithStatus(formatFailure(error, client, log))] };
+    }
+  };
+}
+
+const subscriptionNotStreamable = new GatewayError(
+  'BAD_REQUEST',
+  'A subscription has no single answer. Accept text/event-stream or multipart/mixed;subscriptionSpec=1.0, for one operation in a request, or connect a WebSocket (graphql-transport-ws).',
+);
+
+const mutationByGet = new GatewayError(
+  'BAD_REQUEST',
+  'GET requests only support query operations, not mutation operations',
+);
+
+function toExecutionResult(
+  outcome: ExecutionOutcome,
+  client: ClientRequest | undefined,
+): GatewayExecutionResult {
+  if (outcome.kind !== 'single') {
+    // Left before any plugin can fail, so that whoever answers finds payloads that want to be ended.
+    client?.storeOutcome(outcome);
+    return { data: asData(new ExecutedData(undefined, undefined, client)) };
+  }
+  const { data, errors, extensions, caching } = outcome;
+  return {
+    ...(errors === undefined
+      ? {}
+      : {
+          errors: errors.map((error) =>
+            data === undefined ? errorWithStatus(error) : new FormattedGraphQLError(error, undefined),
+          ),
+        }),
+    ...(data === undefined ? {} : { data: asData(new ExecutedData(data, caching, client)) }),
+    ...(extensions === undefined ? {} : { extensions }),
+  };
+}
+
+/** Apollo Server only hands `data` on, to plugins and to `stringifyResult`. */
+function asData(data: ExecutedData): Record<string, unknown> {
+  return data as unknown as Record<string, unknown>;
+}
+
+/** What a client gets for an exception: a `GatewayError`'s own words, of another nothing but that it was. */
+export function formatFailure(
+  error: unknown,
+  client: { readonly requestId: string; readonly signal: AbortSignal },
+  log: TransportLog,
+): GraphQLFormattedError {
+  if (error instanceof GatewayError) return error.toFormatted();
+  if (!client.signal.aborted) {
+    log.error({ err: error, requestId: client.requestId }, 'A request failed with an unexpected error');
+  }
+  return { message: 'Internal server error', extensions: { code: 'INTERNAL_SERVER_ERROR' } };
+}
+
+/** An error of an answer without data: its code decides on the status. */
+function errorWithStatus(error: GraphQLFormattedError): GraphQLError {
+  return new FormattedGraphQLError(error, statusOf(error));
+}
+
+function statusOf(error: GraphQLFormattedError): number | undefined {
+  const code = error.extensions?.code;
+  if (typeof code !== 'string' || !Object.hasOwn(errorCodes, code)) return undefined;
+  return errorCodes[code as keyof typeof errorCodes].status;
+}
+
+/** Overload is over as soon as those that wait have been planned. */
+function headersOf(error: GraphQLFormattedError): HeaderMap {
+  const headers = new HeaderMap();
+  if (error.extensions?.code === 'OVERLOADED') headers.set('retry-after', '1');
+  return headers;
+}
+
+/** An error that has its final form. Apollo Server wants instances of `GraphQLError`, and takes the status
+ *  from `extensions.http`; one that came from a subgraph must not reach it. */
+class FormattedGraphQLError extends GraphQLError {
+  readonly #formatted: GraphQLFormattedError;
+
+  constructor(formatted: GraphQLFormattedError, status: number | undefined) {
+    const extensions: Record<string, unknown> = { ...formatted.extensions };
+    delete extensions.http;
+    if (status !== undefined) extensions.http = { status, headers: headersOf(formatted) };
+    super(formatted.message, { extensions });
+    this.#formatted = formatted;
+  }
+
+  override toJSON(): GraphQLFormattedError {
+    return this.#formatted;
+  }
+}
+
+function unknownOperationError({ request }: GatewayGraphQLRequestContext): GraphQLError {
+  return new GraphQLError(
+    typeof request.operationName === 'string' && request.operationName !== ''
+      ? `Unknown operation named "${request.operationName}".`
+      : 'Must provide operation name if query contains multiple operations.',
+  );
+}
+
+/** Validation's "Did you mean …?" tells names of the schema, which is not public without introspection. */
+function withoutSuggestions(formatted: GraphQLFormattedError): GraphQLFormattedError {
+  const code = formatted.extensions?.code;
+  if (code !== 'GRAPHQL_VALIDATION_FAILED' && code !== 'BAD_USER_INPUT') return formatted;
+  return { ...formatted, message: formatted.message.replace(/ ?Did you mean .+\?$/s, '') };
+}
+
+/** Says what a client can do where Apollo Server names an option of its own, or graphql-js says nothing. */
+function rewriteMessage(formatted: GraphQLFormattedError): GraphQLFormattedError {
+  if (formatted.extensions?.validationErrorCode === ApolloServerValidationErrorCode.INTROSPECTION_DISABLED) {
+    const message =
+      'Introspection is off: `__schema` and `__type` are not answered (security.introspection).';
+    return { ...formatted, message };
+  }
+  // graphql-js has no other sign of it. The number is a constant of its rule for fields that overlap.
+  if (formatted.message === 'Validation aborted.') {
+    const message =
+      'The operation selects too much under the same names: comparing it takes more than 500000 steps, the most that are taken. Select each field once.';
+    return new GatewayError('OPERATION_TOO_COMPLEX', message).toFormatted();
+  }
+  return formatted;
+}
+
+function stringifyResult({ errors, data, extensions }: FormattedExecutionResult): string {
+  const executed: unknown = data;
+  // The order of Apollo Server's own.
+  if (!(executed instanceof ExecutedData)) return JSON.stringify({ errors, data, extensions });
+  const { before, after } = envelopeOf(errors, extensions);
+  return executed.write(before, after);
+}
+
+/** Apollo Server's defaults that cost time for each request or speak to Apollo, unless one was passed. */
+function disabledDefaults(
+  plugins: readonly ApolloServerPlugin<GatewayContext>[],
+): ApolloServerPlugin<GatewayContext>[] {
+  const passed = new Set(
+    plugins.map((plugin) => ('__internal_plugin_id__' in plugin ? plugin.__internal_plugin_id__ : undefined)),
+  );
+  const disabled = {
+    CacheControl: ApolloServerPluginCacheControlDisabled,
+    InlineTrace: ApolloServerPluginInlineTraceDisabled,
+    LandingPageDisabled: ApolloServerPluginLandingPageDisabled,
+    SchemaReporting: ApolloServerPluginSchemaReportingDisabled,
+    UsageReporting: ApolloServerPluginUsageReportingDisabled,
+  };
+  return Object.entries(disabled)
+    .filter(([id]) => !passed.has(id))
+    .map(([, plugin]) => plugin());
+}
+
+/** Valid documents by Apollo Server's key, which holds a hash of the API schema. */
+class DocumentCache {
+  readonly #documents: LRUCache<string, DocumentNode>;
+
+  constructor(maxCharacters: number) {
+    this.#documents = new LRUCache({
+      maxSize: maxCharacters,
+      sizeCalculation: (document) => Math.max(1, document.loc?.source.body.length ?? 1),
+    });
+  }
+
+  get(key: string): Promise<DocumentNode | undefined> {
+    return Promise.resolve(this.#documents.get(key));
+  }
+
+  set(key: string, document: DocumentNode): Promise<void> {
+    this.#documents.set(key, document);
+    return Promise.resolve();
+  }
+
+  delete(key: string): Promise<boolean> {
+    return Promise.resolve(this.#documents.delete(key));
+  }
+}
+
+/** Automatic persisted queries. */
+class PersistedQueryCache {
+  readonly #texts: LRUCache<string, string>;
+
+  constructor(maxCharacters: number) {
+    this.#texts = new LRUCache({
+      maxSize: maxCharacters,
+      sizeCalculation: (text) => Math.max(1, text.length),
+    });
+  }
+
+  /** By the bare hash; Apollo Server's keys have a prefix. */
+  peek(hash: string): string | undefined {
+    return this.#texts.peek(`apq:${hash}`);
+  }
+
+  get(key: string): Promise<string | undefined> {
+    return Promise.resolve(this.#texts.get(key));
+  }
+
+  set(key: string, text: string): Promise<void> {
+    this.#texts.set(key, text);
+    return Promise.resolve();
+  }
+
+  delete(key: string): Promise<boolean> {
+    return Promise.resolve(this.#texts.delete(key));
+  }
+}

@@ -1,0 +1,38 @@
+import type { GraphQLFormattedError } from 'graphql';
+import type { ErrorCode } from '../errors.ts';
+
+interface HttpErrorOptions {
+  readonly code?: ErrorCode;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Further `extensions` of the error that the client gets. */
+  readonly extensions?: Readonly<Record<string, unknown>>;
+}
+
+/** A request that ends before Apollo Server sees it. The message is written for the client. */
+export class HttpError extends Error {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly #code: ErrorCode;
+  readonly #extensions: Readonly<Record<string, unknown>>;
+
+  constructor(status: number, message: string, options: HttpErrorOptions = {}) {
+    super(message);
+    this.name = 'Refusal';
+    this.status = status;
+    this.headers = options.headers ?? {};
+    this.#code = options.code ?? 'BAD_REQUEST';
+    this.#extensions = options.extensions ?? {};
+  }
+
+  toFormatted(): GraphQLFormattedError {
+    return { message: this.message, extensions: { ...this.#extensions, code: this.#code } };
+  }
+}
+
+/** The client closed its connection; there is nobody to answer. */
+export class ClientDisconnectedError extends Error {
+  constructor() {
+    super('The client closed the connection.');
+    this.name = 'ClientGone';
+  }
+}

@@ -1,0 +1,95 @@
+import { parse } from 'graphql';
+import { LRUCache } from 'lru-cache';
+import {
+  type ExceededLimit,
+  findExceededLimit,
+  findExceededTextLimit,
+  type OperationLimits,
+} from '../operation/operationLimits.ts';
+import { HttpError } from './httpError.ts';
+
+interface TextLimitCheckOptions {
+  readonly limits: OperationLimits;
+  /** Characters of texts that are remembered as within the limits. */
+  readonly textCacheSize: number;
+}
+
+/** Makes the check of an operation's text that comes before Apollo Server parses it: throws a `Refusal`
+ *  with `OPERATION_TOO_COMPLEX` for a text beyond the limits. What cannot be parsed passes; Apollo Server
+ *  explains it better. A text that passed before costs one look-up. */
+export function createTextLimitCheck(options: TextLimitCheckOptions): (text: string) => void {
+  const { limits } = options;
+  const accepted = new LRUCache<string, true>({
+    maxSize: options.textCacheSize,
+    sizeCalculation: (_, text) => Math.max(1, text.length),
+  });
+  return (text) => {
+    if (accepted.get(text) === true) return;
+    const exceeded = findExceeded(text, limits);
+    if (exceeded !== undefined) throw tooComplex(exceeded);
+    accepted.set(text, true);
+  };
+}
+
+/** Makes the check of an operation's variables: throws a `Refusal` where lists and objects nest deeper than
+ *  selection sets may. Whatever reads them calls itself for each level, graphql-js first of all. */
+export function createVariableDepthCheck({
+  depth,
+}: Pick<OperationLimits, 'depth'>): (variables: unknown) => void {
+  return (variables) => {
+    if (typeof variables !== 'object' || variables === null) return;
+    for (const [name, value] of Object.entries(variables)) {
+      if (!isDeeperThan(depth, value)) continue;
+      throw new HttpError(
+        400,
+        `The variable ${JSON.stringify(name)} is nested more than ${depth} levels deep, the most that are allowed (limits.depth).`,
+        { code: 'OPERATION_TOO_COMPLEX', extensions: { limit: 'depth', value: depth + 1, allowed: depth } },
+      );
+    }
+  };
+}
+
+function isDeeperThan(depth: number, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (depth === 0) return true;
+  for (const inner of Array.isArray(value) ? value : Object.values(value)) {
+    if (isDeeperThan(depth - 1, inner)) return true;
+  }
+  return false;
+}
+
+function findExceeded(text: string, limits: OperationLimits): ExceededLimit | undefined {
+  const exceeded = findExceededTextLimit(text, limits);
+  if (exceeded !== undefined) return exceeded;
+  try {
+    return findExceededLimit(parse(text, { noLocation: true }), limits);
+  } catch {
+    return undefined;
+  }
+}
+
+const descriptions: Readonly<Record<keyof OperationLimits, string>> = {
+  tokens: 'has at least {value} tokens',
+  depth: 'is nested at least {value} levels deep',
+  literalDepth: 'has a literal that is nested at least {value} levels deep',
+  aliases: 'has {value} aliases',
+  rootFields: 'has {value} root fields',
+  directives: 'has {value} directives',
+  deferredFragments: 'has {value} deferred fragments',
+  recursiveSelections: 'has {value} selections with its fragments expanded',
+  expandedSize: 'has {value} characters in its names and literals with its fragments expanded',
+  fieldComparisons:
+    'selects the same fields so often at one place that they take at least {value} comparisons',
+};
+
+function tooComplex({ limit, value, allowed }: ExceededLimit): HttpError {
+  const description = descriptions[limit].replace('{value}', String(value));
+  return new HttpError(
+    400,
+    `The operation ${description}; at most ${allowed} are allowed (limits.${limit}).`,
+    {
+      code: 'OPERATION_TOO_COMPLEX',
+      extensions: { limit, value, allowed },
+    },
+  );
+}

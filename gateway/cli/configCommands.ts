@@ -1,0 +1,17 @@
+import { createConfigJsonSchema } from '../config/configJsonSchema.ts';
+import { type ConfigOverrides, loadConfig } from '../config/loadConfig.ts';
+import { printConfig } from '../config/printConfig.ts';
+
+export interface PrintConfigOptions extends ConfigOverrides {
+  readonly config?: string | undefined;
+}
+
+/** The effective configuration as YAML. */
+export function printEffectiveConfig({ config: file, ...overrides }: PrintConfigOptions): string {
+  return printConfig(loadConfig({ file, overrides, env: process.env }));
+}
+
+/** The JSON Schema of a configuration file. */
+export function printConfigJsonSchema(): string {
+  return `${JSON.stringify(createConfigJsonSchema(), null, 2)}\n`;
+}

@@ -1,0 +1,60 @@
+import type { Finding } from '../../../contracts/finding.ts';
+import { messageOf } from '../../supergraph/messageOf.ts';
+import { CommandError, exitCode } from '../exitCode.ts';
+
+/** What a gateway that runs says of itself. */
+export interface RunningGateway {
+  /** Its supergraph; absent where it has none, or where it cannot be had. */
+  readonly sdl?: string | undefined;
+  /** Addresses by name. */
+  readonly subgraphs: ReadonlyMap<string, string>;
+  /** Why its supergraph is not known. */
+  readonly findings: readonly Finding[];
+}
+
+const timeoutMs = 10_000;
+
+/** Asks a gateway's admin listener for its supergraph. Errors: `wrongUsage` for what is no address. */
+export async function readRunningGateway(adminUrl: string, signal: AbortSignal): Promise<RunningGateway> {
+  if (!/^https?:\/\//i.test(adminUrl) || !URL.canParse(adminUrl)) {
+    throw new CommandError(
+      exitCode.usageError,
+      `--gateway is "${adminUrl}"; expected: the address of an admin listener, such as http://127.0.0.1:4001.`,
+    );
+  }
+  const url = new URL('/supergraph', adminUrl);
+  try {
+    const response = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) });
+    if (!response.ok) return unknownSupergraph(adminUrl, `it answers with status ${response.status}`);
+    const { supergraph } = (await response.json()) as SupergraphResponse;
+    if (supergraph === undefined)
+      return unknownSupergraph(adminUrl, 'its answer is none of an admin listener');
+    if (supergraph === null) return unknownSupergraph(adminUrl, 'it has no supergraph yet');
+    return {
+      sdl: supergraph.sdl,
+      subgraphs: new Map(supergraph.subgraphs.map(({ name, url: reached }) => [name, reached])),
+      findings: [],
+    };
+  } catch (error) {
+    signal.throwIfAborted();
+    const { cause } = error as Error;
+    return unknownSupergraph(adminUrl, cause === undefined ? messageOf(error) : messageOf(cause));
+  }
+}
+
+interface SupergraphResponse {
+  readonly supergraph?: null | {
+    readonly sdl: string;
+    readonly subgraphs: readonly { readonly name: string; readonly url: string }[];
+  };
+}
+
+function unknownSupergraph(adminUrl: string, reason: string): RunningGateway {
+  const finding: Finding = {
+    rule: 'gateway-unreachable',
+    severity: 'undecided',
+    message: `The gateway at ${adminUrl} does not say which supergraph it has: ${reason}.`,
+    advice: 'Start it, or correct the address of its admin listener.',
+  };
+  return { subgraphs: new Map(), findings: [finding] };
+}

@@ -1,0 +1,208 @@
+import { checkEnrichment } from './checkEnrichment.ts';
+import { checkTopics } from './checkTopics.ts';
+import { type ConfigProblem, formatConfigPath } from './configError.ts';
+import { formatDuration, parseDuration } from './duration.ts';
+import { findNearestName } from './findNearestName.ts';
+import { isSection, sectionOf } from './isSection.ts';
+import { isWildcardAddress } from './isWildcardAddress.ts';
+import { listenerDefaults } from './sections/listen.ts';
+import { reconnectDefaults } from './sections/redis.ts';
+import { timeoutDefaults } from './sections/subgraphs.ts';
+
+type Section = Readonly<Record<string, unknown>>;
+
+/** Finds what is wrong between options that are right each for itself. It reads the configuration as it
+ *  was written and looks past everything of the wrong shape, so that these problems are reported
+ *  together with the schema's. */
+export function checkCrossSectionRules(input: unknown): ConfigProblem[] {
+  const root = sectionOf(input);
+  return [
+    ...checkSource(sectionOf(root.supergraph), root),
+    ...checkListeners(sectionOf(root.listen), sectionOf(root.admin)),
+    ...checkSubgraphNames(sectionOf(root.supergraph), sectionOf(root.subgraphs)),
+    ...checkTimeouts(sectionOf(root.subgraphs)),
+    ...checkRedis(sectionOf(root.redis)),
+    ...checkCacheEvents(sectionOf(sectionOf(root.cache).events), sectionOf(root.redis)),
+    ...checkEnrichment(sectionOf(root.enrichment)),
+    ...checkCallbacks(root),
+    ...checkTopics(sectionOf(root.subscriptions).topics, redisServers(sectionOf(root.redis)).length > 0),
+  ];
+}
+
+function checkSource(supergraph: Section, root: Section): ConfigProblem[] {
+  if (!isSection(root.supergraph)) return [];
+  const [hasFile, hasSubgraphs] = [supergraph.file !== undefined, supergraph.subgraphs !== undefined];
+  if (hasFile === hasSubgraphs) {
+    return [
+      {
+        path: 'supergraph',
+        message: hasFile ? 'names two sources' : 'names no source',
+        expected: 'either `file` or `subgraphs`',
+      },
+    ];
+  }
+  const problems: ConfigProblem[] = [];
+  if (hasFile && supergraph.pollInterval !== undefined) {
+    problems.push({
+      path: 'supergraph.pollInterval',
+      message: 'does not go with `file`',
+      expected: '`watch`',
+    });
+  }
+  if (hasSubgraphs && supergraph.watch !== undefined) {
+    problems.push({
+      path: 'supergraph.watch',
+      message: 'does not go with `subgraphs`',
+      expected: '`pollInterval`',
+    });
+  }
+  if (Array.isArray(supergraph.subgraphs) && supergraph.subgraphs.length === 0) {
+    problems.push({
+      path: 'supergraph.subgraphs',
+      message: 'is empty',
+      expected: 'at least one subgraph with `name` and `url`',
+    });
+  }
+  return problems;
+}
+
+function checkListeners(listen: Section, admin: Section): ConfigProblem[] {
+  const hosts = [listen.host ?? listenerDefaults.host, admin.host ?? listenerDefaults.host];
+  const port = Number(listen.port ?? listenerDefaults.port);
+  const adminPort = Number(admin.port ?? listenerDefaults.adminPort);
+  const isShared = hosts[0] === hosts[1] || hosts.some(isWildcardAddress);
+  if (port !== adminPort || port === 0 || !isShared) return [];
+  return [
+    {
+      path: 'admin.port',
+      message: `is ${port}, like listen.port`,
+      expected: 'another port: the admin routes are never on the public listener',
+    },
+  ];
+}
+
+function checkSubgraphNames(supergraph: Section, subgraphs: Section): ConfigProblem[] {
+  if (!Array.isArray(supergraph.subgraphs)) return [];
+  const problems: ConfigProblem[] = [];
+  const names = new Set<string>();
+  supergraph.subgraphs.forEach((entry: unknown, index) => {
+    const { name } = sectionOf(entry);
+    if (typeof name !== 'string') return;
+    if (names.has(name)) {
+      problems.push({
+        path: formatConfigPath(['supergraph', 'subgraphs', index, 'name']),
+        message: `is ${JSON.stringify(name)} again`,
+        expected: 'each name once',
+      });
+    }
+    names.add(name);
+  });
+  for (const name of Object.keys(subgraphs)) {
+    if (name === 'all' || names.has(name)) continue;
+    const nearest = findNearestName(name, ['all', ...names]);
+    problems.push({
+      path: formatConfigPath(['subgraphs', name]),
+      message: `is not one of supergraph.subgraphs${nearest === undefined ? '' : `; did you mean \`${nearest}\`?`}`,
+      expected: nearest === undefined ? ['all', ...names].join(', ') : '',
+    });
+  }
+  return problems;
+}
+
+function checkTimeouts(subgraphs: Section): ConfigProblem[] {
+  const timeoutsOf = (name: string) => sectionOf(sectionOf(subgraphs[name]).timeouts);
+  const all = timeoutsOf('all');
+  const whole = millisecondsOf(all.deadline) ?? millisecondsOf(timeoutDefaults.deadline) ?? 0;
+  return Object.keys({ all: {}, ...subgraphs }).flatMap((name) => {
+    const own = timeoutsOf(name);
+    const path = (key: string) => formatConfigPath(['subgraphs', name, 'timeouts', key]);
+    const deadline = millisecondsOf(own.deadline) ?? whole;
+    const attempt =
+      millisecondsOf(own.attempt) ??
+      millisecondsOf(all.attempt) ??
+      millisecondsOf(timeoutDefaults.attempt) ??
+      0;
+    const problems: ConfigProblem[] = [];
+    if (deadline > whole) {
+      problems.push({
+        path: path('deadline'),
+        message: `is ${formatDuration(deadline)}, longer than a whole request may take`,
+        expected: `at most subgraphs.all.timeouts.deadline, ${formatDuration(whole)}`,
+      });
+    }
+    const ownKey = own.attempt === undefined ? 'deadline' : 'attempt';
+    if (attempt > deadline && own[ownKey] !== undefined) {
+      problems.push({
+        path: path(ownKey),
+        message: `leaves no room: attempt is ${formatDuration(attempt)}, deadline ${formatDuration(deadline)}`,
+        expected: 'an attempt that is no longer than the deadline',
+      });
+    }
+    return problems;
+  });
+}
+
+function checkRedis(redis: Section): ConfigProblem[] {
+  const servers = redisServers(redis);
+  const problems: ConfigProblem[] = [];
+  if (servers.length > 1) {
+    const message = `names servers in ${servers.join(' and ')}`;
+    problems.push({ path: 'redis', message, expected: 'one of `url`, `cluster` and `sentinel`' });
+  }
+  if (servers.includes('cluster.nodes') && Number(redis.database) > 0) {
+    problems.push({ path: 'redis.database', message: `is ${redis.database}`, expected: '0 with `cluster`' });
+  }
+  const { minDelay, maxDelay } = sectionOf(redis.reconnect);
+  const [min, max] = [minDelay ?? reconnectDefaults.minDelay, maxDelay ?? reconnectDefaults.maxDelay];
+  if ((millisecondsOf(min) ?? 0) > (millisecondsOf(max) ?? Number.POSITIVE_INFINITY)) {
+    const path = `redis.reconnect.${maxDelay === undefined ? 'minDelay' : 'maxDelay'}`;
+    const message = `leaves no room: minDelay is ${min}, maxDelay ${max}`;
+    problems.push({ path, message, expected: 'a minDelay that is no longer than maxDelay' });
+  }
+  return problems;
+}
+
+/** The keys that say where Redis is. */
+function redisServers(redis: Section): string[] {
+  const hasNodes = (key: 'cluster' | 'sentinel') => {
+    const { nodes } = sectionOf(redis[key]);
+    return Array.isArray(nodes) && nodes.length > 0;
+  };
+  return [
+    ...(typeof redis.url === 'string' && redis.url !== '' ? ['url'] : []),
+    ...(hasNodes('cluster') ? ['cluster.nodes'] : []),
+    ...(hasNodes('sentinel') ? ['sentinel.nodes'] : []),
+  ];
+}
+
+function checkCacheEvents({ stream }: Section, redis: Section): ConfigProblem[] {
+  if (typeof stream !== 'string' || stream === '' || redisServers(redis).length > 0) return [];
+  return [
+    {
+      path: 'cache.events.stream',
+      message: `is ${JSON.stringify(stream)}, and no Redis is configured`,
+      expected: 'one of `redis.url`, `redis.cluster` and `redis.sentinel` as well',
+    },
+  ];
+}
+
+function checkCallbacks(root: Section): ConfigProblem[] {
+  const subgraphs = sectionOf(root.subgraphs);
+  const protocolOf = (name: string) => sectionOf(sectionOf(subgraphs[name]).subscription).protocol;
+  const name = Object.keys(subgraphs).find((key) => protocolOf(key) === 'http_callback');
+  if (name === undefined) return [];
+  const reason = `${formatConfigPath(['subgraphs', name, 'subscription', 'protocol'])} is http_callback`;
+  const { host, publicUrl = '' } = sectionOf(root.listen);
+  if (!isWildcardAddress(host) || publicUrl !== '') return [];
+  return [
+    {
+      path: 'listen.publicUrl',
+      message: `is empty, listen.host is ${host}, and ${reason}`,
+      expected: 'the address at which subgraphs reach this listener, such as http://gateway:4000',
+    },
+  ];
+}
+
+function millisecondsOf(value: unknown): number | undefined {
+  return typeof value === 'string' ? parseDuration(value) : typeof value === 'number' ? value : undefined;
+}

@@ -1,0 +1,93 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { LineCounter, parseDocument } from 'yaml';
+import { ConfigError, type ConfigProblem } from './configError.ts';
+import { type Environment, expandEnvironment } from './expandEnvironment.ts';
+import { isSection, sectionOf } from './isSection.ts';
+import { findConfigProblems, parseConfig } from './parseConfig.ts';
+import type { GatewayConfig } from './schema.ts';
+
+/** What the command line says; it wins over the file. */
+export interface ConfigOverrides {
+  /** Path of a supergraph file, from the working directory. It replaces the whole `supergraph` section. */
+  readonly supergraph?: string | undefined;
+  readonly host?: string | undefined;
+  readonly port?: string | undefined;
+  readonly workers?: string | undefined;
+}
+
+export interface LoadConfigOptions {
+  /** Path of the configuration file. Without it `tributary.yaml` is read where it exists. */
+  readonly file?: string | undefined;
+  readonly overrides?: ConfigOverrides;
+  readonly env: Environment;
+}
+
+export const defaultConfigFile = 'tributary.yaml';
+
+/** Reads a configuration: defaults, then the file with its environment variables, then the overrides.
+ *  Errors: `ConfigError` with every problem. */
+export function loadConfig({ file, overrides = {}, env }: LoadConfigOptions): GatewayConfig {
+  const path = file ?? (existsSync(defaultConfigFile) ? defaultConfigFile : undefined);
+  const document = path === undefined ? {} : readDocument(path);
+  const { expanded, problems } = expandEnvironment(document, env);
+  const options = applyOverrides(resolveRelativePaths(expanded, path), overrides);
+  if (problems.length === 0) return parseConfig(options);
+  const named = new Set(problems.map((problem) => problem.path));
+  throw new ConfigError([...problems, ...findConfigProblems(options).filter(({ path }) => !named.has(path))]);
+}
+
+function readDocument(path: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    const message = code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`;
+    throw new ConfigError([{ path: '', message: `${path} ${message}`, expected: 'a YAML file' }]);
+  }
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter, prettyErrors: false });
+  if (document.errors.length === 0) return document.toJS({ maxAliasCount: 100 }) ?? {};
+  throw new ConfigError(
+    document.errors.map((error): ConfigProblem => {
+      const { line, col } = lineCounter.linePos(error.pos[0]);
+      return { path: `${path}:${line}:${col}`, message: `is not YAML: ${error.message}`, expected: '' };
+    }),
+  );
+}
+
+/** A relative path in the file starts where the file lies, not where the command was given. */
+function resolveRelativePaths(options: unknown, configPath: string | undefined): unknown {
+  if (configPath === undefined) return options;
+  const anchor = (section: unknown, keys: readonly string[]) =>
+    Object.fromEntries(
+      Object.entries(sectionOf(section)).flatMap(([key, file]) =>
+        keys.includes(key) && typeof file === 'string' && file.trim() !== ''
+          ? [[key, resolve(dirname(configPath), file)]]
+          : [],
+      ),
+    );
+  const { supergraph, redis } = sectionOf(options);
+  let result = options;
+  if (isSection(supergraph)) result = mergeIntoSection(result, 'supergraph', anchor(supergraph, ['file']));
+  const { tls } = sectionOf(redis);
+  if (!isSection(tls)) return result;
+  return mergeIntoSection(result, 'redis', { tls: { ...tls, ...anchor(tls, ['ca', 'certificate', 'key']) } });
+}
+
+function applyOverrides(options: unknown, { supergraph, host, port, workers }: ConfigOverrides): unknown {
+  let result = options;
+  if (host !== undefined) result = mergeIntoSection(result, 'listen', { host });
+  if (port !== undefined) result = mergeIntoSection(result, 'listen', { port });
+  if (!isSection(result)) return result;
+  if (supergraph !== undefined) result = { ...result, supergraph: { file: resolve(supergraph) } };
+  return workers === undefined ? result : { ...(result as object), workers };
+}
+
+// A document or section of the wrong kind is left alone, so that the schema reports it.
+function mergeIntoSection(options: unknown, name: string, keys: Readonly<Record<string, unknown>>): unknown {
+  if (!isSection(options)) return options;
+  const section = options[name] ?? {};
+  return isSection(section) ? { ...options, [name]: { ...section, ...keys } } : options;
+}

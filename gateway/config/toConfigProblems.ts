@@ -1,0 +1,65 @@
+import type { z } from 'zod';
+import { type ConfigProblem, formatConfigPath } from './configError.ts';
+import { knownKeysAt } from './configJsonSchema.ts';
+import { findNearestName } from './findNearestName.ts';
+
+const shapeNames: Readonly<Record<string, string>> = { object: 'a section with keys', array: 'a list' };
+
+/** What the schema found wrong, in the words that users read. `input` is the configuration that was checked. */
+export function toConfigProblems(issues: readonly z.core.$ZodIssue[], input: unknown): ConfigProblem[] {
+  return issues.flatMap((issue) => problemsOfIssue(issue, input));
+}
+
+function problemsOfIssue(issue: z.core.$ZodIssue, input: unknown): ConfigProblem[] {
+  if (issue.code === 'unrecognized_keys') {
+    const known = knownKeysAt(issue.path);
+    return issue.keys.map((key) => {
+      const nearest = findNearestName(key, known);
+      return {
+        path: formatConfigPath([...issue.path, key]),
+        message: nearest === undefined ? 'is not known' : `is not known; did you mean \`${nearest}\`?`,
+        expected: nearest === undefined ? `one of ${known.join(', ')}` : '',
+      };
+    });
+  }
+  if (issue.code === 'invalid_key') {
+    return [
+      {
+        path: formatConfigPath(issue.path),
+        message: 'has no right name',
+        expected: issue.issues.map(({ message }) => message).join(', '),
+      },
+    ];
+  }
+  return [
+    {
+      path: formatConfigPath(issue.path),
+      message: describeValue(valueAt(input, issue.path)),
+      expected: expectationOf(issue),
+    },
+  ];
+}
+
+function expectationOf(issue: z.core.$ZodIssue): string {
+  const isGeneric = issue.code === 'invalid_type' && issue.message.startsWith('Invalid input');
+  return isGeneric ? (shapeNames[issue.expected] ?? issue.expected) : issue.message;
+}
+
+function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
+  let value = input;
+  for (const part of path) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined;
+    value = (value as Record<PropertyKey, unknown>)[part];
+  }
+  return value;
+}
+
+/** A value in a few words. Addresses are left out: they may hold a password. */
+function describeValue(value: unknown): string {
+  if (value === undefined) return 'is missing';
+  if (value === null) return 'is empty';
+  if (Array.isArray(value)) return 'is a list';
+  if (typeof value === 'object') return 'is a section';
+  const text = JSON.stringify(value);
+  return text.includes('@') || text.length > 60 ? 'is not right' : `is ${text}`;
+}

@@ -1,0 +1,120 @@
+import type { LiveSubgraph } from '../../../contracts/drift/fetchLiveSubgraphs.ts';
+import type { QueryPlan } from '../../planning/queryPlan.ts';
+import type { SubgraphAddress } from '../../supergraph/sources/fetchSubgraphSdl.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import { PlanVerificationThread } from './planVerificationThread.ts';
+import type { SupergraphRole } from './planVerificationWorker.ts';
+import type { LiveGraph, LivePlanProblem } from './planVerifier.ts';
+
+export interface LiveCompatibilityCheckOptions {
+  readonly next: SupergraphEndpoints;
+  readonly current: SupergraphEndpoints;
+  /** Errors: the signal's reason. */
+  fetchLiveSubgraphs(
+    addresses: readonly SubgraphAddress[],
+    signal: AbortSignal,
+  ): Promise<readonly LiveSubgraph[]>;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+export interface SupergraphEndpoints {
+  readonly sdl: string;
+  readonly addresses: readonly SubgraphAddress[];
+}
+
+/** A running subgraph that has said what it serves. */
+export type ReachableSubgraph = Extract<LiveSubgraph, { readonly sdl: string }>;
+
+/** Plans of the next and of the current supergraph on subgraphs as they run: asks these at once, all at the same time,
+ *  and tries plans as they come. What cannot be found out is told in the log, and is no problem of a plan. */
+export class LiveCompatibilityCheck {
+  readonly #options: LiveCompatibilityCheckOptions;
+  readonly #closed = new AbortController();
+  readonly #starting: Promise<PlanVerificationThread | undefined>;
+  readonly #reported = new Set<string>();
+  #reachable: readonly ReachableSubgraph[] = [];
+
+  constructor(options: LiveCompatibilityCheckOptions) {
+    this.#options = options;
+    this.#starting = this.#start();
+    // Whoever wants to know hears of it.
+    this.#starting.catch(() => {});
+  }
+
+  /** Of the next supergraph. */
+  get reachable(): readonly ReachableSubgraph[] {
+    return this.#reachable;
+  }
+
+  /** For each plan, what is wrong with it. Errors: the signal's reason. */
+  async problemsOf(
+    side: SupergraphRole,
+    plans: readonly QueryPlan[],
+  ): Promise<readonly (readonly LivePlanProblem[])[]> {
+    const { signal, log } = this.#options;
+    try {
+      const thread = await this.#starting;
+      if (thread !== undefined) {
+        const { problems, unusable } = await thread.verify(side, plans);
+        for (const [subgraph, reason] of unusable) this.#reportOnce(subgraph, reason);
+        return problems;
+      }
+    } catch (err) {
+      signal.throwIfAborted();
+      if (!this.#reported.has(faultKey)) {
+        log.error({ err }, 'A new supergraph could not be tried on the subgraphs that run');
+      }
+      this.#reported.add(faultKey);
+    }
+    return plans.map(() => []);
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort();
+    const thread = await this.#starting.catch(() => undefined);
+    await thread?.close();
+  }
+
+  async #start(): Promise<PlanVerificationThread | undefined> {
+    const { next, current, fetchLiveSubgraphs, signal } = this.#options;
+    // One that moves may run at both places.
+    const addresses = new Map([...current.addresses, ...next.addresses].map((one) => [keyOf(one), one]));
+    const enough = AbortSignal.any([signal, this.#closed.signal]);
+    const asked = await fetchLiveSubgraphs([...addresses.values()], enough);
+    const live = new Map(asked.map((one) => [keyOf(one), one]));
+    const answered = (supergraph: SupergraphEndpoints): ReachableSubgraph[] =>
+      supergraph.addresses.flatMap((address) => {
+        const found = live.get(keyOf(address));
+        return found !== undefined && 'sdl' in found ? [found] : [];
+      });
+    for (const address of next.addresses) {
+      const found = live.get(keyOf(address));
+      if (found !== undefined && 'unreachable' in found) this.#reportOnce(found.name, found.unreachable);
+    }
+    this.#reachable = answered(next);
+    if (this.#reachable.length === 0) return undefined;
+    const graphOf = (supergraph: SupergraphEndpoints): LiveGraph => ({
+      supergraphSdl: supergraph.sdl,
+      live: answered(supergraph).map(({ name, sdl }) => ({ name, sdl })),
+    });
+    enough.throwIfAborted();
+    return new PlanVerificationThread({ next: graphOf(next), current: graphOf(current) });
+  }
+
+  #reportOnce(subgraph: string, reason: string): void {
+    if (this.#reported.has(subgraph)) return;
+    this.#reported.add(subgraph);
+    this.#options.log.info(
+      { subgraph, reason },
+      'What a subgraph serves could not be found out: it decides nothing about the new supergraph',
+    );
+  }
+}
+
+/** No subgraph has this name. */
+const faultKey = '';
+
+function keyOf({ name, url }: SubgraphAddress): string {
+  return JSON.stringify([name, url]);
+}

@@ -1,0 +1,58 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import type { QueryPlan } from '../../planning/queryPlan.ts';
+import { workerEntryUrl } from '../../planning/workerEntryUrl.ts';
+import type {
+  PlanVerificationReply,
+  PlanVerificationRequest,
+  PlanVerificationTask,
+  SupergraphRole,
+} from './planVerificationWorker.ts';
+
+type PlanVerificationResult = Extract<PlanVerificationReply, { readonly problems: unknown }>;
+
+/** `PlanVerifier` in a thread of its own, which lasts until it is closed. */
+export class PlanVerificationThread {
+  readonly #worker: Worker;
+  readonly #exited: Promise<unknown>;
+  readonly #pending = new Map<number, PromiseWithResolvers<PlanVerificationResult>>();
+  #lastId = 0;
+  #exitError: Error | undefined;
+
+  constructor(task: PlanVerificationTask) {
+    const entry = workerEntryUrl('livePlansWorker', import.meta.url);
+    this.#worker = new Worker(entry, { name: 'tributary-trial', workerData: task });
+    this.#worker.on('message', (answer: PlanVerificationReply) => {
+      const asked = this.#pending.get(answer.id);
+      this.#pending.delete(answer.id);
+      if ('fault' in answer) asked?.reject(new Error(answer.fault));
+      else asked?.resolve(answer);
+    });
+    // `once` rejects with what the thread threw.
+    this.#exited = once(this.#worker, 'exit').then(
+      () => this.#stop(new Error('the thread that tries plans has ended')),
+      (error: Error) => this.#stop(error),
+    );
+  }
+
+  /** Errors: an `Error` that says why it could not be found out. */
+  verify(side: SupergraphRole, plans: readonly QueryPlan[]): Promise<PlanVerificationResult> {
+    if (this.#exitError !== undefined) return Promise.reject(this.#exitError);
+    this.#lastId += 1;
+    const asked = Promise.withResolvers<PlanVerificationResult>();
+    this.#pending.set(this.#lastId, asked);
+    this.#worker.postMessage({ id: this.#lastId, side, plans } satisfies PlanVerificationRequest);
+    return asked.promise;
+  }
+
+  async close(): Promise<void> {
+    await this.#worker.terminate();
+    await this.#exited;
+  }
+
+  #stop(reason: Error): void {
+    this.#exitError = reason;
+    for (const { reject } of this.#pending.values()) reject(reason);
+    this.#pending.clear();
+  }
+}

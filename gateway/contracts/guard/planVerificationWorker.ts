@@ -1,0 +1,46 @@
+// Entry of a thread that tries plans on subgraphs as they run, for as long as a new supergraph is looked at. Making a
+// schema of a subgraph's SDL may take longer than requests should wait.
+
+import { parentPort, workerData } from 'node:worker_threads';
+import type { QueryPlan } from '../../planning/queryPlan.ts';
+import { messageOf } from '../../supergraph/messageOf.ts';
+import { type LiveGraph, type LivePlanProblem, PlanVerifier } from './planVerifier.ts';
+
+export type SupergraphRole = 'next' | 'current';
+
+export type PlanVerificationTask = Readonly<Record<SupergraphRole, LiveGraph>>;
+
+export interface PlanVerificationRequest {
+  readonly id: number;
+  readonly side: SupergraphRole;
+  readonly plans: readonly QueryPlan[];
+}
+
+export type PlanVerificationReply =
+  | {
+      readonly id: number;
+      /** For each plan. */
+      readonly problems: readonly (readonly LivePlanProblem[])[];
+      /** So far. */
+      readonly unusable: ReadonlyMap<string, string>;
+    }
+  | { readonly id: number; readonly fault: string };
+
+const task = workerData as PlanVerificationTask;
+const verifiers: Readonly<Record<SupergraphRole, PlanVerifier>> = {
+  next: new PlanVerifier(task.next),
+  current: new PlanVerifier(task.current),
+};
+
+function handleRequest({ id, side, plans }: PlanVerificationRequest): PlanVerificationReply {
+  const trial = verifiers[side];
+  try {
+    return { id, problems: plans.map((plan) => trial.verify(plan)), unusable: trial.unusable };
+  } catch (error) {
+    return { id, fault: messageOf(error) };
+  }
+}
+
+parentPort?.on('message', (question: PlanVerificationRequest) =>
+  parentPort?.postMessage(handleRequest(question)),
+);

@@ -1,0 +1,131 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { CanonicalOperation } from './canonicalizeOperation.ts';
+import { maxVersions, printRecordedFile, readRecordedHeader, toCommentText } from './recordedFile.ts';
+import { toSafeFileName } from './toSafeFileName.ts';
+
+export interface RecordingLimits {
+  /** Most files, of all clients together. */
+  readonly maxOperations: number;
+  /** Most directories. */
+  readonly maxClients: number;
+  /** Most bytes of all files together. */
+  readonly maxSize: number;
+}
+
+interface ClientObservation {
+  readonly operation: CanonicalOperation;
+  readonly client: string;
+  readonly version: string | undefined;
+}
+
+/** What became of a sighting: a limit's name where there was no room. */
+export type RecordOutcome = 'written' | 'known' | keyof RecordingLimits;
+
+interface KnownFile {
+  readonly size: number;
+  /** Those that this process has seen. */
+  readonly versions: ReadonlySet<string>;
+}
+
+/** `<directory>/<client>/<operation>.<hash>.graphql`, within limits that also count what was there before. Processes
+ *  may share it: files appear whole, and each counts what it found at its start and has written itself. */
+export class RecordingDirectory {
+  readonly #directory: string;
+  readonly #limits: RecordingLimits;
+  readonly #today: () => string;
+  /** By client's directory, then by file. `undefined` until the first look. */
+  #known: Map<string, Map<string, KnownFile>> | undefined;
+
+  constructor(directory: string, limits: RecordingLimits, today: () => string) {
+    this.#directory = directory;
+    this.#limits = limits;
+    this.#today = today;
+  }
+
+  /** One call at a time. Errors: those of the file system; nothing is half written then. */
+  async add({ operation, client, version }: ClientObservation): Promise<RecordOutcome> {
+    this.#known ??= await readExistingFiles(this.#directory);
+    const known = this.#known;
+    const clientDirectory = toSafeFileName(client);
+    const file = `${toSafeFileName(operation.label)}.${operation.hash}.graphql`;
+    const before = known.get(clientDirectory)?.get(file);
+    const seen = version === undefined ? undefined : toCommentText(version);
+    if (before !== undefined && (seen === undefined || before.versions.has(seen))) return 'known';
+
+    const path = join(this.#directory, clientDirectory, file);
+    const header = readRecordedHeader(await readIfExists(path));
+    const others = (header.versions ?? []).filter((other) => other !== seen);
+    const versions = [...others, ...(seen === undefined ? [] : [seen])].slice(-maxVersions);
+    const text = printRecordedFile(
+      { client: toCommentText(client), versions, firstSeen: header.firstSeen ?? this.#today() },
+      operation.text,
+    );
+    const size = Buffer.byteLength(text);
+    const limit = this.#exceededLimitOf(clientDirectory, before, size, known);
+    if (limit !== undefined) return limit;
+    await writeAtomically(join(this.#directory, clientDirectory), file, text);
+    const files = known.get(clientDirectory) ?? new Map();
+    files.set(file, { size, versions: new Set(versions) });
+    known.set(clientDirectory, files);
+    return 'written';
+  }
+
+  #exceededLimitOf(
+    clientDirectory: string,
+    before: KnownFile | undefined,
+    size: number,
+    known: ReadonlyMap<string, ReadonlyMap<string, KnownFile>>,
+  ): keyof RecordingLimits | undefined {
+    const { maxClients, maxOperations, maxSize } = this.#limits;
+    if (!known.has(clientDirectory) && known.size >= maxClients) return 'maxClients';
+    const files = [...known.values()].flatMap((ofClient) => [...ofClient.values()]);
+    if (before === undefined && files.length >= maxOperations) return 'maxOperations';
+    const total = files.reduce((sum, file) => sum + file.size, size - (before?.size ?? 0));
+    return total > maxSize ? 'maxSize' : undefined;
+  }
+}
+
+async function readExistingFiles(directory: string): Promise<Map<string, Map<string, KnownFile>>> {
+  const known = new Map<string, Map<string, KnownFile>>();
+  for (const client of await readDirectory(directory)) {
+    if (!client.isDirectory()) continue;
+    const files = new Map<string, KnownFile>();
+    for (const file of await readDirectory(join(directory, client.name))) {
+      if (!file.isFile() || !file.name.endsWith('.graphql')) continue;
+      const { size } = await stat(join(directory, client.name, file.name));
+      files.set(file.name, { size, versions: new Set() });
+    }
+    known.set(client.name, files);
+  }
+  return known;
+}
+
+async function readDirectory(directory: string) {
+  return await readdir(directory, { withFileTypes: true }).catch(ifMissing([]));
+}
+
+async function readIfExists(path: string): Promise<string> {
+  return await readFile(path, 'utf8').catch(ifMissing(''));
+}
+
+function ifMissing<T>(value: T): (error: unknown) => T {
+  return (error) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return value;
+    throw error;
+  };
+}
+
+/** A reader sees the old file or the new one. */
+async function writeAtomically(directory: string, file: string, text: string): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  const temporary = join(directory, `.${file}.${randomUUID()}.tmp`);
+  try {
+    await writeFile(temporary, text, { flag: 'wx' });
+    await rename(temporary, join(directory, file));
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}

@@ -1,0 +1,47 @@
+import type { GatewayConfig } from '../../config/schema.ts';
+import type { OperationRequest } from '../../operation/operationRequest.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import type { Timers } from '../../time/timers.ts';
+import { clientOf } from './clientOf.ts';
+import { OperationRecorder } from './operationRecorder.ts';
+
+/** What the pipeline tells. */
+export interface RecordingHook {
+  /** Never throws, and never waits. */
+  onOperation(request: Pick<OperationRequest, 'document' | 'operationName' | 'headers'>): void;
+  /** Writes what still waits. */
+  close(): Promise<void>;
+}
+
+interface RecordingDependencies {
+  readonly log: Logger;
+  readonly timers: Timers;
+  /** Milliseconds since 1970. */
+  now(): number;
+}
+
+/** `undefined` where `contracts.record` is not enabled. */
+export function createRecordingHook(
+  { contracts: { record } }: Pick<GatewayConfig, 'contracts'>,
+  { log, timers, now }: RecordingDependencies,
+): RecordingHook | undefined {
+  if (!record.enabled) return undefined;
+  const { directory } = record;
+  const headers = { names: record.clientNameHeaders, versions: record.clientVersionHeaders };
+  const recorder = new OperationRecorder({
+    directory,
+    limits: record,
+    timers,
+    now,
+    onError: (err) => log.error({ err, directory }, 'Operations cannot be recorded'),
+    onLimitReached: (limit) =>
+      log.warn({ directory, limit, value: record[limit] }, 'No more operations are recorded'),
+  });
+  return {
+    onOperation({ document, operationName, headers: sent }) {
+      const { name, version } = clientOf(sent, headers);
+      recorder.record({ document, operationName, clientName: name, clientVersion: version });
+    },
+    close: () => recorder.close(),
+  };
+}

@@ -1,0 +1,83 @@
+import type { CancelTimer, Timers } from '../../time/timers.ts';
+import type { FoundToken, TokenRecord } from './jobStore.ts';
+
+interface TokenTableOptions {
+  /** Milliseconds that a token is good for. */
+  readonly expireAfterMs: number;
+  readonly timers: Timers;
+  /** The clock, in milliseconds. */
+  readonly now: () => number;
+}
+
+/** A token that is good for a while yet. */
+export interface LiveToken extends TokenRecord {
+  readonly runId: string;
+  readonly expiresInMs: number;
+}
+
+interface StoredToken extends FoundToken {
+  readonly expiresAt: number;
+  readonly cancelExpiry: CancelTimer;
+}
+
+/** The tokens of this process that have not expired. */
+export class TokenTable {
+  readonly #options: TokenTableOptions;
+  readonly #tokens = new Map<string, StoredToken>();
+  readonly #hashesByRun = new Map<string, Set<string>>();
+
+  constructor(options: TokenTableOptions) {
+    this.#options = options;
+  }
+
+  /** A token that is there already leads to this work from now on. */
+  add({ tokenHash, identityHash }: TokenRecord, workId: string): void {
+    const { expireAfterMs, timers, now } = this.#options;
+    this.#remove(tokenHash);
+    const cancelExpiry = timers.after(expireAfterMs, () => this.#remove(tokenHash));
+    this.#tokens.set(tokenHash, {
+      runId: workId,
+      identityHash,
+      expiresAt: now() + expireAfterMs,
+      cancelExpiry,
+    });
+    const hashes = this.#hashesByRun.get(workId);
+    if (hashes === undefined) this.#hashesByRun.set(workId, new Set([tokenHash]));
+    else hashes.add(tokenHash);
+  }
+
+  find(tokenHash: string): FoundToken | undefined {
+    return this.#tokens.get(tokenHash);
+  }
+
+  all(): readonly LiveToken[] {
+    const now = this.#options.now();
+    return Array.from(this.#tokens, ([tokenHash, { runId, identityHash, expiresAt }]) => ({
+      tokenHash,
+      identityHash,
+      runId,
+      expiresInMs: expiresAt - now,
+    }));
+  }
+
+  /** Whether any leads to this work. */
+  hasTokenFor(workId: string): boolean {
+    return this.#hashesByRun.has(workId);
+  }
+
+  clear(): void {
+    for (const { cancelExpiry } of this.#tokens.values()) cancelExpiry();
+    this.#tokens.clear();
+    this.#hashesByRun.clear();
+  }
+
+  #remove(tokenHash: string): void {
+    const token = this.#tokens.get(tokenHash);
+    if (token === undefined) return;
+    token.cancelExpiry();
+    this.#tokens.delete(tokenHash);
+    const hashes = this.#hashesByRun.get(token.runId);
+    hashes?.delete(tokenHash);
+    if (hashes?.size === 0) this.#hashesByRun.delete(token.runId);
+  }
+}

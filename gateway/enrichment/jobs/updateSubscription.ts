@@ -1,0 +1,132 @@
+import type { EnrichmentUpdate } from '../deferredEnrichments.ts';
+import { expiredTokenError } from '../expiredTokenError.ts';
+import type { JobStore } from './jobStore.ts';
+import type { LogPage } from './updateLog.ts';
+
+const iterationEnd = { done: true, value: undefined } as const;
+
+interface UpdateSubscriptionOptions {
+  readonly store: Pick<JobStore, 'read' | 'watch'>;
+  readonly runId: string;
+  readonly after: string;
+  /** The work that the token leads to by now, if any. */
+  findCurrentRun(): Promise<string | undefined>;
+}
+
+/** What comes for one who follows a token, from after a cursor on. Rejects with `GatewayError` `ENRICHMENT_EXPIRED` where
+ *  updates that are still to come are forgotten. */
+export class UpdateSubscription implements AsyncIterableIterator<EnrichmentUpdate> {
+  readonly #options: UpdateSubscriptionOptions;
+  #runId: string;
+  #stopWatching: () => void;
+  #after: string;
+  #buffered: EnrichmentUpdate[] = [];
+  #hasChanged = true;
+  #hasEnded = false;
+  #onChange: () => void = () => {};
+  #onReturn: () => void = () => {};
+  #lastStep: Promise<unknown> = Promise.resolve();
+
+  constructor(options: UpdateSubscriptionOptions) {
+    this.#options = options;
+    this.#runId = options.runId;
+    this.#after = options.after;
+    this.#stopWatching = this.#watch();
+  }
+
+  next(): Promise<IteratorResult<EnrichmentUpdate>> {
+    const step = this.#lastStep.then(() => this.#step());
+    this.#lastStep = step.catch(() => undefined);
+    return step;
+  }
+
+  async return(): Promise<IteratorResult<EnrichmentUpdate>> {
+    this.#end();
+    this.#buffered = [];
+    this.#onReturn();
+    return iterationEnd;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async #step(): Promise<IteratorResult<EnrichmentUpdate>> {
+    for (;;) {
+      const update = this.#buffered.shift();
+      if (update !== undefined) {
+        if (!update.hasNext) this.#end();
+        return { done: false, value: update };
+      }
+      if (this.#hasEnded) return iterationEnd;
+      if (this.#hasChanged) {
+        this.#hasChanged = false;
+        await this.#settledOrReturned(this.#readNext());
+      } else {
+        await this.#settledOrReturned(this.#nextChange());
+      }
+    }
+  }
+
+  async #readNext(): Promise<void> {
+    const page = (await this.#read()) ?? (await this.#readCurrentRun());
+    if (this.#hasEnded) return;
+    if (page === undefined || (page.updates.length === 0 && page.remaining === 0)) this.#end();
+    // An end without an error would say that everything has come.
+    if (page === undefined) throw expiredTokenError();
+    this.#buffered = updatesOf(page);
+    this.#after = page.updates.at(-1)?.cursor ?? this.#after;
+  }
+
+  #read(): Promise<LogPage | undefined> {
+    return this.#options.store.read(this.#runId, this.#after);
+  }
+
+  /** The log is forgotten; the token may lead to the work for an equal job, which was found meanwhile. */
+  async #readCurrentRun(): Promise<LogPage | undefined> {
+    const workId = await this.#options.findCurrentRun();
+    if (this.#hasEnded || workId === undefined || workId === this.#runId) return undefined;
+    this.#stopWatching();
+    this.#runId = workId;
+    this.#stopWatching = this.#watch();
+    return this.#read();
+  }
+
+  #watch(): () => void {
+    return this.#options.store.watch(this.#runId, () => {
+      this.#hasChanged = true;
+      this.#onChange();
+    });
+  }
+
+  #nextChange(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onChange = resolve;
+    });
+  }
+
+  /** Settles with the event, or resolves when the follower leaves: what is read may take long to come. */
+  #settledOrReturned(event: Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#onReturn = resolve;
+      event.then(resolve, reject);
+    });
+  }
+
+  #end(): void {
+    this.#hasEnded = true;
+    this.#stopWatching();
+  }
+}
+
+/** The updates of a page as clients get them. */
+export function updatesOf({ updates, remaining }: LogPage): EnrichmentUpdate[] {
+  return updates.map(({ path, data, errors, cursor }, index) => ({
+    path,
+    label: null,
+    data,
+    errors,
+    hasNext: index < updates.length - 1 || remaining > 0,
+    cursor,
+  }));
+}

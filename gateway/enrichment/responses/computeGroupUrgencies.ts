@@ -1,0 +1,34 @@
+import type { GroupUrgency } from '../../execution/execution.ts';
+import type { LatencyBudget } from '../../execution/latencyBudget.ts';
+import type { EnrichmentPriority } from '../../operation/enrichmentRule.ts';
+import type { PreparedOperation } from '../../operation/preparedOperation.ts';
+import type { CallPriority } from '../../subgraphs/callPriority.ts';
+
+interface GroupUrgenciesOptions {
+  /** Of the enrichments; left out where no answer waits for them any more. */
+  readonly budget?: LatencyBudget;
+  /** Enrichments are waited for like primary data. */
+  readonly waitsForAll?: boolean;
+}
+
+/** How urgent the fetches of each delivery group are: those of an enrichment as its rule says. */
+export function computeGroupUrgencies(
+  { program, enrichments }: PreparedOperation,
+  { budget, waitsForAll = false }: GroupUrgenciesOptions = {},
+): readonly GroupUrgency[] {
+  const urgencies = program.groups.map(
+    (_, group): GroupUrgency => ({ priority: group === 0 ? 'primary' : 'critical', budget: undefined }),
+  );
+  for (const { id, rule } of enrichments) {
+    urgencies[id + 1] = waitsForAll
+      ? { priority: 'primary', budget: undefined }
+      : { priority: callPriorities[rule.priority], budget };
+  }
+  return urgencies;
+}
+
+const callPriorities: Readonly<Record<EnrichmentPriority, CallPriority>> = {
+  CRITICAL: 'critical',
+  NORMAL: 'normal',
+  BACKGROUND: 'background',
+};

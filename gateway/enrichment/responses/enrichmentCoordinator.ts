@@ -1,0 +1,201 @@
+import type { GraphQLSchema } from 'graphql';
+import { wantsAutoDefer } from '../../admission/deferPreference.ts';
+import { identityOf } from '../../admission/identity.ts';
+import { requestBudgetOf } from '../../admission/requestBudget.ts';
+import type { GatewayConfig } from '../../config/schema.ts';
+import type { AwaitedEnrichment } from '../../execution/firstResponseGate.ts';
+import type { SupergraphFindings, SupergraphReading } from '../../feature.ts';
+import type { EnrichmentRule } from '../../operation/enrichmentRule.ts';
+import type { OperationRequest } from '../../operation/operationRequest.ts';
+import type { PreparedOperation } from '../../operation/preparedOperation.ts';
+import type { EnrichmentPolicy } from '../../operation/preparer.ts';
+import type { SubscriptionOutcome } from '../../response/executionOutcome.ts';
+import type { Supergraph } from '../../supergraph/supergraph.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import { AdaptiveDelivery } from '../adaptiveDelivery.ts';
+import type { Caller, DeferredEnrichments, IssuedToken } from '../deferredEnrichments.ts';
+import type { EnrichmentJob, JobAttempt } from '../enrichmentJob.ts';
+import type { EnrichmentObserver } from '../enrichmentObserver.ts';
+import { type EnrichmentRules, readEnrichmentRules } from '../enrichmentRules.ts';
+import type { BudgetPlan } from './budgetPlan.ts';
+import {
+  addEnrichmentSubscription,
+  isEnrichmentSubscription,
+  subscribeToEnrichment,
+} from './enrichmentSubscription.ts';
+import { EqualJobs } from './equalJobs.ts';
+import { storedHeaderNames } from './storedHeaderNames.ts';
+
+type FirstAnswerOutcome = Parameters<EnrichmentObserver['onAnswered']>[0]['outcome'];
+
+interface EnrichmentCoordinatorOptions {
+  readonly config: GatewayConfig;
+  readonly log: Logger;
+  readonly observer: EnrichmentObserver;
+  /** Who takes over what first answers leave out. Not called where nothing can be late. */
+  deferredEnrichments(): DeferredEnrichments;
+}
+
+/** What the parts of enrichments make together: the rules of each supergraph, what was learnt of their latencies, and
+ *  the budget of each request. */
+export class EnrichmentCoordinator {
+  readonly adaptiveDelivery: AdaptiveDelivery;
+  readonly equalJobs = new EqualJobs();
+  readonly #options: EnrichmentCoordinatorOptions;
+  readonly #rules = new WeakMap<Supergraph, EnrichmentRules>();
+  /** API schemas that have `Subscription.enrichment` of ours. */
+  readonly #schemasWithSubscription = new WeakSet<GraphQLSchema>();
+  readonly #storedHeaders: ReadonlySet<string>;
+
+  constructor(options: EnrichmentCoordinatorOptions) {
+    const { mode, adaptation, budget } = options.config.enrichment;
+    this.#options = options;
+    this.#storedHeaders = storedHeaderNames(options.config);
+    this.adaptiveDelivery = new AdaptiveDelivery({
+      mode,
+      ...adaptation,
+      defaultBudgetMs: budget,
+      now: () => performance.now(),
+    });
+  }
+
+  /** Reads the rules of a supergraph. A supergraph that has any gets the field by which clients subscribe to deferred
+   *  enrichments. */
+  readSupergraph(reading: SupergraphReading): SupergraphFindings | undefined {
+    const { mode, fields, budget } = this.#options.config.enrichment;
+    const { sdl, apiSchema } = reading.supergraph;
+    const mayHaveRules = Object.keys(fields).length > 0 || sdl.includes('://tributary.dev/spec/');
+    if (mode === 'never' || !mayHaveRules) return undefined;
+    const { rules, problems, unknownCoordinates, warnings } = readEnrichmentRules({
+      document: reading.document,
+      apiSchema,
+      configured: { fields, budget },
+    });
+    return {
+      problems,
+      unknownNames: unknownCoordinates.map((name) => `enrichment.fields: ${name}`),
+      warnings,
+      attach: (supergraph) => {
+        if (rules.isEmpty) return undefined;
+        const extended = this.#withSubscription(supergraph);
+        this.#rules.set(extended, rules);
+        // From now on this process also finishes the jobs that other processes have left.
+        this.#options.deferredEnrichments();
+        return extended;
+      },
+    };
+  }
+
+  /** Whether an operation subscribes to what is late. */
+  isUpdateSubscription(request: OperationRequest, { apiSchema }: Supergraph): boolean {
+    return this.#schemasWithSubscription.has(apiSchema) && isEnrichmentSubscription(request);
+  }
+
+  /** The answer of such an operation. Errors: `GatewayError` `ENRICHMENT_EXPIRED`, `BAD_USER_INPUT`. */
+  subscribe(request: OperationRequest, { apiSchema }: Supergraph): Promise<SubscriptionOutcome> {
+    const caller = this.callerOf(request.headers);
+    return subscribeToEnrichment(apiSchema, request, (token, cursor) =>
+      this.#options.deferredEnrichments().subscribe(token, caller, cursor),
+    );
+  }
+
+  #withSubscription(supergraph: Supergraph): Supergraph {
+    const extended = addEnrichmentSubscription(supergraph.apiSchema);
+    if ('conflict' in extended) {
+      this.#options.log.warn(
+        { conflict: extended.conflict },
+        'The graph uses this name by itself: what is late is picked up by GET /enrichments/:token alone',
+      );
+      return supergraph;
+    }
+    this.#schemasWithSubscription.add(extended.schema);
+    return { ...supergraph, apiSchema: extended.schema };
+  }
+
+  /** How the operations of a request are prepared; `undefined` where nothing may come late.
+   *  Errors: `GatewayError` with `BAD_REQUEST` for a budget that is none. */
+  policyFor(supergraph: Supergraph, headers: ReadonlyMap<string, string>): EnrichmentPolicy | undefined {
+    const rules = this.#rules.get(supergraph);
+    if (rules === undefined) return undefined;
+    const budget = this.#requestBudget(headers);
+    return {
+      ruleOf: (parentType, fieldName) => rules.ruleOf(parentType, fieldName),
+      shouldFuse: (used) =>
+        this.#options.config.enrichment.shadow ||
+        used.every(
+          (rule) => this.adaptiveDelivery.deliveryModeOf(rule, this.#budgetOf(rule, budget)) === 'inline',
+        ),
+    };
+  }
+
+  /** Errors: as `choiceFor`, and for a preference that is none. */
+  budgetPlanFor(
+    { enrichments }: PreparedOperation,
+    { headers, incrementalFormat }: OperationRequest,
+  ): BudgetPlan {
+    const budget = this.#requestBudget(headers);
+    const isStreamed = wantsAutoDefer(headers) && incrementalFormat !== undefined;
+    const ways = enrichments.map(({ id, rule }) => {
+      const budgetMs = this.#budgetOf(rule, budget);
+      const way = this.adaptiveDelivery.deliveryModeOf(rule, budgetMs);
+      const awaited: AwaitedEnrichment = { id, rule, budgetMs: way === 'late' ? 0 : budgetMs };
+      return { way, awaited };
+    });
+    return {
+      enrichments: ways.map(({ awaited }) => awaited),
+      inline: ways.flatMap(({ way, awaited }) => (way === 'inline' ? [awaited] : [])),
+      isShadow: this.#options.config.enrichment.shadow,
+      isStreamed,
+    };
+  }
+
+  /** An enrichment was ready so long after the request's start; `Infinity` where it was given up. */
+  recordReady({ rule }: AwaitedEnrichment, latencyMs: number): void {
+    this.adaptiveDelivery.recordLatency(rule, latencyMs);
+    this.#options.observer.onReady({ coordinate: rule.coordinate, latencyMs });
+  }
+
+  /** The budget of an enrichment is over, and it is not there. */
+  recordOverdue({ rule, budgetMs }: AwaitedEnrichment): void {
+    this.adaptiveDelivery.recordOverdue(rule, budgetMs);
+  }
+
+  /** What has become of an enrichment in a first answer. */
+  recordAnswered({ rule: { coordinate } }: AwaitedEnrichment, outcome: FirstAnswerOutcome): void {
+    this.#options.observer.onAnswered({ coordinate, outcome });
+  }
+
+  enqueue(
+    job: EnrichmentJob,
+    run: JobAttempt,
+    { headers }: OperationRequest,
+  ): Promise<IssuedToken | undefined> {
+    return this.#options.deferredEnrichments().enqueue(job, run, this.callerOf(headers));
+  }
+
+  /** Those that subgraphs get, or that say whose a request is. */
+  headersToStore(headers: ReadonlyMap<string, string>): readonly (readonly [string, string])[] {
+    return [...this.#storedHeaders].flatMap((name): [string, string][] => {
+      const value = headers.get(name);
+      return value === undefined ? [] : [[name, value]];
+    });
+  }
+
+  /** Who may pick up what is late: whoever has the same identity, as the cache knows it; where nobody has said what
+   *  that is, whoever has the same `authorization`. `headers` has lower case names. */
+  callerOf(headers: ReadonlyMap<string, string>): Caller {
+    const source = this.#options.config.cache.identity;
+    const isConfigured = source?.header !== undefined || source?.jwtClaim !== undefined;
+    const identity = isConfigured ? identityOf(source, headers) : headers.get('authorization');
+    return { identity: JSON.stringify(identity ?? null) };
+  }
+
+  #requestBudget(headers: ReadonlyMap<string, string>): number | undefined {
+    return requestBudgetOf(headers, this.#options.config.enrichment.bounds);
+  }
+
+  /** What the client says counts for every field. */
+  #budgetOf(rule: EnrichmentRule, requestBudget: number | undefined): number {
+    return requestBudget ?? rule.budgetMs ?? this.#options.config.enrichment.budget;
+  }
+}

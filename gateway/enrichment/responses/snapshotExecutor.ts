@@ -1,0 +1,155 @@
+import { parse } from 'graphql';
+import { GatewayError } from '../../errors.ts';
+import type { Execution, ResumedExecution } from '../../execution/execution.ts';
+import { programFingerprint } from '../../execution/programFingerprint.ts';
+import type { RequestContext } from '../../execution/requestContext.ts';
+import type { OperationRequest } from '../../operation/operationRequest.ts';
+import type { PreparedOperation } from '../../operation/preparedOperation.ts';
+import type { ErrorPolicy } from '../../response/formatErrors.ts';
+import { inlineDeferredFragments } from '../../response/inlineDeferredFragments.ts';
+import { ResponseShaper } from '../../response/responseShaper.ts';
+import type { Supergraph } from '../../supergraph/supergraph.ts';
+import type { SupergraphLease } from '../../supergraph/supergraphHolder.ts';
+import { resolveInSlices } from '../../time/slicedTask.ts';
+import type { EnrichmentJob, FieldResult, JobAttempt, JobExecutor } from '../enrichmentJob.ts';
+import { ExecutionAttempt } from './executionAttempt.ts';
+import type { ExecutionSnapshot } from './executionSnapshot.ts';
+import { responsePathKey } from './responsePathKey.ts';
+import { deserializeError } from './serializedError.ts';
+
+interface SnapshotExecutorOptions {
+  acquireSupergraph(): SupergraphLease | undefined;
+  /** As the operation was prepared for its first answer; `undefined` where the supergraph does not have all of it. */
+  prepare(
+    request: OperationRequest,
+    supergraph: Supergraph,
+    as: Pick<ExecutionSnapshot, 'isFused' | 'overrides'>,
+  ): Promise<PreparedOperation | undefined>;
+  requestContextOf(request: OperationRequest, supergraph: Supergraph): RequestContext;
+  execute(
+    operation: PreparedOperation,
+    request: OperationRequest,
+    scope: RequestContext,
+    resume: ResumedExecution,
+    onGroupComplete: (group: number) => void,
+  ): Execution;
+  readonly policy: ErrorPolicy;
+  readonly answerSize: number;
+}
+
+/** Does late work from its snapshot: after a failure, or when the process that had it is gone. */
+export class SnapshotExecutor implements JobExecutor {
+  readonly #options: SnapshotExecutorOptions;
+
+  constructor(options: SnapshotExecutorOptions) {
+    this.#options = options;
+  }
+
+  createAttempt(job: EnrichmentJob, deadlineMs: number): JobAttempt {
+    const stop = new AbortController();
+    return {
+      collect: (take) => this.#execute(job, deadlineMs, stop, take),
+      cancel: () => stop.abort(),
+    };
+  }
+
+  async #execute(
+    job: EnrichmentJob,
+    deadlineMs: number,
+    stop: AbortController,
+    take: (result: FieldResult) => void,
+  ): Promise<void> {
+    const lease = this.#options.acquireSupergraph();
+    try {
+      const snapshot = job.snapshot as ExecutionSnapshot;
+      const request = requestOf(job, snapshot, stop.signal);
+      const operation = lease && (await this.#options.prepare(request, lease.supergraph, snapshot));
+      if (stop.signal.aborted) return;
+      if (operation === undefined || programFingerprint(operation.program) !== snapshot.fingerprint) {
+        for (const { key, path } of job.fields) take(outdatedResult(key, path));
+        return;
+      }
+      await this.#resume(operation, request, snapshot, job, deadlineMs, stop.signal, take);
+    } finally {
+      lease?.release();
+    }
+  }
+
+  async #resume(
+    operation: PreparedOperation,
+    request: OperationRequest,
+    snapshot: ExecutionSnapshot,
+    job: EnrichmentJob,
+    deadlineMs: number,
+    signal: AbortSignal,
+    take: (result: FieldResult) => void,
+  ): Promise<void> {
+    const { policy, answerSize } = this.#options;
+    const scope = capDeadline(this.#options.requestContextOf(request, operation.supergraph), deadlineMs);
+    let run: ExecutionAttempt | undefined;
+    const resume = {
+      tree: JSON.parse(snapshot.tree),
+      steps: new Set(snapshot.remainingSteps),
+      errors: snapshot.errors.map(deserializeError),
+    };
+    const execution = this.#options.execute(operation, request, scope, resume, () => run?.completeGroup());
+    const shaping = new ResponseShaper({ operation, execution, policy, maxBytes: answerSize });
+    // What was left out then is left out now: the places are where they were.
+    const late = new Set(snapshot.pendingEnrichments);
+    const first = await resolveInSlices(shaping.shapeFirst(new Set(), { isPending: (id) => late.has(id) }));
+    const wanted = new Set(job.fields.map(({ key }) => key));
+    const places = first.pending
+      .filter(({ path }) => wanted.has(responsePathKey(path)))
+      .map(inlineDeferredFragments);
+    run = new ExecutionAttempt({
+      execution,
+      shaping,
+      pending: places,
+      onEnd: () => {
+        execution.cancel();
+        execution.release();
+      },
+    });
+    const cancel = (): void => run?.cancel();
+    signal.addEventListener('abort', cancel, { once: true });
+    try {
+      const ended = run.collect(take);
+      if (signal.aborted) cancel();
+      else execution.start();
+      await ended;
+    } finally {
+      signal.removeEventListener('abort', cancel);
+    }
+  }
+}
+
+function requestOf(job: EnrichmentJob, snapshot: ExecutionSnapshot, signal: AbortSignal): OperationRequest {
+  const headers = new Map(job.headers);
+  return {
+    document: parse(job.operation.document, { noLocation: true }),
+    operationName: job.operation.operationName,
+    variables: job.operation.variables,
+    headers,
+    incrementalFormat: snapshot.isIncremental ? 'incrementalSpec=v0.2' : undefined,
+    requestId: headers.get('x-request-id') ?? job.id,
+    signal,
+  };
+}
+
+function capDeadline(scope: RequestContext, deadlineMs: number): RequestContext {
+  const end = performance.now() + deadlineMs;
+  return {
+    ...scope,
+    deadline: Math.min(scope.deadline, end),
+    deadlineFor: (subgraph) => Math.min(scope.deadlineFor(subgraph), end),
+  };
+}
+
+function outdatedResult(key: string, path: FieldResult['path']): FieldResult {
+  const error = new GatewayError(
+    'SUPERGRAPH_CHANGED',
+    'The schema has changed since the first answer, which this part can therefore not be added to. Ask again.',
+    { path },
+  );
+  return { key, path, data: null, errors: [error.toFormatted()], isRetryable: false };
+}

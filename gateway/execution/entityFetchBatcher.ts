@@ -1,0 +1,467 @@
+import DataLoader from 'dataloader';
+import { GatewayError } from '../errors.ts';
+import { deadlineExceededError } from '../subgraphs/callErrors.ts';
+import {
+  type CallPriority,
+  mostUrgent,
+  mostUrgentRequest,
+  type RequestPriority,
+} from '../subgraphs/callPriority.ts';
+import type {
+  CancelSubgraphCall,
+  SubgraphClient,
+  SubgraphErrorEntry,
+  SubgraphResponse,
+} from '../subgraphs/subgraphClient.ts';
+import { runInSlices, type SlicedTask } from '../time/slicedTask.ts';
+import { createCountdownLatch } from './countdownLatch.ts';
+import { type FetchCall, type FetchError, type FetchResult, serializeVariables } from './fetchCall.ts';
+import { toFailedResult, toFetchResult } from './fetchResults.ts';
+import type { EntityRequest } from './fetchSender.ts';
+import { FusedShape } from './fetchShape.ts';
+import type { RequestContext } from './requestContext.ts';
+import { isPlainObject, type ResponseObject } from './responseTree.ts';
+
+export interface EntityFetchBatcherOptions {
+  /** Whether fetches of the same shape and the same forwarded headers travel together for several clients. */
+  readonly acrossRequests: boolean;
+  /** Most representations that such a common request holds. One client's fetch is never divided. */
+  readonly maxBatchSize: number;
+}
+
+/** Sends entity fetches, those of one operation in one HTTP request, and with `acrossRequests` those of
+ *  several operations whose shapes, variables and forwarded headers are all equal. */
+export class EntityFetchBatcher {
+  readonly #client: SubgraphClient;
+  readonly #options: EntityFetchBatcherOptions;
+  readonly #fusedShapes = new Map<string, FusedShape>();
+  readonly #loaders = new Map<string, DataLoader<BatchableRequest, undefined, BatchableRequest>>();
+
+  constructor(client: SubgraphClient, options: EntityFetchBatcherOptions) {
+    this.#client = client;
+    this.#options = options;
+  }
+
+  send(request: EntityRequest): CancelSubgraphCall {
+    const pending = new BatchableRequest(request, this.#fuse(request.calls));
+    if (!this.#options.acrossRequests) {
+      void this.#sendBatch([pending]);
+      return () => pending.cancel();
+    }
+    const key = pending.sharingKey();
+    let loader = this.#loaders.get(key);
+    if (loader === undefined) {
+      const created: DataLoader<BatchableRequest, undefined, BatchableRequest> = new DataLoader(
+        async (requests) => {
+          this.#loaders.delete(key);
+          await Promise.all(this.#splitIntoBatches(requests).map((part) => this.#sendBatch(part)));
+          return requests.map(() => undefined);
+        },
+        // Requests that arrived in the same turn of the event loop go together; nobody waits longer than that.
+        { cache: false, batchScheduleFn: (callback) => setImmediate(callback) },
+      );
+      loader = created;
+      this.#loaders.set(key, loader);
+    }
+    void loader.load(pending);
+    return () => pending.cancel();
+  }
+
+  /** Parts of at most `maxBatchSize` representations. */
+  #splitIntoBatches(requests: readonly BatchableRequest[]): BatchableRequest[][] {
+    const parts: BatchableRequest[][] = [];
+    let part: BatchableRequest[] = [];
+    let size = 0;
+    for (const request of requests) {
+      if (part.length > 0 && size + request.size > this.#options.maxBatchSize) {
+        parts.push(part);
+        part = [];
+        size = 0;
+      }
+      part.push(request);
+      size += request.size;
+    }
+    if (part.length > 0) parts.push(part);
+    return parts;
+  }
+
+  /** One HTTP request for requests with equal sharing keys. */
+  #sendBatch(requests: readonly BatchableRequest[]): Promise<void> {
+    const waiting = requests.filter((request) => !request.isCancelled);
+    const first = waiting[0];
+    if (first === undefined) return Promise.resolve();
+    const { fused } = first;
+    const { subgraph } = fused;
+    const batch = new RepresentationBatch(waiting);
+    const deadlines = waiting.map((request) => request.deadline);
+    const deadline = Math.max(...deadlines);
+    return new Promise((resolve) => {
+      let left = waiting.length;
+      let cancelCall: CancelSubgraphCall | undefined;
+      for (const request of waiting) {
+        request.onCancel = () => {
+          left -= 1;
+          if (left === 0) {
+            stopWatching();
+            cancelCall?.();
+            resolve();
+          }
+        };
+      }
+      const stopWatching = startDeadlineTimer(waiting, deadline);
+      cancelCall = this.#client.send(
+        {
+          subgraph,
+          body: batch.body(fused),
+          kind: 'query',
+          headers: first.requestContext.headersFor(subgraph),
+          isDeferred: first.isDeferred,
+          priority: waiting.map((request) => request.priority).reduce(mostUrgent),
+          raisablePriorities: waiting.flatMap((request) =>
+            request.calls.flatMap(({ raisablePriority }) => raisablePriority ?? []),
+          ),
+          requestPriority: waiting.map((request) => request.requestPriority).reduce(mostUrgentRequest),
+          requestId: first.requestContext.requestId,
+          traceparent: first.requestContext.traceparent,
+          deadline,
+          earliestDeadline: Math.min(...deadlines),
+        },
+        {
+          onResponse: (response) => {
+            // One `_entities` that fails as a whole takes the others of the request with it: asked alone, they answer.
+            if (fused.shapes.length > 1 && !isPlainObject(response.data)) {
+              stopWatching();
+              void this.#sendSeparately(waiting).then(resolve);
+              return;
+            }
+            batch.settle(fused, response, finish);
+          },
+          onError: (error) => settleAll(waiting, () => toFailedResult(error), finish),
+        },
+      );
+
+      function finish(): void {
+        stopWatching();
+        for (const request of waiting) request.finish();
+        resolve();
+      }
+    });
+  }
+
+  async #sendSeparately(requests: readonly BatchableRequest[]): Promise<void> {
+    await Promise.all(
+      requests.map(async (request) => {
+        if (request.isCancelled) return;
+        const alone = request.calls.map(
+          (call) =>
+            new BatchableRequest(
+              { calls: [call], requestContext: request.requestContext, onDone() {} },
+              this.#fuse([call]),
+            ),
+        );
+        request.onCancel = () => {
+          for (const part of alone) part.cancel();
+        };
+        await Promise.all(alone.map((part) => this.#sendBatch([part])));
+        request.finish();
+      }),
+    );
+  }
+
+  #fuse(calls: readonly FetchCall[]): FusedShape {
+    const only = calls.length === 1 ? calls[0] : undefined;
+    if (only !== undefined) return FusedShape.ofSingle(only.shape);
+    const key = calls.map((call) => call.shape.id).join(' ');
+    let fused = this.#fusedShapes.get(key);
+    if (fused === undefined || fused.shapes.some((shape, n) => shape !== calls[n]?.shape)) {
+      if (this.#fusedShapes.size >= maxFusedShapes) this.#fusedShapes.clear();
+      fused = new FusedShape(calls.map((call) => call.shape));
+      this.#fusedShapes.set(key, fused);
+    }
+    return fused;
+  }
+}
+
+/** Texts made once and thrown away together; which combinations occur is decided by what is ready when. */
+const maxFusedShapes = 1000;
+
+/** An entity request on its way, cancellable by itself. */
+class BatchableRequest {
+  readonly calls: readonly FetchCall[];
+  readonly requestContext: RequestContext;
+  readonly fused: FusedShape;
+  readonly size: number;
+  isCancelled = false;
+  onCancel: (() => void) | undefined;
+  readonly #onDone: () => void;
+
+  constructor(request: EntityRequest, fused: FusedShape) {
+    this.calls = request.calls;
+    this.requestContext = request.requestContext;
+    this.fused = fused;
+    this.size = request.calls.reduce((sum, call) => sum + call.representations.length, 0);
+    this.#onDone = request.onDone;
+  }
+
+  /** Everything that may change the answer, but for the representations. */
+  sharingKey(): string {
+    const { subgraph } = this.fused;
+    const ids = this.calls.map((call) => call.shape.id).join(' ');
+    const variables = this.calls.map((call, n) =>
+      serializeVariables(call, (name) => this.fused.variableNameOf(n, name)),
+    );
+    return JSON.stringify([
+      subgraph,
+      this.requestContext.headersFor(subgraph).key,
+      this.isDeferred,
+      ids,
+      variables,
+    ]);
+  }
+
+  get isDeferred(): boolean {
+    return (this.calls[0]?.group ?? 0) > 0;
+  }
+
+  /** Of its most urgent call. */
+  get priority(): CallPriority {
+    // Somebody may have joined a fetch since it was sent.
+    return this.calls
+      .map(({ priority, raisablePriority }) => raisablePriority?.current ?? priority)
+      .reduce(mostUrgent);
+  }
+
+  get requestPriority(): RequestPriority {
+    return this.requestContext.priority ?? 'normal';
+  }
+
+  get deadline(): number {
+    return this.requestContext.deadlineFor(this.fused.subgraph);
+  }
+
+  cancel(): void {
+    if (this.isCancelled) return;
+    this.isCancelled = true;
+    this.onCancel?.();
+  }
+
+  /** Its time is over; the others of a common request may have more. */
+  expire(): void {
+    if (this.isCancelled) return;
+    const failure = toFailedResult(deadlineExceededError(this.fused.subgraph));
+    settleAll([this], () => failure, this.#onDone);
+    this.cancel();
+  }
+
+  finish(): void {
+    this.onCancel = undefined;
+    if (!this.isCancelled) this.#onDone();
+  }
+}
+
+/** Keeps the deadlines of those whose time is over before `latest`, the deadline of the call itself. Returns
+ *  what ends the watch. */
+function startDeadlineTimer(requests: readonly BatchableRequest[], latest: number): () => void {
+  let open = requests.filter((request) => request.deadline < latest);
+  let timer: NodeJS.Timeout | undefined;
+  arm();
+  return () => clearTimeout(timer);
+
+  function arm(): void {
+    if (open.length === 0) return;
+    const next = Math.min(...open.map((request) => request.deadline));
+    timer = setTimeout(expire, Math.max(0, Math.ceil(next - performance.now())));
+  }
+
+  function expire(): void {
+    const now = performance.now();
+    const late = open.filter((request) => request.deadline <= now);
+    open = open.filter((request) => request.deadline > now);
+    arm();
+    for (const request of late) request.expire();
+  }
+}
+
+/** The representations of one HTTP request: per fetch of the fused shape one list, in which each client's
+ *  representations have their places. */
+class RepresentationBatch {
+  readonly #requests: readonly BatchableRequest[];
+  /** Per fetch: all texts. */
+  readonly #texts: (readonly string[])[] = [];
+  /** Per request and fetch: places of its representations; `undefined` where they are the whole list in order. */
+  readonly #indices: (readonly number[] | undefined)[][] = [];
+
+  constructor(requests: readonly BatchableRequest[]) {
+    this.#requests = requests;
+    const first = requests[0] as BatchableRequest;
+    if (requests.length === 1) {
+      this.#texts = first.calls.map((call) => call.representations);
+      this.#indices = [first.calls.map(() => undefined)];
+      return;
+    }
+    const merged = first.calls.map(() => new Map<string, number>());
+    this.#indices = requests.map((request) =>
+      request.calls.map((call, n) => {
+        const places = merged[n] as Map<string, number>;
+        return call.representations.map((text) => {
+          const known = places.get(text);
+          if (known !== undefined) return known;
+          places.set(text, places.size);
+          return places.size - 1;
+        });
+      }),
+    );
+    this.#texts = merged.map((places) => [...places.keys()]);
+  }
+
+  body(fused: FusedShape): string {
+    let text = fused.bodyPrefix;
+    (this.#requests[0] as BatchableRequest).calls.forEach((call, n) => {
+      const name = fused.variableNameOf(n, 'representations');
+      const others = serializeVariables(call, (variable) => fused.variableNameOf(n, variable));
+      text += `${n === 0 ? '' : ','}"${name}":[${(this.#texts[n] as readonly string[]).join(',')}]`;
+      if (others !== '') text += `,${others}`;
+    });
+    return `${text}}}`;
+  }
+
+  settle(fused: FusedShape, response: SubgraphResponse, done: () => void): void {
+    if (response.errors === undefined) {
+      const results = this.#createResults(fused, response, { ofRequest: [], ofFetches: [] });
+      settleAll(this.#requests, (r, n) => results[r]?.[n] as FetchResult, done);
+      return;
+    }
+    runInSlices(
+      this.#groupAndCreateResults(fused, response),
+      (results) => settleAll(this.#requests, (r, n) => results[r]?.[n] as FetchResult, done),
+      (fault) => {
+        const error = new GatewayError('INTERNAL_SERVER_ERROR', 'Internal server error', { cause: fault });
+        settleAll(this.#requests, () => toFailedResult(error), done);
+      },
+    );
+  }
+
+  *#groupAndCreateResults(
+    fused: FusedShape,
+    response: SubgraphResponse,
+  ): SlicedTask<readonly FetchResult[][]> {
+    return this.#createResults(fused, response, yield* groupErrors(fused, response.errors ?? []));
+  }
+
+  /** All results are made before the first is handed over: its receiver writes into the objects. */
+  #createResults(fused: FusedShape, response: SubgraphResponse, errors: GroupedErrors): FetchResult[][] {
+    const data: ResponseObject = isPlainObject(response.data) ? response.data : {};
+    const taken = new Set<unknown>();
+    return this.#requests.map((request, r) =>
+      request.calls.map((call, n) => {
+        const expected = (this.#texts[n] as readonly string[]).length;
+        const places = this.#indices[r]?.[n];
+        return this.#createResult(call, data[fused.aliasOf(n)], places, expected, errors, n, response, taken);
+      }),
+    );
+  }
+
+  #createResult(
+    call: FetchCall,
+    entities: unknown,
+    places: readonly number[] | undefined,
+    expected: number,
+    errors: GroupedErrors,
+    n: number,
+    response: SubgraphResponse,
+    taken: Set<unknown>,
+  ): FetchResult {
+    const { shape } = call;
+    const own = errors.ofFetches[n];
+    const all = own === undefined ? errors.ofRequest : [...errors.ofRequest, ...own];
+    if (!Array.isArray(entities) || entities.length !== expected) {
+      if (all.length === 0 || Array.isArray(entities)) {
+        return toFailedResult(
+          new GatewayError(
+            'SUBGRAPH_INVALID_RESPONSE',
+            'A subgraph answered with other entities than it was asked for.',
+            {
+              subgraph: shape.subgraph,
+              cause: `_entities: ${Array.isArray(entities) ? `${entities.length} for ${expected} representations` : 'no list'}`,
+            },
+          ),
+        );
+      }
+      const own = places === undefined ? all : errorsOfEntities(places, all);
+      // Where only another client's entities have errors, these took the data of all along.
+      const told = own.length > 0 ? own : all.map((error) => ({ ...error, entity: undefined, path: [] }));
+      return toFetchResult(response, undefined, told);
+    }
+    if (places === undefined) {
+      return toFetchResult(response, entities, all);
+    }
+    const mine = places.map((place) => {
+      const entity: unknown = entities[place];
+      if (!isPlainObject(entity)) return entity;
+      // The first client gets the object itself; it will write into it, so the next one needs its own.
+      if (!taken.has(entity)) {
+        taken.add(entity);
+        return entity;
+      }
+      return structuredClone(entity);
+    });
+    return toFetchResult(response, mine, errorsOfEntities(places, all));
+  }
+}
+
+/** Errors of the entities at these places of a common request, by their places among these, and of no entity. */
+function errorsOfEntities(places: readonly number[], errors: readonly FetchError[]): FetchError[] {
+  const placeOf = new Map(places.map((place, index) => [place, index]));
+  return errors.flatMap((error) => {
+    if (error.entityIndex === undefined) return [error];
+    const index = placeOf.get(error.entityIndex);
+    return index === undefined ? [] : [{ ...error, entityIndex: index }];
+  });
+}
+
+/** Hands every call of these requests its result; `done` is called when all have been taken. */
+function settleAll(
+  requests: readonly BatchableRequest[],
+  resultOf: (request: number, call: number) => FetchResult,
+  done: () => void,
+): void {
+  const only = requests.length === 1 ? requests[0] : undefined;
+  if (only !== undefined && only.calls.length === 1 && !only.isCancelled) {
+    only.calls[0]?.settle(resultOf(0, 0), done);
+    return;
+  }
+  const open = requests.map((request) => (request.isCancelled ? [] : request.calls));
+  const doneOne = createCountdownLatch(
+    open.reduce((count, calls) => count + calls.length, 0),
+    done,
+  );
+  open.forEach((calls, r) => {
+    calls.forEach((call, n) => {
+      // An earlier one may have cancelled it.
+      if (requests[r]?.isCancelled === true) doneOne();
+      else call.settle(resultOf(r, n), doneOne);
+    });
+  });
+}
+
+/** Long lists of errors pause after so many. */
+const errorsPerSlice = 500;
+
+interface GroupedErrors {
+  readonly ofRequest: readonly FetchError[];
+  readonly ofFetches: readonly (readonly FetchError[])[];
+}
+
+function* groupErrors(fused: FusedShape, entries: readonly SubgraphErrorEntry[]): SlicedTask<GroupedErrors> {
+  const general: FetchError[] = [];
+  const byFetch: FetchError[][] = fused.shapes.map(() => []);
+  for (const [number, entry] of entries.entries()) {
+    if (number % errorsPerSlice === errorsPerSlice - 1) yield;
+    const [alias, index, ...path] = entry.path ?? [];
+    const n = fused.shapes.findIndex((_, candidate) => fused.aliasOf(candidate) === alias);
+    if (n === -1) general.push({ entry, entityIndex: undefined, path: [] });
+    else if (typeof index === 'number') byFetch[n]?.push({ entry, entityIndex: index, path });
+    else byFetch[n]?.push({ entry, entityIndex: undefined, path: [] });
+  }
+  return { ofRequest: general, ofFetches: byFetch };
+}

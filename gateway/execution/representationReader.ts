@@ -1,0 +1,259 @@
+import { generateFunction, isPlainName } from '../json/generateFunction.ts';
+import type { FetchDataRewrite, RequiresSelection } from '../planning/queryPlan.ts';
+import { isPlainObject, type ResponseObject, setKey } from './responseTree.ts';
+import { applyRewrites } from './rewrites.ts';
+import type { TypeConditions } from './typeConditions.ts';
+
+/** Reads the representation that a fetch node requires from objects of the response tree. */
+export class RepresentationReader {
+  /** Equal for two fetch nodes that build equal representations from equal objects. */
+  readonly key: string;
+  readonly #requires: readonly RequiresSelection[];
+  readonly #inputRewrites: readonly FetchDataRewrite[];
+  readonly #conditions: TypeConditions;
+  readonly #assumedType: string | undefined;
+  readonly #byType = new Map<string, TypeRepresentation | undefined>();
+  /** Keys in the response tree. */
+  readonly #optionalKeys: readonly string[];
+  #strictReader: RepresentationReader | undefined;
+
+  constructor(
+    requires: readonly RequiresSelection[],
+    inputRewrites: readonly FetchDataRewrite[],
+    conditions: TypeConditions,
+  ) {
+    this.key = JSON.stringify([requires, inputRewrites]);
+    this.#requires = requires;
+    this.#inputRewrites = inputRewrites;
+    this.#conditions = conditions;
+    this.#assumedType = singleTypeOf(requires, conditions);
+    this.#optionalKeys = optionalKeysOf(requires);
+  }
+
+  /** The reader for an answer with these failures: an input that failed is not one that an object does not have. */
+  afterFailures(
+    failures: readonly { readonly missing: ReadonlySet<string> | undefined }[],
+  ): RepresentationReader {
+    const isAffected =
+      this.#optionalKeys.length > 0 &&
+      failures.some(({ missing }) => this.#optionalKeys.some((key) => missing?.has(key)));
+    if (!isAffected) return this;
+    this.#strictReader ??= new RepresentationReader(
+      withRequiredInputs(this.#requires),
+      this.#inputRewrites,
+      this.#conditions,
+    );
+    return this.#strictReader;
+  }
+
+  /** How objects of this object's type are represented; `undefined` where the fetch does not concern them. */
+  representationOf(object: ResponseObject): TypeRepresentation | undefined {
+    const typename = typeof object.__typename === 'string' ? object.__typename : this.#assumedType;
+    if (typename === undefined) return undefined;
+    if (!this.#byType.has(typename)) this.#byType.set(typename, this.#compile(typename));
+    return this.#byType.get(typename);
+  }
+
+  #compile(typename: string): TypeRepresentation | undefined {
+    const selections = this.#requires.filter(
+      (selection) =>
+        selection.kind === 'Field' ||
+        selection.typeCondition === undefined ||
+        this.#conditions.matches(selection.typeCondition, typename),
+    );
+    if (selections.length === 0) return undefined;
+    const fields = flatFields(selections);
+    return fields === undefined || this.#inputRewrites.length > 0
+      ? new NestedRepresentation(typename, selections, this.#inputRewrites, this.#conditions)
+      : createFlatRepresentation(typename, fields);
+  }
+}
+
+/** Representations of one runtime type. */
+export interface TypeRepresentation {
+  readonly typename: string;
+  /** A value to look the entity up by: equal representations have equal ones, though not the other way round.
+   *  `undefined` where an input is missing: such an entity is not sent. */
+  lookupKey(object: ResponseObject): unknown;
+  /** Whether two objects with equal look-up keys have equal representations. */
+  isSame(one: ResponseObject, other: ResponseObject): boolean;
+  /** JSON text, canonical since the fields stand in the order of `requires`. */
+  serialize(object: ResponseObject): string | undefined;
+}
+
+/** The ordinary case: `__typename` and scalar fields. Looked up by the first field, mostly the key. */
+function createFlatRepresentation(
+  typename: string,
+  namesByKey: ReadonlyMap<string, string>,
+): TypeRepresentation {
+  const fields = [...namesByKey.keys()];
+  const [first = '__typename', ...rest] = fields;
+  const prefixes = [...namesByKey.values()].map((name) => `,${JSON.stringify(name)}:`);
+  const start = `{"__typename":${JSON.stringify(typename)}`;
+  const captured = { sameValue, comparable, valueText, start, prefixes };
+
+  const isSame = rest.map((name) => `sameValue(one.${name}, other.${name})`);
+  const reads = fields.map(
+    (name, i) => `const v${i} = object.${name};\nif (v${i} === undefined) return undefined;`,
+  );
+  const parts = fields.map((_, i) => ` + prefixes[${i}] + valueText(v${i})`);
+  return {
+    typename,
+    lookupKey:
+      generateFunction<TypeRepresentation['lookupKey']>(
+        ['object'],
+        `return comparable(object.${first});`,
+        captured,
+      ) ?? ((object) => comparable(object[first])),
+    isSame:
+      generateFunction<TypeRepresentation['isSame']>(
+        ['one', 'other'],
+        `return ${isSame.length === 0 ? 'true' : isSame.join(' && ')};`,
+        captured,
+      ) ?? ((one, other) => rest.every((name) => sameValue(one[name], other[name]))),
+    serialize:
+      generateFunction<TypeRepresentation['serialize']>(
+        ['object'],
+        `${reads.join('\n')}\nreturn start${parts.join('')} + '}';`,
+        captured,
+      ) ??
+      ((object) => {
+        const values = fields.map((name) => object[name]);
+        if (values.includes(undefined)) return undefined;
+        return `${start}${values.map((value, i) => `${prefixes[i]}${valueText(value)}`).join('')}}`;
+      }),
+  };
+}
+
+/** Objects (custom scalars) are compared by what they hold. */
+function comparable(value: unknown): unknown {
+  return typeof value === 'object' && value !== null ? JSON.stringify(value) : value;
+}
+
+function sameValue(one: unknown, other: unknown): boolean {
+  return one === other || (typeof one === 'object' && JSON.stringify(one) === JSON.stringify(other));
+}
+
+function valueText(value: unknown): string {
+  return Number.isFinite(value) ? String(value) : JSON.stringify(value);
+}
+
+/** Everything else: nested selections, conditions inside, input rewrites. */
+class NestedRepresentation implements TypeRepresentation {
+  readonly typename: string;
+  readonly #selections: readonly RequiresSelection[];
+  readonly #rewrites: readonly FetchDataRewrite[];
+  readonly #conditions: TypeConditions;
+
+  constructor(
+    typename: string,
+    selections: readonly RequiresSelection[],
+    rewrites: readonly FetchDataRewrite[],
+    conditions: TypeConditions,
+  ) {
+    this.typename = typename;
+    this.#selections = selections;
+    this.#rewrites = rewrites;
+    this.#conditions = conditions;
+  }
+
+  lookupKey(object: ResponseObject): unknown {
+    return this.serialize(object);
+  }
+
+  isSame(): boolean {
+    return true;
+  }
+
+  serialize(object: ResponseObject): string | undefined {
+    const representation: ResponseObject = {};
+    if (!this.#fill(representation, object, this.#selections, this.typename)) return undefined;
+    applyRewrites(this.#rewrites, representation, this.typename, this.#conditions);
+    return JSON.stringify(representation);
+  }
+
+  /** False where an input is missing. */
+  #fill(
+    into: ResponseObject,
+    object: ResponseObject,
+    selections: readonly RequiresSelection[],
+    typename: string | undefined,
+  ): boolean {
+    for (const selection of selections) {
+      if (selection.kind === 'InlineFragment') {
+        const holds =
+          selection.typeCondition === undefined ||
+          typename === undefined ||
+          this.#conditions.matches(selection.typeCondition, typename);
+        if (holds && !this.#fill(into, object, selection.selections, typename)) return false;
+        continue;
+      }
+      const key = selection.alias ?? selection.name;
+      const value = key === '__typename' ? (object.__typename ?? typename) : object[key];
+      if (value === undefined && selection.isOptional) continue;
+      if (value === undefined) return false;
+      const read = selection.selections === undefined ? value : this.#read(value, selection.selections);
+      if (read === undefined) return false;
+      setKey(into, selection.name, read);
+    }
+    return true;
+  }
+
+  #read(value: unknown, selections: readonly RequiresSelection[]): unknown {
+    if (Array.isArray(value)) {
+      const elements = value.map((element) => this.#read(element, selections));
+      return elements.includes(undefined) ? undefined : elements;
+    }
+    if (!isPlainObject(value)) return value;
+    const into: ResponseObject = {};
+    const typename = typeof value.__typename === 'string' ? value.__typename : undefined;
+    return this.#fill(into, value, selections, typename) ? into : undefined;
+  }
+}
+
+/** Names of the scalar fields besides `__typename`, by their keys in the response tree; `undefined` where there is
+ *  more than that. */
+function flatFields(selections: readonly RequiresSelection[]): Map<string, string> | undefined {
+  const names = new Map<string, string>();
+  for (const selection of selections) {
+    if (selection.kind === 'InlineFragment') {
+      const inner = selection.selections;
+      if (inner.some((field) => field.kind !== 'Field')) return undefined;
+      const flat = flatFields(inner);
+      if (flat === undefined) return undefined;
+      for (const [key, name] of flat) names.set(key, name);
+      continue;
+    }
+    const key = selection.alias ?? selection.name;
+    if (selection.selections !== undefined || selection.isOptional || !isPlainName(key)) return undefined;
+    if (key !== '__typename') names.set(key, selection.name);
+  }
+  return names;
+}
+
+/** The one object type that the fetch is for: an object without `__typename` must be of that type. */
+function singleTypeOf(
+  requires: readonly RequiresSelection[],
+  conditions: TypeConditions,
+): string | undefined {
+  const names = new Set(
+    requires.map((selection) => (selection.kind === 'InlineFragment' ? selection.typeCondition : undefined)),
+  );
+  const [only] = names;
+  return names.size === 1 && only !== undefined && conditions.isObjectType(only) ? only : undefined;
+}
+
+function optionalKeysOf(requires: readonly RequiresSelection[]): string[] {
+  return requires.flatMap((selection) => {
+    if (selection.kind === 'InlineFragment') return optionalKeysOf(selection.selections);
+    return selection.isOptional ? [selection.alias ?? selection.name] : [];
+  });
+}
+
+function withRequiredInputs(requires: readonly RequiresSelection[]): RequiresSelection[] {
+  return requires.map((selection) =>
+    selection.kind === 'InlineFragment'
+      ? { ...selection, selections: withRequiredInputs(selection.selections) }
+      : { ...selection, isOptional: false },
+  );
+}

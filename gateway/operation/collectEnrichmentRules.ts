@@ -1,0 +1,23 @@
+import { type DocumentNode, type GraphQLSchema, Kind, TypeInfo, visit, visitWithTypeInfo } from 'graphql';
+import type { EnrichmentRule } from './enrichmentRule.ts';
+
+/** The rules of all fields of a valid document that may come late, each once. */
+export function collectEnrichmentRules(
+  schema: GraphQLSchema,
+  document: DocumentNode,
+  choice: { ruleOf(parentType: string, fieldName: string): EnrichmentRule | undefined },
+): readonly EnrichmentRule[] {
+  const rules = new Set<EnrichmentRule>();
+  const types = new TypeInfo(schema);
+  visit(
+    document,
+    visitWithTypeInfo(types, {
+      [Kind.FIELD]: ({ name }) => {
+        const parent = types.getParentType();
+        const rule = parent == null ? undefined : choice.ruleOf(parent.name, name.value);
+        if (rule !== undefined) rules.add(rule);
+      },
+    }),
+  );
+  return [...rules];
+}

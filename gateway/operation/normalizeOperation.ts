@@ -1,0 +1,413 @@
+import {
+  type DirectiveNode,
+  type DocumentNode,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  type GraphQLCompositeType,
+  type GraphQLSchema,
+  getNamedType,
+  isAbstractType,
+  isCompositeType,
+  isObjectType,
+  isUnionType,
+  Kind,
+  type OperationDefinitionNode,
+  print,
+  type SelectionSetNode,
+} from 'graphql';
+import { GatewayError } from '../errors.ts';
+import type { EnrichmentRule } from './enrichmentRule.ts';
+import { findConflictingEnrichments } from './findConflictingEnrichments.ts';
+import type { InternalNames } from './internalNames.ts';
+import { canBeNull, hasNullablePosition } from './nullablePositions.ts';
+import { type DeferredFragment, type FieldSelection, type Selection, SelectionSet } from './selection.ts';
+
+interface NormalizeOperationOptions {
+  readonly schema: GraphQLSchema;
+  readonly document: DocumentNode;
+  readonly operation: OperationDefinitionNode;
+  /** Coerced values of the Boolean variables that conditions use. */
+  readonly booleanVariables: Readonly<Record<string, unknown>>;
+  readonly internalNames: InternalNames;
+  /** Most selections that the operation may have once its fragments are expanded. */
+  readonly maxSelections: number;
+  /** With false, deferred fragments become ordinary ones. */
+  readonly isDeferEnabled: boolean;
+  /** Which fields may come late though nobody deferred them; left out for none. */
+  readonly findEnrichmentRule?: FindEnrichmentRule | undefined;
+}
+
+/** The rule of a field, by the name of the type that it is selected on. */
+export type FindEnrichmentRule = (parentType: string, fieldName: string) => EnrichmentRule | undefined;
+
+export interface NormalizedOperation {
+  readonly root: SelectionSet;
+  /** Every use of `@defer` that is left, and every enrichment, enclosing ones before those within; `id` is the index. */
+  readonly deferred: readonly DeferUsage[];
+}
+
+/** Where a use of `@defer` or an enrichment stands. */
+export interface DeferUsage {
+  readonly id: number;
+  /** The enclosing one, if there is one. */
+  readonly parent: number | undefined;
+  /** Set for an enrichment. */
+  readonly rule?: EnrichmentRule;
+}
+
+/** What surrounds a selection set. */
+interface EnclosingContext {
+  /** The use of `@defer`, or the enrichment. */
+  readonly deferred: number | undefined;
+  readonly isEnrichment: boolean;
+  /** Something on the way here can be null, so that what has to be left out leaves a valid answer. */
+  readonly canBeNull: boolean;
+}
+
+/** Expands fragments, folds `@skip`, `@include` and `@defer(if:)`, merges what stands twice and takes out of
+ *  a fragment what its surroundings select anyway. The document is valid against the schema.
+ *  Errors: `OPERATION_TOO_COMPLEX` past `maxSelections`. */
+export function normalizeOperation(options: NormalizeOperationOptions): NormalizedOperation {
+  const { schema, booleanVariables, internalNames } = options;
+  const fragments = new Map<string, FragmentDefinitionNode>();
+  for (const definition of options.document.definitions) {
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
+  }
+  const deferred: DeferUsage[] = [];
+  let expanded = 0;
+
+  const rootType = schema.getRootType(options.operation.operation);
+  if (rootType == null) throw new Error(`The schema has no ${options.operation.operation} type.`);
+  const top: EnclosingContext = { deferred: undefined, isEnrichment: false, canBeNull: false };
+  const selections = expand([options.operation.selectionSet], rootType, top);
+  const contested = findConflictingRules(selections, deferred);
+  if (contested.size > 0) {
+    const enrichmentOf: FindEnrichmentRule = (parentType, fieldName) => {
+      const rule = options.findEnrichmentRule?.(parentType, fieldName);
+      return rule !== undefined && contested.has(rule.coordinate) ? undefined : rule;
+    };
+    return normalizeOperation({ ...options, findEnrichmentRule: enrichmentOf });
+  }
+  return { root: new SelectionSet(removeRedundantSelections(selections)), deferred };
+
+  function expand(
+    sources: readonly SelectionSetNode[],
+    parentType: GraphQLCompositeType,
+    enclosing: EnclosingContext,
+  ): Selection[] {
+    /** Of each response name, the last one. */
+    const fields = new Map<string, MergeableFields>();
+    const order: (MergeableFields | ConditionalFragment | DeferredFragment)[] = [];
+    let fragmentCount = 0;
+    for (const source of sources) gather(source);
+
+    return order.map((entry): Selection => {
+      if ('nodes' in entry) return fieldOf(entry);
+      if ('kind' in entry) return entry;
+      return {
+        kind: 'Fragment',
+        typeCondition: entry.type,
+        selectionSet: new SelectionSet(expand(entry.sources, narrow(parentType, entry.type), enclosing)),
+      };
+    });
+
+    function gather(source: SelectionSetNode): void {
+      for (const node of source.selections) {
+        expanded += 1;
+        if (expanded > options.maxSelections) {
+          throw new GatewayError(
+            'OPERATION_TOO_COMPLEX',
+            `The operation has more than ${options.maxSelections} selections once its fragments are expanded ` +
+              '(limits.recursiveSelections). Select less, or split the operation.',
+            { extensions: { limit: 'recursiveSelections', maximum: options.maxSelections } },
+          );
+        }
+        if (!isIncluded(node.directives)) continue;
+        if (node.kind === Kind.FIELD) {
+          const responseName = node.alias?.value ?? node.name.value;
+          const known = fields.get(responseName);
+          // What a fragment selects of a field comes before what is selected of it after the fragment.
+          const isAfterFragment = known !== undefined && known.precedingFragments < fragmentCount;
+          if (known === undefined || (node.selectionSet !== undefined && isAfterFragment)) {
+            const added = { responseName, nodes: [node], precedingFragments: fragmentCount };
+            fields.set(responseName, added);
+            order.push(added);
+          } else known.nodes.push(node);
+          continue;
+        }
+        const fragment =
+          node.kind === Kind.FRAGMENT_SPREAD
+            ? (fragments.get(node.name.value) as FragmentDefinitionNode)
+            : node;
+        const conditionName = fragment.typeCondition?.name.value;
+        const condition =
+          conditionName === undefined ? undefined : (schema.getType(conditionName) as GraphQLCompositeType);
+        const decides = condition !== undefined && !alwaysHolds(condition, parentType);
+        if (decides && !canHold(condition, parentType)) continue;
+        // An enrichment comes as a whole.
+        const defer = enclosing.isEnrichment ? undefined : deferArguments(node.directives);
+        if (defer !== undefined) {
+          order.push(deferredOf(fragment.selectionSet, decides ? condition : undefined, defer.label));
+        } else if (!decides) {
+          gather(fragment.selectionSet);
+        } else {
+          const known = mergeable(condition);
+          if (known === undefined) {
+            order.push({ type: condition, sources: [fragment.selectionSet] });
+            fragmentCount += 1;
+          } else known.sources.push(fragment.selectionSet);
+        }
+      }
+    }
+
+    /** A fragment with this condition to which another can be added without changing the order of fields. */
+    function mergeable(condition: GraphQLCompositeType): ConditionalFragment | undefined {
+      for (let i = order.length - 1; i >= 0; i--) {
+        const entry = order[i] as (typeof order)[number];
+        if ('nodes' in entry) return undefined;
+        if ('kind' in entry) continue;
+        if (entry.type === condition) return entry;
+        if (canHold(entry.type, condition)) return undefined;
+      }
+      return undefined;
+    }
+
+    function deferredOf(
+      source: SelectionSetNode,
+      condition: GraphQLCompositeType | undefined,
+      label: string | undefined,
+    ): DeferredFragment {
+      const id = deferred.length;
+      deferred.push({ id, parent: enclosing.deferred });
+      const type = condition === undefined ? parentType : narrow(parentType, condition);
+      const full = new SelectionSet(expand([source], type, { ...enclosing, deferred: id }));
+      return { kind: 'Deferred', id, label, typeCondition: condition, full, own: full };
+    }
+
+    function fieldOf({ responseName, nodes }: MergeableFields): FieldSelection {
+      const field = nodes[0] as FieldNode;
+      const inner = nodes.flatMap((node) => node.selectionSet ?? []);
+      const type = compositeTypeOf(parentType, field.name.value);
+      const enrichment = enrichmentOf(field.name.value);
+      return {
+        kind: 'Field',
+        responseName,
+        internalName: internalNames.internalNameOf(responseName, field),
+        fieldName: field.name.value,
+        arguments: field.arguments ?? [],
+        directives: nodes.flatMap((node) => (node.directives ?? []).filter((d) => !isCondition(d))),
+        compositeType: type,
+        selectionSet:
+          inner.length === 0 || type === undefined
+            ? undefined
+            : new SelectionSet(
+                removeRedundantSelections(expand(inner, type, within(field.name.value, enrichment))),
+              ),
+        ...(enrichment === undefined ? {} : { enrichment }),
+      };
+    }
+
+    /** The number that the field gets if it may come late: outside of what the client has deferred by itself, and
+     *  where there is something that can be null in its place. */
+    function enrichmentOf(fieldName: string): number | undefined {
+      if (options.findEnrichmentRule === undefined) return undefined;
+      if (enclosing.deferred !== undefined && !enclosing.isEnrichment) return undefined;
+      const rule = options.findEnrichmentRule(parentType.name, fieldName);
+      if (rule === undefined) return undefined;
+      if (!enclosing.canBeNull && !canBeNull(schema, parentType, fieldName)) return undefined;
+      const id = deferred.length;
+      deferred.push({ id, parent: enclosing.deferred, rule });
+      return id;
+    }
+
+    function within(fieldName: string, enrichment: number | undefined): EnclosingContext {
+      return {
+        deferred: enrichment ?? enclosing.deferred,
+        isEnrichment: enclosing.isEnrichment || enrichment !== undefined,
+        canBeNull: enclosing.canBeNull || hasNullablePosition(schema, parentType, fieldName),
+      };
+    }
+  }
+
+  function isIncluded(directives: readonly DirectiveNode[] | undefined): boolean {
+    return (
+      directives === undefined ||
+      directives.every(
+        (directive) =>
+          !(
+            (directive.name.value === 'skip' && conditionOf(directive, false)) ||
+            (directive.name.value === 'include' && !conditionOf(directive, true))
+          ),
+      )
+    );
+  }
+
+  function deferArguments(
+    directives: readonly DirectiveNode[] | undefined,
+  ): { label: string | undefined } | undefined {
+    const defer = options.isDeferEnabled
+      ? directives?.find((directive) => directive.name.value === 'defer')
+      : undefined;
+    if (defer === undefined || !conditionOf(defer, true)) return undefined;
+    const label = defer.arguments?.find((argument) => argument.name.value === 'label')?.value;
+    return { label: label?.kind === Kind.STRING ? label.value : undefined };
+  }
+
+  function conditionOf(directive: DirectiveNode, fallback: boolean): boolean {
+    const value = directive.arguments?.find((argument) => argument.name.value === 'if')?.value;
+    if (value === undefined) return fallback;
+    if (value.kind === Kind.BOOLEAN) return value.value;
+    if (value.kind !== Kind.VARIABLE) return fallback;
+    const given = booleanVariables[value.name.value];
+    return typeof given === 'boolean' ? given : fallback;
+  }
+
+  function alwaysHolds(condition: GraphQLCompositeType, type: GraphQLCompositeType): boolean {
+    return (
+      condition === type ||
+      (isAbstractType(condition) && !isUnionType(type) && schema.isSubType(condition, type))
+    );
+  }
+
+  function canHold(condition: GraphQLCompositeType, type: GraphQLCompositeType): boolean {
+    const other = new Set(possibleTypes(type));
+    return possibleTypes(condition).some((name) => other.has(name));
+  }
+
+  /** The narrower of the two types, where one is: what a fragment inside this one can rely on. */
+  function narrow(type: GraphQLCompositeType, condition: GraphQLCompositeType): GraphQLCompositeType {
+    return isObjectType(type) ? type : condition;
+  }
+
+  function possibleTypes(type: GraphQLCompositeType): readonly string[] {
+    return isAbstractType(type)
+      ? schema.getPossibleTypes(type).map((possible) => possible.name)
+      : [type.name];
+  }
+
+  function compositeTypeOf(
+    parent: GraphQLCompositeType,
+    fieldName: string,
+  ): GraphQLCompositeType | undefined {
+    if (fieldName === '__schema' || fieldName === '__type') {
+      return schema.getType(fieldName === '__schema' ? '__Schema' : '__Type') as GraphQLCompositeType;
+    }
+    if (!('getFields' in parent)) return undefined;
+    const field = parent.getFields()[fieldName];
+    if (field === undefined) return undefined;
+    const type = getNamedType(field.type);
+    return isCompositeType(type) ? type : undefined;
+  }
+}
+
+/** Coordinates of enrichments that would be in the way of the client's own uses of `@defer`. */
+function findConflictingRules(
+  selections: readonly Selection[],
+  deferred: readonly DeferUsage[],
+): ReadonlySet<string> {
+  const own = deferred.filter(({ rule }) => rule === undefined);
+  if (own.length === 0 || own.length === deferred.length) return new Set();
+  const contested = findConflictingEnrichments(selections);
+  return new Set(deferred.flatMap(({ id, rule }) => (rule && contested.has(id) ? [rule.coordinate] : [])));
+}
+
+function isCondition(directive: DirectiveNode): boolean {
+  return directive.name.value === 'skip' || directive.name.value === 'include';
+}
+
+/** Uses of one response name that can be merged without changing the order of what is below them. */
+interface MergeableFields {
+  readonly responseName: string;
+  readonly nodes: FieldNode[];
+  /** How many fragments with a condition stand before. */
+  readonly precedingFragments: number;
+}
+
+/** Fragments with one type condition that stand together. */
+interface ConditionalFragment {
+  readonly type: GraphQLCompositeType;
+  readonly sources: SelectionSetNode[];
+}
+
+/** Fields selected unconditionally on one object, by response name. */
+type VisibleFields = ReadonlyMap<string, FieldSelection>;
+
+const noFields: VisibleFields = new Map();
+
+/** What else is selected on the same object. */
+interface SurroundingFields {
+  readonly all: VisibleFields;
+  /** Of that, what stands before. A later field does not take the place of an earlier one: the answer's keys are
+   *  in the order of the document. */
+  readonly preceding: VisibleFields;
+}
+
+/** Takes out of each fragment of a selection set what the set itself selects on the same object. */
+function removeRedundantSelections(selections: readonly Selection[]): readonly Selection[] {
+  if (selections.every((selection) => selection.kind === 'Field')) return selections;
+  return subtractSurroundings(selections, { all: noFields, preceding: noFields }, false);
+}
+
+/** What is left of `selections` where the surroundings are selected anyway. `isOwn`: they are what a deferred
+ *  fragment has of its own, where another one that has nothing of its own is not needed. */
+function subtractSurroundings(
+  selections: readonly Selection[],
+  around: SurroundingFields,
+  isOwn: boolean,
+): readonly Selection[] {
+  const all = visibleFields(selections, around.all);
+  const before = new Map(around.preceding);
+  const inFragments = new Map<GraphQLCompositeType, VisibleFields>();
+  return selections.flatMap((selection): Selection[] => {
+    if (selection.kind === 'Field') {
+      const left = subtractField(selection, around.preceding, isOwn);
+      if (!before.has(selection.responseName)) before.set(selection.responseName, selection);
+      return left === undefined ? [] : [left];
+    }
+    if (selection.kind === 'Deferred') {
+      const left = subtractSurroundings(selection.own.selections, { all, preceding: all }, true);
+      return isOwn && left.length === 0 ? [] : [{ ...selection, own: new SelectionSet(left) }];
+    }
+    const inner = selection.selectionSet.selections;
+    const same = inFragments.get(selection.typeCondition) ?? noFields;
+    const left = subtractSurroundings(inner, { all, preceding: new Map([...same, ...before]) }, isOwn);
+    inFragments.set(selection.typeCondition, visibleFields(inner, same));
+    return left.length === 0 ? [] : [{ ...selection, selectionSet: new SelectionSet(left) }];
+  });
+}
+
+function visibleFields(selections: readonly Selection[], outer: VisibleFields): VisibleFields {
+  const visible = new Map(outer);
+  for (const selection of selections) {
+    if (selection.kind === 'Field' && !visible.has(selection.responseName)) {
+      visible.set(selection.responseName, selection);
+    }
+  }
+  return visible;
+}
+
+function subtractField(
+  field: FieldSelection,
+  visible: VisibleFields,
+  isOwn: boolean,
+): FieldSelection | undefined {
+  const same = visible.get(field.responseName);
+  if (same === undefined || !isSameField(same, field)) return field;
+  if (field.selectionSet === undefined || same.selectionSet === undefined) return undefined;
+  const around = visibleFields(same.selectionSet.selections, noFields);
+  const left = subtractSurroundings(field.selectionSet.selections, { all: around, preceding: around }, isOwn);
+  return left.length === 0
+    ? undefined
+    : { ...field, selectionSet: new SelectionSet(left), isAlreadySent: isOwn };
+}
+
+function isSameField(one: FieldSelection, other: FieldSelection): boolean {
+  return (
+    one.fieldName === other.fieldName &&
+    one.arguments.length === other.arguments.length &&
+    one.arguments.every((argument) => {
+      const match = other.arguments.find((candidate) => candidate.name.value === argument.name.value);
+      return match !== undefined && print(match.value) === print(argument.value);
+    })
+  );
+}

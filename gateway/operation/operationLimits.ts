@@ -1,0 +1,296 @@
+import {
+  type ArgumentNode,
+  type DirectiveNode,
+  type DocumentNode,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  Kind,
+  Lexer,
+  type SelectionSetNode,
+  Source,
+  TokenKind,
+  type ValueNode,
+} from 'graphql';
+
+/** What one operation may have at most, with fragment spreads expanded. The names are those of the
+ *  configuration's `limits`. */
+export interface OperationLimits {
+  /** Lexical tokens of the whole text. */
+  readonly tokens: number;
+  /** Nested selection sets; an inline fragment is a level too, a spread is not. */
+  readonly depth: number;
+  /** Lists and objects within each other in literals of arguments and defaults, and lists in types of variables:
+   *  the planner's time may double with each level. */
+  readonly literalDepth: number;
+  readonly aliases: number;
+  readonly rootFields: number;
+  readonly directives: number;
+  readonly deferredFragments: number;
+  /** Fields and fragments. */
+  readonly recursiveSelections: number;
+  /** Characters of names and literals: what is printed for the planner and the subgraphs. */
+  readonly expandedSize: number;
+  /** Validation compares fields of one response name at one place each with each. */
+  readonly fieldComparisons: number;
+}
+
+/** A limit that a text goes beyond. */
+export interface ExceededLimit {
+  readonly limit: keyof OperationLimits;
+  /** At least this much was found: counting ends at the limit where going on would cost. */
+  readonly value: number;
+  readonly allowed: number;
+}
+
+/** Checks what can be seen without a parser, which calls itself for each level of nesting: only a text that
+ *  passes is safe to parse. A text that is no GraphQL passes up to its first mistake. */
+export function findExceededTextLimit(text: string, limits: OperationLimits): ExceededLimit | undefined {
+  const lexer = new Lexer(new Source(text));
+  let tokens = 0;
+  let selectionDepth = 0;
+  let valueDepth = 0;
+  // Directives of a variable definition have parentheses within parentheses.
+  let parentheses = 0;
+  for (;;) {
+    const kind = nextTokenKind(lexer);
+    if (kind === undefined || kind === TokenKind.EOF) return undefined;
+    tokens++;
+    if (tokens > limits.tokens) return { limit: 'tokens', value: tokens, allowed: limits.tokens };
+    if (kind === TokenKind.PAREN_L || kind === TokenKind.PAREN_R) {
+      parentheses += kind === TokenKind.PAREN_L ? 1 : -1;
+      valueDepth = 0;
+    } else if (kind === TokenKind.BRACE_L || kind === TokenKind.BRACKET_L) {
+      const isValue = parentheses > 0;
+      const limit = isValue ? 'literalDepth' : 'depth';
+      const depth = isValue ? ++valueDepth : ++selectionDepth;
+      if (depth > limits[limit]) return { limit, value: depth, allowed: limits[limit] };
+    } else if (kind === TokenKind.BRACE_R || kind === TokenKind.BRACKET_R) {
+      if (parentheses > 0) valueDepth--;
+      else selectionDepth--;
+    }
+  }
+}
+
+function nextTokenKind(lexer: Lexer): TokenKind | undefined {
+  try {
+    return lexer.advance().kind;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Checks every operation of a document, and every fragment by itself. A document whose fragments form a
+ *  cycle passes: validation refuses it with a better message. */
+export function findExceededLimit(
+  document: DocumentNode,
+  limits: OperationLimits,
+): ExceededLimit | undefined {
+  const measure = createSelectionMeasurer(document);
+  for (const definition of document.definitions) {
+    if (definition.kind !== Kind.OPERATION_DEFINITION && definition.kind !== Kind.FRAGMENT_DEFINITION)
+      continue;
+    const size = addDirectives(measure(definition.selectionSet), definition.directives);
+    if (size === undefined) return undefined;
+    if (definition.kind === Kind.OPERATION_DEFINITION) {
+      for (const variable of definition.variableDefinitions ?? []) addDirectives(size, variable.directives);
+    } else {
+      size.rootFields = 0;
+    }
+    for (const limit of measuredLimits) {
+      if (size[limit] > limits[limit]) return { limit, value: size[limit], allowed: limits[limit] };
+    }
+  }
+  const value = countFieldComparisons(document, limits.fieldComparisons);
+  return value > limits.fieldComparisons
+    ? { limit: 'fieldComparisons', value, allowed: limits.fieldComparisons }
+    : undefined;
+}
+
+/** How many pairs of fields have one response name at one place, fragments expanded; each selection that is looked
+ *  at counts as well. Counting ends beyond `allowed`. Fragments form no cycle. */
+function countFieldComparisons(document: DocumentNode, allowed: number): number {
+  const fragments = fragmentsOf(document);
+  let count = 0;
+  for (const definition of document.definitions) {
+    if (definition.kind === Kind.OPERATION_DEFINITION || definition.kind === Kind.FRAGMENT_DEFINITION)
+      compare([definition.selectionSet]);
+    if (count > allowed) break;
+  }
+  return count;
+
+  function compare(sets: readonly SelectionSetNode[]): void {
+    const byName = new Map<string, { fields: number; sets: SelectionSetNode[] }>();
+    const spread = new Set<string>();
+    for (const set of sets) gather(set);
+    for (const { fields, sets: inner } of byName.values()) {
+      count += (fields * (fields - 1)) / 2;
+      if (count > allowed) return;
+      if (inner.length > 0) compare(inner);
+    }
+
+    function gather({ selections }: SelectionSetNode): void {
+      count += selections.length;
+      if (count > allowed) return;
+      for (const selection of selections) {
+        if (selection.kind === Kind.FIELD) {
+          const name = selection.alias?.value ?? selection.name.value;
+          let same = byName.get(name);
+          if (same === undefined) {
+            same = { fields: 0, sets: [] };
+            byName.set(name, same);
+          }
+          same.fields++;
+          if (selection.selectionSet !== undefined) same.sets.push(selection.selectionSet);
+        } else if (selection.kind === Kind.INLINE_FRAGMENT) {
+          gather(selection.selectionSet);
+        } else if (!spread.has(selection.name.value)) {
+          spread.add(selection.name.value);
+          const fragment = fragments.get(selection.name.value);
+          if (fragment !== undefined) gather(fragment.selectionSet);
+        }
+      }
+    }
+  }
+}
+
+function fragmentsOf(document: DocumentNode): ReadonlyMap<string, FragmentDefinitionNode> {
+  const fragments = new Map<string, FragmentDefinitionNode>();
+  for (const definition of document.definitions) {
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
+  }
+  return fragments;
+}
+
+type MeasuredLimit = Exclude<keyof OperationLimits, 'tokens' | 'literalDepth' | 'fieldComparisons'>;
+type MeasuredSize = Record<MeasuredLimit, number>;
+
+const measuredLimits: readonly MeasuredLimit[] = [
+  'depth',
+  'recursiveSelections',
+  'rootFields',
+  'aliases',
+  'directives',
+  'deferredFragments',
+  'expandedSize',
+];
+
+/** Measures selection sets, each fragment once however often it is spread: spreads that double at every
+ *  level stay cheap to measure. The result is `undefined` where fragments form a cycle. */
+function createSelectionMeasurer(
+  document: DocumentNode,
+): (selections: SelectionSetNode) => MeasuredSize | undefined {
+  const fragments = fragmentsOf(document);
+  const measured = new Map<string, MeasuredSize | 'in progress' | 'cyclic'>();
+
+  const measureFragment = (name: string): MeasuredSize | undefined => {
+    const known = measured.get(name);
+    if (known === 'in progress' || known === 'cyclic') return undefined;
+    if (known !== undefined) return known;
+    const fragment = fragments.get(name);
+    // An unknown fragment is validation's to refuse.
+    if (fragment === undefined) return emptySize();
+    measured.set(name, 'in progress');
+    const size = measureSelections(fragment.selectionSet);
+    measured.set(name, size ?? 'cyclic');
+    return size;
+  };
+
+  const measureSelections = (selections: SelectionSetNode): MeasuredSize | undefined => {
+    const total = emptySize();
+    total.depth = 1;
+    for (const selection of selections.selections) {
+      total.recursiveSelections++;
+      addDirectives(total, selection.directives);
+      if (selection.kind === Kind.FIELD) {
+        total.rootFields++;
+        if (selection.alias !== undefined) total.aliases++;
+        total.expandedSize += charactersOfField(selection);
+        if (selection.selectionSet === undefined) continue;
+        const below = measureSelections(selection.selectionSet);
+        if (below === undefined) return undefined;
+        add(total, { ...below, rootFields: 0, depth: below.depth + 1 });
+        continue;
+      }
+      const isSpread = selection.kind === Kind.FRAGMENT_SPREAD;
+      const within = isSpread
+        ? measureFragment(selection.name.value)
+        : measureSelections(selection.selectionSet);
+      if (within === undefined) return undefined;
+      add(total, isSpread ? within : { ...within, depth: within.depth + 1 });
+    }
+    return total;
+  };
+
+  return measureSelections;
+}
+
+function emptySize(): MeasuredSize {
+  return {
+    depth: 0,
+    recursiveSelections: 0,
+    rootFields: 0,
+    aliases: 0,
+    directives: 0,
+    deferredFragments: 0,
+    expandedSize: 0,
+  };
+}
+
+function add(total: MeasuredSize, part: MeasuredSize): void {
+  total.depth = Math.max(total.depth, part.depth);
+  total.recursiveSelections += part.recursiveSelections;
+  total.rootFields += part.rootFields;
+  total.aliases += part.aliases;
+  total.directives += part.directives;
+  total.deferredFragments += part.deferredFragments;
+  total.expandedSize += part.expandedSize;
+}
+
+function addDirectives<S extends MeasuredSize | undefined>(
+  size: S,
+  directives: readonly DirectiveNode[] | undefined,
+): S {
+  if (size === undefined || directives === undefined) return size;
+  size.directives += directives.length;
+  for (const directive of directives) {
+    if (directive.name.value === 'defer') size.deferredFragments++;
+    size.expandedSize += directive.name.value.length + charactersOfArguments(directive.arguments);
+  }
+  return size;
+}
+
+function charactersOfField({ alias, name, arguments: args }: FieldNode): number {
+  return (alias?.value.length ?? 0) + name.value.length + charactersOfArguments(args);
+}
+
+function charactersOfArguments(args: readonly ArgumentNode[] | undefined): number {
+  let count = 0;
+  for (const { name, value } of args ?? []) count += name.value.length + charactersOfValue(value);
+  return count;
+}
+
+/** Values nest no deeper than a limit that was checked before. */
+function charactersOfValue(value: ValueNode): number {
+  switch (value.kind) {
+    case Kind.NULL:
+    case Kind.BOOLEAN:
+      return 4;
+    case Kind.STRING:
+      // A character may be written as up to six: `\u0001`.
+      return JSON.stringify(value.value).length;
+    case Kind.VARIABLE:
+      return value.name.value.length;
+    case Kind.LIST: {
+      let count = 0;
+      for (const element of value.values) count += charactersOfValue(element);
+      return count;
+    }
+    case Kind.OBJECT: {
+      let count = 0;
+      for (const field of value.fields) count += field.name.value.length + charactersOfValue(field.value);
+      return count;
+    }
+    default:
+      return value.value.length;
+  }
+}

@@ -1,0 +1,296 @@
+import {
+  type ConstDirectiveNode,
+  type DefinitionNode,
+  type DocumentNode,
+  type FieldDefinitionNode,
+  type FieldNode,
+  Kind,
+  parse,
+  print,
+  type SelectionNode,
+  type SelectionSetNode,
+  visit,
+} from 'graphql';
+import { fieldTreeOf } from './fieldTree.ts';
+import { addCopyDirectives, addLeafCopies, type GraphCopy, isLeafDefinition } from './graphCopies.ts';
+import { mapFetches } from './mapFetches.ts';
+import type { FetchNode, QueryPlan } from './queryPlan.ts';
+import {
+  argumentOf,
+  type CompositeDefinition,
+  compositesOf,
+  isComposite,
+  joinDirective,
+  namedTypeOf,
+  parseFieldSet,
+  subgraphNamesOf,
+  unusedGraphSuffix,
+} from './supergraphDocument.ts';
+
+/** A field with a `@requires` that a subgraph adds to an interface, which it knows as an `@interfaceObject`. */
+interface AddedField {
+  readonly name: string;
+  readonly requires: string;
+}
+
+/** A copy of a subgraph that has the interface's implementations in the place of its `@interfaceObject`. */
+interface ImplementationCopy extends GraphCopy {
+  readonly interfaceName: string;
+  readonly keys: readonly string[];
+  readonly fields: readonly AddedField[];
+  /** Types that can be reached from the fields. */
+  readonly reachableTypes: ReadonlySet<string>;
+}
+
+interface ExpandedSupergraph {
+  readonly document: DocumentNode;
+  /** Makes a plan for the changed supergraph one for the real subgraphs. */
+  restore(plan: QueryPlan): QueryPlan;
+}
+
+/** A supergraph in which what an `@interfaceObject` computes from inputs belongs to the interface's implementations,
+ *  in a copy of its subgraph.
+ *
+ *  The planner mixes up which types need which inputs, throws, or finds no end where such fields need each other. With
+ *  ordinary types it does none of that. In the subgraph's requests the types are the interface again. */
+export function expandInterfaceObjects(document: DocumentNode): ExpandedSupergraph {
+  const copies = findCopies(document);
+  if (copies.length === 0) return { document, restore: (plan) => plan };
+  const names = subgraphNamesOf(document);
+  const byName = new Map(copies.map((copy) => [copy.copyGraph, copy]));
+  return {
+    document: {
+      ...document,
+      definitions: document.definitions.map((definition) => expandDefinition(definition, copies)),
+    },
+    restore: (plan) =>
+      mapFetches(plan, (fetch) => {
+        const copy = byName.get(fetch.serviceName);
+        return copy === undefined ? fetch : restoreFetch(fetch, copy, names.get(copy.graph) ?? copy.graph);
+      }),
+  };
+}
+
+function findCopies(document: DocumentNode): ImplementationCopy[] {
+  const types = compositesOf(document);
+  const mark = unusedGraphSuffix(document, '__concrete');
+  const copies: ImplementationCopy[] = [];
+  for (const [interfaceName, type] of types) {
+    if (type.kind !== Kind.INTERFACE_TYPE_DEFINITION) continue;
+    const joins = joinsOf(type, 'join__type');
+    const graphs = joins.filter((join) => argumentOf(join, 'isInterfaceObject') === 'true');
+    for (const graph of new Set(graphs.map((join) => argumentOf(join, 'graph') as string))) {
+      const keys = joins
+        .filter((join) => argumentOf(join, 'graph') === graph && argumentOf(join, 'resolvable') !== 'false')
+        .flatMap((join) => argumentOf(join, 'key') ?? []);
+      const fields: AddedField[] = [];
+      const reached = new Set<string>();
+      for (const field of type.fields ?? []) {
+        const requires = requiresOfField(field, graph);
+        if (requires === undefined) continue;
+        const found = reachableTypesFrom(
+          [namedTypeOf(field), ...typesOfFieldSets([...keys, requires], type, types)],
+          types,
+        );
+        // Objects of the interface are reached: the copy would need both, and cannot have them.
+        if (
+          [...found].some(
+            (name) => name === interfaceName || implementsInterface(types.get(name), interfaceName),
+          )
+        )
+          continue;
+        fields.push({ name: field.name.value, requires });
+        for (const name of found) reached.add(name);
+      }
+      if (keys.length === 0 || fields.length === 0) continue;
+      const ownGraph = `${graph}${mark}${copies.length}`;
+      copies.push({ graph, copyGraph: ownGraph, interfaceName, keys, fields, reachableTypes: reached });
+    }
+  }
+  return copies;
+}
+
+function joinsOf(
+  { directives = [] }: { readonly directives?: readonly ConstDirectiveNode[] | undefined },
+  name: string,
+): readonly ConstDirectiveNode[] {
+  return directives.filter((directive) => directive.name.value === name);
+}
+
+function requiresOfField(field: FieldDefinitionNode, graph: string): string | undefined {
+  const join = joinsOf(field, 'join__field').find((directive) => argumentOf(directive, 'graph') === graph);
+  if (join === undefined || argumentOf(join, 'contextArguments') !== undefined) return undefined;
+  return argumentOf(join, 'requires');
+}
+
+function implementsInterface(type: CompositeDefinition | undefined, interfaceName: string): boolean {
+  return type?.interfaces?.some(({ name }) => name.value === interfaceName) ?? false;
+}
+
+/** Types of the fields at the first level of these field sets. */
+function typesOfFieldSets(
+  fieldSets: readonly string[],
+  type: CompositeDefinition,
+  types: ReadonlyMap<string, CompositeDefinition>,
+): string[] {
+  return fieldSets.flatMap((fieldSet) =>
+    topLevelFieldsOf(fieldSet).flatMap((name) => {
+      const field = type.fields?.find((candidate) => candidate.name.value === name);
+      const typeName = field && namedTypeOf(field);
+      return typeName !== undefined && types.has(typeName) ? [typeName] : [];
+    }),
+  );
+}
+
+function topLevelFieldsOf(fieldSet: string): string[] {
+  const set = parseFieldSet(fieldSet);
+  return set === undefined ? [] : [...fieldTreeOf([set]).keys()];
+}
+
+function reachableTypesFrom(
+  start: readonly string[],
+  types: ReadonlyMap<string, CompositeDefinition>,
+): ReadonlySet<string> {
+  const reached = new Set<string>();
+  const open = [...start];
+  for (let name = open.pop(); name !== undefined; name = open.pop()) {
+    const type = types.get(name);
+    if (type === undefined || reached.has(name)) continue;
+    reached.add(name);
+    open.push(...(type.fields ?? []).map(namedTypeOf));
+    for (const [other, candidate] of types) if (implementsInterface(candidate, name)) open.push(other);
+  }
+  return reached;
+}
+
+function expandDefinition(definition: DefinitionNode, copies: readonly ImplementationCopy[]): DefinitionNode {
+  if (isComposite(definition)) return expandType(definition, copies);
+  return isLeafDefinition(definition) ? addLeafCopies(definition, copies) : definition;
+}
+
+function expandType(type: CompositeDefinition, copies: readonly ImplementationCopy[]): CompositeDefinition {
+  const name = type.name.value;
+  const ofInterface = copies.filter(({ interfaceName }) => interfaceName === name);
+  if (ofInterface.length > 0) return removeMovedFields(type, ofInterface);
+  const reaching = copies.filter(({ reachableTypes }) => reachableTypes.has(name));
+  if (reaching.length > 0) {
+    const fields = type.fields?.map((field) => addCopyDirectives(field, reaching)) ?? [];
+    return { ...addCopyDirectives(type, reaching), fields };
+  }
+  const own =
+    type.kind === Kind.OBJECT_TYPE_DEFINITION
+      ? copies.filter(({ interfaceName }) => implementsInterface(type, interfaceName))
+      : [];
+  return own.length === 0 ? type : addComputedFields(type, own);
+}
+
+/** The interface does not have the fields in its subgraph any more: they are those of its implementations. */
+function removeMovedFields(
+  type: CompositeDefinition,
+  copies: readonly ImplementationCopy[],
+): CompositeDefinition {
+  const real = joinsOf(type, 'join__type')
+    .filter((join) => argumentOf(join, 'isInterfaceObject') !== 'true')
+    .map((join) => argumentOf(join, 'graph') as string);
+  const fields = type.fields?.map((field): FieldDefinitionNode => {
+    const moved = copies.filter((copy) => copy.fields.some(({ name }) => name === field.name.value));
+    if (moved.length === 0) return field;
+    const left = (field.directives ?? []).filter(
+      (directive) =>
+        directive.name.value !== 'join__field' ||
+        !moved.some(({ graph }) => graph === argumentOf(directive, 'graph')),
+    );
+    return {
+      ...field,
+      directives: [...left, ...[...new Set(real)].map((graph) => joinDirective('join__field', { graph }))],
+    };
+  });
+  return { ...type, fields: fields ?? [] };
+}
+
+/** An implementation with the fields that the copies compute for it, their keys and their inputs. */
+function addComputedFields(
+  type: CompositeDefinition,
+  copies: readonly ImplementationCopy[],
+): CompositeDefinition {
+  const graphs = [...new Set(joinsOf(type, 'join__type').map((join) => argumentOf(join, 'graph') as string))];
+  const added = copies.flatMap(({ copyGraph: graph, keys }) =>
+    keys.map((key) => joinDirective('join__type', { graph, key })),
+  );
+  const fields = type.fields?.map((field): FieldDefinitionNode => {
+    const name = field.name.value;
+    const joins = copies.flatMap(({ copyGraph: graph, keys, fields: computed }): ConstDirectiveNode[] => {
+      const own = computed.find((candidate) => candidate.name === name);
+      if (own !== undefined) return [joinDirective('join__field', { graph, requires: own.requires })];
+      if (keys.some((key) => topLevelFieldsOf(key).includes(name)))
+        return [joinDirective('join__field', { graph })];
+      const isInput = computed.some(({ requires }) => topLevelFieldsOf(requires).includes(name));
+      return isInput ? [joinDirective('join__field', { graph, external: true })] : [];
+    });
+    const present = joinsOf(field, 'join__field');
+    // Without a directive a field is in all subgraphs of its type, which are more now.
+    const explicit =
+      present.length === 0 ? graphs.map((graph) => joinDirective('join__field', { graph })) : [];
+    // One without a graph says that an interface object has the field: it has not, if it was moved.
+    const isMoved = copies.some((copy) => copy.fields.some((candidate) => candidate.name === name));
+    const kept = (field.directives ?? []).filter(
+      (directive) =>
+        !(isMoved && directive.name.value === 'join__field' && (directive.arguments ?? []).length === 0),
+    );
+    return { ...field, directives: [...kept, ...explicit, ...joins] };
+  });
+  return { ...type, directives: [...(type.directives ?? []), ...added], fields: fields ?? [] };
+}
+
+/** The subgraph knows the interface's name only, in operations and in representations. */
+function restoreFetch(
+  fetch: FetchNode,
+  { interfaceName }: ImplementationCopy,
+  serviceName: string,
+): FetchNode {
+  const typeNames = new Set<string>();
+  const document = visit(parse(fetch.operation, { noLocation: true }), {
+    [Kind.FIELD]: (field): FieldNode | false | undefined => {
+      if (field.name.value !== '_entities' || field.selectionSet === undefined) return undefined;
+      return { ...field, selectionSet: toInterfaceSelections(field.selectionSet, interfaceName, typeNames) };
+    },
+  });
+  return {
+    ...fetch,
+    serviceName,
+    operation: print(document),
+    inputRewrites: [
+      ...(fetch.inputRewrites ?? []),
+      ...[...typeNames].map((name) => ({
+        kind: 'ValueSetter' as const,
+        path: [`... on ${name}`, '__typename'],
+        setValueTo: interfaceName,
+      })),
+    ],
+  };
+}
+
+function toInterfaceSelections(
+  set: SelectionSetNode,
+  interfaceName: string,
+  typeNames: Set<string>,
+): SelectionSetNode {
+  const byText = new Map<string, SelectionNode>();
+  for (const selection of set.selections) {
+    if (selection.kind === Kind.INLINE_FRAGMENT && selection.typeCondition !== undefined) {
+      typeNames.add(selection.typeCondition.name.value);
+    }
+    const restored =
+      selection.kind === Kind.INLINE_FRAGMENT
+        ? {
+            ...selection,
+            typeCondition: {
+              kind: Kind.NAMED_TYPE,
+              name: { kind: Kind.NAME, value: interfaceName },
+            } as const,
+          }
+        : selection;
+    byText.set(print(restored), restored);
+  }
+  return { ...set, selections: [...byText.values()] };
+}

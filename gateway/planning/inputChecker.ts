@@ -1,0 +1,135 @@
+import { type DocumentNode, Kind, parse, type SelectionSetNode } from 'graphql';
+import {
+  emptyFieldTree,
+  type FieldTree,
+  fieldTreeOf,
+  fieldTreeOfRequires,
+  isFieldSubset,
+} from './fieldTree.ts';
+import { mapFetches } from './mapFetches.ts';
+import type { FetchNode, QueryPlan } from './queryPlan.ts';
+import {
+  argumentOf,
+  type CompositeDefinition,
+  compositesOf,
+  namedTypeOf,
+  parseFieldSet,
+  rootTypesOf,
+  subgraphNamesOf,
+} from './supergraphDocument.ts';
+
+/** Finds fields that a plan asks for without the inputs of their `@requires`, and, where it divides deferred parts,
+ *  fields that it asks of a subgraph that does not have them. */
+export class InputChecker {
+  readonly #types: ReadonlyMap<string, CompositeDefinition>;
+  readonly #rootTypes: ReadonlyMap<string, string>;
+  /** By `subgraph Type.field`. */
+  readonly #required = new Map<string, SelectionSetNode>();
+  readonly #provided = new Map<string, SelectionSetNode>();
+  /** `subgraph Type.field` of what belongs to others. */
+  readonly #external = new Set<string>();
+
+  /** `supergraph`: the one that the plans are made for. */
+  constructor(supergraph: DocumentNode) {
+    this.#types = compositesOf(supergraph);
+    this.#rootTypes = rootTypesOf(supergraph);
+    const names = subgraphNamesOf(supergraph);
+    for (const [typeName, type] of this.#types) {
+      const keys = keyFieldsOf(type, names);
+      for (const field of type.fields ?? []) {
+        for (const directive of field.directives ?? []) {
+          if (directive.name.value !== 'join__field') continue;
+          const subgraph = names.get(argumentOf(directive, 'graph') ?? '');
+          const coordinate = `${subgraph} ${typeName}.${field.name.value}`;
+          const required = parseFieldSet(argumentOf(directive, 'requires'));
+          if (required !== undefined) this.#required.set(coordinate, required);
+          const provided = parseFieldSet(argumentOf(directive, 'provides'));
+          if (provided !== undefined) this.#provided.set(coordinate, provided);
+          // Keys may be marked as external, in Federation 1, and are there all the same.
+          const isKey = keys.has(`${subgraph} ${field.name.value}`);
+          if (!isKey && argumentOf(directive, 'external') === 'true') this.#external.add(coordinate);
+        }
+      }
+    }
+  }
+
+  /** The first such field as `Type.field`; `undefined` where the plan is right. */
+  findMissingInput(plan: QueryPlan): string | undefined {
+    // The planner puts an input of a deferred fetch into the one before it, whether its subgraph has it or not.
+    const isDivided = plan.node?.kind === 'Defer';
+    let found: string | undefined;
+    mapFetches(plan, (fetch) => {
+      found ??= this.#checkFetch(fetch, isDivided);
+      return fetch;
+    });
+    return found;
+  }
+
+  #checkFetch(fetch: FetchNode, isDivided: boolean): string | undefined {
+    const where = { subgraph: fetch.serviceName, isDivided };
+    const [operation] = parse(fetch.operation, { noLocation: true }).definitions;
+    if (operation?.kind !== Kind.OPERATION_DEFINITION) return undefined;
+    const [first] = operation.selectionSet.selections;
+    const isEntityFetch = fetch.requires !== undefined && first?.kind === Kind.FIELD;
+    return isEntityFetch && first.selectionSet !== undefined
+      ? this.#checkSelectionSet(
+          where,
+          first.selectionSet,
+          undefined,
+          fieldTreeOfRequires(fetch.requires ?? []),
+        )
+      : this.#checkSelectionSet(
+          where,
+          operation.selectionSet,
+          this.#rootTypes.get(operation.operation),
+          emptyFieldTree,
+        );
+  }
+
+  /** `known`: what the subgraph knows of the objects of this set besides its own fields. */
+  #checkSelectionSet(
+    where: { readonly subgraph: string; readonly isDivided: boolean },
+    set: SelectionSetNode,
+    typeName: string | undefined,
+    known: FieldTree,
+  ): string | undefined {
+    for (const selection of set.selections) {
+      if (selection.kind === Kind.INLINE_FRAGMENT) {
+        const inner = selection.typeCondition?.name.value ?? typeName;
+        const found = this.#checkSelectionSet(where, selection.selectionSet, inner, known);
+        if (found !== undefined) return found;
+      }
+      if (selection.kind !== Kind.FIELD || typeName === undefined) continue;
+      const fieldName = selection.name.value;
+      const coordinate = `${where.subgraph} ${typeName}.${fieldName}`;
+      const required = this.#required.get(coordinate);
+      if (required !== undefined && !isFieldSubset(fieldTreeOf([required]), known))
+        return `${typeName}.${fieldName}`;
+      if (where.isDivided && this.#external.has(coordinate) && !known.has(fieldName)) {
+        return `${typeName}.${fieldName}`;
+      }
+      const field = this.#types.get(typeName)?.fields?.find(({ name }) => name.value === fieldName);
+      if (field === undefined || selection.selectionSet === undefined) continue;
+      const provided = this.#provided.get(coordinate);
+      const below = provided === undefined ? emptyFieldTree : fieldTreeOf([provided]);
+      const found = this.#checkSelectionSet(where, selection.selectionSet, namedTypeOf(field), below);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+}
+
+/** `subgraph field` of each field in a key of the type. */
+function keyFieldsOf(
+  { directives = [] }: CompositeDefinition,
+  names: ReadonlyMap<string, string>,
+): ReadonlySet<string> {
+  const keys = directives.filter(({ name }) => name.value === 'join__type');
+  return new Set(
+    keys.flatMap((directive) => {
+      const set = parseFieldSet(argumentOf(directive, 'key'));
+      const subgraph = names.get(argumentOf(directive, 'graph') ?? '');
+      return set === undefined ? [] : [...fieldTreeOf([set]).keys()].map((field) => `${subgraph} ${field}`);
+    }),
+  );
+}

@@ -1,0 +1,289 @@
+import {
+  type ConstDirectiveNode,
+  type DefinitionNode,
+  type DocumentNode,
+  type FieldDefinitionNode,
+  Kind,
+  type SelectionSetNode,
+  type UnionTypeDefinitionNode,
+} from 'graphql';
+import {
+  addCopyDirectives,
+  addLeafCopies,
+  type GraphCopy,
+  isLeafDefinition,
+  withCopiedDirectives,
+  withGraph,
+} from './graphCopies.ts';
+import {
+  argumentOf,
+  type CompositeDefinition,
+  compositesOf,
+  isComposite,
+  joinDirective,
+  namedTypeOf,
+  parseFieldSet,
+  rootTypesOf,
+  subgraphNamesOf,
+  unusedGraphSuffix,
+} from './supergraphDocument.ts';
+
+/** A field with a `@requires` of its own that another `@requires` needs. */
+interface ComputedInput extends GraphCopy {
+  readonly typeName: string;
+  readonly fieldName: string;
+}
+
+interface SeparatedSupergraph {
+  readonly document: DocumentNode;
+  /** The subgraph that each added one stands for, by name. */
+  readonly originalNames: ReadonlyMap<string, string>;
+}
+
+/** A supergraph in which every computed input comes from a subgraph of its own, a copy of the real one.
+ *
+ *  The planner takes such a field along when it is in its subgraph anyway, without the inputs that the field itself
+ *  needs: silently wrong. It does go to another subgraph with the right inputs; so there is another one. Plans get
+ *  larger by this, and there is more to choose from: it is for operations that come out wrong otherwise.
+ *  `undefined` where the supergraph has no computed inputs. */
+export function separateComputedInputs(document: DocumentNode): SeparatedSupergraph | undefined {
+  const inputs = findComputedInputs(document);
+  if (inputs.length === 0) return undefined;
+  const names = subgraphNamesOf(document);
+  const separation = new ComputedInputSeparator(
+    inputs.map((input) => new ReducedSubgraph(input, document)),
+    new Set(rootTypesOf(document).values()),
+  );
+  return {
+    document: {
+      ...document,
+      definitions: document.definitions.map((definition) => separation.mapDefinition(definition)),
+    },
+    originalNames: new Map(inputs.map(({ graph, copyGraph }) => [copyGraph, names.get(graph) ?? graph])),
+  };
+}
+
+function findComputedInputs(document: DocumentNode): ComputedInput[] {
+  const types = compositesOf(document);
+  const required = new Set<string>();
+  for (const [typeName, type] of types) {
+    for (const { fieldSet } of requiresDirectivesOf(type)) {
+      const set = parseFieldSet(fieldSet);
+      if (set !== undefined) collectRequiredFields(set, typeName, types, required);
+    }
+  }
+  const found: Omit<ComputedInput, 'copyGraph'>[] = [];
+  for (const [typeName, type] of types) {
+    for (const { fieldName, graph } of requiresDirectivesOf(type)) {
+      if (required.has(`${typeName}.${fieldName}`)) found.push({ graph, typeName, fieldName });
+    }
+  }
+  const mark = unusedGraphSuffix(document, '__again');
+  return found.map((input, index) => ({ ...input, copyGraph: `${input.graph}${mark}${index}` }));
+}
+
+function requiresDirectivesOf(
+  type: CompositeDefinition,
+): { fieldName: string; graph: string; fieldSet: string }[] {
+  return (type.fields ?? []).flatMap((field) =>
+    (field.directives ?? []).flatMap((directive) => {
+      const fieldSet = directive.name.value === 'join__field' ? argumentOf(directive, 'requires') : undefined;
+      const graph = argumentOf(directive, 'graph');
+      return fieldSet === undefined || graph === undefined
+        ? []
+        : [{ fieldName: field.name.value, graph, fieldSet }];
+    }),
+  );
+}
+
+/** Notes the fields that a field set needs, on an interface's implementers as well. */
+function collectRequiredFields(
+  set: SelectionSetNode,
+  typeName: string,
+  types: ReadonlyMap<string, CompositeDefinition>,
+  required: Set<string>,
+): void {
+  for (const selection of set.selections) {
+    if (selection.kind === Kind.INLINE_FRAGMENT) {
+      collectRequiredFields(
+        selection.selectionSet,
+        selection.typeCondition?.name.value ?? typeName,
+        types,
+        required,
+      );
+    }
+    if (selection.kind !== Kind.FIELD) continue;
+    const fieldName = selection.name.value;
+    required.add(`${typeName}.${fieldName}`);
+    for (const [name, type] of types) {
+      if (type.interfaces?.some((implemented) => implemented.name.value === typeName)) {
+        required.add(`${name}.${fieldName}`);
+      }
+    }
+    const field = types.get(typeName)?.fields?.find(({ name }) => name.value === fieldName);
+    if (field !== undefined && selection.selectionSet !== undefined) {
+      collectRequiredFields(selection.selectionSet, namedTypeOf(field), types, required);
+    }
+  }
+}
+
+/** What the copy of a subgraph has: the computed field, what leads to it (keys, its inputs) and what can be selected
+ *  below it. Other fields of its type are left out: some may lead to objects of the type again, where the planner
+ *  would take the field along as before. */
+class ReducedSubgraph {
+  readonly input: ComputedInput;
+  readonly #types: ReadonlyMap<string, CompositeDefinition>;
+  readonly #unions: ReadonlyMap<string, UnionTypeDefinitionNode>;
+  /** Names of the fields that each type has; a union has none. */
+  readonly #fields = new Map<string, Set<string>>();
+
+  constructor(input: ComputedInput, document: DocumentNode) {
+    this.input = input;
+    const types = compositesOf(document);
+    this.#types = types;
+    this.#unions = new Map(
+      document.definitions.flatMap((definition) =>
+        definition.kind === Kind.UNION_TYPE_DEFINITION ? [[definition.name.value, definition]] : [],
+      ),
+    );
+    const { typeName, fieldName, graph } = input;
+    const type = types.get(typeName) as CompositeDefinition;
+    const field = type.fields?.find(({ name }) => name.value === fieldName) as FieldDefinitionNode;
+    this.#fields.set(typeName, new Set([fieldName]));
+    for (const directive of [...(type.directives ?? []), ...(field.directives ?? [])]) {
+      if (argumentOf(directive, 'graph') !== graph) continue;
+      for (const name of ['key', 'requires']) {
+        const set = parseFieldSet(argumentOf(directive, name));
+        if (set !== undefined) this.#addSelectionSet(set, typeName);
+      }
+    }
+    this.#addType(namedTypeOf(field));
+  }
+
+  hasType(typeName: string): boolean {
+    return this.#fields.has(typeName);
+  }
+
+  hasField(typeName: string, fieldName: string): boolean {
+    return this.#fields.get(typeName)?.has(fieldName) ?? false;
+  }
+
+  #addSelectionSet(set: SelectionSetNode, typeName: string): void {
+    for (const selection of set.selections) {
+      if (selection.kind === Kind.INLINE_FRAGMENT) {
+        this.#addSelectionSet(selection.selectionSet, selection.typeCondition?.name.value ?? typeName);
+      }
+      if (selection.kind !== Kind.FIELD) continue;
+      const field = this.#types
+        .get(typeName)
+        ?.fields?.find(({ name }) => name.value === selection.name.value);
+      if (field === undefined) continue;
+      this.#fieldsOf(typeName).add(field.name.value);
+      this.#addType(namedTypeOf(field));
+    }
+  }
+
+  /** The type with all of its fields in the subgraph, and so on below them. */
+  #addType(typeName: string): void {
+    if (this.#fields.has(typeName)) return;
+    const members = this.#unions.get(typeName)?.types;
+    if (members !== undefined) {
+      this.#fieldsOf(typeName);
+      for (const member of members) this.#addType(member.name.value);
+    }
+    const type = this.#types.get(typeName);
+    if (type === undefined) return;
+    const fields = this.#fieldsOf(typeName);
+    for (const field of type.fields ?? []) {
+      if (!isInGraph(field, this.input.graph)) continue;
+      fields.add(field.name.value);
+      this.#addType(namedTypeOf(field));
+    }
+    for (const [name, other] of this.#types) {
+      const isRelated = (one: CompositeDefinition, parent: string): boolean =>
+        one.interfaces?.some((implemented) => implemented.name.value === parent) ?? false;
+      if (isRelated(other, typeName) || isRelated(type, name)) this.#addType(name);
+    }
+  }
+
+  #fieldsOf(typeName: string): Set<string> {
+    const fields = this.#fields.get(typeName) ?? new Set();
+    this.#fields.set(typeName, fields);
+    return fields;
+  }
+}
+
+/** Fields with a `@requires` or values from context are computed from more than their object. */
+function isInGraph({ directives = [] }: FieldDefinitionNode, graph: string): boolean {
+  const joins = directives.filter(({ name }) => name.value === 'join__field');
+  return joins.length === 0 || joins.some((join) => argumentOf(join, 'graph') === graph && !isComputed(join));
+}
+
+function isComputed(join: ConstDirectiveNode): boolean {
+  return argumentOf(join, 'requires') !== undefined || argumentOf(join, 'contextArguments') !== undefined;
+}
+
+class ComputedInputSeparator {
+  readonly #copies: readonly ReducedSubgraph[];
+  readonly #rootTypes: ReadonlySet<string>;
+
+  constructor(copies: readonly ReducedSubgraph[], rootTypes: ReadonlySet<string>) {
+    this.#copies = copies;
+    this.#rootTypes = rootTypes;
+  }
+
+  mapDefinition(definition: DefinitionNode): DefinitionNode {
+    if (isLeafDefinition(definition)) return addLeafCopies(definition, inputsOf(this.#copies));
+    if (!isComposite(definition) && definition.kind !== Kind.UNION_TYPE_DEFINITION) return definition;
+    const name = definition.name.value;
+    if (this.#rootTypes.has(name)) return definition;
+    const copied = addCopyDirectives(definition, inputsOf(this.#copies.filter((copy) => copy.hasType(name))));
+    if (!isComposite(definition)) return copied;
+    const fields = definition.fields?.map((field) => this.#mapField(definition, field)) ?? [];
+    return { ...copied, fields } as CompositeDefinition;
+  }
+
+  #mapField(type: CompositeDefinition, field: FieldDefinitionNode): FieldDefinitionNode {
+    const typeName = type.name.value;
+    const fieldName = field.name.value;
+    const own = this.#copies.filter((copy) => copy.hasField(typeName, fieldName));
+    const joins = (field.directives ?? []).filter(({ name }) => name.value === 'join__field');
+    if (joins.length === 0) {
+      const isEverywhere = this.#copies.every((copy) => own.includes(copy) || !copy.hasType(typeName));
+      // Without a directive a field is in all subgraphs of its type, which are more now.
+      return isEverywhere
+        ? field
+        : { ...field, directives: [...(field.directives ?? []), ...createExplicitJoins(type, own)] };
+    }
+    const directives = (field.directives ?? []).flatMap((directive): ConstDirectiveNode[] => {
+      if (directive.name.value !== 'join__field') return [directive];
+      const mover = own.find(
+        ({ input }) =>
+          input.graph === argumentOf(directive, 'graph') &&
+          input.typeName === typeName &&
+          input.fieldName === fieldName,
+      );
+      // A computed input leaves its subgraph for its own.
+      if (mover !== undefined && isComputed(directive)) return [withGraph(directive, mover.input.copyGraph)];
+      return isComputed(directive) ? [directive] : withCopiedDirectives([directive], inputsOf(own));
+    });
+    return { ...field, directives };
+  }
+}
+
+function inputsOf(copies: readonly ReducedSubgraph[]): ComputedInput[] {
+  return copies.map(({ input }) => input);
+}
+
+/** `@join__field`s of a field that has none, for the subgraphs of its type. */
+function createExplicitJoins(
+  type: CompositeDefinition,
+  copies: readonly ReducedSubgraph[],
+): ConstDirectiveNode[] {
+  const graphs = (type.directives ?? [])
+    .filter(({ name }) => name.value === 'join__type')
+    .map((directive) => argumentOf(directive, 'graph') as string);
+  return [...new Set([...graphs, ...copies.map(({ input }) => input.copyGraph)])].map((graph) =>
+    joinDirective('join__field', { graph }),
+  );
+}

@@ -1,0 +1,315 @@
+import {
+  type ArgumentNode,
+  type FieldNode,
+  Kind,
+  type OperationDefinitionNode,
+  parse,
+  print,
+  type SelectionNode,
+  type SelectionSetNode,
+  visit,
+} from 'graphql';
+import { mapFetches } from './mapFetches.ts';
+import type { FetchNode, QueryPlan, RequiresSelection } from './queryPlan.ts';
+import type { RequiredArguments, RequiredField, RequiredUse } from './requiredArguments.ts';
+
+/** Whether two types can be those of one object. */
+type CanOverlap = (one: string, other: string) => boolean;
+
+/** Makes a plan for the planner's supergraph one that subgraphs understand: stand-ins become aliases of the fields
+ *  that they stand for, and representations carry the fields' own names.
+ *
+ *  Where fields of one fetch need different values of one input (`a @requires(fields: "price(currency: EUR)")` and
+ *  `b @requires(fields: "price(currency: USD)")`), a representation has room for one of them only: the fetch becomes
+ *  several, side by side. */
+export function toSubgraphPlan(
+  plan: QueryPlan,
+  required: RequiredArguments,
+  canOverlap: CanOverlap,
+): QueryPlan {
+  if (required.fields.size === 0) return plan;
+  const restorations = restorationsOf(plan, required);
+  const responseNameOf = (name: string): string => restorations.get(name)?.key ?? name;
+  return mapFetches(
+    plan,
+    (fetch) => {
+      const parts = splitFetch(fetch, required, canOverlap).map((part) =>
+        restoreFetch(part, required.fields, restorations),
+      );
+      return parts.length === 1 ? (parts[0] as FetchNode) : { kind: 'Parallel', nodes: parts };
+    },
+    // A part may end in type conditions.
+    (part) => part.replace(/^[^|]+/, responseNameOf),
+  );
+}
+
+type RequiredFields = ReadonlyMap<string, RequiredField>;
+
+/** What a stand-in becomes in subgraph operations, and the response name of its value. */
+interface RestoredField {
+  readonly key: string;
+  readonly arguments: readonly ArgumentNode[];
+}
+
+type RestorationsByPlaceholder = ReadonlyMap<string, RestoredField>;
+
+/** By stand-in. Its response name is the field's own where that means nothing else in the whole plan: the subgraph
+ *  then answers the field once, for the client and for the `@requires`. */
+function restorationsOf(plan: QueryPlan, required: RequiredArguments): RestorationsByPlaceholder {
+  const meanings = new Map<string, Set<string>>();
+  const written = new Map<string, Map<string, readonly ArgumentNode[]>>();
+  let hasRewrites = false;
+  mapFetches(plan, (fetch) => {
+    hasRewrites ||= (fetch.outputRewrites ?? []).length > 0;
+    visit(parse(fetch.operation, { noLocation: true }), { [Kind.FIELD]: read });
+    return fetch;
+  });
+  return new Map(
+    [...required.fields].map(([standIn, { name, arguments: own }]): [string, RestoredField] => {
+      const elsewhere = written.get(name) ?? new Map();
+      // Equal values written in two ways (a default, and the same as an argument) would not merge in a subgraph.
+      const isUnambiguous = !hasRewrites && meanings.get(name)?.size === 1 && elsewhere.size <= 1;
+      const [asElsewhere = own] = elsewhere.values();
+      return [
+        standIn,
+        isUnambiguous ? { key: name, arguments: asElsewhere } : { key: standIn, arguments: own },
+      ];
+    }),
+  );
+
+  function read(node: FieldNode): void {
+    const standsFor = required.fields.get(node.name.value);
+    const { name, arguments: given = [] } = standsFor ?? { name: node.name.value, arguments: node.arguments };
+    const key = standsFor?.name ?? node.alias?.value ?? name;
+    getOrCreate(meanings, key, () => new Set()).add(`${name}(${required.canonicalArgumentsOf(name, given)})`);
+    if (standsFor === undefined)
+      getOrCreate(written, key, () => new Map()).set(given.map(print).join(), given);
+  }
+}
+
+function getOrCreate<T>(byKey: Map<string, T>, key: string, create: () => T): T {
+  const known = byKey.get(key);
+  if (known !== undefined) return known;
+  const created = create();
+  byKey.set(key, created);
+  return created;
+}
+
+function restoreFetch(
+  fetch: FetchNode,
+  fields: RequiredFields,
+  restorations: RestorationsByPlaceholder,
+): FetchNode {
+  let isChanged = false;
+  const document = visit(parse(fetch.operation, { noLocation: true }), {
+    [Kind.FIELD]: (node): FieldNode | undefined => {
+      const field = fields.get(node.name.value);
+      if (field === undefined) return undefined;
+      isChanged = true;
+      const restored = restorations.get(field.placeholder) as RestoredField;
+      const key = node.alias?.value ?? restored.key;
+      const { alias: _, ...rest } = node;
+      return {
+        ...rest,
+        ...(key === field.name ? {} : { alias: { kind: Kind.NAME, value: key } }),
+        name: { kind: Kind.NAME, value: field.name },
+        arguments: restored.arguments,
+      };
+    },
+    [Kind.SELECTION_SET]: { leave: mergeFields },
+  });
+  return {
+    ...fetch,
+    ...(isChanged ? { operation: print(document) } : {}),
+    ...(fetch.requires === undefined
+      ? {}
+      : { requires: restoreRequires(fetch.requires, fields, restorations) }),
+    ...(fetch.inputRewrites === undefined
+      ? {}
+      : {
+          // These are about representations.
+          inputRewrites: fetch.inputRewrites.map((rewrite) => ({
+            ...rewrite,
+            path: rewrite.path.map((part) => fields.get(part)?.name ?? part),
+          })),
+        }),
+  };
+}
+
+/** Stand-ins may have become fields that were there already. */
+function mergeFields(set: SelectionSetNode): SelectionSetNode | undefined {
+  const byKey = new Map<string, SelectionNode>();
+  for (const selection of set.selections) {
+    const key =
+      selection.kind === Kind.FIELD ? (selection.alias ?? selection.name).value : `... ${byKey.size}`;
+    const known = byKey.get(key);
+    byKey.set(
+      key,
+      known?.kind === Kind.FIELD && selection.kind === Kind.FIELD
+        ? mergeTwoFields(known, selection)
+        : selection,
+    );
+  }
+  return byKey.size === set.selections.length ? undefined : { ...set, selections: [...byKey.values()] };
+}
+
+function mergeTwoFields(one: FieldNode, other: FieldNode): FieldNode {
+  if (one.selectionSet === undefined || other.selectionSet === undefined) return one;
+  const both = {
+    ...one.selectionSet,
+    selections: [...one.selectionSet.selections, ...other.selectionSet.selections],
+  };
+  return { ...one, selectionSet: mergeFields(both) ?? both };
+}
+
+function restoreRequires(
+  selections: readonly RequiresSelection[],
+  fields: RequiredFields,
+  restorations: RestorationsByPlaceholder,
+): RequiresSelection[] {
+  return selections.map((selection): RequiresSelection => {
+    if (selection.kind === 'InlineFragment') {
+      return { ...selection, selections: restoreRequires(selection.selections, fields, restorations) };
+    }
+    const field = fields.get(selection.name);
+    const key = restorations.get(selection.name)?.key;
+    return {
+      ...selection,
+      ...(field === undefined ? {} : { name: field.name }),
+      ...(field === undefined || key === undefined || key === field.name ? {} : { alias: key }),
+      ...(selection.selections === undefined
+        ? {}
+        : { selections: restoreRequires(selection.selections, fields, restorations) }),
+    };
+  });
+}
+
+/** What one of several fetches selects and needs. */
+interface FetchPart {
+  readonly selected: Set<FieldNode>;
+  readonly uses: RequiredUse[];
+}
+
+function splitFetch(fetch: FetchNode, required: RequiredArguments, canOverlap: CanOverlap): FetchNode[] {
+  const [document, entities] = entitiesOf(fetch);
+  if (document === undefined || entities?.selectionSet === undefined) return [fetch];
+  const parts: FetchPart[] = [];
+  visitFields(entities.selectionSet.selections, undefined, (field, typeName) => {
+    const uses = required.uses.get(`${fetch.serviceName} ${typeName}.${field.name.value}`) ?? [];
+    let part = parts.find(
+      (candidate) => !uses.some((use) => conflictsWithAny(use, candidate.uses, canOverlap)),
+    );
+    if (part === undefined) {
+      part = { selected: new Set(), uses: [] };
+      parts.push(part);
+    }
+    part.selected.add(field);
+    part.uses.push(...uses);
+  });
+  if (parts.length < 2) return [fetch];
+  return parts.map(({ selected, uses }) => {
+    const kept = {
+      ...entities,
+      selectionSet: {
+        kind: Kind.SELECTION_SET,
+        selections: retainFields(entities.selectionSet?.selections ?? [], selected),
+      },
+    } as const;
+    return {
+      ...fetch,
+      ...replaceEntitiesSelection(document, kept, fetch.variableUsages),
+      requires: dropUnused(fetch.requires ?? [], '', new Set(uses.map(useKeyOf)), required.fields),
+    };
+  });
+}
+
+function entitiesOf(fetch: FetchNode): [OperationDefinitionNode, FieldNode] | [undefined, undefined] {
+  if (fetch.requires === undefined || fetch.requires.length === 0) return [undefined, undefined];
+  const [operation] = parse(fetch.operation, { noLocation: true }).definitions;
+  if (operation?.kind !== Kind.OPERATION_DEFINITION) return [undefined, undefined];
+  const [entities] = operation.selectionSet.selections;
+  return entities?.kind === Kind.FIELD ? [operation, entities] : [undefined, undefined];
+}
+
+function visitFields(
+  selections: readonly SelectionNode[],
+  typeName: string | undefined,
+  visitField: (field: FieldNode, typeName: string | undefined) => void,
+): void {
+  for (const selection of selections) {
+    if (selection.kind === Kind.FIELD) visitField(selection, typeName);
+    else if (selection.kind === Kind.INLINE_FRAGMENT) {
+      visitFields(
+        selection.selectionSet.selections,
+        selection.typeCondition?.name.value ?? typeName,
+        visitField,
+      );
+    }
+  }
+}
+
+function conflictsWithAny(use: RequiredUse, others: readonly RequiredUse[], canOverlap: CanOverlap): boolean {
+  return others.some(
+    (other) =>
+      other.path === use.path &&
+      other.field !== use.field &&
+      other.field.name === use.field.name &&
+      canOverlap(other.typeName, use.typeName),
+  );
+}
+
+function retainFields(selections: readonly SelectionNode[], fields: ReadonlySet<FieldNode>): SelectionNode[] {
+  return selections.flatMap((selection): SelectionNode[] => {
+    if (selection.kind === Kind.FIELD) return fields.has(selection) ? [selection] : [];
+    if (selection.kind !== Kind.INLINE_FRAGMENT) return [selection];
+    const inner = retainFields(selection.selectionSet.selections, fields);
+    return inner.length === 0
+      ? []
+      : [{ ...selection, selectionSet: { ...selection.selectionSet, selections: inner } }];
+  });
+}
+
+/** The operation with another `_entities` selection and the variables that are left in it. */
+function replaceEntitiesSelection(
+  operation: OperationDefinitionNode,
+  entities: FieldNode,
+  usages: readonly string[],
+): Pick<FetchNode, 'operation' | 'variableUsages'> {
+  const used = new Set<string>();
+  visit(entities, { [Kind.VARIABLE]: (variable) => void used.add(variable.name.value) });
+  const variableDefinitions = (operation.variableDefinitions ?? []).filter(({ variable }) =>
+    used.has(variable.name.value),
+  );
+  return {
+    operation: print({
+      ...operation,
+      variableDefinitions,
+      selectionSet: { kind: Kind.SELECTION_SET, selections: [entities] },
+    }),
+    variableUsages: usages.filter((name) => used.has(name)),
+  };
+}
+
+function dropUnused(
+  selections: readonly RequiresSelection[],
+  path: string,
+  used: ReadonlySet<string>,
+  fields: RequiredFields,
+): RequiresSelection[] {
+  return selections.flatMap((selection): RequiresSelection[] => {
+    if (selection.kind === 'InlineFragment') {
+      const inner = dropUnused(selection.selections, path, used, fields);
+      return inner.length === 0 ? [] : [{ ...selection, selections: inner }];
+    }
+    const field = fields.get(selection.name);
+    if (field !== undefined && !used.has(useKeyOf({ field, path }))) return [];
+    if (selection.selections === undefined) return [selection];
+    const below = path === '' ? selection.name : `${path}.${selection.name}`;
+    const inner = dropUnused(selection.selections, below, used, fields);
+    return inner.length === 0 ? [] : [{ ...selection, selections: inner }];
+  });
+}
+
+function useKeyOf({ field, path }: Pick<RequiredUse, 'field' | 'path'>): string {
+  return `${path}/${field.placeholder}`;
+}

@@ -1,0 +1,108 @@
+import { type CancelTimer, systemTimers, type Timers } from '../time/timers.ts';
+import { backoffDelayMs } from './backoffDelayMs.ts';
+import { type RedisArgument, RedisClient, type RedisScript } from './redisClient.ts';
+import { RedisFailure } from './redisFailure.ts';
+import type { RedisConfig } from './redisOptions.ts';
+
+export interface RetryingRedisClientOptions {
+  readonly config: RedisConfig;
+  onFailure(failure: RedisFailure): void;
+  readonly timers?: Timers;
+}
+
+/** A connection for what may take as long as it takes: it asks again, at growing intervals, until Redis has done what
+ *  it was asked for. Only for what may be done twice. */
+export class RetryingRedisClient {
+  readonly #options: RetryingRedisClientOptions;
+  readonly #timers: Timers;
+  readonly #client: RedisClient;
+  readonly #waiters = new Set<() => void>();
+  #isClosed = false;
+
+  constructor(options: RetryingRedisClientOptions) {
+    this.#options = options;
+    this.#timers = options.timers ?? systemTimers;
+    this.#client = new RedisClient({
+      config: options.config,
+      onReady: () => this.#wakeAll(),
+      onFailure: (failure) => this.#report(failure),
+    });
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Resolves with the reply, texts as buffers, or with `undefined` once this is closed, where nobody waits for it any
+   *  more, and where Redis can never do it; never rejects. */
+  sendCommand(command: string, args: readonly RedisArgument[], signal?: AbortSignal): Promise<unknown> {
+    return this.#retryUntilDone(() => this.#client.sendCommand(command, args), signal);
+  }
+
+  runScript(
+    script: RedisScript,
+    keys: readonly string[],
+    args: readonly RedisArgument[],
+    signal?: AbortSignal,
+  ): Promise<unknown> {
+    return this.#retryUntilDone(() => this.#client.runScript(script, keys, args), signal);
+  }
+
+  /** Resolves after the delay that comes before this attempt, counted from 1, or once this is closed. */
+  backOff(attempt: number): Promise<void> {
+    return this.#waitForBackoff(attempt, undefined);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#client.close();
+    this.#wakeAll();
+  }
+
+  async #retryUntilDone(ask: () => Promise<unknown>, signal: AbortSignal | undefined): Promise<unknown> {
+    const isOver = (): boolean => this.#isClosed || signal?.aborted === true;
+    for (let attempt = 1; !isOver(); ) {
+      if (!this.#client.isReady) {
+        await this.#wait(() => () => {}, signal);
+        continue;
+      }
+      const reply = await ask();
+      if (isOver()) break;
+      if (!(reply instanceof RedisFailure)) return reply;
+      this.#report(reply);
+      if (reply.isPermanent) break;
+      await this.#waitForBackoff(attempt, signal);
+      attempt += 1;
+    }
+    return undefined;
+  }
+
+  #waitForBackoff(attempt: number, signal: AbortSignal | undefined): Promise<void> {
+    const { reconnect } = this.#options.config;
+    return this.#wait((wake) => this.#timers.after(backoffDelayMs(attempt, reconnect), wake), signal);
+  }
+
+  /** Resolves with the next connection, when this is closed, with the signal, or when `begin` says so. */
+  #wait(begin: (wake: () => void) => CancelTimer, signal: AbortSignal | undefined): Promise<void> {
+    if (this.#isClosed || signal?.aborted === true) return Promise.resolve();
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        this.#waiters.delete(wake);
+        signal?.removeEventListener('abort', wake);
+        cancel();
+        resolve();
+      };
+      this.#waiters.add(wake);
+      signal?.addEventListener('abort', wake);
+      const cancel = begin(wake);
+    });
+  }
+
+  #wakeAll(): void {
+    for (const wake of [...this.#waiters]) wake();
+  }
+
+  #report(failure: RedisFailure): void {
+    if (!this.#isClosed) this.#options.onFailure(failure);
+  }
+}

@@ -1,0 +1,154 @@
+import type { GraphQLFormattedError } from 'graphql';
+import { GatewayError } from '../errors.ts';
+import type { Execution } from '../execution/execution.ts';
+import { fitsInChunk, stringifyInSlices } from '../json/stringifyInSlices.ts';
+import type { PreparedOperation } from '../operation/preparedOperation.ts';
+import type { SlicedTask } from '../time/slicedTask.ts';
+import { clientCachingOf } from './clientCachingOf.ts';
+import { completedGroupsOf } from './completedGroupsOf.ts';
+import { DataWriter } from './dataWriter.ts';
+import { dataPrefix, dataSuffix, ResponseData, type SingleOutcome } from './executionOutcome.ts';
+import type { ErrorPolicy } from './formatErrors.ts';
+import type { ResponseCaching } from './responseCaching.ts';
+import { ResponseChunks } from './responseChunks.ts';
+import { createResponseExtensions } from './responseExtensions.ts';
+import { ResponseShaper } from './responseShaper.ts';
+import { StaleFields } from './staleExtension.ts';
+
+/** Of more errors than this, only so many are handed on as objects. */
+const maxErrorObjects = 1000;
+
+/** The whole answer of an operation whose execution has ended, or the work that makes it. What would have more than
+ *  `maxBytes` is no answer, but an error that says so. */
+export function createSingleResponse(
+  operation: PreparedOperation,
+  execution: Execution,
+  policy: ErrorPolicy,
+  maxBytes: number,
+): SingleOutcome | SlicedTask<SingleOutcome> {
+  const { errors, staleValues, tree, isEscapeFree } = execution;
+  const bytes =
+    errors.length === 0 ? writerOf(operation).write(tree, isEscapeFree, dataPrefix, dataSuffix) : undefined;
+  return Buffer.isBuffer(bytes) && staleValues.length === 0
+    ? createOrdinaryOutcome(bytes, undefined, operation, execution)
+    : createSlicedResponse(operation, execution, policy, maxBytes, bytes);
+}
+
+function* createSlicedResponse(
+  operation: PreparedOperation,
+  execution: Execution,
+  policy: ErrorPolicy,
+  maxBytes: number,
+  written: Buffer | 'too large' | undefined,
+): SlicedTask<SingleOutcome> {
+  try {
+    const content = written === 'too large' ? yield* writeLargeData(operation, execution, maxBytes) : written;
+    const groups = completedGroupsOf(operation, execution);
+    if (content !== undefined) {
+      const stale = yield* new StaleFields(operation, execution).extensionOfGroups(groups, undefined);
+      return createOrdinaryOutcome(content, createResponseExtensions(stale), operation, execution);
+    }
+    const shaping = new ResponseShaper({ operation, execution, policy, maxBytes });
+    const { data, errors, stale } = yield* shaping.shapeFirst(groups);
+    const caching = clientCachingOf(operation, execution);
+    return yield* createShapedOutcome(
+      { data, errors, extensions: createResponseExtensions(stale), caching },
+      maxBytes,
+    );
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error;
+    return createFailedOutcome(error);
+  }
+}
+
+/** An answer that has been executed and cannot be told. */
+export function createFailedOutcome(error: GatewayError): SingleOutcome {
+  return {
+    kind: 'single',
+    data: new ResponseData('null'),
+    errors: [error.toFormatted()],
+    extensions: undefined,
+    caching: undefined,
+  };
+}
+
+type Extensions = Readonly<Record<string, unknown>> | undefined;
+
+interface ShapedResponse {
+  readonly data: unknown;
+  readonly errors: readonly GraphQLFormattedError[];
+  readonly extensions: Extensions;
+  /** Of its data; with errors it is not kept. */
+  readonly caching: ResponseCaching | undefined;
+}
+
+export function* createShapedOutcome(
+  { data, errors, extensions, caching }: ShapedResponse,
+  maxBytes: number,
+): SlicedTask<SingleOutcome> {
+  const hasMany = errors.length > maxErrorObjects;
+  return {
+    kind: 'single',
+    data:
+      !hasMany && fitsInChunk(data)
+        ? new ResponseData(JSON.stringify(data))
+        : new ResponseData(yield* serializeToChunks(data, hasMany ? errors : undefined, maxBytes), {
+            hasErrors: hasMany,
+          }),
+    errors: errors.length === 0 ? undefined : hasMany ? errors.slice(0, maxErrorObjects) : errors,
+    extensions,
+    caching: errors.length === 0 ? caching : undefined,
+  };
+}
+
+function createOrdinaryOutcome(
+  content: Buffer | readonly Buffer[],
+  extensions: Extensions,
+  operation: PreparedOperation,
+  execution: Execution,
+): SingleOutcome {
+  return {
+    kind: 'single',
+    data: new ResponseData(content),
+    errors: undefined,
+    extensions,
+    caching: clientCachingOf(operation, execution),
+  };
+}
+
+/** The bytes of the data in parts, or `undefined` where the answer is not ordinary. */
+function* writeLargeData(
+  operation: PreparedOperation,
+  { tree, isEscapeFree }: Execution,
+  maxBytes: number,
+): SlicedTask<readonly Buffer[] | undefined> {
+  const parts = new ResponseChunks(maxBytes);
+  return (yield* writerOf(operation).writeChunks(tree, isEscapeFree, parts)) ? parts.buffers : undefined;
+}
+
+function* serializeToChunks(
+  data: unknown,
+  errors: readonly GraphQLFormattedError[] | undefined,
+  maxBytes: number,
+): SlicedTask<readonly Buffer[]> {
+  const parts = new ResponseChunks(maxBytes);
+  const add = (text: string): void => parts.add(Buffer.from(text));
+  if (errors !== undefined) {
+    add('{"errors":');
+    yield* stringifyInSlices(errors, add);
+    add(',"data":');
+  }
+  yield* stringifyInSlices(data, add);
+  return parts.buffers;
+}
+
+function writerOf(operation: PreparedOperation): DataWriter {
+  let writer = writers.get(operation);
+  if (writer === undefined) {
+    writer = new DataWriter(operation.supergraph.apiSchema, operation.root, operation.rootType);
+    writers.set(operation, writer);
+  }
+  return writer;
+}
+
+const writers = new WeakMap<PreparedOperation, DataWriter>();

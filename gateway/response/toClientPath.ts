@@ -1,0 +1,81 @@
+import { type GraphQLSchema, getNamedType, isAbstractType, isObjectType } from 'graphql';
+import type { ResponsePath } from '../errors.ts';
+import { isPlainObject, type ResponseObject } from '../execution/responseTree.ts';
+import type { CollectedField, FieldSelection, RuntimeType, SelectionSet } from '../operation/selection.ts';
+import { runtimeTypeOf } from './runtimeType.ts';
+
+/** Turns a path of internal names into the client's. Where it leads to something that the client did not select
+ *  (a key, say), it ends at the last thing that the client did.
+ *
+ *  `undefined` where the client selected it on objects of another type only: plans merge the selections of all
+ *  types below one field, so that a fetch may bring, or fail to bring, what nobody wants here. */
+export function toClientPath(
+  schema: GraphQLSchema,
+  root: SelectionSet,
+  rootType: RuntimeType,
+  tree: ResponseObject,
+  path: ResponsePath,
+): ResponsePath | undefined {
+  const client: (string | number)[] = [];
+  let sets: readonly SelectionSet[] = [root];
+  let setsOfAnyType = sets;
+  let type: RuntimeType | undefined = rootType;
+  let value: unknown = tree;
+  let declared: CollectedField | undefined;
+  for (const part of path) {
+    if (typeof part === 'number') {
+      client.push(part);
+      value = Array.isArray(value) ? value[part] : undefined;
+      continue;
+    }
+    if (declared !== undefined) type = objectTypeOf(schema, declared, value);
+    const found: readonly CollectedField[] = type === undefined ? [] : fieldsNamed(schema, sets, type, part);
+    declared = found[0];
+    const ofAnyType = fieldsOfAnyType(setsOfAnyType, part);
+    // Of an object whose type nobody knows, any of them may be meant.
+    if (declared === undefined) return type !== undefined && ofAnyType.length > 0 ? undefined : client;
+    setsOfAnyType = ofAnyType.flatMap((field) => field.selectionSet ?? []);
+    client.push(declared.responseName);
+    sets = found.flatMap((field) => field.selectionSet ?? []);
+    value = isPlainObject(value) ? value[part] : undefined;
+  }
+  return client;
+}
+
+function objectTypeOf(schema: GraphQLSchema, field: CollectedField, value: unknown): RuntimeType | undefined {
+  const declared = getNamedType(field.type);
+  if (isObjectType(declared)) return declared;
+  if (!isAbstractType(declared) || !isPlainObject(value)) return undefined;
+  return runtimeTypeOf(schema, declared, field.selectionSet, value.__typename);
+}
+
+/** Fields with this internal name, in deferred fragments as well. */
+function fieldsNamed(
+  schema: GraphQLSchema,
+  sets: readonly SelectionSet[],
+  type: RuntimeType,
+  internalName: string,
+): readonly CollectedField[] {
+  return sets.flatMap((set) => {
+    const { fields, deferred } = set.collect(schema, type);
+    return [
+      ...fields.filter((field) => field.internalName === internalName),
+      ...fieldsNamed(
+        schema,
+        deferred.map((fragment) => fragment.full),
+        type,
+        internalName,
+      ),
+    ];
+  });
+}
+
+function fieldsOfAnyType(sets: readonly SelectionSet[], internalName: string): readonly FieldSelection[] {
+  return sets.flatMap(({ selections }) =>
+    selections.flatMap((selection) => {
+      if (selection.kind === 'Fragment') return fieldsOfAnyType([selection.selectionSet], internalName);
+      if (selection.kind === 'Deferred') return fieldsOfAnyType([selection.full], internalName);
+      return selection.internalName === internalName ? [selection] : [];
+    }),
+  );
+}

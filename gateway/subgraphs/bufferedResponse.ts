@@ -1,0 +1,186 @@
+import { isAscii, isUtf8 } from 'node:buffer';
+import type { GatewayError } from '../errors.ts';
+import { parseJsonInSlices } from '../json/parseJsonInSlices.ts';
+import { runInSlices, type SlicedTask } from '../time/slicedTask.ts';
+import { InvalidResponseError, invalidResponseError, statusError } from './callErrors.ts';
+import type { SubgraphErrorEntry, SubgraphResponse } from './subgraphClient.ts';
+
+const backslash = 0x5c;
+const byteOrderMark = [0xef, 0xbb, 0xbf] as const;
+
+/** A body of more bytes than this is read in slices: what is smaller takes a few milliseconds at most, however it
+ *  is made. */
+const largeBodyBytes = 512 * 1024;
+
+/** How deep a large body may nest. JSON.stringify takes a minute for 10 MB of brackets within each other. */
+const maxLargeBodyDepth = 1000;
+
+/** A long list of errors pauses after so many. */
+const errorsPerSlice = 500;
+
+interface BufferedResponseOptions {
+  readonly subgraph: string;
+  readonly status: number;
+  readonly contentType: string | undefined;
+  readonly cacheControl: string | undefined;
+  readonly age: string | undefined;
+  /** After decompression; or why there is none. */
+  readonly body: Buffer | Error;
+}
+
+/** A whole answer of a subgraph, read anew for each receiver since each may write into what it gets. */
+export class BufferedResponse {
+  readonly #subgraph: string;
+  readonly #status: number;
+  readonly #isGraphqlMediaType: boolean;
+  readonly #cacheControl: string | undefined;
+  readonly #age: string | undefined;
+  /** The body, as text where it is small; or what is wrong with it. */
+  readonly #content: string | Buffer | Error;
+  readonly #isEscapeFree: boolean;
+
+  constructor({ subgraph, status, contentType, cacheControl, age, body }: BufferedResponseOptions) {
+    this.#subgraph = subgraph;
+    this.#status = status;
+    this.#cacheControl = cacheControl;
+    this.#age = age;
+    this.#isGraphqlMediaType = isGraphqlMediaType(contentType);
+    this.#content = Buffer.isBuffer(body) ? decode(body) : body;
+    this.#isEscapeFree = Buffer.isBuffer(body) && body.indexOf(backslash) === -1;
+  }
+
+  /** See `CallResponse`. */
+  read(done: (response: SubgraphResponse | GatewayError) => void): () => void {
+    return runInSlices(
+      this.#parse(),
+      (response) => done(this.#resultOf(response)),
+      (fault) =>
+        done(this.#resultOf(fault instanceof Error ? fault : new InvalidResponseError(String(fault)))),
+    );
+  }
+
+  #resultOf(response: SubgraphResponse | Error): SubgraphResponse | GatewayError {
+    if (!(response instanceof Error)) return response;
+    return this.#isSuccess
+      ? invalidResponseError(this.#subgraph, response)
+      : statusError(this.#subgraph, this.#status, response);
+  }
+
+  get #isSuccess(): boolean {
+    return this.#status >= 200 && this.#status < 300;
+  }
+
+  *#parse(): SlicedTask<SubgraphResponse | Error> {
+    if (this.#status >= 300 && this.#status < 400)
+      return new InvalidResponseError('redirects are not followed');
+    const content = this.#content;
+    if (content instanceof Error) return content;
+    let json: unknown;
+    try {
+      json =
+        typeof content === 'string'
+          ? JSON.parse(content)
+          : yield* parseJsonInSlices(content, { maxDepth: maxLargeBodyDepth });
+    } catch (error) {
+      return error instanceof Error ? error : new InvalidResponseError('invalid JSON');
+    }
+    const result = yield* readResult(json);
+    if (result instanceof Error) return result;
+    // A proxy on the way may answer a failure with JSON of its own. It is taken for the subgraph's only if
+    // it says so or looks like it.
+    if (!this.#isSuccess && !this.#isGraphqlMediaType && !isRecognizable(json, result)) {
+      return new InvalidResponseError('the answer is no GraphQL answer');
+    }
+    return {
+      data: result.data,
+      errors: result.errors,
+      extensions: result.extensions,
+      ...(this.#isSuccess ? {} : { failureStatus: this.#status }),
+      cacheControl: this.#cacheControl,
+      age: this.#age,
+      isEscapeFree: this.#isEscapeFree,
+    };
+  }
+}
+
+/** A GraphQL result as a subgraph sends it, alone or as one of many. */
+type SubgraphResult = Pick<SubgraphResponse, 'data' | 'errors' | 'extensions'>;
+
+/** Takes parsed JSON for a GraphQL result, or says why it is none. */
+export function* readResult(json: unknown): SlicedTask<SubgraphResult | Error> {
+  if (!isObject(json)) return new InvalidResponseError('the answer is no JSON object');
+  const data = json.data;
+  if (data !== undefined && data !== null && !isObject(data)) {
+    return new InvalidResponseError('`data` is neither an object nor null');
+  }
+  const errors = json.errors === undefined ? undefined : yield* readErrors(json.errors);
+  if (errors instanceof Error) return errors;
+  if (data === undefined && errors === undefined) {
+    return new InvalidResponseError('the answer has neither `data` nor `errors`');
+  }
+  return { data, errors, extensions: isObject(json.extensions) ? json.extensions : undefined };
+}
+
+function isRecognizable(json: unknown, { data }: SubgraphResult): boolean {
+  return isObject(data) || (isObject(json) && hasReadableError(json.errors));
+}
+
+function isGraphqlMediaType(contentType: string | undefined): boolean {
+  if (contentType === undefined) return false;
+  const end = contentType.indexOf(';');
+  const mediaType = end === -1 ? contentType : contentType.slice(0, end);
+  return mediaType.trim().toLowerCase() === 'application/graphql-response+json';
+}
+
+/** Text of a small body, the bytes of a large one, without a byte order mark. */
+function decode(body: Buffer): string | Buffer | Error {
+  if (body.length === 0) return new InvalidResponseError('the body is empty');
+  const isLarge = body.length > largeBodyBytes;
+  if (isAscii(body)) return isLarge ? body : body.toString('latin1');
+  if (!isUtf8(body)) return new InvalidResponseError('the body is not UTF-8');
+  const bytes = byteOrderMark.every((byte, i) => body[i] === byte)
+    ? body.subarray(byteOrderMark.length)
+    : body;
+  return isLarge ? bytes : bytes.toString('utf8');
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function* readErrors(errors: unknown): SlicedTask<readonly SubgraphErrorEntry[] | undefined | Error> {
+  if (errors === null) return undefined;
+  if (!Array.isArray(errors)) return new InvalidResponseError('`errors` is no list');
+  const entries: SubgraphErrorEntry[] = [];
+  for (const error of errors) {
+    entries.push(readErrorEntry(error));
+    if (entries.length % errorsPerSlice === 0) yield;
+  }
+  return entries.length === 0 ? undefined : entries;
+}
+
+/** Something failed even where the subgraph cannot say it properly: a malformed entry is still an error. */
+function readErrorEntry(entry: unknown): SubgraphErrorEntry {
+  if (!isObject(entry)) return { message: 'The subgraph reported an error without a message.' };
+  const { message, path, extensions } = entry;
+  return {
+    message: typeof message === 'string' ? message : 'The subgraph reported an error without a message.',
+    ...(isPath(path) ? { path } : {}),
+    ...(isObject(extensions) ? { extensions } : {}),
+  };
+}
+
+function isPath(path: unknown): path is readonly (string | number)[] {
+  return Array.isArray(path) && path.every((step) => typeof step === 'string' || isIndex(step));
+}
+
+/** No list has another; `1e400` is read as a number that JSON cannot write. */
+function isIndex(step: unknown): boolean {
+  return Number.isSafeInteger(step) && (step as number) >= 0;
+}
+
+function hasReadableError(errors: unknown): boolean {
+  return (
+    Array.isArray(errors) && errors.some((entry) => isObject(entry) && typeof entry.message === 'string')
+  );
+}

@@ -1,0 +1,28 @@
+import { brotliDecompress, gunzip, inflate, inflateRaw } from 'node:zlib';
+import { InvalidResponseError } from './callErrors.ts';
+
+type Done = (result: Buffer | Error) => void;
+
+/** Undoes one content coding, off the main thread. Stops with an error as soon as more than `maxBytes`
+ *  come out, however little went in. Never calls `done` before it returns. */
+export function decompress(coding: string, body: Buffer, maxBytes: number, done: Done): void {
+  const options = { maxOutputLength: maxBytes };
+  const finish = (cause: Error | null, result: Buffer): void =>
+    done(cause === null ? result : new InvalidResponseError(cause.message, { cause }));
+  switch (coding) {
+    case 'gzip':
+    case 'x-gzip':
+      gunzip(body, options, finish);
+      return;
+    case 'br':
+      brotliDecompress(body, options, finish);
+      return;
+    case 'deflate':
+      // Specified with a zlib header, yet some servers send the bare stream.
+      if (((body[0] ?? 0) & 0x0f) === 0x08) inflate(body, options, finish);
+      else inflateRaw(body, options, finish);
+      return;
+    default:
+      queueMicrotask(() => done(new InvalidResponseError(`unknown content coding: ${coding}`)));
+  }
+}

@@ -1,0 +1,233 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Dispatcher } from 'undici';
+import type { GatewayError } from '../errors.ts';
+import { BufferedResponse } from './bufferedResponse.ts';
+import {
+  InvalidResponseError,
+  invalidResponseError,
+  isLostConnection,
+  statusError,
+  transportError,
+} from './callErrors.ts';
+import { decompress } from './decompress.ts';
+import type { Call, CallListener } from './inFlightCalls.ts';
+import type { CallDispatchOptions, SubgraphTarget } from './subgraphPools.ts';
+
+interface HttpCallRequest {
+  readonly subgraph: string;
+  readonly target: SubgraphTarget;
+  readonly headers: string[];
+  readonly body: string;
+  readonly maxResponseBytes: number;
+  /** May go out a second time where nobody can tell whether the first one arrived. */
+  readonly isIdempotent: boolean;
+}
+
+const abortedByGateway = new Error('the call was ended by the gateway');
+
+/** One HTTP request to a subgraph: undici's handler and the collector of the answer's bytes in one object.
+ *  Ended, it holds nothing of the request or the answer. */
+export class HttpCall implements Call, Dispatcher.DispatchHandler {
+  /** Of the answer's first line; `undefined` until it is there. */
+  status: number | undefined;
+  receivedBytes = 0;
+  isResent = false;
+
+  readonly #subgraph: string;
+  readonly #target: SubgraphTarget;
+  readonly #maxBytes: number;
+  readonly #isIdempotent: boolean;
+  #options: CallDispatchOptions | undefined;
+  #listener: CallListener | undefined;
+  #controller: Dispatcher.DispatchController | undefined;
+  #isDispatching = false;
+  #isOnReusedSocket = false;
+  #hasResponseStarted = false;
+  #contentType: string | undefined;
+  #contentCoding: string | undefined;
+  #cacheControl: string | undefined;
+  #age: string | undefined;
+  #firstChunk: Buffer | undefined;
+  #furtherChunks: Buffer[] | undefined;
+
+  constructor(request: HttpCallRequest) {
+    this.#subgraph = request.subgraph;
+    this.#target = request.target;
+    this.#maxBytes = request.maxResponseBytes;
+    this.#isIdempotent = request.isIdempotent;
+    this.#options = {
+      origin: request.target.origin,
+      path: request.target.path,
+      method: 'POST',
+      headers: request.headers,
+      body: request.body,
+      idempotent: request.isIdempotent,
+      connection: undefined,
+    };
+  }
+
+  start(listener: CallListener): void {
+    this.#listener = listener;
+    this.#dispatch();
+  }
+
+  abort(): void {
+    const controller = this.#controller;
+    // A request that still waits for a connection stays in undici's queue: without its body.
+    if (this.#options !== undefined) this.#options.body = null;
+    this.#release();
+    controller?.abort(abortedByGateway);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    const connection = this.#options?.connection;
+    if (this.#listener === undefined || connection === undefined) {
+      controller.abort(abortedByGateway);
+      return;
+    }
+    this.#controller = controller;
+    this.#isOnReusedSocket = connection.requestsOnSocket > 0;
+    connection.requestsOnSocket += 1;
+  }
+
+  /** The first byte of an answer is there. */
+  onResponseStarted(): void {
+    this.#hasResponseStarted = true;
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+  ): void {
+    this.#hasResponseStarted = true;
+    // 1xx: the answer is still to come.
+    if (status < 200) return;
+    this.status = status;
+    this.#contentType = headerText(headers['content-type']);
+    this.#cacheControl = headerText(headers['cache-control']);
+    this.#age = headerText(headers.age);
+    const coding = headerText(headers['content-encoding'])?.trim().toLowerCase();
+    this.#contentCoding = coding === 'identity' || coding === '' ? undefined : coding;
+    if (Number(headers['content-length']) > this.#maxBytes) this.#failTooLarge(status);
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#listener === undefined) return;
+    this.receivedBytes += chunk.length;
+    if (this.receivedBytes > this.#maxBytes) {
+      this.#failTooLarge(this.status ?? 0);
+    } else if (this.#firstChunk === undefined) {
+      this.#firstChunk = chunk;
+    } else if (this.#furtherChunks === undefined) {
+      this.#furtherChunks = [chunk];
+    } else {
+      this.#furtherChunks.push(chunk);
+    }
+  }
+
+  onResponseEnd(): void {
+    if (this.#listener === undefined) return;
+    const body = this.#takeBody();
+    // Nothing is left to abort: what comes from the same connection now belongs to other calls.
+    this.#controller = undefined;
+    if (this.#contentCoding === undefined || body.length === 0) this.#finish(body);
+    else decompress(this.#contentCoding, body, this.#maxBytes, (result) => this.#finish(result));
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
+    if (this.#listener === undefined) return;
+    if (this.#canBeResent(error)) {
+      this.isResent = true;
+      this.#controller = undefined;
+      // Not from within undici's cleaning up of the lost socket.
+      queueMicrotask(() => {
+        if (this.#listener !== undefined) this.#dispatch();
+      });
+      return;
+    }
+    this.#fail(transportError(this.#subgraph, error, this.status !== undefined));
+  }
+
+  #dispatch(): void {
+    const options = this.#options;
+    if (options === undefined) return;
+    this.#isDispatching = true;
+    this.#target.pool.dispatch(options, this);
+    this.#isDispatching = false;
+  }
+
+  /** A server closes idle connections when it likes, perhaps while a request is on its way: that says
+   *  nothing about the server. On a fresh connection, or with part of an answer, it does. */
+  #canBeResent(error: Error): boolean {
+    return (
+      this.#isIdempotent &&
+      !this.isResent &&
+      this.#isOnReusedSocket &&
+      !this.#hasResponseStarted &&
+      isLostConnection(error)
+    );
+  }
+
+  #failTooLarge(status: number): void {
+    const problem = new InvalidResponseError(`the answer is larger than ${this.#maxBytes} bytes`);
+    const controller = this.#controller;
+    this.#fail(
+      status >= 200 && status < 300
+        ? invalidResponseError(this.#subgraph, problem)
+        : statusError(this.#subgraph, status, problem),
+    );
+    controller?.abort(abortedByGateway);
+  }
+
+  #takeBody(): Buffer {
+    const first = this.#firstChunk;
+    const further = this.#furtherChunks;
+    this.#firstChunk = undefined;
+    this.#furtherChunks = undefined;
+    if (first === undefined) return Buffer.alloc(0);
+    return further === undefined ? first : Buffer.concat([first, ...further], this.receivedBytes);
+  }
+
+  #finish(body: Buffer | Error): void {
+    const listener = this.#listener;
+    this.#release();
+    listener?.onResponse(
+      new BufferedResponse({
+        subgraph: this.#subgraph,
+        status: this.status ?? 0,
+        contentType: this.#contentType,
+        cacheControl: this.#cacheControl,
+        age: this.#age,
+        body,
+      }),
+    );
+  }
+
+  #fail(error: GatewayError): void {
+    const listener = this.#listener;
+    // undici reports some errors before `dispatch` has returned.
+    if (this.#isDispatching) {
+      queueMicrotask(() => {
+        if (this.#listener === undefined) return;
+        this.#release();
+        listener?.onFailure(error);
+      });
+      return;
+    }
+    this.#release();
+    listener?.onFailure(error);
+  }
+
+  #release(): void {
+    this.#listener = undefined;
+    this.#options = undefined;
+    this.#controller = undefined;
+    this.#firstChunk = undefined;
+    this.#furtherChunks = undefined;
+  }
+}
+
+function headerText(value: string | readonly string[] | undefined): string | undefined {
+  return typeof value === 'string' || value === undefined ? value : value.join(', ');
+}

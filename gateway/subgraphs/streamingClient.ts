@@ -1,0 +1,243 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Dispatcher } from 'undici';
+import type { GatewayError } from '../errors.ts';
+import { InvalidResponseError, invalidResponseError, statusError, transportError } from './callErrors.ts';
+import { decompress } from './decompress.ts';
+import { type CallDispatchOptions, type SubgraphEndpoint, SubgraphPools } from './subgraphPools.ts';
+
+export interface ResponseHead {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+}
+
+/** How an answer is read on: in chunks as they come, or as a whole of so many bytes at most, before and after
+ *  decompression. */
+export type BodyReading = { readonly kind: 'chunks' } | { readonly kind: 'whole'; readonly maxBytes: number };
+
+/** Nothing is called before `open` has returned, nor after an end, a failure or an abort. */
+export interface StreamingListener {
+  onHead(head: ResponseHead): BodyReading;
+  /** A part of the body, as it came over the wire. */
+  onChunk(chunk: Buffer): void;
+  /** All of the body, decompressed. For `whole` only, in place of chunks and end. */
+  onBody(body: Buffer): void;
+  /** The body is complete as far as HTTP can tell. */
+  onEnd(): void;
+  onFailure(error: GatewayError): void;
+}
+
+interface StreamingRequest {
+  readonly subgraph: string;
+  /** Name, value, name, value … in lower case names. */
+  readonly headers: readonly string[];
+  readonly body: string;
+}
+
+type StreamingEndpoint = Pick<SubgraphEndpoint, 'url' | 'tls'> & {
+  /** Speak HTTP/2 where the server offers it over TLS. */
+  readonly http2?: boolean | undefined;
+  /** Of a new connection. */
+  readonly connectTimeoutMs: number;
+};
+
+export interface StreamingCall {
+  /** Takes no more from the connection until `resume`, except what has been read already. */
+  pause(): void;
+  resume(): void;
+  /** Ends the call and, over HTTP/1.1, its connection. Idempotent. */
+  abort(): void;
+}
+
+/** A stream takes its connection for itself, over HTTP/1.1: there may be as many as there are streams, and how many
+ *  those may be is decided elsewhere. */
+const unlimitedConnections = 1_000_000;
+
+const abortedByGateway = new Error('the call was ended by the gateway');
+
+/** POSTs whose answers go on for as long as they like. */
+export class StreamingClient {
+  readonly #pools = new SubgraphPools();
+
+  open(endpoint: StreamingEndpoint, request: StreamingRequest, listener: StreamingListener): StreamingCall {
+    const { connectTimeoutMs, url, http2 = false, tls } = endpoint;
+    const target = this.#pools.targetOf(
+      {
+        url,
+        http2,
+        tls,
+        connections: unlimitedConnections,
+        attemptTimeoutMs: connectTimeoutMs,
+        maxResponseBytes: 0,
+      },
+      false,
+    );
+    const exchange = new StreamingExchange(request.subgraph, listener);
+    const options: CallDispatchOptions = {
+      origin: target.origin,
+      path: target.path,
+      method: 'POST',
+      headers: [...request.headers],
+      body: request.body,
+      // Always a fresh connection: an idle one may have been closed by the server just now, and whether a request that
+      // was lost with it arrived nobody knows.
+      reset: true,
+      connection: undefined,
+    };
+    exchange.start(() => target.pool.dispatch(options, exchange));
+    return exchange;
+  }
+
+  /** Every connection is closed; streams that go on fail. */
+  close(): Promise<void> {
+    return this.#pools.destroy(new Error('the client was closed'));
+  }
+}
+
+/** undici's handler and what controls it in one object. */
+class StreamingExchange implements StreamingCall, Dispatcher.DispatchHandler {
+  readonly #subgraph: string;
+  #listener: StreamingListener | undefined;
+  #controller: Dispatcher.DispatchController | undefined;
+  #isPaused = false;
+  #status: number | undefined;
+  #contentCoding = '';
+  #bodyReading: BodyReading = { kind: 'chunks' };
+  #chunks: Buffer[] = [];
+  #size = 0;
+
+  constructor(subgraph: string, listener: StreamingListener) {
+    this.#subgraph = subgraph;
+    this.#listener = listener;
+  }
+
+  start(dispatch: () => void): void {
+    // undici reports some errors before `dispatch` has returned, and throws others.
+    queueMicrotask(() => {
+      if (this.#listener === undefined) return;
+      try {
+        dispatch();
+      } catch (error) {
+        this.#fail(this.#toGatewayError(error instanceof Error ? error : new Error(String(error))));
+      }
+    });
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+    this.#controller?.pause();
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#controller?.resume();
+  }
+
+  abort(): void {
+    const controller = this.#controller;
+    this.#release();
+    controller?.abort(abortedByGateway);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    if (this.#listener === undefined) controller.abort(abortedByGateway);
+    else this.#controller = controller;
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+  ): void {
+    // 1xx: the answer is still to come.
+    if (status < 200 || this.#listener === undefined) return;
+    this.#status = status;
+    const head = { status, headers: headerTexts(headers) };
+    this.#contentCoding = head.headers['content-encoding']?.trim().toLowerCase() ?? '';
+    this.#bodyReading = this.#listener.onHead(head);
+    if (this.#isPaused) controller.pause();
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#bodyReading.kind === 'chunks') {
+      this.#listener?.onChunk(chunk);
+      return;
+    }
+    this.#size += chunk.length;
+    if (this.#size > this.#bodyReading.maxBytes)
+      this.#failInvalid(bodyTooLargeError(this.#bodyReading.maxBytes));
+    else this.#chunks.push(chunk);
+  }
+
+  onResponseEnd(): void {
+    // What comes from the same connection now belongs to other calls.
+    this.#controller = undefined;
+    if (this.#bodyReading.kind === 'whole') this.#finishBody(this.#bodyReading.maxBytes);
+    else this.#takeListener()?.onEnd();
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
+    this.#fail(this.#toGatewayError(error));
+  }
+
+  #finishBody(maxBytes: number): void {
+    const body = Buffer.concat(this.#chunks, this.#size);
+    if (body.length === 0 || isIdentity(this.#contentCoding)) {
+      this.#takeListener()?.onBody(body);
+      return;
+    }
+    decompress(this.#contentCoding, body, maxBytes, (result) => {
+      if (this.#listener === undefined) return;
+      if (Buffer.isBuffer(result)) this.#takeListener()?.onBody(result);
+      else this.#failInvalid(result);
+    });
+  }
+
+  #failInvalid(problem: Error): void {
+    const controller = this.#controller;
+    const status = this.#status ?? 0;
+    this.#fail(
+      status >= 200 && status < 300
+        ? invalidResponseError(this.#subgraph, problem)
+        : statusError(this.#subgraph, status, problem),
+    );
+    controller?.abort(abortedByGateway);
+  }
+
+  #toGatewayError(error: Error): GatewayError {
+    return transportError(this.#subgraph, error, this.#status !== undefined);
+  }
+
+  #fail(error: GatewayError): void {
+    this.#takeListener()?.onFailure(error);
+  }
+
+  #takeListener(): StreamingListener | undefined {
+    const listener = this.#listener;
+    this.#release();
+    return listener;
+  }
+
+  #release(): void {
+    this.#listener = undefined;
+    this.#controller = undefined;
+    this.#chunks = [];
+  }
+}
+
+/** Whether a body is as it reads. `none` is no coding of HTTP, yet servers of event streams say so. */
+export function isIdentity(contentCoding: string): boolean {
+  return contentCoding === '' || contentCoding === 'identity' || contentCoding === 'none';
+}
+
+function bodyTooLargeError(maxBytes: number): InvalidResponseError {
+  return new InvalidResponseError(`the answer is larger than ${maxBytes} bytes`);
+}
+
+function headerTexts(headers: IncomingHttpHeaders): Record<string, string | undefined> {
+  const result: Record<string, string | undefined> = Object.create(null);
+  for (const [name, value] of Object.entries(headers)) {
+    result[name] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  return result;
+}

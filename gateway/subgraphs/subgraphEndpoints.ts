@@ -1,0 +1,54 @@
+import type { GatewayConfig } from '../config/schema.ts';
+import { type SubgraphPolicy, subgraphPolicyOf } from '../config/subgraphPolicyOf.ts';
+import type { Supergraph } from '../supergraph/supergraph.ts';
+import type { SubgraphEndpoint } from './subgraphPools.ts';
+
+/** Each subgraph's policy, merged once. */
+export function memoizePolicies(config: GatewayConfig): (subgraph: string) => SubgraphPolicy {
+  const policies = new Map<string, SubgraphPolicy>();
+  return (subgraph) => {
+    let policy = policies.get(subgraph);
+    if (policy === undefined) {
+      policy = subgraphPolicyOf(config, subgraph);
+      policies.set(subgraph, policy);
+    }
+    return policy;
+  };
+}
+
+/** URLs that the configuration puts in the place of the supergraph's. */
+export function configuredUrlsOf(config: GatewayConfig): ReadonlyMap<string, string> {
+  return new Map(
+    Object.keys(config.subgraphs).flatMap((name) => {
+      const { url } = subgraphPolicyOf(config, name);
+      return url === undefined ? [] : [[name, url] as const];
+    }),
+  );
+}
+
+/** Where and how each subgraph of the current supergraph is called. A subgraph that only an older supergraph
+ *  had keeps its last endpoint, for the operations that still run on that one. */
+export function createSubgraphEndpoints(
+  config: GatewayConfig,
+  supergraphs: { onChange(listener: (supergraph: Supergraph) => void): () => void },
+): (subgraph: string) => SubgraphEndpoint {
+  const endpoints = new Map<string, SubgraphEndpoint>();
+  supergraphs.onChange((supergraph) => {
+    for (const { name, url } of supergraph.subgraphs.values()) {
+      const policy = subgraphPolicyOf(config, name);
+      endpoints.set(name, {
+        url,
+        attemptTimeoutMs: policy.timeouts.attempt,
+        maxResponseBytes: policy.maxResponseSize,
+        connections: policy.connections,
+        concurrency: { max: policy.concurrency.max, queue: policy.concurrency.queue },
+        http2: policy.http2 === 'auto',
+      });
+    }
+  });
+  return (subgraph) => {
+    const endpoint = endpoints.get(subgraph);
+    if (endpoint === undefined) throw new Error(`No supergraph has a subgraph "${subgraph}".`);
+    return endpoint;
+  };
+}

@@ -1,0 +1,29 @@
+import { GatewayError } from '../errors.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { reportedErrorsOf } from './sources/reportedErrors.ts';
+
+interface ClientErrorMapperOptions {
+  /** `security.exposeSubgraphErrors`: clients see the subgraph's own words. */
+  readonly exposeSubgraphErrors: boolean;
+  readonly log: Logger;
+}
+
+/** What a client learns of an error with which a subgraph has ended a subscription, or refused it; the rest is for the
+ *  log. */
+export function createClientErrorMapper({
+  exposeSubgraphErrors,
+  log,
+}: ClientErrorMapperOptions): (error: GatewayError) => GatewayError {
+  return (error) => {
+    const { subgraph, code } = error;
+    log.warn({ subgraph, code, err: error.cause }, 'A subgraph has ended a subscription with an error');
+    const [reported] = reportedErrorsOf(error) ?? [];
+    if (!exposeSubgraphErrors || reported === undefined) return error;
+    const { code: _, ...extensions } = reported.extensions ?? {};
+    return new GatewayError(code, reported.message, {
+      ...(subgraph === undefined ? {} : { subgraph }),
+      extensions: { ...error.extensions, ...extensions },
+      cause: error,
+    });
+  };
+}

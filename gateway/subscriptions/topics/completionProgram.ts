@@ -1,0 +1,161 @@
+import {
+  type FieldNode,
+  Kind,
+  type OperationDefinitionNode,
+  print,
+  type SelectionNode,
+  type SelectionSetNode,
+  visit,
+} from 'graphql';
+import type { FetchShapeRegistry } from '../../execution/fetchShape.ts';
+import { createTargetCollector, parseFlattenPath } from '../../execution/flattenPath.ts';
+import type { FetchStep, Program } from '../../execution/program.ts';
+import { RepresentationReader } from '../../execution/representationReader.ts';
+import type { TypeConditions } from '../../execution/typeConditions.ts';
+import type { FetchDataRewrite, FetchNode, RequiresSelection } from '../../planning/queryPlan.ts';
+import { requiresOf } from './entityKey.ts';
+import type { RootField } from './rootField.ts';
+
+interface CompletionProgramOptions {
+  readonly program: Program;
+  readonly field: RootField;
+  /** The event's. */
+  readonly typename: string;
+  readonly key: SelectionSetNode;
+  /** Nodes of the first step's operation. */
+  readonly missingNodes: ReadonlySet<FieldNode>;
+  readonly shapes: FetchShapeRegistry;
+  readonly conditions: TypeConditions;
+}
+
+/** The program with one more step after its first: the subgraph is asked by an entity's key for the fields that an
+ *  event lacks. Everything else waits for that, too. */
+export function createCompletionProgram(options: CompletionProgramOptions): Program {
+  const { program, field, shapes, conditions } = options;
+  const fetch = createEntityFetch(options);
+  const requires = fetch.requires ?? [];
+  const path = parseFlattenPath([field.responseName]);
+  const [first, ...rest] = program.steps;
+  if (first === undefined) throw new Error('A program without steps has nothing to complete.');
+  const added: FetchStep = {
+    index: 1,
+    shape: shapes.intern(fetch),
+    path,
+    collectTargets: createTargetCollector(path),
+    requires,
+    representationReader: new RepresentationReader(requires, [], conditions),
+    contextReader: undefined,
+    dependsOn: [0],
+    group: first.group,
+  };
+  const moved = (index: number): readonly number[] => (index === 0 ? [0, 1] : [index + 1]);
+  return {
+    steps: [
+      first,
+      added,
+      ...rest.map((step) => ({ ...step, index: step.index + 1, after: step.dependsOn.flatMap(moved) })),
+    ],
+    groups: program.groups.map((group) => ({
+      ...group,
+      steps: group.steps.flatMap(moved),
+      bringing: group.dataSteps.flatMap(moved),
+    })),
+  };
+}
+
+function createEntityFetch({
+  field,
+  typename,
+  key,
+  missingNodes,
+  conditions,
+}: CompletionProgramOptions): FetchNode {
+  const { shape } = field.step;
+  const isMissing = (node: FieldNode): boolean => missingNodes.has(node);
+  const selected = selectMissing(field.node.selectionSet as SelectionSetNode, isMissing);
+  const selections = { ...selected, selections: flattenFragments(selected.selections, typename, conditions) };
+  const variables = variableNamesIn(selections);
+  const requires: RequiresSelection[] = [
+    {
+      kind: 'InlineFragment',
+      typeCondition: typename,
+      selections: [{ kind: 'Field', name: '__typename' }, ...requiresOf(key).filter(isNotTypename)],
+    },
+  ];
+  const operationName = shape.document.name?.value;
+  return {
+    kind: 'Fetch',
+    serviceName: shape.subgraph,
+    requires,
+    variableUsages: shape.variables.filter((name) => variables.has(name)),
+    operation: printEntityQuery(shape.document, variables, `... on ${typename} ${print(selections)}`),
+    operationKind: 'query',
+    outputRewrites: rewritesBelow(shape.outputRewrites, field.responseName),
+    ...(operationName === undefined ? {} : { operationName }),
+  };
+}
+
+function isNotTypename(selection: RequiresSelection): boolean {
+  return selection.kind !== 'Field' || selection.name !== '__typename';
+}
+
+function printEntityQuery(
+  { name, variableDefinitions = [] }: OperationDefinitionNode,
+  variables: ReadonlySet<string>,
+  selection: string,
+): string {
+  const definitions = variableDefinitions.filter(({ variable }) => variables.has(variable.name.value));
+  const all = ['$representations: [_Any!]!', ...definitions.map((definition) => print(definition))];
+  const head = `query ${name?.value ?? ''}(${all.join(', ')})`;
+  return `${head} { _entities(representations: $representations) { ${selection} } }`;
+}
+
+/** Only the fields that are missing, and what they stand in. */
+function selectMissing(set: SelectionSetNode, isMissing: (node: FieldNode) => boolean): SelectionSetNode {
+  return {
+    ...set,
+    selections: set.selections.flatMap((selection): SelectionNode[] => {
+      if (selection.kind === Kind.FIELD && isMissing(selection)) return [selection];
+      if (selection.kind === Kind.FRAGMENT_SPREAD || selection.selectionSet === undefined) return [];
+      const selectionSet = selectMissing(selection.selectionSet, isMissing);
+      return selectionSet.selections.length === 0 ? [] : [{ ...selection, selectionSet }];
+    }),
+  };
+}
+
+/** Without type conditions: of these objects the type is known. */
+function flattenFragments(
+  selections: readonly SelectionNode[],
+  typename: string,
+  conditions: TypeConditions,
+): SelectionNode[] {
+  return selections.flatMap((selection) => {
+    if (selection.kind !== Kind.INLINE_FRAGMENT) return [selection];
+    const { typeCondition, selectionSet } = selection;
+    return typeCondition === undefined || conditions.matches(typeCondition.name.value, typename)
+      ? flattenFragments(selectionSet.selections, typename, conditions)
+      : [];
+  });
+}
+
+function variableNamesIn(set: SelectionSetNode): ReadonlySet<string> {
+  const names = new Set<string>();
+  visit(set, {
+    [Kind.VARIABLE]: ({ name }) => {
+      names.add(name.value);
+    },
+  });
+  return names;
+}
+
+function rewritesBelow(
+  rewrites: readonly FetchDataRewrite[],
+  responseName: string,
+): readonly FetchDataRewrite[] {
+  return rewrites.flatMap((rewrite) => {
+    const place = rewrite.path.indexOf(responseName);
+    const isBelow = place !== -1 && rewrite.path.slice(0, place).every((part) => part.startsWith('... on '));
+    const path = rewrite.path.slice(place + 1);
+    return isBelow && path.length > 0 ? [{ ...rewrite, path }] : [];
+  });
+}

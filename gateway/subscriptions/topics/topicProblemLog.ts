@@ -1,0 +1,43 @@
+import type { RedisFailureKind } from '../../redis/redisFailure.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+
+type TopicProblemKind =
+  | RedisFailureKind
+  | 'malformed event'
+  | 'event of another type'
+  | 'events missed';
+
+interface TopicProblemLogOptions {
+  readonly log: Logger;
+  /** Milliseconds. */
+  now(): number;
+}
+
+const logIntervalMs = 60_000;
+
+/** Counts what went wrong with topics, and writes the first of each kind, topic and minute to the log. */
+export class TopicProblemLog {
+  readonly #options: TopicProblemLogOptions;
+  readonly #counts = new Map<TopicProblemKind, number>();
+  readonly #loggedAt = new Map<string, number>();
+
+  constructor(options: TopicProblemLogOptions) {
+    this.#options = options;
+  }
+
+  get counts(): ReadonlyMap<TopicProblemKind, number> {
+    return this.#counts;
+  }
+
+  /** `topic`: a stream or a topic, as the configuration names it. */
+  report(kind: TopicProblemKind, topic: string, message: string): void {
+    const count = (this.#counts.get(kind) ?? 0) + 1;
+    this.#counts.set(kind, count);
+    const now = this.#options.now();
+    const key = `${kind} ${topic}`;
+    const loggedAt = this.#loggedAt.get(key);
+    if (loggedAt !== undefined && now - loggedAt < logIntervalMs) return;
+    this.#loggedAt.set(key, now);
+    this.#options.log.warn({ problem: kind, topic, count, message }, 'problem with a topic of subscriptions');
+  }
+}

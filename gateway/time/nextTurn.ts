@@ -1,4 +1,0 @@
-/** Resolves in the next turn of the event loop, after what waits for it. */
-export function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}

@@ -1,0 +1,90 @@
+/** Where and why a text is no JSON value. */
+interface JsonProblem {
+  /** Counted in UTF-16 code units from 0. */
+  readonly position: number;
+  /** Counted from 1. */
+  readonly line: number;
+  readonly column: number;
+  readonly found: string;
+}
+
+const space = /[ \t\n\r]*/y;
+const scalar = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: JSON strings may not hold control characters.
+const stringBody = /(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*/y;
+
+/** First place at which `text` stops being JSON; `undefined` when it is JSON. The engine's own messages do
+ *  not always have a position, and quote the client's body. Meant for the error path only. */
+export function findJsonProblem(text: string): JsonProblem | undefined {
+  const open: ('{' | '[')[] = [];
+  let expectation: 'value' | 'valueOrEnd' | 'key' | 'keyOrEnd' | 'separatorOrEnd' = 'value';
+  let at = 0;
+
+  const take = (pattern: RegExp): number => {
+    pattern.lastIndex = at;
+    return pattern.exec(text)?.[0].length ?? 0;
+  };
+  const takeString = (): boolean => {
+    if (text[at] !== '"') return false;
+    at++;
+    at += take(stringBody);
+    if (text[at] !== '"') return false;
+    at++;
+    return true;
+  };
+
+  for (;;) {
+    at += take(space);
+    const character = text[at];
+    const container = open.at(-1);
+    if (expectation === 'separatorOrEnd') {
+      if (container === undefined) return at === text.length ? undefined : problemAt(text, at);
+      if (character === ',') {
+        at++;
+        expectation = container === '{' ? 'key' : 'value';
+      } else if (character === (container === '{' ? '}' : ']')) {
+        at++;
+        open.pop();
+      } else return problemAt(text, at);
+    } else if (expectation === 'key' || expectation === 'keyOrEnd') {
+      if (character === '}' && expectation === 'keyOrEnd') {
+        at++;
+        open.pop();
+        expectation = 'separatorOrEnd';
+        continue;
+      }
+      if (!takeString()) return problemAt(text, at);
+      at += take(space);
+      if (text[at] !== ':') return problemAt(text, at);
+      at++;
+      expectation = 'value';
+    } else if (character === ']' && expectation === 'valueOrEnd') {
+      at++;
+      open.pop();
+      expectation = 'separatorOrEnd';
+    } else if (character === '{' || character === '[') {
+      at++;
+      open.push(character);
+      expectation = character === '{' ? 'keyOrEnd' : 'valueOrEnd';
+    } else if (character === '"') {
+      if (!takeString()) return problemAt(text, at);
+      expectation = 'separatorOrEnd';
+    } else {
+      const length = take(scalar);
+      if (length === 0) return problemAt(text, at);
+      at += length;
+      expectation = 'separatorOrEnd';
+    }
+  }
+}
+
+function problemAt(text: string, position: number): JsonProblem {
+  const lineStart = text.lastIndexOf('\n', position - 1) + 1;
+  const codePoint = text.codePointAt(position);
+  return {
+    position,
+    line: text.slice(0, position).split('\n').length,
+    column: position - lineStart + 1,
+    found: codePoint === undefined ? 'end of the text' : JSON.stringify(String.fromCodePoint(codePoint)),
+  };
+}

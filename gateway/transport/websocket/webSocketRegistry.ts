@@ -1,0 +1,122 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { handleProtocols } from 'graphql-ws';
+import { type ServerOptions, WebSocketServer } from 'ws';
+import { HttpError } from '../../admission/httpError.ts';
+import type { CorsOptions } from '../http/cors.ts';
+import { writeHttpError } from '../http/writeHttpError.ts';
+import { checkOrigin, type HandshakeCredentials } from './checkOrigin.ts';
+import { handshakeHeaders } from './connectionHeaders.ts';
+import { WebSocketConnection, type WebSocketConnectionSettings } from './webSocketConnection.ts';
+
+interface WebSocketRegistryOptions extends WebSocketConnectionSettings {
+  /** Largest message, in bytes. */
+  readonly maxMessageBytes: number;
+  /** Most sockets at a time. */
+  readonly maxConnections: number;
+  /** Whether the page that a browser connects from has to be one that may. */
+  readonly csrf: boolean;
+  readonly cors: CorsOptions | undefined;
+  readonly isDraining: () => boolean;
+}
+
+/** Milliseconds that a client gets to answer a close frame. */
+const closeTimeoutMs = 1000;
+
+/** The sockets of all clients: takes upgrades, and ends them when the gateway does. */
+export class WebSocketRegistry {
+  readonly #options: WebSocketRegistryOptions;
+  readonly #server: WebSocketServer;
+  readonly #open = new Set<WebSocketConnection>();
+  #allClosed: PromiseWithResolvers<void> | undefined;
+
+  constructor(options: WebSocketRegistryOptions) {
+    this.#options = options;
+    const settings: ServerOptions & { closeTimeout: number } = {
+      noServer: true,
+      clientTracking: false,
+      maxPayload: options.maxMessageBytes,
+      perMessageDeflate: false,
+      closeTimeout: closeTimeoutMs,
+      handleProtocols,
+    };
+    this.#server = new WebSocketServer(settings);
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Answers a request for an upgrade, with a socket or with a status that says why not. */
+  upgrade(request: IncomingMessage, connection: Duplex, head: Buffer): void {
+    let credentials: HandshakeCredentials;
+    try {
+      credentials = this.#admit(request);
+    } catch (error) {
+      if (!(error instanceof HttpError)) throw error;
+      // The client may be gone, of which nobody has to know.
+      connection.on('error', () => undefined);
+      writeHttpError(connection, error);
+      (connection as Socket).destroySoon();
+      return;
+    }
+    this.#server.handleUpgrade(request, connection, head, (socket) => {
+      const client = new WebSocketConnection({
+        ...this.#options,
+        socket,
+        connection: connection as Socket,
+        handshakeHeaders: handshakeHeaders(request.headers, credentials),
+      });
+      this.#open.add(client);
+      socket.once('close', () => {
+        this.#open.delete(client);
+        if (this.#open.size === 0) this.#allClosed?.resolve();
+      });
+      if (this.#options.isDraining()) client.drain();
+    });
+  }
+
+  /** Closes every socket as soon as no query or mutation runs on it. */
+  drain(): void {
+    for (const client of this.#open) client.drain();
+  }
+
+  /** Resolves when there is no socket left. */
+  async waitForEnd(): Promise<void> {
+    if (this.#open.size === 0) return;
+    this.#allClosed ??= Promise.withResolvers();
+    await this.#allClosed.promise;
+  }
+
+  /** Ends what runs, each with an error. */
+  abortAll(): void {
+    for (const client of this.#open) client.abort();
+  }
+
+  terminateAll(): void {
+    for (const client of this.#open) client.terminate();
+  }
+
+  #admit(request: IncomingMessage): HandshakeCredentials {
+    const { admission, maxConnections, csrf, cors, isDraining } = this.#options;
+    if (isDraining()) {
+      throw new HttpError(503, 'The gateway is shutting down. Connect again.', { code: 'REQUEST_ABORTED' });
+    }
+    const credentials = csrf ? checkOrigin(request.headers, cors) : 'kept';
+    admission.checkReady();
+    if (this.#open.size >= maxConnections) {
+      throw new HttpError(
+        503,
+        `There are ${maxConnections} WebSockets, the most that are allowed (limits.webSockets). Try again.`,
+        { code: 'OVERLOADED', headers: { 'retry-after': '1' } },
+      );
+    }
+    return credentials;
+  }
+}
+
+/** Whether a request is for a WebSocket, and not for another protocol that clients offer to change to. */
+export function isWebSocketUpgrade({ headers }: IncomingMessage): boolean {
+  return headers.upgrade?.toLowerCase() === 'websocket';
+}

@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { parse } from 'graphql';
+import { createRandom } from '../../subgraphs/shared/random.ts';
+import { type DemoOperation, readDemoOperations } from '../harness/readDemoOperations.ts';
+import { runTrials } from '../harness/runTrials.ts';
+import type { TestGateway } from '../harness/testGateway.ts';
+import { DemoMonolith } from './demoMonolith.ts';
+import { startDifferentialGateway } from './differentialGateway.ts';
+import { deferFormats } from './executeTrial.ts';
+import { chooseDefers, insertDefers, listPositions } from './insertDefers.ts';
+import { compareDeferredAnswer, type DeferTrial } from './trials.ts';
+
+const operations = readDemoOperations().filter(({ kind }) => kind !== 'subscription');
+const combinations = 6;
+
+/** `@defer` at every place of the operation, one at a time. */
+function oneByOne(operation: DemoOperation): DeferTrial[] {
+  const document = parse(operation.source);
+  return listPositions(document).flatMap((kind, position) => {
+    if (kind === 'repeat') return [];
+    const source = insertDefers(document, new Map([[position, position % 2 === 0 ? { label: 'only' } : {}]]));
+    return [{ source, variables: operation.variables, withoutDefer: operation }];
+  });
+}
+
+/** At several places, nested and overlapping as it comes. */
+function combined(operation: DemoOperation, seed: number): DeferTrial[] {
+  const random = createRandom(seed);
+  const document = parse(operation.source);
+  return Array.from({ length: combinations }, () => {
+    const { source, variables } = chooseDefers(document, random, 6);
+    return { source, variables: { ...operation.variables, ...variables }, withoutDefer: operation };
+  });
+}
+
+let gateway: TestGateway;
+beforeAll(async () => {
+  gateway = await startDifferentialGateway();
+});
+afterAll(() => gateway.close());
+
+describe('queries with @defer merge to the answer without it', () => {
+  const monolith = new DemoMonolith();
+
+  test.each(
+    operations.filter(({ kind }) => kind === 'query').map((operation, seed) => ({ ...operation, seed })),
+  )('$name, at every place and at several (seed $seed)', async ({ seed, ...operation }) => {
+    const expected = await monolith.execute(operation);
+    const trials = [...oneByOne(operation), ...combined(operation, seed)];
+    const problems = await runTrials(
+      trials.flatMap((trial) => deferFormats.map((format) => ({ trial, format }))),
+      ({ trial, format }) => compareDeferredAnswer(gateway.url, monolith, trial, format, expected),
+    );
+    expect(problems).toEqual([]);
+  });
+});
+
+describe('mutations with @defer merge to the answer without it', () => {
+  // Gateway and monolith carry out the same mutations in the same order, so that their data stay equal.
+  const monolith = new DemoMonolith();
+
+  test.each(
+    operations.filter(({ kind }) => kind === 'mutation').map((operation, seed) => ({ ...operation, seed })),
+  )('$name, at every place and at several (seed $seed)', async ({ seed, ...operation }) => {
+    const trials = [...oneByOne(operation), ...combined(operation, seed)];
+    const problems = await runTrials(
+      trials.flatMap((trial) => deferFormats.map((format) => ({ trial, format }))),
+      ({ trial, format }) => compareDeferredAnswer(gateway.url, monolith, trial, format),
+      1,
+    );
+    expect(problems).toEqual([]);
+  });
+});

@@ -1,0 +1,64 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { parse } from 'graphql';
+import { createRandom } from '../../subgraphs/shared/random.ts';
+import { runTrials } from '../harness/runTrials.ts';
+import { findDeferredDifference } from './compareDeferred.ts';
+import { executeEnrichedIncrementally } from './executeEnriched.ts';
+import { deferFormats } from './executeTrial.ts';
+import { generateEnrichments } from './generateEnrichments.ts';
+import { generateTrial } from './graphs/framework/generateTrial.ts';
+import { type RunningGraph, startGraph } from './graphs/framework/startGraph.ts';
+import { graphs } from './graphs/graphs.ts';
+import { chooseDefers } from './insertDefers.ts';
+
+// To look for more: DIFFERENTIAL_GRAPH=keys DIFFERENTIAL_SEED=1000 DIFFERENTIAL_COUNT=5000.
+const only = process.env.DIFFERENTIAL_GRAPH;
+const firstSeed = Number(process.env.DIFFERENTIAL_SEED ?? 1);
+const count = Number(process.env.DIFFERENTIAL_COUNT ?? 5);
+const seeds = Array.from({ length: count }, (_, index) => firstSeed + index);
+
+describe.each(graphs.filter(({ name }) => only === undefined || name === only))(
+  'answers of the graph $name in parts, with what was late,',
+  (graph) => {
+    let running: RunningGraph;
+    beforeAll(async () => {
+      const plain = await startGraph(graph);
+      const enrichment = generateEnrichments(plain.monolith.schema, firstSeed);
+      await plain[Symbol.asyncDispose]();
+      running = await startGraph(graph, enrichment === undefined ? {} : { enrichment });
+    });
+    afterAll(async () => await running[Symbol.asyncDispose]());
+
+    test.each([
+      { title: 'by token', headers: {} },
+      { title: 'on the same response', headers: { 'tributary-defer': 'auto' } },
+    ])(
+      'are the whole answers: $title',
+      async ({ headers }) => {
+        const trials = seeds.flatMap((seed) => deferFormats.map((format) => ({ seed, format })));
+        const problems = await runTrials(trials, async ({ seed, format }) => {
+          const trial = generateTrial(running, seed, { faultPercent: 0 });
+          const { source, variables } = chooseDefers(parse(trial.source), createRandom(seed), 6);
+          const deferred = { ...trial, source, variables: { ...trial.variables, ...variables } };
+          try {
+            const [expected, { payloads, merged }] = await Promise.all([
+              running.monolith.execute(trial),
+              executeEnrichedIncrementally(running.gateway.url, deferred, format, headers),
+            ]);
+            const problem = await findDeferredDifference({
+              expected,
+              withoutNullPropagation: () => running.monolith.executeWithoutNullPropagation(trial),
+              payloads,
+              merged,
+            });
+            return problem && `graph ${graph.name}, seed ${seed}, ${format}: ${problem}\n${source}\n`;
+          } catch (error) {
+            return `graph ${graph.name}, seed ${seed}, ${format}: ${String(error)}\n${source}\n`;
+          }
+        });
+        expect(problems).toEqual([]);
+      },
+      60_000 + 1_000 * count,
+    );
+  },
+);

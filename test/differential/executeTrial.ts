@@ -1,0 +1,50 @@
+import type { GraphQLFormattedError } from 'graphql';
+import { MultipartReader, mergePayloads } from '../harness/rawHttp.ts';
+import type { Trial } from '../harness/trial.ts';
+import { type Answer, escapeInheritedNames, type Json, readJson } from './answer.ts';
+
+export type DeferFormat = 'deferSpec=20220824' | 'incrementalSpec=v0.2';
+
+export const deferFormats: readonly DeferFormat[] = ['deferSpec=20220824', 'incrementalSpec=v0.2'];
+
+interface IncrementalAnswer {
+  /** Empty where nothing turned out to be deferred, and the answer came whole. */
+  readonly payloads: readonly unknown[];
+  readonly merged: Answer;
+}
+
+/** Who asks, in each of these tests. */
+export const viewerId = 'a11';
+
+/** One complete answer as JSON. */
+export async function executeTrial(url: string, trial: Trial): Promise<Answer> {
+  return toAnswer(readJson(await send(url, trial, 'application/json')));
+}
+
+/** Takes deferred parts in that format. Errors: for payloads that a client could misread. */
+export async function executeTrialIncrementally(
+  url: string,
+  trial: Trial,
+  format: DeferFormat,
+): Promise<IncrementalAnswer> {
+  const text = await send(url, trial, `multipart/mixed;${format}, application/json;q=0.9`);
+  if (text.startsWith('{')) return { payloads: [], merged: toAnswer(readJson(text)) };
+  const reader = new MultipartReader();
+  const payloads = reader.read(escapeInheritedNames(text));
+  reader.assertClosed();
+  return { payloads, merged: toAnswer(mergePayloads(payloads)) };
+}
+
+async function send(url: string, { source, variables, headers }: Trial, accept: string): Promise<string> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept, authorization: `Demo ${viewerId}`, ...headers },
+    body: JSON.stringify({ query: source, variables }),
+  });
+  return await response.text();
+}
+
+function toAnswer(body: unknown): Answer {
+  const { data, errors = [] } = body as { data?: Json; errors?: readonly GraphQLFormattedError[] };
+  return { data, errors };
+}

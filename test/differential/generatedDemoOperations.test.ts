@@ -1,0 +1,65 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { parse } from 'graphql';
+import { createRandom } from '../../subgraphs/shared/random.ts';
+import { runTrials } from '../harness/runTrials.ts';
+import type { TestGateway } from '../harness/testGateway.ts';
+import { DemoMonolith } from './demoMonolith.ts';
+import { demoOperations } from './demoOperations.ts';
+import { startDifferentialGateway } from './differentialGateway.ts';
+import { deferFormats } from './executeTrial.ts';
+import { generateOperation } from './generateOperation.ts';
+import { chooseDefers } from './insertDefers.ts';
+import { compareCompleteAnswer, compareDeferredAnswer } from './trials.ts';
+
+// To look for more: DIFFERENTIAL_SEED=1000 DIFFERENTIAL_COUNT=5000. An operation's seed is printed with it; to run
+// it alone, that seed with a count of 1.
+const firstSeed = Number(process.env.DIFFERENTIAL_SEED ?? 1);
+const count = Number(process.env.DIFFERENTIAL_COUNT ?? 300);
+const seeds = Array.from({ length: count }, (_, index) => firstSeed + index);
+
+const monolith = new DemoMonolith();
+let gateway: TestGateway;
+beforeAll(async () => {
+  gateway = await startDifferentialGateway();
+});
+afterAll(() => gateway.close());
+
+async function find(seed: number, run: () => Promise<string | undefined>): Promise<string | undefined> {
+  const problem = await run();
+  return problem && `seed ${seed}\n${problem}`;
+}
+
+test(
+  `${count} generated operations from seed ${firstSeed} on are answered as a monolith does`,
+  async () => {
+    const problems = await runTrials(seeds, (seed) =>
+      find(seed, () =>
+        compareCompleteAnswer(
+          gateway.url,
+          monolith,
+          generateOperation(monolith.schema, seed, demoOperations),
+        ),
+      ),
+    );
+    expect(problems).toEqual([]);
+  },
+  20_000 + 200 * count,
+);
+
+test(
+  `${count} generated operations from seed ${firstSeed} on merge to the same with @defer`,
+  async () => {
+    const problems = await runTrials(
+      seeds.flatMap((seed) => deferFormats.map((format) => ({ seed, format }))),
+      ({ seed, format }) =>
+        find(seed, () => {
+          const withoutDefer = generateOperation(monolith.schema, seed, demoOperations);
+          const { source, variables } = chooseDefers(parse(withoutDefer.source), createRandom(seed), 6);
+          const trial = { source, variables: { ...withoutDefer.variables, ...variables }, withoutDefer };
+          return compareDeferredAnswer(gateway.url, monolith, trial, format);
+        }),
+    );
+    expect(problems).toEqual([]);
+  },
+  20_000 + 400 * count,
+);

@@ -1,0 +1,84 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { parse, printSchema } from 'graphql';
+import { createRandom } from '../../subgraphs/shared/random.ts';
+import { runTrials } from '../harness/runTrials.ts';
+import { deferFormats } from './executeTrial.ts';
+import { generateTrial } from './graphs/framework/generateTrial.ts';
+import { type RunningGraph, startGraph } from './graphs/framework/startGraph.ts';
+import { graphs } from './graphs/graphs.ts';
+import { chooseDefers } from './insertDefers.ts';
+import { compareCompleteAnswer, compareDeferredAnswer, type DeferTrial } from './trials.ts';
+
+// To look for more: DIFFERENTIAL_GRAPH=keys DIFFERENTIAL_SEED=1000 DIFFERENTIAL_COUNT=5000. A failing operation's
+// graph and seed are printed with it; to run it alone, these with a count of 1. What was found once is in
+// `test/fixtures/operations/found/` and runs for ever.
+const only = process.env.DIFFERENTIAL_GRAPH;
+const firstSeed = Number(process.env.DIFFERENTIAL_SEED ?? 1);
+const count = Number(process.env.DIFFERENTIAL_COUNT ?? 10);
+const seeds = Array.from({ length: count }, (_, index) => firstSeed + index);
+const faultPercent = 15;
+const timeout = 20_000 + 400 * count;
+
+describe.each(graphs.filter(({ name }) => only === undefined || name === only))(
+  `${count} generated operations from seed ${firstSeed} on over the graph $name`,
+  (graph) => {
+    let running: RunningGraph;
+    beforeAll(async () => {
+      running = await startGraph(graph);
+    });
+    afterAll(async () => await running[Symbol.asyncDispose]());
+
+    const whole = (seed: number, percent: number): Promise<string | undefined> =>
+      compareCompleteAnswer(
+        running.gateway.url,
+        running.monolith,
+        generateTrial(running, seed, { faultPercent: percent }),
+      );
+
+    const deferred = async (seed: number, percent: number): Promise<string | undefined> => {
+      for (const format of deferFormats) {
+        const trial = placeDefers(generateTrial(running, seed, { faultPercent: percent }), seed);
+        const problem = await compareDeferredAnswer(running.gateway.url, running.monolith, trial, format);
+        if (problem !== undefined) return problem;
+      }
+      return undefined;
+    };
+
+    const kinds = graph.createState === undefined ? (['query'] as const) : (['query', 'mutation'] as const);
+    const { hiddenWords } = graph;
+    if (hiddenWords !== undefined) {
+      test('show nothing that is hidden', () => {
+        const words = new Set(printSchema(running.monolith.schema).match(/\w+/g));
+        expect(hiddenWords.filter((word) => words.has(word))).toEqual([]);
+      });
+    }
+
+    test.each([
+      { title: 'are answered as a monolith does', run: whole, percent: 0 },
+      { title: 'are answered as a monolith does where fields fail', run: whole, percent: faultPercent },
+      { title: 'merge to the same with @defer', run: deferred, percent: 0 },
+      { title: 'merge to the same with @defer where fields fail', run: deferred, percent: faultPercent },
+    ])(
+      '$title',
+      async ({ run, percent }) => {
+        const { faultCounts } = running.model;
+        const counted = { ...faultCounts };
+        const problems = await runTrials(seeds, async (seed) => {
+          const problem = await run(seed, percent);
+          return problem && `graph ${graph.name}, seed ${seed}\n${problem}`;
+        });
+        expect(problems).toEqual([]);
+        // One operation may have none.
+        if (percent > 0 && count >= 10) {
+          for (const kind of kinds) expect(faultCounts[kind]).toBeGreaterThan(counted[kind]);
+        }
+      },
+      timeout,
+    );
+  },
+);
+
+function placeDefers(whole: DeferTrial['withoutDefer'], seed: number): DeferTrial {
+  const { source, variables } = chooseDefers(parse(whole.source), createRandom(seed), 6);
+  return { ...whole, source, variables: { ...whole.variables, ...variables }, withoutDefer: whole };
+}

@@ -1,0 +1,194 @@
+import { describe, expect, test } from '@jest/globals';
+import { pino } from 'pino';
+import type { GatewayOptions } from '../../gateway/gateway.ts';
+import { type CachedShop, createStockAnswer, startCachedShop } from '../harness/cachedShop.ts';
+
+const rules = {
+  'subgraph:catalog': { maxAge: '1h' },
+  'subgraph:stock': { maxAge: '1m', staleWhileRevalidate: '1m', staleIfError: '10m' },
+} as const;
+const query = '{ top { stock } }';
+const answered = (stock: number) => ({ data: { top: { stock } } });
+
+interface Said {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly extensions?: unknown;
+}
+
+/** The subgraph of stocks says this with each of its answers, which are numbered from 1. */
+function sayWithEach(shop: CachedShop, said: Said): void {
+  let count = 0;
+  shop.stock.answerWith(({ variables }) => {
+    count += 1;
+    return createStockAnswer(variables.representations as readonly unknown[], count, said);
+  });
+}
+
+async function startSaying(
+  said: Said,
+  { lines = [], cache = {} }: { lines?: Record<string, unknown>[]; cache?: GatewayOptions['cache'] } = {},
+): Promise<CachedShop> {
+  const shop = await startCachedShop({
+    cache: { rules, identity: { header: 'x-user-id' }, ...cache },
+    dependencies: {
+      logger: pino({ level: 'warn', base: null }, { write: (line) => lines.push(JSON.parse(line)) }),
+    },
+  });
+  sayWithEach(shop, said);
+  return shop;
+}
+
+describe("a subgraph's `Cache-Control`", () => {
+  test.each(['no-store', 'no-cache', 'max-age=0, must-revalidate', 'private'])(
+    '%s: nothing is kept',
+    async (cacheControl) => {
+      await using shop = await startSaying({ headers: { 'cache-control': cacheControl } });
+      for (const stock of [1, 2, 3]) {
+        const { body, headers } = await shop.execute(query);
+        expect(body).toEqual(answered(stock));
+        expect(headers.get('cache-control')).toBe('no-store');
+      }
+    },
+  );
+
+  test('max-age ends it sooner, and never later', async () => {
+    for (const [cacheControl, seconds] of [
+      ['max-age=10', 10],
+      ['max-age=1000', 60],
+      ['max-age=50, s-maxage=20', 20],
+    ] as const) {
+      await using shop = await startSaying(
+        { headers: { 'cache-control': cacheControl } },
+        { cache: { rules: { ...rules, 'subgraph:stock': { maxAge: '1m' } } } },
+      );
+      const { headers } = await shop.execute(query);
+      expect(headers.get('cache-control')).toBe(`public, max-age=${seconds}`);
+      shop.clock.advanceSeconds(seconds - 1);
+      const later = await shop.execute(query);
+      expect(later.body).toEqual(answered(1));
+      expect(later.headers.get('cache-control')).toBe(`public, max-age=${seconds}`);
+      expect(later.headers.get('age')).toBe(`${seconds - 1}`);
+      shop.clock.advanceSeconds(1);
+      expect((await shop.execute(query)).body).toEqual(answered(2));
+    }
+  });
+
+  test('must-revalidate allows nothing stale', async () => {
+    await using shop = await startSaying({ headers: { 'cache-control': 'max-age=10, must-revalidate' } });
+    await shop.execute(query);
+    shop.clock.advanceSeconds(10);
+    expect((await shop.execute(query)).body).toEqual(answered(2));
+    await shop.stock.close();
+    shop.clock.advanceSeconds(10);
+    expect((await shop.execute(query)).body).toMatchObject({ data: { top: { stock: null } }, errors: [{}] });
+  });
+
+  test('stale-while-revalidate and stale-if-error end sooner as well', async () => {
+    const headers = { 'cache-control': 'max-age=10, stale-while-revalidate=5, stale-if-error=20' };
+    await using shop = await startSaying({ headers });
+    await shop.execute(query);
+    shop.clock.advanceSeconds(14);
+    expect((await shop.execute(query)).body).toMatchObject(answered(1));
+    expect((await shop.executeUntilFresh(query)).body).toEqual(answered(2));
+    shop.clock.advanceSeconds(15);
+    expect((await shop.execute(query)).body).toEqual(answered(3));
+    await shop.stock.close();
+    shop.clock.advanceSeconds(29);
+    expect((await shop.execute(query)).body).toMatchObject(answered(3));
+    shop.clock.advanceSeconds(1);
+    expect((await shop.execute(query)).body).toMatchObject({ data: { top: { stock: null } }, errors: [{}] });
+  });
+
+  test('private keeps it for whose it is', async () => {
+    await using shop = await startSaying({ headers: { 'cache-control': 'private' } });
+    const by = (id: string) => ({ headers: { 'x-user-id': id } });
+    expect((await shop.execute(query, by('a'))).body).toEqual(answered(1));
+    const again = await shop.execute(query, by('a'));
+    expect(again.body).toEqual(answered(1));
+    expect(again.headers.get('cache-control')).toBe('private, max-age=60');
+    expect((await shop.execute(query, by('b'))).body).toEqual(answered(2));
+    expect((await shop.execute(query)).body).toEqual(answered(3));
+    expect((await shop.execute(query, by('a'))).body).toEqual(answered(1));
+  });
+
+  test('counts from the age that the answer has already', async () => {
+    await using shop = await startSaying({ headers: { 'cache-control': 'max-age=50', age: '20' } });
+    const { headers } = await shop.execute(query);
+    expect([headers.get('cache-control'), headers.get('age')]).toEqual(['public, max-age=50', '20']);
+    shop.clock.advanceSeconds(29);
+    expect((await shop.execute(query)).body).toEqual(answered(1));
+    shop.clock.advanceSeconds(2);
+    expect((await shop.execute(query)).body).toEqual({
+      ...answered(1),
+      extensions: {
+        tributary: { stale: [{ path: ['top', 'stock'], ageMs: 51_000, reason: 'revalidating' }] },
+      },
+    });
+  });
+});
+
+describe('nonsense', () => {
+  test.each([
+    ['a number that is none', { headers: { 'cache-control': 'max-age=soon' } }, 'max-age is "soon"'],
+    ['an unreadable list', { headers: { 'cache-control': '=;=' } }, 'cannot be read'],
+    ['an unreadable age', { headers: { age: 'old' } }, 'Age: "old"'],
+    ['tags that are none', { extensions: { cacheTags: 'sale' } }, 'extensions.cacheTags is no list'],
+  ])('%s: nothing is kept, and the log says so once', async (_, said, reason) => {
+    const lines: Record<string, unknown>[] = [];
+    await using shop = await startSaying(said, { lines });
+    for (const stock of [1, 2, 3]) expect((await shop.execute(query)).body).toEqual(answered(stock));
+    expect(lines).toEqual([
+      expect.objectContaining({ subgraph: 'stock', reason: expect.stringContaining(reason) }),
+    ]);
+  });
+});
+
+test('what a subgraph gave tags can be invalidated by them', async () => {
+  await using shop = await startSaying({ extensions: { cacheTags: ['sale'] } });
+  const invalidate = async (tag: string): Promise<unknown> => {
+    const response = await fetch(new URL('/cache/invalidate', shop.gateway.adminUrl), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ tags: [tag] }),
+    });
+    return response.json();
+  };
+  await shop.execute(query);
+  expect(await invalidate('summer')).toEqual({ deleted: 0, pending: false });
+  expect((await shop.execute(query)).body).toEqual(answered(1));
+  expect(await invalidate('sale')).toEqual({ deleted: 1, pending: false });
+  expect((await shop.execute(query)).body).toEqual(answered(2));
+});
+
+describe("the gateway's own answer", () => {
+  test('ends with the first of its parts, and is as old as the oldest', async () => {
+    await using shop = await startCachedShop({
+      cache: { rules: { 'subgraph:catalog': { maxAge: '1m' }, 'subgraph:stock': { maxAge: '50s' } } },
+    });
+    await shop.execute('{ top { name } }');
+    shop.clock.advanceSeconds(20);
+    await shop.execute('{ top { stock } }');
+    shop.clock.advanceSeconds(10);
+    const { headers } = await shop.execute('{ top { name } again: top { stock } }');
+    expect(['cache-control', 'age', 'vary'].map((name) => headers.get(name))).toEqual([
+      'public, max-age=60',
+      '30',
+      'accept, accept-language, authorization',
+    ]);
+  });
+
+  test('may not be kept if one of its parts may not', async () => {
+    await using shop = await startCachedShop({ cache: { rules: { 'subgraph:stock': { maxAge: '1m' } } } });
+    for (let time = 1; time <= 2; time++) {
+      const { headers } = await shop.execute(query);
+      expect([headers.get('cache-control'), headers.get('age')]).toEqual(['no-store', null]);
+    }
+  });
+
+  test('may not be kept with an error in it', async () => {
+    await using shop = await startCachedShop({ cache: { rules } });
+    const { body, headers } = await shop.execute('{ products(ids: ["1", "broken"]) { stock } }');
+    expect(body.errors).toHaveLength(1);
+    expect(headers.get('cache-control')).toBe('no-store');
+  });
+});

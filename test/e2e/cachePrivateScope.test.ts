@@ -1,0 +1,162 @@
+import { describe, expect, test } from '@jest/globals';
+import { type CachedShop, startCachedShop } from '../harness/cachedShop.ts';
+
+const rules = {
+  'subgraph:catalog': { maxAge: '1m' },
+  'subgraph:people': { maxAge: '1m', staleWhileRevalidate: '1m', staleIfError: '10m', scope: 'PRIVATE' },
+} as const;
+const query = '{ top { name wished } }';
+
+/** What the subgraph says to whom it does not know by `x-user-id`. */
+const answerFor = (owner: string) => ({ data: { top: { name: 'Product 1', wished: owner } } });
+
+const token = (claims: unknown): string =>
+  `Bearer ${['{"alg":"none"}', JSON.stringify(claims), 'signature']
+    .map((part) => Buffer.from(part).toString('base64url'))
+    .join('.')}`;
+
+function startByHeader(forward: readonly string[] = ['x-user-id']): Promise<CachedShop> {
+  return startCachedShop({
+    cache: { rules, identity: { header: 'x-user-id' } },
+    config: { subgraphs: { all: { headers: { forward: [...forward] } } } },
+  });
+}
+
+const by = (id: string) => ({ headers: { 'x-user-id': id } });
+
+describe('private values', () => {
+  test('are kept for each identity, and never shown to another one', async () => {
+    await using shop = await startByHeader();
+    for (let round = 0; round < 2; round++) {
+      for (const owner of ['a', 'b', 'a', 'A', ' a,b']) {
+        const { body, headers } = await shop.execute(query, by(owner));
+        expect(body).toEqual(answerFor(owner.trim()));
+        expect(headers.get('cache-control')).toBe('private, max-age=60');
+        expect(headers.get('vary')).toBe('accept, x-user-id');
+      }
+    }
+    expect(shop.people.calls).toHaveLength(4);
+  });
+
+  test('are kept apart even where the subgraph does not get the header', async () => {
+    await using shop = await startByHeader([]);
+    for (const owner of ['a', 'b', 'a', 'b']) await shop.execute(query, by(owner));
+    expect(shop.people.calls).toHaveLength(2);
+  });
+
+  test('are not kept for nobody', async () => {
+    await using shop = await startByHeader();
+    for (const options of [{}, by(''), {}]) {
+      const { body, headers } = await shop.execute(query, options);
+      expect(body.data).toEqual({ top: { name: 'Product 1', wished: expect.stringMatching(/^(nobody|)$/) } });
+      expect(headers.get('cache-control')).toBe('no-store');
+    }
+    expect(shop.people.calls).toHaveLength(3);
+    // And nobody gets somebody's.
+    await shop.execute(query, by('a'));
+    expect((await shop.execute(query)).body).toEqual(answerFor('nobody'));
+  });
+
+  test('are not kept without `cache.identity`', async () => {
+    await using shop = await startCachedShop({
+      cache: { rules },
+      config: { subgraphs: { all: { headers: { forward: ['x-user-id'] } } } },
+    });
+    for (const owner of ['a', 'a']) {
+      expect((await shop.execute(query, by(owner))).headers.get('cache-control')).toBe('no-store');
+    }
+    expect(shop.people.calls).toHaveLength(2);
+  });
+
+  test('are kept by a claim of the token, and by the whole token where it is forwarded', async () => {
+    await using shop = await startCachedShop({ cache: { rules, identity: { jwtClaim: 'sub' } } });
+    const [first, later, made] = [{ sub: 'a' }, { sub: 'a', exp: 2 }, { sub: 'b' }].map(token);
+    for (const authorization of [first, first, later, made, later]) {
+      const { body, headers } = await shop.execute(query, {
+        headers: { authorization: authorization ?? '' },
+      });
+      expect(body).toEqual(answerFor(authorization ?? ''));
+      expect(headers.get('vary')).toBe('accept, accept-language, authorization');
+    }
+    expect(shop.people.calls).toHaveLength(3);
+    for (const authorization of [token({}), token({ sub: ['a'] }), 'Bearer a.b', 'Basic YQ==']) {
+      const { headers } = await shop.execute(query, { headers: { authorization } });
+      expect(headers.get('cache-control')).toBe('no-store');
+    }
+  });
+
+  test('are kept by the claim alone where the token stays in the gateway', async () => {
+    await using shop = await startCachedShop({
+      cache: { rules, identity: { jwtClaim: 'sub' } },
+      config: { subgraphs: { all: { headers: { forward: [] } } } },
+    });
+    for (const claims of [{ sub: 7 }, { sub: '7', exp: 2 }, { sub: '8' }]) {
+      await shop.execute(query, { headers: { authorization: token(claims) } });
+    }
+    expect(shop.people.calls).toHaveLength(2);
+  });
+
+  test('that are stale are those of who asks, with the refresh in his name', async () => {
+    await using shop = await startByHeader();
+    for (const owner of ['a', 'b']) await shop.execute(query, by(owner));
+    shop.clock.advanceSeconds(61);
+    for (const owner of ['b', 'a']) {
+      const { body } = await shop.execute(query, by(owner));
+      expect(body.data).toEqual(answerFor(owner).data);
+      expect(body.extensions).toBeDefined();
+      expect((await shop.executeUntilFresh(query, by(owner))).body).toEqual(answerFor(owner));
+    }
+    expect(shop.people.calls.map(({ headers }) => headers['x-user-id'])).toEqual(['a', 'b', 'b', 'a']);
+    await shop.people.close();
+    shop.clock.advanceSeconds(200);
+    expect((await shop.execute(query, by('a'))).body.data).toEqual(answerFor('a').data);
+    expect((await shop.execute(query, by('c'))).body.errors).toHaveLength(1);
+    expect((await shop.execute(query)).body.errors).toHaveLength(1);
+  });
+
+  test('of several people who ask at one time are fetched for each', async () => {
+    await using shop = await startByHeader();
+    await shop.execute('{ top { name } }');
+    const gate = shop.people.hold('Product.wished');
+    const owners = ['a', 'b', 'a', 'c', 'b', 'a'];
+    const answers = owners.map((owner) => shop.execute(query, by(owner)));
+    await gate.waitForArrivals(3);
+    gate.open();
+    expect((await Promise.all(answers)).map(({ body }) => body)).toEqual(owners.map(answerFor));
+    expect(shop.people.calls).toHaveLength(3);
+  });
+
+  test('at the root are private as well', async () => {
+    await using shop = await startByHeader();
+    for (const owner of ['a', 'b', 'a']) {
+      const { body } = await shop.execute('{ me { id email } greeting }', by(owner));
+      expect(body).toEqual({ data: { me: { id: owner, email: owner }, greeting: 'hello' } });
+    }
+    // What is public is kept apart only by the headers that go along.
+    expect(shop.people.calls).toHaveLength(2);
+    expect(shop.catalog.calls).toHaveLength(2);
+  });
+});
+
+describe('public values', () => {
+  test('are kept apart by the headers that the subgraph gets, unless they are ignored', async () => {
+    const forward = ['x-user-id', 'accept-language'];
+    await using shop = await startCachedShop({
+      cache: { rules: { 'subgraph:people': { maxAge: '1m' } }, ignoreHeaders: ['accept-language'] },
+      config: { subgraphs: { all: { headers: { forward } } } },
+    });
+    const asking = [
+      ['a', 'de'],
+      ['b', 'de'],
+      ['a', 'en'],
+    ] as const;
+    for (const [owner, language] of asking) {
+      const headers = { 'x-user-id': owner, 'accept-language': language };
+      const answer = await shop.execute('{ me { id } }', { headers });
+      expect(answer.body).toEqual({ data: { me: { id: owner } } });
+      expect(answer.headers.get('cache-control')).toBe('public, max-age=60');
+      expect(answer.headers.get('vary')).toBe('accept, x-user-id');
+    }
+    expect(shop.people.calls).toHaveLength(2);
+  });
+});

@@ -1,0 +1,258 @@
+import { describe, expect, test } from '@jest/globals';
+import { type CachedShop, type CachedShopOptions, startCachedShop } from '../harness/cachedShop.ts';
+
+const minute = { maxAge: '1h' } as const;
+
+/** Products themselves are always fresh. */
+function startShop(options: CachedShopOptions = {}): Promise<CachedShop> {
+  return startCachedShop({
+    ...options,
+    cache: {
+      rules: {
+        'subgraph:catalog': minute,
+        'subgraph:stock': { maxAge: '5s', staleWhileRevalidate: '30s', staleIfError: '10m' },
+      },
+      ...options.cache,
+    },
+  });
+}
+
+const staleAt = (seconds: number, reason: string, ...paths: (string | number)[][]) => ({
+  tributary: { stale: paths.map((path) => ({ path, ageMs: seconds * 1_000, reason })) },
+});
+
+describe('within `staleWhileRevalidate`', () => {
+  test('the old value goes out at once and says so, one refresh runs, and then there is the new one', async () => {
+    await using shop = await startShop();
+    const query = '{ top { id stock } }';
+    await shop.execute(query);
+    shop.data.stock = 8;
+    shop.clock.advanceSeconds(6);
+    const gate = shop.stock.hold('Product.stock');
+    const old = {
+      data: { top: { id: '1', stock: 3 } },
+      extensions: staleAt(6, 'revalidating', ['top', 'stock']),
+    };
+    const answers = await Promise.all([1, 2, 3].map(() => shop.execute(query)));
+    await gate.waitForArrivals();
+    answers.push(await shop.execute(query));
+    expect(answers.map(({ body }) => body)).toEqual([old, old, old, old]);
+    expect(answers[0]?.headers.get('cache-control')).toBe('public, max-age=0');
+    gate.open();
+    expect((await shop.executeUntilFresh(query)).body).toEqual({ data: { top: { id: '1', stock: 8 } } });
+    expect(shop.requestedStockIds()).toEqual([['1'], ['1']]);
+  });
+
+  test('the client is told by its own names, in lists too, and only of what is stale', async () => {
+    await using shop = await startShop();
+    await shop.execute('{ left: products(ids: ["1", "3"]) { has: stock } }');
+    shop.clock.advanceSeconds(4);
+    await shop.execute('{ left: products(ids: ["2"]) { has: stock } }');
+    shop.clock.advanceSeconds(2);
+    const { body } = await shop.execute('{ left: products(ids: ["1", "2", "3"]) { key: id has: stock } }');
+    expect(body).toEqual({
+      data: { left: ['1', '2', '3'].map((key) => ({ key, has: 3 })) },
+      extensions: staleAt(6, 'revalidating', ['left', 0, 'has'], ['left', 2, 'has']),
+    });
+  });
+
+  test('an object that is one value has one entry', async () => {
+    await using shop = await startShop();
+    const query = '{ top { where: place { aisle shelf } } }';
+    await shop.execute(query);
+    shop.clock.advanceSeconds(6);
+    expect((await shop.execute(query)).body).toEqual({
+      data: { top: { where: { aisle: 1, shelf: 's3' } } },
+      extensions: staleAt(6, 'revalidating', ['top', 'where']),
+    });
+  });
+
+  test('so has a root field', async () => {
+    await using shop = await startCachedShop({
+      cache: { rules: { 'subgraph:catalog': { maxAge: '5s', staleWhileRevalidate: '30s' } } },
+    });
+    await shop.execute('{ hi: greeting }');
+    shop.data.greeting = 'good morning';
+    shop.clock.advanceSeconds(6);
+    expect((await shop.execute('{ hi: greeting }')).body).toEqual({
+      data: { hi: 'hello' },
+      extensions: staleAt(6, 'revalidating', ['hi']),
+    });
+    expect((await shop.executeUntilFresh('{ hi: greeting }')).body).toEqual({ data: { hi: 'good morning' } });
+  });
+
+  test.each(['deferSpec=20220824', 'incrementalSpec=v0.2'] as const)(
+    'a deferred payload tells of its own (%s)',
+    async (format) => {
+      await using shop = await startShop();
+      const query = '{ top { id ... @defer { here: stock } } }';
+      await shop.gateway.executeIncrementally(query, { format }).then((answer) => answer.remaining());
+      shop.data.stock = 8;
+      shop.clock.advanceSeconds(6);
+      const payloads = (await (
+        await shop.gateway.executeIncrementally(query, { format })
+      ).remaining()) as Payload[];
+      const [first] = payloads;
+      expect(first?.data).toEqual({ top: { id: '1' } });
+      expect(first?.extensions).toBeUndefined();
+      const told = payloads.flatMap(({ extensions, incremental = [] }) => [
+        ...(extensions === undefined ? [] : [extensions]),
+        ...incremental.flatMap((one) => one.extensions ?? []),
+      ]);
+      expect(told).toEqual([staleAt(6, 'revalidating', ['top', 'here'])]);
+      expect(payloads.flatMap(({ incremental = [] }) => incremental.map(({ data }) => data))).toEqual([
+        { here: 3 },
+      ]);
+    },
+  );
+
+  test('a refresh that fails leaves the old value, and is tried again after `refreshPause`', async () => {
+    await using shop = await startShop({ cache: { refreshPause: '10s' } });
+    const query = '{ top { stock } }';
+    await shop.execute(query);
+    shop.clock.advanceSeconds(6);
+    shop.stock.answerWith(() => ({ kind: 'json', body: { data: null, errors: [{ message: 'Lost.' }] } }));
+    await shop.execute(query);
+    await shop.stock.waitForCalls(2);
+    await shop.stock.calls[1]?.ended;
+    // The answer has been sent, and is read before what comes now.
+    await shop.execute('{ low { id } }');
+    shop.stock.answerWith(undefined);
+    shop.data.stock = 8;
+    shop.clock.advanceSeconds(9);
+    expect((await shop.execute(query)).body).toMatchObject({ data: { top: { stock: 3 } } });
+    expect(shop.requestedStockIds()).toHaveLength(2);
+    shop.clock.advanceSeconds(1);
+    expect((await shop.executeUntilFresh(query)).body).toEqual({ data: { top: { stock: 8 } } });
+  });
+
+  test('ends: then the subgraph is waited for', async () => {
+    await using shop = await startShop();
+    await shop.execute('{ top { stock } }');
+    shop.data.stock = 8;
+    shop.clock.advanceSeconds(35);
+    expect((await shop.execute('{ top { stock } }')).body).toEqual({ data: { top: { stock: 8 } } });
+  });
+});
+
+interface Payload {
+  readonly data?: unknown;
+  readonly extensions?: unknown;
+  readonly incremental?: readonly { readonly data?: unknown; readonly extensions?: unknown }[];
+}
+
+describe('within `staleIfError`', () => {
+  test('a subgraph that is gone is not missed, after it is', async () => {
+    await using shop = await startShop();
+    const query = '{ products(ids: ["1", "2"]) { id has: stock } }';
+    const before = await shop.execute(query);
+    await shop.stock.close();
+    shop.clock.advanceSeconds(604);
+    const { body, headers } = await shop.execute(query);
+    expect(body).toEqual({
+      ...before.body,
+      extensions: staleAt(604, 'error', ['products', 0, 'has'], ['products', 1, 'has']),
+    });
+    expect(headers.get('cache-control')).toBe('public, max-age=0');
+    shop.clock.advanceSeconds(1);
+    const after = (await shop.execute(query)).body;
+    expect(after.data).toEqual({ products: ['1', '2'].map((id) => ({ id, has: null })) });
+    expect(after.errors?.map(({ extensions }) => extensions?.code)).toEqual([
+      'SUBGRAPH_UNREACHABLE',
+      'SUBGRAPH_UNREACHABLE',
+    ]);
+  });
+
+  test('what was never asked for is missed', async () => {
+    await using shop = await startShop();
+    await shop.execute('{ products(ids: ["1"]) { stock } }');
+    await shop.stock.close();
+    shop.clock.advanceSeconds(40);
+    const { body } = await shop.execute('{ products(ids: ["1", "2"]) { stock } }');
+    expect(body.data).toEqual({ products: [{ stock: 3 }, { stock: null }] });
+    expect(body.errors).toMatchObject([
+      { path: ['products', 1, 'stock'], extensions: { code: 'SUBGRAPH_UNREACHABLE' } },
+    ]);
+    expect(body.extensions).toEqual(staleAt(40, 'error', ['products', 0, 'stock']));
+  });
+
+  test('a subgraph that does not answer in time is not missed', async () => {
+    await using shop = await startShop({
+      config: { subgraphs: { stock: { timeouts: { attempt: '500ms' } } } },
+    });
+    // A machine that stands still may take longer than it has.
+    while ((await shop.execute('{ top { stock } }')).body.errors !== undefined);
+    shop.stock.answerWith(() => ({ kind: 'hang' }));
+    shop.clock.advanceSeconds(40);
+    expect((await shop.execute('{ top { stock } }')).body).toEqual({
+      data: { top: { stock: 3 } },
+      extensions: staleAt(40, 'error', ['top', 'stock']),
+    });
+  });
+
+  test.each([
+    ['status 503', { kind: 'json', status: 503, body: { errors: [{ message: 'Later.' }] } }],
+    ['no JSON of GraphQL', { kind: 'json', body: ['what?'] }],
+    [
+      'an error of its own',
+      { kind: 'json', body: { data: null, errors: [{ message: 'The database is down.' }] } },
+    ],
+    [
+      'an error of one value',
+      {
+        kind: 'json',
+        body: {
+          data: { _entities: [{ __typename: 'Product', stock: null }] },
+          errors: [{ message: 'Lost.', path: ['_entities', 0, 'stock'] }],
+        },
+      },
+    ],
+  ] as const)('%s is covered', async (_, canned) => {
+    await using shop = await startShop();
+    await shop.execute('{ top { stock } }');
+    shop.stock.answerWith(() => canned);
+    shop.clock.advanceSeconds(40);
+    expect((await shop.execute('{ top { stock } }')).body).toEqual({
+      data: { top: { stock: 3 } },
+      extensions: staleAt(40, 'error', ['top', 'stock']),
+    });
+  });
+
+  test.each([
+    ['FORBIDDEN', { kind: 'json', body: refused('FORBIDDEN') }],
+    ['UNAUTHENTICATED', { kind: 'json', body: refused('UNAUTHENTICATED') }],
+    ['status 403', { kind: 'json', status: 403, body: { errors: [{ message: 'No.' }] } }],
+  ] as const)('%s is not hidden', async (_, canned) => {
+    await using shop = await startShop();
+    await shop.execute('{ top { stock } }');
+    shop.stock.answerWith(() => canned);
+    shop.clock.advanceSeconds(40);
+    const { body } = await shop.execute('{ top { stock } }');
+    expect(body.data).toEqual({ top: { stock: null } });
+    expect(body.errors).toHaveLength(1);
+    expect(body.extensions).toBeUndefined();
+  });
+
+  test.each(['deferSpec=20220824', 'incrementalSpec=v0.2'] as const)(
+    'a deferred payload is covered too (%s)',
+    async (format) => {
+      await using shop = await startShop();
+      const query = '{ top { id ... @defer { stock } } }';
+      await shop.gateway.executeIncrementally(query, { format }).then((answer) => answer.remaining());
+      await shop.stock.close();
+      shop.clock.advanceSeconds(40);
+      const payloads = await (await shop.gateway.executeIncrementally(query, { format })).remaining();
+      const text = JSON.stringify(payloads);
+      expect(text).toContain('{"stock":3}');
+      expect(text).toContain(JSON.stringify(staleAt(40, 'error', ['top', 'stock']).tributary.stale));
+      expect(text).not.toContain('errors');
+    },
+  );
+});
+
+function refused(code: string) {
+  return {
+    data: { _entities: [{ __typename: 'Product', stock: null }] },
+    errors: [{ message: 'No.', path: ['_entities', 0, 'stock'], extensions: { code } }],
+  };
+}

@@ -1,0 +1,111 @@
+import { once } from 'node:events';
+import { describe, expect, test } from '@jest/globals';
+import { WebSocket } from 'ws';
+import { startEnrichedShop } from '../harness/enrichedShop.ts';
+import { exchange, type RawAnswer, RawConnection } from '../harness/rawHttp.ts';
+import { startTestGateway } from '../harness/testGateway.ts';
+
+const query = 'subscription { reviewAdded { body } }';
+const identity = { header: 'x-user' };
+
+type Headers = Readonly<Record<string, string>>;
+
+/** Subscribes by one transport where that is refused: the code. */
+type Refused = (url: string, headers: Headers, operation: string) => Promise<unknown>;
+
+function codeIn({ body }: Pick<RawAnswer, 'body'>): unknown {
+  return /"code":"(\w+)"/.exec(body)?.[1];
+}
+
+const overHttp =
+  (accept: string): Refused =>
+  async (url, headers, operation) =>
+    codeIn(
+      await exchange(url, {
+        headers: { ...headers, accept, 'content-type': 'application/json' },
+        body: JSON.stringify({ query: operation }),
+      }),
+    );
+
+const overSocket: Refused = async (url, headers, operation) => {
+  const socket = new WebSocket(url.replace('http', 'ws'), 'graphql-transport-ws', { headers });
+  try {
+    await once(socket, 'open');
+    socket.send('{"type":"connection_init"}');
+    await once(socket, 'message');
+    socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query: operation } }));
+    const [message] = await once(socket, 'message');
+    return codeIn({ body: String(message) });
+  } finally {
+    socket.terminate();
+  }
+};
+
+const overSingleConnection: Refused = async (url, headers, operation) => {
+  const { body: token } = await exchange(url, { method: 'PUT', headers });
+  return codeIn(
+    await exchange(url, {
+      headers: { ...headers, 'content-type': 'application/json', 'x-graphql-event-stream-token': token },
+      body: JSON.stringify({ query: operation, extensions: { operationId: '1' } }),
+    }),
+  );
+};
+
+const transports: [string, Refused][] = [
+  ['server-sent events', overHttp('text/event-stream')],
+  ["Apollo's multipart protocol", overHttp('multipart/mixed;subscriptionSpec=1.0')],
+  ['a WebSocket', overSocket],
+  ['a single connection', overSingleConnection],
+];
+
+/** A subscription that goes on. */
+async function subscribe(url: string, headers: Headers): Promise<RawConnection> {
+  const connection = await RawConnection.open(url);
+  connection.send({
+    headers: { ...headers, accept: 'text/event-stream', 'content-type': 'application/json' },
+    body: JSON.stringify({ query }),
+  });
+  await connection.readHead();
+  expect(await connection.readChunk()).toBe(':\n\n');
+  return connection;
+}
+
+describe('a client with as many subscriptions as it may have', () => {
+  test.each(transports)('gets no other over %s, by whatever connection', async (_, refused) => {
+    await using gateway = await startTestGateway({
+      config: {
+        cache: { identity },
+        subgraphs: { all: { subscription: { path: '/ws' } } },
+        subscriptions: { perClient: 1 },
+      },
+    });
+    await using _ada = await subscribe(gateway.url, { 'x-user': 'ada' });
+    await using _ben = await subscribe(gateway.url, { 'x-user': 'ben' });
+    await using _nobody = await subscribe(gateway.url, {});
+    expect(await refused(gateway.url, { 'x-user': 'ada' }, query)).toBe('OVERLOADED');
+    // Without an identity it is the address.
+    expect(await refused(gateway.url, {}, query)).toBe('OVERLOADED');
+  });
+
+  test.each(transports)('follows nothing that is late over %s either', async (_, refused) => {
+    await using shop = await startEnrichedShop({ config: { subscriptions: { perClient: 1 } } });
+    const gate = shop.advice.hold('Product.advice');
+    const { extensions } = await shop.execute('{ products { advice { text } } }');
+    const token = String(extensions?.tributary?.enrichment?.token);
+    await using follower = await RawConnection.open(shop.gateway.url);
+    const path = `/enrichments/${token}`;
+    follower.send({ method: 'GET', path, headers: { accept: 'text/event-stream' } });
+    await follower.readHead();
+    const operation = `subscription { enrichment(token: ${JSON.stringify(token)}) { hasNext } }`;
+    expect(await refused(shop.gateway.url, {}, operation)).toBe('OVERLOADED');
+    const again = await exchange(shop.gateway.url, {
+      method: 'GET',
+      path,
+      headers: { accept: 'text/event-stream' },
+    });
+    expect([again.status, codeIn(again)]).toEqual([503, 'OVERLOADED']);
+    gate.open();
+    for (let chunk = await follower.readChunk(); chunk !== undefined; ) chunk = await follower.readChunk();
+    expect(await shop.fetchUpdates(token)).toHaveLength(2);
+  });
+});

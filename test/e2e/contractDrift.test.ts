@@ -1,0 +1,178 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { composeSupergraph } from '../../gateway/supergraph/composeSupergraph.ts';
+import { DriftCommand, runDrift, summarizeFindings } from '../harness/driftCommand.ts';
+import { json, type ScriptedSubgraph, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
+import { TemporaryContractStore } from '../harness/temporaryContractStore.ts';
+
+const federation =
+  'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@external", "@requires"])\n';
+const products = `${federation}
+type Query {
+  product(id: ID!): Product
+}
+type Product @key(fields: "id") {
+  id: ID!
+  name: String!
+  unused: String
+  weight: Int
+}
+`;
+const rearranged = `${federation}
+"A thing on sale."
+type Product @key(fields: "id") { weight: Int unused: String name: String! id: ID! }
+type Query { product(id: ID!): Product }`;
+const withoutName = products.replace('  name: String!\n', '');
+const withoutUnused = products.replace('  unused: String\n', '');
+const shipping = `${federation}
+type Product @key(fields: "id") {
+  id: ID!
+  weight: Int @external
+  estimate: Int @requires(fields: "weight")
+}
+`;
+const page = 'query Page($id: ID!) {\n  product(id: $id) {\n    name\n    estimate\n  }\n}\n';
+
+let productsServer: ScriptedSubgraph;
+let shippingServer: ScriptedSubgraph;
+let disk: TemporaryContractStore;
+
+beforeAll(async () => {
+  productsServer = await startScriptedSubgraph();
+  shippingServer = await startScriptedSubgraph();
+  serve(shippingServer, shipping);
+  disk = new TemporaryContractStore({
+    'contracts/schemas/products.graphql': `# @url ${productsServer.url}\n${products}`,
+    'contracts/schemas/shipping.graphql': shipping,
+    'contracts/operations/shop/page.graphql': page,
+  });
+});
+afterAll(async () => {
+  disk[Symbol.dispose]();
+  await productsServer.close();
+  await shippingServer.close();
+});
+
+function serve(subgraph: ScriptedSubgraph, sdl: string): void {
+  subgraph.setDefaultScript(json({ data: { _service: { sdl } } }));
+}
+
+const where = () => ['--subgraph', `shipping=${shippingServer.url}`] as const;
+
+async function supergraphOf(productsSdl: string, shippingSdl: string): Promise<string> {
+  const composed = await composeSupergraph([
+    { name: 'products', url: 'http://products.test', sdl: productsSdl },
+    { name: 'shipping', url: 'http://shipping.test', sdl: shippingSdl },
+  ]);
+  if (!('sdl' in composed)) throw new Error('It does not compose.');
+  return composed.sdl;
+}
+
+describe('contracts drift', () => {
+  test('says nothing where order, layout and descriptions are all that differs', async () => {
+    serve(productsServer, rearranged);
+    const { code, stdout } = await runDrift(disk.root, ...where(), '--format', 'json');
+    expect([code, summarizeFindings(stdout)]).toEqual([0, []]);
+  });
+
+  test('names the operations that break, and how it comes to an end', async () => {
+    serve(productsServer, withoutName);
+    const { code, stdout } = await runDrift(disk.root, ...where());
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^breaking {2}field-removed {2}products {2}Product\.name\n/);
+    expect(stdout).toContain('shop/Page (contracts/operations/shop/page.graphql:1:1)');
+    expect(stdout).toContain('dangerous  contract-drift  products');
+    expect(stdout).toContain(`tributary contracts accept --subgraph products=${productsServer.url}`);
+  });
+
+  test('what nobody uses fails with --strict only', async () => {
+    serve(productsServer, withoutUnused);
+    const [loose, strict] = await Promise.all([
+      runDrift(disk.root, ...where(), '--format', 'json'),
+      runDrift(disk.root, ...where(), '--format', 'json', '--strict'),
+    ]);
+    const found = ['dangerous contract-drift products', 'dangerous field-removed products'];
+    expect([loose.code, summarizeFindings(loose.stdout)]).toEqual([0, found]);
+    expect([strict.code, summarizeFindings(strict.stdout)]).toEqual([1, found]);
+  });
+
+  test('compares with the running supergraph: its plans break, though all contracts are kept', async () => {
+    serve(productsServer, products);
+    const compare = async (supergraph: string) => {
+      disk.write({ 'supergraph.graphql': supergraph });
+      const { code, stdout } = await runDrift(
+        disk.root,
+        ...where(),
+        '--config',
+        'file.yaml',
+        '--format',
+        'json',
+      );
+      return [code, ...summarizeFindings(stdout)];
+    };
+    disk.write({ 'file.yaml': 'supergraph: { file: supergraph.graphql }\n' });
+    const outdated = await supergraphOf(
+      products.replace('weight: Int', 'weight: Int size: Int'),
+      shipping
+        .replace('Int @external', 'Int @external size: Int @external')
+        .replace('"weight"', '"weight size"'),
+    );
+    expect(await compare(await supergraphOf(products, shipping))).toEqual([0]);
+    expect(await compare(outdated)).toEqual([
+      1,
+      'breaking operation-broken shop/Page',
+      'dangerous supergraph-drift products',
+      'dangerous supergraph-drift shipping',
+    ]);
+  });
+
+  test('cannot decide where a subgraph or a gateway does not answer, after having asked twice', async () => {
+    await using gone = await startScriptedSubgraph();
+    gone.setDefaultScript((exchange) => exchange.reset());
+    serve(productsServer, products);
+    const unreachable = await runDrift(disk.root, '--subgraph', `shipping=${gone.url}`, '--format', 'json');
+    expect([unreachable.code, summarizeFindings(unreachable.stdout)]).toEqual([
+      3,
+      ['undecided subgraph-unreachable shipping'],
+    ]);
+    expect(gone.requests).toHaveLength(2);
+    const nowhere = await runDrift(disk.root, '--gateway', gone.url, '--format', 'json');
+    expect([nowhere.code, summarizeFindings(nowhere.stdout).sort()]).toEqual([
+      3,
+      ['undecided gateway-unreachable', 'undecided subgraph-unreachable shipping'],
+    ]);
+  });
+
+  test('watches: tells what changes, and ends with the last exit code', async () => {
+    serve(productsServer, products);
+    await using watching = new DriftCommand(disk.root, ...where(), '--watch', '--interval', '100ms');
+    await watching.waitForOutput(/1 operation checked/);
+    serve(productsServer, withoutName);
+    await watching.waitForOutput(/: 2 new, 0 over\n/);
+    await watching.waitForOutput(/breaking {2}field-removed {2}products {2}Product\.name/);
+    serve(productsServer, withoutUnused);
+    await watching.waitForOutput(/over {2}field-removed {2}products {2}Product\.name\n/);
+    serve(productsServer, withoutName);
+    await watching.waitForOutput(/: 1 new, 1 over\n[\s\S]*: 1 new, 1 over\n/);
+    const asked = productsServer.requests.length;
+    await productsServer.waitForRequests(asked + 2);
+    const told = watching.stdout;
+    await productsServer.waitForRequests(asked + 4);
+    expect(watching.stdout).toBe(told);
+    watching.child.kill('SIGINT');
+    expect(await watching.exitCode).toBe(1);
+  });
+
+  test.each([
+    [
+      ['--interval', 'soon'],
+      '--interval is "soon"; expected: a time such as 500ms, 30s or 5m, longer than 0.\n',
+    ],
+    [['--subgraph', 'products'], '--subgraph is "products"; expected: NAME=URL of a subgraph that runs.\n'],
+    [
+      ['--gateway', 'localhost'],
+      '--gateway is "localhost"; expected: the address of an admin listener, such as http://127.0.0.1:4001.\n',
+    ],
+  ])('refuses %p', async (args, message) => {
+    expect(await runDrift(disk.root, ...args)).toEqual({ code: 2, stdout: '', stderr: message });
+  });
+});

@@ -1,0 +1,465 @@
+import { describe, expect, test } from '@jest/globals';
+import { pino } from 'pino';
+import { createGateway, type GatewayDependencies, type GatewayOptions } from '../../gateway/gateway.ts';
+import { composeSupergraph, type SubgraphInput } from '../../gateway/supergraph/composeSupergraph.ts';
+import { runDrift, summarizeFindings } from '../harness/driftCommand.ts';
+import { ManualInterval } from '../harness/manualInterval.ts';
+import { SwappableSubgraph } from '../harness/swappableSubgraph.ts';
+import { TemporaryContractStore } from '../harness/temporaryContractStore.ts';
+
+const federation = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])\n';
+const products = `${federation}
+type Query {
+  product(id: ID!): Product
+}
+type Product @key(fields: "id") {
+  id: ID!
+  name: String
+  price: Int
+  unused: Int
+}
+`;
+const withoutPrice = products.replace('  price: Int\n', '');
+const reviews = `${federation}
+type Product @key(fields: "id") {
+  id: ID!
+  reviews: [String!]
+}
+`;
+const operations = {
+  Name: 'query Name($id: ID!) { product(id: $id) { name } }',
+  Price: 'query Price($id: ID!) { product(id: $id) { price } }',
+  Reviews: 'query Reviews($id: ID!) { product(id: $id) { name reviews } }',
+};
+type OperationName = keyof typeof operations;
+const names = Object.keys(operations) as OperationName[];
+const answers: Record<OperationName, unknown> = {
+  Name: { product: { name: 'Cup' } },
+  Price: { product: { price: 5 } },
+  Reviews: { product: { name: 'Cup', reviews: ['good'] } },
+};
+
+const reviewsWithPrice = reviews.replace('  reviews:', '  price: Int\n  reviews:');
+
+interface LogLine {
+  readonly msg: string;
+  readonly operations?: readonly string[];
+  readonly problems?: readonly string[];
+}
+
+/** The shop, its contracts, and a gateway before it. */
+class Guarded implements AsyncDisposable {
+  readonly products: SwappableSubgraph;
+  readonly reviews: SwappableSubgraph;
+  readonly disk: TemporaryContractStore;
+  readonly lines: LogLine[] = [];
+  url = '';
+  adminUrl = '';
+  readonly #cleanups: (() => unknown)[] = [];
+  readonly #waiting = new Set<() => void>();
+
+  private constructor(
+    productsSubgraph: SwappableSubgraph,
+    reviewsSubgraph: SwappableSubgraph,
+    disk: TemporaryContractStore,
+  ) {
+    this.products = productsSubgraph;
+    this.reviews = reviewsSubgraph;
+    this.disk = disk;
+  }
+
+  static async start(
+    contracts: GatewayOptions['contracts'],
+    {
+      runs = products,
+      source = 'subgraphs',
+      parts = {},
+    }: {
+      runs?: string;
+      source?: 'subgraphs' | 'file';
+      parts?: Pick<GatewayDependencies, 'timers' | 'now'>;
+    } = {},
+  ): Promise<Guarded> {
+    const product = { id: '1', name: 'Cup', price: 5, unused: 0 };
+    const first = await SwappableSubgraph.start(runs, { Query: { product: () => product } });
+    const second = await SwappableSubgraph.start(reviews, {
+      Product: { __resolveReference: ({ id }: { id: string }) => ({ id, price: 5, reviews: ['good'] }) },
+    });
+    const disk = new TemporaryContractStore({
+      'contracts/schemas/products.graphql': products,
+      'contracts/schemas/reviews.graphql': reviews,
+      ...Object.fromEntries(
+        Object.entries(operations).map(([name, text]) => [`contracts/operations/shop/${name}.graphql`, text]),
+      ),
+    });
+    const shop = new Guarded(first, second, disk);
+    shop.#cleanups.push(
+      () => disk[Symbol.dispose](),
+      () => first[Symbol.asyncDispose](),
+      () => second[Symbol.asyncDispose](),
+    );
+    const running = [
+      { name: 'products', url: first.url },
+      { name: 'reviews', url: second.url },
+    ];
+    await shop.publish(running);
+    const gateway = await createGateway(
+      {
+        listen: { port: 0, drainTimeout: 100 },
+        admin: { port: 0 },
+        supergraph:
+          source === 'file'
+            ? { file: disk.path('supergraph.graphql'), watch: true }
+            : { subgraphs: running, pollInterval: 100 },
+        contracts: { directory: disk.directory, ...contracts },
+      },
+      { ...parts, logger: pino({ level: 'debug' }, { write: (line) => shop.#log(JSON.parse(line)) }) },
+    );
+    shop.#cleanups.push(() => gateway.close());
+    Object.assign(shop, await gateway.start());
+    return shop;
+  }
+
+  /** Makes the supergraph of these the one in the file. */
+  async publish(subgraphs: readonly SubgraphInput[]): Promise<void> {
+    const composed = await composeSupergraph(subgraphs);
+    if (!('sdl' in composed)) throw new Error(composed.errors.map(({ message }) => message).join('\n'));
+    this.disk.write({ 'supergraph.graphql': composed.sdl });
+  }
+
+  #log(line: LogLine): void {
+    this.lines.push(line);
+    for (const check of this.#waiting) check();
+  }
+
+  /** The lines with this message, as soon as there are so many. */
+  async logged(msg: string, count = 1): Promise<readonly LogLine[]> {
+    const found = () => this.lines.filter((line) => line.msg === msg);
+    await new Promise<void>((resolve) => {
+      const check = () => {
+        if (found().length >= count) resolve();
+      };
+      this.#waiting.add(check);
+      check();
+    });
+    return found();
+  }
+
+  async ask(name: OperationName): Promise<{ readonly data?: unknown; readonly errors?: unknown }> {
+    const response = await fetch(this.url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ query: operations[name], variables: { id: '1' } }),
+    });
+    return (await response.json()) as { data?: unknown; errors?: unknown };
+  }
+
+  async admin<Answer>(path: string): Promise<Answer> {
+    return (await (await fetch(new URL(path, this.adminUrl))).json()) as Answer;
+  }
+
+  async metric(line: string): Promise<string | undefined> {
+    const text = await (await fetch(new URL('/metrics', this.adminUrl))).text();
+    return text
+      .split('\n')
+      .find((one) => one.startsWith(`${line} `))
+      ?.slice(line.length + 1);
+  }
+
+  /** Asks now and after each look at the subgraphs, until the answer is so. */
+  async becomes<Answer>(path: string, isSo: (answer: Answer) => boolean): Promise<Answer> {
+    for (;;) {
+      const looks = this.lines.filter(({ msg }) => msg === looked).length;
+      const answer = await this.admin<Answer>(path);
+      if (isSo(answer)) return answer;
+      await this.logged(looked, looks + 1);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const cleanup of this.#cleanups.reverse()) await cleanup();
+  }
+}
+
+interface SupergraphAnswer {
+  readonly supergraph: { readonly id: string } | null;
+  readonly lastRefusal: string | null;
+}
+
+interface ContractsAnswer {
+  readonly guard: string;
+  readonly store: { readonly operations: number } | null;
+  readonly lastCheck: { readonly outcome: string } | null;
+  readonly refusals: readonly unknown[];
+  readonly drift: {
+    readonly lastLook: string | null;
+    readonly subgraphs: readonly {
+      readonly name: string;
+      readonly state: string;
+      readonly breaks: readonly string[];
+      readonly refusal?: string;
+    }[];
+  } | null;
+}
+
+const refused = 'No new supergraph is used';
+const driftIsOver = 'A subgraph serves what it has agreed to again';
+const refusesPlans = 'A subgraph refuses what was planned for it: it has drifted';
+const inUse = 'A supergraph is in use';
+const looked = 'What subgraphs serve was compared with the contracts';
+
+/** Clients that ask for everything again and again, until they are stopped. Gives the operations that failed. */
+function load(shop: Guarded, count: number): { stop(): Promise<ReadonlySet<OperationName>> } {
+  const failed = new Set<OperationName>();
+  let isOver = false;
+  const client = async (): Promise<void> => {
+    while (!isOver) {
+      for (const name of names) {
+        const answer = await shop.ask(name);
+        if (JSON.stringify(answer) !== JSON.stringify({ data: answers[name] })) failed.add(name);
+      }
+    }
+  };
+  const clients = Array.from({ length: count }, client);
+  return {
+    async stop() {
+      isOver = true;
+      await Promise.all(clients);
+      return failed;
+    },
+  };
+}
+
+describe('enforce', () => {
+  test('under load, a supergraph of a drifted subgraph is refused, and only what the subgraph lacks fails until it is back', async () => {
+    await using shop = await Guarded.start({ guard: 'enforce', driftInterval: 200 });
+    const before = await shop.admin<SupergraphAnswer>('/supergraph');
+    const clients = load(shop, 2);
+    shop.products.deploy(withoutPrice);
+    await shop.logged(refused);
+    await shop.becomes<ContractsAnswer>(
+      '/contracts',
+      ({ drift }) => drift?.subgraphs.some(({ breaks }) => breaks.length > 0) === true,
+    );
+
+    const after = await shop.admin<SupergraphAnswer>('/supergraph');
+    expect(after.supergraph?.id).toBe(before.supergraph?.id);
+    expect(after.lastRefusal).toContain('shop/Price');
+    expect(after.lastRefusal).toContain('Cannot query field "price" on type "Product".');
+    expect(await shop.admin('/health/ready')).toEqual({
+      status: 'ready',
+      supergraph: before.supergraph?.id,
+      notes: [
+        {
+          code: 'SUPERGRAPH_REFUSED',
+          message: 'The newest supergraph is not used: it breaks shop/Price.',
+        },
+        { code: 'CONTRACT_DRIFT', message: expect.stringContaining('products serves something else') },
+      ],
+    });
+    expect(await shop.metric('tributary_contract_supergraphs_total{outcome="refused"}')).toBe('1');
+    expect(await shop.metric('tributary_contract_broken_operations')).toBe('1');
+    expect(await shop.metric('tributary_contract_drift{subgraph="products"}')).toBe('1');
+    expect(await shop.metric('tributary_contract_drift{subgraph="reviews"}')).toBe('0');
+    expect(await shop.admin('/contracts')).toMatchObject({
+      guard: 'enforce',
+      store: { subgraphs: 2, operations: 3, problems: [] },
+      lastCheck: { outcome: 'refused', broken: [{ consumer: 'shop', operation: 'Price' }] },
+      refusals: [{ broken: [{ operation: 'Price' }] }],
+      drift: {
+        subgraphs: [
+          { name: 'products', state: 'drifted', breaks: ['shop/Price'] },
+          { name: 'reviews', state: 'as agreed' },
+        ],
+      },
+    });
+    expect(await clients.stop()).toEqual(new Set(['Price']));
+
+    shop.products.deploy(products);
+    await shop.logged(driftIsOver);
+    await shop.becomes<SupergraphAnswer>('/supergraph', ({ lastRefusal }) => lastRefusal === null);
+    expect(await shop.admin('/health/ready')).toEqual({ status: 'ready', supergraph: before.supergraph?.id });
+    const back = load(shop, 2);
+    await shop.ask('Price');
+    expect(await back.stop()).toEqual(new Set());
+  });
+
+  test('under load, a supergraph that comes before its subgraph is held back until that is deployed, and nothing fails', async () => {
+    const timers = new ManualInterval(3_600_000);
+    await using shop = await Guarded.start(
+      { guard: 'enforce', driftInterval: '1h', lookTimeout: '1m' },
+      { source: 'file', parts: { timers } },
+    );
+    const before = await shop.admin<SupergraphAnswer>('/supergraph');
+    const clients = load(shop, 1);
+    await shop.publish([
+      { name: 'products', url: shop.products.url, sdl: withoutPrice },
+      { name: 'reviews', url: shop.reviews.url, sdl: reviewsWithPrice },
+    ]);
+    await shop.logged(refused);
+
+    const after = await shop.admin<SupergraphAnswer>('/supergraph');
+    expect(after.supergraph?.id).toBe(before.supergraph?.id);
+    expect(after.lastRefusal).toContain('shop/Price');
+    expect(after.lastRefusal).toContain(
+      'subgraph "reviews" refuses the request: Cannot query field "price" on type "Product" (Product.price); deploy',
+    );
+    expect(await shop.admin('/health/ready')).toMatchObject({
+      status: 'ready',
+      notes: [
+        {
+          code: 'SUPERGRAPH_REFUSED',
+          message:
+            'The newest supergraph is not used: it breaks shop/Price. What it needs of reviews has to be deployed first.',
+        },
+      ],
+    });
+    expect(await shop.metric('tributary_contract_supergraphs_total{outcome="refused"}')).toBe('1');
+    expect(await shop.admin('/contracts')).toMatchObject({
+      lastCheck: { outcome: 'refused', broken: [{ operation: 'Price', subgraphs: ['reviews'] }] },
+    });
+
+    shop.reviews.deploy(reviewsWithPrice);
+    await timers.fire();
+    await shop.logged(inUse, 2);
+    const taken = await shop.admin<SupergraphAnswer>('/supergraph');
+    expect(taken.supergraph?.id).not.toBe(before.supergraph?.id);
+    expect(taken.lastRefusal).toBeNull();
+    expect(await clients.stop()).toEqual(new Set());
+    // What no plan asks any more may go.
+    shop.products.deploy(withoutPrice);
+    expect(await shop.ask('Price')).toEqual({ data: answers.Price });
+  });
+
+  test('takes a supergraph that breaks nothing', async () => {
+    await using shop = await Guarded.start({ guard: 'enforce' });
+    await shop.logged(inUse);
+    shop.products.deploy(products.replace('  unused: Int\n', ''));
+    await shop.logged(inUse, 2);
+    expect(await shop.admin('/contracts')).toMatchObject({ lastCheck: { outcome: 'fine', broken: [] } });
+  });
+
+  test('takes a refused supergraph when the contracts have changed', async () => {
+    await using shop = await Guarded.start({ guard: 'enforce', driftInterval: 200 });
+    shop.products.deploy(withoutPrice);
+    await shop.logged(refused);
+    shop.disk.remove('contracts/operations/shop/Price.graphql');
+    await shop.logged(inUse, 2);
+    expect(await shop.admin<SupergraphAnswer>('/supergraph')).toMatchObject({ lastRefusal: null });
+  });
+
+  test('takes what a waiver lets pass', async () => {
+    await using shop = await Guarded.start({ guard: 'enforce' });
+    shop.disk.write({
+      'contracts/waivers.yaml':
+        '- rule: field-removed\n  coordinate: Product.price\n  reason: Prices are elsewhere.\n  owner: shop\n  expires: 2999-12-31\n',
+    });
+    shop.products.deploy(withoutPrice);
+    await shop.logged(inUse, 2);
+  });
+
+  test('takes the first supergraph whatever it breaks, says so, and is not held back by it afterwards', async () => {
+    await using shop = await Guarded.start({ guard: 'enforce' }, { runs: withoutPrice });
+    const [line] = await shop.logged(
+      'The first supergraph does not serve operations of the contracts, and is used since there is no other',
+    );
+    expect(line?.operations).toEqual([expect.stringContaining('shop/Price')]);
+    expect((await shop.ask('Name')).data).toEqual(answers.Name);
+    shop.products.deploy(withoutPrice.replace('  unused: Int\n', ''));
+    await shop.logged(inUse, 2);
+  });
+});
+
+test('warn: takes the supergraph, and says and counts what it breaks', async () => {
+  await using shop = await Guarded.start({ guard: 'warn' });
+  shop.products.deploy(withoutPrice);
+  const [line] = await shop.logged('A new supergraph breaks operations of the contracts');
+  expect(line?.operations).toEqual([expect.stringContaining('shop/Price')]);
+  await shop.logged(inUse, 2);
+  expect(await shop.metric('tributary_contract_supergraphs_total{outcome="broken"}')).toBe('1');
+  expect(await shop.admin('/health/ready')).not.toHaveProperty('notes');
+});
+
+test('a subgraph that refuses what was planned for it is reported as drift at once, once', async () => {
+  // No time passes by itself, however slow the machine is.
+  let now = Date.parse('2027-01-31T12:00:00Z');
+  const timers = new ManualInterval(3_600_000);
+  await using shop = await Guarded.start(
+    { guard: 'warn', driftInterval: '1h' },
+    { source: 'file', parts: { timers, now: () => now } },
+  );
+  shop.products.deploy(withoutPrice);
+  const answered = await Promise.all(Array.from({ length: 20 }, () => shop.ask('Price')));
+  expect(answered.every(({ errors }) => errors !== undefined)).toBe(true);
+  await shop.logged(refusesPlans);
+  expect(await shop.metric('tributary_contract_drift{subgraph="products"}')).toBe('1');
+
+  await shop.logged(looked);
+  const drifted = [
+    {
+      name: 'products',
+      state: 'drifted',
+      breaks: ['shop/Price'],
+      refusal: 'Cannot query field "price" on type "Product".',
+    },
+    { name: 'reviews', state: 'as agreed' },
+  ];
+  expect(await shop.admin('/contracts')).toMatchObject({ drift: { subgraphs: drifted } });
+  // The look is over, and the next one has been waited for since.
+  await timers.waitForStart();
+  for (const name of names) await shop.ask(name);
+  // Composing, the first look, and none for each refusal.
+  expect(shop.products.sdlRequestCount).toBe(2);
+
+  now += 3_600_000;
+  await timers.fire();
+  await shop.logged(looked, 2);
+  expect(await shop.admin('/contracts')).toMatchObject({
+    drift: { lastLook: '2027-01-31T13:00:00.000Z', subgraphs: drifted },
+  });
+  expect(shop.products.sdlRequestCount).toBe(3);
+  // Whatever would have been told of the refusals before has been told by now.
+  expect((await shop.logged(refusesPlans)).length).toBe(1);
+});
+
+test('from outside, `contracts drift` sees by a gateway what runs, and what it has not taken', async () => {
+  await using shop = await Guarded.start({ guard: 'enforce' });
+  const look = async () => {
+    const { code, stdout } = await runDrift(shop.disk.root, '--gateway', shop.adminUrl, '--format', 'json');
+    return [code, ...summarizeFindings(stdout)];
+  };
+  expect(await look()).toEqual([0]);
+  shop.products.deploy(withoutPrice);
+  await shop.logged(refused);
+  expect(await look()).toEqual([
+    1,
+    'breaking field-removed products shop/Price expand and contract',
+    'dangerous supergraph-drift products',
+    'dangerous contract-drift products',
+  ]);
+});
+
+test.each([
+  ['guard: off', { guard: 'off' as const }, { guard: 'off' }],
+  [
+    'no store',
+    { guard: 'enforce' as const, directory: 'no-such-directory' },
+    { guard: 'enforce', store: null },
+  ],
+])('with %s there is nothing to guard', async (_title, contracts, described) => {
+  await using shop = await Guarded.start(contracts);
+  shop.products.deploy(withoutPrice);
+  await shop.logged(inUse, 2);
+  expect(await shop.admin('/contracts')).toMatchObject(described);
+  const warnings = shop.lines.filter(({ msg }) => msg === 'There are no contracts to enforce');
+  expect(warnings).toHaveLength(contracts.guard === 'enforce' ? 2 : 0);
+});
+
+test('mistakes in the contracts are told, and what can be read is guarded', async () => {
+  await using shop = await Guarded.start({ guard: 'enforce' });
+  shop.disk.write({ 'contracts/operations/shop/Wrong.graphql': 'query Wrong {' });
+  shop.products.deploy(withoutPrice);
+  await shop.logged(refused);
+  const [line] = await shop.logged('The contracts have mistakes');
+  expect(line?.problems).toEqual([expect.stringMatching(/Wrong\.graphql:1 .*Syntax Error/)]);
+});

@@ -1,0 +1,129 @@
+import { describe, expect, test } from '@jest/globals';
+import { pino } from 'pino';
+import { type EnrichedBody, startEnrichedShop } from '../harness/enrichedShop.ts';
+import { readEvents } from '../harness/readEvents.ts';
+import { startDedicatedRedis } from '../harness/redis.ts';
+
+const query = '{ top { id advice { text } } }';
+const whole = { data: { top: { id: '1', advice: { text: 'about 1' } } } };
+const tokenOf = ({ extensions }: EnrichedBody) => extensions?.tributary?.enrichment?.token;
+
+describe('a client that leaves', () => {
+  test('before the first answer ends the calls that were made for it', async () => {
+    await using shop = await startEnrichedShop({ enrichment: { budget: '10s' } });
+    shop.advice.hold('Product.advice');
+    const controller = new AbortController();
+    const asked = shop.gateway.execute(query, { signal: controller.signal });
+    await shop.advice.waitForCalls(1);
+    controller.abort();
+    await expect(asked).rejects.toThrow();
+    expect(await shop.advice.calls[0]?.ended).toBe(false);
+  });
+
+  test('after the first answer leaves the rest to go on, into the cache', async () => {
+    await using shop = await startEnrichedShop({
+      config: { cache: { rules: { 'Product.advice': { maxAge: '60s' } } } },
+    });
+    const gate = shop.advice.hold('Product.advice');
+    const controller = new AbortController();
+    const { body } = await shop.gateway.execute(query, { signal: controller.signal });
+    controller.abort();
+    await shop.advice.waitForCalls(1);
+    gate.open();
+    expect(await shop.advice.calls[0]?.ended).toBe(true);
+    await shop.fetchUpdates(tokenOf(body as EnrichedBody));
+    expect([await shop.execute(query), shop.advice.calls.length]).toEqual([whole, 1]);
+  });
+
+  test('after the first payload of a stream ends the calls that were made for it', async () => {
+    await using shop = await startEnrichedShop();
+    shop.advice.hold('Product.advice');
+    const answer = await shop.gateway.executeIncrementally(query, { headers: { 'tributary-defer': 'auto' } });
+    await answer.next();
+    await shop.advice.waitForCalls(1);
+    await answer[Symbol.asyncDispose]();
+    expect(await shop.advice.calls[0]?.ended).toBe(false);
+  });
+
+  test('that has a token as well leaves what it leads to', async () => {
+    await using shop = await startEnrichedShop();
+    const gate = shop.advice.hold('Product.advice');
+    const related = shop.advice.hold('Product.related');
+    const answer = await shop.gateway.executeIncrementally(
+      '{ top { advice { text } ... @defer { related { id } } } }',
+    );
+    const [first = {}] = (await answer.next()) as readonly EnrichedBody[];
+    await answer[Symbol.asyncDispose]();
+    gate.open();
+    const updates = await shop.fetchUpdates(tokenOf(first));
+    expect(updates.map(({ data }) => data)).toEqual([{ text: 'about 1' }]);
+    related.open();
+  });
+});
+
+describe('a gateway that drains', () => {
+  const events = { headers: { accept: 'text/event-stream' } };
+
+  test('finishes what is late, and answers those who ask for it meanwhile', async () => {
+    await using shop = await startEnrichedShop({ config: { listen: { port: 0, drainTimeout: 60_000 } } });
+    const gate = shop.advice.hold('Product.advice');
+    const token = tokenOf(await shop.execute(query));
+    await shop.advice.waitForCalls(1);
+    const url = new URL(`/enrichments/${token}`, shop.gateway.url);
+    const following = await fetch(url, events);
+    const closed = shop.gateway.close();
+    expect(await (await shop.pollUpdates(token)).json()).toEqual({ updates: [], hasNext: true });
+    const later = await fetch(url, events);
+    gate.open();
+    for (const text of await Promise.all([following.text(), later.text()])) {
+      expect(readEvents(text).map(({ event }) => event)).toEqual(['next', 'complete']);
+    }
+    await closed;
+    await expect(shop.pollUpdates(token)).rejects.toThrow();
+  });
+
+  test('gives requests and what is late one time together, and says what is left', async () => {
+    const lines: Readonly<Record<string, unknown>>[] = [];
+    const logger = pino({ level: 'warn', base: null }, { write: (line) => lines.push(JSON.parse(line)) });
+    const drainTimeout = 2_000;
+    await using shop = await startEnrichedShop({
+      config: { listen: { port: 0, drainTimeout } },
+      dependencies: { logger },
+    });
+    shop.advice.hold('Product.advice');
+    const token = tokenOf(await shop.execute(query));
+    await shop.advice.waitForCalls(1);
+    shop.catalog.hold('Query.top');
+    const request = shop.execute('{ top { name } }').catch(() => undefined);
+    await shop.catalog.waitForCalls(2);
+    // Both in one clock, however slow the machine is: one time each would end after that.
+    const twice = new Promise((resolve) => setTimeout(resolve, 1.9 * drainTimeout, 'twice the time'));
+    const closed = shop.gateway.close().then(() => 'closed');
+    expect((await shop.pollUpdates(token)).status).toBe(200);
+    expect(await Promise.race([closed, twice])).toBe('closed');
+    expect(lines).toEqual([
+      expect.objectContaining({
+        fields: { 'Product.advice': 1 },
+        msg: 'Enrichments are left that this process did not finish',
+      }),
+    ]);
+    await request;
+  });
+
+  test('lets go of those who follow where another process can serve them', async () => {
+    await using redis = await startDedicatedRedis();
+    await using shop = await startEnrichedShop({
+      config: { listen: { port: 0, drainTimeout: 60_000 }, redis: { url: redis.url } },
+    });
+    const gate = shop.advice.hold('Product.advice');
+    const token = tokenOf(await shop.execute(query));
+    await shop.advice.waitForCalls(1);
+    const following = await fetch(new URL(`/enrichments/${token}`, shop.gateway.url), events);
+    const closed = shop.gateway.close();
+    // They are told to come back.
+    expect(readEvents(await following.text())).toEqual([]);
+    gate.open();
+    expect(await shop.advice.calls[0]?.ended).toBe(true);
+    await closed;
+  });
+});

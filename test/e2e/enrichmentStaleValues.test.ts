@@ -1,0 +1,99 @@
+import { describe, expect, test } from '@jest/globals';
+import { ShopClock } from '../harness/cachedShop.ts';
+import { type EnrichedBody, startEnrichedShop } from '../harness/enrichedShop.ts';
+
+const query = '{ top { id advice { text } } }';
+const patient = { 'tributary-budget': '10s' };
+const enrichmentOf = ({ extensions }: EnrichedBody) => extensions?.tributary?.enrichment;
+
+/** A shop whose advice is kept, and that has been asked about it a while ago. */
+async function startOlderShop(rule: Readonly<Record<string, string>>) {
+  const clock = new ShopClock();
+  const shop = await startEnrichedShop({
+    config: { cache: { rules: { 'Product.advice': { maxAge: '5s', ...rule } } } },
+    dependencies: { now: clock.now },
+  });
+  await shop.execute(query, patient);
+  clock.advanceSeconds(10);
+  return { shop, clock };
+}
+
+describe('an older value that is there when the budget is over', () => {
+  test('is what the first answer has, with its age and no token', async () => {
+    const { shop } = await startOlderShop({ staleIfError: '60s' });
+    await using _ = shop;
+    const gate = shop.advice.hold('Product.advice');
+    expect(await shop.execute(query)).toEqual({
+      data: { top: { id: '1', advice: { text: 'about 1' } } },
+      extensions: {
+        tributary: {
+          stale: [{ path: ['top', 'advice'], ageMs: 10_000, reason: 'budget' }],
+        },
+      },
+    });
+    gate.open();
+  });
+
+  test('is replaced by what comes afterwards', async () => {
+    const { shop } = await startOlderShop({ staleIfError: '60s' });
+    await using _ = shop;
+    const gate = shop.advice.hold('Product.advice');
+    await shop.execute(query);
+    await shop.advice.waitForCalls(2);
+    gate.open();
+    expect(await shop.advice.calls[1]?.ended).toBe(true);
+    let answer = await shop.execute(query);
+    while (answer.extensions !== undefined) answer = await shop.execute(query);
+    expect([answer.data, shop.advice.calls.length]).toEqual([
+      { top: { id: '1', advice: { text: 'about 1' } } },
+      2,
+    ]);
+  });
+
+  test('is counted as such', async () => {
+    const { shop } = await startOlderShop({ staleIfError: '60s' });
+    await using _ = shop;
+    const gate = shop.advice.hold('Product.advice');
+    await shop.execute(query);
+    const metrics = await (await fetch(`${shop.gateway.adminUrl}/metrics`)).text();
+    expect(metrics).toContain(
+      'tributary_enrichment_answers_total{coordinate="Product.advice",outcome="stale"} 1',
+    );
+    gate.open();
+  });
+
+  test('is too old where no rule allows it: then there is a token', async () => {
+    const { shop } = await startOlderShop({});
+    await using _ = shop;
+    const gate = shop.advice.hold('Product.advice');
+    const first = await shop.execute(query);
+    expect([first.data, enrichmentOf(first)?.pending, first.extensions?.tributary?.stale]).toEqual([
+      { top: { id: '1', advice: null } },
+      [{ path: ['top', 'advice'], reason: 'budget' }],
+      undefined,
+    ]);
+    gate.open();
+  });
+
+  test('is not taken within the budget', async () => {
+    const { shop } = await startOlderShop({ staleIfError: '60s' });
+    await using _ = shop;
+    expect([await shop.execute(query, patient), shop.advice.calls.length]).toEqual([
+      { data: { top: { id: '1', advice: { text: 'about 1' } } } },
+      2,
+    ]);
+  });
+});
+
+test('a value that is kept and fresh is in the first answer of whoever does not wait at all', async () => {
+  await using shop = await startEnrichedShop({
+    config: {
+      cache: { rules: { 'Product.advice': { maxAge: '60s' }, 'Product.related': { maxAge: '60s' } } },
+    },
+  });
+  const all = '{ top { advice { text } related { id advice { author } } } }';
+  const expected = await shop.execute(all, patient);
+  shop.advice.answerWith(() => ({ kind: 'hang' }));
+  expect(await shop.execute(all)).toEqual(expected);
+  expect(expected.extensions).toBeUndefined();
+});

@@ -1,0 +1,208 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, test } from '@jest/globals';
+import { createClient } from 'graphql-ws';
+import { WebSocket } from 'ws';
+import { type EnrichedBody, startEnrichedShop } from '../harness/enrichedShop.ts';
+import { readEvents } from '../harness/readEvents.ts';
+
+const query = '{ top { id advice { text } } }';
+const without = { top: { id: '1', advice: null } };
+const update = [{ text: 'about 1' }];
+const enrichmentOf = ({ extensions }: EnrichedBody) => extensions?.tributary?.enrichment;
+const pendingOf = (body: EnrichedBody) => enrichmentOf(body)?.pending.map(({ path }) => path.join('.'));
+
+const post = async (url: string, body: unknown, headers: Readonly<Record<string, string>> = {}) =>
+  fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'application/json', ...headers },
+    body: JSON.stringify(body),
+  });
+
+describe('`tributary-budget`', () => {
+  test('counts for one request, and for every field of it', async () => {
+    await using shop = await startEnrichedShop({
+      enrichment: { budget: '10s', fields: { 'Product.advice': { budget: '9s' }, 'Product.related': {} } },
+    });
+    const gate = shop.advice.hold('Product.advice');
+    const headers = { 'tributary-budget': '0ms' };
+    const first = await shop.execute('{ top { advice { text } related { id } } }', headers);
+    expect(pendingOf(first)).toEqual(['top.advice', 'top.related']);
+    gate.open();
+    expect(await shop.execute(query)).toEqual({ data: { top: { id: '1', advice: { text: 'about 1' } } } });
+  });
+
+  test('is kept within bounds', async () => {
+    await using shop = await startEnrichedShop({
+      enrichment: { budget: '100ms', bounds: { min: '50ms', max: '200ms' } },
+    });
+    const answers = await Promise.all(
+      ['50ms', '200ms', '49ms', '201ms', '100', '-1ms', ''].map(async (budget) => {
+        const headers = { 'tributary-budget': budget };
+        const { status, body } = await shop.gateway.execute('{ top { id } }', { headers });
+        return [budget, status, JSON.stringify(body).includes('from 50ms to 200ms')];
+      }),
+    );
+    expect(answers).toEqual([
+      ['50ms', 200, false],
+      ['200ms', 200, false],
+      ['49ms', 400, true],
+      ['201ms', 400, true],
+      ['100', 400, true],
+      ['-1ms', 400, true],
+      ['', 400, true],
+    ]);
+  });
+});
+
+describe.each([
+  ['without a rule', { fields: {} }],
+  ['that never come late', { mode: 'never' as const }],
+  ['that may come late', {}],
+])('where there are fields %s,', (_, enrichment) => {
+  test.each([
+    ['tributary-budget', 'abc', 'Expected a duration from 0ms to 10s.'],
+    ['tributary-budget', '99h', 'Expected a duration from 0ms to 10s.'],
+    ['tributary-defer', 'nope', 'Expected auto, or no such header.'],
+    ['tributary-priority', 'nope', 'Expected one of critical, normal, background.'],
+  ])('a header %s: %s is refused with what is expected', async (name, value, expected) => {
+    await using shop = await startEnrichedShop({ enrichment });
+    const { status, body } = await shop.gateway.execute('{ top { id } }', { headers: { [name]: value } });
+    expect([status, JSON.stringify(body)]).toEqual([400, expect.stringContaining(expected)]);
+  });
+
+  test('so is one that is a parameter of a WebSocket', async () => {
+    await using shop = await startEnrichedShop({
+      enrichment,
+      config: { security: { connectionParams: ['tributary-budget'] } },
+    });
+    const client = createClient({
+      url: shop.gateway.url.replace('http', 'ws'),
+      webSocketImpl: WebSocket,
+      retryAttempts: 0,
+      connectionParams: { 'tributary-budget': 'abc' },
+    });
+    const asked = client.iterate({ query: '{ top { id } }' }).next();
+    await expect(asked).rejects.toMatchObject([
+      { message: expect.stringContaining('Expected a duration from 0ms to 10s.') },
+    ]);
+    await client.dispose();
+  });
+});
+
+describe('what is late', () => {
+  test('is told for each operation of a batch', async () => {
+    await using shop = await startEnrichedShop({ config: { limits: { batchedOperations: 3 } } });
+    const gate = shop.advice.hold('Product.advice');
+    const response = await post(shop.gateway.url, [
+      { query },
+      { query: '{ top { name } }' },
+      { query: '{ products { advice { text } } }' },
+    ]);
+    const bodies = (await response.json()) as readonly EnrichedBody[];
+    expect(bodies.map(pendingOf)).toEqual([
+      ['top.advice'],
+      undefined,
+      ['products.0.advice', 'products.1.advice'],
+    ]);
+    gate.open();
+    const updates = await Promise.all(
+      [0, 2].map((index) => shop.fetchUpdates(enrichmentOf(bodies[index] ?? {})?.token)),
+    );
+    expect(updates.map((of) => of.length)).toEqual([1, 2]);
+  });
+
+  test('is told to a GET, whose answer nobody may keep', async () => {
+    await using shop = await startEnrichedShop({
+      config: { cache: { rules: { 'Product.advice': { maxAge: '60s' }, 'Query.top': { maxAge: '60s' } } } },
+    });
+    const gate = shop.advice.hold('Product.advice');
+    const url = `${shop.gateway.url}?query=${encodeURIComponent('{ top { advice { text } } }')}`;
+    const headers = { accept: 'application/json', 'apollo-require-preflight': 'true' };
+    const response = await fetch(url, { headers });
+    const first = (await response.json()) as EnrichedBody;
+    expect(pendingOf(first)).toEqual(['top.advice']);
+    expect(response.headers.get('cache-control') ?? 'no-store').toBe('no-store');
+    gate.open();
+    expect((await shop.fetchUpdates(enrichmentOf(first)?.token)).map(({ data }) => data)).toEqual(update);
+  });
+
+  test('is told to a persisted query', async () => {
+    await using shop = await startEnrichedShop();
+    const gate = shop.advice.hold('Product.advice');
+    const sha256Hash = createHash('sha256').update(query).digest('hex');
+    const extensions = { persistedQuery: { version: 1, sha256Hash } };
+    await post(shop.gateway.url, { query, extensions });
+    const first = (await (await post(shop.gateway.url, { extensions })).json()) as EnrichedBody;
+    expect([first.data, pendingOf(first)]).toEqual([without, ['top.advice']]);
+    gate.open();
+    expect((await shop.fetchUpdates(enrichmentOf(first)?.token)).map(({ data }) => data)).toEqual(update);
+  });
+
+  test('is told to a client of server-sent events, in its one event', async () => {
+    await using shop = await startEnrichedShop();
+    const gate = shop.advice.hold('Product.advice');
+    const response = await post(shop.gateway.url, { query }, { accept: 'text/event-stream' });
+    const events = readEvents(await response.text());
+    expect(events.map(({ event }) => event)).toEqual(['next', 'complete']);
+    const first = JSON.parse(events[0]?.data ?? '') as EnrichedBody;
+    expect([first.data, pendingOf(first)]).toEqual([without, ['top.advice']]);
+    gate.open();
+    expect((await shop.fetchUpdates(enrichmentOf(first)?.token)).map(({ data }) => data)).toEqual(update);
+  });
+
+  test('is an event more for one that takes what it has not asked for', async () => {
+    await using shop = await startEnrichedShop();
+    const gate = shop.advice.hold('Product.advice');
+    const response = await post(
+      shop.gateway.url,
+      { query },
+      { accept: 'text/event-stream', 'tributary-defer': 'auto' },
+    );
+    await shop.advice.waitForCalls(1);
+    gate.open();
+    const [first, second, complete, ...more] = readEvents(await response.text());
+    expect([
+      JSON.parse(first?.data ?? ''),
+      JSON.parse(second?.data ?? ''),
+      complete?.event,
+      more,
+    ]).toMatchObject([{ data: without, hasNext: true }, { hasNext: false }, 'complete', []]);
+    expect(second?.data).toContain('about 1');
+    expect(first?.data).not.toContain('token');
+  });
+
+  test('comes with a multipart answer for the client that has asked for it, and by token for another', async () => {
+    await using shop = await startEnrichedShop();
+    const gate = shop.advice.hold('Product.advice');
+    const answer = await shop.gateway.executeIncrementally(query);
+    const response = await post(
+      shop.gateway.url,
+      { query },
+      { accept: 'multipart/mixed;deferSpec=20220824, application/json' },
+    );
+    expect(response.headers.get('content-type')).toContain('application/json');
+    expect(pendingOf((await response.json()) as EnrichedBody)).toEqual(['top.advice']);
+    gate.open();
+    await answer[Symbol.asyncDispose]();
+  });
+});
+
+describe('the schema that clients see', () => {
+  const introspection = '{ __schema { subscriptionType { fields { name } } } }';
+  const withField = { __schema: { subscriptionType: { fields: [{ name: 'enrichment' }] } } };
+  const security = { introspection: true };
+
+  test('has the field by which what is late is picked up', async () => {
+    await using shop = await startEnrichedShop({ config: { security } });
+    expect((await shop.execute(introspection)).data).toEqual(withField);
+  });
+
+  test.each([
+    ['mode is never', { mode: 'never' as const }],
+    ['no field may come late', { fields: {} }],
+  ])('is the graph alone where %s', async (_, enrichment) => {
+    await using shop = await startEnrichedShop({ config: { security }, enrichment });
+    expect((await shop.execute(introspection)).data).toEqual({ __schema: { subscriptionType: null } });
+    expect(await shop.execute(query)).toEqual({ data: { top: { id: '1', advice: { text: 'about 1' } } } });
+  });
+});

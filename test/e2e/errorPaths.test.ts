@@ -1,0 +1,137 @@
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { type CannedAnswer, type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
+
+const subgraphs = [
+  {
+    name: 'products',
+    sdl: `
+      type Query { product: Product other: Product count: Int! sure: Product! }
+      type Product @key(fields: "id") { id: ID! name: String }
+    `,
+    resolvers: {
+      Query: {
+        product: () => ({ id: '1' }),
+        other: () => ({ id: '2' }),
+        count: () => 2,
+        sure: () => ({ id: '1' }),
+      },
+      Product: { name: ({ id }: { id: string }) => `name ${id}` },
+    },
+  },
+  {
+    name: 'stock',
+    sdl: `
+      type Query { warehouse: String shelves: [String!]! }
+      type Product @key(fields: "id") { id: ID! weight: Int stock: Int }
+    `,
+    resolvers: {
+      Query: { warehouse: () => 'north', shelves: () => ['a'] },
+      Product: {
+        __resolveReference: ({ id }: { id: string }) => (id === '2' ? null : { id, weight: 5, stock: 7 }),
+      },
+    },
+  },
+  {
+    name: 'shipping',
+    sdl: `
+      type Product @key(fields: "id") {
+        id: ID!
+        weight: Int @external
+        cost: Int @requires(fields: "weight")
+        carrier: Carrier @requires(fields: "weight")
+      }
+      type Carrier { name: String! }
+    `,
+    resolvers: {
+      Product: {
+        __resolveReference: (reference: object) => reference,
+        cost: ({ weight }: { weight: number }) => weight * 2,
+        carrier: () => ({ name: 'mail' }),
+      },
+    },
+  },
+];
+
+let gateway: InlineGateway;
+beforeAll(async () => {
+  gateway = await startInlineGateway({ subgraphs });
+});
+afterAll(() => gateway.close());
+afterEach(() => gateway.subgraph('stock').reset());
+
+const broken: CannedAnswer = { kind: 'json', body: { errors: [{ message: 'broken' }] } };
+const at = (...path: (string | number)[]) => ({
+  message: 'A subgraph answered with an error.',
+  path,
+  extensions: { code: 'SUBGRAPH_ERROR' },
+});
+
+test('a root fetch that fails as a whole is told at each of its fields, and nowhere else', async () => {
+  gateway.subgraph('stock').answerWith(() => broken);
+  const { body } = await gateway.execute('{ product { name } warehouse w: warehouse }');
+  expect(body).toEqual({
+    data: { product: { name: 'name 1' }, warehouse: null, w: null },
+    errors: [at('warehouse'), at('w')],
+  });
+});
+
+test('a non-null root field that is missing takes the data along, with its path', async () => {
+  gateway.subgraph('stock').answerWith(() => broken);
+  const { body } = await gateway.execute('{ shelves count }');
+  expect(body).toEqual({ data: null, errors: [at('shelves')] });
+});
+
+test('a fetch that fails is also to blame for what waits for it', async () => {
+  gateway.subgraph('stock').answerWith(() => broken);
+  const { body } = await gateway.execute('{ product { name cost carrier { name } } }');
+  expect(body).toEqual({
+    data: { product: { name: 'name 1', cost: null, carrier: null } },
+    errors: [at('product', 'cost'), at('product', 'carrier')],
+  });
+});
+
+test('an entity that does not exist is no failure, and takes no blame from one that failed', async () => {
+  gateway.subgraph('stock').answerWith(() => ({
+    kind: 'json',
+    body: { data: { _entities: [null, null] }, errors: [{ message: 'no', path: ['_entities', 0] }] },
+  }));
+  const { body } = await gateway.execute('{ product { id stock } other { id stock } }');
+  expect(body).toEqual({
+    data: { product: { id: '1', stock: null }, other: { id: '2', stock: null } },
+    errors: [at('product', 'stock')],
+  });
+});
+
+test('an error of one entity that takes the others along is told at all of them', async () => {
+  gateway.subgraph('stock').answerWith(() => ({
+    kind: 'json',
+    body: { data: null, errors: [{ message: 'no', path: ['_entities', 0, 'stock'] }] },
+  }));
+  const { body } = await gateway.execute('{ product { id stock weight } other { id stock } }');
+  expect(body).toEqual({
+    data: { product: { id: '1', stock: null, weight: null }, other: { id: '2', stock: null } },
+    errors: [at('product', 'stock'), at('other', 'stock')],
+  });
+});
+
+test('an error without a path beside complete data is told once, where the objects are', async () => {
+  gateway.subgraph('stock').answerWith(() => ({
+    kind: 'json',
+    body: { data: { _entities: [{ stock: 7 }] }, errors: [{ message: 'deprecated' }] },
+  }));
+  const { body } = await gateway.execute('{ product { stock } }');
+  expect(body).toEqual({ data: { product: { stock: 7 } }, errors: [at('product')] });
+});
+
+test.each(['deferSpec=20220824', 'incrementalSpec=v0.2'] as const)(
+  'a primary fetch that fails is told in the deferred payload for what is missing there (%s)',
+  async (format) => {
+    gateway.subgraph('stock').answerWith(() => broken);
+    await using answer = await gateway.executeIncrementally('{ product { stock ... @defer { cost } } }', {
+      format,
+    });
+    const text = (await answer.remaining()).map((payload) => JSON.stringify(payload));
+    expect(text[0]).toContain(JSON.stringify([at('product', 'stock')]));
+    expect(text.slice(1).join()).toContain(JSON.stringify([at('product', 'cost')]));
+  },
+);

@@ -1,0 +1,1041 @@
+import { createHash } from 'node:crypto';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
+import { describe, expect, test } from '@jest/globals';
+import { GatewayError } from '../../gateway/errors.ts';
+import { exchange, type RawAnswer, RawConnection, type RawRequest } from '../harness/rawHttp.ts';
+import {
+  FakeSupergraphView,
+  singleOutcome,
+  startScriptedServer,
+  supergraphOf,
+  testSdl,
+} from '../harness/scriptedServer.ts';
+
+const json = { 'content-type': 'application/json' };
+const graphqlResponse = { ...json, accept: 'application/graphql-response+json' };
+const hello = JSON.stringify({ query: '{ greeting }' });
+
+/** Status, media type and JSON body: what the table rows are about. */
+function essence({ status, headers, body }: RawAnswer): unknown {
+  return { status, type: headers.get('content-type'), body: body === '' ? undefined : JSON.parse(body) };
+}
+
+const error = (message: string, code: string): unknown => ({ errors: [{ message, extensions: { code } }] });
+
+describe('an operation over POST', () => {
+  test('is answered in one piece, in the order errors, data, extensions', async () => {
+    await using server = await startScriptedServer(() =>
+      singleOutcome('{"greeting":null}', {
+        errors: [
+          {
+            message: 'no',
+            path: ['greeting'],
+            locations: [{ line: 1, column: 3 }],
+            extensions: { code: 'SUBGRAPH_ERROR' },
+          },
+        ],
+        extensions: { note: 1 },
+      }),
+    );
+    const { status, headers, body } = await exchange(server.url, { headers: json, body: hello });
+    expect({ status, body }).toEqual({
+      status: 200,
+      body: '{"errors":[{"message":"no","path":["greeting"],"locations":[{"line":1,"column":3}],"extensions":{"code":"SUBGRAPH_ERROR"}}],"data":{"greeting":null},"extensions":{"note":1}}',
+    });
+    expect(headers.get('content-length')).toBe(String(body.length));
+    expect(headers.get('cache-control')).toBe('no-store');
+  });
+
+  test('reaches the pipeline parsed, with variables, name, headers and request id', async () => {
+    await using server = await startScriptedServer();
+    await exchange(server.url, {
+      headers: { ...json, authorization: 'Bearer x', 'x-request-id': 'abc-1' },
+      body: JSON.stringify({
+        query: 'query A($n: String) { greeting(name: $n) } query B { greeting }',
+        operationName: 'A',
+        variables: { n: 'é' },
+      }),
+    });
+    const [request] = server.receivedOperations;
+    expect({
+      names: request?.document.definitions.length,
+      operationName: request?.operationName,
+      variables: request?.variables,
+      authorization: request?.headers.get('authorization'),
+      sentId: request?.headers.get('x-request-id'),
+      requestId: request?.requestId,
+      incremental: request?.incrementalFormat,
+    }).toEqual({
+      names: 2,
+      operationName: 'A',
+      variables: { n: 'é' },
+      authorization: 'Bearer x',
+      sentId: 'abc-1',
+      requestId: 'abc-1',
+      incremental: undefined,
+    });
+  });
+
+  test('counts bytes, not characters, in content-length', async () => {
+    await using server = await startScriptedServer(() => singleOutcome('{"greeting":"grüße 🎉"}'));
+    const { body } = await exchange(server.url, { headers: json, body: hello });
+    expect(JSON.parse(body)).toEqual({ data: { greeting: 'grüße 🎉' } });
+  });
+
+  test('gets a request id when its own is missing or unfit for a log line', async () => {
+    await using server = await startScriptedServer();
+    const kept = await exchange(server.url, { headers: { ...json, 'x-request-id': 'a.b:c/1' }, body: hello });
+    const unfit = await exchange(server.url, { headers: { ...json, 'x-request-id': 'a "b"' }, body: hello });
+    expect(kept.headers.get('x-request-id')).toBe('a.b:c/1');
+    expect(unfit.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
+    expect(server.receivedOperations[1]?.requestId).toBe(unfit.headers.get('x-request-id'));
+  });
+
+  test('keeps the connection open for the next one', async () => {
+    await using server = await startScriptedServer();
+    await using connection = await RawConnection.open(server.url);
+    for (let round = 0; round < 2; round++) {
+      connection.send({ headers: json, body: hello });
+      expect((await connection.readAnswer()).body).toBe('{"data":{"greeting":"hello"}}');
+    }
+  });
+});
+
+describe('the media type of an answer', () => {
+  test.each([
+    [undefined, 'application/json; charset=utf-8'],
+    ['*/*', 'application/json; charset=utf-8'],
+    ['application/json', 'application/json; charset=utf-8'],
+    ['application/graphql-response+json', 'application/graphql-response+json; charset=utf-8'],
+    [
+      'application/graphql-response+json,application/json;q=0.9',
+      'application/graphql-response+json; charset=utf-8',
+    ],
+    ['application/json, application/graphql-response+json', 'application/json; charset=utf-8'],
+    ['multipart/mixed, application/json', 'application/json; charset=utf-8'],
+    [
+      'application/graphql-response+json, application/graphql+json, application/json, text/event-stream, multipart/mixed',
+      'application/graphql-response+json; charset=utf-8',
+    ],
+  ])('for accept %s is %s', async (accept, type) => {
+    await using server = await startScriptedServer();
+    const headers = accept === undefined ? json : { ...json, accept };
+    expect(essence(await exchange(server.url, { headers, body: hello }))).toEqual({
+      status: 200,
+      type,
+      body: { data: { greeting: 'hello' } },
+    });
+  });
+
+  test('that is not among ours is refused with 406 before anything is executed', async () => {
+    await using server = await startScriptedServer();
+    expect(
+      essence(await exchange(server.url, { headers: { ...json, accept: 'image/png' }, body: hello })),
+    ).toEqual({
+      status: 406,
+      type: 'application/json; charset=utf-8',
+      body: error(
+        'The accept header allows no answer of this gateway. Accept application/graphql-response+json, application/json, multipart/mixed, or text/event-stream.',
+        'BAD_REQUEST',
+      ),
+    });
+    expect(server.receivedOperations).toEqual([]);
+  });
+});
+
+describe('a request that cannot be executed', () => {
+  const rows: [string, unknown, number, unknown][] = [
+    [
+      'a syntax error',
+      { query: '{' },
+      400,
+      [['Syntax Error: Expected Name, found <EOF>.', 'GRAPHQL_PARSE_FAILED']],
+    ],
+    [
+      'an unknown field',
+      { query: '{ greetin }' },
+      400,
+      [['Cannot query field "greetin" on type "Query".', 'GRAPHQL_VALIDATION_FAILED']],
+    ],
+    [
+      'an unknown operation',
+      { query: 'query A { greeting }', operationName: 'B' },
+      400,
+      [['Unknown operation named "B".', 'OPERATION_RESOLUTION_FAILURE']],
+    ],
+    [
+      'several operations and no name',
+      { query: 'query A { greeting } query B { greeting }' },
+      400,
+      [
+        [
+          'Must provide operation name if query contains multiple operations.',
+          'OPERATION_RESOLUTION_FAILURE',
+        ],
+      ],
+    ],
+    [
+      'variables that are no object',
+      { query: '{ greeting }', variables: [1] },
+      400,
+      [['`variables` in a POST body must be an object if provided.', 'BAD_REQUEST']],
+    ],
+    ...[{}, 5, 'query', null].map((body): [string, unknown, number, unknown] => [
+      `${JSON.stringify(body)} as its body`,
+      body,
+      400,
+      [['The request body must be a JSON object with a `query`: {"query": "…"}.', 'BAD_REQUEST']],
+    ]),
+    ['a query that is no text', { query: 5 }, 400, [['GraphQL queries must be strings.', 'BAD_REQUEST']]],
+    [
+      'no query',
+      { operationName: 'A' },
+      400,
+      [
+        [
+          'GraphQL operations must contain a non-empty `query` or a `persistedQuery` extension.',
+          'BAD_REQUEST',
+        ],
+      ],
+    ],
+  ];
+  test.each(rows)('for %s is answered in either media type', async (_, body, status, messages) => {
+    await using server = await startScriptedServer();
+    for (const headers of [json, graphqlResponse]) {
+      const answered = await exchange(server.url, { headers, body: JSON.stringify(body) });
+      const { errors } = JSON.parse(answered.body);
+      expect({
+        status: answered.status,
+        type: answered.headers.get('content-type'),
+        messages: errors.map((each: { message: string; extensions: { code: string } }) => [
+          each.message,
+          each.extensions.code,
+        ]),
+      }).toEqual({
+        status,
+        type: `${'accept' in headers ? headers.accept : 'application/json'}; charset=utf-8`,
+        messages,
+      });
+    }
+    expect(server.receivedOperations).toEqual([]);
+  });
+
+  const notAtRoot =
+    'Root fields of a mutation cannot be deferred; use @defer within the fields that they return.';
+  test.each([
+    [
+      'two labels that are the same',
+      '{ ... @defer(label: "a") { greeting } node { ... @defer(label: "a") { id } } }',
+      'Two uses of @defer have the label "a"; give each its own.',
+    ],
+    [
+      'a label from a variable',
+      'query ($label: String) { ... @defer(label: $label) { greeting } }',
+      'The label of a @defer must be written out; it cannot be a variable.',
+    ],
+    ['root fields of a mutation', 'mutation { ... @defer { greet(name: "a") } }', notAtRoot],
+    [
+      'root fields of a mutation in a fragment',
+      'mutation { ...A } fragment A on Mutation { ...B @defer(if: true) } fragment B on Mutation { greet(name: "a") }',
+      notAtRoot,
+    ],
+    [
+      'root fields of a subscription',
+      'subscription { ... @defer { greetings } }',
+      'Root fields of a subscription cannot be deferred; use @defer within the fields that they return.',
+    ],
+  ])('for @defer with %s says so', async (_, query, message) => {
+    await using server = await startScriptedServer();
+    const answered = await exchange(server.url, { headers: json, body: JSON.stringify({ query }) });
+    expect([answered.status, JSON.parse(answered.body).errors]).toEqual([
+      400,
+      [
+        {
+          message,
+          locations: expect.any(Array),
+          extensions: { code: 'GRAPHQL_VALIDATION_FAILED' },
+        },
+      ],
+    ]);
+    expect(server.receivedOperations).toEqual([]);
+  });
+
+  test.each([
+    [
+      'on a fragment that is spread twice',
+      '{ node { ...A node { ...A } } } fragment A on Node { ... @defer(label: "a") { id } }',
+    ],
+    [
+      'that a literal puts out at the root of a mutation',
+      'mutation { ... @defer(if: false) { greet(name: "a") } }',
+    ],
+    ['without labels', '{ node { ... @defer { id } ... @defer(label: null) { name } } }'],
+  ])('is not one with @defer %s', async (_, query) => {
+    await using server = await startScriptedServer();
+    expect((await exchange(server.url, { headers: json, body: JSON.stringify({ query }) })).status).toBe(200);
+  });
+
+  test('suggests names of the schema only where introspection is on', async () => {
+    await using open = await startScriptedServer(undefined, { security: { introspection: true } });
+    const { body } = await exchange(open.url, {
+      headers: json,
+      body: JSON.stringify({ query: '{ greetin }' }),
+    });
+    expect(JSON.parse(body).errors[0].message).toBe(
+      'Cannot query field "greetin" on type "Query". Did you mean "greeting"?',
+    );
+  });
+
+  test('for introspection is refused unless it is on', async () => {
+    const body = JSON.stringify({ query: '{ __schema { queryType { name } } }' });
+    await using closed = await startScriptedServer();
+    await using open = await startScriptedServer(undefined, { security: { introspection: true } });
+    const refused = await exchange(closed.url, { headers: json, body });
+    expect([refused.status, (await exchange(open.url, { headers: json, body })).status]).toEqual([400, 200]);
+    expect(JSON.parse(refused.body).errors[0].message).toBe(
+      'Introspection is off: `__schema` and `__type` are not answered (security.introspection).',
+    );
+  });
+
+  test.each([
+    ['BAD_USER_INPUT', 400],
+    ['PLANNING_FAILED', 500],
+    ['SUBGRAPH_UNREACHABLE', 502],
+    ['DEADLINE_EXCEEDED', 504],
+  ] as const)('in the pipeline has the status of its code: %s is %i', async (code, status) => {
+    const errors = [{ message: 'why', extensions: { code } }];
+    await using returned = await startScriptedServer(() => ({
+      kind: 'single',
+      data: undefined,
+      errors,
+      extensions: undefined,
+      caching: undefined,
+    }));
+    await using thrown = await startScriptedServer(() => {
+      throw new GatewayError(code, 'why');
+    });
+    const expected = { status, type: 'application/json; charset=utf-8', body: { errors } };
+    expect(essence(await exchange(returned.url, { headers: json, body: hello }))).toEqual(expected);
+    expect(essence(await exchange(thrown.url, { headers: json, body: hello }))).toEqual(expected);
+  });
+
+  test('by an unexpected error tells the log and not the client', async () => {
+    await using server = await startScriptedServer(() => {
+      throw new Error('password=1');
+    });
+    expect(essence(await exchange(server.url, { headers: json, body: hello }))).toEqual({
+      status: 500,
+      type: 'application/json; charset=utf-8',
+      body: error('Internal server error', 'INTERNAL_SERVER_ERROR'),
+    });
+    expect(server.logLines).toEqual(['A request failed with an unexpected error']);
+  });
+
+  test("a subgraph's extensions.http has no say in the status, nor reaches the client", async () => {
+    await using server = await startScriptedServer(() =>
+      singleOutcome('null', {
+        errors: [
+          {
+            message: 'no',
+            extensions: {
+              code: 'X',
+              http: { status: 302, headers: new Map([['location', 'http://evil.test']]) },
+            },
+          },
+        ],
+      }),
+    );
+    expect(essence(await exchange(server.url, { headers: json, body: hello }))).toEqual({
+      status: 200,
+      type: 'application/json; charset=utf-8',
+      body: { errors: [{ message: 'no', extensions: { code: 'X' } }], data: null },
+    });
+  });
+});
+
+describe('the request body', () => {
+  const tooLarge = error(
+    'The request body is larger than 100 bytes, the most that this gateway takes (limits.bodySize).',
+    'BAD_REQUEST',
+  );
+
+  test.each([
+    ['{"query":}', 'The request body is not valid JSON: unexpected "}" at position 9 (line 1, column 10).'],
+    [
+      '{"query":\n"{ greeting }"',
+      'The request body is not valid JSON: unexpected end of the text at position 24 (line 2, column 15).',
+    ],
+    ['', 'The request body is not valid JSON: unexpected end of the text at position 0 (line 1, column 1).'],
+  ])('%j is refused with the place of the mistake', async (body, message) => {
+    await using server = await startScriptedServer();
+    expect(essence(await exchange(server.url, { headers: json, body }))).toEqual({
+      status: 400,
+      type: 'application/json; charset=utf-8',
+      body: error(message, 'BAD_REQUEST'),
+    });
+  });
+
+  test('that is not UTF-8 is refused, by its bytes or by its charset', async () => {
+    await using server = await startScriptedServer();
+    const bytes = Buffer.from('{"query":"{ greeting(name: \\"\xe9\\") }"}', 'latin1');
+    expect(essence(await exchange(server.url, { headers: json, body: bytes }))).toMatchObject({
+      status: 400,
+      body: error('The request body is not valid UTF-8.', 'BAD_REQUEST'),
+    });
+    const utf16 = { 'content-type': 'application/json; charset=utf-16le' };
+    expect(
+      essence(await exchange(server.url, { headers: utf16, body: Buffer.from(hello, 'utf16le') })),
+    ).toMatchObject({
+      status: 415,
+      body: error('The request body must be application/json in UTF-8.', 'BAD_REQUEST'),
+    });
+  });
+
+  test.each(['application/json; charset=utf-8', 'Application/JSON;charset="UTF-8"', 'application/json'])(
+    'of type %s is read',
+    async (type) => {
+      await using server = await startScriptedServer();
+      expect((await exchange(server.url, { headers: { 'content-type': type }, body: hello })).status).toBe(
+        200,
+      );
+    },
+  );
+
+  test.each(['application/xml', 'application/graphql', 'application/json, text/plain'])(
+    'of type %s is refused with 415',
+    async (type) => {
+      await using server = await startScriptedServer();
+      expect((await exchange(server.url, { headers: { 'content-type': type }, body: hello })).status).toBe(
+        415,
+      );
+    },
+  );
+
+  test('that is too large is refused by its announced length, while it arrives, and after decompression', async () => {
+    await using server = await startScriptedServer(undefined, { limits: { bodySize: 100 } });
+    const large = JSON.stringify({ query: `{ greeting } ${' '.repeat(10_000)}` });
+    const refused = { status: 413, type: 'application/json; charset=utf-8', body: tooLarge };
+    expect(essence(await exchange(server.url, { headers: json, body: large }))).toEqual(refused);
+    const chunked = `${large.length.toString(16)}\r\n${large}\r\n0\r\n\r\n`;
+    expect(
+      essence(
+        await exchange(server.url, { headers: { ...json, 'transfer-encoding': 'chunked' }, body: chunked }),
+      ),
+    ).toEqual(refused);
+    const zipped = gzipSync(large);
+    expect(zipped.length).toBeLessThan(100);
+    expect(
+      essence(await exchange(server.url, { headers: { ...json, 'content-encoding': 'gzip' }, body: zipped })),
+    ).toEqual(refused);
+  });
+
+  test('that was too large leaves the connection usable', async () => {
+    await using server = await startScriptedServer(undefined, { limits: { bodySize: 100 } });
+    await using connection = await RawConnection.open(server.url);
+    connection.send({ headers: json, body: ' '.repeat(300_000) });
+    connection.send({ headers: json, body: hello });
+    expect([(await connection.readAnswer()).status, (await connection.readAnswer()).status]).toEqual([
+      413, 200,
+    ]);
+  });
+
+  test('may be compressed with gzip, br or deflate, and nothing else', async () => {
+    await using server = await startScriptedServer();
+    const send = (encoding: string, body: Uint8Array): Promise<RawAnswer> =>
+      exchange(server.url, { headers: { ...json, 'content-encoding': encoding }, body });
+    const statuses = [
+      (await send('gzip', gzipSync(hello))).status,
+      (await send('br', brotliCompressSync(hello))).status,
+      (await send('deflate', deflateSync(hello))).status,
+      (await send('gzip', Buffer.from(hello))).status,
+    ];
+    expect(statuses).toEqual([200, 200, 200, 400]);
+    const unknown = await send('zip', Buffer.from(hello));
+    expect([unknown.status, unknown.headers.get('accept-encoding')]).toEqual([415, 'gzip, br, deflate']);
+  });
+
+  test('that breaks off is nobody’s error', async () => {
+    await using server = await startScriptedServer();
+    const connection = await RawConnection.open(server.url);
+    connection.send({ headers: { ...json, 'content-length': '500' }, body: hello });
+    await connection[Symbol.asyncDispose]();
+    expect((await exchange(server.url, { headers: json, body: hello })).status).toBe(200);
+    expect(server.logLines).toEqual([]);
+  });
+});
+
+describe('methods and cross-site requests', () => {
+  const get = (query: string): string => `/graphql?${new URLSearchParams({ query })}`;
+  const preflighted = { 'apollo-require-preflight': '1' };
+
+  test.each(['PATCH', 'OPTIONS'])('%s is refused with the methods that are allowed', async (method) => {
+    await using server = await startScriptedServer();
+    const { status, headers } = await exchange(server.url, { method, headers: json, body: hello });
+    expect([status, headers.get('allow')]).toEqual([405, 'GET, POST, PUT, DELETE']);
+  });
+
+  test('GET answers queries, with variables and operation name', async () => {
+    await using server = await startScriptedServer();
+    const path = `/graphql?${new URLSearchParams({
+      query: 'query A($n: String) { greeting(name: $n) } query B { greeting }',
+      operationName: 'A',
+      variables: '{"n":"x"}',
+    })}`;
+    expect((await exchange(server.url, { method: 'GET', path, headers: preflighted })).status).toBe(200);
+    expect([server.receivedOperations[0]?.operationName, server.receivedOperations[0]?.variables]).toEqual([
+      'A',
+      { n: 'x' },
+    ]);
+  });
+
+  test.each([
+    ['mutation { greet(name: "x") }', 'GET requests only support query operations, not mutation operations'],
+    ['subscription { greetings }', 'GET requests only support query operations, not subscription operations'],
+  ])('GET refuses %s', async (query, message) => {
+    await using server = await startScriptedServer();
+    const answered = await exchange(server.url, { method: 'GET', path: get(query), headers: preflighted });
+    expect([answered.status, answered.headers.get('allow'), JSON.parse(answered.body)]).toEqual([
+      405,
+      'POST',
+      error(message, 'BAD_REQUEST'),
+    ]);
+  });
+
+  test.each([
+    ['GET without a header that makes a browser ask', { method: 'GET', path: get('{ greeting }') }, 400],
+    [
+      'GET with x-apollo-operation-name',
+      { method: 'GET', path: get('{ greeting }'), headers: { 'x-apollo-operation-name': 'A' } },
+      200,
+    ],
+    [
+      'GET with an empty apollo-require-preflight',
+      { method: 'GET', path: get('{ greeting }'), headers: { 'apollo-require-preflight': '' } },
+      400,
+    ],
+    [
+      'GET with content-type application/json',
+      { method: 'GET', path: get('{ greeting }'), headers: json },
+      200,
+    ],
+    [
+      'GET with another content-type',
+      { method: 'GET', path: get('{ greeting }'), headers: { 'content-type': 'application/graphql' } },
+      415,
+    ],
+    ['POST as text/plain', { headers: { 'content-type': 'text/plain' }, body: hello }, 400],
+    ['POST as a form', { headers: { 'content-type': 'multipart/form-data; boundary=x' }, body: hello }, 400],
+    ['POST without a content-type', { body: hello }, 400],
+    [
+      'POST as text/plain, preflighted',
+      { headers: { 'content-type': 'text/plain', ...preflighted }, body: hello },
+      415,
+    ],
+  ])('%s', async (_, request, status) => {
+    await using server = await startScriptedServer();
+    expect((await exchange(server.url, request)).status).toBe(status);
+  });
+
+  test('a blocked request is told what to send', async () => {
+    await using server = await startScriptedServer();
+    const { body } = await exchange(server.url, { headers: { 'content-type': 'text/plain' }, body: hello });
+    expect(JSON.parse(body).errors[0].message).toMatch(
+      /^This operation has been blocked as a potential Cross-Site Request Forgery/,
+    );
+    expect(server.receivedOperations).toEqual([]);
+  });
+
+  test('without CSRF prevention a bare GET is answered', async () => {
+    await using server = await startScriptedServer(undefined, { security: { csrf: false } });
+    expect((await exchange(server.url, { method: 'GET', path: get('{ greeting }') })).status).toBe(200);
+  });
+});
+
+describe('pages of other origins', () => {
+  const preflight = {
+    method: 'OPTIONS',
+    headers: {
+      origin: 'https://shop.test',
+      'access-control-request-method': 'POST',
+      'access-control-request-headers': 'content-type,x-request-id',
+    },
+  };
+  const corsOf = ({ status, headers }: RawAnswer): unknown => [
+    status,
+    Object.fromEntries([...headers].filter(([name]) => name.startsWith('access-control') || name === 'vary')),
+  ];
+
+  test('may read answers where their origin is listed', async () => {
+    await using server = await startScriptedServer(undefined, {
+      security: { cors: { origins: ['https://shop.test'] } },
+    });
+    expect(corsOf(await exchange(server.url, preflight))).toEqual([
+      204,
+      {
+        'access-control-allow-origin': 'https://shop.test',
+        'access-control-allow-methods': 'GET, POST, PUT, DELETE',
+        'access-control-allow-headers': 'content-type,x-request-id',
+        'access-control-expose-headers': 'x-request-id',
+        vary: 'origin',
+      },
+    ]);
+    expect(
+      corsOf(await exchange(server.url, { headers: { ...json, origin: 'https://shop.test' }, body: hello })),
+    ).toEqual([
+      200,
+      {
+        'access-control-allow-origin': 'https://shop.test',
+        'access-control-expose-headers': 'x-request-id',
+        vary: 'origin',
+      },
+    ]);
+    expect(
+      corsOf(await exchange(server.url, { headers: { ...json, origin: 'https://evil.test' }, body: hello })),
+    ).toEqual([200, { vary: 'origin' }]);
+  });
+
+  test('may not where none is listed', async () => {
+    await using server = await startScriptedServer();
+    expect(corsOf(await exchange(server.url, preflight))).toEqual([405, {}]);
+  });
+});
+
+describe('bytes that are no HTTP request', () => {
+  test.each([
+    [
+      'an unknown method',
+      'POST! / HTTP/1.1\r\n\r\n',
+      400,
+      'The request is no valid HTTP: Expected space after method.',
+    ],
+    [
+      'a length that is no number',
+      'POST /graphql HTTP/1.1\r\nhost: a\r\ncontent-length: x\r\n\r\n',
+      400,
+      'The request is no valid HTTP: Invalid character in Content-Length.',
+    ],
+    [
+      'headers that are too large',
+      `POST /graphql HTTP/1.1\r\nhost: a\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`,
+      431,
+      "The request's headers are larger than 16384 bytes. Send less.",
+    ],
+  ])('get the reason, and the connection ends: %s', async (_, bytes, status, message) => {
+    await using server = await startScriptedServer();
+    await using connection = await RawConnection.open(server.url);
+    connection.socket.write(bytes);
+    const answered = await connection.readAnswer();
+    expect([answered.status, JSON.parse(answered.body)]).toEqual([status, error(message, 'BAD_REQUEST')]);
+    await connection.waitForClose();
+  });
+});
+
+describe('automatic persisted queries', () => {
+  const query = '{ greeting }';
+  const hash = createHash('sha256').update(query).digest('hex');
+  const extensions = { persistedQuery: { version: 1, sha256Hash: hash } };
+
+  test('are missed, registered and found over POST', async () => {
+    await using server = await startScriptedServer();
+    const send = (body: object): Promise<RawAnswer> =>
+      exchange(server.url, { headers: json, body: JSON.stringify(body) });
+    const missed = await send({ extensions });
+    expect([missed.status, missed.headers.get('cache-control'), JSON.parse(missed.body)]).toEqual([
+      200,
+      'private, no-cache, must-revalidate',
+      error('PersistedQueryNotFound', 'PERSISTED_QUERY_NOT_FOUND'),
+    ]);
+    expect((await send({ query, extensions })).body).toBe('{"data":{"greeting":"hello"}}');
+    expect((await send({ extensions })).body).toBe('{"data":{"greeting":"hello"}}');
+  });
+
+  test('are registered over GET too', async () => {
+    await using server = await startScriptedServer();
+    const send = (parameters: Record<string, string>): Promise<RawAnswer> =>
+      exchange(server.url, {
+        method: 'GET',
+        path: `/graphql?${new URLSearchParams({ ...parameters, extensions: JSON.stringify(extensions) })}`,
+        headers: { 'apollo-require-preflight': '1' },
+      });
+    const bodies = [await send({}), await send({ query }), await send({})].map(({ body }) =>
+      JSON.parse(body),
+    );
+    expect(bodies).toEqual([
+      error('PersistedQueryNotFound', 'PERSISTED_QUERY_NOT_FOUND'),
+      { data: { greeting: 'hello' } },
+      { data: { greeting: 'hello' } },
+    ]);
+  });
+
+  test('with a wrong hash or version are refused', async () => {
+    await using server = await startScriptedServer();
+    const send = (persistedQuery: object): Promise<RawAnswer> =>
+      exchange(server.url, {
+        headers: json,
+        body: JSON.stringify({ query, extensions: { persistedQuery } }),
+      });
+    const asHash =
+      'extensions.persistedQuery.sha256Hash must be the SHA-256 of the query in lower-case hexadecimal digits.';
+    const otherVersion =
+      'The persisted query has another version than 1, which is the only one there is (extensions.persistedQuery.version).';
+    const rows: [object, string][] = [
+      [{ version: 1, sha256Hash: 'no' }, `The persisted query has another hash than its query: ${asHash}`],
+      [{ version: 2, sha256Hash: hash }, otherVersion],
+      [{ sha256Hash: hash }, otherVersion],
+      [{ version: 1, sha256Hash: { toString: 1 } }, `The persisted query has no hash: ${asHash}`],
+    ];
+    for (const [persistedQuery, message] of rows) {
+      const answered = await send(persistedQuery);
+      expect([answered.status, JSON.parse(answered.body)]).toEqual([400, error(message, 'BAD_REQUEST')]);
+    }
+    expect(server.receivedOperations).toEqual([]);
+  });
+
+  test('beyond the limits are never registered', async () => {
+    const deep = '{ node { node { id } } }';
+    const persistedQuery = { version: 1, sha256Hash: createHash('sha256').update(deep).digest('hex') };
+    await using server = await startScriptedServer(undefined, { limits: { depth: 2 } });
+    const send = async (body: object): Promise<string> =>
+      JSON.parse((await exchange(server.url, { headers: json, body: JSON.stringify(body) })).body).errors[0]
+        .extensions.code;
+    expect([
+      await send({ query: deep, extensions: { persistedQuery } }),
+      await send({ extensions: { persistedQuery } }),
+    ]).toEqual(['OPERATION_TOO_COMPLEX', 'PERSISTED_QUERY_NOT_FOUND']);
+  });
+});
+
+describe('limits', () => {
+  const tooComplex = {
+    errors: [
+      {
+        message: 'The operation is nested at least 3 levels deep; at most 2 are allowed (limits.depth).',
+        extensions: { code: 'OPERATION_TOO_COMPLEX', limit: 'depth', value: 3, allowed: 2 },
+      },
+    ],
+  };
+  const query = '{ node { node { id } } }';
+
+  test('refuse an operation over POST, GET and in a batch alike', async () => {
+    await using server = await startScriptedServer(undefined, { limits: { depth: 2, batchedOperations: 5 } });
+    const requests = [
+      { headers: json, body: JSON.stringify({ query }) },
+      { method: 'GET', path: `/graphql?${new URLSearchParams({ query })}`, headers: json },
+      { headers: json, body: JSON.stringify([{ query: '{ greeting }' }, { query }]) },
+    ];
+    for (const request of requests) {
+      expect(essence(await exchange(server.url, request))).toEqual({
+        status: 400,
+        type: 'application/json; charset=utf-8',
+        body: tooComplex,
+      });
+    }
+    expect(server.receivedOperations).toEqual([]);
+  });
+
+  test('stop variables that are nested too deep, over POST, GET and in a batch alike', async () => {
+    await using server = await startScriptedServer(undefined, { limits: { depth: 2, batchedOperations: 2 } });
+    const query = 'query ($name: String) { greeting(name: $name) }';
+    const post = (body: unknown): RawRequest => ({ headers: json, body: JSON.stringify(body) });
+    const deep = { query, variables: { name: [{ a: [] }] } };
+    const get: RawRequest = {
+      method: 'GET',
+      path: `/graphql?${new URLSearchParams({ query, variables: JSON.stringify(deep.variables) })}`,
+      headers: { 'apollo-require-preflight': '1' },
+    };
+    for (const request of [post(deep), get, post([{ query: '{ greeting }' }, deep])]) {
+      const answered = await exchange(server.url, request);
+      expect([answered.status, JSON.parse(answered.body)]).toEqual([
+        400,
+        {
+          errors: [
+            {
+              message:
+                'The variable "name" is nested more than 2 levels deep, the most that are allowed (limits.depth).',
+              extensions: { limit: 'depth', value: 3, allowed: 2, code: 'OPERATION_TOO_COMPLEX' },
+            },
+          ],
+        },
+      ]);
+    }
+    expect(server.receivedOperations).toEqual([]);
+    expect(
+      (await exchange(server.url, post({ query, variables: { name: 'a', rest: [{ a: 1 }] } }))).status,
+    ).toBe(200);
+  });
+
+  test('stop literals that are nested too deep and texts that spreads make long, and no variables', async () => {
+    await using server = await startScriptedServer(undefined, {
+      limits: { literalDepth: 2, expandedSize: 100 },
+    });
+    const long = 'x'.repeat(40);
+    const rows: [string, string, object][] = [
+      [
+        '{ greeting(name: [[["a"]]]) }',
+        'has a literal that is nested at least 3 levels deep; at most 2 are allowed (limits.literalDepth).',
+        { limit: 'literalDepth', value: 3, allowed: 2 },
+      ],
+      [
+        `{ ...F ...F } fragment F on Query { greeting(name: "${long}") }`,
+        'has 108 characters in its names and literals with its fragments expanded; at most 100 are allowed (limits.expandedSize).',
+        { limit: 'expandedSize', value: 108, allowed: 100 },
+      ],
+    ];
+    for (const [query, message, extensions] of rows) {
+      const answered = await exchange(server.url, { headers: json, body: JSON.stringify({ query }) });
+      expect([answered.status, JSON.parse(answered.body)]).toEqual([
+        400,
+        {
+          errors: [
+            {
+              message: `The operation ${message}`,
+              extensions: { ...extensions, code: 'OPERATION_TOO_COMPLEX' },
+            },
+          ],
+        },
+      ]);
+    }
+    expect(server.receivedOperations).toEqual([]);
+    const query = 'query ($name: String) { ...F ...F } fragment F on Query { greeting(name: $name) }';
+    const body = JSON.stringify({ query, variables: { name: long.repeat(10), rest: [[[1]]] } });
+    expect((await exchange(server.url, { headers: json, body })).status).toBe(200);
+  });
+
+  test('stop texts whose fields take too long to be compared', async () => {
+    await using server = await startScriptedServer();
+    const query = `{ node { ${'id '.repeat(1_500)} } }`;
+    const answered = await exchange(server.url, { headers: json, body: JSON.stringify({ query }) });
+    expect([answered.status, JSON.parse(answered.body)]).toEqual([
+      400,
+      error(
+        'The operation selects too much under the same names: comparing it takes more than 500000 steps, the most that are taken. Select each field once.',
+        'OPERATION_TOO_COMPLEX',
+      ),
+    ]);
+  });
+
+  test('stop texts that would exhaust the parser’s stack', async () => {
+    await using server = await startScriptedServer(undefined, { limits: { tokens: 1_000_000 } });
+    for (const text of [
+      `{ greeting(name: ${'['.repeat(200_000)}`,
+      '{ node '.repeat(100_000),
+      'query($a: '.concat('['.repeat(200_000)),
+    ]) {
+      const { status, body } = await exchange(server.url, {
+        headers: json,
+        body: JSON.stringify({ query: text }),
+      });
+      expect([status, JSON.parse(body).errors[0].extensions.code]).toEqual([400, 'OPERATION_TOO_COMPLEX']);
+    }
+  });
+});
+
+describe('a JSON array of operations', () => {
+  const batch = (count: number): string =>
+    JSON.stringify(Array.from({ length: count }, () => ({ query: '{ greeting }' })));
+
+  test('is refused unless batches are on', async () => {
+    await using server = await startScriptedServer();
+    expect(essence(await exchange(server.url, { headers: json, body: batch(1) }))).toMatchObject({
+      status: 400,
+      body: error(
+        'The request body is a JSON array, and several operations in one request are off (limits.batchedOperations). Send one JSON object.',
+        'BAD_REQUEST',
+      ),
+    });
+  });
+
+  test('is answered by an array in its order, never in several payloads', async () => {
+    let count = 0;
+    await using server = await startScriptedServer(() => singleOutcome(`{"greeting":"${++count}"}`), {
+      limits: { batchedOperations: 3 },
+    });
+    expect(
+      essence(
+        await exchange(server.url, {
+          headers: { ...json, accept: 'multipart/mixed;deferSpec=20220824, application/json' },
+          body: batch(3),
+        }),
+      ),
+    ).toEqual({
+      status: 200,
+      type: 'application/json; charset=utf-8',
+      body: [{ data: { greeting: '1' } }, { data: { greeting: '2' } }, { data: { greeting: '3' } }],
+    });
+    expect(server.receivedOperations.map((request) => request.incrementalFormat)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  });
+
+  test('is refused where the client takes several payloads only', async () => {
+    await using server = await startScriptedServer(undefined, { limits: { batchedOperations: 3 } });
+    const headers = { ...json, accept: 'multipart/mixed' };
+    const answered = await exchange(server.url, { headers, body: '[{ "query": "{ greeting }" }]' });
+    expect([answered.status, JSON.parse(answered.body)]).toEqual([
+      406,
+      error(
+        'A JSON array of operations is answered in one piece, which the accept header does not allow. Accept application/json.',
+        'BAD_REQUEST',
+      ),
+    ]);
+    expect(server.receivedOperations).toEqual([]);
+  });
+
+  test('has one status for all: one invalid operation makes it 400', async () => {
+    await using server = await startScriptedServer(undefined, { limits: { batchedOperations: 3 } });
+    const body = JSON.stringify([{ query: '{ greeting }' }, { query: '{' }]);
+    expect(essence(await exchange(server.url, { headers: json, body }))).toMatchObject({
+      status: 400,
+      body: [{ data: { greeting: 'hello' } }, { errors: [{ extensions: { code: 'GRAPHQL_PARSE_FAILED' } }] }],
+    });
+  });
+
+  test('with more operations than allowed is refused as a whole', async () => {
+    await using server = await startScriptedServer(undefined, { limits: { batchedOperations: 3 } });
+    expect(essence(await exchange(server.url, { headers: json, body: batch(4) }))).toMatchObject({
+      status: 400,
+      body: error(
+        'The request holds 4 operations; at most 3 are allowed (limits.batchedOperations).',
+        'OPERATION_TOO_COMPLEX',
+      ),
+    });
+  });
+});
+
+describe('the supergraph', () => {
+  test('must be there: until then operations get 503 and readiness says why', async () => {
+    const supergraphs = new FakeSupergraphView();
+    supergraphs.refuse('The composer says no.');
+    await using server = await startScriptedServer(undefined, { supergraphs });
+    expect(essence(await exchange(server.url, { headers: graphqlResponse, body: hello }))).toMatchObject({
+      status: 503,
+      body: { errors: [{ extensions: { code: 'SUPERGRAPH_UNAVAILABLE' } }] },
+    });
+    const ready = { method: 'GET', path: '/health/ready' };
+    expect(essence(await exchange(server.url, ready))).toMatchObject({
+      status: 503,
+      body: {
+        status: 'not ready',
+        reasons: [{ code: 'SUPERGRAPH_UNAVAILABLE', message: 'The composer says no.' }],
+      },
+    });
+    supergraphs.set(supergraphOf(testSdl));
+    expect((await exchange(server.url, { headers: json, body: hello })).status).toBe(200);
+    expect(essence(await exchange(server.url, ready))).toMatchObject({
+      status: 200,
+      body: { status: 'ready', supergraph: 'first' },
+    });
+    expect(essence(await exchange(server.url, { method: 'GET', path: '/health/live' }))).toMatchObject({
+      status: 200,
+      body: { status: 'live' },
+    });
+  });
+
+  test('that is new validates the next operation, while a running one keeps its own', async () => {
+    const entered = Promise.withResolvers<void>();
+    const goOn = Promise.withResolvers<void>();
+    await using server = await startScriptedServer(async (request, supergraph) => {
+      if (request.operationName === 'Slow') {
+        entered.resolve();
+        await goOn.promise;
+      }
+      return singleOutcome(JSON.stringify({ id: supergraph.id }));
+    });
+    const slow = exchange(server.url, {
+      headers: json,
+      body: JSON.stringify({ query: 'query Slow { greeting }', operationName: 'Slow' }),
+    });
+    await entered.promise;
+    server.supergraphs.set(supergraphOf('type Query { farewell: String }', 'second'));
+    const old = await exchange(server.url, { headers: json, body: hello });
+    const fresh = await exchange(server.url, {
+      headers: json,
+      body: JSON.stringify({ query: '{ farewell }' }),
+    });
+    goOn.resolve();
+    expect([old.status, fresh.body, (await slow).body]).toEqual([
+      400,
+      '{"data":{"id":"second"}}',
+      '{"data":{"id":"first"}}',
+    ]);
+  });
+
+  test('is shown to operators with its subgraphs and the newest refusal', async () => {
+    await using server = await startScriptedServer();
+    server.supergraphs.refuse('Cannot compose.');
+    const { body } = await exchange(server.adminUrl, { method: 'GET', path: '/supergraph' });
+    const shown = JSON.parse(body);
+    expect(shown).toEqual({
+      supergraph: {
+        id: 'first',
+        loadedAt: expect.stringMatching(/^\d{4}-.*Z$/),
+        subgraphs: [{ name: 'greetings', url: 'http://greetings.test/graphql' }],
+        sdl: testSdl,
+      },
+      lastRefusal: 'Cannot compose.',
+    });
+    const onPublic = await exchange(server.url, { method: 'GET', path: '/supergraph' });
+    expect(onPublic.status).toBe(404);
+  });
+
+  test('has its plans shown to operators', async () => {
+    await using server = await startScriptedServer(undefined, {
+      explain: (operation) =>
+        operation === '{'
+          ? Promise.reject(new GatewayError('BAD_REQUEST', 'No such thing.'))
+          : Promise.resolve(`plan of ${operation}`),
+    });
+    const plan = (search: string): Promise<RawAnswer> =>
+      exchange(server.adminUrl, { method: 'GET', path: `/plan${search}` });
+    const answers = [await plan('?operation=%7Ba%7D'), await plan('?operation=%7B'), await plan('')];
+    expect(answers.map(({ status, body }) => [status, body])).toEqual([
+      [200, 'plan of {a}'],
+      [400, '{"error":"No such thing."}'],
+      [400, '{"error":"Name the operation: /plan?operation=… (URL-encoded GraphQL)."}'],
+    ]);
+  });
+});
+
+describe("a library user's Apollo Server plugins", () => {
+  test('see the context and can change errors and extensions', async () => {
+    await using server = await startScriptedServer(undefined, {
+      plugins: [
+        {
+          requestDidStart: async ({ contextValue }) => ({
+            willSendResponse: async ({ response }) => {
+              if (response.body.kind === 'single') {
+                response.body.singleResult.extensions = { seen: contextValue.client.requestId };
+              }
+            },
+          }),
+        },
+      ],
+    });
+    const { body } = await exchange(server.url, { headers: { ...json, 'x-request-id': 'r1' }, body: hello });
+    expect(body).toBe('{"data":{"greeting":"hello"},"extensions":{"seen":"r1"}}');
+  });
+});
+
+describe('a plugin that makes an answer which cannot be written', () => {
+  test('costs its own request and not the process', async () => {
+    let isBroken = true;
+    await using server = await startScriptedServer(undefined, {
+      plugins: [
+        {
+          requestDidStart: async () => ({
+            willSendResponse: async ({ response }) => {
+              if (isBroken) response.http.headers.set('x-broken', 'line\nbreak');
+            },
+          }),
+        },
+      ],
+    });
+    const broken = await exchange(server.url, { headers: json, body: hello });
+    isBroken = false;
+    const next = await exchange(server.url, { headers: json, body: hello });
+    expect([broken.status, next.status]).toEqual([500, 200]);
+    expect(server.logLines).toEqual(['A request failed with an unexpected error']);
+  });
+});

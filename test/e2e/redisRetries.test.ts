@@ -1,0 +1,131 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Redis } from 'ioredis';
+import { pino } from 'pino';
+import type { RedisFailure } from '../../gateway/redis/redisFailure.ts';
+import { RetryingRedisClient } from '../../gateway/redis/retryingRedisClient.ts';
+import { StreamTopic } from '../../gateway/subscriptions/topics/streamTopic.ts';
+import { TopicProblemLog } from '../../gateway/subscriptions/topics/topicProblemLog.ts';
+import { FakeTimers } from '../harness/fakeTimers.ts';
+import { connectRedis, type DedicatedRedisServer, startDedicatedRedis } from '../harness/redis.ts';
+import { EventCounter, longRedisTimeouts, parseRedisConfig } from '../harness/redisStoreFixture.ts';
+import { waitForTurns } from '../harness/waitForTurns.ts';
+
+// The first run on a machine may have to download the program.
+const downloadTimeoutMs = 300_000;
+
+let server: DedicatedRedisServer;
+let redis: Redis;
+beforeAll(async () => {
+  server = await startDedicatedRedis();
+  redis = connectRedis(server.url);
+}, downloadTimeoutMs);
+afterAll(async () => {
+  redis.disconnect();
+  await server[Symbol.asyncDispose]();
+});
+
+/** Waits between attempts pass as the test lets them. */
+function open() {
+  const timers = new FakeTimers();
+  const failed = new EventCounter();
+  const failures: RedisFailure[] = [];
+  const client = new RetryingRedisClient({
+    config: parseRedisConfig({ url: server.url, timeouts: longRedisTimeouts }),
+    onFailure: (failure) => {
+      failures.push(failure);
+      failed.increment();
+    },
+    timers,
+  });
+  return { client, timers, failed, failures, [Symbol.dispose]: () => client.close() };
+}
+
+/** Longer than any wait between two attempts. */
+const longMs = 3_600_000;
+
+describe('a request that Redis refuses', () => {
+  test('is made again where that can change', async () => {
+    const key = randomUUID();
+    await redis.set(key, 'no stream');
+    using opened = open();
+    const reply = opened.client.sendCommand('xlen', [key]);
+    await opened.failed.waitForCount(1);
+    await redis.del(key);
+    // The wait begins in the turn in which the failure is told.
+    await Promise.resolve();
+    opened.timers.advance(longMs);
+    expect(await reply).toBe(0);
+    expect(opened.failures.map(({ isPermanent }) => isPermanent)).toEqual([false]);
+  });
+
+  test('is not made again where it can never be taken, and is told once', async () => {
+    using opened = open();
+    expect(
+      await opened.client.sendCommand('xrange', [randomUUID(), '99999999999999999999-0', '+']),
+    ).toBeUndefined();
+    expect(await opened.client.sendCommand('set', [randomUUID(), '1', 'NOPE'])).toBeUndefined();
+    expect(opened.failures.map(({ kind, isPermanent }) => [kind, isPermanent])).toEqual([
+      ['refused', true],
+      ['refused', true],
+    ]);
+    expect(opened.timers.pendingCount).toBe(0);
+  });
+
+  test('is not made again when nobody waits for it any more', async () => {
+    const key = randomUUID();
+    await redis.set(key, 'no stream');
+    using opened = open();
+    const waiting = new AbortController();
+    const reply = opened.client.sendCommand('xlen', [key], waiting.signal);
+    await opened.failed.waitForCount(1);
+    await Promise.resolve();
+    expect(opened.timers.pendingCount).toBe(1);
+    waiting.abort();
+    expect(await reply).toBeUndefined();
+    expect([opened.timers.pendingCount, opened.failures.length]).toEqual([0, 1]);
+    expect(await opened.client.sendCommand('xlen', [key], waiting.signal)).toBeUndefined();
+    expect(opened.failures).toHaveLength(1);
+  });
+});
+
+test('who waits for a connection need not wait for it', async () => {
+  const gone = await startDedicatedRedis();
+  await gone[Symbol.asyncDispose]();
+  const client = new RetryingRedisClient({
+    config: parseRedisConfig({ url: gone.url }),
+    onFailure: () => {},
+  });
+  const waiting = new AbortController();
+  const reply = client.sendCommand('ping', [], waiting.signal);
+  waiting.abort();
+  expect(await reply).toBeUndefined();
+  client.close();
+});
+
+test('a client that leaves while its past cannot be read has no more asked for, whoever stays', async () => {
+  const stream = randomUUID();
+  await redis.set(stream, 'no stream');
+  const timers = new FakeTimers();
+  const topic = new StreamTopic({
+    config: parseRedisConfig({ url: server.url, timeouts: longRedisTimeouts }),
+    stream,
+    maxEventBytes: 1000,
+    problems: new TopicProblemLog({ log: pino({ level: 'silent' }), now: () => 0 }),
+    timers,
+  });
+  const listener = {
+    onEvent: () => {},
+    onReplayedEvent: async () => {},
+    onCaughtUp: () => {},
+    onGap: () => {},
+  };
+  topic.subscribe(undefined, listener);
+  const { unsubscribe } = topic.subscribe('1-0', listener);
+  // The one that all share, and the one for the client.
+  while (timers.pendingCount < 2) await waitForTurns();
+  unsubscribe();
+  expect(timers.pendingCount).toBe(1);
+  topic.close();
+  expect(timers.pendingCount).toBe(0);
+});

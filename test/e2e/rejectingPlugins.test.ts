@@ -1,0 +1,47 @@
+import { describe, expect, test } from '@jest/globals';
+import { GraphQLError } from 'graphql';
+import type { ApolloServerPlugin, GatewayContext } from '../../gateway/gateway.ts';
+import { singleOutcome, startScriptedServer } from '../harness/scriptedServer.ts';
+import { transports } from '../harness/transports.ts';
+
+type Plugin = ApolloServerPlugin<GatewayContext>;
+
+function unauthenticated(): GraphQLError {
+  return new GraphQLError('Who are you?', { extensions: { code: 'UNAUTHENTICATED' } });
+}
+
+const hooks: readonly [string, Plugin, string][] = [
+  [
+    'its operation is known',
+    { requestDidStart: async () => ({ didResolveOperation: async () => Promise.reject(unauthenticated()) }) },
+    'UNAUTHENTICATED',
+  ],
+  // Apollo Server's own word for whatever fails here.
+  [
+    'a request begins',
+    { requestDidStart: async () => Promise.reject(unauthenticated()) },
+    'INTERNAL_SERVER_ERROR',
+  ],
+];
+
+const operations = [
+  '{ greeting }',
+  '{ greeting ... @defer { node { id } } }',
+  'mutation { greet(name: "a") }',
+  'subscription { greetings }',
+];
+
+describe.each(hooks)('a plugin that refuses when %s', (_, plugin, code) => {
+  test.each(transports)('is obeyed by %s, for every kind of operation', async (_name, ask) => {
+    await using server = await startScriptedServer(() => singleOutcome('{}'), { plugins: [plugin] });
+    const codes: unknown[] = [];
+    for (const query of operations) {
+      // The second time, what was found valid before might be remembered.
+      codes.push(await ask(server.url, { query }), await ask(server.url, { query }));
+    }
+    const isRefused = (given: unknown) => given === code || given === 'BAD_REQUEST';
+    expect(codes.map((given) => isRefused(given) || given)).toEqual(codes.map(() => true));
+    expect(codes.slice(0, 4)).toEqual([code, code, code, code]);
+    expect(server.receivedOperations).toHaveLength(0);
+  });
+});

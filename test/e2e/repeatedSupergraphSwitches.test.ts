@@ -1,0 +1,147 @@
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { queryObjects } from 'node:v8';
+import { Worker } from 'node:worker_threads';
+import { expect, test } from '@jest/globals';
+import { pino } from 'pino';
+import { createGateway } from '../../gateway/gateway.ts';
+import { composeSubgraphs, federationLink } from '../harness/composeSubgraphs.ts';
+import { countThreads } from '../harness/countThreads.ts';
+import { Gate } from '../harness/gate.ts';
+import { MultipartReader, RawConnection } from '../harness/rawHttp.ts';
+import { json, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
+import { longCallTimeouts } from '../harness/testGateway.ts';
+
+const composed = await composeSubgraphs([
+  {
+    name: 'items',
+    url: 'http://items.test',
+    sdl: `${federationLink}
+      type Query { item: Item }
+      type Item @key(fields: "id") { id: ID! name: String }
+    `,
+  },
+  {
+    name: 'stock',
+    url: 'http://stock.test',
+    sdl: `${federationLink} type Item @key(fields: "id") { id: ID! stock: Int }`,
+  },
+]);
+
+async function ask(url: string, query: string, item: object): Promise<void> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query }),
+  });
+  expect(await response.json()).toEqual({ data: { item } });
+}
+
+/** Resolves with the payloads, the last of which comes when the stock of `late` is answered. */
+async function defer(url: string): Promise<unknown[]> {
+  await using connection = await RawConnection.open(url);
+  connection.send({
+    headers: { 'content-type': 'application/json', accept: 'multipart/mixed;deferSpec=20220824' },
+    body: JSON.stringify({ query: '{ item { name ... @defer { late: stock } } }' }),
+  });
+  await connection.readHead();
+  const reader = new MultipartReader();
+  const payloads: unknown[] = [];
+  for (let chunk = await connection.readChunk(); chunk !== undefined; chunk = await connection.readChunk()) {
+    payloads.push(...reader.read(chunk));
+  }
+  reader.assertClosed();
+  return payloads;
+}
+
+/** Threads as objects: each belongs to a planner, and that to a supergraph with all that was made from it. Collects
+ *  garbage first. */
+function threadObjects(): number {
+  return queryObjects(Worker, { format: 'count' });
+}
+
+test('a hundred switches in a row fail no request and leave nothing behind', async () => {
+  await using items = await startScriptedSubgraph();
+  items.setDefaultScript(json({ data: { item: { __typename: 'Item', id: '1', name: 'Pan' } } }));
+  await using stock = await startScriptedSubgraph();
+  let gate = new Gate();
+  stock.setDefaultScript(async ({ request, respond }) => {
+    if (request.body.includes('late')) await gate.pass();
+    // Entities under the names by which they were asked for, one representation each.
+    const names = [...request.body.matchAll(/(\w+): ?_entities|_entities/g)].map(
+      ([, name]) => name ?? '_entities',
+    );
+    const field = /(\w+): ?stock/.exec(request.body)?.[1] ?? 'stock';
+    respond({
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ data: Object.fromEntries(names.map((name) => [name, [{ [field]: 5 }]])) }),
+    });
+  });
+  /** Each has another API schema. */
+  const version = (number: number): string =>
+    composed
+      .replace('http://items.test', items.url)
+      .replace('http://stock.test', stock.url)
+      .replace(/(?<=^type Item\b[^{]*\{\n)/m, `  v${number}: Int @join__field(graph: ITEMS)\n`);
+
+  const folder = await mkdtemp(join(tmpdir(), 'tributary-switches-'));
+  const file = join(folder, 'supergraph.graphql');
+  await writeFile(file, version(0));
+  let wake = (): void => {};
+  const gateway = await createGateway(
+    {
+      listen: { port: 0 },
+      admin: { port: 0 },
+      supergraph: { file, watch: true },
+      contracts: { guard: 'off' },
+      // A plan that takes its time would be given a second thread.
+      planning: { warmOperations: 5, threads: 1 },
+      // Calls are held back while switches take their time.
+      subgraphs: { all: { timeouts: longCallTimeouts } },
+    },
+    {
+      logger: pino({ level: 'info' }, { write: (line) => line.includes('A supergraph is in use') && wake() }),
+    },
+  );
+  const warnings: Error[] = [];
+  const keepWarning = (warning: Error): void => void warnings.push(warning);
+  process.on('warning', keepWarning);
+  try {
+    const { url } = await gateway.start();
+    /** While it happens: what is known, what has to be planned, and a deferred answer that began before. */
+    const switchTo = async (number: number): Promise<void> => {
+      gate = new Gate();
+      const deferred = defer(url);
+      await gate.waitForArrivals();
+      const switched = new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+      await writeFile(`${file}.next`, version(number));
+      await rename(`${file}.next`, file);
+      for (let round = 0; round < 3; round++) {
+        await ask(url, '{ item { name stock } }', { name: 'Pan', stock: 5 });
+        await ask(url, `{ item { s${number}_${round}: stock } }`, { [`s${number}_${round}`]: 5 });
+      }
+      await switched;
+      await ask(url, '{ item { name stock } }', { name: 'Pan', stock: 5 });
+      gate.open();
+      expect(await deferred).toEqual([
+        { data: { item: { name: 'Pan' } }, hasNext: true },
+        { incremental: [{ path: ['item'], data: { late: 5 } }], hasNext: false },
+      ]);
+    };
+    for (let number = 1; number <= 10; number++) await switchTo(number);
+    const afterTen = threadObjects();
+    for (let number = 11; number <= 100; number++) await switchTo(number);
+    // Some are let go a little later than others; one kept by each switch would be ninety.
+    expect(threadObjects()).toBeLessThan(afterTen + 10);
+    expect(await countThreads('tributary-plan')).toBe(1);
+    expect(warnings).toEqual([]);
+  } finally {
+    process.off('warning', keepWarning);
+    await gateway.close();
+    await rm(folder, { recursive: true });
+  }
+  expect(await countThreads('tributary-plan')).toBe(0);
+}, 600_000);

@@ -1,0 +1,281 @@
+import { describe, expect, test } from '@jest/globals';
+import { GatewayError } from '../../gateway/errors.ts';
+import { FakeTimers } from '../harness/fakeTimers.ts';
+import { exchange, RawConnection, type RawRequest } from '../harness/rawHttp.ts';
+import {
+  ScriptedEvents,
+  ScriptedPayloads,
+  singleOutcome,
+  startScriptedServer,
+} from '../harness/scriptedServer.ts';
+
+function asking(body: unknown, accept = 'text/event-stream'): RawRequest {
+  return { headers: { 'content-type': 'application/json', accept }, body: JSON.stringify(body) };
+}
+
+const hello = { query: '{ greeting }' };
+const subscription = { query: 'subscription { greetings }' };
+
+function events(...payloads: unknown[]): string {
+  return payloads.map((payload) => `event: next\ndata: ${JSON.stringify(payload)}\n\n`).join('');
+}
+
+const complete = 'event: complete\ndata:\n\n';
+
+const head = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-cache',
+  'content-encoding': 'none',
+  connection: 'keep-alive',
+};
+
+function headOf(headers: ReadonlyMap<string, string>): Record<string, string | undefined> {
+  return Object.fromEntries(Object.keys(head).map((name) => [name, headers.get(name)]));
+}
+
+describe('a client of server-sent events', () => {
+  test('has the answer to a query as one event, the second time as the first', async () => {
+    await using server = await startScriptedServer();
+    for (let round = 0; round < 2; round++) {
+      const { status, headers, body } = await exchange(server.url, asking(hello));
+      expect([status, headOf(headers), headers.has('content-length')]).toEqual([200, head, false]);
+      expect(body).toBe(`:\n\n${events({ data: { greeting: 'hello' } })}${complete}`);
+    }
+    expect(server.receivedOperations).toHaveLength(2);
+  });
+
+  test('has the answer to a mutation', async () => {
+    await using server = await startScriptedServer(() => singleOutcome('{"greet":"done"}'));
+    const { body } = await exchange(server.url, asking({ query: 'mutation { greet(name: "a") }' }));
+    expect(body).toBe(`:\n\n${events({ data: { greet: 'done' } })}${complete}`);
+  });
+
+  test('has an answer in parts', async () => {
+    await using server = await startScriptedServer(() => {
+      const outcome = singleOutcome('');
+      if (outcome.kind !== 'single') throw new Error('One piece was asked for.');
+      return {
+        ...outcome,
+        data: { takeWithin: () => [Buffer.from('{"data":'), Buffer.from('{}}')] } as never,
+      };
+    });
+    const { body } = await exchange(server.url, asking(hello));
+    expect(body).toBe(`:\n\nevent: next\ndata: {"data":{}}\n\n${complete}`);
+  });
+
+  test('has refusals of an operation as an event, since it takes a status for a broken network', async () => {
+    await using server = await startScriptedServer(undefined, { limits: { depth: 1 } });
+    const bodies = [{ query: '{ nothing }' }, { query: '{ node { node { id } } }' }, { query: '{' }, []];
+    for (const refused of bodies) {
+      const { status, body } = await exchange(server.url, asking(refused));
+      expect([status, body]).toEqual([
+        200,
+        expect.stringMatching(/^:\n\nevent: next\ndata: \{"errors":\[.+\]\}\n\nevent: complete\ndata:\n\n$/),
+      ]);
+    }
+    expect(server.receivedOperations).toHaveLength(0);
+  });
+
+  test('has refusals of the request as a status', async () => {
+    await using server = await startScriptedServer();
+    const request = {
+      ...asking(hello),
+      headers: { 'content-type': 'text/json', accept: 'text/event-stream' },
+    };
+    expect((await exchange(server.url, request)).status).toBe(415);
+  });
+
+  test('has deferred parts as events', async () => {
+    const payloads = [
+      { data: { greeting: 'hello' }, hasNext: true },
+      { incremental: [{ data: { node: null }, path: [] }], hasNext: false },
+    ];
+    await using server = await startScriptedServer(({ incrementalFormat }) => {
+      const scripted = new ScriptedPayloads();
+      expect(incrementalFormat).toBe('deferSpec=20220824');
+      for (const payload of payloads) scripted.push([payload]);
+      return scripted.outcome;
+    });
+    const query = '{ greeting ... @defer { node { id } } }';
+    const { headers, body } = await exchange(server.url, asking({ query }));
+    expect(headOf(headers)).toEqual(head);
+    expect(body).toBe(`:\n\n${events(...payloads)}${complete}`);
+  });
+
+  test('has the error that deferred parts break off with, and the end', async () => {
+    await using server = await startScriptedServer(() => {
+      const scripted = new ScriptedPayloads();
+      scripted.push([{ data: {}, hasNext: true }]);
+      scripted.push(new GatewayError('DEADLINE_EXCEEDED', 'Too late.'));
+      return scripted.outcome;
+    });
+    const { body } = await exchange(server.url, asking({ query: '{ ... @defer { greeting } }' }));
+    const errors = [{ message: 'Too late.', extensions: { code: 'DEADLINE_EXCEEDED' } }];
+    expect(body).toBe(`:\n\n${events({ data: {}, hasNext: true }, { errors, hasNext: false })}${complete}`);
+  });
+
+  test('may ask by GET, with the header that a browser does not send unasked', async () => {
+    const scripted = new ScriptedEvents();
+    scripted.push({ data: { greetings: 'one' } });
+    scripted.push('end');
+    let asks = 0;
+    await using server = await startScriptedServer(() =>
+      asks++ === 0 ? scripted.outcome : singleOutcome('{}'),
+    );
+    const get = (query: string, own: Record<string, string>) =>
+      exchange(server.url, {
+        method: 'GET',
+        path: `/graphql?${new URLSearchParams({ query, variables: '{"a":1}' })}`,
+        headers: { accept: 'text/event-stream', ...own },
+      });
+    const asked = { 'apollo-require-preflight': 'yes' };
+    expect((await get(subscription.query, asked)).body).toBe(
+      `:\n\n${events({ data: { greetings: 'one' } })}${complete}`,
+    );
+    expect(server.receivedOperations[0]?.variables).toEqual({ a: 1 });
+    // Known by now, and refused nevertheless.
+    expect((await get(subscription.query, {})).body).toContain('potential Cross-Site Request Forgery');
+    const mutation = 'mutation { greet(name: "a") }';
+    await exchange(server.url, asking({ query: mutation }));
+    expect((await get(mutation, asked)).body).toContain('GET requests only support query operations');
+    expect(server.receivedOperations).toHaveLength(2);
+  });
+});
+
+describe('a subscription', () => {
+  test('begins at once and has every event as it comes', async () => {
+    const scripted = new ScriptedEvents();
+    await using server = await startScriptedServer(() => scripted.outcome);
+    await using connection = await RawConnection.open(server.url);
+    connection.send(asking(subscription));
+    const { status, headers } = await connection.readHead();
+    expect([status, headOf(headers)]).toEqual([200, head]);
+    expect(await connection.readChunk()).toBe(':\n\n');
+    for (const greetings of ['one', 'two']) {
+      scripted.push({ data: { greetings } });
+      expect(await connection.readChunk()).toBe(events({ data: { greetings } }));
+    }
+    scripted.push('end');
+    expect(await connection.readChunk()).toBe(complete);
+    expect(await connection.readChunk()).toBeUndefined();
+  });
+
+  test('is events for a client that would have JSON or parts for everything else', async () => {
+    const scripted = new ScriptedEvents();
+    scripted.push('end');
+    await using server = await startScriptedServer(() => scripted.outcome);
+    const accept =
+      'application/graphql-response+json, application/graphql+json, application/json, text/event-stream, multipart/mixed';
+    const { headers, body } = await exchange(server.url, asking(subscription, accept));
+    expect([headOf(headers), body]).toEqual([head, `:\n\n${complete}`]);
+  });
+
+  test.each(['application/json', '*/*', 'multipart/mixed, application/json'])(
+    'is not begun for a client that accepts %s',
+    async (accept) => {
+      await using server = await startScriptedServer();
+      const { status, body } = await exchange(server.url, asking(subscription, accept));
+      expect([status, JSON.parse(body)]).toEqual([
+        400,
+        {
+          errors: [
+            {
+              message: expect.stringContaining('Accept text/event-stream'),
+              extensions: { code: 'BAD_REQUEST' },
+            },
+          ],
+        },
+      ]);
+      expect(server.receivedOperations).toHaveLength(0);
+    },
+  );
+
+  test('shows that it lives when it was quiet, and only then', async () => {
+    const timers = new FakeTimers();
+    const scripted = new ScriptedEvents();
+    await using server = await startScriptedServer(() => scripted.outcome, {
+      timers,
+      heartbeatIntervalMs: 1000,
+    });
+    await using connection = await RawConnection.open(server.url);
+    connection.send(asking(subscription));
+    await connection.readHead();
+    await connection.readChunk();
+    timers.advance(2000);
+    expect(await connection.readChunk()).toBe(':\n\n');
+    scripted.push({ data: {} });
+    await connection.readChunk();
+    timers.advance(1000);
+    scripted.push('end');
+    expect(await connection.readChunk()).toBe(complete);
+    expect(timers.pendingCount).toBe(0);
+  });
+
+  test('has cursors as ids, and goes on after the last one that the client has seen', async () => {
+    const scripted = new ScriptedEvents();
+    scripted.push({ data: {} }, '7-0');
+    scripted.push('end');
+    await using server = await startScriptedServer(() => scripted.outcome);
+    const request = asking(subscription);
+    const headers = { ...request.headers, 'last-event-id': '6-0' };
+    const { body } = await exchange(server.url, { ...request, headers });
+    expect(body).toBe(`:\n\nid: 7-0\n${events({ data: {} })}${complete}`);
+    expect(server.receivedOperations[0]?.resumeAfter).toBe('6-0');
+  });
+
+  test('ends with the error that its events end with', async () => {
+    const scripted = new ScriptedEvents();
+    scripted.push(new GatewayError('SUBGRAPH_UNREACHABLE', 'Gone.'));
+    await using server = await startScriptedServer(() => scripted.outcome);
+    const { body } = await exchange(server.url, asking(subscription));
+    const errors = [{ message: 'Gone.', extensions: { code: 'SUBGRAPH_UNREACHABLE' } }];
+    expect(body).toBe(`:\n\n${events({ errors })}${complete}`);
+  });
+
+  test('ends when the client leaves, and gives back what it held', async () => {
+    const timers = new FakeTimers();
+    const scripted = new ScriptedEvents();
+    await using server = await startScriptedServer(() => scripted.outcome, { timers });
+    const connection = await RawConnection.open(server.url);
+    connection.send(asking(subscription));
+    await connection.readHead();
+    await connection.readChunk();
+    await connection[Symbol.asyncDispose]();
+    await scripted.returned;
+    await server.close();
+    expect([timers.pendingCount, server.supergraphs.leases.get('first')]).toEqual([0, 0]);
+  });
+
+  test('ends without an end event as soon as the server closes, so that the client comes back', async () => {
+    const scripted = new ScriptedEvents();
+    const server = await startScriptedServer(() => scripted.outcome, { drainTimeout: 60_000 });
+    await using connection = await RawConnection.open(server.url);
+    connection.send(asking(subscription));
+    await connection.readHead();
+    await connection.readChunk();
+    await server.close();
+    expect(await connection.readChunk()).toBeUndefined();
+    await scripted.returned;
+  });
+
+  test('is not begun while the server closes', async () => {
+    const scripted = new ScriptedEvents();
+    const entered = Promise.withResolvers<void>();
+    const gate = Promise.withResolvers<void>();
+    const server = await startScriptedServer(
+      async () => {
+        entered.resolve();
+        await gate.promise;
+        return scripted.outcome;
+      },
+      { drainTimeout: 60_000 },
+    );
+    const asked = exchange(server.url, asking(subscription));
+    await entered.promise;
+    const closed = server.close();
+    gate.resolve();
+    expect((await asked).status).toBe(503);
+    await scripted.returned;
+    await closed;
+  });
+});

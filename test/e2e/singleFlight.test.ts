@@ -1,0 +1,220 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { type InlineContext, type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
+import { waitForTurns } from '../harness/waitForTurns.ts';
+
+/** How many turns of the event loop each of the next resolutions takes; a property sets it. */
+let delays: readonly number[] = [];
+let resolutions = 0;
+
+async function echo(_parent: unknown, _args: unknown, { headers }: InlineContext): Promise<string> {
+  await waitForTurns(delays.length === 0 ? 0 : (delays[resolutions++ % delays.length] as number));
+  return identityOf(headers.authorization, headers['accept-language']);
+}
+
+function identityOf(authorization = 'nobody', language = '*'): string {
+  return `${authorization}/${language}`;
+}
+
+const subgraphs = [
+  {
+    name: 'items',
+    sdl: `
+      type Query { items: [Item!]! item(id: ID!): Item whoami: String }
+      type Mutation { write: String touch: Item }
+      type Item @key(fields: "id") { id: ID! owner: String }
+    `,
+    resolvers: {
+      Query: {
+        items: () => [{ id: '1' }, { id: '2' }],
+        item: (_: never, { id }: never) => ({ id }),
+        whoami: echo,
+      },
+      Mutation: { write: echo, touch: () => ({ id: '1' }) },
+      Item: { owner: echo },
+    },
+  },
+  {
+    name: 'readers',
+    sdl: `
+      type Query { other: String }
+      type Mutation { note: String }
+      type Item @key(fields: "id") { id: ID! reader: String box: Box }
+      type Box @key(fields: "id") { id: ID! seenBy: String }
+    `,
+    resolvers: {
+      Query: { other: echo },
+      Mutation: { note: echo },
+      Item: { reader: echo, box: ({ id }: never) => ({ id: `b${id}` }) },
+      Box: { seenBy: echo },
+    },
+  },
+  {
+    name: 'boxes',
+    sdl: 'type Query { nothing: Int } type Box @key(fields: "id") { id: ID! colour(tint: Int): String }',
+    resolvers: { Box: { colour: ({ id }: never, { tint }: never) => `${id} in ${tint ?? 'grey'}` } },
+  },
+];
+
+let gateway: InlineGateway;
+beforeAll(async () => {
+  gateway = await startInlineGateway({ subgraphs });
+});
+afterAll(() => gateway.close());
+afterEach(() => {
+  delays = [];
+  for (const { name } of subgraphs) gateway.subgraph(name).reset();
+});
+
+const as = (authorization: string): { headers: Record<string, string> } => ({ headers: { authorization } });
+
+describe('equal queries of several clients', () => {
+  test('that are under way at one time are one call', async () => {
+    const gate = gateway.subgraph('items').hold('Query.whoami');
+    const first = gateway.execute('{ whoami }', as('a'));
+    await gate.waitForArrivals();
+    // The other field shows when the second operation has been started.
+    const second = gateway.execute('{ whoami other }', as('a'));
+    await gateway.subgraph('readers').waitForCalls(1);
+    gate.open();
+    expect((await first).body).toEqual({ data: { whoami: 'a/*' } });
+    expect((await second).body).toEqual({ data: { whoami: 'a/*', other: 'a/*' } });
+    expect(gateway.subgraph('items').calls).toHaveLength(1);
+  });
+
+  test('with different forwarded headers are calls of their own', async () => {
+    const gate = gateway.subgraph('items').hold('Query.whoami');
+    const answers = ['a', 'b'].map((name) => gateway.execute('{ whoami }', as(name)));
+    await gateway.subgraph('items').waitForCalls(2);
+    gate.open();
+    expect((await Promise.all(answers)).map(({ body }) => body)).toEqual([
+      { data: { whoami: 'a/*' } },
+      { data: { whoami: 'b/*' } },
+    ]);
+  });
+
+  test('are calls of their own with acrossRequests: false', async () => {
+    await using own = await startInlineGateway({
+      subgraphs,
+      config: { batching: { acrossRequests: false } },
+    });
+    const gate = own.subgraph('items').hold('Query.whoami');
+    const answers = ['a', 'a'].map((name) => own.execute('{ whoami }', as(name)));
+    await own.subgraph('items').waitForCalls(2);
+    gate.open();
+    await Promise.all(answers);
+  });
+
+  test('continue together, and each enriches objects of its own', async () => {
+    const gate = gateway.subgraph('items').hold('Query.items');
+    const first = gateway.execute('{ items { box { id colour(tint: 1) } } }', as('a'));
+    await gate.waitForArrivals();
+    const second = gateway.execute('{ items { box { id hue: colour(tint: 2) } } other }', as('a'));
+    await gateway.subgraph('readers').waitForCalls(1);
+    gate.open();
+    const boxes = (key: string, tint: number): unknown =>
+      ['1', '2'].map((id) => ({ box: { id: `b${id}`, [key]: `b${id} in ${tint}` } }));
+    expect((await first).body).toEqual({ data: { items: boxes('colour', 1) } });
+    expect((await second).body).toEqual({ data: { items: boxes('hue', 2), other: 'a/*' } });
+    expect(gateway.subgraph('items').calls).toHaveLength(1);
+    expect(gateway.subgraph('readers').calls.filter(({ query }) => query.includes('box'))).toHaveLength(1);
+  });
+
+  test('may lose a client without harm to the others', async () => {
+    const gate = gateway.subgraph('items').hold('Query.whoami');
+    const leaving = new AbortController();
+    const first = gateway.execute('{ whoami }', { ...as('a'), signal: leaving.signal });
+    await gate.waitForArrivals();
+    const second = gateway.execute('{ whoami other }', as('a'));
+    await gateway.subgraph('readers').waitForCalls(1);
+    leaving.abort();
+    await expect(first).rejects.toThrow();
+    gate.open();
+    expect((await second).body).toEqual({ data: { whoami: 'a/*', other: 'a/*' } });
+  });
+});
+
+test('equal mutations of several clients are each sent', async () => {
+  const gate = gateway.subgraph('items').hold('Mutation.write');
+  const answers = ['a', 'a'].map((name) => gateway.execute('mutation { write }', as(name)));
+  await gateway.subgraph('items').waitForCalls(2);
+  gate.open();
+  await Promise.all(answers);
+  expect(gateway.subgraph('items').calls).toHaveLength(2);
+});
+
+test('what a mutation goes on to read does not come from a query that began before it', async () => {
+  const gate = gateway.subgraph('readers').hold('Item.reader');
+  const before = gateway.execute('{ item(id: "1") { reader } }', as('a'));
+  await gate.waitForArrivals();
+  const after = gateway.execute('mutation { touch { reader } }', as('a'));
+  await gateway.subgraph('readers').waitForCalls(2);
+  gate.open();
+  expect((await before).body).toEqual({ data: { item: { reader: 'a/*' } } });
+  expect((await after).body).toEqual({ data: { touch: { reader: 'a/*' } } });
+});
+
+describe('whatever clients do at one time', () => {
+  const operations: readonly { readonly query: string; readonly data: (me: string) => unknown }[] = [
+    { query: '{ whoami }', data: (me) => ({ whoami: me }) },
+    { query: '{ whoami other }', data: (me) => ({ whoami: me, other: me }) },
+    {
+      query: '{ items { id owner reader } }',
+      data: (me) => ({ items: ['1', '2'].map((id) => ({ id, owner: me, reader: me })) }),
+    },
+    {
+      query: '{ item(id: "2") { mine: reader box { seenBy } } whoami }',
+      data: (me) => ({ item: { mine: me, box: { seenBy: me } }, whoami: me }),
+    },
+    {
+      query: '{ items { box { seenBy colour } } item(id: "3") { reader } }',
+      data: (me) => ({
+        items: ['1', '2'].map((id) => ({ box: { seenBy: me, colour: `b${id} in grey` } })),
+        item: { reader: me },
+      }),
+    },
+    { query: 'mutation { write note }', data: (me) => ({ write: me, note: me }) },
+  ];
+  const client = fc.record({
+    authorization: fc.constantFrom(undefined, 'a', 'b', 'a, b'),
+    language: fc.constantFrom(undefined, 'de', 'en'),
+    operation: fc.nat({ max: operations.length - 1 }),
+    startsAfter: fc.nat({ max: 6 }),
+    /** Turns after which the client leaves. */
+    leavesAfter: fc.option(fc.nat({ max: 30 }), { nil: undefined, freq: 3 }),
+  });
+
+  test('each one gets the data of its own identity and nothing else', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(client, { minLength: 2, maxLength: 12 }),
+        fc.array(fc.nat({ max: 8 }), { minLength: 1, maxLength: 8 }),
+        async (clients, turnsEach) => {
+          delays = turnsEach;
+          const answers = clients.map(async (one) => {
+            const { query, data } = operations[one.operation] as (typeof operations)[number];
+            const headers: Record<string, string> = {};
+            if (one.authorization !== undefined) headers.authorization = one.authorization;
+            headers['accept-language'] = one.language ?? '*';
+            const leaving = new AbortController();
+            await waitForTurns(one.startsAfter);
+            const answer = gateway.execute(query, { headers, signal: leaving.signal });
+            if (one.leavesAfter !== undefined) void waitForTurns(one.leavesAfter).then(() => leaving.abort());
+            const body = await answer.then(
+              (got) => got.body,
+              (error: unknown) => {
+                if (!leaving.signal.aborted) throw error;
+                return undefined;
+              },
+            );
+            if (body !== undefined) {
+              expect(body).toEqual({ data: data(identityOf(one.authorization, one.language)) });
+            }
+          });
+          await Promise.all(answers);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});

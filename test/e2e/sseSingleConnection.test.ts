@@ -1,0 +1,370 @@
+import { describe, expect, test } from '@jest/globals';
+import { type Client, createClient } from 'graphql-sse';
+import { GatewayError } from '../../gateway/errors.ts';
+import { FakeTimers } from '../harness/fakeTimers.ts';
+import { exchange, type RawAnswer, RawConnection } from '../harness/rawHttp.ts';
+import {
+  ScriptedEvents,
+  ScriptedPayloads,
+  type ScriptedServer,
+  singleOutcome,
+  startScriptedServer,
+} from '../harness/scriptedServer.ts';
+
+const query = '{ greeting }';
+const subscription = 'subscription { greetings }';
+const complete = (id = '1') => `event: complete\ndata: {"id":"${id}"}\n\n`;
+const next = (payload: unknown, id = '1') =>
+  `event: next\ndata: {"id":"${id}","payload":${JSON.stringify(payload)}}\n\n`;
+
+interface DisposableClient extends Client<true>, Disposable {}
+
+function clientOf({ url }: ScriptedServer): DisposableClient {
+  const client = createClient({ url, singleConnection: true, retryAttempts: 0 });
+  return { ...client, [Symbol.dispose]: () => client.dispose() };
+}
+
+async function reserve({ url }: ScriptedServer, headers = {}): Promise<string> {
+  const { status, body } = await exchange(url, { method: 'PUT', headers });
+  expect(status).toBe(201);
+  return body;
+}
+
+/** The stream that a token leads to, opened, with nothing read of it but `early`. */
+async function open({ url }: ScriptedServer, token: string, early = ''): Promise<RawConnection> {
+  const connection = await RawConnection.open(url);
+  connection.send({
+    method: 'GET',
+    headers: { accept: 'text/event-stream', 'x-graphql-event-stream-token': token },
+  });
+  expect((await connection.readHead()).status).toBe(200);
+  expect(await connection.readChunk()).toBe(`:\n\n${early}`);
+  return connection;
+}
+
+function ask({ url }: ScriptedServer, token: string, body: object, operationId = '1'): Promise<RawAnswer> {
+  return exchange(url, {
+    headers: { 'content-type': 'application/json', 'x-graphql-event-stream-token': token },
+    body: JSON.stringify({ ...body, extensions: { operationId } }),
+  });
+}
+
+function end({ url }: ScriptedServer, token: string, parameters = '?operationId=1'): Promise<RawAnswer> {
+  return exchange(url, {
+    method: 'DELETE',
+    path: `/graphql${parameters}`,
+    headers: { 'x-graphql-event-stream-token': token },
+  });
+}
+
+/** Status and code of what is refused. */
+function refusal({ status, body }: RawAnswer): unknown {
+  return [status, JSON.parse(body).errors[0].extensions.code];
+}
+
+describe("graphql-sse's client", () => {
+  test('has several operations over one stream', async () => {
+    const events = new Map([
+      ['a', new ScriptedEvents()],
+      ['b', new ScriptedEvents()],
+    ]);
+    const streamOf = (of: string) => events.get(of) as ScriptedEvents;
+    await using server = await startScriptedServer(({ variables }) =>
+      variables.of === undefined
+        ? singleOutcome('{"greeting":"hello"}')
+        : streamOf(String(variables.of)).outcome,
+    );
+    using client = clientOf(server);
+    const [a, b] = ['a', 'b'].map((of) => client.iterate({ query: subscription, variables: { of } }));
+    const [first, second] = [a?.next(), b?.next()];
+    streamOf('b').push({ data: { greetings: 'of b' } });
+    expect((await second)?.value).toEqual({ data: { greetings: 'of b' } });
+    streamOf('a').push({ data: { greetings: 'of a' } });
+    expect((await first)?.value).toEqual({ data: { greetings: 'of a' } });
+    for await (const result of client.iterate({ query })) {
+      expect(result).toEqual({ data: { greeting: 'hello' } });
+    }
+    streamOf('a').push('end');
+    expect((await a?.next())?.done).toBe(true);
+    await b?.return?.();
+    await streamOf('b').returned;
+    expect(server.receivedOperations).toHaveLength(3);
+  });
+
+  test('has deferred parts', async () => {
+    const payloads = [
+      { data: { greeting: 'hello' }, hasNext: true },
+      { incremental: [{ data: { node: null }, path: [] }], hasNext: false },
+    ];
+    await using server = await startScriptedServer(({ incrementalFormat }) => {
+      expect(incrementalFormat).toBe('deferSpec=20220824');
+      const scripted = new ScriptedPayloads();
+      for (const payload of payloads) scripted.push([payload]);
+      return scripted.outcome;
+    });
+    using client = clientOf(server);
+    const got: unknown[] = [];
+    for await (const result of client.iterate({ query: '{ greeting ... @defer { node { id } } }' })) {
+      got.push(result);
+    }
+    expect(got).toEqual(payloads);
+    await server.close();
+    expect(server.supergraphs.leases.get('first')).toBe(0);
+  });
+});
+
+describe('an event stream', () => {
+  test('has what came before it was opened, and then everything as it comes', async () => {
+    const scripted = new ScriptedEvents();
+    await using server = await startScriptedServer(({ document }) =>
+      document.loc?.source.body === query ? singleOutcome('{"greeting":"hello"}') : scripted.outcome,
+    );
+    const token = await reserve(server);
+    expect(await ask(server, token, { query })).toMatchObject({ status: 202, body: '' });
+    await using stream = await open(server, token, next({ data: { greeting: 'hello' } }) + complete());
+    expect((await ask(server, token, { query: subscription })).status).toBe(202);
+    scripted.push({ data: { greetings: 'one' } }, '7-0');
+    expect(await stream.readChunk()).toBe(next({ data: { greetings: 'one' } }));
+    scripted.push(new GatewayError('SUBGRAPH_UNREACHABLE', 'Gone.'));
+    const errors = [{ message: 'Gone.', extensions: { code: 'SUBGRAPH_UNREACHABLE' } }];
+    expect(await stream.readChunk()).toBe(next({ errors }) + complete());
+  });
+
+  test('is opened by the address, as browsers do it, and answers queries that come by GET', async () => {
+    await using server = await startScriptedServer();
+    const token = await reserve(server);
+    await using stream = await RawConnection.open(server.url);
+    stream.send({ method: 'GET', path: `/graphql?token=${token}`, headers: { accept: 'text/event-stream' } });
+    expect((await stream.readHead()).status).toBe(200);
+    await stream.readChunk();
+    const asked = (text: string) =>
+      exchange(server.url, {
+        method: 'GET',
+        path: `/graphql?${new URLSearchParams({ token, query: text, extensions: '{"operationId":"1"}' })}`,
+        headers: { 'apollo-require-preflight': 'yes' },
+      });
+    expect((await asked(query)).status).toBe(202);
+    expect(await stream.readChunk()).toBe(next({ data: { greeting: 'hello' } }) + complete());
+    expect((await asked('mutation { greet(name: "a") }')).status).toBe(405);
+  });
+
+  test('goes on after the request of an operation has ended, whose connection is for others again', async () => {
+    const scripted = new ScriptedEvents();
+    await using server = await startScriptedServer(() => scripted.outcome);
+    const token = await reserve(server);
+    await using stream = await open(server, token);
+    await using connection = await RawConnection.open(server.url);
+    connection.send({
+      headers: { 'content-type': 'application/json', 'x-graphql-event-stream-token': token },
+      body: JSON.stringify({ query: subscription, extensions: { operationId: '1' } }),
+    });
+    expect((await connection.readAnswer()).status).toBe(202);
+    // A connection on which an answer is being written would end without a word.
+    connection.socket.write('NONSENSE\r\n\r\n');
+    expect((await connection.readAnswer()).status).toBe(400);
+    await connection.waitForClose();
+    scripted.push({ data: { greetings: 'one' } });
+    expect(await stream.readChunk()).toBe(next({ data: { greetings: 'one' } }));
+  });
+
+  test('is none for a token in the address that looks like that of another service', async () => {
+    await using server = await startScriptedServer();
+    const { status, body } = await exchange(server.url, {
+      path: '/graphql?token=eyJhbGciOiJub25lIn0.e30.',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ query }),
+    });
+    expect([status, JSON.parse(body)]).toEqual([200, { data: { greeting: 'hello' } }]);
+  });
+
+  test('is opened once', async () => {
+    await using server = await startScriptedServer();
+    const token = await reserve(server);
+    await using _stream = await open(server, token);
+    const again = await exchange(server.url, {
+      method: 'GET',
+      headers: { accept: 'text/event-stream', 'x-graphql-event-stream-token': token },
+    });
+    expect(refusal(again)).toEqual([409, 'BAD_REQUEST']);
+  });
+
+  test('has no two operations of one id, nor one without', async () => {
+    const scripted = new ScriptedEvents();
+    await using server = await startScriptedServer(() => scripted.outcome);
+    const token = await reserve(server);
+    expect((await ask(server, token, { query: subscription })).status).toBe(202);
+    expect(refusal(await ask(server, token, { query: subscription }))).toEqual([409, 'BAD_REQUEST']);
+    expect(refusal(await ask(server, token, { query: subscription }, ''))).toEqual([400, 'BAD_REQUEST']);
+    expect(refusal(await end(server, token, ''))).toEqual([400, 'BAD_REQUEST']);
+    expect((await end(server, token)).status).toBe(200);
+    await scripted.returned;
+    expect((await ask(server, token, { query: subscription })).status).toBe(202);
+  });
+
+  test('says nothing any more of an operation that was ended, also while it is executed', async () => {
+    const begun = Promise.withResolvers<void>();
+    await using server = await startScriptedServer(({ signal }) => {
+      begun.resolve();
+      return new Promise((_, reject) => {
+        signal.addEventListener('abort', () => reject(new GatewayError('REQUEST_ABORTED', 'Ended.')));
+      });
+    });
+    const token = await reserve(server);
+    await using stream = await open(server, token);
+    const asked = ask(server, token, { query });
+    await begun.promise;
+    expect((await end(server, token)).status).toBe(200);
+    expect((await asked).status).toBe(202);
+    await server.close();
+    expect(await stream.readChunk()).toBeUndefined();
+  });
+
+  test('has no operation whose request was dropped before it was accepted', async () => {
+    const begun = Promise.withResolvers<AbortSignal>();
+    await using server = await startScriptedServer(({ signal }) => {
+      begun.resolve(signal);
+      return new Promise((_, reject) => {
+        signal.addEventListener('abort', () => reject(new GatewayError('REQUEST_ABORTED', 'Ended.')));
+      });
+    });
+    const token = await reserve(server);
+    await using stream = await open(server, token);
+    const connection = await RawConnection.open(server.url);
+    connection.send({
+      headers: { 'content-type': 'application/json', 'x-graphql-event-stream-token': token },
+      body: JSON.stringify({ query, extensions: { operationId: '1' } }),
+    });
+    const signal = await begun.promise;
+    const aborted = new Promise((resolve) => signal.addEventListener('abort', resolve));
+    await connection[Symbol.asyncDispose]();
+    await aborted;
+    await server.close();
+    expect([await stream.readChunk(), server.logLines]).toEqual([undefined, []]);
+  });
+
+  test('ends everything with its connection, and its token leads nowhere', async () => {
+    const timers = new FakeTimers();
+    const scripted = new ScriptedEvents();
+    await using server = await startScriptedServer(() => scripted.outcome, { timers });
+    const token = await reserve(server);
+    const stream = await open(server, token);
+    expect((await ask(server, token, { query: subscription })).status).toBe(202);
+    await stream[Symbol.asyncDispose]();
+    await scripted.returned;
+    expect(refusal(await ask(server, token, { query }))).toEqual([404, 'BAD_REQUEST']);
+    await server.close();
+    expect([timers.pendingCount, server.supergraphs.leases.get('first')]).toEqual([0, 0]);
+  });
+
+  test('shows that it lives when it was quiet', async () => {
+    const timers = new FakeTimers();
+    await using server = await startScriptedServer(undefined, { timers, heartbeatIntervalMs: 1000 });
+    await using stream = await open(server, await reserve(server));
+    timers.advance(1000);
+    expect(await stream.readChunk()).toBe(':\n\n');
+  });
+});
+
+describe('limits', () => {
+  test('of streams, reserved or open, for one client and for all', async () => {
+    const limits = { eventStreams: 3, eventStreamsPerClient: 2 };
+    await using server = await startScriptedServer(undefined, {
+      limits,
+      clientKey: (headers) => headers.get('x-shop') ?? '',
+    });
+    const refused = async (shop: string) =>
+      refusal(await exchange(server.url, { method: 'PUT', headers: { 'x-shop': shop } }));
+    const stream = await open(server, await reserve(server, { 'x-shop': 'a' }));
+    await reserve(server, { 'x-shop': 'a' });
+    expect(await refused('a')).toEqual([503, 'OVERLOADED']);
+    await reserve(server, { 'x-shop': 'b' });
+    expect(await refused('c')).toEqual([503, 'OVERLOADED']);
+    await stream[Symbol.asyncDispose]();
+    // Its end is noticed some time later.
+    while ((await exchange(server.url, { method: 'PUT', headers: { 'x-shop': 'a' } })).status === 503);
+    expect(await refused('a')).toEqual([503, 'OVERLOADED']);
+  });
+
+  test('of operations on one', async () => {
+    const scripted = new ScriptedEvents();
+    await using server = await startScriptedServer(() => scripted.outcome, {
+      limits: { operationsPerSocket: 1 },
+    });
+    const token = await reserve(server);
+    expect((await ask(server, token, { query: subscription }, '1')).status).toBe(202);
+    expect(refusal(await ask(server, token, { query: subscription }, '2'))).toEqual([503, 'OVERLOADED']);
+  });
+
+  test('of the time until a stream is opened: then it is gone, with its operations', async () => {
+    const timers = new FakeTimers();
+    const scripted = new ScriptedEvents();
+    await using server = await startScriptedServer(() => scripted.outcome, {
+      timers,
+      reservationTimeoutMs: 1000,
+    });
+    const token = await reserve(server);
+    await ask(server, token, { query: subscription });
+    timers.advance(1000);
+    await scripted.returned;
+    const late = await exchange(server.url, {
+      method: 'GET',
+      headers: { accept: 'text/event-stream', 'x-graphql-event-stream-token': token },
+    });
+    expect(refusal(late)).toEqual([404, 'BAD_REQUEST']);
+    expect(timers.pendingCount).toBe(0);
+  });
+
+  test('of what waits for a client that reads nothing, or has not opened its stream', async () => {
+    const timers = new FakeTimers();
+    const scripted = new ScriptedEvents();
+    await using server = await startScriptedServer(() => scripted.outcome, { timers, bufferSize: 1000 });
+    const token = await reserve(server);
+    await ask(server, token, { query: subscription });
+    const event = { data: { greetings: 'x'.repeat(400) } };
+    for (let i = 0; i < 5; i++) scripted.push(event);
+    // An operation more takes a turn or two, in which the first would have gone on.
+    await ask(server, token, { query: '{' }, '2');
+    expect(scripted.pullCount).toBe(3);
+    await using stream = await open(server, token, next(event).repeat(3));
+    for (let i = 0; i < 2; i++) expect(await stream.readChunk()).toBe(next(event));
+  });
+});
+
+describe('a gateway that closes', () => {
+  test('ends streams with subscriptions or nothing at once, without an end event', async () => {
+    const scripted = new ScriptedEvents();
+    const server = await startScriptedServer(() => scripted.outcome, { drainTimeout: 60_000 });
+    const token = await reserve(server);
+    await using stream = await open(server, token);
+    await ask(server, token, { query: subscription });
+    await using other = await open(server, await reserve(server));
+    await server.close();
+    expect([await stream.readChunk(), await other.readChunk()]).toEqual([undefined, undefined]);
+    await scripted.returned;
+  });
+
+  test('waits for queries, and ends what is not done in time with an error', async () => {
+    const begun = Promise.withResolvers<void>();
+    const server = await startScriptedServer(
+      ({ signal }) => {
+        begun.resolve();
+        return new Promise((_, reject) => {
+          signal.addEventListener('abort', () => reject(signal.reason));
+        });
+      },
+      { drainTimeout: 1 },
+    );
+    const token = await reserve(server);
+    await using stream = await open(server, token);
+    const asked = ask(server, token, { query });
+    await begun.promise;
+    await server.close();
+    expect(await stream.readChunk()).toContain('REQUEST_ABORTED');
+    expect((await asked).status).toBe(202);
+  });
+
+  test('takes no reservations', async () => {
+    await using server = await startScriptedServer(undefined, { limits: { eventStreams: 0 } });
+    expect(refusal(await exchange(server.url, { method: 'PUT' }))).toEqual([503, 'OVERLOADED']);
+  });
+});

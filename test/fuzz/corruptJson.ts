@@ -1,0 +1,141 @@
+import type { Random } from '../../subgraphs/shared/random.ts';
+import { createOddJson, oddNames } from './oddValues.ts';
+
+/** JSON text in a tree, for what no JavaScript value is written as: 1e400, a name twice, nesting without end. */
+class RawJson {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+type Container = Record<string, unknown>;
+interface JsonSlot {
+  readonly container: Container;
+  readonly key: string;
+}
+
+/** A right answer's text with one to three things wrong in it. */
+export function corruptJson(random: Random, right: string): string {
+  const root: Container = { answer: JSON.parse(right) };
+  const fixed = new Set(entityLists(root.answer));
+  let isWhole = true;
+  for (let left = random.integer(1, 3); left > 0; left--) {
+    if (random.chance(0.2)) corruptErrors(random, root.answer);
+    else if (isWhole && fixed.size > 0 && random.chance(0.4)) {
+      // Once: two changes of its length could be another order.
+      corruptEntities(random, root.answer);
+      isWhole = false;
+    } else
+      corruptSlot(
+        random,
+        random.pick([{ container: root, key: 'answer' }, ...listSlots(root.answer)]),
+        fixed,
+      );
+  }
+  return write(root.answer);
+}
+
+/** `fixed`: lists that keep their length. */
+function corruptSlot(random: Random, { container, key }: JsonSlot, fixed: ReadonlySet<unknown>): void {
+  const value = container[key];
+  switch (random.integer(0, 7)) {
+    case 0:
+      if (fixed.has(container)) set(container, key, null);
+      else if (Array.isArray(container)) container.splice(Number(key), 1);
+      else delete container[key];
+      return;
+    case 1:
+      set(container, key, null);
+      return;
+    case 2:
+      set(container, key, [value]);
+      return;
+    case 3:
+      set(container, key, Array.isArray(value) ? value[0] : { [random.pick(oddNames)]: value });
+      return;
+    case 4:
+      if (Array.isArray(value) && !fixed.has(value)) value.push(new RawJson(createOddJson(random)));
+      else if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+        set(value as Container, random.pick(oddNames), new RawJson(createOddJson(random)));
+      } else set(container, key, String(value));
+      return;
+    case 5:
+      if (key === '__typename')
+        set(container, key, random.pick(['User', 'Bot', 'Nobody', 'Query', 'Node', '__proto__']));
+      else set(container, key, new RawJson('{"__proto__":{"polluted":true}}'));
+      return;
+    default:
+      set(container, key, new RawJson(createOddJson(random)));
+  }
+}
+
+/** `_entities` of another length or kind. Never in another order: no gateway could see that. */
+function corruptEntities(random: Random, answer: unknown): void {
+  const lists = entityLists(answer);
+  if (lists.length === 0) return;
+  const list = random.pick(lists);
+  const data = (answer as { data: Container }).data;
+  const key = Object.keys(data).find((name) => data[name] === list) as string;
+  const wrong = [[...list, null], [...list, list[0]], [], {}, null, 'x', [list], list.map(() => null)];
+  // Those that a careless gateway would give to the wrong places, most of all.
+  const shifted = [list.slice(1), [list[0], ...list], [null, ...list]];
+  data[key] = random.pick(random.chance(0.5) ? shifted : wrong);
+}
+
+function entityLists(answer: unknown): unknown[][] {
+  const data = (answer as { data?: unknown } | null)?.data;
+  return Object.entries(data ?? {}).flatMap(([key, value]) =>
+    key.startsWith('_e') && Array.isArray(value) ? [value] : [],
+  );
+}
+
+function corruptErrors(random: Random, answer: unknown): void {
+  if (typeof answer !== 'object' || answer === null) return;
+  const [first = 'user'] = Object.keys((answer as { data?: object }).data ?? {});
+  const paths = [
+    '[]',
+    `["${first}"]`,
+    `["${first}",0]`,
+    `["${first}",0,"name"]`,
+    `["${first}",9e9]`,
+    `["nothing",-1]`,
+  ];
+  const entry = random.chance(0.5)
+    ? `{"message":"it failed","path":${random.pick(paths)},"extensions":{"code":"X","http":{"status":302}}}`
+    : `{"message":${createOddJson(random)},"path":${createOddJson(random)},"extensions":${createOddJson(random)},"locations":${createOddJson(random)}}`;
+  const wrong = [
+    '"x"',
+    '{}',
+    '[null]',
+    '[]',
+    '[[]]',
+    '0',
+    createOddJson(random),
+    `[${entry}]`,
+    `[${entry},${entry}]`,
+  ];
+  (answer as Container).errors = new RawJson(random.pick(wrong));
+  if (random.chance(0.3)) (answer as Container).data = null;
+  if (random.chance(0.2)) delete (answer as Container).data;
+}
+
+function listSlots(value: unknown): JsonSlot[] {
+  if (typeof value !== 'object' || value === null || value instanceof RawJson) return [];
+  const container = value as Container;
+  return Object.keys(container).flatMap((key) => [{ container, key }, ...listSlots(container[key])]);
+}
+
+function set(container: Container, key: string, value: unknown): void {
+  Object.defineProperty(container, key, { value, writable: true, enumerable: true, configurable: true });
+}
+
+function write(value: unknown): string {
+  if (value instanceof RawJson) return value.text;
+  if (Array.isArray(value)) return `[${value.map(write).join()}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
+  return `{${Object.entries(value)
+    .map(([key, inner]) => `${JSON.stringify(key)}:${write(inner)}`)
+    .join()}}`;
+}

@@ -1,0 +1,173 @@
+import { randomUUID } from 'node:crypto';
+import { ApolloServer } from '@apollo/server';
+import { ApolloServerPluginSubscriptionCallback } from '@apollo/server/plugin/subscriptionCallback';
+import { startStandaloneServer } from '@apollo/server/standalone';
+import fastify from 'fastify';
+import { addCallbackRoute } from '../../gateway/subscriptions/callbackRoute.ts';
+import {
+  buildCallbackUrl,
+  type CallbackOutcome,
+  type CallbackReceiver,
+  maxCallbackBodyBytes,
+} from '../../gateway/subscriptions/sources/callbackReceiver.ts';
+import {
+  createHttpCallbackSource,
+  type HttpCallbackSourceOptions,
+} from '../../gateway/subscriptions/sources/httpCallbackSource.ts';
+import type {
+  SourceEndpoint,
+  SubscriptionSource,
+} from '../../gateway/subscriptions/sources/subscriptionSource.ts';
+import { systemTimers } from '../../gateway/time/timers.ts';
+import type { RecordedRequest } from './scriptedSubgraph.ts';
+import { createSourceFixture, type SourceFixture } from './sourceFixture.ts';
+import { createTickSchema, Ticks } from './ticks.ts';
+
+export interface CallbackSourceFixture extends SourceFixture {
+  /** What was said to messages, in order. */
+  readonly verdicts: CallbackOutcome[];
+  /** Resolves when this holds. Looked at after each message, acceptance and timer. */
+  waitUntil(condition: () => boolean): Promise<void>;
+}
+
+export type CreateCallbackSource = (
+  options: HttpCallbackSourceOptions,
+) => SubscriptionSource & CallbackReceiver;
+
+export const maxEventBytes = 10_000;
+
+/** The source behind a listener of its own. */
+export async function startCallbackSource(
+  url: string,
+  more: Partial<SourceEndpoint> = {},
+  urlOf = buildCallbackUrl,
+  create: CreateCallbackSource = createHttpCallbackSource,
+): Promise<CallbackSourceFixture> {
+  const verdicts: CallbackOutcome[] = [];
+  const waiting: { readonly condition: () => boolean; readonly resolve: () => void }[] = [];
+  const changed = (): void => {
+    for (const { condition, resolve } of waiting) if (condition()) resolve();
+  };
+  const say = (verdict: CallbackOutcome): CallbackOutcome => {
+    verdicts.push(verdict);
+    changed();
+    return verdict;
+  };
+  const server = fastify({ forceCloseConnections: true });
+  let address = '';
+  let source: ReturnType<CreateCallbackSource> | undefined;
+  const fixture = createSourceFixture(
+    (options) => {
+      source = create({
+        ...options,
+        callbackUrl: (id) => urlOf(address, id),
+        createId: randomUUID,
+        onAccepted: (subgraph) => {
+          options.onAccepted?.(subgraph);
+          changed();
+        },
+        timers: {
+          after: (ms, run) => {
+            const cancel = (options.timers ?? systemTimers).after(ms, run);
+            changed();
+            return cancel;
+          },
+        },
+      });
+      return source;
+    },
+    url,
+    { maxEventBytes, ...more },
+  );
+  addCallbackRoute(server, {
+    callbacks: {
+      isKnown: (id) => {
+        const isKnown = source?.isKnown(id) ?? false;
+        if (!isKnown) say('unknown');
+        return isKnown;
+      },
+      receive: async (id, message, size) => say((await source?.receive(id, message, size)) ?? 'unknown'),
+    },
+    bodySize: maxCallbackBodyBytes(more.maxEventBytes ?? maxEventBytes),
+    queueLimits: { maxWaiting: 1000, maxBytes: 1_000_000 },
+  });
+  address = await server.listen({ host: '127.0.0.1', port: 0 });
+  return Object.assign(fixture, {
+    verdicts,
+    waitUntil: (condition: () => boolean) =>
+      new Promise<void>((resolve) => {
+        if (condition()) resolve();
+        else waiting.push({ condition, resolve });
+      }),
+    [Symbol.asyncDispose]: async () => {
+      await source?.close();
+      await server.close();
+    },
+  });
+}
+
+interface ApolloUpstream extends AsyncDisposable {
+  readonly sourceFixture: CallbackSourceFixture;
+  readonly ticks: Ticks;
+  /** Of the requests of operations, in order. */
+  readonly headers: Record<string, unknown>[];
+}
+
+/** A subgraph of Apollo Server with its own plugin for callbacks, and a source for it. The subgraph is stopped first:
+ *  it calls back until it has stopped. */
+export async function startApolloUpstream(
+  more: Partial<SourceEndpoint> = {},
+  create: CreateCallbackSource = createHttpCallbackSource,
+): Promise<ApolloUpstream> {
+  const ticks = new Ticks();
+  const headers: Record<string, unknown>[] = [];
+  const server = new ApolloServer({
+    schema: createTickSchema(ticks),
+    plugins: [ApolloServerPluginSubscriptionCallback({ retry: { retries: 0 } })],
+  });
+  const { url } = await startStandaloneServer(server, {
+    listen: { host: '127.0.0.1', port: 0 },
+    context: async ({ req }) => {
+      headers.push(req.headers);
+      return {};
+    },
+  });
+  const sourceFixture = await startCallbackSource(url, more, buildCallbackUrl, create);
+  return {
+    sourceFixture,
+    ticks,
+    headers,
+    [Symbol.asyncDispose]: async () => {
+      await server.stop();
+      await sourceFixture[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** What a request for a subscription asks its subgraph to do. */
+export interface SubscriptionCallback {
+  readonly callbackUrl: string;
+  readonly subscriptionId: string;
+  readonly verifier: string;
+  readonly heartbeatIntervalMs: number;
+}
+
+export function readSubscriptionCallback(request: RecordedRequest | undefined): SubscriptionCallback {
+  return JSON.parse(request?.body ?? '').extensions.subscription;
+}
+
+/** Sends what a subgraph sends, and resolves to the status of the answer. `more` takes precedence. */
+export async function sendCallback(
+  { callbackUrl, subscriptionId, verifier }: SubscriptionCallback,
+  action: string,
+  more: Readonly<Record<string, unknown>> = {},
+): Promise<number> {
+  const message = { kind: 'subscription', action, id: subscriptionId, verifier, ...more };
+  const response = await fetch(callbackUrl, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(message),
+  });
+  await response.arrayBuffer();
+  return response.status;
+}

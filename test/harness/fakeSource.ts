@@ -1,0 +1,61 @@
+import type {
+  SourceEvent,
+  SourceReceiver,
+  SourceRequest,
+  SourceSubscription,
+  SubscriptionSource,
+} from '../../gateway/subscriptions/sources/subscriptionSource.ts';
+
+/** One subscription at a subgraph that a test plays. */
+class FakeSubscription {
+  readonly request: SourceRequest;
+  readonly receiver: SourceReceiver;
+  isCancelled = false;
+  isPaused = false;
+
+  constructor(request: SourceRequest, receiver: SourceReceiver) {
+    this.request = request;
+    this.receiver = receiver;
+  }
+
+  send(data: SourceEvent['data'], errors?: SourceEvent['errors']): void {
+    this.receiver.onEvent({ data, errors, extensions: undefined, size: 100 });
+  }
+}
+
+export class FakeSource implements SubscriptionSource {
+  readonly subscriptions: FakeSubscription[] = [];
+  isClosed = false;
+  isPausable = true;
+  /** As the source of a stream: what came while it was paused comes by itself, and nobody has to be asked. */
+  isStream = false;
+
+  subscribe(request: SourceRequest, receiver: SourceReceiver): SourceSubscription {
+    const subscription = new FakeSubscription(request, receiver);
+    this.subscriptions.push(subscription);
+    return {
+      cancel: () => {
+        subscription.isCancelled = true;
+      },
+      flowControl: this.isPausable
+        ? {
+            pause: () => (subscription.isPaused = true),
+            resume: () => (subscription.isPaused = false),
+            replaysOnResume: this.isStream,
+          }
+        : undefined,
+      startsImmediately: this.isStream,
+    };
+  }
+
+  close(): Promise<void> {
+    this.isClosed = true;
+    return Promise.resolve();
+  }
+
+  at(place: number): FakeSubscription {
+    const subscription = this.subscriptions[place];
+    if (subscription === undefined) throw new Error(`There are ${this.subscriptions.length} subscriptions.`);
+    return subscription;
+  }
+}

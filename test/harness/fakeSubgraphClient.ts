@@ -1,0 +1,46 @@
+import type {
+  CancelSubgraphCall,
+  SubgraphClient,
+  SubgraphReceiver,
+  SubgraphRequest,
+  SubgraphResponse,
+} from '../../gateway/subgraphs/subgraphClient.ts';
+
+/** A call that the test answers. */
+interface FakeCall {
+  readonly request: SubgraphRequest;
+  readonly body: { readonly query: string; readonly variables: Readonly<Record<string, unknown>> };
+  readonly receiver: SubgraphReceiver;
+  isCancelled: boolean;
+  answer(response: Partial<SubgraphResponse>): void;
+}
+
+/** Records calls in place of sending them. */
+export class FakeSubgraphClient implements SubgraphClient {
+  readonly calls: FakeCall[] = [];
+
+  send(request: SubgraphRequest, receiver: SubgraphReceiver): CancelSubgraphCall {
+    const call: FakeCall = {
+      request,
+      body: JSON.parse(request.body) as FakeCall['body'],
+      receiver,
+      isCancelled: false,
+      answer: (response) =>
+        receiver.onResponse({
+          data: undefined,
+          errors: undefined,
+          extensions: undefined,
+          cacheControl: undefined,
+          age: undefined,
+          isEscapeFree: true,
+          ...response,
+        }),
+    };
+    this.calls.push(call);
+    return () => {
+      call.isCancelled = true;
+    };
+  }
+
+  async close(): Promise<void> {}
+}

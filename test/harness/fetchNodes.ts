@@ -1,0 +1,85 @@
+import type { FetchCall, FetchResult } from '../../gateway/execution/fetchCall.ts';
+import { type FetchShape, FetchShapeRegistry } from '../../gateway/execution/fetchShape.ts';
+import type { RequestContext } from '../../gateway/execution/requestContext.ts';
+import type { FetchNode } from '../../gateway/planning/queryPlan.ts';
+
+export function entityFetch(fields: string, options: Partial<FetchNode> = {}): FetchNode {
+  return {
+    kind: 'Fetch',
+    serviceName: 'stock',
+    requires: [
+      {
+        kind: 'InlineFragment',
+        typeCondition: 'Product',
+        selections: [
+          { kind: 'Field', name: '__typename' },
+          { kind: 'Field', name: 'id' },
+        ],
+      },
+    ],
+    variableUsages: [],
+    operation: `query($representations:[_Any!]!){_entities(representations:$representations){...on Product{${fields}}}}`,
+    operationKind: 'query',
+    ...options,
+  };
+}
+
+export function rootFetch(fields: string, options: Partial<FetchNode> = {}): FetchNode {
+  return {
+    kind: 'Fetch',
+    serviceName: 'products',
+    variableUsages: [],
+    operation: `{${fields}}`,
+    operationKind: 'query',
+    ...options,
+  };
+}
+
+const shapes = new FetchShapeRegistry();
+
+export function shapeOf(node: FetchNode): FetchShape {
+  return shapes.intern(node);
+}
+
+export function createRequestContext(
+  options: Partial<RequestContext> & { readonly key?: string } = {},
+): RequestContext {
+  const { key = '', ...scope } = options;
+  return {
+    requestId: 'r',
+    traceparent: undefined,
+    variables: {},
+    identity: undefined,
+    isMutation: false,
+    deadline: Number.POSITIVE_INFINITY,
+    deadlineFor: () => Number.POSITIVE_INFINITY,
+    headersFor: () => ({ key, pairs: [] }),
+    ...scope,
+  };
+}
+
+const productRepresentation = (id: string): string => `{"__typename":"Product","id":"${id}"}`;
+
+/** A call for some entities, with what it was settled with. */
+export function createFetchCall(
+  ids: readonly string[],
+  options: Partial<FetchCall> = {},
+): FetchCall & { readonly results: FetchResult[] } {
+  const results: FetchResult[] = [];
+  return {
+    shape: shapeOf(entityFetch('stock')),
+    requestContext: createRequestContext(),
+    group: 0,
+    priority: 'primary',
+    budget: undefined,
+    isBelowRoot: false,
+    representations: ids.map(productRepresentation),
+    contextVariables: undefined,
+    settle: (result, done) => {
+      results.push(result);
+      done();
+    },
+    results,
+    ...options,
+  };
+}

@@ -1,0 +1,22 @@
+import type { FaultClock } from '../../subgraphs/shared/faultClock.ts';
+
+/** A clock for the demo's faults on which no time passes: whoever has to wait waits until the gate opens. */
+export class GatedFaultClock implements FaultClock {
+  readonly #opened = Promise.withResolvers<void>();
+
+  open(): void {
+    this.#opened.resolve();
+  }
+
+  async sleep(_ms: number, signal: AbortSignal): Promise<void> {
+    const left = Promise.withResolvers<never>();
+    const leave = (): void => left.reject(signal.reason);
+    if (signal.aborted) leave();
+    signal.addEventListener('abort', leave, { once: true });
+    try {
+      await Promise.race([this.#opened.promise, left.promise]);
+    } finally {
+      signal.removeEventListener('abort', leave);
+    }
+  }
+}

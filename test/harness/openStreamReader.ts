@@ -1,0 +1,51 @@
+import type { RedisFailure } from '../../gateway/redis/redisFailure.ts';
+import { RedisStreamReader, type RedisStreamReaderOptions } from '../../gateway/redis/redisStreamReader.ts';
+import { EventCounter } from './redisStoreFixture.ts';
+
+/** Opens a reader and writes down what it tells. */
+export function openStreamReader(
+  options: Pick<RedisStreamReaderOptions, 'config' | 'stream' | 'after' | 'batchSize'>,
+  handle: (ids: readonly string[]) => Promise<void> = async () => {},
+) {
+  const happened = new EventCounter();
+  const [seen, gaps, failures] = [[] as string[], [] as string[], [] as RedisFailure[]];
+  const batches: string[][] = [];
+  const started: string[] = [];
+  const reader = new RedisStreamReader({
+    ...options,
+    onStart: (id) => {
+      started.push(id);
+      happened.increment();
+    },
+    onEntries: async (entries) => {
+      const ids = entries.map(({ id }) => id);
+      batches.push(ids);
+      happened.increment();
+      await handle(ids);
+      seen.push(...ids);
+      happened.increment();
+    },
+    onGap: async ({ lastReadId, resumeAfterId }) => {
+      gaps.push(`${lastReadId} to ${resumeAfterId}`);
+      happened.increment();
+    },
+    onFailure: (failure) => {
+      failures.push(failure);
+      happened.increment();
+    },
+  });
+  return {
+    reader,
+    batches,
+    /** Ids of entries whose handler has ended well. */
+    seen,
+    gaps,
+    failures,
+    started,
+    /** Resolves when this has come true. */
+    async until(isTrue: () => boolean): Promise<void> {
+      while (!isTrue()) await happened.waitForNext();
+    },
+    [Symbol.asyncDispose]: async () => reader.close(),
+  };
+}

@@ -1,0 +1,19 @@
+interface ServerSentEvent {
+  readonly event: string | undefined;
+  readonly id: string | undefined;
+  readonly data: string;
+}
+
+/** The events of a stream that has ended; comments are passed over. */
+export function readEvents(text: string): readonly ServerSentEvent[] {
+  return text.split('\n\n').flatMap((block) => {
+    const fields = new Map(
+      block.split('\n').flatMap((line): [string, string][] => {
+        const [, name, value = ''] = /^(\w+):? ?(.*)$/.exec(line) ?? [];
+        return name === undefined ? [] : [[name, value]];
+      }),
+    );
+    const data = fields.get('data');
+    return data === undefined ? [] : [{ event: fields.get('event'), id: fields.get('id'), data }];
+  });
+}

@@ -1,0 +1,35 @@
+import type {
+  SupergraphSource,
+  SupergraphSourceListener,
+} from '../../gateway/supergraph/sources/supergraphSource.ts';
+
+type SourceEvent = { sdl: string } | { problem: string };
+
+export interface RecordedSource {
+  readonly source: SupergraphSource;
+  /** The next event that nobody has taken yet. */
+  next(): Promise<SourceEvent>;
+  /** Events that nobody has taken yet. */
+  drain(): SourceEvent[];
+}
+
+/** Keeps what a source says, in order. */
+export function recordSource(source: SupergraphSource): RecordedSource & SupergraphSourceListener {
+  const events: SourceEvent[] = [];
+  const takers: ((event: SourceEvent) => void)[] = [];
+  const say = (event: SourceEvent): void => {
+    const taker = takers.shift();
+    if (taker === undefined) events.push(event);
+    else taker(event);
+  };
+  return {
+    source,
+    onSdl: (sdl) => say({ sdl }),
+    onProblem: (problem) => say({ problem }),
+    next: () => {
+      const event = events.shift();
+      return event === undefined ? new Promise((resolve) => takers.push(resolve)) : Promise.resolve(event);
+    },
+    drain: () => events.splice(0),
+  };
+}

@@ -1,0 +1,78 @@
+import { compileProgram } from '../../gateway/execution/compileProgram.ts';
+import { Execution } from '../../gateway/execution/execution.ts';
+import { FetchScheduler } from '../../gateway/execution/fetchScheduler.ts';
+import { FetchShapeRegistry } from '../../gateway/execution/fetchShape.ts';
+import type { RequestContext } from '../../gateway/execution/requestContext.ts';
+import { splitProgramByPaths } from '../../gateway/execution/splitProgramByPaths.ts';
+import { SubgraphFetchSender } from '../../gateway/execution/subgraphFetchSender.ts';
+import { TypeConditions } from '../../gateway/execution/typeConditions.ts';
+import type { DeferUsage } from '../../gateway/operation/normalizeOperation.ts';
+import type { SelectionSet } from '../../gateway/operation/selection.ts';
+import type { FetchNode, FlattenNode, PlanNode } from '../../gateway/planning/queryPlan.ts';
+import { FakeSubgraphClient } from './fakeSubgraphClient.ts';
+import { createRequestContext } from './fetchNodes.ts';
+
+const sdl = `
+  interface Media { id: ID! }
+  type Product { id: ID! }
+  type Vendor { id: ID! }
+  type Book implements Media { id: ID! }
+  type Film implements Media { id: ID! }
+`;
+
+export interface RunningPlan {
+  readonly execution: Execution;
+  readonly client: FakeSubgraphClient;
+  /** Groups in the order in which they were complete. */
+  readonly completedGroups: readonly number[];
+  readonly faults: readonly unknown[];
+}
+
+interface RunPlanOptions {
+  readonly booleans?: Readonly<Record<string, unknown>>;
+  readonly deferred?: readonly DeferUsage[];
+  readonly context?: RequestContext;
+  /** The client's selection, for a plan that the executor has to divide. */
+  readonly root?: SelectionSet;
+  onGroupComplete?(group: number): void;
+}
+
+/** Starts a plan against a client that the test answers for. */
+export function runPlan(node: PlanNode, options: RunPlanOptions = {}): RunningPlan {
+  const { booleans: booleanVariables = {}, deferred = [], context = createRequestContext(), root } = options;
+  const client = new FakeSubgraphClient();
+  const completedGroups: number[] = [];
+  const faults: unknown[] = [];
+  const conditions = new TypeConditions(sdl);
+  const compile = {
+    plan: { kind: 'QueryPlan' as const, node },
+    deferred,
+    booleanVariables,
+    shapes: new FetchShapeRegistry(),
+    conditions,
+  };
+  const execution = new Execution({
+    program: root === undefined ? compileProgram(compile) : splitProgramByPaths({ ...compile, root }),
+    requestContext: context,
+    scheduler: new FetchScheduler(
+      new SubgraphFetchSender(client, { acrossRequests: false, maxBatchSize: 100 }),
+      context,
+    ),
+    conditions,
+    onGroupComplete: (group) => {
+      completedGroups.push(group);
+      options.onGroupComplete?.(group);
+    },
+    onInternalError: (fault) => faults.push(fault),
+  });
+  execution.start();
+  return { execution, client, completedGroups, faults };
+}
+
+export const sequence = (...nodes: PlanNode[]): PlanNode => ({ kind: 'Sequence', nodes });
+export const parallel = (...nodes: PlanNode[]): PlanNode => ({ kind: 'Parallel', nodes });
+export const flattenAt = (path: string, node: FetchNode): FlattenNode => ({
+  kind: 'Flatten',
+  path: path.split('.'),
+  node,
+});

@@ -1,0 +1,278 @@
+import { buildSchema } from 'graphql';
+import type { OperationRequest } from '../../gateway/operation/operationRequest.ts';
+import { type ExecutionOutcome, ResponseData } from '../../gateway/response/executionOutcome.ts';
+import type { Supergraph } from '../../gateway/supergraph/supergraph.ts';
+import type { SupergraphLease } from '../../gateway/supergraph/supergraphHolder.ts';
+import type { SupergraphView } from '../../gateway/supergraph/supergraphView.ts';
+import { createHttpServer, type HttpServerOptions } from '../../gateway/transport/http/httpServer.ts';
+
+export const testSdl = `
+  directive @defer(if: Boolean! = true, label: String) on FRAGMENT_SPREAD | INLINE_FRAGMENT
+  type Query { greeting(name: String): String node: Node }
+  type Node { id: ID name: String node: Node }
+  type Mutation { greet(name: String!): String }
+  type Subscription { greetings: String }
+`;
+
+export function supergraphOf(text: string, id = 'first'): Supergraph {
+  return {
+    id,
+    sdl: text,
+    apiSchema: buildSchema(text),
+    overrides: new Map(),
+    subgraphs: new Map([['greetings', { name: 'greetings', url: 'http://greetings.test/graphql' }]]),
+    planner: {
+      plan: () => Promise.reject(new Error('Nothing is planned here.')),
+      close: () => Promise.resolve(),
+    },
+  };
+}
+
+/** A supergraph view whose supergraph the test sets, and which counts the leases on it. */
+export class FakeSupergraphView implements SupergraphView {
+  #current: Supergraph | undefined;
+  #problem: string | undefined;
+  readonly #listeners = new Set<(supergraph: Supergraph) => void>();
+
+  constructor(current?: Supergraph) {
+    this.#current = current;
+  }
+
+  current(): Supergraph | undefined {
+    return this.#current;
+  }
+
+  /** Leases that are not released, by the supergraph's id. */
+  readonly leases = new Map<string, number>();
+
+  acquire(): SupergraphLease | undefined {
+    const supergraph = this.#current;
+    if (supergraph === undefined) return undefined;
+    const count = (step: number): void => {
+      this.leases.set(supergraph.id, (this.leases.get(supergraph.id) ?? 0) + step);
+    };
+    count(1);
+    return { supergraph, release: () => count(-1) };
+  }
+
+  problem(): string | undefined {
+    return this.#problem;
+  }
+
+  onChange(listener: (supergraph: Supergraph) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  set(supergraph: Supergraph): void {
+    this.#current = supergraph;
+    this.#problem = undefined;
+    for (const listener of this.#listeners) listener(supergraph);
+  }
+
+  refuse(problem: string): void {
+    this.#problem = problem;
+  }
+}
+
+export interface ScriptedServer extends AsyncDisposable {
+  readonly url: string;
+  readonly adminUrl: string;
+  readonly supergraphs: FakeSupergraphView;
+  /** Requests that reached the pipeline, in order. */
+  readonly receivedOperations: OperationRequest[];
+  /** What was logged as an error. */
+  readonly logLines: string[];
+  close(): Promise<void>;
+}
+
+type OperationScript = (
+  request: OperationRequest,
+  supergraph: Supergraph,
+) => ExecutionOutcome | Promise<ExecutionOutcome>;
+
+type Overrides = Partial<Omit<HttpServerOptions, 'limits' | 'security' | 'listen'>> & {
+  readonly limits?: Partial<HttpServerOptions['limits']>;
+  readonly security?: Partial<HttpServerOptions['security']>;
+  readonly drainTimeout?: number;
+  readonly keepAliveTimeout?: number;
+};
+
+/** The real HTTP server on free ports with a pipeline that answers by script. */
+export async function startScriptedServer(
+  script: OperationScript = () => singleOutcome('{"greeting":"hello"}'),
+  overrides: Overrides = {},
+): Promise<ScriptedServer> {
+  const supergraphs =
+    (overrides.supergraphs as FakeSupergraphView | undefined) ??
+    new FakeSupergraphView(supergraphOf(testSdl));
+  const seen: OperationRequest[] = [];
+  const logged: string[] = [];
+  const { limits, security, drainTimeout, keepAliveTimeout, ...rest } = overrides;
+  const server = createHttpServer({
+    listen: {
+      host: '127.0.0.1',
+      port: 0,
+      path: '/graphql',
+      drainTimeout: drainTimeout ?? 10_000,
+      keepAliveTimeout: keepAliveTimeout ?? 75_000,
+    },
+    admin: { host: '127.0.0.1', port: 0 },
+    executeOperation: async (request, supergraph) => {
+      seen.push(request);
+      return await script(request, supergraph);
+    },
+    explain: (operation) => Promise.resolve(`QueryPlan for ${operation}`),
+    bufferSize: 1_000_000,
+    readTimeoutMs: 1000,
+    heartbeatIntervalMs: 60_000,
+    initTimeoutMs: 60_000,
+    reservationTimeoutMs: 60_000,
+    clientKey: (_, address) => String(address),
+    textCacheSize: 1_000_000,
+    log: {
+      error: (_, message) => logged.push(message),
+      warn: (_, message) => logged.push(message),
+    },
+    ...rest,
+    supergraphs,
+    limits: {
+      bodySize: 1_000_000,
+      tokens: 10_000,
+      depth: 100,
+      literalDepth: 16,
+      aliases: 200,
+      rootFields: 50,
+      directives: 100,
+      deferredFragments: 50,
+      recursiveSelections: 2_000,
+      expandedSize: 2_000_000,
+      fieldComparisons: 10_000_000,
+      batchedOperations: 0,
+      webSockets: 100,
+      operationsPerSocket: 100,
+      eventStreams: 100,
+      eventStreamsPerClient: 100,
+      ...limits,
+    },
+    security: {
+      introspection: false,
+      csrf: true,
+      connectionParams: ['authorization', 'x-shop'],
+      subgraphParams: ['shop', 'Tenant'],
+      ...security,
+    },
+  });
+  const { url, adminUrl } = await server.listen();
+  return {
+    url,
+    adminUrl: adminUrl as string,
+    supergraphs,
+    receivedOperations: seen,
+    logLines: logged,
+    close: () => server.close(),
+    [Symbol.asyncDispose]: () => server.close(),
+  };
+}
+
+export function singleOutcome(
+  data: string,
+  more: Partial<Extract<ExecutionOutcome, { kind: 'single' }>> = {},
+): ExecutionOutcome {
+  return {
+    kind: 'single',
+    data: new ResponseData(data),
+    errors: undefined,
+    extensions: undefined,
+    caching: undefined,
+    ...more,
+  };
+}
+
+/** A subscription's outcome whose events the test hands in. */
+export class ScriptedEvents {
+  readonly #payloads = new ScriptedPayloads();
+
+  /** Resolves when the transport ends the subscription. */
+  get returned(): Promise<void> {
+    return this.#payloads.returned;
+  }
+
+  /** How often the transport asked for an event. */
+  get pullCount(): number {
+    return this.#payloads.pullCount;
+  }
+
+  get outcome(): ExecutionOutcome {
+    const iterator = this.#payloads[Symbol.asyncIterator]();
+    return {
+      kind: 'subscription',
+      events: {
+        [Symbol.asyncIterator]: () => ({
+          next: async () => {
+            const { done, value } = await iterator.next();
+            if (done === true) return { done, value };
+            const [text = '', cursor] = value;
+            return {
+              done: false,
+              value: { text, cursor: cursor === undefined ? undefined : JSON.parse(cursor) },
+            };
+          },
+          return: async () => {
+            await iterator.return?.();
+            return { done: true, value: undefined };
+          },
+        }),
+      },
+    };
+  }
+
+  push(event: object | Error | 'end', cursor?: string): void {
+    if (event instanceof Error || event === 'end') this.#payloads.push(event);
+    else this.#payloads.push(cursor === undefined ? [event] : [event, cursor]);
+  }
+}
+
+/** An incremental outcome whose batches the test hands in. */
+export class ScriptedPayloads implements AsyncIterable<readonly string[]> {
+  /** Resolves when the transport ends the payloads early. */
+  readonly returned: Promise<void>;
+  /** How often the transport asked for a batch. */
+  pullCount = 0;
+  readonly #batches: (readonly string[] | Error | 'end')[] = [];
+  #wake: (() => void) | undefined;
+  readonly #whenReturned = Promise.withResolvers<void>();
+
+  constructor() {
+    this.returned = this.#whenReturned.promise;
+  }
+
+  get outcome(): ExecutionOutcome {
+    return { kind: 'incremental', payloads: this };
+  }
+
+  push(batch: readonly unknown[] | Error | 'end'): void {
+    this.#batches.push(
+      Array.isArray(batch) ? batch.map((payload) => JSON.stringify(payload)) : (batch as Error | 'end'),
+    );
+    this.#wake?.();
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<readonly string[]> {
+    return {
+      next: async () => {
+        this.pullCount++;
+        while (this.#batches.length === 0) await new Promise<void>((resolve) => (this.#wake = resolve));
+        const batch = this.#batches.shift();
+        if (batch instanceof Error) throw batch;
+        return batch === 'end' || batch === undefined
+          ? { done: true, value: undefined }
+          : { done: false, value: batch };
+      },
+      return: () => {
+        this.#whenReturned.resolve();
+        return Promise.resolve({ done: true, value: undefined });
+      },
+    };
+  }
+}

@@ -1,0 +1,139 @@
+import type { GatewayError } from '../../gateway/errors.ts';
+import { reportedErrorsOf } from '../../gateway/subscriptions/sources/reportedErrors.ts';
+import type {
+  FlowControl,
+  SourceEndpoint,
+  SourceEvent,
+  SourceOptions,
+  SourceReceiver,
+  SourceRequest,
+  SubscriptionSource,
+} from '../../gateway/subscriptions/sources/subscriptionSource.ts';
+import type { Timers } from '../../gateway/time/timers.ts';
+import { ManualClock } from './manualClock.ts';
+
+/** Short words for what a receiver was told, in order. */
+export class RecordingReceiver implements SourceReceiver {
+  readonly log: string[] = [];
+  readonly events: SourceEvent[] = [];
+  error: GatewayError | undefined;
+  onLogEntry: ((news: string) => void) | undefined;
+  readonly #waiting: { readonly count: number; readonly resolve: () => void }[] = [];
+
+  onEvent(event: SourceEvent): void {
+    this.events.push(event);
+    this.#record(JSON.stringify(event.errors === undefined ? event.data : { errors: event.errors }));
+  }
+  onInterrupted(cause: GatewayError): void {
+    this.#record(`interrupted ${cause.code}`);
+  }
+  onResumed(): void {
+    this.#record('resumed');
+  }
+  onComplete(): void {
+    this.#record('complete');
+  }
+  onError(error: GatewayError): void {
+    this.error = error;
+    const reported = reportedErrorsOf(error);
+    this.#record(`error ${error.code}${reported === undefined ? '' : ` ${JSON.stringify(reported)}`}`);
+  }
+
+  /** Resolves when the receiver has been told so many things. */
+  async waitForLog(count: number): Promise<string[]> {
+    await new Promise<void>((resolve) => {
+      if (this.log.length >= count) resolve();
+      else this.#waiting.push({ count, resolve });
+    });
+    return this.log;
+  }
+
+  #record(news: string): void {
+    this.log.push(news);
+    for (const { count, resolve } of this.#waiting) if (this.log.length >= count) resolve();
+    this.onLogEntry?.(news);
+  }
+}
+
+export interface TestSubscription {
+  readonly receiver: RecordingReceiver;
+  readonly cancel: () => void;
+  readonly flow?: FlowControl | undefined;
+}
+
+export interface SourceFixture extends AsyncDisposable {
+  readonly source: SubscriptionSource;
+  readonly clock: ManualClock;
+  /** Of every timer that was set, milliseconds. */
+  readonly delaysMs: number[];
+  /** Subgraphs whose protocol was accepted, once for each time. */
+  readonly acceptedSubgraphs: string[];
+  /** The subgraph is elsewhere from now on; `undefined`: it is gone. */
+  move(url: string | undefined): void;
+  request(more?: Partial<SourceRequest>): SourceRequest;
+  subscribe(more?: Partial<SourceRequest>, receiver?: RecordingReceiver): TestSubscription;
+}
+
+export const connectTimeoutMs = 3000;
+export const heartbeatMs = 1000;
+export const firstDelayMs = 100;
+
+/** A source of one subgraph, `reviews`, on a clock that the test moves; delays are not shortened at random. */
+export function createSourceFixture(
+  create: (options: SourceOptions) => SubscriptionSource,
+  url: string,
+  more: Partial<SourceEndpoint> = {},
+): SourceFixture {
+  const clock = new ManualClock();
+  const delays: number[] = [];
+  const timers: Timers = {
+    after: (ms, run) => {
+      delays.push(ms);
+      return clock.setTimer(run, ms);
+    },
+  };
+  const accepted: string[] = [];
+  let present: string | undefined = url;
+  const endpoint: SourceEndpoint = {
+    url,
+    connectTimeoutMs,
+    maxEventBytes: 10_000,
+    heartbeatMs,
+    reconnect: { attempts: 2, minDelayMs: firstDelayMs, maxDelayMs: 10_000 },
+    ...more,
+  };
+  const source = create({
+    endpoint: () => {
+      if (present === undefined) throw new Error('no such subgraph');
+      return { ...endpoint, url: present };
+    },
+    timers,
+    random: () => 1,
+    onAccepted: (subgraph) => accepted.push(subgraph),
+  });
+  const request = (changes: Partial<SourceRequest> = {}): SourceRequest => ({
+    subgraph: 'reviews',
+    query: 'subscription { tick }',
+    variables: {},
+    headers: { key: '', pairs: [] },
+    connectionParams: {},
+    requestId: 'request-1',
+    traceparent: undefined,
+    ...changes,
+  });
+  return {
+    source,
+    clock,
+    delaysMs: delays,
+    acceptedSubgraphs: accepted,
+    move: (to) => {
+      present = to;
+    },
+    request,
+    subscribe: (changes, receiver = new RecordingReceiver()) => ({
+      receiver,
+      ...source.subscribe(request(changes), receiver),
+    }),
+    [Symbol.asyncDispose]: () => source.close(),
+  };
+}

@@ -1,0 +1,85 @@
+import { buildSchema, type GraphQLSchema } from 'graphql';
+
+/** Events that a test pushes one by one to everyone who listens. */
+export class Ticks {
+  readonly #listeners = new Set<(step: TickEvent) => void>();
+  readonly #waiting: { readonly count: number; readonly resolve: () => void }[] = [];
+
+  get listenerCount(): number {
+    return this.#listeners.size;
+  }
+
+  /** Resolves when exactly so many listen. */
+  async waitForListeners(count: number): Promise<void> {
+    if (this.#listeners.size === count) return;
+    await new Promise<void>((resolve) => this.#waiting.push({ count, resolve }));
+  }
+
+  push(tick: number | string): void {
+    for (const listener of this.#listeners) listener({ tick });
+  }
+
+  end(): void {
+    for (const listener of this.#listeners) listener('end');
+  }
+
+  fail(message: string): void {
+    for (const listener of this.#listeners) listener(new Error(message));
+  }
+
+  listen(): AsyncIterableIterator<{ tick: number | string }> {
+    const steps: TickEvent[] = [];
+    let wake: (() => void) | undefined;
+    const listener = (step: TickEvent): void => {
+      steps.push(step);
+      wake?.();
+    };
+    const leave = (): void => {
+      this.#listeners.delete(listener);
+      listener('end');
+      this.#changed();
+    };
+    this.#listeners.add(listener);
+    this.#changed();
+    return {
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+      async next() {
+        while (steps.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+        const step = steps.shift() as TickEvent;
+        if (step !== 'end' && !(step instanceof Error)) return { done: false, value: step };
+        leave();
+        if (step instanceof Error) throw step;
+        return { done: true, value: undefined };
+      },
+      async return() {
+        leave();
+        return { done: true, value: undefined };
+      },
+    };
+  }
+
+  #changed(): void {
+    for (const { count, resolve } of this.#waiting) if (this.#listeners.size === count) resolve();
+  }
+}
+
+type TickEvent = { tick: number | string } | 'end' | Error;
+
+/** `subscription { tick }` gives what is pushed; `{ broken }` fails in every event; `{ hello }` is a query. */
+export function createTickSchema(ticks: Ticks): GraphQLSchema {
+  const schema = buildSchema(`
+    type Query { hello: String }
+    type Subscription { tick(only: String): String broken: String }
+  `);
+  const { tick, broken } = schema.getSubscriptionType()?.getFields() ?? {};
+  if (tick !== undefined) tick.subscribe = () => ticks.listen();
+  if (broken !== undefined) {
+    broken.subscribe = () => ticks.listen();
+    broken.resolve = () => {
+      throw new Error('broken field');
+    };
+  }
+  return schema;
+}

@@ -1,0 +1,148 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { GRAPHQL_TRANSPORT_WS_PROTOCOL } from 'graphql-ws';
+import { useServer as serveGraphqlWs } from 'graphql-ws/use/ws';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { createTickSchema, Ticks } from './ticks.ts';
+
+interface GraphqlWsUpstream extends AsyncDisposable {
+  readonly url: string;
+  readonly ticks: Ticks;
+  /** Sockets that are open now. */
+  readonly openCount: number;
+  /** All that were ever made, in order. */
+  readonly sockets: readonly WebSocket[];
+  readonly handshakes: readonly IncomingMessage[];
+  readonly initPayloads: unknown[];
+  /** Resolves when exactly so many sockets are open. */
+  waitForOpenCount(count: number): Promise<void>;
+}
+
+/** A subgraph with the reference server. `refuse`: what `onConnect` says of the connection with that number, from 1. */
+export async function startGraphqlWsUpstream(
+  refuse: (connection: number) => boolean = () => false,
+): Promise<GraphqlWsUpstream> {
+  const ticks = new Ticks();
+  const base = await startWebSocketServer();
+  const initPayloads: unknown[] = [];
+  serveGraphqlWs(
+    {
+      schema: createTickSchema(ticks),
+      onConnect: ({ connectionParams }) => {
+        initPayloads.push(connectionParams);
+        return !refuse(initPayloads.length);
+      },
+    },
+    base.server,
+  );
+  return Object.assign(base.view, { ticks, initPayloads });
+}
+
+export interface ScriptedSocket {
+  readonly socket: WebSocket;
+  /** Messages as they came, parsed. */
+  readonly messages: Record<string, unknown>[];
+  /** Resolves when so many messages have come. */
+  waitForMessages(count: number): Promise<Record<string, unknown>[]>;
+  send(message: unknown): void;
+  acknowledge(): void;
+  /** Resolves to the code with which the other side closed. */
+  readonly closeCode: Promise<number>;
+}
+
+interface ScriptedWebSocketUpstream extends AsyncDisposable {
+  readonly url: string;
+  readonly handshakes: readonly IncomingMessage[];
+  readonly openCount: number;
+  waitForOpenCount(count: number): Promise<void>;
+  /** The next socket that is made. */
+  next(): Promise<ScriptedSocket>;
+}
+
+/** A subgraph that says exactly what a test tells it to. */
+export async function startScriptedWebSocketUpstream(): Promise<ScriptedWebSocketUpstream> {
+  const base = await startWebSocketServer();
+  const made: ScriptedSocket[] = [];
+  const waiting: ((socket: ScriptedSocket) => void)[] = [];
+  base.server.on('connection', (socket) => {
+    const scripted = createScriptedSocket(socket);
+    const next = waiting.shift();
+    if (next === undefined) made.push(scripted);
+    else next(scripted);
+  });
+  return Object.assign(base.view, {
+    next: () =>
+      new Promise<ScriptedSocket>((resolve) => {
+        const socket = made.shift();
+        if (socket === undefined) waiting.push(resolve);
+        else resolve(socket);
+      }),
+  });
+}
+
+function createScriptedSocket(socket: WebSocket): ScriptedSocket {
+  const messages: Record<string, unknown>[] = [];
+  const waiting: { readonly count: number; readonly resolve: () => void }[] = [];
+  const closed = once(socket, 'close').then(([code]) => code as number);
+  socket.on('error', () => {});
+  socket.on('message', (data) => {
+    messages.push(JSON.parse(String(data)));
+    for (const { count, resolve } of waiting) if (messages.length >= count) resolve();
+  });
+  const send = (message: unknown): void =>
+    socket.send(typeof message === 'string' ? message : JSON.stringify(message));
+  return {
+    socket,
+    messages,
+    closeCode: closed,
+    send,
+    acknowledge: () => send({ type: 'connection_ack' }),
+    waitForMessages: async (count) => {
+      if (messages.length < count) {
+        await new Promise<void>((resolve) => waiting.push({ count, resolve }));
+      }
+      return messages;
+    },
+  };
+}
+
+async function startWebSocketServer() {
+  const http = createServer((_, response) => response.writeHead(404).end());
+  http.listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  const server = new WebSocketServer({ server: http, handleProtocols: () => GRAPHQL_TRANSPORT_WS_PROTOCOL });
+  const sockets: WebSocket[] = [];
+  const handshakes: IncomingMessage[] = [];
+  const waiting: { readonly count: number; readonly resolve: () => void }[] = [];
+  const changed = (): void => {
+    for (const { count, resolve } of waiting) if (server.clients.size === count) resolve();
+  };
+  server.on('connection', (socket, request) => {
+    sockets.push(socket);
+    handshakes.push(request);
+    changed();
+    // The server forgets it after its own listeners were told.
+    socket.on('close', () => setImmediate(changed));
+  });
+  const view = {
+    url: `http://127.0.0.1:${(http.address() as AddressInfo).port}/graphql`,
+    sockets,
+    handshakes,
+    get openCount() {
+      return server.clients.size;
+    },
+    waitForOpenCount: async (count: number) => {
+      if (server.clients.size === count) return;
+      await new Promise<void>((resolve) => waiting.push({ count, resolve }));
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const socket of server.clients) socket.terminate();
+      server.close();
+      http.closeAllConnections();
+      http.close();
+      await once(http, 'close');
+    },
+  };
+  return { server, view };
+}

@@ -1,0 +1,184 @@
+import { CachePlans } from '../../../../gateway/cache/fetches/cachePlans.ts';
+import { CachingFetchSender } from '../../../../gateway/cache/fetches/cachingFetchSender.ts';
+import { FetchCache, type FetchCacheOptions } from '../../../../gateway/cache/fetches/fetchCache.ts';
+import type { CacheRules } from '../../../../gateway/cache/rules/cacheRules.ts';
+import type { CacheStore } from '../../../../gateway/cache/store/cacheStore.ts';
+import { MemoryStore } from '../../../../gateway/cache/store/memoryStore.ts';
+import { GatewayError } from '../../../../gateway/errors.ts';
+import type { FetchCall, FetchError, FetchResult } from '../../../../gateway/execution/fetchCall.ts';
+import { toFailedResult, toFetchResult } from '../../../../gateway/execution/fetchResults.ts';
+import type { EntityRequest, FetchSender, RootRequest } from '../../../../gateway/execution/fetchSender.ts';
+import type { FetchShape } from '../../../../gateway/execution/fetchShape.ts';
+import type { LatencyBudget } from '../../../../gateway/execution/latencyBudget.ts';
+import type { RequestContext } from '../../../../gateway/execution/requestContext.ts';
+import type { CallPriority } from '../../../../gateway/subgraphs/callPriority.ts';
+import { systemTimers } from '../../../../gateway/time/timers.ts';
+import { createRequestContext } from '../../../harness/fetchNodes.ts';
+import { silentObserver } from './silentObserver.ts';
+
+interface Headers {
+  readonly cacheControl?: string;
+  readonly age?: string;
+  readonly extensions?: Record<string, unknown>;
+}
+
+/** One call that reached the subgraph. */
+export class RecordedCall {
+  readonly call: FetchCall;
+  isCancelled = false;
+  readonly #done: () => void;
+
+  constructor(call: FetchCall, done: () => void) {
+    this.call = call;
+    this.#done = done;
+  }
+
+  /** What was asked for: ids of entities, or response names. */
+  get requestedItems(): readonly string[] {
+    const { shape, representations } = this.call;
+    if (shape.isEntityFetch) return representations.map((text) => String(JSON.parse(text).id));
+    return [...shape.keys];
+  }
+
+  answer(
+    data: unknown,
+    { cacheControl, age, extensions }: Headers = {},
+    errors: readonly FetchError[] = [],
+  ): void {
+    const response = {
+      data: undefined,
+      errors: undefined,
+      cacheControl,
+      age,
+      extensions,
+      isEscapeFree: true,
+    };
+    this.call.settle(toFetchResult(response, data, errors), this.#done);
+  }
+
+  fail(error = new GatewayError('SUBGRAPH_UNREACHABLE', 'gone', { subgraph: 'products' })): void {
+    this.call.settle(toFailedResult(error), this.#done);
+  }
+}
+
+/** Takes calls in the place of the subgraphs. */
+class FakeSubgraphs implements FetchSender {
+  readonly calls: RecordedCall[] = [];
+
+  sendEntities({ calls, onDone }: EntityRequest): () => void {
+    return this.#take(calls, onDone);
+  }
+
+  sendRoot({ call, onDone }: RootRequest): () => void {
+    return this.#take([call], onDone);
+  }
+
+  #take(calls: readonly FetchCall[], done: () => void): () => void {
+    const taken = calls.map((call) => new RecordedCall(call, done));
+    this.calls.push(...taken);
+    return () => {
+      for (const one of taken) one.isCancelled = true;
+    };
+  }
+}
+
+export interface CachedFetchesFixture {
+  readonly fetches: FetchSender;
+  readonly subgraphs: FakeSubgraphs;
+  readonly store: CacheStore;
+  readonly cache: FetchCache;
+  readonly clock: { now: number };
+  readonly problems: string[];
+  /** Sends a call for entities, or a root fetch where `ids` is left out. */
+  fetch(
+    shape: FetchShape,
+    ids?: readonly string[],
+    scope?: RequestContext,
+    budget?: LatencyBudget,
+    priority?: CallPriority,
+  ): FetchHandle;
+}
+
+interface FetchHandle {
+  /** What it was settled with; `undefined` before. */
+  readonly result: FetchResult | undefined;
+  readonly data: unknown;
+  readonly isDone: boolean;
+  cancel(): void;
+}
+
+interface CachedFetchesFixtureOptions extends Partial<FetchCacheOptions> {
+  readonly subgraphs?: FakeSubgraphs;
+}
+
+export function createCachedFetchesFixture(
+  rules: CacheRules,
+  { subgraphs = new FakeSubgraphs(), ...options }: CachedFetchesFixtureOptions = {},
+): CachedFetchesFixture {
+  const clock = { now: 1_000_000 };
+  const now = (): number => clock.now;
+  const mistakes: string[] = [];
+  const cache = new FetchCache({
+    store: new MemoryStore({ maxSize: 1_000_000, now }),
+    observer: silentObserver,
+    nullMaxAgeMs: 5_000,
+    tagLimits: { count: 10, length: 100 },
+    maxEntrySize: 10_000,
+    ignoredHeaders: new Set(),
+    headerNames: () => ['authorization'],
+    refreshTimeoutMs: () => 10_000,
+    refreshBackoffMs: 1_000,
+    onInvalidMetadata: (subgraph, reason) => mistakes.push(`${subgraph}: ${reason}`),
+    onFault: (fault) => {
+      throw fault;
+    },
+    now,
+    timers: systemTimers,
+    ...options,
+  });
+  const fetches = new CachingFetchSender({ next: subgraphs, plans: new CachePlans(rules), cache });
+  return {
+    fetches,
+    subgraphs,
+    store: cache.store,
+    cache,
+    clock,
+    problems: mistakes,
+    fetch(shape, ids, scope = createRequestContext(), budget = undefined, priority = 'primary') {
+      let result: FetchResult | undefined;
+      let isDone = false;
+      const call: FetchCall = {
+        shape,
+        requestContext: scope,
+        group: 0,
+        priority,
+        budget,
+        isBelowRoot: false,
+        representations: (ids ?? []).map((id) => `{"__typename":"Product","id":"${id}"}`),
+        contextVariables: undefined,
+        settle: (settled, done) => {
+          result = settled;
+          done();
+        },
+      };
+      const done = (): void => {
+        isDone = true;
+      };
+      const cancel = shape.isEntityFetch
+        ? fetches.sendEntities({ calls: [call], requestContext: scope, onDone: done })
+        : fetches.sendRoot({ call, onDone: done });
+      return {
+        get result() {
+          return result;
+        },
+        get data() {
+          return result?.kind === 'answered' ? result.data : undefined;
+        },
+        get isDone() {
+          return isDone;
+        },
+        cancel,
+      };
+    },
+  };
+}

@@ -1,0 +1,35 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { chooseSeeds } from '../../../harness/fuzzSeeds.ts';
+import { findProblems } from './modelAssertions.ts';
+import { ModelRun, type ModelSetup } from './modelRun.ts';
+import { interleaving, type Step } from './modelSteps.ts';
+
+async function problemsAfter(steps: readonly Step[], setup: ModelSetup): Promise<readonly string[]> {
+  const run = new ModelRun(setup);
+  for (const step of steps) await run.apply(step);
+  await run.finish();
+  return findProblems(run);
+}
+
+describe('whatever comes in whatever order: everybody gets an answer, nobody another one’s, and nothing too old', () => {
+  const { first, count } = chooseSeeds(200);
+
+  test.each([
+    ['each call by itself', { isSharing: false, processCount: 1 }],
+    ['calls under way are shared', { isSharing: true, processCount: 1 }],
+    ['two processes with one store', { isSharing: false, processCount: 2 }],
+    ['two processes with one store, and shared calls', { isSharing: true, processCount: 2 }],
+  ])(
+    '%s',
+    async (_, setup) => {
+      await fc.assert(
+        fc.asyncProperty(interleaving, async (steps) => {
+          expect(await problemsAfter(steps, setup)).toEqual([]);
+        }),
+        { seed: first, numRuns: count },
+      );
+    },
+    60_000 + 200 * count,
+  );
+});

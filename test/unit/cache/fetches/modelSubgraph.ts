@@ -1,0 +1,278 @@
+import { Kind, type OperationDefinitionNode, parse, type SelectionNode } from 'graphql';
+import type { GatewayError } from '../../../../gateway/errors.ts';
+import { setKey } from '../../../../gateway/execution/responseTree.ts';
+import { callLimitsOf } from '../../../../gateway/subgraphs/callLimits.ts';
+import { CallQueue } from '../../../../gateway/subgraphs/callQueue.ts';
+import {
+  type Call,
+  type CallListener,
+  type CallUrgency,
+  InFlightCalls,
+} from '../../../../gateway/subgraphs/inFlightCalls.ts';
+import type {
+  CancelSubgraphCall,
+  SubgraphClient,
+  SubgraphErrorEntry,
+  SubgraphReceiver,
+  SubgraphRequest,
+} from '../../../../gateway/subgraphs/subgraphClient.ts';
+
+/** What is counted and timed in one run of a model. */
+interface ModelTime {
+  /** Of the fake clock, in milliseconds. */
+  readonly now: () => number;
+  /** A number larger than all before: the order of what happens. */
+  readonly tick: () => number;
+}
+
+/** What an answer has besides its values. */
+export interface AnswerSpec {
+  readonly headerCase: string;
+  readonly cacheControl?: string | undefined;
+  readonly age?: string | undefined;
+  /** Per unit, again from the beginning where there are more. */
+  readonly outcomes: readonly ('value' | 'null' | 'error' | 'part' | 'forbidden')[];
+  /** Strings need an escape sequence in JSON. */
+  readonly isEscaped: boolean;
+  /** An error of no single unit; `lost` takes the data along. */
+  readonly operationError: 'none' | 'error' | 'lost';
+}
+
+export const plainAnswerSpec: AnswerSpec = {
+  headerCase: 'nothing',
+  outcomes: ['value'],
+  isEscaped: false,
+  operationError: 'none',
+};
+
+/** One call to the subgraph. */
+export class ModelCall implements Call {
+  readonly number: number;
+  readonly request: SubgraphRequest;
+  readonly identity: string | undefined;
+  readonly sentTick: number;
+  answeredTick = Number.POSITIVE_INFINITY;
+  answeredAt = Number.POSITIVE_INFINITY;
+  answerSpec: AnswerSpec | undefined;
+  /** What the subgraph failed to answer, as `requestedItem` has it; what it refused is not among it. */
+  readonly failedItems = new Set<string>();
+  /** Everything that the call asked for, once it is over. */
+  readonly requestedItems = new Set<string>();
+  /** What was answered with a null, without an error. */
+  readonly nullItems = new Set<string>();
+  readonly #time: ModelTime;
+  #listener: CallListener | undefined;
+
+  constructor(number: number, request: SubgraphRequest, time: ModelTime) {
+    this.number = number;
+    this.request = request;
+    this.#time = time;
+    this.sentTick = time.tick();
+    this.identity = request.headers.pairs[1];
+  }
+
+  start(listener: CallListener): void {
+    this.#listener = listener;
+  }
+
+  abort(): void {
+    this.#listener = undefined;
+  }
+
+  get isOpen(): boolean {
+    return this.#listener !== undefined;
+  }
+
+  answer(manner: AnswerSpec): void {
+    const listener = this.#end();
+    this.answerSpec = manner;
+    const body = this.#body(manner);
+    listener?.onResponse({
+      read(done) {
+        const { data, errors } = JSON.parse(body);
+        done({
+          data,
+          errors,
+          extensions: undefined,
+          cacheControl: manner.cacheControl,
+          age: manner.age,
+          isEscapeFree: !body.includes('\\'),
+        });
+        return () => undefined;
+      },
+    });
+  }
+
+  fail(error: GatewayError, isFailure: boolean): void {
+    const listener = this.#end();
+    // What was asked for is found out by answering it.
+    this.#body({ ...plainAnswerSpec, operationError: isFailure ? 'lost' : 'none' });
+    listener?.onFailure(error);
+  }
+
+  #end(): CallListener | undefined {
+    const listener = this.#listener;
+    this.#listener = undefined;
+    this.answeredTick = this.#time.tick();
+    this.answeredAt = this.#time.now();
+    return listener;
+  }
+
+  #body({ outcomes, isEscaped, operationError }: AnswerSpec): string {
+    const { query, variables } = JSON.parse(this.request.body) as {
+      query: string;
+      variables: Record<string, Record<string, unknown>[]>;
+    };
+    const [operation] = parse(query).definitions;
+    const errors: SubgraphErrorEntry[] = [];
+    const data: Record<string, unknown> = {};
+    let units = 0;
+    const fieldsOf = (unit: string, selections: readonly SelectionNode[], isPart: boolean): unknown => {
+      const object: Record<string, unknown> = {};
+      for (const selection of selections) {
+        if (selection.kind !== Kind.FIELD) continue;
+        const value = `${unit}.${selection.name.value}@${this.number}${isEscaped ? '"' : ''}`;
+        setKey(object, selection.alias?.value ?? selection.name.value, isPart ? null : value);
+      }
+      return object;
+    };
+    const take = (
+      unit: string,
+      path: (string | number)[],
+      value: (isPart: boolean) => unknown,
+      keys: readonly string[],
+    ): unknown => {
+      const outcome = outcomes[units++ % outcomes.length] ?? 'value';
+      this.requestedItems.add(requestedItem(unit, keys));
+      const isFailed = outcome === 'error' || outcome === 'part';
+      const isTaken = operationError === 'lost' || (operationError === 'error' && outcome === 'null');
+      if (isFailed || (isTaken && outcome !== 'forbidden')) this.failedItems.add(requestedItem(unit, keys));
+      if (outcome === 'value') return value(false);
+      if (outcome === 'null') {
+        this.nullItems.add(requestedItem(unit, keys));
+        return null;
+      }
+      const [firstKey] = keys;
+      const isPart = outcome === 'part' && firstKey !== undefined;
+      errors.push({
+        message: unit,
+        path: isPart ? [...path, firstKey] : path,
+        ...(outcome === 'forbidden' ? { extensions: { code: 'FORBIDDEN' } } : {}),
+      });
+      return isPart ? value(true) : null;
+    };
+    for (const selection of (operation as OperationDefinitionNode).selectionSet.selections) {
+      if (selection.kind !== Kind.FIELD) continue;
+      const name = selection.alias?.value ?? selection.name.value;
+      if (selection.name.value !== '_entities') {
+        const field = selection.name.value;
+        const unit = `Query.${field}`;
+        const text = `${unit}@${this.number}${isEscaped ? '"' : ''}`;
+        setKey(
+          data,
+          name,
+          take(unit, [name], () => text, []),
+        );
+        continue;
+      }
+      const [argument] = selection.arguments ?? [];
+      const variable = argument?.value.kind === Kind.VARIABLE ? argument.value.name.value : '';
+      const entities = (variables[variable] ?? []).map((representation, index) => {
+        const { __typename: type, id } = representation;
+        const selections = selectionsFor(String(type), selection.selectionSet?.selections ?? []);
+        const keys = selections.flatMap((one) =>
+          one.kind === Kind.FIELD ? [one.alias?.value ?? one.name.value] : [],
+        );
+        const unit = `${type}:${id}`;
+        return take(unit, [name, index], (isPart) => fieldsOf(unit, selections, isPart), keys);
+      });
+      setKey(data, name, entities);
+    }
+    if (operationError !== 'none') errors.push({ message: 'general' });
+    return JSON.stringify({
+      data: operationError === 'lost' ? null : data,
+      ...(errors.length > 0 ? { errors } : {}),
+    });
+  }
+}
+
+/** One call may ask twice for the same entity, for different fields. `keys`: response names of an entity's fields. */
+export function requestedItem(unit: string, keys: readonly string[]): string {
+  return `${unit} ${keys.join()}`;
+}
+
+function selectionsFor(type: string, selections: readonly SelectionNode[]): readonly SelectionNode[] {
+  return selections.flatMap((selection) =>
+    selection.kind === Kind.INLINE_FRAGMENT && selection.typeCondition?.name.value === type
+      ? selection.selectionSet.selections
+      : [],
+  );
+}
+
+const plainUrgency: CallUrgency = {
+  priority: 'primary',
+  requestPriority: 'normal',
+  rank: 0,
+  earliestDeadline: Number.POSITIVE_INFINITY,
+  isDeferred: false,
+};
+
+interface ModelSubgraphOptions {
+  readonly time: ModelTime;
+  /** Equal calls under way are one. */
+  readonly isSharing: boolean;
+}
+
+/** A subgraph whose values tell which call they were read by. Calls wait until they are answered. */
+export class ModelSubgraph implements SubgraphClient {
+  readonly calls: ModelCall[] = [];
+  readonly #options: ModelSubgraphOptions;
+  readonly #inflight: InFlightCalls<ModelCall>;
+  /** Nothing waits for its turn. */
+  readonly #queue = new CallQueue({
+    subgraph: 'products',
+    limits: callLimitsOf({ url: '', connections: Number.POSITIVE_INFINITY, http2: false }),
+    observer: undefined,
+    now: () => 0,
+  });
+
+  constructor(options: ModelSubgraphOptions) {
+    this.#options = options;
+    this.#inflight = new InFlightCalls({
+      now: () => performance.now(),
+      // Nobody but the model ends a call.
+      setTimer: () => () => undefined,
+      onReceiverFault: (fault) => {
+        this.faults.push(fault);
+      },
+    });
+  }
+
+  readonly faults: unknown[] = [];
+
+  send(request: SubgraphRequest, receiver: SubgraphReceiver): CancelSubgraphCall {
+    return this.#inflight.send({
+      key: this.#options.isSharing
+        ? `${request.isDeferred} ${request.headers.key} ${request.body}`
+        : undefined,
+      subgraph: request.subgraph,
+      attemptTimeoutMs: Number.POSITIVE_INFINITY,
+      deadline: request.deadline,
+      urgency: plainUrgency,
+      raisablePriorities: undefined,
+      queue: this.#queue,
+      receiver,
+      createCall: () => {
+        const call = new ModelCall(this.calls.length, request, this.#options.time);
+        this.calls.push(call);
+        return call;
+      },
+    });
+  }
+
+  get openCalls(): readonly ModelCall[] {
+    return this.calls.filter(({ isOpen }) => isOpen);
+  }
+
+  async close(): Promise<void> {}
+}

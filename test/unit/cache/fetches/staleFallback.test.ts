@@ -1,0 +1,48 @@
+import { describe, expect, test } from '@jest/globals';
+import type { FetchError } from '../../../../gateway/execution/fetchCall.ts';
+import type { FetchShape } from '../../../../gateway/execution/fetchShape.ts';
+import { entityShape, readRulesOf, rootShape } from '../../../harness/cachedSubgraphs.ts';
+import { type CachedFetchesFixture, createCachedFetchesFixture } from './cachedFetchesFixture.ts';
+
+const { rules } = await readRulesOf({
+  products: `
+    type Query { news: String @cached(maxAge: "10s", staleIfError: "1m") }
+    type Product @key(fields: "id") @cached(maxAge: "10s", staleIfError: "1m") { id: ID! name: String }
+  `,
+});
+const names = entityShape('products', '... on Product { name }');
+const news = rootShape('products', '{ news }');
+const broken: FetchError = { entry: { message: 'broken' }, entityIndex: undefined, path: [] };
+const denied: FetchError = {
+  entry: { message: 'denied', extensions: { code: 'FORBIDDEN' } },
+  entityIndex: 0,
+  path: [],
+};
+
+/** Has stored `data`, which is stale by now. */
+function stale(shape: FetchShape, data: unknown, ids?: readonly string[]): CachedFetchesFixture {
+  const under = createCachedFetchesFixture(rules);
+  under.fetch(shape, ids);
+  under.subgraphs.calls[0]?.answer(data);
+  under.clock.now += 20_000;
+  return under;
+}
+
+describe('a stale value does not stand for', () => {
+  test.each([
+    ['a failure of everything', [denied, broken]],
+    ['a failure of its own', [denied, { ...broken, entityIndex: 0 }]],
+  ])('what is denied, beside %s', (_, errors) => {
+    const under = stale(names, [{ name: 'old' }], ['1']);
+    const asked = under.fetch(names, ['1']);
+    under.subgraphs.calls[1]?.answer([null], {}, errors);
+    expect(asked.result).toMatchObject({ data: [null], errors, stale: undefined });
+  });
+
+  test('a new one that came with an error of something else', () => {
+    const under = stale(news, { news: 'old' });
+    const asked = under.fetch(news);
+    under.subgraphs.calls[1]?.answer({ news: 'new' }, {}, [broken]);
+    expect(asked.result).toMatchObject({ data: { news: 'new' }, errors: [broken], stale: undefined });
+  });
+});

@@ -1,0 +1,157 @@
+import { describe, expect, test } from '@jest/globals';
+import { decodeEntry, encodeEntry } from '../../../gateway/cache/store/entryCodec.ts';
+import { ReadCircuitBreaker } from '../../../gateway/cache/store/readCircuitBreaker.ts';
+import { slotNames, slotOf } from '../../../gateway/cache/store/redisKeys.ts';
+import { StoreProblems } from '../../../gateway/cache/store/storeProblems.ts';
+import { backoffDelayMs } from '../../../gateway/redis/backoffDelayMs.ts';
+import { RedisFailure } from '../../../gateway/redis/redisFailure.ts';
+import { createLogger } from '../../../gateway/telemetry/logger.ts';
+import { createManualTimers } from '../../harness/manualTimers.ts';
+import { waitForTurns } from '../../harness/waitForTurns.ts';
+
+describe('the names that spread entries over a Cluster', () => {
+  test('have the slots of the specification', () => {
+    // Its own example.
+    expect(slotOf('123456789')).toBe(0x31c3);
+    expect(slotOf('')).toBe(0);
+  });
+
+  test('are in equal parts of all slots, one in each', () => {
+    for (const count of [1, 3, 32, 1_024]) {
+      const parts = slotNames(count).map((name) => Math.floor((slotOf(name) * count) / 16_384));
+      expect(parts).toEqual(Array.from({ length: count }, (_, part) => part));
+    }
+  });
+});
+
+describe('an entry as bytes', () => {
+  const entry = {
+    value: '{"name":"Tisch – 漢字"}',
+    readVersion: 1_764_000_000_000_001,
+    storedAt: 1.5,
+    freshUntil: 2,
+    staleWhileRevalidateUntil: 3,
+    staleIfErrorUntil: 4,
+    tags: ['type:Product', 'ключ'],
+  };
+
+  test('comes back as it was', () => {
+    expect(decodeEntry('key', encodeEntry('key', entry))).toEqual(entry);
+    const bare = { ...entry, value: '', tags: [] };
+    expect(decodeEntry('', encodeEntry('', bare))).toEqual(bare);
+  });
+
+  test('is refused with any byte changed, any part missing, or under another key', () => {
+    const bytes = encodeEntry('key', entry);
+    for (let index = 0; index < bytes.length; index++) {
+      const changed = Buffer.from(bytes);
+      changed[index] = (changed[index] ?? 0) ^ 1;
+      expect(decodeEntry('key', changed)).toBeUndefined();
+      expect(decodeEntry('key', bytes.subarray(0, index))).toBeUndefined();
+    }
+    expect(decodeEntry('kez', bytes)).toBeUndefined();
+  });
+});
+
+describe('what spares requests the wait', () => {
+  function open(probe: () => Promise<boolean>) {
+    const timers = createManualTimers();
+    return { timers, breaker: new ReadCircuitBreaker({ timers, probeIntervalMs: 500, probe }) };
+  }
+
+  test('opens after three late answers in a row', () => {
+    const { breaker } = open(() => Promise.resolve(true));
+    breaker.recordFailure();
+    breaker.recordFailure();
+    breaker.recordSuccess();
+    breaker.recordFailure();
+    breaker.recordFailure();
+    expect(breaker.isOpen).toBe(false);
+    breaker.recordFailure();
+    expect(breaker.isOpen).toBe(true);
+  });
+
+  test('closes when a probe is answered in time, and not because of answers to what was asked before', async () => {
+    const answers = [false, true];
+    const { timers, breaker } = open(() => Promise.resolve(answers.shift() ?? false));
+    for (let strike = 0; strike < 5; strike++) breaker.recordFailure();
+    breaker.recordSuccess();
+    expect(timers.pendingMs()).toEqual([500]);
+    timers.fire(500);
+    await waitForTurns();
+    expect(breaker.isOpen).toBe(true);
+    timers.fire(500);
+    await waitForTurns();
+    expect([breaker.isOpen, timers.pendingMs()]).toEqual([false, []]);
+  });
+
+  test('closes at a new connection, whatever a probe of the old one says', async () => {
+    const answer = Promise.withResolvers<boolean>();
+    const { timers, breaker } = open(() => answer.promise);
+    for (let strike = 0; strike < 3; strike++) breaker.recordFailure();
+    timers.fire(500);
+    breaker.reset();
+    answer.resolve(false);
+    await waitForTurns();
+    expect([breaker.isOpen, timers.pendingMs()]).toEqual([false, []]);
+  });
+});
+
+test('attempts to connect come at growing intervals that differ between processes', () => {
+  const delays = { minDelay: 50, maxDelay: 2_000 };
+  const at = (random: number) =>
+    [1, 2, 3, 6, 7, 1_000].map((attempt) => backoffDelayMs(attempt, delays, () => random));
+  expect(at(0)).toEqual([25, 50, 100, 800, 1_000, 1_000]);
+  expect(at(1)).toEqual([50, 100, 200, 1_600, 2_000, 2_000]);
+});
+
+test('failures are told apart by what Redis says', () => {
+  const kinds = {
+    'WRONGPASS invalid username-password pair or user is disabled.': 'authentication',
+    'NOAUTH Authentication required.': 'authentication',
+    "NOPERM User default has no permissions to run the 'evalsha' command": 'authentication',
+    "OOM command not allowed when used memory > 'maxmemory'.": 'out of memory',
+    "ERR Error running script: OOM command not allowed when used memory > 'maxmemory'.": 'out of memory',
+    "READONLY You can't write against a read only replica.": 'read only',
+    'LOADING Redis is loading the dataset in memory': 'loading',
+    'MOVED 3999 127.0.0.1:6381': 'cluster',
+    'ASK 3999 127.0.0.1:6381': 'cluster',
+    'CLUSTERDOWN The cluster is down': 'cluster',
+    'Too many Cluster redirections. Last error: Error: MOVED 1 a:1': 'cluster',
+    'WRONGTYPE Operation against a key holding the wrong kind of value': 'refused',
+    "ERR unknown command 'evalsha'": 'refused',
+    'connect ECONNREFUSED 127.0.0.1:6379': 'unreachable',
+    "Socket timeout. Expecting data, but didn't receive any in 500ms.": 'unreachable',
+    "Stream isn't writeable and enableOfflineQueue options is false": 'unreachable',
+    'Connection is closed.': 'unreachable',
+  };
+  for (const [message, kind] of Object.entries(kinds)) {
+    expect([message, new RedisFailure(new Error(message)).kind]).toEqual([message, kind]);
+  }
+  expect(new RedisFailure('no error').cause).toBeInstanceOf(Error);
+});
+
+test('problems are counted, and of each kind one a minute is in the log', () => {
+  const lines: string[] = [];
+  const log = createLogger('info', { write: (line) => lines.push(line) });
+  let now = 0;
+  const problems = new StoreProblems({ log, now: () => now });
+  const wait = (ms: number) => {
+    now += ms;
+  };
+  problems.report('timeout');
+  problems.report('timeout');
+  problems.report('out of memory', { err: new Error('OOM command not allowed') });
+  wait(59_999);
+  problems.report('timeout');
+  wait(1);
+  problems.report('timeout');
+  expect(Object.fromEntries(problems.counts)).toEqual({ timeout: 4, 'out of memory': 1 });
+  expect(
+    lines.map((line) => JSON.parse(line)).map(({ problem, count, message }) => [problem, count, message]),
+  ).toEqual([
+    ['timeout', 1, undefined],
+    ['out of memory', 1, 'OOM command not allowed'],
+    ['timeout', 4, undefined],
+  ]);
+});

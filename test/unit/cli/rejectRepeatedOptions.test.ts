@@ -1,0 +1,43 @@
+import { describe, expect, test } from '@jest/globals';
+import { Command } from 'commander';
+import { rejectRepeatedOptions } from '../../../gateway/cli/rejectRepeatedOptions.ts';
+
+/** What the command below the program gets, or why it is refused. */
+async function run(...args: readonly string[]): Promise<unknown> {
+  const program = new Command('tributary').exitOverride().configureOutput({ writeErr: () => {} });
+  let given: unknown;
+  program
+    .command('check')
+    .option('-e, --environment <name>', '', 'live')
+    .option('--subgraph <name>', '', (value: string, earlier: string[] = []) => [...earlier, value])
+    .option('--strict')
+    .action((options) => {
+      given = options;
+    });
+  rejectRepeatedOptions(program);
+  try {
+    await program.parseAsync(['check', ...args], { from: 'user' });
+    return given;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+describe('an option', () => {
+  test('that takes one value is refused the second time', async () => {
+    const refused = "error: option '-e, --environment <name>' is given twice, and takes one value";
+    expect(await run('--environment', 'a', '--environment', 'b')).toBe(refused);
+    expect(await run('--environment', 'a', '-e', 'a')).toBe(refused);
+  });
+
+  test('may be given once, and again where it takes several or none', async () => {
+    expect(await run('--environment', 'a', '--strict', '--strict')).toEqual({
+      environment: 'a',
+      strict: true,
+    });
+    expect(await run('--subgraph', 'a', '--subgraph', 'b')).toEqual({
+      environment: 'live',
+      subgraph: ['a', 'b'],
+    });
+  });
+});

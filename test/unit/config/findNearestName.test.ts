@@ -1,0 +1,18 @@
+import { expect, test } from '@jest/globals';
+import { findNearestName } from '../../../gateway/config/findNearestName.ts';
+
+const keys = ['host', 'port', 'path', 'drainTimeout'];
+
+test.each([
+  ['prot', 'port'],
+  ['PORT', 'port'],
+  ['hots', 'host'],
+  ['drain_timeout', 'drainTimeout'],
+  ['drainTimout', 'drainTimeout'],
+])('%s is taken for %s', (typed, meant) => {
+  expect(findNearestName(typed, keys)).toBe(meant);
+});
+
+test.each(['redis', 'x', 'p', ''])('%p is taken for nothing', (typed) => {
+  expect(findNearestName(typed, keys)).toBeUndefined();
+});

@@ -1,0 +1,151 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: a configuration's own way to name variables
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { ConfigError } from '../../../gateway/config/configError.ts';
+import { type LoadConfigOptions, loadConfig } from '../../../gateway/config/loadConfig.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tributary-config-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function load(yaml: string, options: Partial<LoadConfigOptions> = {}) {
+  const file = join(folder, 'gateway.yaml');
+  writeFileSync(file, yaml);
+  return loadConfig({ file, env: {}, ...options });
+}
+
+function problemsOf(act: () => unknown) {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  throw new Error('The configuration was accepted.');
+}
+
+describe('what wins', () => {
+  const yaml =
+    'supergraph: { file: graphs/shop.graphql, watch: false }\nlisten: { port: 5000 }\nworkers: 3\n';
+
+  test('the file wins over the defaults, and its paths start where it lies', () => {
+    const config = load(yaml);
+    expect(config.supergraph).toEqual({ file: join(folder, 'graphs/shop.graphql'), watch: false });
+    expect(config.listen).toMatchObject({ host: '127.0.0.1', port: 5000 });
+    expect(config.workers).toBe(3);
+  });
+
+  test('the command line wins over the file', () => {
+    const overrides = { supergraph: '/other.graphql', host: '0.0.0.0', port: '0', workers: 'auto' };
+    const config = load(yaml, { overrides });
+    expect(config.supergraph).toEqual({ file: '/other.graphql', watch: true });
+    expect(config.listen).toMatchObject({ host: '0.0.0.0', port: 0 });
+    expect(config.workers).toBe('auto');
+  });
+
+  test('a supergraph on the command line replaces one that is composed', () => {
+    const composed = 'supergraph: { subgraphs: [{ name: a, url: http://a }], pollInterval: 1s }';
+    const config = load(composed, { overrides: { supergraph: '/other.graphql' } });
+    expect(config.supergraph).toEqual({ file: '/other.graphql', watch: true });
+  });
+
+  test('a wrong value on the command line is a problem like any other', () => {
+    expect(problemsOf(() => load(yaml, { overrides: { port: 'http', workers: '-1' } }))).toEqual([
+      { path: 'listen.port', message: 'is "http"', expected: 'a whole number from 0 to 65535' },
+      { path: 'workers', message: 'is "-1"', expected: 'a whole number of at least 1, or auto' },
+    ]);
+  });
+});
+
+describe('environment variables', () => {
+  test('are put in wherever text stands, with defaults for unset and empty ones', () => {
+    const yaml = `
+supergraph:
+  subgraphs:
+    - { name: reviews, url: '\${SCHEME:-http}://\${HOST}:\${PORT:-4104}/graphql' }
+listen: { port: '\${LISTEN:-4000}', host: '\${EMPTY:-127.0.0.1}' }
+security:
+  introspection: \${OPEN:-true}
+`;
+    const config = load(yaml, { env: { HOST: 'reviews.internal', PORT: '80', EMPTY: '' } });
+    expect(config.supergraph).toEqual({
+      subgraphs: [{ name: 'reviews', url: 'http://reviews.internal:80/graphql' }],
+      pollInterval: 10_000,
+    });
+    expect(config.listen).toMatchObject({ port: 4000, host: '127.0.0.1' });
+    expect(config.security.introspection).toBe(true);
+  });
+
+  test('are not looked for in the value of another one', () => {
+    const config = load("supergraph: { file: '${FILE}' }", { env: { FILE: '/a/${B}.graphql', B: 'b' } });
+    expect(config.supergraph).toEqual({ file: '/a/${B}.graphql', watch: true });
+  });
+
+  test('without value and default are reported with the other problems', () => {
+    const yaml = "supergraph: { file: 'a.graphql' }\nlisten: { port: '${PORT}', host: '${1X}', paht: /x }";
+    expect(problemsOf(() => load(yaml))).toEqual([
+      {
+        path: 'listen.port',
+        message: 'needs the environment variable PORT, which is not set',
+        expected: 'a value, or a default as in ${PORT:-default}',
+      },
+      {
+        path: 'listen.host',
+        message: 'has ${1X}, which names no environment variable',
+        expected: 'a name of letters, digits and _, as in `$NAME` with braces',
+      },
+      { path: 'listen.paht', message: 'is not known; did you mean `path`?', expected: '' },
+    ]);
+  });
+});
+
+describe('a file', () => {
+  test('that does not exist is named', () => {
+    const file = join(folder, 'nowhere.yaml');
+    expect(problemsOf(() => loadConfig({ file, env: {} }))).toEqual([
+      { path: '', message: `${file} does not exist`, expected: 'a YAML file' },
+    ]);
+  });
+
+  test('that is a folder cannot be read', () => {
+    expect(problemsOf(() => loadConfig({ file: folder, env: {} }))).toEqual([
+      { path: '', message: `${folder} cannot be read (EISDIR)`, expected: 'a YAML file' },
+    ]);
+  });
+
+  test('that is not YAML is refused with line and column', () => {
+    const problems = problemsOf(() => load('supergraph:\n  file: a\n  file: b\nlisten: { port: 1\n'));
+    expect(problems.map(({ path }) => path)).toEqual([
+      `${join(folder, 'gateway.yaml')}:3:3`,
+      `${join(folder, 'gateway.yaml')}:5:1`,
+    ]);
+  });
+
+  test('that is empty lacks a supergraph', () => {
+    expect(problemsOf(() => load('# nothing yet\n'))).toEqual([
+      { path: 'supergraph', message: 'is missing', expected: 'either `file` or `subgraphs`' },
+    ]);
+  });
+});
+
+test('the error lists every problem in words', () => {
+  const message = (() => {
+    try {
+      load('listen: { prot: 1, path: x }');
+    } catch (error) {
+      return (error as Error).message;
+    }
+  })();
+  expect(message).toBe(
+    [
+      'The configuration cannot be used:',
+      '  listen.path is "x"; expected: a path that begins with / and has no ? or #',
+      '  listen.prot is not known; did you mean `port`?',
+      '  supergraph is missing; expected: either `file` or `subgraphs`',
+    ].join('\n'),
+  );
+});

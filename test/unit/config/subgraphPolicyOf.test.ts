@@ -1,0 +1,43 @@
+import { expect, test } from '@jest/globals';
+import { parseConfig } from '../../../gateway/config/parseConfig.ts';
+import { subgraphPolicyOf } from '../../../gateway/config/subgraphPolicyOf.ts';
+
+const config = parseConfig({
+  supergraph: { file: 'supergraph.graphql' },
+  subgraphs: {
+    all: { timeouts: { attempt: '2s' }, connections: 10, concurrency: { max: 8 } },
+    reviews: { url: 'http://reviews.internal/graphql', timeouts: { deadline: '3s' }, http2: 'off' },
+    stock: { concurrency: { queue: 0 } },
+    search: { concurrency: { max: 3 } },
+    accounts: { headers: { forward: [] } },
+  },
+});
+
+test('a named subgraph gets its own options over those of all', () => {
+  expect(subgraphPolicyOf(config, 'reviews')).toEqual({
+    url: 'http://reviews.internal/graphql',
+    timeouts: { attempt: 2_000, deadline: 3_000 },
+    headers: { forward: ['authorization', 'accept-language'] },
+    connections: 10,
+    concurrency: { max: 8, queue: 1_000 },
+    maxResponseSize: 64 * 1024 ** 2,
+    http2: 'off',
+    subscription: { protocol: 'auto', path: '', connectionParams: [] },
+  });
+});
+
+test('bounds of calls are taken from all one by one', () => {
+  expect(subgraphPolicyOf(config, 'stock').concurrency).toEqual({ max: 8, queue: 0 });
+  expect(subgraphPolicyOf(config, 'search').concurrency).toEqual({ max: 3, queue: 1_000 });
+});
+
+test('an empty list of headers wins over that of all', () => {
+  expect(subgraphPolicyOf(config, 'accounts').headers).toEqual({ forward: [] });
+});
+
+test.each(['products', 'all', 'constructor', '__proto__'])(
+  '%s without a section gets that of all',
+  (name) => {
+    expect(subgraphPolicyOf(config, name)).toEqual({ url: undefined, ...config.subgraphs.all });
+  },
+);

@@ -1,0 +1,509 @@
+import { describe, expect, test } from '@jest/globals';
+import { type CheckRequest, checkContracts } from '../../../contracts/checkContracts.ts';
+import type { Finding } from '../../../contracts/finding.ts';
+import { TemporaryContractStore } from '../../harness/temporaryContractStore.ts';
+import { FakeCheckDependencies } from './fakeCheckDependencies.ts';
+
+const [a1, a2, b1, b2] = ['scalar A1', 'scalar A2', 'scalar B1', 'scalar B2'];
+
+const agreed = {
+  'contracts/schemas/a.graphql': a1,
+  'contracts/schemas/b.graphql': b1,
+  'contracts/operations/shop/page.graphql': 'query Page { a }',
+};
+
+const change: Finding = {
+  rule: 'field-removed',
+  severity: 'breaking',
+  message: 'Query.a is gone.',
+  subgraph: 'a',
+  coordinate: 'Query.a',
+};
+
+const waiver = (more = '') =>
+  `- { rule: field-removed, coordinate: Query.a, reason: It is time., owner: shop, expires: 2027-01-31${more} }\n`;
+
+async function check(
+  disk: TemporaryContractStore,
+  request: Partial<CheckRequest> = {},
+  parts = new FakeCheckDependencies(),
+) {
+  const progress: string[] = [];
+  const onProgress = (message: string) => progress.push(message.replaceAll(disk.root, ''));
+  const report = await checkContracts(
+    { directory: disk.directory, today: '2026-11-25', retryAfterMs: 0, onProgress, ...request },
+    parts,
+  );
+  const found = report.findings.map(({ rule, severity, subgraph, waivedBy }) =>
+    [waivedBy === undefined ? severity : 'waived', rule, subgraph].filter(Boolean).join(' '),
+  );
+  expect(parts.openPlanners).toBe(0);
+  return { report, found, asked: parts.calls, progress };
+}
+
+describe('what is compared', () => {
+  test('the store with what was committed last', async () => {
+    using disk = new TemporaryContractStore(agreed).commit('v1').write({ 'contracts/schemas/a.graphql': a2 });
+    const { report, asked, progress } = await check(disk);
+    expect(asked).toEqual([
+      `compose (a ${a2}, b ${b1})`,
+      `compose (a ${a1}, b ${b1})`,
+      `diff a: ${a1} → ${a2}`,
+      `plan Page for (a ${a2}, b ${b1})`,
+      `boot (a ${a2}, b ${b1})`,
+      `plan Page for (a ${a1}, b ${b1})`,
+      `judge 0 changes, Page: (a ${a1}, b ${b1}) → (a ${a2}, b ${b1})`,
+    ]);
+    expect(progress).toEqual([
+      'comparing with revision HEAD',
+      'composing the candidate: 2 subgraphs',
+      'composing revision HEAD: 2 subgraphs',
+      'planning for the candidate: 1 of 1',
+      'starting a gateway on the candidate',
+      'planning for revision HEAD: 1 of 1',
+      'judging what the changes mean',
+    ]);
+    expect(report).toEqual({
+      version: 1,
+      summary: {
+        verdict: 'passed',
+        exitCode: 0,
+        strict: false,
+        counts: { misuse: 0, breaking: 0, undecided: 0, dangerous: 0, safe: 0 },
+        waived: 0,
+        checked: { directory: disk.directory, subgraphs: 2, consumers: 1, operations: 1 },
+      },
+      findings: [],
+    });
+  });
+
+  test('a graph that did not change is made once', async () => {
+    using disk = new TemporaryContractStore(agreed).commit('v1');
+    expect((await check(disk)).asked).toEqual([
+      `compose (a ${a1}, b ${b1})`,
+      `plan Page for (a ${a1}, b ${b1})`,
+      `boot (a ${a1}, b ${b1})`,
+      `judge 0 changes, Page: (a ${a1}, b ${b1}) → (a ${a1}, b ${b1})`,
+    ]);
+  });
+
+  test('candidates with the store as it is, committed or not', async () => {
+    using disk = new TemporaryContractStore({ ...agreed, 'a.graphql': a2, 'c.graphql': b2 });
+    const candidates = [`a=${disk.path('a.graphql')}`, `c=${disk.path('c.graphql')}`];
+    const { asked, found } = await check(disk, { candidates });
+    expect(asked.filter((question) => /diff|judge/.test(question))).toEqual([
+      `diff a: ${a1} → ${a2}`,
+      `diff c: undefined → ${b2}`,
+      `judge 0 changes, Page: (a ${a1}, b ${b1}) → (a ${a2}, b ${b1}, c ${b2})`,
+    ]);
+    expect(found).toEqual([]);
+  });
+
+  test('with a revision or a directory, with candidates and without', async () => {
+    using disk = new TemporaryContractStore(agreed).commit('v1').write({ 'contracts/schemas/a.graphql': a2 });
+    disk.remove('contracts/schemas/b.graphql').commit('v2').write({ 'b.graphql': b2 });
+    disk.write({ 'other/schemas/c.graphql': b2 });
+    const judged = async (request: Partial<CheckRequest>) => (await check(disk, request)).asked.at(-1);
+    expect([
+      await judged({ against: 'v1' }),
+      await judged({ against: 'v1', candidates: [`b=${disk.path('b.graphql')}`] }),
+      await judged({ against: disk.path('other') }),
+    ]).toEqual([
+      `judge 0 changes, Page: (a ${a1}, b ${b1}) → (a ${a2})`,
+      `judge 0 changes, Page: (a ${a1}, b ${b1}) → (a ${a2}, b ${b2})`,
+      `judge 0 changes, Page: (c ${b2}) → (a ${a2})`,
+    ]);
+  });
+
+  test('with nothing, where Git does not keep the store: the rest is checked', async () => {
+    using outside = new TemporaryContractStore(agreed);
+    using fresh = new TemporaryContractStore({ 'other.txt': '' }).commit('v1').write(agreed);
+    using empty = new TemporaryContractStore(agreed);
+    empty.git('init', '--quiet');
+    for (const disk of [outside, fresh, empty]) {
+      const { asked, found, report } = await check(disk);
+      expect(asked.at(-1)).toBe(`judge 0 changes, Page: nothing → (a ${a1}, b ${b1})`);
+      expect(found).toEqual(['safe nothing-to-compare']);
+      expect(report.summary.exitCode).toBe(0);
+    }
+  });
+
+  test('undecided, where there is no git to ask, unless no repository is around', async () => {
+    using kept = new TemporaryContractStore(agreed).commit('v1');
+    using outside = new TemporaryContractStore(agreed);
+    const { PATH } = process.env;
+    process.env.PATH = kept.path('contracts');
+    try {
+      const [last, named, alone] = [
+        await check(kept),
+        await check(kept, { against: 'v1' }),
+        await check(outside),
+      ];
+      expect([last, named, alone].map(({ found, report }) => [...found, report.summary.exitCode])).toEqual([
+        ['undecided nothing-to-compare', 3],
+        ['undecided revision-unknown', 3],
+        ['safe nothing-to-compare', 0],
+      ]);
+      expect(named.report.findings[0]?.message).toContain('git is not installed');
+      // A directory needs no git.
+      expect((await check(kept, { against: outside.directory })).found).toEqual([]);
+    } finally {
+      process.env.PATH = PATH;
+    }
+  });
+
+  test('neither a directory nor a revision, where both have the name', async () => {
+    using disk = new TemporaryContractStore(agreed).commit('v1').write({ 'other/schemas/c.graphql': b2 });
+    disk.git('branch', 'other');
+    const before = process.cwd();
+    process.chdir(disk.root);
+    try {
+      const judged = async (against: string) => (await check(disk, { against })).asked.at(-1);
+      const { report, found } = await check(disk, { against: 'other' });
+      expect([found, report.summary.exitCode]).toEqual([['misuse argument-invalid'], 2]);
+      expect(report.findings[0]?.advice).toBe(
+        'Write ./other for the directory, or refs/heads/other for the revision.',
+      );
+      const next = `(a ${a1}, b ${b1})`;
+      expect([await judged('./other'), await judged('refs/heads/other')]).toEqual([
+        `judge 0 changes, Page: (c ${b2}) → ${next}`,
+        `judge 0 changes, Page: ${next} → ${next}`,
+      ]);
+    } finally {
+      process.chdir(before);
+    }
+  });
+
+  test('undecided, where Git fails', async () => {
+    using disk = new TemporaryContractStore(agreed).commit('v1').write({ '.git/config': 'broken [' });
+    const { report, found } = await check(disk);
+    expect([found, report.summary.exitCode]).toEqual([['undecided nothing-to-compare'], 3]);
+    expect(report.findings[0]?.message).toContain('bad config line 1');
+  });
+});
+
+describe('an environment', () => {
+  const running = (yaml: string) => ({ 'contracts/environments.yaml': yaml });
+
+  /** `v1`: a1, b1. `v2`: a2, b1. `v3`: a2, b2. */
+  function threeVersions(yaml: string): TemporaryContractStore {
+    return new TemporaryContractStore(agreed)
+      .commit('v1')
+      .write({ 'contracts/schemas/a.graphql': a2 })
+      .commit('v2')
+      .write({ 'contracts/schemas/b.graphql': b2 })
+      .commit('v3')
+      .write(running(yaml));
+  }
+
+  test('each version that runs meets the candidate', async () => {
+    using disk = threeVersions('production: { subgraphs: { a: [v1, v2], b: [v1, v3] } }');
+    disk.write({ 'c.graphql': 'scalar C' });
+    const candidates = [`c=${disk.path('c.graphql')}`];
+    const { asked, progress, found } = await check(disk, { environment: 'production', candidates });
+    expect(found).toEqual([]);
+    expect(asked.filter((question) => question.startsWith('judge'))).toEqual([
+      `judge 0 changes, Page: (a ${a1}, b ${b1}) → (a ${a1}, b ${b1}, c scalar C)`,
+      `judge 0 changes, Page: (a ${a2}, b ${b1}) → (a ${a2}, b ${b1}, c scalar C)`,
+      `judge 0 changes, Page: (a ${a1}, b ${b2}) → (a ${a1}, b ${b2}, c scalar C)`,
+    ]);
+    expect(progress.filter((line) => line.startsWith('comparing'))).toEqual([
+      'comparing with production',
+      'comparing with production with a v2',
+      'comparing with production with b v3',
+    ]);
+  });
+
+  test('without candidates the whole store wants to run', async () => {
+    using disk = threeVersions('production: { subgraphs: { a: v1 } }');
+    expect((await check(disk, { environment: 'production' })).asked.at(-1)).toBe(
+      `judge 0 changes, Page: (a ${a1}) → (a ${a2}, b ${b2})`,
+    );
+  });
+
+  test('gateways hold what their supergraph was composed from', async () => {
+    using disk = threeVersions('production: { subgraphs: { a: [v1, v2], b: v1 }, gateways: [v3, v1] }');
+    const { asked } = await check(disk, { environment: 'production' });
+    expect(asked.filter((question) => question.startsWith('judge'))).toEqual([
+      `judge 0 changes, Page: (a ${a1}, b ${b1}) with gateways of (a ${a2}, b ${b2}) → (a ${a2}, b ${b2})`,
+      `judge 0 changes, Page: (a ${a2}, b ${b1}) with gateways of (a ${a2}, b ${b2}) → (a ${a2}, b ${b2})`,
+      `judge 0 changes, Page: (a ${a1}, b ${b1}) → (a ${a2}, b ${b2})`,
+    ]);
+    expect(asked.filter((question) => question.startsWith('compose'))).toHaveLength(3);
+  });
+
+  test('nothing runs there yet', async () => {
+    using disk = threeVersions('staging: { }');
+    const { asked, found } = await check(disk, { environment: 'staging' });
+    expect(asked.at(-1)).toBe(`judge 0 changes, Page: nothing → (a ${a2}, b ${b2})`);
+    expect(found).toEqual([]);
+  });
+
+  test.each([
+    [{ environment: 'prod' }, ['misuse environment-unknown'], 'it has production'],
+    [
+      { environment: 'production', against: 'v1' },
+      ['misuse argument-invalid'],
+      '--against and --environment',
+    ],
+  ])('%j cannot be used', async (request, expected, part) => {
+    using disk = threeVersions('production: { subgraphs: { a: v1 } }');
+    const { report, found, asked } = await check(disk, request);
+    expect([found, asked, report.summary.exitCode]).toEqual([expected, [], 2]);
+    expect(report.findings[0]?.message).toContain(part);
+  });
+
+  test('versions that are not there are told with the place of the environment', async () => {
+    using disk = threeVersions('production: { subgraphs: { a: [v1, v9], b: v9, c: v1 }, gateways: v8 }');
+    const { report } = await check(disk, { environment: 'production' });
+    expect(report.summary.exitCode).toBe(2);
+    expect(
+      report.findings.map(({ rule, message, location }) => [
+        rule,
+        message.replace(disk.root, ''),
+        location?.line,
+      ]),
+    ).toEqual([
+      ['revision-unknown', '/contracts cannot be read at revision v8: Git knows no revision "v8" here.', 1],
+      ['revision-unknown', '/contracts cannot be read at revision v9: Git knows no revision "v9" here.', 1],
+      ['version-missing', 'production runs c of revision v1, which has no contract of that subgraph.', 1],
+    ]);
+  });
+
+  test('a version that cannot be read leaves it undecided', async () => {
+    using disk = new TemporaryContractStore({ ...agreed, 'contracts/schemas/b.graphql': 'type' })
+      .commit('v1')
+      .write(agreed);
+    disk.write(running('production: { subgraphs: { a: v1, b: v1 } }'));
+    disk.write({ 'a.graphql': a2 });
+    const candidates = [`a=${disk.path('a.graphql')}`];
+    const { asked, found, report } = await check(disk, { environment: 'production', candidates });
+    expect([asked, found, report.summary.exitCode]).toEqual([[], ['undecided schema-unparseable b'], 3]);
+  });
+});
+
+describe('what keeps a check from being whole', () => {
+  test('a schema that does not parse: the others are still compared', async () => {
+    using disk = new TemporaryContractStore(agreed).commit('v1');
+    disk.write({ 'contracts/schemas/a.graphql': 'type', 'contracts/schemas/b.graphql': b2 });
+    const { asked, found, report } = await check(disk);
+    expect(asked).toEqual([`diff b: ${b1} → ${b2}`]);
+    expect([found, report.summary.exitCode]).toEqual([['misuse schema-unparseable a'], 2]);
+  });
+
+  test('an earlier schema that did not parse makes no graph: what else changed is told', async () => {
+    using disk = new TemporaryContractStore({ ...agreed, 'contracts/schemas/a.graphql': 'type' })
+      .commit('v1')
+      .write({ ...agreed, 'contracts/schemas/b.graphql': b2 });
+    const { asked, found, report } = await check(disk);
+    expect(asked).toEqual([
+      `compose (a ${a1}, b ${b2})`,
+      `diff b: ${b1} → ${b2}`,
+      `plan Page for (a ${a1}, b ${b2})`,
+      `boot (a ${a1}, b ${b2})`,
+      `judge 0 changes, Page: nothing → (a ${a1}, b ${b2})`,
+    ]);
+    expect([found, report.summary.exitCode]).toEqual([['safe baseline-not-composed a'], 0]);
+    expect(report.findings[0]?.location).toEqual({
+      file: `HEAD:${disk.directory}/schemas/a.graphql`,
+      line: 1,
+      column: 5,
+    });
+  });
+
+  test('other mistakes of an earlier store do not count', async () => {
+    using disk = new TemporaryContractStore({ ...agreed, 'contracts/waivers.yaml': '[' }).commit('v1');
+    disk.write({ 'contracts/waivers.yaml': '' });
+    expect((await check(disk)).found).toEqual([]);
+  });
+
+  test('a graph that does not compose: what changed is told beside', async () => {
+    using disk = new TemporaryContractStore(agreed).commit('v1').write({ 'contracts/schemas/a.graphql': a2 });
+    const parts = new FakeCheckDependencies();
+    parts.uncomposable = a2;
+    parts.changes.set('a', change);
+    const { asked, found, report } = await check(disk, {}, parts);
+    expect(asked).toEqual([
+      `compose (a ${a2}, b ${b1})`,
+      `compose (a ${a1}, b ${b1})`,
+      `diff a: ${a1} → ${a2}`,
+      // For what running gateways hold.
+      `plan Page for (a ${a1}, b ${b1})`,
+    ]);
+    expect([found, report.summary.exitCode]).toEqual([
+      ['breaking composition-error', 'breaking field-removed a'],
+      1,
+    ]);
+  });
+
+  test('an earlier graph that did not compose never ran', async () => {
+    using disk = new TemporaryContractStore(agreed).commit('v1').write({ 'contracts/schemas/a.graphql': a2 });
+    const parts = new FakeCheckDependencies();
+    parts.uncomposable = a1;
+    const { asked, found } = await check(disk, {}, parts);
+    expect(asked.at(-1)).toBe(`judge 0 changes, Page: nothing → (a ${a2}, b ${b1})`);
+    expect(found).toEqual(['safe baseline-not-composed']);
+  });
+
+  test('a store that is not there', async () => {
+    using disk = new TemporaryContractStore();
+    const { asked, found, report } = await check(disk);
+    expect([asked, found, report.summary.exitCode]).toEqual([
+      [],
+      ['misuse store-missing', 'safe nothing-to-compare'],
+      2,
+    ]);
+  });
+
+  test('a candidate that does not answer: the others are checked', async () => {
+    using disk = new TemporaryContractStore({ ...agreed, 'b.graphql': b2 });
+    const { asked, found, report } = await check(disk, {
+      candidates: ['a=http://a.test/', `b=${disk.path('b.graphql')}`],
+      fetchSdl: async () => {
+        throw new Error('nobody there');
+      },
+    });
+    expect(asked).toContain(`diff b: ${b1} → ${b2}`);
+    expect([found, report.summary.exitCode]).toEqual([['undecided subgraph-unreachable a'], 3]);
+  });
+});
+
+describe('findings', () => {
+  test('of all parts are told, and those of several comparisons once', async () => {
+    using disk = new TemporaryContractStore(agreed).commit('v1').write({
+      'contracts/schemas/a.graphql': a2,
+      'contracts/environments.yaml': 'production: { subgraphs: { a: v1, b: v1 }, gateways: [v1, HEAD] }',
+    });
+    const parts = new FakeCheckDependencies();
+    parts.changes.set('a', change);
+    parts.bootFindings = [{ rule: 'boot-failed', severity: 'breaking', message: 'It does not start.' }];
+    parts.evaluationFindings = [{ rule: 'plan-cost', severity: 'dangerous', message: 'One more hop.' }];
+    const { found, report } = await check(disk, { environment: 'production', strict: true }, parts);
+    expect(found).toEqual(['breaking boot-failed', 'breaking field-removed a', 'dangerous plan-cost']);
+    expect(report.summary.strict).toBe(true);
+  });
+
+  test('a waiver lets its finding pass', async () => {
+    using disk = new TemporaryContractStore(agreed).commit('v1');
+    disk.write({ 'contracts/schemas/a.graphql': a2, 'contracts/waivers.yaml': waiver() });
+    const parts = new FakeCheckDependencies();
+    parts.changes.set('a', change);
+    const passed = await check(disk, {}, parts);
+    expect([passed.found, passed.report.summary.exitCode]).toEqual([['waived field-removed a'], 0]);
+    const expired = await check(disk, { today: '2027-02-01' }, parts);
+    expect([expired.found, expired.report.summary.exitCode]).toEqual([
+      ['breaking waiver-expired', 'breaking field-removed a'],
+      1,
+    ]);
+  });
+});
+
+describe('an unused waiver', () => {
+  const withWaiver = { ...agreed, 'contracts/waivers.yaml': waiver(', subgraph: a') };
+  const unused = ['breaking waiver-unused a'];
+
+  test.each<[string, Partial<CheckRequest>]>([
+    ['latency-slo', { stepLatency: '40ms' }],
+    ['staleness-slo', { gatewayConfig: 'gateway.yaml' }],
+    ['gateway-config-outdated', { gatewayConfig: 'gateway.yaml' }],
+  ])('of %s is told only where it can be found', async (rule, known) => {
+    using disk = new TemporaryContractStore({
+      ...agreed,
+      'contracts/waivers.yaml': waiver().replace('field-removed', rule),
+      'gateway.yaml': '',
+    });
+    const { gatewayConfig } = known;
+    const request = gatewayConfig === undefined ? known : { gatewayConfig: disk.path(gatewayConfig) };
+    expect((await check(disk)).found).toEqual(['safe nothing-to-compare']);
+    expect((await check(disk, request)).found).toEqual(['breaking waiver-unused', 'safe nothing-to-compare']);
+  });
+
+  test('for what cannot be waived is told although the check is not whole', async () => {
+    using disk = new TemporaryContractStore({
+      ...agreed,
+      'contracts/waivers.yaml': waiver().replace('field-removed', 'composition-error'),
+    });
+    const parts = new FakeCheckDependencies();
+    parts.uncomposable = a1;
+    const { found, report } = await check(disk, {}, parts);
+    expect(found).toEqual([
+      'breaking composition-error',
+      'breaking waiver-unused',
+      'safe nothing-to-compare',
+    ]);
+    expect(report.findings[1]?.message).toContain('composition-error cannot be waived');
+  });
+
+  test('fails, be it new or left from a change that has gone on', async () => {
+    using disk = new TemporaryContractStore(agreed).commit('v1').write(withWaiver);
+    expect((await check(disk)).found).toEqual(unused);
+    disk.commit('v2').write({ 'contracts/schemas/a.graphql': a2 });
+    expect((await check(disk)).found).toEqual(unused);
+  });
+
+  test('fails where nothing is compared', async () => {
+    using disk = new TemporaryContractStore(withWaiver);
+    expect((await check(disk)).found).toEqual([...unused, 'safe nothing-to-compare']);
+  });
+
+  test('may stay until the next change of its subgraph, once it was agreed on with its own', async () => {
+    using disk = new TemporaryContractStore(withWaiver)
+      .commit('v1')
+      .write({ 'contracts/schemas/b.graphql': b2 });
+    expect((await check(disk)).found).toEqual([]);
+  });
+
+  test("is not told to another subgraph's team, nor one that has expired", async () => {
+    using disk = new TemporaryContractStore({ ...withWaiver, 'a.graphql': a2, 'b.graphql': b2 });
+    const found = async (name: string, today: string) =>
+      (await check(disk, { today, candidates: [`${name}=${disk.path(`${name}.graphql`)}`] })).found;
+    expect([await found('a', '2027-01-31'), await found('b', '2027-01-31')]).toEqual([unused, []]);
+    const expired = ['breaking waiver-expired a'];
+    expect([await found('a', '2027-02-01'), await found('b', '2027-02-01')]).toEqual([expired, []]);
+  });
+
+  test('of no subgraph is for the check of the whole store to tell', async () => {
+    using disk = new TemporaryContractStore({
+      ...agreed,
+      'contracts/waivers.yaml': waiver(),
+      'a.graphql': a2,
+    });
+    const candidates = [`a=${disk.path('a.graphql')}`];
+    expect((await check(disk, { candidates })).found).toEqual([]);
+    expect((await check(disk, { candidates, today: '2027-02-01' })).found).toEqual([]);
+    expect((await check(disk)).found).toEqual(['breaking waiver-unused', 'safe nothing-to-compare']);
+  });
+
+  test('is not told for a candidate that is what was agreed on with it', async () => {
+    using disk = new TemporaryContractStore(withWaiver);
+    const candidates = [`a=${disk.path('contracts/schemas/a.graphql')}`];
+    expect((await check(disk, { candidates })).found).toEqual([]);
+  });
+
+  test('in one of several environments may be needed in another', async () => {
+    using disk = new TemporaryContractStore(withWaiver).commit('v1');
+    const candidates = [`a=${disk.path('contracts/schemas/a.graphql')}`];
+    const found = async (yaml: string) => {
+      disk.write({ 'contracts/environments.yaml': yaml });
+      return (await check(disk, { environment: 'staging', candidates })).found;
+    };
+    const staging = 'staging: { subgraphs: { a: v1, b: v1 } }\n';
+    expect(await found(staging)).toEqual(unused);
+    expect(await found(`${staging}production: { subgraphs: { a: v1, b: v1 } }\n`)).toEqual([]);
+  });
+
+  test('is not told where the check is not whole', async () => {
+    using disk = new TemporaryContractStore({
+      ...withWaiver,
+      'contracts/operations/shop/page.graphql': 'query {',
+    });
+    expect((await check(disk)).found).toEqual(['misuse operation-unparseable', 'safe nothing-to-compare']);
+    const parts = new FakeCheckDependencies();
+    parts.uncomposable = a1;
+    disk.write(agreed);
+    expect((await check(disk, {}, parts)).found).toEqual([
+      'breaking composition-error',
+      'safe nothing-to-compare',
+    ]);
+  });
+});

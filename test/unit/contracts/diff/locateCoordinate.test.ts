@@ -1,0 +1,64 @@
+import { describe, expect, it } from '@jest/globals';
+import { locateCoordinate } from '../../../../contracts/diff/locateCoordinate.ts';
+import { contractOf } from './subgraphSdl.ts';
+
+const contract = contractOf(`
+schema { query: Root }
+extend schema
+  @link(url: "https://specs.apollo.dev/federation/v2.9")
+extend type T { extended: Int }
+"""
+Described.
+"""
+type T {
+  field(
+    argument: Int
+  ): Int
+}
+type Root { ping: Int }
+enum E {
+  VALUE
+}
+input I { member: Int }
+directive @d(argument: Int) on FIELD
+`);
+
+describe('the place of a coordinate', () => {
+  it.each([
+    ['T', 9, 6],
+    ['T.extended', 5, 17],
+    ['T.field', 10, 3],
+    ['T.field(argument:)', 11, 5],
+    ['Query', 14, 6],
+    ['Query.ping', 14, 13],
+    ['E.VALUE', 16, 3],
+    ['I.member', 18, 11],
+    ['@d', 19, 12],
+    ['@d(argument:)', 19, 14],
+    ['schema', 4, 3],
+  ])('%s is where it is defined', (coordinate, line, column) => {
+    expect(locateCoordinate(contract, coordinate)).toEqual({ file: contract.file, line, column });
+  });
+
+  it.each([
+    ['T.field(gone:)', 10],
+    ['T.gone(gone:)', 9],
+    ['T.gone', 9],
+    ['E.GONE', 15],
+    ['@d(gone:)', 19],
+    ['Gone.field', 1],
+    ['@gone', 1],
+  ])('%s is where the next that holds it is', (coordinate, line) => {
+    expect(locateCoordinate(contract, coordinate).line).toBe(line);
+  });
+
+  it('is the start of a file that does not parse', () => {
+    const broken = contractOf('type T {');
+    expect(locateCoordinate(broken, 'T')).toEqual({ file: broken.file, line: 1, column: 1 });
+  });
+
+  it('is at the definition, whichever part comes first', () => {
+    const parts = contractOf('extend type T { a: Int }\nextend type T { b: Int }\ntype T { c: Int }');
+    expect(locateCoordinate(parts, 'T').line).toBe(3);
+  });
+});

@@ -1,0 +1,80 @@
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect, test } from '@jest/globals';
+import { fetchLiveSubgraphs } from '../../../../contracts/drift/fetchLiveSubgraphs.ts';
+import { FakeTimers } from '../../../harness/fakeTimers.ts';
+import { Gate } from '../../../harness/gate.ts';
+
+/** A server that answers so, and where it is. */
+class Subgraph implements AsyncDisposable {
+  readonly #server;
+
+  private constructor(listener: RequestListener) {
+    this.#server = createServer(listener);
+  }
+
+  static async start(listener: RequestListener): Promise<Subgraph> {
+    const subgraph = new Subgraph(listener);
+    await new Promise<void>((resolve) => subgraph.#server.listen(0, '127.0.0.1', resolve));
+    return subgraph;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+}
+
+const sdl = 'type Query { a: Int }';
+const says: RequestListener = (_request, response) =>
+  void response.end(JSON.stringify({ data: { _service: { sdl } } }));
+
+test('a subgraph that does not answer keeps nobody waiting longer than said', async () => {
+  const gate = new Gate();
+  await using hanging = await Subgraph.start(() => void gate.pass());
+  const address = { name: 'hanging', url: hanging.url };
+  const timers = new FakeTimers();
+  const asked = fetchLiveSubgraphs([address], {
+    signal: new AbortController().signal,
+    timeout: { ms: 3_000, timers },
+  });
+  await gate.waitForArrivals();
+  timers.advance(3_000);
+  expect(await asked).toEqual([{ ...address, unreachable: 'no answer within 3000 ms' }]);
+  expect(timers.pendingCount).toBe(0);
+});
+
+test('a subgraph that answers with an error is asked once more, and no timer is left', async () => {
+  let requests = 0;
+  await using subgraph = await Subgraph.start((request, response) => {
+    requests += 1;
+    if (requests === 1) response.writeHead(503).end('starting');
+    else says(request, response);
+  });
+  const address = { name: 'starting', url: subgraph.url };
+  const timers = new FakeTimers();
+  const within = { ms: 3_000, timers };
+  const { signal } = new AbortController();
+  expect(await fetchLiveSubgraphs([address], { signal, retryAfterMs: 1, timeout: within })).toEqual([
+    { ...address, sdl },
+  ]);
+  expect(requests).toBe(2);
+  expect(timers.pendingCount).toBe(0);
+});
+
+test('asking ends with the signal, for its reason', async () => {
+  const gate = new Gate();
+  await using hanging = await Subgraph.start(() => void gate.pass());
+  const stop = new AbortController();
+  const asked = fetchLiveSubgraphs([{ name: 'hanging', url: hanging.url }], {
+    signal: stop.signal,
+    timeout: { ms: 3_000, timers: new FakeTimers() },
+  });
+  await gate.waitForArrivals();
+  stop.abort(new Error('overtaken'));
+  await expect(asked).rejects.toThrow('overtaken');
+});

@@ -1,0 +1,52 @@
+import { expect, test } from '@jest/globals';
+import { buildSchema, parse } from 'graphql';
+import type { ConsumerOperation } from '../../../../contracts/contractStore.ts';
+import { type ChangeEvidence, classifyChange } from '../../../../contracts/evaluation/classifyChange.ts';
+import type { Finding } from '../../../../contracts/finding.ts';
+
+const place = { file: 'contracts/operations/shop/page.graphql', line: 1, column: 1 };
+const page: ConsumerOperation = {
+  consumer: 'shop',
+  name: 'Page',
+  document: parse('query Page { shelf }'),
+  location: place,
+  slo: {},
+};
+const change: Finding = {
+  rule: 'field-type-changed',
+  severity: 'breaking',
+  message: 'Changed.',
+  subgraph: 'shelves',
+  coordinate: 'Query.shelf',
+};
+const [old, next] = [buildSchema('type Query { shelf: ID }'), buildSchema('type Query { shelf: String }')];
+
+test('operations go on working only where that is known', () => {
+  expect(said({ brokenOperations: new Set() })).toBe(
+    'Changed. (operations of known consumers use it, and go on working)',
+  );
+  // By another change.
+  expect(said({ brokenOperations: new Set([page]) })).toBe('Changed. (operations of known consumers use it)');
+  expect(said({})).toBe('Changed. (operations of known consumers use it)');
+  expect(said({ brokenOperations: new Set(), schemas: { old, next: undefined } })).toBe(
+    'Changed. (operations of known consumers use it)',
+  );
+  expect(said({ users: [] })).toBe('Changed. (no operation of a known consumer uses it)');
+});
+
+test('an operation that breaks by the change itself says so, and nothing else', () => {
+  const trouble = {
+    operation: page,
+    phase: 'old gateways',
+    subgraph: 'shelves',
+    message: 'no',
+    coordinates: ['Query.shelf'],
+  } as const;
+  expect(said({ breakages: [trouble], deployment: { order: 'gateway first', steps: [] } })).toBe('Changed.');
+});
+
+function said(evidence: Partial<ChangeEvidence>): string {
+  const schemas = { old, next };
+  return classifyChange(change, { breakages: [], deployment: undefined, users: [page], schemas, ...evidence })
+    .message;
+}

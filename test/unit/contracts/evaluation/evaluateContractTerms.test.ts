@@ -1,0 +1,276 @@
+import { describe, expect, test } from '@jest/globals';
+import { parse } from 'graphql';
+import type { ConsumerOperation, OperationSlo } from '../../../../contracts/contractStore.ts';
+import { evaluateContractTerms } from '../../../../contracts/evaluation/evaluateContractTerms.ts';
+import { defaultGatewaySettings, type GatewaySettings } from '../../../../contracts/gatewaySettings.ts';
+import { composeGraph } from '../../../../contracts/graph/composeGraph.ts';
+import {
+  type PlannedGraph,
+  planConsumerOperations,
+} from '../../../../contracts/graph/planConsumerOperations.ts';
+
+const shelves = `
+  type Query { shelf: Shelf found: [Thing!]! }
+  type Subscription { moved: Shelf }
+  interface Thing { label: String }
+  type Shelf implements Thing @key(fields: "id") { id: ID! label: String late: String @enrichment must: Int! }
+  type Box implements Thing { label: String @cached(maxAge: "1m", staleIfError: "3m") }`;
+const stocks =
+  'type Shelf @key(fields: "id") { id: ID! count: Int room: Room } type Room @key(fields: "id") { id: ID! }';
+const rooms = 'type Room @key(fields: "id") { id: ID! name: String }';
+
+/** The findings of a check of the subgraphs `now`, where `before` are the running ones. */
+async function evaluate(input: {
+  readonly query: string;
+  readonly slo: OperationSlo;
+  readonly gatewaySettings?: Partial<GatewaySettings>;
+  readonly now?: readonly string[];
+  readonly before?: readonly string[];
+}): Promise<readonly string[]> {
+  const { query, slo, now = [shelves, stocks, rooms], before } = input;
+  const gatewaySettings = { ...defaultGatewaySettings, locate: () => location, ...input.gatewaySettings };
+  const operations = [{ consumer: 'shop', name: 'Page', document: parse(query), location, slo }];
+  const next = await plan(operations, now, gatewaySettings);
+  const gateway = before === undefined ? undefined : await plan(operations, before, gatewaySettings);
+  const findings = evaluateContractTerms({ changes: [], gateway, next, operations, gatewaySettings });
+  return findings.map(({ severity, rule, coordinate, message }) => {
+    const [, detail] = / (was so before|(?<=may get ).*|(?<=waits for ).*)\.$/.exec(message) ?? [];
+    return [severity, rule, coordinate, ...(detail === undefined ? [] : [`(${detail})`])].join(' ');
+  });
+}
+
+const location = { file: 'page.graphql', line: 3, column: 1 };
+
+const cacheRule = (staleIfError: number, scope?: 'PRIVATE') => ({
+  maxAge: 60_000,
+  staleWhileRevalidate: 0,
+  staleIfError,
+  scope,
+});
+
+const rules = (configured: GatewaySettings['cache']['rules'], enabled = true) => ({
+  cache: { enabled, rules: configured },
+});
+
+describe('staleness', () => {
+  const slo = { staleness: 60_000 };
+  const query = 'query Page { shelf { id label count } }';
+
+  test('counts where there is nothing to compare with', async () => {
+    expect(await evaluate({ query: 'query Page { found { label } }', slo })).toEqual([
+      'breaking staleness-slo shop/Page (Box.label by 3m)',
+    ]);
+  });
+
+  test('that was allowed before is not what the change does', async () => {
+    const before = [shelves, stocks, rooms];
+    expect(await evaluate({ query: 'query Page { found { label } }', slo, before })).toEqual([
+      'dangerous staleness-slo shop/Page (Box.label by 3m. It was so before)',
+    ]);
+  });
+
+  test.each<[string, GatewaySettings['cache']['rules'], readonly string[]]>([
+    ['a field', { 'Shelf.label': cacheRule(120_000) }, ['Shelf.label by 2m']],
+    ['an interface', { Thing: cacheRule(120_000) }, ['Shelf.label by 2m, Shelf.count by 2m']],
+    [
+      'a type with a narrower rule',
+      { Shelf: cacheRule(120_000), 'Shelf.label': cacheRule(0) },
+      ['Shelf.count by 2m'],
+    ],
+    ['a subgraph that is asked', { 'subgraph:stocks': cacheRule(120_000) }, ['Shelf.count by 2m']],
+    ['a subgraph that is not asked', { 'subgraph:rooms': cacheRule(120_000) }, []],
+    ['as much as is accepted', { Shelf: cacheRule(60_000) }, []],
+    ['what the operation does not select', { 'Shelf.must': cacheRule(120_000) }, []],
+  ])('is what the configuration allows: %s', async (_, configured, values) => {
+    expect(await evaluate({ query, slo, gatewaySettings: rules(configured) })).toEqual(
+      values.map((value) => `breaking staleness-slo shop/Page (${value})`),
+    );
+  });
+
+  test('is what the configuration allows instead of the graph', async () => {
+    const input = { query: 'query Page { found { label } }', slo };
+    expect(await evaluate({ ...input, gatewaySettings: rules({ 'Box.label': cacheRule(30_000) }) })).toEqual(
+      [],
+    );
+    expect(await evaluate({ ...input, gatewaySettings: rules({}, false) })).toEqual([]);
+  });
+
+  test('a value that the configuration keeps private does not become public by a directive', async () => {
+    const at = (scope: string) => shelves.replace('staleIfError: "3m"', `scope: ${scope}`);
+    const input = {
+      query: 'query Page { found { label } }',
+      slo: {},
+      now: [at('PUBLIC')],
+      before: [at('PRIVATE')],
+    };
+    expect(await evaluate(input)).toEqual(['breaking cache-contract Box.label']);
+    const gatewaySettings = rules({ 'Box.label': cacheRule(0, 'PRIVATE') });
+    expect(await evaluate({ ...input, gatewaySettings })).toEqual([]);
+  });
+});
+
+describe('mayDefer', () => {
+  const query = 'query Page { shelf { label late } }';
+
+  test('counts where there is nothing to compare with, and is known where there is', async () => {
+    const slo = { mayDefer: [] };
+    expect(await evaluate({ query, slo })).toEqual(['breaking enrichment-contract Shelf.late']);
+    expect(await evaluate({ query, slo, before: [shelves, stocks, rooms] })).toEqual([
+      'dangerous enrichment-contract Shelf.late (was so before)',
+    ]);
+  });
+
+  test('counts for what the configuration lets come late', async () => {
+    const enrichments = { fields: { 'Shelf.label': {} }, budget: 100 };
+    const slo = { mayDefer: ['Shelf.late'] };
+    expect(await evaluate({ query, slo })).toEqual([]);
+    expect(await evaluate({ query, slo, gatewaySettings: { enrichments } })).toEqual([
+      'breaking enrichment-contract Shelf.label',
+    ]);
+    expect(await evaluate({ query, slo, gatewaySettings: { enrichments, waitsForAll: true } })).toEqual([]);
+  });
+
+  test('names what there is, and what comes late', async () => {
+    const slo = { mayDefer: ['Shelf.late', 'Shelf.lable', 'Rack.late', 'Shelf.label'] };
+    expect(await evaluate({ query, slo })).toEqual([
+      'dangerous slo-unmatched shop/Page',
+      'dangerous slo-unmatched shop/Page',
+      'safe slo-unmatched shop/Page',
+    ]);
+    const enrichments = { fields: { 'Shelf.label': {} }, budget: 100 };
+    expect(
+      await evaluate({
+        query,
+        slo: { mayDefer: ['Shelf.late', 'Shelf.label'] },
+        gatewaySettings: { enrichments },
+      }),
+    ).toEqual([]);
+  });
+
+  test('is told at its line, with what may be meant', async () => {
+    const mayDeferLocation = { file: 'page.graphql', line: 2, column: 1 };
+    const slo = { mayDefer: ['Shelf.late', 'Shelf.lable', 'Shelf.label'], mayDeferLocation };
+    const operations = [{ consumer: 'shop', name: 'Page', document: parse(query), location, slo }];
+    const next = await plan(operations, [shelves]);
+    const findings = evaluateContractTerms({ changes: [], gateway: undefined, next, operations });
+    expect(findings.map(({ location, message, advice }) => [location?.line, message, advice])).toEqual([
+      [
+        2,
+        'The @slo mayDefer of shop/Page names Shelf.lable, which the graph does not have.',
+        'Did you mean Shelf.label?',
+      ],
+      [
+        2,
+        'The @slo mayDefer of shop/Page names Shelf.label, which nothing lets come late in the graph.',
+        expect.stringContaining('--gateway-config'),
+      ],
+    ]);
+  });
+});
+
+describe('a configuration', () => {
+  const query = 'query Page { shelf { label } }';
+  const configured: Partial<GatewaySettings> = {
+    ...rules({ 'Shelf.count': cacheRule(0), 'subgraph:stocks': cacheRule(0), Shelf: cacheRule(0) }),
+    enrichments: { fields: { 'Shelf.count': {}, 'Shelf.late': {} }, budget: 100 },
+  };
+
+  test('that names what the graph loses breaks', async () => {
+    const input = { query, slo: {}, gatewaySettings: configured, now: [shelves] };
+    expect(await evaluate(input)).toEqual([
+      'breaking gateway-config-outdated Shelf.count',
+      'breaking gateway-config-outdated subgraph:stocks',
+      'breaking gateway-config-outdated Shelf.count',
+    ]);
+    expect(await evaluate({ ...input, before: [shelves, stocks, rooms] })).toHaveLength(3);
+    expect(await evaluate({ ...input, before: [shelves] })).toEqual([
+      'dangerous gateway-config-outdated Shelf.count (was so before)',
+      'dangerous gateway-config-outdated subgraph:stocks (was so before)',
+      'dangerous gateway-config-outdated Shelf.count (was so before)',
+    ]);
+  });
+
+  test('that names what there is, or is not read, does not', async () => {
+    expect(await evaluate({ query, slo: {}, gatewaySettings: configured })).toEqual([]);
+    const off = { ...configured, ...rules(configured.cache?.rules ?? {}, false), waitsForAll: true };
+    expect(await evaluate({ query, slo: {}, gatewaySettings: off, now: [shelves] })).toEqual([]);
+  });
+});
+
+describe('latency', () => {
+  const slo = { latency: 100 };
+  const query = 'query Page { shelf { label room { name } } }';
+  const gatewaySettings = { stepLatencyMs: 40 };
+
+  test('is compared with fetches that wait for each other, where it is known how long one takes', async () => {
+    expect(await evaluate({ query, slo, gatewaySettings })).toEqual([
+      'breaking latency-slo shop/Page (3 fetches one after the other of 40ms)',
+    ]);
+    expect(await evaluate({ query, slo })).toEqual([]);
+    expect(await evaluate({ query, slo: {}, gatewaySettings })).toEqual([]);
+    expect(await evaluate({ query, slo: { latency: 120 }, gatewaySettings })).toEqual([]);
+    expect(await evaluate({ query, slo: { latency: 119 }, gatewaySettings })).toHaveLength(1);
+  });
+
+  test('that was too long before is not what the change does', async () => {
+    const before = [shelves, stocks, rooms];
+    expect(await evaluate({ query, slo, gatewaySettings, before })).toEqual([
+      'dangerous latency-slo shop/Page (3 fetches one after the other of 40ms. It was so before)',
+    ]);
+    const near = stocks.replace(
+      'Room @key(fields: "id") { id: ID! }',
+      'Room @key(fields: "id") { id: ID! name: String }',
+    );
+    expect(await evaluate({ query, slo, gatewaySettings, before: [shelves, near] })).toEqual([
+      'breaking latency-slo shop/Page (3 fetches one after the other of 40ms)',
+    ]);
+  });
+
+  test('does not count what comes late: by the client, the graph or the configuration', async () => {
+    const deferred = 'query Page { shelf { label ... @defer { room { name } } } }';
+    expect(await evaluate({ query: deferred, slo, gatewaySettings })).toEqual([]);
+    const enrichments = { fields: { 'Shelf.room': {} }, budget: 100 };
+    expect(await evaluate({ query, slo, gatewaySettings: { ...gatewaySettings, enrichments } })).toEqual([]);
+    const enriched = stocks.replace('room: Room', 'room: Room @enrichment');
+    expect(await evaluate({ query, slo, gatewaySettings, now: [shelves, enriched, rooms] })).toEqual([]);
+    expect(
+      await evaluate({ query, slo, gatewaySettings: { ...gatewaySettings, enrichments, waitsForAll: true } }),
+    ).toHaveLength(1);
+  });
+
+  test('is nothing that a subscription has', async () => {
+    const subscription = 'subscription Page { moved { label room { name } } }';
+    expect(await evaluate({ query: subscription, slo, gatewaySettings })).toEqual([]);
+  });
+});
+
+const link = `extend schema
+  @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@provides", "@external", "@composeDirective"])
+  @link(url: "https://tributary.dev/spec/v1.0", import: ["@cached", "@enrichment"])
+  @composeDirective(name: "@cached") @composeDirective(name: "@enrichment")
+directive @cached(maxAge: String!, staleIfError: String, scope: CacheScope) on FIELD_DEFINITION | OBJECT
+directive @enrichment(budget: String) on FIELD_DEFINITION
+enum CacheScope { PUBLIC PRIVATE }
+`;
+
+async function plan(
+  operations: readonly ConsumerOperation[],
+  sdls: readonly string[],
+  gatewaySettings?: GatewaySettings,
+): Promise<PlannedGraph> {
+  const contracts = sdls.map((sdl, index) => {
+    const name = ['shelves', 'stocks', 'rooms'][index] ?? '';
+    return { name, url: `http://${name}.invalid/`, file: `schemas/${name}.graphql`, sdl: link + sdl };
+  });
+  const composed = await composeGraph(new Map(contracts.map((one) => [one.name, one])));
+  if ('findings' in composed) throw new Error(composed.findings.map(({ message }) => message).join('\n'));
+  const { graph } = composed;
+  try {
+    return {
+      graph,
+      plans: await planConsumerOperations(graph, operations, { gatewaySettings: gatewaySettings }),
+    };
+  } finally {
+    await graph.supergraph.planner.close();
+  }
+}

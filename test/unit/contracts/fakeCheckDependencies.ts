@@ -1,0 +1,89 @@
+import type { CheckDependencies } from '../../../contracts/checkDependencies.ts';
+import type { SubgraphContract } from '../../../contracts/contractStore.ts';
+import type { Finding } from '../../../contracts/finding.ts';
+import type { ComposedContracts, ContractGraph } from '../../../contracts/graph/composeGraph.ts';
+import type { PlannedGraph } from '../../../contracts/graph/planConsumerOperations.ts';
+
+/** Parts of a check that note what they are asked, and find what they are told. */
+export class FakeCheckDependencies implements CheckDependencies {
+  /** `products: v1.graphql → v2.graphql` for each question, in their order. */
+  readonly calls: string[] = [];
+  /** What `diffSubgraph` finds, by subgraph. */
+  readonly changes = new Map<string, Finding>();
+  /** What `evaluateChange` finds besides the changes. */
+  evaluationFindings: readonly Finding[] = [];
+  bootFindings: readonly Finding[] = [];
+  /** Contracts with this text do not compose. */
+  uncomposable = 'nothing';
+  openPlanners = 0;
+
+  async diffSubgraph(
+    old: SubgraphContract | undefined,
+    next: SubgraphContract | undefined,
+  ): Promise<readonly Finding[]> {
+    const name = old?.name ?? next?.name ?? '';
+    this.calls.push(`diff ${name}: ${old?.sdl} → ${next?.sdl}`);
+    const change = this.changes.get(name);
+    return change === undefined ? [] : [change];
+  }
+
+  async composeContracts(contracts: ReadonlyMap<string, SubgraphContract>): Promise<ComposedContracts> {
+    this.calls.push(`compose ${describe(contracts)}`);
+    if ([...contracts.values()].some(({ sdl }) => sdl.includes(this.uncomposable))) {
+      const finding: Finding = { rule: 'composition-error', severity: 'breaking', message: 'No.' };
+      return { findings: [finding] };
+    }
+    return { sdl: describe(contracts), hints: [] };
+  }
+
+  async loadGraph(contracts: ReadonlyMap<string, SubgraphContract>, composed: ComposedContracts) {
+    if ('findings' in composed) return composed;
+    this.openPlanners += 1;
+    const close = async () => {
+      this.openPlanners -= 1;
+    };
+    return { graph: { contracts, supergraph: { planner: { close } } } as unknown as ContractGraph };
+  }
+
+  async bootGateway({ contracts }: ContractGraph): Promise<readonly Finding[]> {
+    this.calls.push(`boot ${describe(contracts)}`);
+    return this.bootFindings;
+  }
+
+  async planConsumerOperations(
+    ...[graph, operations, { onProgress }]: Parameters<CheckDependencies['planConsumerOperations']>
+  ) {
+    this.calls.push(`plan ${operations.map(({ name }) => name)} for ${describe(graph.contracts)}`);
+    onProgress?.(operations.length, operations.length, 'planning');
+    return new Map();
+  }
+
+  evaluateUncomposableChange({
+    changes,
+    compositionFindings,
+  }: Parameters<CheckDependencies['evaluateUncomposableChange']>[0]) {
+    return [...changes, ...compositionFindings];
+  }
+
+  evaluateChange({
+    changes,
+    old,
+    gateway,
+    next,
+    operations,
+  }: Parameters<CheckDependencies['evaluateChange']>[0]) {
+    const [before, running, after] = [old, gateway, next].map(describeGraph);
+    const names = operations.map(({ name }) => name);
+    const held = running === before ? '' : ` with gateways of ${running}`;
+    this.calls.push(`judge ${changes.length} changes, ${names}: ${before}${held} → ${after}`);
+    return [...changes, ...this.evaluationFindings];
+  }
+}
+
+function describeGraph(planned: PlannedGraph | undefined): string {
+  return planned === undefined ? 'nothing' : describe(planned.graph.contracts);
+}
+
+function describe(contracts: ReadonlyMap<string, SubgraphContract>): string {
+  return `(${[...contracts.values()].map(({ name, sdl }) => `${name} ${sdl}`).join(', ')})`;
+}

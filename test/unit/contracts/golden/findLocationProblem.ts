@@ -1,0 +1,36 @@
+import { readCanonicalSubgraph } from '../../../../contracts/diff/canonicalSubgraph.ts';
+import { ancestorsOf, elementsOf } from '../../../../contracts/diff/elements.ts';
+import type { Finding } from '../../../../contracts/finding.ts';
+import { baseContracts, type Contracts, consumerOperations, nameOf } from './goldenGraph.ts';
+
+/** What is wrong with where a finding stands; `undefined` where whoever looks there sees what it is about: the element,
+ *  or what held it where it is gone, or a directive on it. */
+export function findLocationProblem(finding: Finding, contracts: Contracts): string | undefined {
+  const { location, subgraph, coordinate } = finding;
+  if (location === undefined) return `${finding.rule} has no place`;
+  const told = `${finding.rule} ${coordinate} is at ${location.file}:${location.line}`;
+  if (subgraph === undefined) return isOfConsumers(finding) ? undefined : told;
+  const contract = contracts.get(subgraph) ?? baseContracts.get(subgraph);
+  if (contract === undefined || location.file !== contract.file) return told;
+  if (coordinate === undefined && location.line === 1) return undefined;
+  const line = contract.sdl.split('\n')[location.line - 1] ?? '';
+  const from = line.slice(location.column - 1);
+  return innermostNamePattern(contract.sdl, coordinate).test(from) || from.startsWith('@')
+    ? undefined
+    : `${told}: ${line}`;
+}
+
+function isOfConsumers({ location, coordinate = '' }: Finding): boolean {
+  const operation = consumerOperations.find((one) => nameOf(one) === coordinate);
+  const file = operation === undefined ? 'tributary.yaml' : operation.location.file;
+  return location?.file.startsWith(file) === true;
+}
+
+/** The name of the innermost part of a coordinate that is there. */
+function innermostNamePattern(sdl: string, coordinate = ''): RegExp {
+  const elements = elementsOf(readCanonicalSubgraph(sdl));
+  const there = [coordinate, ...ancestorsOf(coordinate)].find((part) => elements.has(part)) ?? '';
+  const [name = ''] = /\w+(?=:?\)?$)/.exec(there) ?? [];
+  // What is defined begins with its name or with its keyword.
+  return name === '' ? /^/ : new RegExp(`^(?:(?:type|interface|enum|union|input|scalar) )?${name}\\b`);
+}

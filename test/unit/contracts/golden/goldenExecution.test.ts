@@ -1,0 +1,176 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { DeploymentOrder } from '../../../../contracts/finding.ts';
+import { changeContracts, type Edit } from './changeContracts.ts';
+import { baseContracts, consumerOperations } from './goldenGraph.ts';
+import { goldenPairs } from './goldenPairs.ts';
+import type { ExpectedFinding } from './goldenRow.ts';
+import { goldenTable } from './goldenTable.ts';
+import {
+  type LoadedContracts,
+  loadContracts,
+  type OperationRunResult,
+  type RunResults,
+  runOperations,
+} from './runOperations.ts';
+
+let old: LoadedContracts;
+
+beforeAll(async () => {
+  old = await loadContracts(baseContracts);
+});
+
+afterAll(() => old.supergraph.planner.close());
+
+test('without a change everything works, and brings the same', async () => {
+  const { refusal, operations } = await runOperations(old, baseContracts, consumerOperations);
+  expect([refusal, [...operations.values()]]).toEqual([
+    undefined,
+    consumerOperations.map(() => ({ breaksInTheEnd: undefined, rollouts: new Map(), differs: false })),
+  ]);
+});
+
+test.each([...goldenTable, ...goldenPairs])('$name', async ({ edits, findings }) => {
+  const aboutRuns = findings.filter(({ rule }) => !agreements.has(rule));
+  for (const world of worldsOf(edits, aboutRuns)) {
+    const facts = await runOperations(old, changeContracts(world.edits), consumerOperations);
+    expect(facts.refusal !== undefined).toBe(world.findings.some(({ rule }) => refusals.has(rule)));
+    expect(ordersSaid(world.findings)).toEqual(ordersFound(world.findings, facts));
+    expect(inTrouble(facts).difference(affectedBy(world.findings, isAboutOrder))).toEqual(new Set());
+    expect(broken(facts).difference(affectedBy(world.findings, isBreaking))).toEqual(new Set());
+    expect(differing(facts).difference(affectedBy(world.findings, isNotSafe))).toEqual(new Set());
+  }
+});
+
+interface World {
+  readonly edits: readonly Edit[];
+  readonly findings: readonly ExpectedFinding[];
+}
+
+/** What is to run: all changes at once. Where one of them keeps the others from having a supergraph, those that would
+ *  wait for it run without it: their order is about the supergraph that there will be. */
+function worldsOf(edits: readonly Edit[], findings: readonly ExpectedFinding[]): readonly World[] {
+  const waiting = new Set(
+    findings.flatMap(({ order, subgraph }) => (order === 'gateway first' ? (subgraph ?? []) : [])),
+  );
+  const isRefused = findings.some(({ rule }) => refusals.has(rule));
+  if (!isRefused || waiting.size === 0) return [{ edits, findings }];
+  return [true, false].map((isWaiting) => ({
+    edits: edits.filter(({ subgraph }) => waiting.has(subgraph) === isWaiting),
+    findings: findings.filter(({ subgraph = '' }) => waiting.has(subgraph) === isWaiting),
+  }));
+}
+
+/** Rules about what was agreed on besides that operations work. */
+const agreements: ReadonlySet<string> = new Set([
+  'plan-cost',
+  'latency-slo',
+  'cached-made-public',
+  'staleness-slo',
+  'enrichment-contract',
+  'slo-unmatched',
+  'gateway-config-outdated',
+]);
+
+const refusals: ReadonlySet<string> = new Set(['composition-error', 'supergraph-refused']);
+
+const isAboutOrder = ({ order }: ExpectedFinding): boolean => order !== undefined;
+const isBreaking = ({ severity }: ExpectedFinding): boolean => severity === 'breaking';
+const isNotSafe = ({ severity, order }: ExpectedFinding): boolean =>
+  severity !== 'safe' || order !== undefined;
+
+function affectedBy(
+  findings: readonly ExpectedFinding[],
+  isMeant: (finding: ExpectedFinding) => boolean,
+): Set<string> {
+  return new Set(findings.filter(isMeant).flatMap(({ affects }) => affects));
+}
+
+/** Operations that break at any time. */
+function inTrouble({ operations }: RunResults): Set<string> {
+  return namesOf(operations, ({ breakageAfterRollout, rollouts }) =>
+    [breakageAfterRollout, ...[...rollouts.values()].flatMap((one) => [one.oldGateway, one.newGateway])].some(
+      (reason) => reason !== undefined,
+    ),
+  );
+}
+
+/** Operations that break in the end, or in whichever order one of the subgraphs is rolled out. */
+function broken({ operations }: RunResults): Set<string> {
+  return namesOf(
+    operations,
+    ({ breakageAfterRollout, rollouts }) =>
+      breakageAfterRollout !== undefined ||
+      [...rollouts.values()].some((one) => one.oldGateway !== undefined && one.newGateway !== undefined),
+  );
+}
+
+function differing({ operations }: RunResults): Set<string> {
+  return namesOf(operations, ({ isDataChanged }) => isDataChanged);
+}
+
+function namesOf(
+  operations: RunResults['operations'],
+  isMeant: (facts: OperationRunResult) => boolean,
+): Set<string> {
+  return new Set([...operations].filter(([, facts]) => isMeant(facts)).map(([name]) => name));
+}
+
+/** The order of each finding by what the table says, and what really happens to the operations that it names. Where it
+ *  names none that are in trouble, it has none. */
+function ordersSaid(findings: readonly ExpectedFinding[]) {
+  return findings.map((finding) => ({
+    rule: finding.rule,
+    coordinate: finding.coordinate,
+    order: finding.order,
+    // What breaks nothing in any order is not breaking, except where there is no graph at all.
+    isBreaking: finding.severity === 'breaking' && !refusals.has(finding.rule),
+    affects: ownAffects(finding),
+  }));
+}
+
+function ownAffects({ order, affects }: ExpectedFinding): readonly string[] {
+  return order === undefined ? [] : affects;
+}
+
+function ordersFound(findings: readonly ExpectedFinding[], facts: RunResults) {
+  return findings.map((finding) => {
+    const { rule, coordinate, subgraph = '', affects } = finding;
+    const own = affects.flatMap((name) => {
+      const found = facts.operations.get(name);
+      return found === undefined ? [] : [{ name, found }];
+    });
+    const inTroubleHere = own.filter(({ found }) => {
+      const rollout = found.rollouts.get(subgraph);
+      return (
+        found.breakageAfterRollout !== undefined ||
+        rollout?.oldGateway !== undefined ||
+        rollout?.newGateway !== undefined
+      );
+    });
+    const order = orderOf(
+      subgraph,
+      inTroubleHere.map(({ found }) => found),
+    );
+    const names = inTroubleHere.map(({ name }) => name);
+    // Of several changes that meet in an operation, each has its own order, and the strictest is what is found.
+    const isOfAnother = findings.some(
+      (other) =>
+        other !== finding && other.order === order && other.affects.some((name) => names.includes(name)),
+    );
+    if (isOfAnother && order === 'expand and contract' && finding.severity !== 'breaking') {
+      return { rule, coordinate, order: finding.order, isBreaking: false, affects: ownAffects(finding) };
+    }
+    return { rule, coordinate, order, isBreaking: order === 'expand and contract', affects: names };
+  });
+}
+
+function orderOf(subgraph: string, operations: readonly OperationRunResult[]): DeploymentOrder | undefined {
+  const rollouts = operations.flatMap((facts) => facts.rollouts.get(subgraph) ?? []);
+  const needsGateway = rollouts.some(({ oldGateway }) => oldGateway !== undefined);
+  const needsSubgraph = rollouts.some(({ newGateway }) => newGateway !== undefined);
+  if (operations.some(({ breakageAfterRollout }) => breakageAfterRollout !== undefined))
+    return 'expand and contract';
+  if (needsGateway && needsSubgraph) return 'expand and contract';
+  if (needsGateway) return 'gateway first';
+  return needsSubgraph ? 'subgraph first' : undefined;
+}

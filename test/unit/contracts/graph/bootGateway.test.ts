@@ -1,0 +1,131 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { bootGateway } from '../../../../contracts/graph/bootGateway.ts';
+import { chooseCanaries } from '../../../../contracts/graph/chooseCanaries.ts';
+import { startMockSubgraph } from '../../../../contracts/graph/mockSubgraph.ts';
+import { subgraphSchemaOf } from '../../../../contracts/graph/subgraphSchema.ts';
+import { ComposedGraphs, operationsOf } from './testContracts.ts';
+
+const products = `
+  type Query { product(id: ID!, by: By!): Product node: Node }
+  type Mutation { rename(id: ID!): Product }
+  type Product implements Node @key(fields: "id") { id: ID! name: String! weight: Float state: State }
+  type Hidden implements Node @inaccessible { id: ID! }
+  interface Node { id: ID! }
+  enum State { SECRET @inaccessible OLD }
+  input By { words: [String!]! limit: Int sort: Sort! }
+  enum Sort { NAME }
+`;
+const stock = `
+  type Product @key(fields: "id") { id: ID! weight: Float @external shipping: Int! @requires(fields: "weight") }
+`;
+
+const graphs = new ComposedGraphs();
+afterAll(() => graphs[Symbol.asyncDispose]());
+
+describe('a gateway on a candidate', () => {
+  test('starts and answers operations of every kind from mocked subgraphs', async () => {
+    const graph = await graphs.compose({ products, stock });
+    const operations = operationsOf(`
+      query Page($id: ID!, $by: By!) { product(id: $id, by: $by) { name shipping state } node { __typename id } }
+      mutation Rename { rename(id: 1) { id } }
+      query Refused { gone }
+    `);
+    expect(await bootGateway(graph, operations)).toEqual([]);
+  });
+
+  test('answers what the demo serves, objects of interfaces included', async () => {
+    const demo = Object.fromEntries(
+      ['accounts', 'inventory', 'products', 'recommendations', 'reviews'].map((name) => [
+        name,
+        readFileSync(new URL(`../../../../subgraphs/${name}/schema.graphql`, import.meta.url), 'utf8'),
+      ]),
+    );
+    const texts = [
+      'productPage',
+      'popularMedia',
+      'searchUnion',
+      'requiresChain',
+      'addReview',
+      'compositeKeys',
+    ].map((name) =>
+      readFileSync(new URL(`../../../fixtures/operations/${name}.graphql`, import.meta.url), 'utf8'),
+    );
+    const graph = await graphs.compose(demo);
+    expect(await bootGateway(graph, texts.flatMap(operationsOf))).toEqual([]);
+  });
+
+  test('that does not start is a finding', async () => {
+    const graph = await graphs.compose({ products, stock });
+    const findings = await bootGateway({ ...graph, sdl: 'type Query { a: Int }' }, []);
+    expect(findings).toMatchObject([
+      {
+        rule: 'boot-failed',
+        severity: 'breaking',
+        message: expect.stringMatching(/^The gateway does not start/),
+      },
+    ]);
+  });
+
+  test('that answers with errors is a finding at the operation', async () => {
+    const graph = await graphs.compose({ products, stock });
+    // Other subgraphs than the supergraph is composed of.
+    const other = await graphs.compose({
+      products,
+      stock: stock.replace('shipping: Int!', 'freight: Int!'),
+    });
+    const operations = operationsOf('query Page { node { ... on Product { shipping } } }');
+    const findings = await bootGateway({ ...graph, contracts: other.contracts }, operations);
+    expect(findings).toEqual([
+      {
+        rule: 'canary-failed',
+        coordinate: 'web/Page',
+        severity: 'breaking',
+        message: expect.stringContaining('web/Page'),
+        place: operations[0]?.location,
+        affects: [
+          { consumer: 'web', operation: 'Page', place: operations[0]?.location, reason: expect.any(String) },
+        ],
+        advice: expect.any(String),
+      },
+    ]);
+  });
+});
+
+test('canaries are at most 20 that cover kinds and subgraphs first', async () => {
+  const graph = await graphs.compose({ products, stock });
+  const many = Array.from({ length: 30 }, (_, index) => `query Q${index} { node { id } }`).join('\n');
+  const operations = operationsOf(
+    `${many} query Stock { node { ... on Product { shipping } } } mutation M { rename(id: 1) { id } }`,
+  );
+  const chosen = chooseCanaries(graph, operations).map(({ name }) => name);
+  expect(chosen.length).toBe(20);
+  expect(chosen.slice(0, 3)).toEqual(['Stock', 'M', 'Q0']);
+});
+
+test('mocked values are the same each time, and entities have what their representations give', async () => {
+  const graph = await graphs.compose({ products, stock });
+  const contract = graph.contracts.get('products');
+  if (contract === undefined) throw new Error('no contract');
+  const mock = await startMockSubgraph(subgraphSchemaOf(contract), graph.supergraph.apiSchema);
+  const ask = async () => {
+    const response = await fetch(mock.url, {
+      method: 'POST',
+      body: JSON.stringify({
+        query:
+          'query ($r: [_Any!]!) { _entities(representations: $r) { ... on Product { id name state } } node { __typename } }',
+        variables: { r: [{ __typename: 'Product', id: '7' }] },
+      }),
+    });
+    return (await response.json()) as unknown;
+  };
+  const answer = {
+    data: {
+      _entities: [{ id: '7', name: 'Product.name', state: 'OLD' }],
+      node: { __typename: 'Product' },
+    },
+  };
+  expect(await ask()).toEqual(answer);
+  expect(await ask()).toEqual(answer);
+  await mock.close();
+});

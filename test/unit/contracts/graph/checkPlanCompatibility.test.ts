@@ -1,0 +1,390 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { checkFetch } from '../../../../contracts/graph/checkFetch.ts';
+import { checkPlanCompatibility } from '../../../../contracts/graph/checkPlanCompatibility.ts';
+import { subgraphSchemaOf } from '../../../../contracts/graph/subgraphSchema.ts';
+import { supergraphMetadataOf } from '../../../../contracts/graph/supergraphMetadata.ts';
+import { ComposedGraphs, operationsOf } from './testContracts.ts';
+
+type Sdls = Readonly<Record<string, string>>;
+
+const products = `
+  type Query { product(id: ID!, in: Currency): Product products(by: By): [Product!]! node: Node }
+  type Product implements Node @key(fields: "id") @key(fields: "sku") {
+    id: ID! sku: ID! name: String! weight: Float @shareable size: Float @shareable state: State
+    price(in: Currency): Int @shareable
+  }
+  interface Node { id: ID! }
+  input By { name: String state: State }
+  enum State { NEW OLD }
+  enum Currency { EUR USD }
+`;
+const stock = `
+  type Product @key(fields: "id") {
+    id: ID!
+    weight: Float @external
+    size: Float @external
+    price(in: Currency): Int @external
+    shipping: Float @requires(fields: "weight")
+    dear: Boolean @requires(fields: "price(in: EUR)")
+    parcel: Float @requires(fields: "size weight")
+  }
+  enum Currency { EUR USD }
+`;
+const reviews = `
+  type Query { top: Review }
+  type Product @key(fields: "sku") { sku: ID! reviews: [Review!] }
+  type Review @key(fields: "id") { id: ID! text: String }
+`;
+const base: Sdls = { products, stock, reviews };
+
+const graphs = new ComposedGraphs();
+afterAll(() => graphs[Symbol.asyncDispose]());
+
+async function contracts(old: Sdls, next: Sdls, text: string) {
+  const operations = operationsOf(text);
+  return checkPlanCompatibility(await graphs.plan(old, operations), await graphs.plan(next, operations));
+}
+
+/** Orders by subgraph, with the problems' kinds on both sides. */
+async function orders(old: Sdls, next: Sdls, text: string) {
+  return (await contracts(old, next, text)).map(
+    ({ subgraph, deployment, oldPlanProblems, newPlanProblems }) => [
+      subgraph,
+      deployment.order,
+      oldPlanProblems.map(({ kind }) => kind),
+      newPlanProblems.map(({ kind }) => kind),
+    ],
+  );
+}
+
+const change = (name: string, from: string, to: string): Sdls => {
+  const sdl = base[name] as string;
+  expect(sdl).toContain(from);
+  return { ...base, [name]: sdl.replace(from, to) };
+};
+
+describe('plans and subgraphs of two versions', () => {
+  test('a widened @requires: old gateways would send too little, so they go first', async () => {
+    const found = await contracts(
+      base,
+      change('stock', '@requires(fields: "weight")', '@requires(fields: "weight size")'),
+      'query P { product(id: 1) { shipping } }',
+    );
+    expect(found).toEqual([
+      {
+        operation: expect.objectContaining({ name: 'P' }),
+        subgraph: 'stock',
+        oldPlans: [
+          {
+            kind: 'missing input',
+            isCertain: true,
+            message: 'subgraph "stock" computes Product.shipping from "weight size", and is not sent size',
+            coordinates: ['Product.shipping'],
+          },
+        ],
+        newPlans: [],
+        deployment: {
+          order: 'gateway first',
+          steps: [
+            expect.stringMatching(/^Publish the new supergraph.*is not sent size/),
+            'Then deploy subgraph "stock".',
+          ],
+        },
+      },
+    ]);
+  });
+
+  test('a @requires with other arguments: old gateways would send another value', async () => {
+    const next = change('stock', 'price(in: EUR)', 'price(in: USD)');
+    const found = await contracts(base, next, 'query P { product(id: 1) { dear } }');
+    expect(found).toMatchObject([
+      {
+        deployment: { order: 'expand and contract' },
+        oldPlans: [{ kind: 'missing input', message: expect.stringContaining('other arguments') }],
+        newPlans: [{ kind: 'missing input', message: expect.stringContaining('other arguments') }],
+      },
+    ]);
+  });
+
+  test('a @requires that is new on a field that was answered at once', async () => {
+    const plain = { ...base, stock: stock.replace(' @requires(fields: "weight")', '') };
+    expect(await orders(plain, base, 'query P { product(id: 1) { shipping } }')).toEqual([
+      ['stock', 'gateway first', ['missing input'], []],
+    ]);
+    // The other way round, new gateways would send too little.
+    expect(await orders(base, plain, 'query P { product(id: 1) { shipping } }')).toEqual([
+      ['stock', 'subgraph first', [], ['missing input']],
+    ]);
+  });
+
+  test('a @requires that is new on a field below a root field, where no representation is sent', async () => {
+    const direct = {
+      ...base,
+      stock: `${stock.replace('@requires(fields: "weight")', '')} type Query { heaviest: Product }`,
+    };
+    const computed = { ...base, stock: `${stock} type Query { heaviest: Product }` };
+    expect(await orders(direct, computed, 'query P { heaviest { shipping } }')).toEqual([
+      ['stock', 'gateway first', ['missing input'], []],
+    ]);
+  });
+
+  test.each([
+    ['shipping', 'shipping: Float @requires(fields: "weight")', ''],
+    ['the subgraph', undefined, ''],
+  ])('%s and its inputs removed: the operation is refused', async (_, from, to) => {
+    const { stock: _removed, ...without } = base;
+    const next = from === undefined ? without : change('stock', from, to);
+    expect(await orders(base, next, 'query P { product(id: 1) { shipping } }')).toEqual([
+      ['stock', 'expand and contract', [from === undefined ? 'no subgraph' : 'invalid'], []],
+    ]);
+  });
+
+  test('an unused key dropped is safe, the used one is not', async () => {
+    const text = 'query P { product(id: 1) { name } } query Q { product(id: 1) { shipping } }';
+    const two = change(
+      'stock',
+      'type Product @key(fields: "id") {',
+      'type Product @key(fields: "id") @key(fields: "sku") { sku: ID!',
+    );
+    expect(await orders(two, base, text)).toEqual([['stock', 'safe', [], []]]);
+    expect(await orders(base, two, text)).toEqual([['stock', 'safe', [], []]]);
+    const other = {
+      ...base,
+      stock: stock.replace('@key(fields: "id") {\n    id: ID!', '@key(fields: "sku") {\n    sku: ID!'),
+    };
+    expect(await orders(base, other, text)).toEqual([
+      ['stock', 'expand and contract', ['no key'], ['no key']],
+    ]);
+    const found = await contracts(base, other, text);
+    expect(found[0]?.oldPlanProblems[0]?.message).toBe(
+      'subgraph "stock" gets Product by { __typename id weight }, and resolves it by "sku"',
+    );
+  });
+
+  test('a key that is not resolvable any more, where the type has another one', async () => {
+    const two = change('stock', '@key(fields: "id") {', '@key(fields: "id") @key(fields: "sku") { sku: ID!');
+    const dead = {
+      ...two,
+      stock: (two.stock as string).replace('(fields: "id")', '(fields: "id", resolvable: false)'),
+    };
+    expect(await orders(two, dead, 'query Q { product(id: 1) { shipping } }')).toEqual([
+      ['stock', 'gateway first', ['no key'], []],
+    ]);
+  });
+
+  test('@override: the subgraph that takes a field over goes first', async () => {
+    const next = {
+      ...base,
+      reviews: reviews.replace('{ sku: ID!', '{ sku: ID! name: String! @override(from: "products")'),
+    };
+    expect(await orders(base, next, 'query P { product(id: 1) { name } }')).toEqual([
+      ['reviews', 'subgraph first', [], ['invalid']],
+    ]);
+  });
+
+  test('a field that moves: the new home, the gateways, the old home', async () => {
+    const next = {
+      ...base,
+      products: products.replace(' state: State', ''),
+      reviews: `${reviews.replace('{ sku: ID!', '{ sku: ID! state: State')} enum State { NEW OLD }`,
+    };
+    expect(await orders(base, next, 'query P { product(id: 1) { state } }')).toEqual([
+      ['products', 'gateway first', ['invalid'], []],
+      ['reviews', 'subgraph first', [], ['invalid']],
+    ]);
+  });
+
+  test('a field that becomes @external is there in name only', async () => {
+    const depot = (size: string) => `type Product @key(fields: "sku") { sku: ID! ${size} }`;
+    const old = { products, depot: depot('ids: Int') };
+    const next = {
+      products: products.replace(
+        'size: Float @shareable',
+        'size: Float @external area: Float @requires(fields: "size")',
+      ),
+      depot: depot('size: Float'),
+    };
+    const [home] = await contracts(old, next, 'query P { product(id: 1) { size } }');
+    expect(home).toMatchObject({
+      subgraph: 'products',
+      oldPlans: [{ kind: 'not served', coordinates: ['Product.size'] }],
+      newPlans: [],
+      deployment: { order: 'gateway first' },
+    });
+  });
+
+  test('a @provides that is gone leaves its fields external', async () => {
+    const provided = (directive: string) => ({
+      products,
+      stock: `${stock} type Query { best: Product ${directive} }`,
+    });
+    expect(
+      await orders(provided('@provides(fields: "size")'), provided(''), 'query P { best { size } }'),
+    ).toEqual([['stock', 'gateway first', ['not served'], []]]);
+    expect(
+      await orders(provided(''), provided('@provides(fields: "size")'), 'query P { best { size } }'),
+    ).toEqual([['stock', 'subgraph first', [], ['not served']]]);
+  });
+
+  test('an argument made non-null breaks those that pass a nullable variable or leave it out', async () => {
+    const next = change('products', 'in: Currency): Product', 'in: Currency!): Product');
+    const text = `
+      query Literal { product(id: 1, in: EUR) { name } }
+      query NonNull($in: Currency!) { product(id: 1, in: $in) { name } }
+      query Default($in: Currency = EUR) { product(id: 1, in: $in) { name } }
+      query Nullable($in: Currency) { product(id: 1, in: $in) { name } }
+      query Without { product(id: 1) { name } }
+    `;
+    const found = await contracts(base, next, text);
+    expect(found.map(({ operation, deployment }) => [operation.name, deployment.order])).toEqual([
+      ['Literal', 'safe'],
+      ['NonNull', 'safe'],
+      ['Default', 'safe'],
+      ['Nullable', 'expand and contract'],
+      ['Without', 'expand and contract'],
+    ]);
+    expect(found[4]?.deployment.steps).toEqual([
+      expect.stringMatching(
+        /^Expand: make a version of subgraph "products".*Query\.product\(in:\) as before/,
+      ),
+      expect.stringMatching(/^Move the consumers/),
+      expect.stringMatching(/^Contract: /),
+    ]);
+  });
+
+  test('a type that changes is none that a gateway with the other supergraph takes it for', async () => {
+    const nullable = change('products', 'name: String!', 'name: String');
+    expect(await orders(base, nullable, 'query P { product(id: 1) { name } }')).toEqual([
+      ['products', 'gateway first', ['may be null'], []],
+    ]);
+    expect(await orders(nullable, base, 'query P { product(id: 1) { name } }')).toEqual([
+      ['products', 'subgraph first', [], ['may be null']],
+    ]);
+    const other = change('products', 'name: String!', 'name: [Int!]!');
+    expect(await orders(base, other, 'query P { product(id: 1) { name } }')).toEqual([
+      ['products', 'expand and contract', ['other type'], ['other type']],
+    ]);
+  });
+
+  test('values and types that old gateways do not know', async () => {
+    const noInput = products.replace('state: State }\n  enum State', '}\n  enum State');
+    const from = { ...base, products: noInput };
+    const next = {
+      ...base,
+      products: `${noInput.replace('NEW OLD', 'NEW OLD USED')} type Shelf implements Node { id: ID! }`,
+    };
+    const found = await contracts(from, next, 'query P { product(id: 1) { state } } query N { node { id } }');
+    expect(found).toMatchObject([
+      {
+        oldPlans: [{ kind: 'unknown value', isCertain: false, coordinates: ['Product.state', 'State.USED'] }],
+        newPlans: [],
+      },
+      {
+        oldPlans: [{ kind: 'unknown value', isCertain: false, coordinates: ['Query.node', 'Shelf'] }],
+        newPlans: [],
+      },
+    ]);
+  });
+
+  test('what variables may hold', async () => {
+    const text =
+      'query P($by: By) { products(by: $by) { name } } query L { products(by: {name: "a"}) { name } }';
+    const wider = change('products', 'input By { name', 'input By { age: Int name');
+    expect(await orders(base, wider, text)).toEqual([
+      ['products', 'subgraph first', [], ['input']],
+      ['products', 'safe', [], []],
+    ]);
+    const [variable, literal] = await contracts(
+      base,
+      change('products', 'input By { name', 'input By { age: Int! name'),
+      text,
+    );
+    expect(variable?.oldPlanProblems).toEqual([
+      {
+        kind: 'input',
+        isCertain: true,
+        message: expect.stringContaining('By.age is required'),
+        coordinates: ['By.age'],
+      },
+    ]);
+    expect(literal?.oldPlanProblems).toMatchObject([{ kind: 'invalid', coordinates: ['By.age'] }]);
+  });
+
+  test('an operation that only the candidate has', async () => {
+    const next = change('stock', 'shipping: Float', 'inStock: Boolean shipping: Float');
+    const found = checkPlanCompatibility(
+      await graphs.plan(base, []),
+      await graphs.plan(next, operationsOf('query New { product(id: 1) { inStock } }')),
+    );
+    expect(found).toMatchObject([{ subgraph: 'stock', deployment: { order: 'subgraph first' } }]);
+  });
+
+  test('operations that meet no changed subgraph have no result', async () => {
+    const next = change('reviews', 'text: String', 'text: String stars: Int');
+    expect(await orders(base, next, 'query P { product(id: 1) { name } }')).toEqual([]);
+    expect(await orders(base, base, 'query P { product(id: 1) { name } }')).toEqual([]);
+  });
+
+  test('one that the new graph refuses though no changed subgraph is in its plan', async () => {
+    const next = {
+      ...base,
+      reviews: `${reviews} extend type Query { node: Node @shareable }\ninterface Node { id: ID! }`,
+    };
+    const shared = { ...base, products: products.replace('node: Node', 'node: Node @shareable') };
+    const hidden = {
+      ...next,
+      products: shared.products as string,
+      reviews: next.reviews.replace('@shareable', '@shareable @inaccessible'),
+    };
+    expect(await orders(shared, hidden, 'query N { node { id } }')).toEqual([
+      ['reviews', 'expand and contract', [], []],
+    ]);
+  });
+
+  test('context that a new argument takes', async () => {
+    const shelf = (argument: string) => ({
+      shelves: `
+        type Query { shelf: Shelf }
+        type Shelf @key(fields: "id") @context(name: "shelf") { id: ID! height: Int book: Book }
+        type Book @key(fields: "id") { id: ID! fits${argument}: Boolean }
+      `,
+      authors: 'type Query { author: Int }',
+    });
+    const next = shelf('(height: Int @fromContext(field: "$shelf { height }"))');
+    expect(await orders(shelf(''), next, 'query S { shelf { book { fits } } }')).toEqual([
+      ['shelves', 'expand and contract', ['missing input'], ['invalid']],
+    ]);
+  });
+});
+
+test('plans work with the subgraphs that they are made for', async () => {
+  const folder = new URL('../../../../subgraphs/', import.meta.url);
+  const demo = Object.fromEntries(
+    ['accounts', 'inventory', 'products', 'recommendations', 'reviews'].map((name) => [
+      name,
+      readFileSync(new URL(`${name}/schema.graphql`, folder), 'utf8'),
+    ]),
+  );
+  const files = new URL('../../../fixtures/operations/', import.meta.url);
+  const operations = readdirSync(files)
+    .filter((file) => file.endsWith('.graphql'))
+    .flatMap((file) => operationsOf(readFileSync(new URL(file, files), 'utf8')));
+  const { graph, plans } = await graphs.plan(demo, operations);
+  const facts = supergraphMetadataOf(graph);
+  const checked = [...plans.values()].flatMap((planned) =>
+    planned.kind === 'planned' ? planned.variants.flatMap(({ fetches }) => fetches) : [],
+  );
+  expect(checked.length).toBeGreaterThan(operations.length);
+  const problems = checked.flatMap((fetch) => {
+    const contract = graph.contracts.get(fetch.subgraph);
+    const own = facts.subgraphs.get(fetch.subgraph);
+    if (contract === undefined || own === undefined) throw new Error(fetch.subgraph);
+    return checkFetch(fetch, facts, {
+      name: fetch.subgraph,
+      schema: subgraphSchemaOf(contract),
+      metadata: own,
+    });
+  });
+  expect(problems).toEqual([]);
+});

@@ -1,0 +1,244 @@
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { print } from 'graphql';
+import { planConsumerOperations } from '../../../../contracts/graph/planConsumerOperations.ts';
+import { ComposedGraphs, operationsOf } from './testContracts.ts';
+
+const products = `
+  type Query { product(id: ID!): Product products(by: By, first: Int = 5, sort: Sort): [Product!]! }
+  type Product @key(fields: "id") { id: ID! name: String weight: Float }
+  input By { name: String! tag: Tag }
+  input Tag { text: String! }
+  enum Sort { NAME WEIGHT }
+`;
+const stock = `
+  type Product @key(fields: "id") {
+    id: ID!
+    weight: Float @external
+    shipping: Float @requires(fields: "weight")
+    inStock: Boolean
+  }
+`;
+const reviews = `
+  type Product @key(fields: "id") { id: ID! reviews: [Review!] }
+  type Review { text: String author: User }
+  type User @key(fields: "name", resolvable: false) { name: String }
+  type Subscription { reviewed: Product }
+`;
+
+const graphs = new ComposedGraphs();
+afterAll(() => graphs[Symbol.asyncDispose]());
+
+async function planAll(text: string, sdls: Readonly<Record<string, string>> = { products, stock, reviews }) {
+  const operations = operationsOf(text);
+  const { plans } = await graphs.plan(sdls, operations);
+  return [...plans.values()];
+}
+
+describe('a planned operation', () => {
+  test('is the list of its fetches: what is sent where, with which representations, and after what', async () => {
+    const [planned] = await planAll('query Page { product(id: 1) { name shipping reviews { text } } }');
+    if (planned?.kind !== 'planned') throw new Error('not planned');
+    const [{ fetches, overrides }] = planned.variants as [(typeof planned.variants)[number]];
+    expect(overrides).toEqual([]);
+    expect(
+      fetches.map(({ document, representations, ...fetch }) => ({
+        ...fetch,
+        text: print(document).replaceAll(/\s+/g, ' '),
+        sent: representations?.map(({ typeName, selections }) => [
+          typeName,
+          selections.map((selection) => (selection.kind === 'Field' ? selection.name : selection)),
+        ]),
+      })),
+    ).toEqual([
+      {
+        subgraph: 'products',
+        kind: 'query',
+        dependsOn: [],
+        text: 'query Page__products__0 { product(id: 1) { __typename id name weight } }',
+        sent: undefined,
+      },
+      {
+        subgraph: 'reviews',
+        kind: 'query',
+        dependsOn: [0],
+        text: 'query Page__reviews__1($representations: [_Any!]!) { _entities(representations: $representations) { ... on Product { reviews { text } } } }',
+        sent: [['Product', ['__typename', 'id']]],
+      },
+      {
+        subgraph: 'stock',
+        kind: 'query',
+        dependsOn: [0],
+        text: 'query Page__stock__2($representations: [_Any!]!) { _entities(representations: $representations) { ... on Product { shipping } } }',
+        sent: [['Product', ['__typename', 'id', 'weight']]],
+      },
+    ]);
+    expect(planned.cost).toEqual({ fetches: 3, depth: 2, subgraphs: 3, weight: undefined });
+  });
+
+  test('has the fetches of its deferred parts and of what follows an event', async () => {
+    const [deferred, subscribed] = await planAll(`
+      query Deferred { product(id: 1) { name ... @defer { shipping } } }
+      subscription Reviewed { reviewed { name } }
+    `);
+    expect(deferred).toMatchObject({
+      variants: [
+        {
+          fetches: [
+            { subgraph: 'products', dependsOn: [] },
+            { subgraph: 'products', dependsOn: [0] },
+            { subgraph: 'stock', dependsOn: [1] },
+          ],
+        },
+      ],
+      cost: { fetches: 3, depth: 3, subgraphs: 2 },
+    });
+    expect(subscribed).toMatchObject({
+      variants: [
+        {
+          fetches: [
+            { subgraph: 'reviews', kind: 'subscription', dependsOn: [] },
+            { subgraph: 'products', kind: 'query', dependsOn: [0] },
+          ],
+        },
+      ],
+    });
+  });
+
+  test('of no subgraph has no fetches', async () => {
+    expect(await planAll('query Names { __typename }')).toMatchObject([
+      { kind: 'planned', cost: { fetches: 0, depth: 0, subgraphs: 0 } },
+    ]);
+  });
+
+  test('has a second variant where a progressive @override matters', async () => {
+    const planned = await planAll(
+      'query P { product(id: 1) { inStock } } query Q { product(id: 1) { id } }',
+      {
+        products,
+        stock,
+        depot:
+          'type Product @key(fields: "id") { id: ID! inStock: Boolean @override(from: "stock", label: "percent(5)") }',
+      },
+    );
+    expect(planned).toMatchObject([
+      {
+        variants: [
+          { overrides: [], fetches: [{ subgraph: 'products' }, { subgraph: 'stock' }] },
+          { overrides: ['percent(5)'], fetches: [{ subgraph: 'products' }, { subgraph: 'depot' }] },
+        ],
+      },
+      { variants: [{ overrides: [] }] },
+    ]);
+  });
+});
+
+describe('an operation that fails', () => {
+  test.each([
+    ['an unknown field', '{ product(id: 1) { gone } }', ['Product.gone']],
+    ['an unknown argument', '{ product(id: 1, at: 2) { id } }', ['Query.product(at:)']],
+    ['a missing argument', '{ product { id } }', ['Query.product(id:)']],
+    ['a nullable variable', 'query ($id: ID) { product(id: $id) { id } }', ['Query.product(id:)']],
+    ['an unknown enum value', '{ products(sort: AGE) { id } }', ['Sort.AGE']],
+    ['an unknown input field', '{ products(by: {name: "a", age: 1}) { id } }', ['By.age']],
+    ['a missing input field', '{ products(by: {name: "a", tag: {}}) { id } }', ['Tag.text']],
+    ['a value of another type', '{ products(by: {name: 1}) { id } }', ['By.name']],
+    ['a literal of another type', '{ products(first: "all") { id } }', ['Query.products(first:)']],
+    ['an unknown type', '{ product(id: 1) { ... on Gone { id } } }', ['Gone']],
+    ['an unknown variable type', 'query ($by: Gone) { products(by: $by) { id } }', ['Gone']],
+    ['an unknown directive', '{ product(id: 1) { id @gone } }', ['@gone']],
+    ['a missing argument of a directive', '{ product(id: 1) { id @include } }', []],
+  ])('for %s names the parts of the schema', async (_, text, coordinates) => {
+    const [failed] = await planAll(text, { products });
+    if (failed?.kind !== 'failed') throw new Error('it was planned');
+    expect(failed.problems.every(({ kind }) => kind === 'invalid')).toBe(true);
+    expect([...new Set(failed.problems.flatMap((problem) => problem.coordinates))]).toEqual(
+      coordinates.length === 0 ? ['@include'] : coordinates,
+    );
+  });
+
+  test('says where, and does not keep others from being planned', async () => {
+    const [failed, planned] = await planAll(
+      'query A {\n  product(id: 1) { id\n gone } }\nquery B { product(id: 1) { id } }',
+    );
+    expect(failed).toEqual({
+      kind: 'failed',
+      problems: [
+        {
+          kind: 'invalid',
+          message: 'Cannot query field "gone" on type "Product".',
+          place: { file: 'contracts/operations/web/all.graphql', line: 3, column: 2 },
+          coordinates: ['Product.gone'],
+        },
+      ],
+    });
+    expect(planned?.kind).toBe('planned');
+  });
+
+  test('because the graph has no such root type, which validation does not see', async () => {
+    expect(await planAll('\nmutation Add { add }')).toEqual([
+      {
+        kind: 'failed',
+        problems: [
+          {
+            kind: 'no root type',
+            message: expect.stringContaining('no mutation type'),
+            place: { file: 'contracts/operations/web/all.graphql', line: 2, column: 1 },
+            coordinates: ['Mutation'],
+          },
+        ],
+      },
+    ]);
+  });
+
+  test("because it is beyond the gateway's limits", async () => {
+    const aliases = Array.from({ length: 200 }, (_, index) => `a${index}: __typename`).join(' ');
+    expect(await planAll(`query Many { ${aliases} }`)).toMatchObject([
+      { kind: 'failed', problems: [{ kind: 'limit', message: expect.stringMatching(/limits\.\w+ is \d+/) }] },
+    ]);
+  });
+});
+
+test('progress is told operation by operation, and the answer is in their order', async () => {
+  const operations = operationsOf(
+    Array.from({ length: 20 }, (_, index) => `query O${index} { product(id: ${index}) { shipping } }`).join(
+      '\n',
+    ),
+  );
+  const told: unknown[] = [];
+  const graph = await graphs.compose({ products, stock });
+  const plans = await planConsumerOperations(graph, operations, { onProgress: (...now) => told.push(now) });
+  expect(told).toEqual(operations.map((_, index) => [index + 1, 20, 'planning operations']));
+  expect([...plans.keys()]).toEqual(operations);
+});
+
+describe('the weight of an operation', () => {
+  const shop = `
+    type Query {
+      top(first: Int, by: By): [Product!] @listSize(slicingArguments: ["first"], assumedSize: 10) @cost(weight: 3)
+      all: [Product!] @listSize(assumedSize: 4)
+      some: [Product!]
+      page(first: Int!): Page @listSize(slicingArguments: ["first"], sizedFields: ["items"])
+      one: Product
+    }
+    type Page { items: [Product!] }
+    type Product @cost(weight: 5) { id: ID! sort: Sort parts: [Part!] }
+    type Part { id: ID! }
+    input By { name: String @cost(weight: 2) }
+    enum Sort @cost(weight: 4) { A }
+  `;
+  test.each([
+    ['{ one { id } }', 5],
+    ['{ one { sort parts { id } } }', 10],
+    ['{ top { id } }', 30],
+    ['{ top(first: 2) { id } }', 6],
+    ['{ top(first: 2, by: {name: "a"}) { sort } }', 16],
+    ['query ($first: Int = 3) { top(first: $first) { id } }', 9],
+    ['query ($first: Int) { top(first: $first) { id } }', 30],
+    ['{ all { id } }', 20],
+    ['{ some { id } }', 5],
+    ['{ page(first: 2) { items { id } } }', 11],
+    ['{ ...F ... @defer { one { sort } } } fragment F on Query { one { id } }', 9],
+  ])('%s is by @cost and @listSize', async (text, weight) => {
+    expect(await planAll(text, { shop })).toMatchObject([{ cost: { weight } }]);
+  });
+});

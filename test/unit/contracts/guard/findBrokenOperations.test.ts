@@ -1,0 +1,125 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { parse } from 'graphql';
+import type { ConsumerOperation, Waiver } from '../../../../contracts/contractStore.ts';
+import { findBrokenOperations } from '../../../../gateway/contracts/guard/findBrokenOperations.ts';
+import { composeSupergraph } from '../../../../gateway/supergraph/composeSupergraph.ts';
+import { loadSupergraph } from '../../../../gateway/supergraph/loadSupergraph.ts';
+import type { Supergraph } from '../../../../gateway/supergraph/supergraph.ts';
+import { testPlanningLimits } from '../../../harness/testPlanningLimits.ts';
+
+const v1 = 'type Query { shelf(id: ID): Shelf } type Shelf { id: ID! label: String width: Int }';
+
+const loaded: Supergraph[] = [];
+let current: Supergraph;
+
+async function load(sdl: string): Promise<Supergraph> {
+  const composed = await composeSupergraph([{ name: 'shelves', url: 'http://shelves.test', sdl }]);
+  if (!('sdl' in composed)) throw new Error(composed.errors.map(({ message }) => message).join('\n'));
+  const supergraph = await loadSupergraph({ sdl: composed.sdl, planning: testPlanningLimits });
+  loaded.push(supergraph);
+  return supergraph;
+}
+
+beforeAll(async () => {
+  current = await load(v1);
+});
+afterAll(() => Promise.all(loaded.map(({ planner }) => planner.close())));
+
+function operation(name: string, text: string): ConsumerOperation {
+  const place = { file: `operations/shop/${name}.graphql`, line: 1, column: 1 };
+  return { consumer: 'shop', name, document: parse(text), location: place, slo: {} };
+}
+
+function waiver(coordinate: string, expires = '2999-12-31'): Waiver {
+  const place = { file: 'waivers.yaml', line: 1, column: 1 };
+  return {
+    rule: 'field-removed',
+    coordinate,
+    reason: 'It is time.',
+    owner: 'shop',
+    expires,
+    location: place,
+  };
+}
+
+async function broken(
+  next: Supergraph,
+  operations: readonly ConsumerOperation[],
+  { waivers = [], first = false }: { waivers?: readonly Waiver[]; first?: boolean } = {},
+): Promise<readonly string[]> {
+  const found = await findBrokenOperations({
+    store: { operations, waivers },
+    next,
+    current: first ? undefined : current,
+    today: '2027-01-31',
+    concurrency: 2,
+    signal: new AbortController().signal,
+  });
+  return found.map((one) => `${one.operation}: ${one.reasons.join('; ')}`);
+}
+
+const label = operation('Label', 'query Label { shelf { label } }');
+const width = operation('Width', 'query Width { shelf { width } }');
+const colour = operation('Colour', 'query Colour { shelf { colour } }');
+
+describe('an operation breaks', () => {
+  test('which worked before and is refused then', async () => {
+    const next = await load(v1.replace('label: String ', ''));
+    expect(await broken(next, [label, width])).toEqual([
+      'Label: Cannot query field "label" on type "Shelf".',
+    ]);
+  });
+
+  test('whose values are of another type, though it is valid', async () => {
+    const next = await load(v1.replace('width: Int', 'width: String'));
+    expect(await broken(next, [label, width])).toEqual([expect.stringMatching(/^Width: .*Shelf\.width/)]);
+  });
+
+  test('whose variables may be refused', async () => {
+    const next = await load(v1.replace('id: ID)', 'id: ID!)'));
+    const byId = operation('ById', 'query ById($id: ID) { shelf(id: $id) { id } }');
+    expect(await broken(next, [byId])).toHaveLength(1);
+  });
+
+  test('that does not work with the first supergraph', async () => {
+    expect(await broken(current, [label, colour], { first: true })).toEqual([
+      'Colour: Cannot query field "colour" on type "Shelf".',
+    ]);
+  });
+});
+
+describe('nothing breaks', () => {
+  test('that did not work before', async () => {
+    const next = await load(v1.replace('width: Int', 'depth: Int'));
+    expect(await broken(next, [colour])).toEqual([]);
+  });
+
+  test.each([
+    ['the operation', waiver('shop/Label'), 0],
+    ['the part of the schema', waiver('Shelf.label'), 0],
+    ['the operation until yesterday', waiver('shop/Label', '2027-01-30'), 1],
+    ['another part', waiver('Shelf.width'), 1],
+    ['how long the operation takes', { ...waiver('shop/Label'), rule: 'latency-slo' }, 1],
+    ['how many fetches it takes', { ...waiver('shop/Label'), rule: 'plan-cost' }, 1],
+  ])('that is waived: %s', async (_what, one, count) => {
+    const next = await load(v1.replace('label: String ', ''));
+    expect(await broken(next, [label], { waivers: [one] })).toHaveLength(count);
+  });
+});
+
+test('an answer that came from a planner that was closed meanwhile is none', async () => {
+  const next = await load(v1);
+  const stop = new AbortController();
+  const looking = findBrokenOperations({
+    store: { operations: [label, width], waivers: [] },
+    next,
+    current,
+    today: '2027-01-31',
+    concurrency: 1,
+    signal: stop.signal,
+  });
+  const rejected = expect(looking).rejects.toThrow('overtaken');
+  stop.abort(new Error('overtaken'));
+  await next.planner.close();
+  await rejected;
+});

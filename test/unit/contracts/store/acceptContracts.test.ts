@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import { acceptContracts } from '../../../../contracts/store/acceptContracts.ts';
+import { TemporaryContractStore } from '../../../harness/temporaryContractStore.ts';
+
+const contract = {
+  name: 'products',
+  url: 'https://products.test/graphql',
+  file: 'schema.graphql',
+  sdl: '\n# about it\n# @url http://old.test/\ntype Query { a: Int }\n\n',
+};
+
+const options = { contracts: [contract], reason: 'The app needs it.', today: '2026-11-25' };
+
+describe('accepting contracts', () => {
+  test('writes the schema with its address, and why', async () => {
+    using disk = new TemporaryContractStore();
+    const written = await acceptContracts({ ...options, directory: disk.directory });
+    expect(written).toEqual([disk.path('contracts/schemas/products.graphql')]);
+    expect(readFileSync(disk.path('contracts/schemas/products.graphql'), 'utf8')).toBe(
+      '# @url https://products.test/graphql\n# about it\ntype Query { a: Int }\n',
+    );
+    expect(readFileSync(disk.path('contracts/CHANGELOG.md'), 'utf8')).toBe(
+      '# What was accepted into these contracts, and why\n\n- 2026-11-25 products: The app needs it.\n',
+    );
+  });
+
+  test('adds a line for each contract, in one line each, with what was overruled', async () => {
+    using disk = new TemporaryContractStore({ 'contracts/CHANGELOG.md': 'Ours' });
+    await acceptContracts({
+      directory: disk.directory,
+      contracts: [contract, { ...contract, name: 'reviews', url: 'http://reviews.invalid/' }],
+      reason: ' The app\n needs it. ',
+      today: '2026-11-25',
+      overriddenFindings: '2 breaking',
+    });
+    expect(readFileSync(disk.path('contracts/CHANGELOG.md'), 'utf8')).toBe(
+      [
+        'Ours',
+        '- 2026-11-25 products: The app needs it. (forced, despite 2 breaking)',
+        '- 2026-11-25 reviews: The app needs it. (forced, despite 2 breaking)',
+        '',
+      ].join('\n'),
+    );
+    expect(readFileSync(disk.path('contracts/schemas/reviews.graphql'), 'utf8')).toBe(
+      '# about it\ntype Query { a: Int }\n',
+    );
+  });
+
+  test('leaves alone what is like that already', async () => {
+    using disk = new TemporaryContractStore();
+    await acceptContracts({ ...options, directory: disk.directory });
+    expect(await acceptContracts({ ...options, directory: disk.directory, today: '2027-01-01' })).toEqual([]);
+    expect(readFileSync(disk.path('contracts/CHANGELOG.md'), 'utf8')).not.toContain('2027');
+  });
+});

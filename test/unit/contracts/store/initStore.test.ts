@@ -1,0 +1,65 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import { initStore } from '../../../../contracts/store/initStore.ts';
+import { readContractStore } from '../../../../contracts/store/readContractStore.ts';
+import { TemporaryContractStore } from '../../../harness/temporaryContractStore.ts';
+
+const contracts = ['products', 'reviews'].map((name) => ({
+  name,
+  url: `http://${name}.test/`,
+  file: '',
+  sdl: 'type Query { a: Int }',
+}));
+
+describe('making a store', () => {
+  test('writes a store that can be read, without anything to waive or that runs', async () => {
+    using disk = new TemporaryContractStore();
+    const outcome = await initStore({ directory: disk.directory, contracts, force: false });
+    expect(outcome).toEqual({
+      written: [
+        'schemas/products.graphql',
+        'schemas/reviews.graphql',
+        'README.md',
+        'waivers.yaml',
+        'environments.yaml',
+      ].map((path) => disk.path(`contracts/${path}`)),
+    });
+    const { schemas, ...rest } = await readContractStore(disk.directory);
+    expect(rest).toEqual({
+      directory: disk.directory,
+      operations: [],
+      waivers: [],
+      environments: [],
+      problems: [],
+    });
+    expect([...schemas.values()].map(({ name, url }) => [name, url])).toEqual([
+      ['products', 'http://products.test/'],
+      ['reviews', 'http://reviews.test/'],
+    ]);
+  });
+
+  const before = {
+    'contracts/schemas/reviews.graphql': 'type Query { old: Int }',
+    'contracts/waivers.yaml': '# ours',
+  };
+
+  test('overwrites nothing', async () => {
+    using disk = new TemporaryContractStore(before);
+    expect(await initStore({ directory: disk.directory, contracts, force: false })).toEqual({
+      existing: Object.keys(before).map((path) => disk.path(path)),
+    });
+    const { schemas } = await readContractStore(disk.directory);
+    expect([...schemas.values()].map(({ sdl }) => sdl)).toEqual(['type Query { old: Int }']);
+  });
+
+  test('replaces schemas where forced, and nothing else', async () => {
+    using disk = new TemporaryContractStore(before);
+    const outcome = await initStore({ directory: disk.directory, contracts, force: true });
+    expect(outcome).not.toHaveProperty('existing');
+    const { schemas } = await readContractStore(disk.directory);
+    expect([...schemas.values()].map(({ sdl }) => sdl)).toEqual(
+      contracts.map(({ url, sdl }) => `# @url ${url}\n${sdl}\n`),
+    );
+    expect(readFileSync(disk.path('contracts/waivers.yaml'), 'utf8')).toBe('# ours');
+  });
+});

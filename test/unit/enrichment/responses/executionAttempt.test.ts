@@ -1,0 +1,228 @@
+import { describe, expect, test } from '@jest/globals';
+import type { GraphQLObjectType } from 'graphql';
+import type { FieldResult } from '../../../../gateway/enrichment/enrichmentJob.ts';
+import { ExecutionAttempt } from '../../../../gateway/enrichment/responses/executionAttempt.ts';
+import type { PreparedOperation } from '../../../../gateway/operation/preparedOperation.ts';
+import type { PlanNode } from '../../../../gateway/planning/queryPlan.ts';
+import { ResponseShaper } from '../../../../gateway/response/responseShaper.ts';
+import type { PendingField } from '../../../../gateway/response/shapeData.ts';
+import type { SubgraphResponse } from '../../../../gateway/subgraphs/subgraphClient.ts';
+import type { Supergraph } from '../../../../gateway/supergraph/supergraph.ts';
+import { resolveInSlices } from '../../../../gateway/time/slicedTask.ts';
+import { entityFetch, rootFetch } from '../../../harness/fetchNodes.ts';
+import { enrichmentsAt, normalizeText, schemaOf } from '../../../harness/normalize.ts';
+import { flattenAt, parallel, runPlan, sequence } from '../../../harness/runPlan.ts';
+import { waitForTurns } from '../../../harness/waitForTurns.ts';
+
+const schema = schemaOf(`
+  type Query { products: [Product] }
+  type Product { id: ID! stock: Int advice: Advice rating: Int! }
+  type Advice { text: String! }
+`);
+const enrichmentOf = enrichmentsAt('Product.stock', 'Product.advice', 'Product.rating');
+
+const fetchFrom = (serviceName: string, fields: string): PlanNode =>
+  flattenAt('products.@', entityFetch(fields, { serviceName }));
+const advice = fetchFrom('advice', 'advice{text}');
+const stock = fetchFrom('stock', 'stock');
+
+interface StartOptions {
+  readonly maxBytes?: number;
+  /** In place of what makes results. */
+  readonly fault?: Error;
+  /** In place of those that were found. */
+  readonly places?: readonly PendingField[];
+}
+
+/** An answer that has left without its enrichments, and the run that goes on. */
+async function start(
+  query: string,
+  later: PlanNode,
+  { maxBytes = 10_000, fault, places }: StartOptions = {},
+) {
+  const { root, deferred } = normalizeText(schema, query, { enrichmentOf });
+  const taken: FieldResult[] = [];
+  let run: ExecutionAttempt | undefined;
+  const running = runPlan(sequence(rootFetch('products{__typename id}'), later), {
+    root,
+    deferred,
+    onGroupComplete: () => run?.completeGroup(),
+  });
+  const { client, execution } = running;
+  await waitForTurns();
+  const products = ['1', '2'].map((id) => ({ __typename: 'Product', id }));
+  client.calls[0]?.answer({ data: { products } });
+  await waitForTurns();
+
+  const operation: PreparedOperation = {
+    supergraph: { apiSchema: schema } as unknown as Supergraph,
+    kind: 'query',
+    rootType: schema.getQueryType() as GraphQLObjectType,
+    root,
+    deferred: [],
+    program: { steps: [], groups: [] },
+    enrichments: deferred.flatMap(({ id, rule }) => (rule === undefined ? [] : [{ id, rule }])),
+    isFused: false,
+    overrides: [],
+    introspection: undefined,
+  };
+  const policy = { exposeSubgraphErrors: true, exposeSubgraphs: true };
+  const shaping = new ResponseShaper({ operation, execution, policy, maxBytes });
+  const { pending } = await resolveInSlices(shaping.shapeFirst(new Set([0]), { isPending: () => true }));
+  if (fault !== undefined) {
+    shaping.shapePending = () => {
+      throw fault;
+    };
+  }
+  let ends = 0;
+  run = new ExecutionAttempt({ execution, shaping, pending: places ?? pending, onEnd: () => ends++ });
+  const begun = run;
+  return {
+    run,
+    late: pending,
+    taken,
+    begin: () => begun.collect((result) => taken.push(result)),
+    ends: () => ends,
+    async bring(subgraph: string, response: Partial<SubgraphResponse>): Promise<void> {
+      client.calls.find(({ request }) => request.subgraph === subgraph)?.answer(response);
+      await waitForTurns(3);
+    },
+  };
+}
+
+const entities = (...values: unknown[]) => ({ data: { _entities: values } });
+const texts = entities({ advice: { text: 'a' } }, { advice: { text: 'b' } });
+const told = ({ key, data, errors, isRetryable }: FieldResult) => [
+  key,
+  JSON.parse(JSON.stringify(data)),
+  errors?.length ?? 0,
+  isRetryable,
+];
+
+describe('a run after the first answer', () => {
+  test('gives one result for each place, as it comes, and then ends', async () => {
+    const { begin, bring, taken, ends } = await start(
+      '{ products { id advice { text } stock } }',
+      parallel(advice, stock),
+    );
+    const ended = begin();
+    expect(taken).toEqual([]);
+    await bring('stock', entities({ stock: 1 }, { stock: 2 }));
+    expect(taken.map(told)).toEqual([
+      ['["products",0,"stock"]', 1, 0, false],
+      ['["products",1,"stock"]', 2, 0, false],
+    ]);
+    expect(ends()).toBe(0);
+    await bring('advice', texts);
+    expect(taken.slice(2).map(told)).toEqual([
+      ['["products",0,"advice"]', { text: 'a' }, 0, false],
+      ['["products",1,"advice"]', { text: 'b' }, 0, false],
+    ]);
+    await ended;
+    expect(ends()).toBe(1);
+  });
+
+  test('gives what had come before it was asked', async () => {
+    const { begin, bring, taken } = await start('{ products { advice { text } } }', advice);
+    await bring('advice', texts);
+    expect(taken).toEqual([]);
+    await begin();
+    expect(taken.map(({ path }) => path)).toEqual([
+      ['products', 0, 'advice'],
+      ['products', 1, 'advice'],
+    ]);
+  });
+
+  test('gives a whole object where that was left out', async () => {
+    const { begin, bring, taken } = await start('{ products { id rating } }', fetchFrom('ratings', 'rating'));
+    const ended = begin();
+    await bring('ratings', entities({ rating: 4 }, { rating: 5 }));
+    await ended;
+    expect(taken.map(told)).toEqual([
+      ['["products",0]', { id: '1', rating: 4 }, 0, false],
+      ['["products",1]', { id: '2', rating: 5 }, 0, false],
+    ]);
+  });
+
+  test('tells what failed, each error at its place, and that it may be tried again', async () => {
+    const { begin, bring, taken } = await start('{ products { advice { text } } }', advice);
+    const ended = begin();
+    await bring('advice', { data: null, errors: [{ message: 'It is down.' }] });
+    await ended;
+    expect(taken.map(told)).toEqual([
+      ['["products",0,"advice"]', null, 1, true],
+      ['["products",1,"advice"]', null, 1, true],
+    ]);
+    expect(taken.map(({ errors }) => errors?.[0]?.path)).toEqual([
+      ['products', 0, 'advice'],
+      ['products', 1, 'advice'],
+    ]);
+  });
+
+  test('tells that nothing is mended by another attempt where the answer breaks the schema', async () => {
+    const { begin, bring, taken } = await start('{ products { advice { text } } }', advice);
+    const ended = begin();
+    await bring('advice', entities({ advice: { text: null } }, { advice: { text: 'b' } }));
+    await ended;
+    expect(taken.map(told)).toEqual([
+      ['["products",0,"advice"]', null, 1, false],
+      ['["products",1,"advice"]', { text: 'b' }, 0, false],
+    ]);
+  });
+
+  test('tells each place that it is too large', async () => {
+    const options = { maxBytes: 100 };
+    const { begin, bring, taken } = await start('{ products { advice { text } } }', advice, options);
+    const ended = begin();
+    const advices = ['x', 'y'].map((letter) => ({ advice: { text: letter.repeat(80) } }));
+    await bring('advice', entities(...advices));
+    await ended;
+    expect(
+      taken.map(({ path, data, errors, isRetryable }) => [
+        path,
+        data,
+        errors?.map((error) => [error.path, error.extensions?.code]),
+        isRetryable,
+      ]),
+    ).toEqual(
+      [0, 1].map((index) => {
+        const path = ['products', index, 'advice'];
+        return [path, null, [[path, 'OPERATION_TOO_COMPLEX']], false];
+      }),
+    );
+  });
+
+  test('ends with a fault of the gateway, which nobody else hears of', async () => {
+    const fault = new TypeError('A fault of the gateway.');
+    const { begin, bring, taken, ends } = await start('{ products { advice { text } } }', advice, { fault });
+    const ended = begin();
+    const outcome = expect(ended).rejects.toBe(fault);
+    await bring('advice', texts);
+    await outcome;
+    expect([taken, ends()]).toEqual([[], 1]);
+  });
+});
+
+test('a run without places ends at once', async () => {
+  const { run, ends } = await start('{ products { id advice { text } } }', advice, { places: [] });
+  await run.collect(() => {});
+  expect(ends()).toBe(1);
+});
+
+describe('a run that nobody wants any more', () => {
+  test('ends at once, and gives nothing', async () => {
+    const { begin, bring, run, taken, ends } = await start('{ products { advice { text } } }', advice);
+    const ended = begin();
+    run.cancel();
+    run.cancel();
+    await ended;
+    await bring('advice', texts);
+    expect([taken, ends()]).toEqual([[], 1]);
+  });
+
+  test('ends though its results were never asked for', async () => {
+    const { run, ends } = await start('{ products { advice { text } } }', advice);
+    run.cancel();
+    expect(ends()).toBe(1);
+  });
+});

@@ -1,0 +1,90 @@
+import { describe, expect, test } from '@jest/globals';
+import { OverdueWatch } from '../../../../gateway/enrichment/responses/overdueWatch.ts';
+import { FakeTimers } from '../../../harness/fakeTimers.ts';
+import { waitForTurns } from '../../../harness/waitForTurns.ts';
+
+const groupOf = (id: number): number => id + 1;
+
+/** Watches enrichments with these budgets, by id. */
+function watch(budgets: readonly number[], elapsedMs = 0) {
+  const timers = new FakeTimers();
+  const overdue: [number, number][] = [];
+  let now = elapsedMs;
+  const watched = new OverdueWatch({
+    enrichments: budgets.map((budgetMs, id) => ({
+      id,
+      budgetMs,
+      rule: { coordinate: `Product.field${id}`, budgetMs, priority: 'NORMAL' },
+    })),
+    elapsedMs: () => now,
+    timers,
+    onOverdue: ({ id }) => overdue.push([id, now]),
+  });
+  return {
+    watched,
+    timers,
+    overdue,
+    pass: async (ms: number) => {
+      now += ms;
+      timers.advance(ms);
+      await waitForTurns();
+    },
+  };
+}
+
+describe('an enrichment', () => {
+  test('is overdue at the end of its own budget, once', async () => {
+    const { overdue, pass, timers } = watch([300, 100, 100]);
+    await pass(99);
+    expect(overdue).toEqual([]);
+    await pass(1);
+    await pass(200);
+    await pass(1_000);
+    expect(overdue).toEqual([
+      [1, 100],
+      [2, 100],
+      [0, 300],
+    ]);
+    expect(timers.pendingCount).toBe(0);
+  });
+
+  test('that is there is not, and no timer is left when all are', async () => {
+    const { watched, overdue, pass, timers } = watch([100, 200]);
+    watched.completeGroup(groupOf(0));
+    await pass(150);
+    expect([overdue, timers.pendingCount]).toEqual([[], 1]);
+    watched.completeGroup(groupOf(1));
+    expect(timers.pendingCount).toBe(0);
+    await pass(100);
+    expect(overdue).toEqual([]);
+  });
+
+  test('that comes in the turn in which its budget ends is in time: the process may have stood still', async () => {
+    const { watched, overdue, timers, pass } = watch([100, 100], 200);
+    timers.advance(0);
+    watched.completeGroup(groupOf(0));
+    await pass(0);
+    expect(overdue).toEqual([[1, 200]]);
+  });
+
+  test('is waited for a little longer where a timer fires too early', async () => {
+    const { overdue, pass, timers } = watch([100], -1);
+    timers.advance(101);
+    await waitForTurns();
+    expect([overdue, timers.pendingCount]).toEqual([[], 1]);
+    await pass(101);
+    expect(overdue).toEqual([[0, 100]]);
+  });
+
+  test('is nothing to tell of once nobody asks', async () => {
+    const { watched, overdue, pass, timers } = watch([100]);
+    timers.advance(100);
+    watched.stop();
+    await pass(100);
+    expect([overdue, timers.pendingCount]).toEqual([[], 0]);
+  });
+});
+
+test('nothing to watch takes no timer', () => {
+  expect(watch([]).timers.pendingCount).toBe(0);
+});

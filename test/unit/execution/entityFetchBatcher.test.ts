@@ -1,0 +1,333 @@
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
+import { EntityFetchBatcher } from '../../../gateway/execution/entityFetchBatcher.ts';
+import type { FetchCall } from '../../../gateway/execution/fetchCall.ts';
+import { FetchShapeRegistry } from '../../../gateway/execution/fetchShape.ts';
+import type { RequestContext } from '../../../gateway/execution/requestContext.ts';
+import { RaisablePriority } from '../../../gateway/subgraphs/raisablePriority.ts';
+import { FakeSubgraphClient } from '../../harness/fakeSubgraphClient.ts';
+import { createFetchCall, createRequestContext, entityFetch, shapeOf } from '../../harness/fetchNodes.ts';
+import { waitForTurns } from '../../harness/waitForTurns.ts';
+
+function send(
+  requests: EntityFetchBatcher,
+  ...calls: FetchCall[]
+): { readonly cancel: () => void; isDone: boolean } {
+  const sent = { cancel: () => {}, isDone: false };
+  sent.cancel = requests.send({
+    calls,
+    requestContext: (calls[0] as FetchCall).requestContext,
+    onDone: () => {
+      sent.isDone = true;
+    },
+  });
+  return sent;
+}
+
+function started({ acrossRequests = true, maxBatchSize = 100 } = {}): {
+  client: FakeSubgraphClient;
+  requests: EntityFetchBatcher;
+} {
+  const client = new FakeSubgraphClient();
+  return { client, requests: new EntityFetchBatcher(client, { acrossRequests, maxBatchSize }) };
+}
+
+const typed = (id: string): object => ({ __typename: 'Product', id });
+const answered = (data: unknown, errors: unknown[] = []): unknown => ({
+  kind: 'answered',
+  data,
+  errors,
+  isEscapeFree: true,
+  metadata: { cacheControl: undefined, age: undefined, extensions: undefined },
+  caching: undefined,
+  stale: undefined,
+});
+
+describe('entity fetches of several clients in one turn', () => {
+  test('with equal shapes and headers are one call, and each client gets what it asked for', async () => {
+    const { client, requests } = started();
+    const one = createFetchCall(['1', '2']);
+    const other = createFetchCall(['3', '2']);
+    const sent = [send(requests, one), send(requests, other)];
+    await waitForTurns(2);
+    expect(client.calls.map(({ body }) => body.variables)).toEqual([
+      { representations: [typed('1'), typed('2'), typed('3')] },
+    ]);
+    client.calls[0]?.answer({
+      data: { _entities: [{ stock: 1 }, { stock: 2 }, null] },
+      errors: [
+        { message: 'three', path: ['_entities', 2, 'stock'] },
+        { message: 'two', path: ['_entities', 1, 'stock'] },
+      ],
+    });
+    await waitForTurns(2);
+    const two = (entityIndex: number): unknown => ({
+      entry: { message: 'two', path: ['_entities', 1, 'stock'] },
+      entityIndex,
+      path: ['stock'],
+    });
+    expect(one.results).toEqual([answered([{ stock: 1 }, { stock: 2 }], [two(1)])]);
+    expect(other.results).toEqual([
+      answered(
+        [null, { stock: 2 }],
+        [
+          { entry: { message: 'three', path: ['_entities', 2, 'stock'] }, entityIndex: 0, path: ['stock'] },
+          two(1),
+        ],
+      ),
+    ]);
+    expect(sent.map(({ isDone }) => isDone)).toEqual([true, true]);
+  });
+
+  test('are told an error that took all data along at their own places, or of the whole', async () => {
+    const { client, requests } = started();
+    const one = createFetchCall(['1']);
+    const other = createFetchCall(['3', '2']);
+    for (const call of [one, other]) send(requests, call);
+    await waitForTurns(2);
+    const two = { message: 'two', path: ['_entities', 2] };
+    client.calls[0]?.answer({ data: null, errors: [two] });
+    await waitForTurns(2);
+    expect(one.results).toEqual([answered(undefined, [{ entry: two, entityIndex: undefined, path: [] }])]);
+    expect(other.results).toEqual([answered(undefined, [{ entry: two, entityIndex: 1, path: [] }])]);
+  });
+
+  test('get objects of their own, which nobody else writes into', async () => {
+    const { client, requests } = started();
+    const one = createFetchCall(['1'], {
+      settle: (result, done) => {
+        if (result.kind === 'answered') (result.data as { nested: { more?: number } }[])[0]!.nested.more = 1;
+        done();
+      },
+    });
+    const other = createFetchCall(['1']);
+    send(requests, one);
+    send(requests, other);
+    await waitForTurns(2);
+    client.calls[0]?.answer({ data: { _entities: [{ nested: { n: 1 } }] } });
+    expect(other.results).toEqual([answered([{ nested: { n: 1 } }])]);
+  });
+
+  test.each([
+    ['headers', { requestContext: createRequestContext({ key: 'another' }) }],
+    ['fields', { shape: shapeOf(entityFetch('price')) }],
+    ['context', { contextVariables: { ctx: 1 } }],
+    [
+      'values of variables',
+      {
+        shape: shapeOf(entityFetch('stock', { variableUsages: ['v'] })),
+        requestContext: createRequestContext({ variables: { v: 1 } }),
+      },
+    ],
+  ])('are calls of their own where their %s differ', async (_, options) => {
+    const { client, requests } = started();
+    send(requests, createFetchCall(['1']));
+    send(requests, createFetchCall(['1'], options));
+    await waitForTurns(2);
+    expect(client.calls).toHaveLength(2);
+  });
+
+  test('of two supergraphs never meet', async () => {
+    const { client, requests } = started();
+    // Fresh registries give numbers from their own start, as those of two supergraphs would.
+    const [older, newer] = [new FetchShapeRegistry(), new FetchShapeRegistry()];
+    send(requests, createFetchCall(['1'], { shape: older.intern(entityFetch('stock')) }));
+    send(requests, createFetchCall(['1'], { shape: newer.intern(entityFetch('price')) }));
+    await waitForTurns(2);
+    expect(client.calls.map(({ body }) => /Product\{(\w+)/.exec(body.query)?.[1])).toEqual([
+      'stock',
+      'price',
+    ]);
+  });
+
+  test('are divided where they are more than a batch may hold, one client never', async () => {
+    const { client, requests } = started({ maxBatchSize: 3 });
+    for (const ids of [['1', '2'], ['3'], ['4', '5', '6', '7'], ['8']]) send(requests, createFetchCall(ids));
+    await waitForTurns(2);
+    expect(client.calls.map(({ body }) => body.variables.representations)).toEqual([
+      ['1', '2', '3'].map(typed),
+      ['4', '5', '6', '7'].map(typed),
+      [typed('8')],
+    ]);
+  });
+
+  test('are calls of their own with acrossRequests: false', async () => {
+    const { client, requests } = started({ acrossRequests: false });
+    send(requests, createFetchCall(['1']));
+    send(requests, createFetchCall(['1']));
+    await waitForTurns(2);
+    expect(client.calls).toHaveLength(2);
+  });
+});
+
+describe('a client that leaves', () => {
+  test('before the call is sent takes its entities along', async () => {
+    const { client, requests } = started();
+    const gone = createFetchCall(['1']);
+    send(requests, gone).cancel();
+    send(requests, createFetchCall(['2']));
+    await waitForTurns(2);
+    expect(client.calls.map(({ body }) => body.variables)).toEqual([{ representations: [typed('2')] }]);
+    expect(gone.results).toEqual([]);
+  });
+
+  test('ends nothing that another waits for; the last one ends the call', async () => {
+    const { client, requests } = started();
+    const first = send(requests, createFetchCall(['1']));
+    const second = send(requests, createFetchCall(['1']));
+    await waitForTurns(2);
+    first.cancel();
+    first.cancel();
+    expect(client.calls.map(({ isCancelled }) => isCancelled)).toEqual([false]);
+    second.cancel();
+    expect(client.calls.map(({ isCancelled }) => isCancelled)).toEqual([true]);
+  });
+
+  test('is not asked for again when a common request has to be taken apart', async () => {
+    const { client, requests } = started();
+    const both = (): FetchCall[] => [
+      createFetchCall(['1']),
+      createFetchCall(['1'], { shape: shapeOf(entityFetch('price')) }),
+    ];
+    const gone = send(requests, ...both());
+    send(requests, ...both());
+    await waitForTurns(2);
+    gone.cancel();
+    client.calls[0]?.answer({ data: null, errors: [{ message: 'all of it' }] });
+    await waitForTurns(2);
+    expect(client.calls).toHaveLength(3);
+  });
+});
+
+describe('deadlines', () => {
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  test('are kept for each client of a common call', async () => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
+    const start = performance.now();
+    const { client, requests } = started();
+    const early = createFetchCall(['1'], {
+      requestContext: createRequestContext({ deadlineFor: () => start + 100 }),
+    });
+    const late = createFetchCall(['1'], {
+      requestContext: createRequestContext({ deadlineFor: () => start + 500 }),
+    });
+    const sent = send(requests, early);
+    send(requests, late);
+    await waitForTurns(2);
+    expect(client.calls[0]?.request.deadline).toBe(start + 500);
+    jest.advanceTimersByTime(99);
+    expect(early.results).toEqual([]);
+    jest.advanceTimersByTime(1);
+    expect(early.results).toEqual([
+      { kind: 'failed', error: expect.objectContaining({ code: 'DEADLINE_EXCEEDED' }) },
+    ]);
+    expect(sent.isDone).toBe(true);
+    client.calls[0]?.answer({ data: { _entities: [{ stock: 1 }] } });
+    expect(late.results).toEqual([answered([{ stock: 1 }])]);
+    expect(early.results).toHaveLength(1);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  test('leave no timer behind when everybody is gone', async () => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
+    const start = performance.now();
+    const { requests } = started();
+    const sent = [100, 500].map((ms) =>
+      send(
+        requests,
+        createFetchCall(['1'], { requestContext: createRequestContext({ deadlineFor: () => start + ms }) }),
+      ),
+    );
+    await waitForTurns(2);
+    for (const { cancel } of sent) cancel();
+    expect(jest.getTimerCount()).toBe(0);
+  });
+});
+
+describe('a common request for several fetches of one client', () => {
+  test('gives each fetch its own entities and errors, under its own names', async () => {
+    const { client, requests } = started({ acrossRequests: false });
+    const stock = createFetchCall(['1', '2']);
+    const price = createFetchCall(['1'], {
+      shape: shapeOf(
+        entityFetch('price(in:$c)', {
+          variableUsages: ['c'],
+          operation:
+            'query Q($representations:[_Any!]!,$c:String){_entities(representations:$representations){...on Product{price(in:$c)}}}',
+        }),
+      ),
+      requestContext: createRequestContext({ variables: { c: 'EUR' } }),
+    });
+    send(requests, stock, price);
+    const [call] = client.calls;
+    expect(call?.body).toEqual({
+      query: expect.stringMatching(
+        /_e0: _entities\(representations: \$representations_0\)[\s\S]*_e1: _entities\(representations: \$representations_1\)[\s\S]*price\(in: \$c_1\)/,
+      ),
+      variables: {
+        representations_0: [typed('1'), typed('2')],
+        representations_1: [typed('1')],
+        c_1: 'EUR',
+      },
+    });
+    call?.answer({
+      data: { _e0: [{ stock: 1 }, { stock: 2 }], _e1: [null] },
+      errors: [{ message: 'no price', path: ['_e1', 0, 'price'] }],
+    });
+    expect(stock.results).toEqual([answered([{ stock: 1 }, { stock: 2 }])]);
+    expect(price.results).toEqual([
+      answered(
+        [null],
+        [{ entry: { message: 'no price', path: ['_e1', 0, 'price'] }, entityIndex: 0, path: ['price'] }],
+      ),
+    ]);
+  });
+});
+
+describe('where a subgraph is short of capacity', () => {
+  test('what several clients ask is as urgent as the most urgent of it, and goes in one call', async () => {
+    const { client, requests } = started();
+    const requestContexts = [
+      createRequestContext({ deadlineFor: () => performance.now() + 20_000, priority: 'background' }),
+      createRequestContext({ deadlineFor: () => 7_000_000, priority: 'critical' }),
+    ];
+    const sent = [
+      send(
+        requests,
+        createFetchCall(['1'], {
+          requestContext: requestContexts[0] as RequestContext,
+          priority: 'critical',
+          group: 1,
+        }),
+      ),
+      send(
+        requests,
+        createFetchCall(['2'], {
+          requestContext: requestContexts[1] as RequestContext,
+          priority: 'background',
+          group: 1,
+        }),
+      ),
+    ];
+    await waitForTurns(2);
+    expect(client.calls.map(({ request }) => request)).toMatchObject([
+      { priority: 'critical', requestPriority: 'critical', isDeferred: true, deadline: 7_000_000 },
+    ]);
+    expect(client.calls[0]?.request.earliestDeadline).toBeLessThan(7_000_000);
+    // Their deadlines are watched until then.
+    for (const { cancel } of sent) cancel();
+  });
+
+  test('whoever joins before it is sent makes it more urgent, and may do so afterwards', async () => {
+    const { client, requests } = started();
+    const raisable = new RaisablePriority('background');
+    send(requests, createFetchCall(['1'], { priority: 'background', raisablePriority: raisable }));
+    raisable.raise('critical');
+    await waitForTurns(2);
+    expect(client.calls.map(({ request }) => request)).toMatchObject([
+      { priority: 'critical', requestPriority: 'normal', raisablePriorities: [raisable] },
+    ]);
+  });
+});

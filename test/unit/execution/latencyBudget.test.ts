@@ -1,0 +1,30 @@
+import { describe, expect, test } from '@jest/globals';
+import { LatencyBudget } from '../../../gateway/execution/latencyBudget.ts';
+
+describe('what older values stand in for', () => {
+  test('is told once per group, when the last of its fetches has ended', () => {
+    const budget = new LatencyBudget();
+    const told: string[] = [];
+    const [first, second, other] = [
+      budget.trackStaleFallback(1),
+      budget.trackStaleFallback(1),
+      budget.trackStaleFallback(2),
+    ];
+    budget.onRefreshed(1, () => told.push('one'));
+    budget.onRefreshed(2, () => told.push('two'));
+    first();
+    expect(told).toEqual([]);
+    other();
+    second();
+    expect(told).toEqual(['two', 'one']);
+  });
+
+  test('is told at once where nothing does, or does any more', () => {
+    const budget = new LatencyBudget();
+    const told: string[] = [];
+    budget.onRefreshed(1, () => told.push('nothing'));
+    budget.trackStaleFallback(1)();
+    budget.onRefreshed(1, () => told.push('any more'));
+    expect(told).toEqual(['nothing', 'any more']);
+  });
+});

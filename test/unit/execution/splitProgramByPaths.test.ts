@@ -1,0 +1,135 @@
+import { describe, expect, test } from '@jest/globals';
+import type { PlanNode } from '../../../gateway/planning/queryPlan.ts';
+import { entityFetch, rootFetch } from '../../harness/fetchNodes.ts';
+import { enrichmentsAt, normalizeText, schemaOf } from '../../harness/normalize.ts';
+import { flattenAt, parallel, type RunningPlan, runPlan, sequence } from '../../harness/runPlan.ts';
+import { waitForTurns } from '../../harness/waitForTurns.ts';
+
+const schema = schemaOf(`
+  type Query { product: Product other: Int }
+  type Product { id: ID! name: String stock: Int advice: Advice }
+  type Advice { text: String! product: Product }
+`);
+const enrichmentOf = enrichmentsAt('Product.stock', 'Product.advice');
+
+/** Runs a plan that knows nothing of enrichments for an operation that has some. */
+function run(query: string, plan: PlanNode): RunningPlan {
+  const { root, deferred } = normalizeText(schema, query, { enrichmentOf });
+  return runPlan(plan, { root, deferred });
+}
+
+const asked = ({ client }: RunningPlan) => client.calls.map(({ request }) => request.subgraph);
+
+async function bring({ client }: RunningPlan, subgraph: string, data: Record<string, unknown>) {
+  client.calls.find(({ request }) => request.subgraph === subgraph)?.answer({ data: structuredClone(data) });
+  await waitForTurns();
+}
+
+describe('a plan that is divided for enrichments', () => {
+  const product = { product: { __typename: 'Product', id: '1' } };
+
+  test('has a group for each, which waits for the fetches that feed it alone', async () => {
+    const running = run(
+      '{ product { id stock advice { text } } other }',
+      parallel(
+        sequence(
+          rootFetch('product{__typename id}'),
+          parallel(
+            flattenAt('product', entityFetch('stock')),
+            flattenAt('product', entityFetch('advice{text}', { serviceName: 'advice' })),
+          ),
+        ),
+        rootFetch('other', { serviceName: 'others' }),
+      ),
+    );
+    await waitForTurns();
+    expect(asked(running)).toEqual(['products', 'others']);
+    await bring(running, 'products', product);
+    expect([asked(running), running.completedGroups]).toEqual([
+      ['products', 'others', 'stock', 'advice'],
+      [],
+    ]);
+    await bring(running, 'others', { other: 1 });
+    expect(running.completedGroups).toEqual([0]);
+    await bring(running, 'advice', { _entities: [{ advice: { text: 'x' } }] });
+    expect(running.completedGroups).toEqual([0, 2]);
+    await bring(running, 'stock', { _entities: [{ stock: 1 }] });
+    expect(running.completedGroups).toEqual([0, 2, 1]);
+  });
+
+  test('that brings an enrichment with the primary data makes both complete at once', async () => {
+    const running = run('{ product { id stock } }', rootFetch('product{id stock}'));
+    await waitForTurns();
+    await bring(running, 'products', { product: { id: '1', stock: 1 } });
+    expect(running.completedGroups).toEqual([0, 1]);
+  });
+
+  test('has one within another as a part of it, which may be complete later', async () => {
+    const running = run(
+      '{ product { id advice { product { stock } text } } }',
+      sequence(
+        rootFetch('product{__typename id}'),
+        flattenAt('product', entityFetch('advice{text product{__typename id}}', { serviceName: 'advice' })),
+        flattenAt('product.advice.product', entityFetch('stock')),
+      ),
+    );
+    await waitForTurns();
+    await bring(running, 'products', product);
+    expect(running.completedGroups).toEqual([0]);
+    await bring(running, 'advice', {
+      _entities: [{ advice: { text: 'x', product: { __typename: 'Product', id: '2' } } }],
+    });
+    expect(running.completedGroups).toEqual([0, 1]);
+    await bring(running, 'stock', { _entities: [{ stock: 2 }] });
+    expect(running.completedGroups).toEqual([0, 1, 2]);
+  });
+
+  test('knows of each whether something that brings it was asked for', async () => {
+    const plan = (primary: string) =>
+      sequence(
+        rootFetch('product{__typename id}'),
+        flattenAt(
+          'product',
+          entityFetch(`${primary}advice{product{__typename id}}`, { serviceName: 'advice' }),
+        ),
+        flattenAt('product.advice.product', entityFetch('stock')),
+      );
+    for (const [query, primary] of [
+      ['{ product { id advice { product { stock } } } }', ''],
+      ['{ product { name advice { product { stock } } } }', 'name '],
+    ] as const) {
+      const running = run(query, plan(primary));
+      const fetched = () => [1, 2].map((group) => running.execution.hasFetched(group));
+      await waitForTurns();
+      expect([asked(running), fetched()]).toEqual([['products'], [false, false]]);
+      await bring(running, 'products', product);
+      expect([asked(running).at(-1), fetched()]).toEqual(['advice', [true, false]]);
+      await bring(running, 'advice', { _entities: [{ name: 'x', advice: null }] });
+      expect([running.completedGroups.toSorted(), fetched()]).toEqual([
+        [0, 1, 2],
+        [true, false],
+      ]);
+    }
+    const without = run('{ product { name advice { product { stock } } } }', plan('name '));
+    await waitForTurns();
+    await bring(without, 'products', { product: null });
+    expect([without.completedGroups.toSorted(), without.execution.hasFetched(1)]).toEqual([[0, 1, 2], false]);
+  });
+
+  test('keeps its own order for what has no inputs', async () => {
+    const running = run(
+      '{ product { id advice { text } } other }',
+      sequence(
+        rootFetch('product{__typename id}'),
+        flattenAt('product', entityFetch('advice{text}', { serviceName: 'advice' })),
+        rootFetch('other', { serviceName: 'others' }),
+      ),
+    );
+    await waitForTurns();
+    await bring(running, 'products', product);
+    await bring(running, 'advice', { _entities: [{ advice: { text: 'x' } }] });
+    expect([asked(running), running.completedGroups]).toEqual([['products', 'advice', 'others'], [1]]);
+    await bring(running, 'others', { other: 1 });
+    expect(running.completedGroups).toEqual([1, 0]);
+  });
+});

@@ -1,0 +1,55 @@
+import { describe, expect, test } from '@jest/globals';
+import { type GraphQLError, getOperationAST, type OperationDefinitionNode, parse } from 'graphql';
+import { coerceVariables } from '../../../gateway/operation/coerceVariables.ts';
+import { schemaOf } from '../../harness/normalize.ts';
+
+const schema = schemaOf(`
+  scalar Anything
+  input In { a: Int text: String in: In list: [In] }
+  type Query { take(in: In anything: Anything numbers: [Int!] colour: Colour): Int }
+  enum Colour { RED }
+`);
+
+function coerce(definitions: string, given: Record<string, unknown>, maxValues = 10) {
+  const operation = getOperationAST(parse(`query(${definitions}) { take }`)) as OperationDefinitionNode;
+  return coerceVariables(schema, operation, given, maxValues);
+}
+
+function messages(definitions: string, given: Record<string, unknown>): string[] {
+  const coerced = coerce(definitions, given, 10_000);
+  if (coerced.kind !== 'refused') throw new Error('They are taken.');
+  return coerced.errors.map((error: GraphQLError) => error.message);
+}
+
+describe('variables', () => {
+  test('may hold as many values as the limit says, all together', () => {
+    const given = { v: [1, 2, 3, 4, 5, 6], w: { in: { a: 1 }, list: [{}] } };
+    expect(coerce('$v: [Int!], $w: In', given, 10).kind).toBe('coerced');
+    expect(() => coerce('$v: [Int!], $w: In', given, 9)).toThrow(
+      'The variables hold at least 10 values; at most 9 are allowed (limits.variableValues).',
+    );
+  });
+
+  test('that are wrong are told without long strings', () => {
+    const long = 'x'.repeat(100_000);
+    expect(messages('$v: In, $w: Int', { v: { a: 'y', text: long, zz: 1 }, w: long })).toEqual([
+      'Variable "$v" got invalid value "y" at "v.a"; Int cannot represent non-integer value: "y"',
+      `Variable "$v" got invalid value { a: "y", text: "${'x'.repeat(200)}…", zz: 1 }; Field "zz" is not defined by type "In".`,
+      `Variable "$w" got invalid value "${'x'.repeat(200)}…"; Int cannot represent non-integer value: "${'x'.repeat(200)}…"`,
+    ]);
+  });
+
+  test('that have very many mistakes are told the first 50 of them', () => {
+    const told = messages('$v: [Int!]', { v: new Array(1000).fill('a') });
+    expect(told).toHaveLength(51);
+    expect(told.at(-1)).toMatch(/Too many errors/);
+  });
+
+  test('keep their values where they are right', () => {
+    const text = 'x'.repeat(1000);
+    expect(coerce('$v: In, $c: Colour = RED', { v: { text } })).toEqual({
+      kind: 'coerced',
+      values: { v: { text }, c: 'RED' },
+    });
+  });
+});

@@ -1,0 +1,218 @@
+import { describe, expect, test } from '@jest/globals';
+import type { GraphQLCompositeType } from 'graphql';
+import { canBeNull, hasNullablePosition } from '../../../gateway/operation/nullablePositions.ts';
+import { enrichmentsAt, normalizeText, printNormalized, schemaOf } from '../../harness/normalize.ts';
+
+const schema = schemaOf(`
+  type Query { product: Product must: Product! node: Node things: [Thing!] must2: Must! }
+  interface Node { id: ID! score: Int }
+  type Product implements Node {
+    id: ID!
+    score: Int
+    rating: Int!
+    advice: Advice
+    related: [Product!]
+    maker: Maker!
+    tags(first: Int): [String!]!
+  }
+  type Maker implements Node { id: ID! score: Int! advice: Advice! shops: [[Shop]!]! }
+  type Must { product: Product! rating: Int! }
+  type Shop { id: ID! rating: Int! }
+  type Advice { text: String! author: Author }
+  type Author { name: String! advice: Advice }
+  union Thing = Product | Maker
+`);
+
+const enrichmentOf = enrichmentsAt(
+  'Product.advice',
+  'Product.related',
+  'Product.rating',
+  'Product.tags',
+  'Author.advice',
+  'Maker.score',
+  'Maker.advice',
+  'Must.product',
+  'Must.rating',
+  'Shop.rating',
+);
+
+/** What is deferred: the coordinate of an enrichment, or `@defer`, with what encloses it. */
+const placesOf = (text: string, defer = true): readonly unknown[] =>
+  normalizeText(schema, text, { enrichmentOf, defer }).deferred.map(({ id, parent, rule }) => [
+    id,
+    parent,
+    rule?.coordinate ?? '@defer',
+  ]);
+
+describe('an enrichment', () => {
+  test('has a number of its own, in the order of the document', () => {
+    expect(placesOf('{ product { related { id } id advice { text } } }')).toEqual([
+      [0, undefined, 'Product.related'],
+      [1, undefined, 'Product.advice'],
+    ]);
+  });
+
+  test.each([
+    ['of two aliases is two', '{ product { one: tags(first: 1) two: tags(first: 2) } }', ['0', '1']],
+    [
+      'that is selected twice under one name is one',
+      '{ product { advice { text } advice { text } } }',
+      ['0'],
+    ],
+    [
+      'that comes by a fragment as well is one',
+      '{ product { advice { text } ...A } } fragment A on Product { advice { author { name } } }',
+      ['0'],
+    ],
+    ['that is skipped is none', '{ product { id advice @skip(if: true) { text } } }', []],
+  ])('%s', (_, text, ids) => {
+    expect(normalizeText(schema, text, { enrichmentOf }).deferred.map(({ id }) => String(id))).toEqual(ids);
+  });
+
+  test('within another one is of the other, and has it as its parent', () => {
+    expect(placesOf('{ product { related { advice { author { advice { text } } } } } }')).toEqual([
+      [0, undefined, 'Product.related'],
+      [1, 0, 'Product.advice'],
+      [2, 1, 'Author.advice'],
+    ]);
+  });
+
+  test('is none within what the client has deferred by itself', () => {
+    expect(placesOf('{ product { id ... @defer { advice { text } related { id } } } }')).toEqual([
+      [0, undefined, '@defer'],
+    ]);
+  });
+
+  test('is one where the client takes no deferred parts', () => {
+    expect(placesOf('{ product { id ... @defer { advice { text } } } }', false)).toEqual([
+      [0, undefined, 'Product.advice'],
+    ]);
+  });
+
+  test('comes as a whole: a use of `@defer` within it counts for nothing', () => {
+    expect(placesOf('{ product { related { id ... @defer { score } } } }')).toEqual([
+      [0, undefined, 'Product.related'],
+    ]);
+  });
+
+  test.each([
+    ['of the same field', '{ product { advice { text } ... @defer { advice { author { name } } } } }', []],
+    ['of an object around it', '{ product { rating } ... @defer { product { id } } }', []],
+    [
+      'of an object around it, by a fragment',
+      '{ ... { product { advice { text } } } ...A @defer } fragment A on Query { ... { product { id } } }',
+      [],
+    ],
+    [
+      'of the same field of a type',
+      '{ node { ... on Product { advice { text } } ... @defer { ... on Product { advice { author { name } } } } } }',
+      [],
+    ],
+    [
+      'of it under another name',
+      '{ product { advice { text } ... @defer { other: advice { text } } } }',
+      ['Product.advice'],
+    ],
+    [
+      'of another field beside it',
+      '{ product { advice { text } rating ... @defer { score } } }',
+      ['Product.advice', 'Product.rating'],
+    ],
+  ])('is none where the client defers a part %s', (_, text, coordinates) => {
+    const { deferred } = normalizeText(schema, text, { enrichmentOf });
+    expect(deferred.flatMap(({ rule }) => rule?.coordinate ?? [])).toEqual(coordinates);
+  });
+
+  test('of an object is none where the interface is asked, and is one in a fragment on the object', () => {
+    expect(placesOf('{ node { score } }')).toEqual([]);
+    expect(placesOf('{ node { ... on Maker { score } ... on Product { advice { text } } } }')).toEqual([
+      [0, undefined, 'Maker.score'],
+      [1, undefined, 'Product.advice'],
+    ]);
+  });
+
+  test('in fragments on the types of a union is one for each of them', () => {
+    expect(
+      placesOf('{ things { ... on Product { advice { text } } ... on Maker { more: advice { text } } } }'),
+    ).toEqual([
+      [0, undefined, 'Product.advice'],
+      [1, undefined, 'Maker.advice'],
+    ]);
+  });
+
+  test('that is non-null is one where something above it can be null', () => {
+    expect(placesOf('{ product { rating maker { advice { text } } } }')).toEqual([
+      [0, undefined, 'Product.rating'],
+      [1, undefined, 'Maker.advice'],
+    ]);
+  });
+
+  test('that is non-null is none where nothing above it can be null', () => {
+    expect(placesOf('{ must2 { rating product { rating maker { advice { text } } } } }')).toEqual([]);
+    expect(placesOf('{ must2 { product { advice { text } } } }')).toEqual([[0, undefined, 'Product.advice']]);
+  });
+
+  test('that is non-null is one in a list whose elements can be null', () => {
+    expect(placesOf('{ must { maker { shops { rating } } } }')).toEqual([[0, undefined, 'Shop.rating']]);
+  });
+
+  test('is none where no field has a rule', () => {
+    expect(normalizeText(schema, '{ product { advice { text } } }').deferred).toEqual([]);
+  });
+});
+
+describe('what the planner gets of enrichments', () => {
+  const ask = (text: string, defer = true) => printNormalized(schema, text, { enrichmentOf, defer });
+
+  test.each([
+    [
+      'each is a deferred fragment with its number',
+      '{ product { id also: advice { text } related { id } } }',
+      'query { product { id ... @defer(label: "0") { also: advice { text } } ' +
+        '... @defer(label: "1") { related { id } } } }',
+    ],
+    [
+      'those within another are within its fragment',
+      '{ product { related { advice { text } } } }',
+      'query { product { ... @defer(label: "0") { related { ... @defer(label: "1") { advice { text } } } } } }',
+    ],
+    [
+      'beside uses of `@defer`',
+      '{ product { advice { text } ... @defer(label: "mine") { related { id } } } }',
+      'query { product { ... @defer(label: "1") { advice { text } } ... @defer(label: "0") { related { id } } } }',
+    ],
+  ])('%s', (_, text, expected) => {
+    expect(ask(text)).toBe(expected);
+  });
+
+  test('as a whole they are fields like others', () => {
+    expect(ask('{ product { advice { text } } }', false)).toBe('query { product { advice { text } } }');
+  });
+});
+
+describe('what can be null', () => {
+  const typeOf = (name: string) => schema.getType(name) as GraphQLCompositeType;
+
+  test.each([
+    ['Product', 'score', true],
+    ['Product', 'rating', false],
+    ['Product', 'related', true],
+    ['Product', 'tags', false],
+    // A maker's is non-null.
+    ['Node', 'score', false],
+    ['Node', 'id', false],
+  ])('%s.%s: %s', (type, field, expected) => {
+    expect(canBeNull(schema, typeOf(type), field)).toBe(expected);
+  });
+
+  test.each([
+    ['Product', 'tags', false],
+    ['Product', 'related', true],
+    ['Maker', 'shops', true],
+    ['Query', 'must', false],
+    ['Query', 'things', true],
+    ['Node', 'score', false],
+  ])('of %s.%s, or of the elements of its list: %s', (type, field, expected) => {
+    expect(hasNullablePosition(schema, typeOf(type), field)).toBe(expected);
+  });
+});

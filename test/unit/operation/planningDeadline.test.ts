@@ -1,0 +1,41 @@
+import { expect, test } from '@jest/globals';
+import { buildSchema } from 'graphql';
+import type { Planner } from '../../../gateway/planning/planner.ts';
+import type { QueryPlan } from '../../../gateway/planning/queryPlan.ts';
+import { createLocalPipeline } from '../../harness/localPipeline.ts';
+
+const sdl = 'type Query { answer: Int }';
+
+test('a request that waits for the planner ends at its deadline, and its plan is there for the next one', async () => {
+  const planned = Promise.withResolvers<QueryPlan>();
+  let asked = 0;
+  const planner: Planner = {
+    plan: () => {
+      asked++;
+      return planned.promise;
+    },
+    close: async () => {},
+  };
+  const schema = buildSchema(sdl);
+  const options = { planner, sdl, apiSchema: schema, subgraphs: new Map([['only', schema]]) };
+  let deadlineMs = 20;
+  const pipeline = createLocalPipeline({ ...options, deadlineMs: () => deadlineMs });
+  await expect(pipeline.execute('{ answer }')).rejects.toMatchObject({
+    code: 'DEADLINE_EXCEEDED',
+    status: 504,
+  });
+
+  planned.resolve({
+    kind: 'QueryPlan',
+    node: {
+      kind: 'Fetch',
+      serviceName: 'only',
+      operation: '{ answer }',
+      operationKind: 'query',
+      variableUsages: [],
+    },
+  });
+  deadlineMs = 600_000;
+  expect(await pipeline.execute('{ answer }')).toEqual({ data: { answer: null } });
+  expect(asked).toBe(1);
+});

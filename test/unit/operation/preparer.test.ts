@@ -1,0 +1,94 @@
+import { afterEach, expect, test } from '@jest/globals';
+import { parse } from 'graphql';
+import type { OverrideDecision } from '../../../gateway/operation/overrideDecision.ts';
+import { Preparer } from '../../../gateway/operation/preparer.ts';
+import type { PlanRequest } from '../../../gateway/planning/planner.ts';
+import { loadSupergraph } from '../../../gateway/supergraph/loadSupergraph.ts';
+import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
+import { composeSubgraphs, federationLink } from '../../harness/composeSubgraphs.ts';
+import { testPlanningLimits } from '../../harness/testPlanningLimits.ts';
+
+const opened: Supergraph[] = [];
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map(({ planner }) => planner.close()));
+});
+
+/** A supergraph with two progressive `@override`s, and the requests of its planner. */
+async function load(priceLabel: string): Promise<{ supergraph: Supergraph; planRequests: PlanRequest[] }> {
+  const old =
+    'type Query { item: Item } type Item @key(fields: "id") { id: ID! name: Int price: Int stock: Int }';
+  const next = `type Item @key(fields: "id") { id: ID! price: Int @override(from: "old", label: "${priceLabel}") stock: Int @override(from: "old", label: "beta") }`;
+  const sdl = await composeSubgraphs([
+    { name: 'old', url: 'http://old.test', sdl: `${federationLink}${old}` },
+    { name: 'new', url: 'http://new.test', sdl: `${federationLink}${next}` },
+  ]);
+  const supergraph = await loadSupergraph({ sdl, planning: testPlanningLimits });
+  opened.push(supergraph);
+  const planRequests: PlanRequest[] = [];
+  const plan = (request: PlanRequest) => {
+    planRequests.push(request);
+    return supergraph.planner.plan(request);
+  };
+  return { supergraph: { ...supergraph, planner: { ...supergraph.planner, plan } }, planRequests };
+}
+
+const createPreparer = () => new Preparer({ cacheSize: 100, maxSelections: 1_000, maxVariableValues: 1000 });
+
+async function prepare(
+  preparer: Preparer,
+  supergraph: Supergraph,
+  text: string,
+  isOverridden: OverrideDecision,
+) {
+  const request = {
+    document: parse(text),
+    operationName: undefined,
+    variables: {},
+    acceptsIncremental: false,
+  };
+  const preparation = await preparer.prepare({ ...request, isOverridden }, supergraph);
+  if (preparation.kind === 'refused') throw new Error(preparation.errors[0]?.message);
+  return preparation.operation;
+}
+
+const on = () => true;
+const off = () => false;
+
+test('an operation is planned for the labels that it can depend on, and for no others', async () => {
+  const { supergraph, planRequests } = await load('percent(5)');
+  const preparer = createPreparer();
+  for (const isOverridden of [on, off, on, off]) {
+    for (const text of ['{ item { name } }', '{ item { price } }', '{ item { price stock } }']) {
+      await prepare(preparer, supergraph, text, isOverridden);
+    }
+  }
+  expect(planRequests.map(({ document, overrides }) => [document, overrides])).toEqual([
+    ['query { item { name } }', []],
+    ['query { item { price } }', ['percent(5)']],
+    ['query { item { price stock } }', ['beta', 'percent(5)']],
+    ['query { item { price } }', []],
+    ['query { item { price stock } }', []],
+  ]);
+});
+
+test('the plans for a new supergraph are there for both sides of a label with another percentage', async () => {
+  const before = await load('percent(5)');
+  const preparer = createPreparer();
+  await prepare(preparer, before.supergraph, '{ item { price stock } }', on);
+  await prepare(preparer, before.supergraph, '{ item { name } }', on);
+
+  const after = await load('percent(25)');
+  await preparer.warm(after.supergraph, before.supergraph, 10, new AbortController().signal);
+  const warmed = after.planRequests.splice(0).map(({ document, overrides }) => [document, overrides]);
+  expect(warmed).toHaveLength(3);
+  expect(warmed).toEqual(
+    expect.arrayContaining([
+      ['query { item { name } }', []],
+      ['query { item { price stock } }', ['beta']],
+      ['query { item { price stock } }', ['beta', 'percent(25)']],
+    ]),
+  );
+  await prepare(preparer, after.supergraph, '{ item { price stock } }', on);
+  await prepare(preparer, after.supergraph, '{ item { price stock } }', (label) => label === 'beta');
+  expect(after.planRequests).toEqual([]);
+});

@@ -1,0 +1,186 @@
+import { describe, expect, test } from '@jest/globals';
+import type { GraphQLObjectType } from 'graphql';
+import type { ResponseObject } from '../../../gateway/execution/responseTree.ts';
+import { SentNulls } from '../../../gateway/response/sentNulls.ts';
+import { type ShapedData, shapeData } from '../../../gateway/response/shapeData.ts';
+import { enrichmentsAt, normalizeText, schemaOf } from '../../harness/normalize.ts';
+
+const schema = schemaOf(`
+  type Query { product: Product must: Product! products: [Product] all: [Product!] grid: [[Product]!] matrix: [[Product!]]! node: Node }
+  interface Node { id: ID! }
+  type Product implements Node {
+    id: ID! name: String! related: [Product!] advice: Advice rating: Int! maker: Maker! stock: Int
+  }
+  type Maker { id: ID! rating: Int! }
+  type Advice { text: String! product: Product }
+`);
+const enrichmentOf = enrichmentsAt(
+  'Product.related',
+  'Product.advice',
+  'Product.rating',
+  'Product.stock',
+  'Maker.rating',
+);
+
+interface Shaped extends ShapedData {
+  /** What is late, by its path, with what it waits for. */
+  readonly places: readonly (readonly [string, readonly number[]])[];
+}
+
+/** Shapes what there is of an answer while enrichments are late: all of them, or those with these numbers. */
+function shape(query: string, tree: ResponseObject, late?: readonly number[]): Shaped {
+  const { root } = normalizeText(schema, query, { enrichmentOf });
+  const work = shapeData(schema, root, schema.getQueryType() as GraphQLObjectType, tree, [], {
+    isPending: (id) => late === undefined || late.includes(id),
+    sentNulls: new SentNulls(),
+  });
+  for (;;) {
+    const { done, value } = work.next();
+    if (done !== true) continue;
+    return { ...value, places: value.pending.map(({ path, enrichments }) => [path.join('.'), enrichments]) };
+  }
+}
+
+/** As JSON has it. */
+const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+
+describe('an answer with something late', () => {
+  test('has null for it, and the rest as it is', () => {
+    const { data, places, errors, isBlockedByPending } = shape(
+      '{ product { id also: advice { text } name } }',
+      {
+        product: { id: '1', name: 'Pan', also: { text: 'there already' } },
+      },
+    );
+    expect(plain(data)).toEqual({ product: { id: '1', also: null, name: 'Pan' } });
+    expect([places, errors, isBlockedByPending]).toEqual([[['product.also', [0]]], [], false]);
+  });
+
+  test('has two places for two enrichments of one object, each waiting for its own', () => {
+    const { data, places } = shape('{ product { id advice { text } stock } }', { product: { id: '1' } });
+    expect(plain(data)).toEqual({ product: { id: '1', advice: null, stock: null } });
+    expect(places).toEqual([
+      ['product.advice', [0]],
+      ['product.stock', [1]],
+    ]);
+  });
+
+  test('leaves out what is late, and has what is not', () => {
+    const tree = { product: { id: '1', advice: { text: 'x' } } };
+    const { data, places } = shape('{ product { id advice { text } stock } }', tree, [1]);
+    expect(plain(data)).toEqual({ product: { id: '1', advice: { text: 'x' }, stock: null } });
+    expect(places).toEqual([['product.stock', [1]]]);
+  });
+
+  test('has no place below another: what is late within what is late waits with it', () => {
+    const { places } = shape('{ product { related { advice { text } } } }', { product: {} });
+    expect(places).toEqual([['product.related', [0, 1]]]);
+  });
+
+  test('has a place within an enrichment that is there', () => {
+    const { data, places } = shape(
+      '{ product { related { id advice { text } } } }',
+      { product: { related: [{ id: '2' }, { id: '3' }] } },
+      [1],
+    );
+    expect(plain(data)).toEqual({
+      product: {
+        related: [
+          { id: '2', advice: null },
+          { id: '3', advice: null },
+        ],
+      },
+    });
+    expect(places.map(([path]) => path)).toEqual(['product.related.0.advice', 'product.related.1.advice']);
+  });
+
+  test('has none where there is no object', () => {
+    const { data, places } = shape('{ product { advice { text } } products { stock } }', {
+      product: null,
+      products: [null],
+    });
+    expect([plain(data), places]).toEqual([{ product: null, products: [null] }, []]);
+  });
+});
+
+describe('what is late and non-null', () => {
+  test('takes along its object', () => {
+    const { data, places } = shape('{ product { id rating } }', { product: { id: '1' } });
+    expect([plain(data), places]).toEqual([{ product: null }, [['product', [0]]]]);
+  });
+
+  test('takes along objects up to one that can be null, with all that is late in them', () => {
+    const { data, places } = shape('{ product { id stock maker { id rating } } }', {
+      product: { id: '1', maker: { id: 'm' } },
+    });
+    expect(plain(data)).toEqual({ product: null });
+    expect(places).toEqual([['product', [0, 1]]]);
+  });
+
+  test('takes along an element of a list, and no other', () => {
+    const tree = { products: [{ __typename: 'Product', id: '1' }, null, { __typename: 'Product', id: '2' }] };
+    const { data, places } = shape('{ products { id rating } }', tree);
+    expect(plain(data)).toEqual({ products: [null, null, null] });
+    expect(places.map(([path]) => path)).toEqual(['products.0', 'products.2']);
+  });
+
+  test('takes along the list where its elements cannot be null', () => {
+    const { data, places } = shape('{ all { id rating } }', { all: [{ id: '1' }, { id: '2' }] });
+    expect([plain(data), places]).toEqual([{ all: null }, [['all', [0]]]]);
+  });
+
+  test('takes along an element of a list within a list', () => {
+    const { data, places } = shape('{ grid { id rating } }', { grid: [[{ id: '1' }], [], [{ id: '2' }]] });
+    expect(plain(data)).toEqual({ grid: [[null], [], [null]] });
+    expect(places.map(([path]) => path)).toEqual(['grid.0.0', 'grid.2.0']);
+  });
+
+  test('makes it too early for any answer where only a list within a list could be null', () => {
+    const { data, places, isBlockedByPending } = shape('{ product { stock } matrix { id rating } }', {
+      product: { id: '1' },
+      matrix: [[{ id: '2' }]],
+    });
+    expect([data, places, isBlockedByPending]).toEqual([null, [], true]);
+  });
+
+  test('is waited for where nothing around it can be null', () => {
+    const { data, isBlockedByPending } = shape('{ must { id rating } }', {
+      must: { id: '1', rating: 3 },
+    });
+    expect([plain(data), isBlockedByPending]).toEqual([{ must: { id: '1', rating: 3 } }, false]);
+  });
+});
+
+describe('errors of an answer with something late', () => {
+  test('are told where nothing late is around them', () => {
+    const { errors, places } = shape('{ product { id name } must { id stock } }', {
+      product: { id: '1' },
+      must: { id: '2' },
+    });
+    expect(errors.map(({ path }) => path.join('.'))).toEqual(['product.name']);
+    expect(places.map(([path]) => path)).toEqual(['must.stock']);
+  });
+
+  test('below what comes later are told with it', () => {
+    // The invalid stock is read before the rating is found to be late.
+    const tree = { product: { id: '1', stock: 'many' } };
+    const { data, errors, places } = shape('{ product { id stock rating } }', tree, [1]);
+    expect([plain(data), errors, places]).toEqual([{ product: null }, [], [['product', [0, 1]]]]);
+  });
+
+  test('stay where a list before them goes', () => {
+    const { errors } = shape(
+      '{ product { stock } all { stock rating } }',
+      { product: { stock: 'many' }, all: [{ stock: 'many' }] },
+      [2],
+    );
+    expect(errors.map(({ path }) => path.join('.'))).toEqual(['product.stock']);
+  });
+
+  test('that null an object take along what is late below it', () => {
+    const { data, errors, places } = shape('{ product { stock name } }', { product: { stock: 1 } });
+    expect(plain(data)).toEqual({ product: null });
+    expect(errors.map(({ path }) => path.join('.'))).toEqual(['product.name']);
+    expect(places).toEqual([]);
+  });
+});

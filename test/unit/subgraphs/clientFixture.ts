@@ -1,0 +1,93 @@
+import { GatewayError } from '../../../gateway/errors.ts';
+import {
+  createHttpSubgraphClient,
+  type HttpSubgraphClientOptions,
+} from '../../../gateway/subgraphs/httpSubgraphClient.ts';
+import type {
+  CancelSubgraphCall,
+  SubgraphClient,
+  SubgraphRequest,
+  SubgraphResponse,
+} from '../../../gateway/subgraphs/subgraphClient.ts';
+import type { SubgraphEndpoint } from '../../../gateway/subgraphs/subgraphPools.ts';
+import { ManualClock } from '../../harness/manualClock.ts';
+
+export const attemptTimeoutMs = 5_000;
+export const deadlineMs = 15_000;
+
+export interface SentRequest {
+  readonly outcome: Promise<SubgraphResponse | GatewayError>;
+  readonly cancel: CancelSubgraphCall;
+  /** How often the receiver was called so far. */
+  readonly callCount: () => number;
+}
+
+export interface ClientFixture extends AsyncDisposable {
+  readonly client: SubgraphClient;
+  readonly clock: ManualClock;
+  request(more?: Partial<SubgraphRequest>): SubgraphRequest;
+  send(more?: Partial<SubgraphRequest>): SentRequest;
+}
+
+/** A client of one subgraph, `reviews`, on a clock that the test moves. */
+export function createClientFixture(
+  url: string,
+  options: Partial<HttpSubgraphClientOptions> & { endpoint?: never; at?: Partial<SubgraphEndpoint> } = {},
+): ClientFixture {
+  const clock = new ManualClock();
+  const { at, ...clientOptions } = options;
+  const endpoint: SubgraphEndpoint = {
+    url,
+    attemptTimeoutMs,
+    maxResponseBytes: 100_000,
+    connections: 10,
+    http2: false,
+    ...at,
+  };
+  const client = createHttpSubgraphClient({
+    sharesInFlightCalls: true,
+    now: clock.now,
+    setTimer: clock.setTimer,
+    ...clientOptions,
+    endpointOf: () => endpoint,
+  });
+  const request = (more: Partial<SubgraphRequest> = {}): SubgraphRequest => ({
+    subgraph: 'reviews',
+    body: '{"query":"{ok}"}',
+    kind: 'query',
+    headers: { key: '', pairs: [] },
+    isDeferred: false,
+    priority: 'primary',
+    requestId: 'request-1',
+    deadline: clock.now() + deadlineMs,
+    ...more,
+  });
+  return {
+    client,
+    clock,
+    request,
+    send: (more) => sendRequest(client, request(more)),
+    [Symbol.asyncDispose]: () => client.close(),
+  };
+}
+
+export function sendRequest(client: SubgraphClient, request: SubgraphRequest): SentRequest {
+  const { promise, resolve } = Promise.withResolvers<SubgraphResponse | GatewayError>();
+  let calls = 0;
+  const receive = (outcome: SubgraphResponse | GatewayError): void => {
+    calls += 1;
+    resolve(outcome);
+  };
+  const cancel = client.send(request, { onResponse: receive, onError: receive });
+  return { outcome: promise, cancel, callCount: () => calls };
+}
+
+/** What of an error matters to others. */
+export async function describeFailure(answer: SentRequest): Promise<unknown> {
+  const outcome = await answer.outcome;
+  if (!(outcome instanceof GatewayError)) throw new Error(`an answer came: ${JSON.stringify(outcome)}`);
+  const { code, subgraph, extensions } = outcome;
+  // Errors of Node's own are of another realm than the tests: no `instanceof`.
+  const { message } = (outcome.cause ?? {}) as { readonly message?: string };
+  return { code, subgraph, extensions, cause: message };
+}

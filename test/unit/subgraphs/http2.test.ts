@@ -1,0 +1,91 @@
+import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { loopbackCertificate } from '../../harness/loopbackCertificate.ts';
+import { createClientFixture, describeFailure } from './clientFixture.ts';
+
+const tls = { ca: loopbackCertificate.cert };
+
+let server: Http2SecureServer;
+let url: string;
+let sessions: Set<ServerHttp2Session>;
+let seen: { readonly version: string; readonly body: string }[];
+/** Requests with the body `hang` are never answered; this resolves when one is there. */
+let hanging: PromiseWithResolvers<void>;
+
+beforeEach(async () => {
+  sessions = new Set();
+  seen = [];
+  hanging = Promise.withResolvers();
+  server = createSecureServer({ ...loopbackCertificate, allowHTTP1: true });
+  server.on('session', (session) => {
+    sessions.add(session);
+    session.on('close', () => sessions.delete(session));
+  });
+  server.on('request', (request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const body = Buffer.concat(chunks).toString();
+      seen.push({ version: request.httpVersion, body });
+      if (body === 'hang') hanging.resolve();
+      else response.end(JSON.stringify({ data: { body } }));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  url = `https://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/graphql`;
+});
+
+afterEach(async () => {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  for (const session of sessions) session.destroy();
+  await closed;
+});
+
+const dataOf = async (answer: { readonly outcome: Promise<unknown> }): Promise<unknown> => {
+  const outcome = await answer.outcome;
+  return typeof outcome === 'object' && outcome !== null && 'data' in outcome ? outcome.data : outcome;
+};
+
+describe('HTTP/2', () => {
+  test('carries many calls on one connection where the subgraph offers it', async () => {
+    await using under = createClientFixture(url, { at: { http2: true, connections: 1, tls } });
+    const hung = under.send({ body: 'hang' });
+    await hanging.promise;
+
+    const answers = await Promise.all(['a', 'b', 'c'].map((body) => dataOf(under.send({ body }))));
+
+    expect(answers).toEqual([{ body: 'a' }, { body: 'b' }, { body: 'c' }]);
+    expect([sessions.size, new Set(seen.map(({ version }) => version))]).toEqual([1, new Set(['2.0'])]);
+    hung.cancel();
+  });
+
+  test('a call that is cancelled or too late leaves the others alone', async () => {
+    await using under = createClientFixture(url, { at: { http2: true, connections: 1, tls } });
+    const late = under.send({ body: 'hang', deadline: under.clock.now() + 10 });
+    await hanging.promise;
+    under.clock.advance(10);
+
+    expect(await describeFailure(late)).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    expect(await dataOf(under.send({ body: 'a' }))).toEqual({ body: 'a' });
+    expect(sessions.size).toBe(1);
+  });
+
+  test('is not spoken where it is switched off', async () => {
+    await using under = createClientFixture(url, { at: { tls } });
+
+    await under.send({ body: 'a' }).outcome;
+
+    expect(seen).toEqual([{ version: '1.1', body: 'a' }]);
+  });
+
+  test('a certificate that nobody vouches for is refused', async () => {
+    await using under = createClientFixture(url, { at: { http2: true } });
+
+    expect(await describeFailure(under.send({ body: 'a' }))).toMatchObject({
+      code: 'SUBGRAPH_UNREACHABLE',
+      cause: expect.stringContaining('self-signed'),
+    });
+    expect(seen).toEqual([]);
+  });
+});

@@ -1,0 +1,764 @@
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { SubgraphCallEvent } from '../../../gateway/subgraphs/httpSubgraphClient.ts';
+import {
+  bytes,
+  chunked,
+  type hang,
+  json,
+  reset,
+  runAfter,
+  type ScriptedSubgraph,
+  startScriptedSubgraph,
+  text,
+} from '../../harness/scriptedSubgraph.ts';
+import { attemptTimeoutMs, createClientFixture, deadlineMs, describeFailure } from './clientFixture.ts';
+
+const ok = { data: { ok: true } };
+const okResponse = {
+  data: { ok: true },
+  errors: undefined,
+  extensions: undefined,
+  cacheControl: undefined,
+  age: undefined,
+  isEscapeFree: true,
+};
+
+let subgraph: ScriptedSubgraph;
+
+beforeEach(async () => {
+  subgraph = await startScriptedSubgraph();
+});
+
+afterEach(() => subgraph.close());
+
+/** An answer with any status. */
+const answering =
+  (status: number, body: string | Buffer, headers: Record<string, string> = {}) =>
+  (exchange: Parameters<typeof hang>[0]): void =>
+    exchange.respond({ status, headers: { 'content-type': 'application/json', ...headers }, body });
+
+describe('the request', () => {
+  test('carries the body, the forwarded headers, the ids and the time that is left', async () => {
+    await using under = createClientFixture(subgraph.url);
+    subgraph.enqueueScripts(json(ok));
+
+    const answer = under.send({
+      body: '{"query":"{größe}"}',
+      headers: { key: 'k', pairs: ['authorization', 'Bearer a'] },
+      traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+      deadline: under.clock.now() + 1234.9,
+    });
+
+    expect(await answer.outcome).toEqual(okResponse);
+    const [request] = subgraph.requests;
+    expect({
+      ...request,
+      headers: Object.fromEntries(request!.headers),
+      connectionClosed: undefined,
+    }).toEqual({
+      method: 'POST',
+      path: '/graphql',
+      body: '{"query":"{größe}"}',
+      connection: 1,
+      connectionClosed: undefined,
+      headers: {
+        host: new URL(subgraph.url).host,
+        connection: 'keep-alive',
+        'content-type': 'application/json',
+        'content-length': '21',
+        accept: 'application/graphql-response+json, application/json;q=0.9',
+        'x-request-id': 'request-1',
+        authorization: 'Bearer a',
+        'tributary-deadline-ms': '1234',
+        traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+      },
+    });
+  });
+
+  test('never says that no time is left', async () => {
+    await using under = createClientFixture(subgraph.url);
+    subgraph.enqueueScripts(json(ok));
+
+    await under.send({ deadline: under.clock.now() + 0.3 }).outcome;
+
+    expect(subgraph.requests[0]!.headers.get('tributary-deadline-ms')).toBe('1');
+  });
+
+  test('asks for compression where it is switched on', async () => {
+    await using under = createClientFixture(subgraph.url, { at: { acceptCompressed: true } });
+    subgraph.enqueueScripts(json(ok));
+
+    await under.send().outcome;
+
+    expect(subgraph.requests[0]!.headers.get('accept-encoding')).toBe('gzip, br');
+  });
+
+  test('reuses a connection', async () => {
+    await using under = createClientFixture(subgraph.url, { at: { connections: 1 } });
+    subgraph.setDefaultScript(json(ok));
+
+    await under.send().outcome;
+    await under.send().outcome;
+
+    expect(subgraph.requests.map((request) => request.connection)).toEqual([1, 1]);
+  });
+
+  test('waits for a free connection where all are taken', async () => {
+    await using under = createClientFixture(subgraph.url, { at: { connections: 1 } });
+    const first = Promise.withResolvers<void>();
+    subgraph.enqueueScripts(runAfter(first.promise, json({ data: { n: 1 } })), json({ data: { n: 2 } }));
+
+    const answers = [under.send({ body: '1' }), under.send({ body: '2' })];
+    await subgraph.waitForRequests(1);
+    expect(subgraph.requests.length).toBe(1);
+    first.resolve();
+
+    expect(
+      (await Promise.all(answers.map((answer) => answer.outcome))).map((one) => 'data' in one && one.data),
+    ).toEqual([{ n: 1 }, { n: 2 }]);
+    expect(subgraph.requests.map(({ connection, body }) => ({ connection, body }))).toEqual([
+      { connection: 1, body: '1' },
+      { connection: 1, body: '2' },
+    ]);
+  });
+});
+
+describe('an answer', () => {
+  test('may come in pieces that split a character', async () => {
+    await using under = createClientFixture(subgraph.url);
+    const body = Buffer.from('{"data":{"name":"Zoë"}}');
+    const split = body.indexOf(0xc3) + 1;
+    const gate = Promise.withResolvers<void>();
+    subgraph.enqueueScripts(chunked([body.subarray(0, split), gate.promise, body.subarray(split)]));
+
+    const answer = under.send();
+    await subgraph.waitForRequests(1);
+    gate.resolve();
+
+    expect(await answer.outcome).toEqual({ ...okResponse, data: { name: 'Zoë' } });
+  });
+
+  test('says whether a string in it is escaped', async () => {
+    await using under = createClientFixture(subgraph.url);
+    subgraph.enqueueScripts(json({ data: { quote: 'a "word"' } }));
+
+    expect(await under.send().outcome).toEqual({
+      ...okResponse,
+      data: { quote: 'a "word"' },
+      isEscapeFree: false,
+    });
+  });
+
+  test('has its errors brought into form, and malformed ones are errors still', async () => {
+    await using under = createClientFixture(subgraph.url);
+    const errors = [
+      { message: 'no stock', path: ['a', 0], extensions: { code: 'X' }, locations: [{ line: 1, column: 1 }] },
+      { message: 7, path: 'a.b' },
+      'boom',
+      null,
+    ];
+    subgraph.enqueueScripts(json({ data: null, errors, extensions: { cost: 1 } }));
+
+    expect(await under.send().outcome).toEqual({
+      data: null,
+      errors: [
+        { message: 'no stock', path: ['a', 0], extensions: { code: 'X' } },
+        { message: 'The subgraph reported an error without a message.' },
+        { message: 'The subgraph reported an error without a message.' },
+        { message: 'The subgraph reported an error without a message.' },
+      ],
+      extensions: { cost: 1 },
+      isEscapeFree: true,
+    });
+  });
+
+  test.each(['["a",1e400]', '["a",-1]', '["a",0.5]', '["a",null]', '{"0":"a"}'])(
+    'has errors without a path where it can be none: %s',
+    async (path) => {
+      await using under = createClientFixture(subgraph.url);
+      subgraph.enqueueScripts(text(`{"errors":[{"message":"no","path":${path}}]}`));
+
+      expect(await under.send().outcome).toEqual({
+        ...okResponse,
+        data: undefined,
+        errors: [{ message: 'no' }],
+      });
+    },
+  );
+
+  test.each([
+    [
+      '400 in the GraphQL media type',
+      answering(400, '{"errors":[{"message":"no"}]}', {
+        'content-type': 'application/graphql-response+json; charset=utf-8',
+      }),
+      { failureStatus: 400 },
+    ],
+    [
+      '500 with readable GraphQL errors in plain JSON',
+      answering(500, '{"errors":[{"message":"no"}]}'),
+      { failureStatus: 500 },
+    ],
+    ['200 with another content type', text('{"errors":[{"message":"no"}]}', 'text/plain'), {}],
+    ['200 with a byte order mark', text('\ufeff{"errors":[{"message":"no"}]}'), {}],
+  ])('is taken as GraphQL: %s', async (_name, script, metadata) => {
+    await using under = createClientFixture(subgraph.url);
+    subgraph.enqueueScripts(script);
+
+    expect(await under.send().outcome).toEqual({
+      ...okResponse,
+      data: undefined,
+      errors: [{ message: 'no' }],
+      ...metadata,
+    });
+  });
+
+  test('of a hundred kilobytes comes whole', async () => {
+    await using under = createClientFixture(subgraph.url, { at: { maxResponseBytes: 200_000 } });
+    const data = { list: Array.from({ length: 5_000 }, (_, index) => `item number ${index}`) };
+    subgraph.enqueueScripts(json({ data }));
+
+    expect(await under.send().outcome).toEqual({ ...okResponse, data });
+  });
+
+  test.each([
+    ['gzip', gzipSync],
+    ['br', brotliCompressSync],
+    ['deflate', deflateSync],
+    ['deflate', deflateRawSync],
+  ])('is decompressed: %s', async (coding, compress) => {
+    await using under = createClientFixture(subgraph.url);
+    subgraph.enqueueScripts(answering(200, compress(JSON.stringify(ok)), { 'content-encoding': coding }));
+
+    expect(await under.send().outcome).toEqual(okResponse);
+  });
+
+  test('with keys like `__proto__` changes no other object', async () => {
+    await using under = createClientFixture(subgraph.url);
+    subgraph.enqueueScripts(
+      text('{"data":{"__proto__":{"x":1},"constructor":{"prototype":{"x":1}}},"__proto__":{"errors":[]}}'),
+    );
+
+    const outcome = await under.send().outcome;
+
+    expect(outcome).toMatchObject({ errors: undefined, isEscapeFree: true });
+    const data = 'data' in outcome ? outcome.data : undefined;
+    expect(Object.keys(data ?? {})).toEqual(['__proto__', 'constructor']);
+    expect('x' in {}).toBe(false);
+  });
+});
+
+describe('what is no answer', () => {
+  const invalid = (cause: unknown): unknown => ({
+    code: 'SUBGRAPH_INVALID_RESPONSE',
+    subgraph: 'reviews',
+    extensions: {},
+    cause,
+  });
+
+  test.each([
+    ['invalid JSON', text('{"data":'), expect.stringContaining('JSON')],
+    ['a list', text('[]'), 'the answer is no JSON object'],
+    ['null', text('null'), 'the answer is no JSON object'],
+    ['a string as data', text('{"data":"x"}'), '`data` is neither an object nor null'],
+    ['a list as data', text('{"data":[]}'), '`data` is neither an object nor null'],
+    ['errors that are no list', text('{"data":{},"errors":{}}'), '`errors` is no list'],
+    ['neither data nor errors', text('{"message":"hi"}'), 'the answer has neither `data` nor `errors`'],
+    ['an empty body', text(''), 'the body is empty'],
+    ['no content', bytes('HTTP/1.1 204 No Content\r\n\r\n'), 'the body is empty'],
+    ['bad UTF-8', text(Buffer.from('{"data":{"a":"\xff"}}', 'latin1')), 'the body is not UTF-8'],
+    ['an unknown coding', answering(200, '{}', { 'content-encoding': 'zip' }), 'unknown content coding: zip'],
+    [
+      'two codings',
+      answering(200, '{}', { 'content-encoding': 'gzip, br' }),
+      'unknown content coding: gzip, br',
+    ],
+    ['broken gzip', answering(200, '{}', { 'content-encoding': 'gzip' }), 'incorrect header check'],
+    [
+      'truncated gzip',
+      answering(200, gzipSync(JSON.stringify(ok)).subarray(0, -4), { 'content-encoding': 'gzip' }),
+      'unexpected end of file',
+    ],
+    [
+      'two different content lengths',
+      bytes('HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}'),
+      expect.stringContaining('does not match'),
+    ],
+    [
+      'the same content length twice',
+      bytes('HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 2\r\n\r\n{}'),
+      expect.stringContaining('does not match'),
+    ],
+    [
+      'a length and chunks',
+      bytes('HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n'),
+      expect.stringContaining('does not match'),
+    ],
+    ['another protocol', bytes('SSH-2.0-OpenSSH_9.2\r\n\r\n'), expect.stringContaining('HTTP/1.1 protocol')],
+  ])('is invalid: %s', async (_name, script, cause) => {
+    await using under = createClientFixture(subgraph.url);
+    subgraph.enqueueScripts(script);
+
+    expect(await describeFailure(under.send())).toEqual(invalid(cause));
+  });
+
+  const tooLarge = 'the answer is larger than 1000 bytes';
+  const spaces = ' '.repeat(2_000);
+
+  test.each([
+    ['by its content length', bytes('HTTP/1.1 200 OK\r\ncontent-length: 1001\r\n\r\n'), tooLarge],
+    ['in chunks', chunked([spaces]), tooLarge],
+    [
+      'after decompression',
+      answering(200, gzipSync(`{"data":null}${spaces}`), { 'content-encoding': 'gzip' }),
+      'Cannot create a Buffer larger than 1000 bytes',
+    ],
+    [
+      'after decompression (a bomb of 100 MB)',
+      answering(200, brotliCompressSync(Buffer.alloc(100_000_000), { params: {} }), {
+        'content-encoding': 'br',
+      }),
+      'Cannot create a Buffer larger than 1000 bytes',
+    ],
+  ])('is too large: %s', async (_name, script, cause) => {
+    await using under = createClientFixture(subgraph.url, { at: { maxResponseBytes: 1_000 } });
+    subgraph.enqueueScripts(script);
+
+    expect(await describeFailure(under.send())).toEqual(invalid(cause));
+  });
+
+  test('an endless answer ends its connection', async () => {
+    await using under = createClientFixture(subgraph.url, { at: { maxResponseBytes: 1_000 } });
+    subgraph.enqueueScripts(chunked([spaces, new Promise(() => {})]));
+
+    await under.send().outcome;
+
+    await subgraph.requests[0]!.connectionClosed;
+    expect(subgraph.requests.length).toBe(1);
+  });
+
+  test.each([
+    [
+      '503 from a proxy',
+      answering(503, '<h1>no</h1>', { 'content-type': 'text/html' }),
+      'SUBGRAPH_UNREACHABLE',
+      503,
+    ],
+    ['500 with JSON of another kind', answering(500, '{"error":"no"}'), 'SUBGRAPH_UNREACHABLE', 500],
+    ['500 with bad UTF-8', answering(500, Buffer.from([0xff])), 'SUBGRAPH_UNREACHABLE', 500],
+    ['404', answering(404, ''), 'SUBGRAPH_ERROR', 404],
+    ['429 with JSON of another kind', answering(429, '{"message":"slow down"}'), 'SUBGRAPH_ERROR', 429],
+    ['a redirect', answering(307, JSON.stringify(ok), { location: '/elsewhere' }), 'SUBGRAPH_ERROR', 307],
+  ])('has its status told: %s', async (_name, script, code, status) => {
+    await using under = createClientFixture(subgraph.url);
+    subgraph.enqueueScripts(script);
+
+    expect(await describeFailure(under.send())).toEqual({
+      code,
+      subgraph: 'reviews',
+      extensions: { http: { status } },
+      cause: expect.any(String),
+    });
+    expect(subgraph.requests.length).toBe(1);
+  });
+
+  test.each([
+    ['a reset', reset],
+    ['an end without an answer', (exchange: Parameters<typeof hang>[0]) => exchange.end()],
+    [
+      'an end within the body',
+      (exchange: Parameters<typeof hang>[0]) => {
+        exchange.write('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{"data":');
+        exchange.end();
+      },
+    ],
+    [
+      'an end between chunks',
+      (exchange: Parameters<typeof hang>[0]) => {
+        exchange.write(
+          'HTTP/1.1 200 OK\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n',
+        );
+        exchange.end();
+      },
+    ],
+  ])('is a lost connection: %s', async (_name, script) => {
+    await using under = createClientFixture(subgraph.url);
+    subgraph.enqueueScripts(script);
+
+    expect(await describeFailure(under.send())).toEqual({
+      code: 'SUBGRAPH_UNREACHABLE',
+      subgraph: 'reviews',
+      extensions: {},
+      cause: expect.any(String),
+    });
+    expect(subgraph.requests.length).toBe(1);
+  });
+
+  test('nobody listens', async () => {
+    await subgraph.close();
+    await using under = createClientFixture(subgraph.url);
+
+    expect(await describeFailure(under.send())).toMatchObject({
+      code: 'SUBGRAPH_UNREACHABLE',
+      cause: expect.stringContaining('ECONNREFUSED'),
+    });
+  });
+
+  test('the name has no address', async () => {
+    await using under = createClientFixture('http://reviews.invalid/graphql');
+
+    expect(await describeFailure(under.send())).toMatchObject({ code: 'SUBGRAPH_UNREACHABLE' });
+  });
+
+  test('the message for the client names neither the subgraph nor its address', async () => {
+    await using under = createClientFixture(subgraph.url);
+    subgraph.enqueueScripts(reset);
+
+    const outcome = await under.send().outcome;
+
+    expect(outcome instanceof Error && outcome.message).toBe('A subgraph could not be reached.');
+  });
+
+  test('an endpoint that cannot be used', async () => {
+    await using under = createClientFixture('not a url');
+
+    expect(await describeFailure(under.send())).toMatchObject({
+      code: 'INTERNAL_SERVER_ERROR',
+      subgraph: 'reviews',
+    });
+  });
+});
+
+describe('time', () => {
+  test('an attempt that takes too long fails and ends its connection', async () => {
+    await using under = createClientFixture(subgraph.url);
+    const answer = under.send();
+    await subgraph.waitForRequests(1);
+
+    under.clock.advance(attemptTimeoutMs - 1);
+    expect(answer.callCount()).toBe(0);
+    under.clock.advance(1);
+
+    expect(await describeFailure(answer)).toMatchObject({ code: 'SUBGRAPH_TIMEOUT', subgraph: 'reviews' });
+    await subgraph.requests[0]!.connectionClosed;
+  });
+
+  test('an answer that stops halfway fails at the same time', async () => {
+    await using under = createClientFixture(subgraph.url);
+    subgraph.enqueueScripts(bytes('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{"data":'));
+    const answer = under.send();
+    await subgraph.waitForRequests(1);
+
+    under.clock.advance(attemptTimeoutMs);
+
+    expect(await describeFailure(answer)).toMatchObject({ code: 'SUBGRAPH_TIMEOUT' });
+  });
+
+  test('a deadline before that fails with its own code', async () => {
+    await using under = createClientFixture(subgraph.url);
+    const answer = under.send({ deadline: under.clock.now() + 100 });
+    await subgraph.waitForRequests(1);
+
+    under.clock.advance(100);
+
+    expect(await describeFailure(answer)).toMatchObject({ code: 'DEADLINE_EXCEEDED', subgraph: 'reviews' });
+    await subgraph.requests[0]!.connectionClosed;
+  });
+
+  test('a request whose deadline is over is not sent', async () => {
+    await using under = createClientFixture(subgraph.url);
+
+    const answer = under.send({ deadline: under.clock.now() });
+
+    expect(answer.callCount()).toBe(0);
+    expect(await describeFailure(answer)).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    expect(subgraph.requests.length).toBe(0);
+  });
+
+  test('waiting for a free connection counts, and the late request is never sent', async () => {
+    await using under = createClientFixture(subgraph.url, { at: { connections: 1 } });
+    const first = Promise.withResolvers<void>();
+    subgraph.enqueueScripts(runAfter(first.promise, json(ok)));
+    subgraph.setDefaultScript(json(ok));
+    const leading = under.send({ body: '1' });
+    const waiting = under.send({ body: '2', deadline: under.clock.now() + 100 });
+    await subgraph.waitForRequests(1);
+
+    under.clock.advance(100);
+    expect(await describeFailure(waiting)).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    first.resolve();
+
+    expect(await leading.outcome).toEqual(okResponse);
+    expect(await under.send({ body: '3' }).outcome).toEqual(okResponse);
+    expect(subgraph.requests.map((request) => request.body)).toEqual(['1', '3']);
+  });
+
+  test('no timer runs on when the answer is there', async () => {
+    await using under = createClientFixture(subgraph.url);
+    subgraph.enqueueScripts(json(ok));
+
+    const answer = under.send();
+    expect(under.clock.activeTimerCount).toBe(1);
+    await answer.outcome;
+
+    expect(under.clock.activeTimerCount).toBe(0);
+  });
+});
+
+describe('a connection that the subgraph has closed meanwhile', () => {
+  test('a query goes out once more', async () => {
+    await using under = createClientFixture(subgraph.url, { at: { connections: 1 } });
+    subgraph.enqueueScripts(json(ok), reset, json({ data: { ok: 'again' } }));
+
+    await under.send().outcome;
+
+    expect(await under.send({ body: 'second' }).outcome).toEqual({ ...okResponse, data: { ok: 'again' } });
+    expect(subgraph.requests.map(({ body, connection }) => ({ body, connection }))).toEqual([
+      { body: '{"query":"{ok}"}', connection: 1 },
+      { body: 'second', connection: 1 },
+      { body: 'second', connection: 2 },
+    ]);
+  });
+
+  test('a query goes out twice at most', async () => {
+    await using under = createClientFixture(subgraph.url, { at: { connections: 1 } });
+    subgraph.enqueueScripts(json(ok), reset, reset, json(ok));
+
+    await under.send().outcome;
+
+    expect(await describeFailure(under.send())).toMatchObject({ code: 'SUBGRAPH_UNREACHABLE' });
+    expect(subgraph.requests.length).toBe(3);
+  });
+
+  test('a mutation is never sent again', async () => {
+    await using under = createClientFixture(subgraph.url, { at: { connections: 1 } });
+    subgraph.enqueueScripts(json(ok), reset, json(ok));
+
+    await under.send().outcome;
+
+    expect(await describeFailure(under.send({ kind: 'mutation' }))).toMatchObject({
+      code: 'SUBGRAPH_UNREACHABLE',
+    });
+    expect(subgraph.requests.length).toBe(2);
+  });
+
+  test('a query is not sent again once its answer has begun', async () => {
+    await using under = createClientFixture(subgraph.url, { at: { connections: 1 } });
+    subgraph.enqueueScripts(json(ok), (exchange) => {
+      exchange.write('HTTP/1.1 200 OK\r\ncontent-le');
+      exchange.end();
+    });
+    subgraph.setDefaultScript(json(ok));
+
+    await under.send().outcome;
+
+    expect(await describeFailure(under.send())).toMatchObject({ code: 'SUBGRAPH_UNREACHABLE' });
+    expect(subgraph.requests.length).toBe(2);
+  });
+});
+
+describe('equal queries in flight', () => {
+  test('go out once, and each receiver has an answer of its own', async () => {
+    await using under = createClientFixture(subgraph.url);
+    subgraph.enqueueScripts(json({ data: { list: [1] } }));
+
+    const answers = [under.send({ requestId: 'a' }), under.send({ requestId: 'b' })];
+    const outcomes = await Promise.all(answers.map((answer) => answer.outcome));
+
+    expect(outcomes).toEqual([
+      { ...okResponse, data: { list: [1] } },
+      { ...okResponse, data: { list: [1] } },
+    ]);
+    expect(outcomes[0]).not.toBe(outcomes[1]);
+    expect('data' in outcomes[0]! && outcomes[0].data).not.toBe('data' in outcomes[1]! && outcomes[1].data);
+    expect(subgraph.requests.map((request) => request.headers.get('x-request-id'))).toEqual(['a']);
+  });
+
+  test.each([
+    ['sharing is off', { sharesInFlightCalls: false }, {}],
+    ['they are mutations', {}, { kind: 'mutation' as const }],
+  ])('go out each for itself where %s', async (_name, options, more) => {
+    await using under = createClientFixture(subgraph.url, options);
+    subgraph.setDefaultScript(json(ok));
+
+    await Promise.all([under.send(more).outcome, under.send(more).outcome]);
+
+    expect(subgraph.requests.length).toBe(2);
+  });
+
+  test('a query that comes after the answer is a new call', async () => {
+    await using under = createClientFixture(subgraph.url);
+    subgraph.setDefaultScript(json(ok));
+
+    await under.send().outcome;
+    await under.send().outcome;
+
+    expect(subgraph.requests.length).toBe(2);
+  });
+
+  test('one receiver that leaves does not end the call of the others', async () => {
+    await using under = createClientFixture(subgraph.url);
+    const gate = Promise.withResolvers<void>();
+    subgraph.enqueueScripts(runAfter(gate.promise, json(ok)));
+    const leader = under.send();
+    const joiner = under.send();
+    await subgraph.waitForRequests(1);
+
+    leader.cancel();
+    leader.cancel();
+    gate.resolve();
+
+    expect(await joiner.outcome).toEqual(okResponse);
+    expect([leader.callCount(), joiner.callCount()]).toEqual([0, 1]);
+  });
+
+  test('the last receiver that leaves ends the call', async () => {
+    await using under = createClientFixture(subgraph.url);
+    const answers = [under.send(), under.send()];
+    await subgraph.waitForRequests(1);
+
+    for (const answer of answers) answer.cancel();
+    await subgraph.requests[0]!.connectionClosed;
+
+    expect(answers.map((answer) => answer.callCount())).toEqual([0, 0]);
+    expect(under.clock.activeTimerCount).toBe(0);
+  });
+
+  test('each receiver has its own deadline', async () => {
+    await using under = createClientFixture(subgraph.url);
+    const gate = Promise.withResolvers<void>();
+    subgraph.enqueueScripts(runAfter(gate.promise, json(ok)));
+    const now = under.clock.now();
+    const leader = under.send({ deadline: now + 200 });
+    const early = under.send({ deadline: now + 100 });
+    const late = under.send({ deadline: now + 300 });
+    await subgraph.waitForRequests(1);
+
+    under.clock.advance(100);
+    expect([leader, early, late].map((answer) => answer.callCount())).toEqual([0, 1, 0]);
+    under.clock.advance(150);
+    expect([leader, early, late].map((answer) => answer.callCount())).toEqual([1, 1, 0]);
+    gate.resolve();
+
+    expect(await describeFailure(early)).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    expect(await describeFailure(leader)).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    expect(await late.outcome).toEqual(okResponse);
+    expect(subgraph.requests.length).toBe(1);
+  });
+
+  test('a failure reaches all', async () => {
+    await using under = createClientFixture(subgraph.url);
+    subgraph.enqueueScripts(reset);
+
+    const failures = await Promise.all([describeFailure(under.send()), describeFailure(under.send())]);
+
+    expect(failures).toMatchObject([{ code: 'SUBGRAPH_UNREACHABLE' }, { code: 'SUBGRAPH_UNREACHABLE' }]);
+  });
+
+  test('a receiver that throws takes nothing from the others', async () => {
+    const faults: unknown[] = [];
+    await using under = createClientFixture(subgraph.url, { onReceiverFault: (fault) => faults.push(fault) });
+    subgraph.enqueueScripts(json(ok));
+    const fault = new Error('a fault of the executor');
+    under.client.send(under.request(), {
+      onResponse: () => {
+        throw fault;
+      },
+      onError: (error) => faults.push(error),
+    });
+
+    expect(await under.send().outcome).toEqual(okResponse);
+    expect(faults).toEqual([fault]);
+  });
+
+  test('a receiver may send again and cancel others from within its answer', async () => {
+    await using under = createClientFixture(subgraph.url);
+    subgraph.setDefaultScript(json(ok));
+    const second = Promise.withResolvers<unknown>();
+    let cancelled: ReturnType<typeof under.send> | undefined;
+    under.client.send(under.request(), {
+      onResponse: () => {
+        cancelled?.cancel();
+        second.resolve(under.send().outcome);
+      },
+      onError: second.reject,
+    });
+    cancelled = under.send();
+
+    expect(await second.promise).toEqual(okResponse);
+    expect(cancelled.callCount()).toBe(0);
+    expect(subgraph.requests.length).toBe(2);
+  });
+});
+
+describe('what is observed', () => {
+  test('every call is reported once, with who waited for it', async () => {
+    const events: SubgraphCallEvent[] = [];
+    await using under = createClientFixture(subgraph.url, {
+      at: { connections: 1 },
+      onCall: (event) => events.push(event),
+    });
+    subgraph.enqueueScripts(json(ok), reset, json(ok));
+
+    await Promise.all([under.send().outcome, under.send().outcome]);
+    await under.send({ requestId: 'request-2' }).outcome;
+    const cancelled = under.send({ kind: 'mutation', requestId: 'request-3' });
+    await subgraph.waitForRequests(4);
+    under.clock.advance(7);
+    cancelled.cancel();
+
+    const common = { subgraph: 'reviews', durationMs: 0, isResent: false };
+    const received = { outcome: 'answered', status: 200, receivedBytes: 20 };
+    expect(events).toEqual([
+      { ...common, ...received, kind: 'query', requestId: 'request-1', receivers: 2 },
+      { ...common, ...received, kind: 'query', requestId: 'request-2', receivers: 1, isResent: true },
+      {
+        ...common,
+        kind: 'mutation',
+        requestId: 'request-3',
+        outcome: 'cancelled',
+        status: undefined,
+        durationMs: 7,
+        receivedBytes: 0,
+        receivers: 1,
+      },
+    ]);
+  });
+});
+
+describe('closing', () => {
+  test('fails what is under way, refuses what comes later and leaves no connection', async () => {
+    await using under = createClientFixture(subgraph.url, { at: { connections: 1 } });
+    const running = under.send({ body: '1' });
+    const queued = under.send({ body: '2' });
+    await subgraph.waitForRequests(1);
+
+    await under.client.close();
+
+    const failure = {
+      code: 'SUBGRAPH_UNREACHABLE',
+      subgraph: 'reviews',
+      extensions: {},
+      cause: 'the client was closed',
+    };
+    expect(await describeFailure(running)).toEqual(failure);
+    expect(await describeFailure(queued)).toEqual(failure);
+    expect(await describeFailure(under.send())).toEqual(failure);
+    await subgraph.requests[0]!.connectionClosed;
+    expect(subgraph.openConnections).toBe(0);
+    expect(under.clock.activeTimerCount).toBe(0);
+  });
+
+  test('a cancelled receiver hears nothing, not even of a refusal', async () => {
+    await using under = createClientFixture(subgraph.url);
+    const refused = under.send({ deadline: under.clock.now() - 1 });
+    refused.cancel();
+    const running = under.send({ deadline: under.clock.now() + deadlineMs });
+    running.cancel();
+
+    await under.client.close();
+
+    expect([refused.callCount(), running.callCount()]).toEqual([0, 0]);
+  });
+});

@@ -1,0 +1,93 @@
+import { expect, test } from '@jest/globals';
+import type { GatewayError } from '../../../gateway/errors.ts';
+import { StreamingClient, type StreamingListener } from '../../../gateway/subgraphs/streamingClient.ts';
+import { startScriptedSubgraph } from '../../harness/scriptedSubgraph.ts';
+import { waitForTurns } from '../../harness/waitForTurns.ts';
+
+interface Told {
+  status: number | undefined;
+  bytes: number;
+  failure: GatewayError | undefined;
+  hasEnded: boolean;
+}
+
+function listen(): { told: Told; listener: StreamingListener; ended: Promise<void> } {
+  const told: Told = { status: undefined, bytes: 0, failure: undefined, hasEnded: false };
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const listener: StreamingListener = {
+    onHead: ({ status }) => {
+      told.status = status;
+      return { kind: 'chunks' };
+    },
+    onChunk: (chunk) => {
+      told.bytes += chunk.length;
+    },
+    onBody: () => {},
+    onEnd: () => {
+      told.hasEnded = true;
+      resolve();
+    },
+    onFailure: (error) => {
+      told.failure = error;
+      resolve();
+    },
+  };
+  return { told, listener, ended: promise };
+}
+
+/** Longer than anything takes. */
+const connectTimeoutMs = 60_000;
+const request = { subgraph: 'reviews', headers: ['content-type', 'application/json'], body: '{}' };
+
+test('a paused call holds the server back, and a resumed one gets all of it', async () => {
+  await using subgraph = await startScriptedSubgraph();
+  const size = 64 * 1024 * 1024;
+  subgraph.setDefaultScript((exchange) => {
+    exchange.write(`HTTP/1.1 200 OK\r\ncontent-length: ${size}\r\n\r\n`);
+    exchange.write(Buffer.alloc(size));
+  });
+  const client = new StreamingClient();
+  const { told, listener, ended } = listen();
+  const call = client.open({ url: subgraph.url, connectTimeoutMs }, request, {
+    ...listener,
+    onHead: (head) => {
+      call.pause();
+      return listener.onHead(head);
+    },
+  });
+  while (told.status === undefined) await waitForTurns();
+  await waitForTurns(100);
+  // What was read together with the head.
+  expect(told.bytes).toBeLessThan(1024 * 1024);
+  call.resume();
+  await ended;
+  expect(told).toEqual({ status: 200, bytes: size, failure: undefined, hasEnded: true });
+  await client.close();
+});
+
+test('one stream, one connection', async () => {
+  await using subgraph = await startScriptedSubgraph();
+  subgraph.setDefaultScript((exchange) => exchange.respond({ body: 'x' }));
+  const client = new StreamingClient();
+  for (let i = 0; i < 2; i++) {
+    const { listener, ended } = listen();
+    client.open({ url: subgraph.url, connectTimeoutMs }, request, listener);
+    await ended;
+    // The connection would be free for another call now.
+    await waitForTurns(5);
+  }
+  expect(subgraph.requests.map(({ connection }) => connection)).toEqual([1, 2]);
+  await client.close();
+});
+
+test('a header that cannot be sent is a failure like any other', async () => {
+  await using subgraph = await startScriptedSubgraph();
+  const client = new StreamingClient();
+  const { told, listener, ended } = listen();
+  const headers = ['x-a', 'line\r\nbreak'];
+  client.open({ url: subgraph.url, connectTimeoutMs }, { ...request, headers }, listener);
+  expect(told.failure).toBeUndefined();
+  await ended;
+  expect(told.failure?.code).toBe('INTERNAL_SERVER_ERROR');
+  await client.close();
+});

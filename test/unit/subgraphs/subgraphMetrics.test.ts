@@ -1,0 +1,54 @@
+import { expect, test } from '@jest/globals';
+import { Registry } from 'prom-client';
+import { SubgraphMetrics } from '../../../gateway/subgraphs/subgraphMetrics.ts';
+
+function open() {
+  const registry = new Registry();
+  const metrics = new SubgraphMetrics(registry);
+  /** Samples of a metric, as Prometheus reads them. */
+  const read = async (name: string): Promise<string[]> => {
+    const text = await registry.getSingleMetricAsString(name);
+    return text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  };
+  return { metrics, read };
+}
+
+const stock = { subgraph: 'inventory', priority: 'normal', waitedMs: 0 } as const;
+
+test('the length of a queue is what waits now', async () => {
+  const { metrics, read } = open();
+  for (const subgraph of ['inventory', 'reviews', 'inventory', 'inventory']) metrics.onWait(subgraph);
+  metrics.onWaitEnd({ ...stock, outcome: 'sent' });
+  metrics.onWaitEnd({ ...stock, subgraph: 'reviews', outcome: 'left' });
+  expect(await read('tributary_subgraph_queue_length')).toEqual([
+    'tributary_subgraph_queue_length{subgraph="inventory"} 2',
+    'tributary_subgraph_queue_length{subgraph="reviews"} 0',
+  ]);
+});
+
+test('waits are timed in seconds where a call was sent', async () => {
+  const { metrics, read } = open();
+  metrics.onWaitEnd({ ...stock, outcome: 'sent', waitedMs: 30 });
+  metrics.onWaitEnd({ ...stock, outcome: 'sent', waitedMs: 3 });
+  metrics.onWaitEnd({ ...stock, outcome: 'left', waitedMs: 900 });
+  metrics.onWaitEnd({ ...stock, outcome: 'dropped', waitedMs: 900 });
+  expect(await read('tributary_subgraph_queue_wait_seconds')).toEqual(
+    expect.arrayContaining([
+      'tributary_subgraph_queue_wait_seconds_bucket{le="0.005",subgraph="inventory"} 1',
+      'tributary_subgraph_queue_wait_seconds_bucket{le="0.05",subgraph="inventory"} 2',
+      'tributary_subgraph_queue_wait_seconds_count{subgraph="inventory"} 2',
+    ]),
+  );
+});
+
+test('dropped calls are counted by priority', async () => {
+  const { metrics, read } = open();
+  metrics.onWaitEnd({ ...stock, outcome: 'dropped' });
+  metrics.onWaitEnd({ ...stock, outcome: 'dropped' });
+  metrics.onWaitEnd({ ...stock, priority: 'background', outcome: 'dropped' });
+  metrics.onWaitEnd({ ...stock, outcome: 'left' });
+  expect(await read('tributary_subgraph_queue_dropped_total')).toEqual([
+    'tributary_subgraph_queue_dropped_total{subgraph="inventory",priority="normal"} 2',
+    'tributary_subgraph_queue_dropped_total{subgraph="inventory",priority="background"} 1',
+  ]);
+});

@@ -1,0 +1,54 @@
+import { once } from 'node:events';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { type SubgraphEndpoint, SubgraphPools } from '../../../gateway/subgraphs/subgraphPools.ts';
+import { hang, json, startScriptedSubgraph } from '../../harness/scriptedSubgraph.ts';
+
+let pools = new SubgraphPools();
+afterEach(async () => {
+  await pools.destroy(new Error('the test is over'));
+  pools = new SubgraphPools();
+});
+
+const endpoint = (url: string): SubgraphEndpoint => ({
+  url,
+  attemptTimeoutMs: 10_000,
+  maxResponseBytes: 1_000,
+  connections: 10,
+  http2: false,
+});
+const target = (url: string) => pools.targetOf(endpoint(url), false);
+
+describe('a pool of connections', () => {
+  test('is kept before its first connection, and while it has one, whatever pools are made', async () => {
+    await using idle = await startScriptedSubgraph();
+    await using busy = await startScriptedSubgraph();
+    idle.setDefaultScript(json({}));
+    busy.setDefaultScript(hang);
+    const [first, second] = [target(idle.url), target(busy.url)];
+    await ask(first);
+    const waiting = ask(second).catch((reason: unknown) => reason);
+    target('http://127.0.0.1:1/');
+    expect(target(idle.url)).toBe(first);
+    expect(target(busy.url)).toBe(second);
+    await pools.destroy(new Error('the test is over'));
+    expect(await waiting).toEqual(new Error('the test is over'));
+  });
+
+  test('is let go when it has neither and another one is made', async () => {
+    await using gone = await startScriptedSubgraph();
+    gone.setDefaultScript(json({}));
+    const first = target(gone.url);
+    await ask(first);
+    const disconnected = once(first.pool, 'disconnect');
+    await gone.close();
+    await disconnected;
+    expect(target(gone.url)).toBe(first);
+    target('http://127.0.0.1:1/');
+    expect(target(gone.url)).not.toBe(first);
+  });
+});
+
+async function ask({ pool, path }: ReturnType<typeof target>): Promise<void> {
+  const { body } = await pool.request({ method: 'POST', path, body: '{}' });
+  await body.text();
+}

@@ -1,0 +1,37 @@
+import { expect, test } from '@jest/globals';
+import { pino } from 'pino';
+import { GatewayError } from '../../../gateway/errors.ts';
+import { createClientErrorMapper } from '../../../gateway/subscriptions/clientErrorMapper.ts';
+import { reportedFailure } from '../../../gateway/subscriptions/sources/reportedErrors.ts';
+
+function told(error: GatewayError, exposeSubgraphErrors: boolean) {
+  const lines: Record<string, unknown>[] = [];
+  const log = pino({ base: null }, { write: (line) => lines.push(JSON.parse(line)) });
+  return { error: createClientErrorMapper({ exposeSubgraphErrors, log })(error).toFormatted(), lines };
+}
+
+const refused = reportedFailure('reviews', [
+  { message: 'not on Sundays', extensions: { code: 'CLOSED', until: 'Monday' } },
+]);
+
+test('the words of a subgraph are for clients only where they may be', () => {
+  expect(told(refused, true).error).toEqual({
+    message: 'not on Sundays',
+    extensions: { until: 'Monday', code: 'SUBGRAPH_ERROR' },
+  });
+  expect(told(refused, false).error).toEqual({
+    message: 'A subgraph answered with an error.',
+    extensions: { code: 'SUBGRAPH_ERROR' },
+  });
+});
+
+test('the log has them in any case', () => {
+  expect(told(refused, false).lines).toMatchObject([
+    { subgraph: 'reviews', err: { message: 'not on Sundays' } },
+  ]);
+});
+
+test('an error of the gateway stays as it is', () => {
+  const error = new GatewayError('SUBGRAPH_UNREACHABLE', 'A subgraph could not be reached.');
+  expect(told(error, true).error).toEqual(error.toFormatted());
+});

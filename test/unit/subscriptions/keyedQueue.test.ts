@@ -1,0 +1,75 @@
+import { expect, test } from '@jest/globals';
+import { KeyedQueue, type QueueLimits } from '../../../gateway/subscriptions/keyedQueue.ts';
+import { waitForTurns } from '../../harness/waitForTurns.ts';
+
+/** A queue that logs whose turn it is. */
+function createLoggedQueue(limits: QueueLimits) {
+  const queue = new KeyedQueue(limits);
+  const log: string[] = [];
+  return {
+    log,
+    enqueue: (name: string, key = 'a') => {
+      const slot = queue.enqueue(key);
+      const wait = () =>
+        slot.waitForTurn().then((isAdmitted) => void log.push(isAdmitted ? name : `not ${name}`));
+      return { ...slot, wait };
+    },
+  };
+}
+
+test('turns come in the order in which the places were taken, as those before leave', async () => {
+  const { log, enqueue } = createLoggedQueue({ maxWaiting: 10, maxBytes: 10 });
+  const [one, two, three] = [enqueue('one'), enqueue('two'), enqueue('three')];
+  void three.wait();
+  void two.wait();
+  await waitForTurns();
+  expect(log).toEqual([]);
+  one.release();
+  one.release();
+  await waitForTurns();
+  expect(log).toEqual(['two']);
+  two.release();
+  await waitForTurns();
+  expect(log).toEqual(['two', 'three']);
+});
+
+test('who leaves from the middle holds up nobody', async () => {
+  const { log, enqueue } = createLoggedQueue({ maxWaiting: 10, maxBytes: 10 });
+  const [one, two, three] = [enqueue('one'), enqueue('two'), enqueue('three')];
+  void three.wait();
+  two.release();
+  one.release();
+  await waitForTurns();
+  expect(log).toEqual(['three']);
+});
+
+test('so many wait besides the first, in each line', async () => {
+  const { log, enqueue } = createLoggedQueue({ maxWaiting: 2, maxBytes: 10 });
+  for (const name of ['one', 'two', 'three']) void enqueue(name).wait();
+  const fourth = enqueue('four');
+  void fourth.wait();
+  void enqueue('other', 'b').wait();
+  await waitForTurns();
+  expect(log.toSorted()).toEqual(['not four', 'one', 'other']);
+  fourth.release();
+});
+
+test('so many bytes wait besides those of the first, and what is small is known only at its turn', async () => {
+  const { log, enqueue } = createLoggedQueue({ maxWaiting: 10, maxBytes: 3000 });
+  const [one, two, three, four] = [enqueue('one'), enqueue('two'), enqueue('three'), enqueue('four')];
+  expect([one.addBytes(100_000), two.addBytes(3000), three.addBytes(1025), four.addBytes(1024)]).toEqual([
+    true,
+    true,
+    false,
+    true,
+  ]);
+  three.release();
+  void four.wait();
+  await waitForTurns();
+  expect(log).toEqual(['not four']);
+  four.release();
+  void two.wait();
+  one.release();
+  await waitForTurns();
+  expect(log).toEqual(['not four', 'two']);
+});

@@ -1,0 +1,863 @@
+import { buildSubgraphSchema } from '@apollo/subgraph';
+import { afterAll, describe, expect, jest, test } from '@jest/globals';
+import { type GraphQLSchema, parse } from 'graphql';
+import { GatewayError } from '../../../gateway/errors.ts';
+import type { Planner } from '../../../gateway/planning/planner.ts';
+import type { SubscriptionOutcome } from '../../../gateway/response/executionOutcome.ts';
+import type { SourceEvent } from '../../../gateway/subscriptions/sources/subscriptionSource.ts';
+import { StreamLimiter, type StreamLimiterOptions } from '../../../gateway/subscriptions/streamLimiter.ts';
+import {
+  SubscriptionManager,
+  type SubscriptionManagerOptions,
+} from '../../../gateway/subscriptions/subscriptionManager.ts';
+import { composeSupergraph } from '../../../gateway/supergraph/composeSupergraph.ts';
+import { loadSupergraph } from '../../../gateway/supergraph/loadSupergraph.ts';
+import { FakeSource } from '../../harness/fakeSource.ts';
+import { FakeTimers } from '../../harness/fakeTimers.ts';
+import { createLocalPipeline } from '../../harness/localPipeline.ts';
+import { testPlanningLimits } from '../../harness/testPlanningLimits.ts';
+import { waitForTurns } from '../../harness/waitForTurns.ts';
+
+const federation = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])';
+const stock = `${federation}
+  type Query { ping: Int }
+  type Subscription { stockChanged(warehouse: ID): Product }
+  type Product @key(fields: "id") { id: ID! stock: Int! }
+`;
+const products = `${federation}
+  type Query { product(id: ID!): Product }
+  type Product @key(fields: "id") { id: ID! name: String }
+`;
+
+const composed = await composeSupergraph([
+  { name: 'stock', url: 'http://stock.test', sdl: stock },
+  { name: 'products', url: 'http://products.test', sdl: products },
+]);
+if ('errors' in composed) throw new Error(JSON.stringify(composed.errors));
+const supergraph = await loadSupergraph({ sdl: composed.sdl, planning: testPlanningLimits });
+afterAll(() => supergraph.planner.close());
+
+/** Names wait until the test lets them go. */
+const names = { gate: Promise.resolve() };
+const subgraphs = new Map<string, GraphQLSchema>([
+  [
+    'products',
+    buildSubgraphSchema({
+      typeDefs: parse(products),
+      resolvers: {
+        Product: {
+          __resolveReference: async ({ id }: { id: string }) => {
+            await names.gate;
+            if (id === 'lost') throw new Error('no such product');
+            return { id, name: `name of ${id}` };
+          },
+        },
+      },
+    }),
+  ],
+]);
+
+const queue = { maxEvents: 3, maxBytes: 100_000, policy: 'close' } as const;
+
+function start(
+  options: Partial<SubscriptionManagerOptions> = {},
+  limits: Partial<StreamLimiterOptions> = {},
+) {
+  const source = new FakeSource();
+  const timers = new FakeTimers();
+  const openStreams = new StreamLimiter({ total: 10, perClient: 10, ...limits });
+  const subscriptions = new SubscriptionManager({
+    source,
+    queue,
+    reportsInterruptions: true,
+    toClientError: (error) => error,
+    openStream: () => openStreams.open('any'),
+    connectionParamsFor: () => ({}),
+    idleTimeoutMs: 0,
+    timers,
+    ...options,
+  });
+  const pipeline = createLocalPipeline({ ...supergraph, subgraphs, subscriptions });
+  return {
+    source,
+    timers,
+    subscriptions,
+    calls: pipeline.calls,
+    replan: pipeline.replanSubscriptions,
+    async subscribe(...operation: Parameters<typeof pipeline.respond>) {
+      const outcome = await pipeline.respond(...operation);
+      const iterator = (outcome as SubscriptionOutcome).events[Symbol.asyncIterator]();
+      return {
+        next: async (): Promise<unknown> => {
+          const { done, value } = await iterator.next();
+          return done === true ? 'done' : JSON.parse(value.text);
+        },
+        nextCursor: async () => (await iterator.next()).value.cursor,
+        leave: async () => iterator.return?.(),
+      };
+    },
+  };
+}
+
+type Started = ReturnType<typeof start>;
+
+/** By what they are composed of. */
+const loaded = new Map<string, Promise<Awaited<ReturnType<typeof loadSupergraph>>>>();
+afterAll(async () => {
+  for (const supergraph of loaded.values()) await (await supergraph).planner.close();
+});
+
+async function load(sdls: Readonly<Record<string, string>>) {
+  const composed = await composeSupergraph(
+    Object.entries(sdls).map(([name, sdl]) => ({ name, url: `http://${name}.test`, sdl })),
+  );
+  if ('errors' in composed) throw new Error(JSON.stringify(composed.errors));
+  return loadSupergraph({ sdl: composed.sdl, planning: testPlanningLimits });
+}
+
+/** `failures`: what becomes of the first attempts to plan. */
+async function replan(
+  sdls: { readonly stock: string; readonly products: string },
+  pipeline: Started,
+  failures: GatewayError[] = [],
+): Promise<void> {
+  const key = JSON.stringify(sdls);
+  const loading = loaded.get(key) ?? load(sdls);
+  loaded.set(key, loading);
+  const next = await loading;
+  const { planner } = next;
+  const plan: Planner['plan'] = async (request) => {
+    const failure = failures.shift();
+    if (failure !== undefined) throw failure;
+    return planner.plan(request);
+  };
+  await pipeline.replan({ ...next, planner: { ...planner, plan } });
+}
+
+/** Names come from the subgraph of the events. */
+const ownNames = {
+  stock: stock.replace('stock: Int!', 'stock: Int! name: String'),
+  products: products.replace('name: String', 'weight: Int'),
+};
+
+const whole = 'subscription Watch($w: ID) { stockChanged(warehouse: $w) { id stock name } }';
+const changed = (id: string, amount: number) => ({
+  stockChanged: { __typename: 'Product', id, stock: amount },
+});
+const complete = (id: string, amount: number) => ({
+  data: { stockChanged: { id, stock: amount, name: `name of ${id}` } },
+});
+
+describe('events', () => {
+  test('come with what other subgraphs have to say', async () => {
+    const { source, subscribe } = start();
+    const client = await subscribe(whole, { w: 'north' });
+    expect(source.at(0).request).toMatchObject({ subgraph: 'stock', variables: { w: 'north' } });
+    source.at(0).send(changed('1', 5));
+    expect(await client.next()).toEqual(complete('1', 5));
+    source.at(0).receiver.onComplete();
+    expect(await client.next()).toBe('done');
+  });
+
+  test('keep their order, also where the first takes longer', async () => {
+    const { source, subscribe } = start();
+    const client = await subscribe(whole);
+    const gate = Promise.withResolvers<void>();
+    names.gate = gate.promise;
+    source.at(0).send(changed('1', 1));
+    await waitForTurns(2);
+    names.gate = Promise.resolve();
+    source.at(0).send(changed('2', 2));
+    gate.resolve();
+    expect([await client.next(), await client.next()]).toEqual([complete('1', 1), complete('2', 2)]);
+  });
+
+  test('carry the errors of their own and of what they lack', async () => {
+    const { source, subscribe } = start();
+    const client = await subscribe(whole);
+    source.at(0).send({ stockChanged: null }, [{ message: 'broken', path: ['stockChanged'] }]);
+    expect(await client.next()).toMatchObject({
+      data: { stockChanged: null },
+      errors: [{ path: ['stockChanged'] }],
+    });
+    source.at(0).send(changed('lost', 3));
+    expect(await client.next()).toMatchObject({
+      data: { stockChanged: { id: 'lost', stock: 3, name: null } },
+      errors: [{ path: ['stockChanged', 'name'] }],
+    });
+    source.at(0).send(changed('1', 5));
+    expect(await client.next()).toEqual(complete('1', 5));
+  });
+
+  test('come in parts to a client that takes them', async () => {
+    const { source, subscribe } = start();
+    const query = 'subscription { stockChanged { id stock ... @defer { name } } }';
+    const client = await subscribe(query, {}, 'deferSpec=20220824');
+    const gate = Promise.withResolvers<void>();
+    names.gate = gate.promise;
+    source.at(0).send(changed('1', 5));
+    expect(await client.next()).toEqual({ data: { stockChanged: { id: '1', stock: 5 } }, hasNext: true });
+    gate.resolve();
+    expect(await client.next()).toEqual({
+      incremental: [{ data: { name: 'name of 1' }, path: ['stockChanged'] }],
+      hasNext: false,
+    });
+    const other = await subscribe(query);
+    source.at(1).send(changed('2', 5));
+    expect(await other.next()).toEqual(complete('2', 5));
+  });
+});
+
+describe('equal subscriptions', () => {
+  test('have equal parameters for the subgraph', async () => {
+    const params = [{ tenant: 'a' }, { tenant: 'a' }, { tenant: 'b' }];
+    let given = 0;
+    const { source, subscribe } = start({ connectionParamsFor: () => params[given] ?? {} });
+    for (given = 0; given < params.length; given++) await subscribe(whole);
+    expect(source.subscriptions.map(({ request }) => request.connectionParams)).toEqual([
+      { tenant: 'a' },
+      { tenant: 'b' },
+    ]);
+  });
+
+  test('share one at the subgraph, and what comes of it', async () => {
+    const { source, subscribe, calls } = start();
+    const clients = await Promise.all([subscribe(whole), subscribe(whole), subscribe(whole, { w: 'north' })]);
+    expect(source.subscriptions).toHaveLength(2);
+    source.at(0).send(changed('1', 5));
+    expect([await clients[0].next(), await clients[1].next()]).toEqual([complete('1', 5), complete('1', 5)]);
+    expect(calls).toHaveLength(1);
+  });
+
+  test('end at the subgraph with the last of them, at once', async () => {
+    const { source, subscribe } = start();
+    const [one, other] = await Promise.all([subscribe(whole), subscribe(whole)]);
+    await one.leave();
+    expect(source.at(0).isCancelled).toBe(false);
+    await other.leave();
+    expect(source.at(0).isCancelled).toBe(true);
+    expect(await other.next()).toBe('done');
+    await subscribe(whole);
+    expect(source.subscriptions).toHaveLength(2);
+  });
+});
+
+describe('events with a cursor', () => {
+  const event = (amount: number, more: Partial<SourceEvent> = {}): SourceEvent => ({
+    data: changed('1', amount),
+    errors: undefined,
+    extensions: undefined,
+    size: 100,
+    cursor: `${amount}-0`,
+    ...more,
+  });
+  const withCursor = (amount: number) => ({
+    ...complete('1', amount),
+    extensions: { tributary: { cursor: `${amount}-0` } },
+  });
+
+  test('tell it with their payload, also where they fail', async () => {
+    const { source, subscribe } = start();
+    const client = await subscribe(whole);
+    source.at(0).receiver.onEvent(event(1));
+    expect(await client.next()).toEqual(withCursor(1));
+    const completionFor = () => {
+      throw new GatewayError('OVERLOADED', 'no room');
+    };
+    source.at(0).receiver.onEvent(event(2));
+    source.at(0).receiver.onEvent(event(3, { completionFor }));
+    expect(await client.nextCursor()).toBe('2-0');
+    expect(await client.next()).toMatchObject({
+      errors: [{ message: 'no room' }],
+      extensions: { tributary: { cursor: '3-0' } },
+    });
+  });
+
+  test('tell it with the last of several payloads', async () => {
+    const { source, subscribe } = start();
+    const query = 'subscription { stockChanged { id stock ... @defer { name } } }';
+    for (const format of ['deferSpec=20220824', 'incrementalSpec=v0.2'] as const) {
+      const client = await subscribe(query, {}, format);
+      const gate = Promise.withResolvers<void>();
+      names.gate = gate.promise;
+      source.subscriptions.at(-1)?.receiver.onEvent(event(1));
+      const first = await client.next();
+      gate.resolve();
+      const last = await client.next();
+      expect(first).not.toHaveProperty('extensions');
+      expect(last).toMatchObject({ hasNext: false, extensions: { tributary: { cursor: '1-0' } } });
+    }
+  });
+
+  test('come no faster than they are taken, where the source waits for it', async () => {
+    const { source, subscribe } = start();
+    const client = await subscribe(whole);
+    const taken: number[] = [];
+    source.at(0).receiver.onEvent(event(1, { onConsumed: () => taken.push(1) }));
+    await waitForTurns(5);
+    expect(taken).toEqual([]);
+    expect(await client.next()).toEqual(withCursor(1));
+    await waitForTurns();
+    expect(taken).toEqual([1]);
+    source.at(0).receiver.onEvent(event(2, { onConsumed: () => taken.push(2) }));
+    await waitForTurns(5);
+    await client.leave();
+    await waitForTurns();
+    expect(taken).toEqual([1]);
+  });
+
+  test('are told to be missing at their place', async () => {
+    const { source, subscribe } = start();
+    const client = await subscribe(whole);
+    const failure = new GatewayError('OVERLOADED', 'some are gone');
+    source.at(0).receiver.onEvent(event(1));
+    source.at(0).receiver.onEvent(event(2, { failure }));
+    expect(await client.next()).toEqual(withCursor(1));
+    expect(await client.next()).toEqual({ errors: [failure.toFormatted()] });
+  });
+
+  test('are shared by those that have caught up, once neither has anything left to send', async () => {
+    const { source, subscribe, calls } = start();
+    const resume = () => subscribe(whole, {}, undefined, '5-0');
+    const [one, other] = [await resume(), await resume()];
+    source.at(0).receiver.onCaughtUp?.();
+    await waitForTurns();
+    const gate = Promise.withResolvers<void>();
+    names.gate = gate.promise;
+    source.at(1).receiver.onEvent(event(1));
+    source.at(1).receiver.onCaughtUp?.();
+    await waitForTurns(2);
+    source.at(0).receiver.onEvent(event(1));
+    expect(source.at(1).isCancelled).toBe(false);
+    gate.resolve();
+    expect([await one.next(), await other.next()]).toEqual([withCursor(1), withCursor(1)]);
+    await waitForTurns();
+    expect(source.at(1).isCancelled).toBe(true);
+    const before = calls.length;
+    source.at(0).receiver.onEvent(event(2));
+    expect([await one.next(), await other.next()]).toEqual([withCursor(2), withCursor(2)]);
+    expect(calls).toHaveLength(before + 1);
+    await one.leave();
+    expect(source.at(0).isCancelled).toBe(false);
+    await other.leave();
+    expect(source.at(0).isCancelled).toBe(true);
+  });
+
+  test('are not lost where the equal one has nothing to send, and this one has', async () => {
+    const { source, subscribe } = start();
+    const resume = () => subscribe(whole, {}, undefined, '5-0');
+    const [one, other] = [await resume(), await resume()];
+    source.at(0).receiver.onCaughtUp?.();
+    const gate = Promise.withResolvers<void>();
+    names.gate = gate.promise;
+    source.at(1).receiver.onEvent(event(1));
+    source.at(1).receiver.onCaughtUp?.();
+    await waitForTurns(2);
+    names.gate = Promise.resolve();
+    source.at(0).receiver.onEvent(event(1));
+    expect(await one.next()).toEqual(withCursor(1));
+    await waitForTurns(2);
+    gate.resolve();
+    expect(await other.next()).toEqual(withCursor(1));
+  });
+
+  /** One that reads nothing, until it has left events at the source; and what it has got of them. */
+  async function fallBehind({ source, subscribe }: Started, query: string) {
+    source.isStream = true;
+    const client = await subscribe(query);
+    let sent = 0;
+    while (!source.at(0).isPaused) {
+      sent += 1;
+      source.at(0).receiver.onEvent(event(sent));
+      await waitForTurns(5);
+    }
+    return { client, sent };
+  }
+  const query = 'subscription { stockChanged { stock } }';
+  const waiting = { queue: { ...queue, policy: 'wait' } } as const;
+
+  test('are not shared with one that is behind, also while it has nothing to send', async () => {
+    const started = start(waiting);
+    const { source, subscribe } = started;
+    const { client: slow, sent } = await fallBehind(started, query);
+    const ahead = await subscribe(query, {}, undefined, `${sent}-0`);
+    source.at(1).receiver.onEvent(event(sent + 1, { onConsumed: () => {} }));
+    source.at(1).receiver.onCaughtUp?.();
+    expect(await ahead.nextCursor()).toBe(`${sent + 1}-0`);
+    for (let amount = 1; amount <= sent; amount++) expect(await slow.nextCursor()).toBe(`${amount}-0`);
+    await waitForTurns(5);
+    // What it has missed is asked for, and nothing is there to be sent.
+    expect([source.at(0).isPaused, source.at(1).isCancelled]).toEqual([false, false]);
+    source.at(0).receiver.onEvent(event(sent + 1, { onConsumed: () => {} }));
+    expect(await slow.nextCursor()).toBe(`${sent + 1}-0`);
+    await waitForTurns(5);
+    expect(source.at(1).isCancelled).toBe(false);
+    source.at(0).receiver.onCaughtUp?.();
+    await waitForTurns(5);
+    expect(source.at(1).isCancelled).toBe(true);
+    source.at(0).receiver.onEvent(event(sent + 2));
+    expect([await slow.nextCursor(), await ahead.nextCursor()]).toEqual([`${sent + 2}-0`, `${sent + 2}-0`]);
+  });
+
+  test.each([
+    ['while they wait in the stream', false],
+    ['while the stream is asked for them', true],
+  ])('are asked for after the last one with another supergraph, %s', async (_, isResumed) => {
+    const started = start(waiting);
+    const { source } = started;
+    const named = 'subscription { stockChanged { stock name } }';
+    const { client, sent } = await fallBehind(started, named);
+    if (isResumed) for (let amount = 1; amount <= sent; amount++) await client.nextCursor();
+    await waitForTurns(5);
+    expect(source.at(0).isPaused).toBe(!isResumed);
+    await replan(ownNames, started);
+    expect(source.at(0).isCancelled).toBe(true);
+    expect(source.at(1).request).toMatchObject({
+      query: expect.stringContaining('name'),
+      resumeAfter: `${sent}-0`,
+    });
+    source.at(1).receiver.onCaughtUp?.();
+    await replan({ stock, products }, started);
+    expect(source.at(2).request.resumeAfter).toBeUndefined();
+  });
+
+  test('come to each client that resumes for itself', async () => {
+    const { source, subscribe } = start();
+    await subscribe(whole, {}, undefined, '5-0');
+    await subscribe(whole, {}, undefined, '5-0');
+    expect(source.subscriptions.map(({ request }) => request.resumeAfter)).toEqual(['5-0', '5-0']);
+  });
+});
+
+describe('another supergraph', () => {
+  test('does not end what is valid with it', async () => {
+    const started = start();
+    const client = await started.subscribe(whole);
+    await replan({ stock, products: products.replace('name: String', 'name: String weight: Int') }, started);
+    expect(started.source.subscriptions).toHaveLength(1);
+    started.source.at(0).send(changed('1', 5));
+    expect(await client.next()).toEqual(complete('1', 5));
+  });
+
+  test('subscribes anew where the subgraph is to be asked otherwise', async () => {
+    const started = start();
+    const client = await started.subscribe(whole);
+    await replan(ownNames, started);
+    expect(started.source.at(1).request.query).toContain('name');
+    started.source.at(1).send(own(5));
+    expect(await client.next()).toMatchObject({ errors: [{ extensions: { code: 'EVENTS_MISSED' } }] });
+    expect(await client.next()).toEqual(ownComplete(5));
+    expect(started.source.at(0).isCancelled).toBe(true);
+  });
+
+  const own = (amount: number) => ({ stockChanged: { id: '1', stock: amount, name: 'own' } });
+  const ownComplete = (amount: number) => ({ data: own(amount) });
+
+  test('loses no event while the subgraph is asked anew: the old ones come until the first new one', async () => {
+    const started = start({ reportsInterruptions: false });
+    const { source } = started;
+    const client = await started.subscribe(whole);
+    source.at(0).send(changed('1', 1));
+    await replan(ownNames, started);
+    expect(source.at(0).isCancelled).toBe(false);
+    source.at(0).send(changed('1', 2));
+    source.at(1).send(own(3));
+    expect(source.at(0).isCancelled).toBe(true);
+    source.at(1).send(own(4));
+    // Those that the old one has sent are completed as they were asked for.
+    expect([await client.next(), await client.next()]).toEqual([complete('1', 1), complete('1', 2)]);
+    expect([await client.next(), await client.next()]).toEqual([ownComplete(3), ownComplete(4)]);
+    await client.leave();
+    expect(source.at(1).isCancelled).toBe(true);
+  });
+
+  test('goes on with the new subscription where the old one ends first', async () => {
+    const started = start();
+    const { source } = started;
+    const client = await started.subscribe(whole);
+    await replan(ownNames, started);
+    source.at(0).receiver.onError(new GatewayError('SUBGRAPH_ERROR', 'not any more'));
+    expect(await client.next()).toMatchObject({ errors: [{ extensions: { code: 'EVENTS_MISSED' } }] });
+    source.at(1).send(own(1));
+    expect(await client.next()).toEqual(ownComplete(1));
+    source.at(1).receiver.onComplete();
+    expect(await client.next()).toBe('done');
+  });
+
+  test('ends the subscription that the subgraph refuses then', async () => {
+    const started = start();
+    const client = await started.subscribe(whole);
+    await replan(ownNames, started);
+    started.source.at(1).receiver.onError(new GatewayError('SUBGRAPH_ERROR', 'no name here'));
+    await expect(client.next()).rejects.toThrow('no name here');
+    expect(started.source.at(0).isCancelled).toBe(true);
+  });
+
+  test('leaves two subscriptions at most, however many come', async () => {
+    const started = start({ reportsInterruptions: false });
+    const { source } = started;
+    const client = await started.subscribe(whole);
+    await replan(ownNames, started);
+    await replan({ stock, products }, started);
+    expect(source.subscriptions.map(({ isCancelled }) => isCancelled)).toEqual([false, true, false]);
+    source.at(2).send(changed('1', 1));
+    expect(await client.next()).toEqual(complete('1', 1));
+    expect(source.subscriptions.map(({ isCancelled }) => isCancelled)).toEqual([true, true, false]);
+  });
+
+  test('stops both subscriptions where events are to wait', async () => {
+    const started = start({ queue: { ...queue, policy: 'wait' }, reportsInterruptions: false });
+    const { source } = started;
+    const client = await started.subscribe(whole);
+    await replan(ownNames, started);
+    names.gate = Promise.withResolvers<void>().promise;
+    for (let amount = 1; amount <= 4; amount++) source.at(0).send(changed('1', amount));
+    names.gate = Promise.resolve();
+    expect([source.at(0).isPaused, source.at(1).isPaused]).toEqual([true, true]);
+    await client.leave();
+    expect([source.at(0).isCancelled, source.at(1).isCancelled]).toEqual([true, true]);
+  });
+
+  const busy = new GatewayError('OVERLOADED', 'too many operations');
+  const failed = new GatewayError('PLANNING_FAILED', 'the planner was lost');
+
+  test('does not end what cannot be planned at the moment: it goes on, and is planned later', async () => {
+    const started = start();
+    const { source, timers } = started;
+    const client = await started.subscribe(whole);
+    const failures = [busy, failed, busy];
+    await replan(ownNames, started, failures);
+    source.at(0).send(changed('1', 1));
+    expect(await client.next()).toEqual(complete('1', 1));
+    for (const { length } of [failures, failures]) {
+      expect([source.subscriptions.length, length, timers.pendingCount]).toEqual([1, failures.length, 1]);
+      timers.advance(10_000);
+      await waitForTurns(50);
+    }
+    expect(failures).toEqual([]);
+    expect(source.subscriptions).toHaveLength(1);
+    timers.advance(10_000);
+    while (source.subscriptions.length === 1) await waitForTurns();
+    expect(source.at(1).request.query).toContain('name');
+    expect(timers.pendingCount).toBe(0);
+    await client.leave();
+  });
+
+  test('ends what it cannot plan, also after a while', async () => {
+    const started = start();
+    const client = await started.subscribe(whole);
+    const failures = Array.from({ length: 5 }, () => failed);
+    await replan(ownNames, started, failures);
+    for (let attempt = 1; attempt < 5; attempt++) {
+      started.timers.advance(10_000);
+      await waitForTurns(50);
+    }
+    await expect(client.next()).rejects.toMatchObject({ code: 'SUPERGRAPH_CHANGED' });
+    expect([failures, started.timers.pendingCount]).toEqual([[], 0]);
+  });
+
+  test('ends what is too complex to be planned with it, at once', async () => {
+    const started = start();
+    const client = await started.subscribe(whole);
+    await replan(ownNames, started, [new GatewayError('OPERATION_TOO_COMPLEX', 'far too much')]);
+    await expect(client.next()).rejects.toMatchObject({ code: 'SUPERGRAPH_CHANGED' });
+    expect(started.timers.pendingCount).toBe(0);
+  });
+
+  test('asks the subgraph once for each that was prepared before it, however many come at a time', async () => {
+    const started = start({ reportsInterruptions: false });
+    await replan(ownNames, started);
+    // The local pipeline goes on to prepare for the one before.
+    const selections = ['name', 'id name', 'id stock name'];
+    const clients = await Promise.all(
+      selections.map((selection) => started.subscribe(`subscription { stockChanged { ${selection} } }`)),
+    );
+    const { subscriptions } = started.source;
+    while (subscriptions.length < 6) await waitForTurns();
+    await waitForTurns(50);
+    expect(subscriptions.map(({ isCancelled }) => isCancelled)).toEqual(Array(6).fill(false));
+    await Promise.all(clients.map((client) => client.leave()));
+  });
+
+  test('reaches what was prepared before it and subscribes after it', async () => {
+    const started = start();
+    const first = await started.subscribe(whole);
+    await replan({ stock, products: products.replace('name: String', 'title: String') }, started);
+    await expect(first.next()).rejects.toMatchObject({ code: 'SUPERGRAPH_CHANGED' });
+    // The local pipeline goes on to prepare for the one before.
+    const late = await started.subscribe(whole);
+    await expect(late.next()).rejects.toMatchObject({ code: 'SUPERGRAPH_CHANGED' });
+  });
+
+  test('ends what is not valid with it', async () => {
+    const started = start();
+    const [client, other] = await Promise.all([
+      started.subscribe(whole),
+      started.subscribe('subscription { stockChanged { stock } }'),
+    ]);
+    await replan({ stock, products: products.replace('name: String', 'title: String') }, started);
+    await expect(client.next()).rejects.toMatchObject({ code: 'SUPERGRAPH_CHANGED' });
+    started.source.at(1).send(changed('1', 5));
+    expect(await other.next()).toEqual({ data: { stockChanged: { stock: 5 } } });
+  });
+});
+
+describe('a time without events', () => {
+  const query = 'subscription { stockChanged { stock } }';
+
+  test('ends the subscription of who has waited for so long, with a reason', async () => {
+    const { source, timers, subscribe } = start({ idleTimeoutMs: 1000 });
+    const first = await subscribe(query);
+    timers.advance(600);
+    const second = await subscribe(query);
+    timers.advance(400);
+    await expect(first.next()).rejects.toMatchObject({ code: 'SUBSCRIPTION_IDLE' });
+    expect(source.at(0).isCancelled).toBe(false);
+    timers.advance(600);
+    await expect(second.next()).rejects.toThrow('1000 ms');
+    expect([source.at(0).isCancelled, timers.pendingCount]).toEqual([true, 0]);
+  });
+
+  test('counts anew from each event', async () => {
+    const { source, timers, subscribe } = start({ idleTimeoutMs: 1000 });
+    const client = await subscribe(query);
+    for (let amount = 0; amount < 3; amount++) {
+      timers.advance(999);
+      source.at(0).send(changed('1', amount));
+      expect(await client.next()).toEqual({ data: { stockChanged: { stock: amount } } });
+    }
+    await client.leave();
+    expect(timers.pendingCount).toBe(0);
+  });
+
+  test('has no limit unless there is one', async () => {
+    const { timers, subscribe } = start();
+    await subscribe(query);
+    expect(timers.pendingCount).toBe(0);
+  });
+});
+
+describe('what goes wrong', () => {
+  test('a refusal is the error of the subscription', async () => {
+    const { source, subscribe } = start();
+    const client = await subscribe(whole);
+    source.at(0).receiver.onError(new GatewayError('SUBGRAPH_ERROR', 'refused'));
+    await expect(client.next()).rejects.toThrow('refused');
+  });
+
+  test('an interruption is told, or not', async () => {
+    const told = start();
+    const client = await told.subscribe(whole);
+    told.source.at(0).receiver.onInterrupted(new GatewayError('SUBGRAPH_UNREACHABLE', 'lost'));
+    expect(await client.next()).toMatchObject({ errors: [{ extensions: { code: 'SUBGRAPH_UNREACHABLE' } }] });
+    const silent = start({ reportsInterruptions: false });
+    const other = await silent.subscribe(whole);
+    silent.source.at(0).receiver.onInterrupted(new GatewayError('SUBGRAPH_UNREACHABLE', 'lost'));
+    silent.source.at(0).send(changed('1', 5));
+    expect(await other.next()).toEqual(complete('1', 5));
+  });
+
+  test('an interruption is told at its place, and not within an event', async () => {
+    const { source, subscribe } = start();
+    const deferred = 'subscription { stockChanged { stock ... @defer { name } } }';
+    const client = await subscribe(deferred, {}, 'deferSpec=20220824');
+    const gate = Promise.withResolvers<void>();
+    names.gate = gate.promise;
+    source.at(0).send(changed('1', 1));
+    source.at(0).send(changed('2', 2));
+    await waitForTurns(5);
+    source.at(0).receiver.onInterrupted(new GatewayError('SUBGRAPH_UNREACHABLE', 'lost'));
+    source.at(0).send(changed('3', 3));
+    gate.resolve();
+    const seen: unknown[] = [];
+    for (let index = 0; index < 7; index++) seen.push(await client.next());
+    const parts = (amount: number) => [
+      { data: { stockChanged: { stock: amount } }, hasNext: true },
+      { incremental: [expect.objectContaining({ data: { name: `name of ${amount}` } })], hasNext: false },
+    ];
+    expect(seen).toEqual([
+      ...parts(1),
+      ...parts(2),
+      { errors: [expect.objectContaining({ message: 'lost' })] },
+      ...parts(3),
+    ]);
+  });
+
+  test('a source that cannot be asked leaves nothing behind', async () => {
+    const { source, subscribe, subscriptions } = start({}, { total: 1 });
+    const broken = jest.spyOn(source, 'subscribe').mockImplementationOnce(() => {
+      throw new Error('broken');
+    });
+    await expect(subscribe(whole)).rejects.toThrow('broken');
+    broken.mockRestore();
+    const client = await subscribe(whole);
+    source.at(0).send(changed('1', 1));
+    expect(await client.next()).toEqual(complete('1', 1));
+    await subscriptions.close();
+  });
+
+  test('events that pile up end the subscription', async () => {
+    const { source, subscribe } = start();
+    const client = await subscribe(whole);
+    names.gate = Promise.withResolvers<void>().promise;
+    for (let amount = 0; amount < 6; amount++) source.at(0).send(changed('1', amount));
+    names.gate = Promise.resolve();
+    await expect(client.next()).rejects.toMatchObject({ code: 'OVERLOADED' });
+    expect(source.at(0).isCancelled).toBe(true);
+  });
+
+  const dropping = { queue: { ...queue, policy: 'drop-oldest' } } as const;
+  const missed = { errors: [expect.objectContaining({ extensions: { code: 'EVENTS_MISSED' } })] };
+
+  test('or the oldest of them are dropped, which is told in their place, once', async () => {
+    const { source, subscribe, subscriptions } = start(dropping);
+    const client = await subscribe('subscription { stockChanged { stock } }');
+    for (let amount = 0; amount < 6; amount++) source.at(0).send(changed('1', amount));
+    await waitForTurns(5);
+    const seen: unknown[] = [];
+    for (let index = 0; index < 4; index++) seen.push(await client.next());
+    expect(seen).toEqual([missed, ...[3, 4, 5].map((stock) => ({ data: { stockChanged: { stock } } }))]);
+    // Two before they were completed, and one for the client.
+    expect(subscriptions.droppedEventCount).toBe(3);
+  });
+
+  test('or they are dropped without a word, where none is to be told', async () => {
+    const { source, subscribe } = start({ ...dropping, reportsInterruptions: false });
+    const client = await subscribe('subscription { stockChanged { stock } }');
+    for (let amount = 0; amount < 6; amount++) source.at(0).send(changed('1', amount));
+    await waitForTurns(5);
+    const seen: unknown[] = [];
+    for (let index = 0; index < 3; index++) seen.push(await client.next());
+    expect(seen).toEqual([3, 4, 5].map((stock) => ({ data: { stockChanged: { stock } } })));
+  });
+
+  test.each(['deferSpec=20220824', 'incrementalSpec=v0.2'] as const)(
+    'of what comes in parts, whole events are dropped and none that was begun (%s)',
+    async (format) => {
+      const { source, subscribe } = start(dropping);
+      const query = 'subscription { stockChanged { stock ... @defer { name } } }';
+      const client = await subscribe(query, {}, format);
+      const send = async (amount: number) => {
+        source.at(0).send(changed(String(amount), amount));
+        await waitForTurns(5);
+      };
+      await send(0);
+      const seen = [await client.next()];
+      for (let amount = 1; amount < 7; amount++) await send(amount);
+      for (let index = 0; index < 8; index++) seen.push(await client.next());
+      const parts = (amount: number) => [
+        expect.objectContaining({ data: { stockChanged: { stock: amount } }, hasNext: true }),
+        expect.objectContaining({
+          incremental: [expect.objectContaining({ data: { name: `name of ${amount}` } })],
+          hasNext: false,
+        }),
+      ];
+      expect(seen).toEqual([...parts(0), missed, ...[4, 5, 6].flatMap(parts)]);
+    },
+  );
+
+  test('an interruption is not dropped, and stands for what was dropped beside it', async () => {
+    const { source, subscribe } = start(dropping);
+    const client = await subscribe('subscription { stockChanged { stock } }');
+    const send = async (amount: number) => {
+      source.at(0).send(changed('1', amount));
+      await waitForTurns(5);
+    };
+    await send(0);
+    source.at(0).receiver.onInterrupted(new GatewayError('SUBGRAPH_UNREACHABLE', 'lost'));
+    for (let amount = 1; amount < 6; amount++) await send(amount);
+    const seen: unknown[] = [];
+    for (let index = 0; index < 4; index++) seen.push(await client.next());
+    expect(seen).toEqual([
+      { errors: [expect.objectContaining({ message: 'lost' })] },
+      ...[3, 4, 5].map((stock) => ({ data: { stockChanged: { stock } } })),
+    ]);
+  });
+
+  test('who comes while an event is under way gets the next one, and no half of this one', async () => {
+    const { source, subscribe } = start();
+    const query = 'subscription { stockChanged { stock ... @defer { name } } }';
+    const first = await subscribe(query, {}, 'deferSpec=20220824');
+    const gate = Promise.withResolvers<void>();
+    names.gate = gate.promise;
+    source.at(0).send(changed('1', 1));
+    expect(await first.next()).toMatchObject({ hasNext: true });
+    const second = await subscribe(query, {}, 'deferSpec=20220824');
+    gate.resolve();
+    expect(await first.next()).toMatchObject({ hasNext: false });
+    source.at(0).send(changed('2', 2));
+    expect(await second.next()).toMatchObject({ data: { stockChanged: { stock: 2 } }, hasNext: true });
+  });
+
+  test('or they wait where they come from, and none is lost', async () => {
+    const { source, subscribe } = start({ queue: { ...queue, policy: 'wait' } });
+    const query = 'subscription { stockChanged { stock } }';
+    const [slow, fast] = [await subscribe(query), await subscribe(query)];
+    const played = source.at(0);
+    const seen: unknown[] = [];
+    let sent = 0;
+    while (!played.isPaused) {
+      played.send(changed('1', sent++));
+      await waitForTurns(5);
+    }
+    // Three wait for the slow client, three to be completed, and one is between.
+    expect(sent).toBe(7);
+    // It was on its way.
+    played.send(changed('1', sent++));
+    for (let index = 0; index < 3; index++) await fast.next();
+    await waitForTurns(5);
+    expect(played.isPaused).toBe(true);
+    const rest = (async () => {
+      for (let index = 3; index < sent; index++) await fast.next();
+    })();
+    while (seen.length < sent) seen.push(await slow.next());
+    await rest;
+    expect(seen).toEqual(
+      Array.from({ length: sent }, (_, amount) => ({ data: { stockChanged: { stock: amount } } })),
+    );
+    expect(played.isPaused).toBe(false);
+  });
+
+  test('a client that leaves lets the others go on', async () => {
+    const { source, subscribe } = start({ queue: { ...queue, policy: 'wait' } });
+    const query = 'subscription { stockChanged { stock } }';
+    const [slow, fast] = [await subscribe(query), await subscribe(query)];
+    for (let amount = 0; amount < 7; amount++) source.at(0).send(changed('1', amount));
+    await waitForTurns(5);
+    expect(source.at(0).isPaused).toBe(true);
+    await slow.leave();
+    for (let amount = 0; amount < 7; amount++) {
+      expect(await fast.next()).toEqual({ data: { stockChanged: { stock: amount } } });
+    }
+    expect(source.at(0).isPaused).toBe(false);
+  });
+
+  test('events of a source that cannot be stopped end the subscription of who is too slow', async () => {
+    const { source, subscribe } = start({ queue: { ...queue, policy: 'wait' } });
+    source.isPausable = false;
+    const query = 'subscription { stockChanged { stock } }';
+    const [slow, fast] = [await subscribe(query), await subscribe(query)];
+    for (let amount = 0; amount < 5; amount++) {
+      source.at(0).send(changed('1', amount));
+      expect(await fast.next()).toEqual({ data: { stockChanged: { stock: amount } } });
+    }
+    await expect(slow.next()).rejects.toMatchObject({ code: 'OVERLOADED' });
+  });
+
+  test('there are no more clients than may be', async () => {
+    const { subscribe } = start({}, { total: 1 });
+    const client = await subscribe(whole);
+    await expect(subscribe(whole)).rejects.toMatchObject({ code: 'OVERLOADED' });
+    await client.leave();
+    await subscribe(whole);
+  });
+
+  test('closing ends all of them', async () => {
+    const { source, subscriptions, subscribe } = start();
+    const client = await subscribe(whole);
+    await subscriptions.close();
+    await expect(client.next()).rejects.toThrow('shutting down');
+    expect(source.isClosed).toBe(true);
+    expect(source.at(0).isCancelled).toBe(true);
+  });
+});

@@ -1,0 +1,96 @@
+import { describe, expect, jest, test } from '@jest/globals';
+import { resolveInSlices, runInSlices, type SlicedTask } from '../../../gateway/time/slicedTask.ts';
+import { waitForTurns } from '../../harness/waitForTurns.ts';
+
+/** Longer than what all work may take of one turn. */
+function spendTurn(): void {
+  const end = performance.now() + 12;
+  while (performance.now() < end);
+}
+
+function* steps(name: string, count: number, log: string[]): SlicedTask<string> {
+  for (let i = 1; i <= count; i++) {
+    spendTurn();
+    log.push(`${name}${i}`);
+    if (i < count) yield;
+  }
+  return name;
+}
+
+describe('work in slices', () => {
+  test('that never pauses is done before the call returns', () => {
+    const log: string[] = [];
+    runInSlices(steps('a', 1, log), (result) => log.push(`${result} done`), fail);
+    expect(log).toEqual(['a1', 'a done']);
+  });
+
+  test('that is short is done before the call returns, though it pauses', () => {
+    const log: string[] = [];
+    function* short(): SlicedTask {
+      for (let i = 0; i < 20; i++) yield;
+    }
+    // A machine that stands still makes it long.
+    const clock = jest.spyOn(performance, 'now').mockReturnValue(performance.now());
+    runInSlices(short(), () => log.push('done'), fail);
+    clock.mockRestore();
+    expect(log).toEqual(['done']);
+  });
+
+  test('that is long lets everything else go on', async () => {
+    const log: string[] = [];
+    const work = resolveInSlices(steps('a', 4, log));
+    const others = (async () => {
+      for (let i = 1; i <= 3; i++) {
+        await waitForTurns();
+        log.push(`other${i}`);
+      }
+    })();
+    expect(await work).toBe('a');
+    await others;
+    expect(log.filter((entry) => entry.startsWith('a'))).toEqual(['a1', 'a2', 'a3', 'a4']);
+    expect(log.indexOf('other1')).toBeLessThan(log.indexOf('a3'));
+    expect(log.indexOf('other2')).toBeLessThan(log.indexOf('a4'));
+  });
+
+  test('takes turns with other long work: one slice of all in each turn', async () => {
+    const log: string[] = [];
+    const both = Promise.all([resolveInSlices(steps('a', 3, log)), resolveInSlices(steps('b', 3, log))]);
+    let turn = 0;
+    const perTurn: number[] = [];
+    while (log.length < 6) {
+      const before = log.length;
+      await waitForTurns();
+      perTurn[turn++] = log.length - before;
+    }
+    expect(await both).toEqual(['a', 'b']);
+    expect(Math.max(...perTurn)).toBe(1);
+    expect(log.filter((entry) => entry.startsWith('a'))).toEqual(['a1', 'a2', 'a3']);
+    expect(log.indexOf('b2')).toBeLessThan(log.indexOf('a3'));
+  });
+
+  test('hands over its fault, whenever that comes', async () => {
+    function* failing(pauses: number): SlicedTask {
+      for (let i = 0; i < pauses; i++) {
+        spendTurn();
+        yield;
+      }
+      throw new Error('out of order');
+    }
+    await expect(resolveInSlices(failing(0))).rejects.toThrow('out of order');
+    await expect(resolveInSlices(failing(3))).rejects.toThrow('out of order');
+  });
+
+  test('that is ended is not gone on with, and says nothing', async () => {
+    const log: string[] = [];
+    const end = runInSlices(steps('a', 9, log), () => log.push('done'), fail);
+    await waitForTurns();
+    end();
+    const sofar = [...log];
+    await waitForTurns(20);
+    expect(log).toEqual(sofar);
+  });
+});
+
+function fail(fault: unknown): never {
+  throw fault;
+}

@@ -1,0 +1,68 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { findJsonProblem } from '../../../gateway/transport/http/findJsonProblem.ts';
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+describe('the place where a text stops being JSON', () => {
+  test.each([
+    ['', 0, 1, 1, 'end of the text'],
+    ['{"a":1,}', 7, 1, 8, '"}"'],
+    ['{"a":1\n "b":2}', 8, 2, 2, '"\\""'],
+    ['[1,\n2,\n]', 7, 3, 1, '"]"'],
+    ['{"a":01}', 6, 1, 7, '"1"'],
+    ['{a:1}', 1, 1, 2, '"a"'],
+    ['"\\x"', 1, 1, 2, '"\\\\"'],
+    ['"tab\there"', 4, 1, 5, '"\\t"'],
+    ['{} 🎉', 3, 1, 4, '"🎉"'],
+  ])('in %j is %i (line %i, column %i), at %s', (text, position, line, column, found) => {
+    expect(findJsonProblem(text)).toEqual({ position, line, column, found });
+  });
+
+  test('is nowhere exactly where the engine takes the text, also after a random change', () => {
+    const changed = fc
+      .tuple(
+        fc.json(),
+        fc.nat(),
+        fc.constantFrom(
+          '',
+          ' ',
+          '"',
+          '\\',
+          ',',
+          ':',
+          '{',
+          '}',
+          '[',
+          ']',
+          '0',
+          '-',
+          'e',
+          '.',
+          'n',
+          '\n',
+          '\u0001',
+        ),
+      )
+      .map(([text, at, inserted]) => {
+        const place = at % (text.length + 1);
+        return text.slice(0, place) + inserted + text.slice(place + (at % 2));
+      });
+    fc.assert(
+      fc.property(changed, (text) => (findJsonProblem(text) === undefined) === isJson(text)),
+      { numRuns: 2000 },
+    );
+  });
+
+  test('is found in nesting of any depth', () => {
+    const deep = '['.repeat(200_000);
+    expect(findJsonProblem(deep)?.position).toBe(200_000);
+  });
+});

@@ -1,0 +1,506 @@
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import {
+  createServer,
+  type IncomingMessage,
+  request as openRequest,
+  type RequestListener,
+  type ServerResponse,
+} from 'node:http';
+import { connect, createServer as createNetServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { addCallbackRoute } from '../../../gateway/subscriptions/callbackRoute.ts';
+import { Gate } from '../../harness/gate.ts';
+import { exchange, type RawAnswer, RawConnection, type RawRequest } from '../../harness/rawHttp.ts';
+import {
+  ScriptedEvents,
+  type ScriptedServer,
+  singleOutcome,
+  startScriptedServer,
+} from '../../harness/scriptedServer.ts';
+
+type Script = Parameters<typeof startScriptedServer>[0];
+type Overrides = Parameters<typeof startScriptedServer>[1];
+
+interface Workers extends AsyncDisposable {
+  readonly directory: string;
+  readonly first: ScriptedServer;
+  readonly second: ScriptedServer;
+}
+
+/** Two that know of each other. A third one, if a test makes it, is named `3`. */
+async function startWorkers(script?: Script, overrides: Overrides = {}): Promise<Workers> {
+  const directory = await mkdtemp(join(tmpdir(), 'tributary-workers-'));
+  const start = (name: string) => startScriptedServer(script, { ...overrides, worker: { name, directory } });
+  const [first, second] = [await start('1'), await start('2')];
+  return {
+    directory,
+    first,
+    second,
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all([first.close(), second.close()]);
+      await rm(directory, { recursive: true });
+    },
+  };
+}
+
+/** In the place of a worker named `3`. Returns the token of something that it has. */
+async function standIn({ directory }: Workers, listener: RequestListener) {
+  const server = createServer(listener);
+  server.listen(join(directory, '3'));
+  await once(server, 'listening');
+  return {
+    token: tokenOf('3'),
+    [Symbol.asyncDispose]: async () => {
+      const closed = once(server, 'close');
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+const query = '{ greeting }';
+const subscription = 'subscription { greetings }';
+const tokenHeader = 'x-graphql-event-stream-token';
+
+function tokenOf(worker: string): string {
+  return `0b5a3c1e-5f0e-4d0f-9a53-2f1d2f6f7d11.${worker}`;
+}
+
+async function reserve({ url }: ScriptedServer): Promise<string> {
+  const { status, body } = await exchange(url, { method: 'PUT' });
+  expect(status).toBe(201);
+  return body;
+}
+
+async function open({ url }: ScriptedServer, token: string): Promise<RawConnection> {
+  const connection = await RawConnection.open(url);
+  connection.send({ method: 'GET', headers: { accept: 'text/event-stream', [tokenHeader]: token } });
+  expect((await connection.readHead()).status).toBe(200);
+  expect(await connection.readChunk()).toBe(':\n\n');
+  return connection;
+}
+
+function operation(token: string, text: string, more: Readonly<Record<string, string>> = {}): RawRequest {
+  return {
+    headers: { 'content-type': 'application/json', [tokenHeader]: token, ...more },
+    body: JSON.stringify({ query: text, extensions: { operationId: '1' } }),
+  };
+}
+
+function end(token: string): RawRequest {
+  return { method: 'DELETE', path: '/graphql?operationId=1', headers: { [tokenHeader]: token } };
+}
+
+const next = (payload: unknown) => `event: next\ndata: {"id":"1","payload":${JSON.stringify(payload)}}\n\n`;
+const complete = 'event: complete\ndata: {"id":"1"}\n\n';
+
+/** What is the same however often it is asked. */
+function lasting({ status, headers, body }: RawAnswer): unknown {
+  const { date, 'x-request-id': requestId, ...rest } = Object.fromEntries(headers);
+  return { status, body, headers: rest, isDated: date !== undefined, isNamed: requestId !== undefined };
+}
+
+describe('an event stream of another worker', () => {
+  test('is opened, used and ended here as it is there', async () => {
+    const events = new ScriptedEvents();
+    await using workers = await startWorkers(({ document }) =>
+      document.loc?.source.body === query ? singleOutcome('{"greeting":"hello"}') : events.outcome,
+    );
+    const { first, second } = workers;
+    const token = await reserve(first);
+    expect(token).toMatch(/^[0-9a-f-]{36}\.1$/);
+    await using stream = await open(second, token);
+    for (const worker of [first, second]) {
+      expect(await exchange(worker.url, operation(token, query))).toMatchObject({ status: 202, body: '' });
+      expect(await stream.readChunk()).toBe(next({ data: { greeting: 'hello' } }) + complete);
+    }
+    expect((await exchange(second.url, operation(token, subscription))).status).toBe(202);
+    events.push({ data: { greetings: 'one' } });
+    expect(await stream.readChunk()).toBe(next({ data: { greetings: 'one' } }));
+    const again = await exchange(second.url, operation(token, subscription));
+    expect([again.status, again.body]).toEqual([409, expect.stringContaining('operationId already')]);
+    expect((await exchange(second.url, end(token))).status).toBe(200);
+    await events.returned;
+    expect([first.receivedOperations.length, second.receivedOperations.length]).toEqual([3, 0]);
+  });
+
+  test('is found by the address, too', async () => {
+    await using workers = await startWorkers();
+    const token = await reserve(workers.first);
+    await using stream = await RawConnection.open(workers.second.url);
+    stream.send({
+      method: 'GET',
+      path: `/graphql?token=${token}`,
+      headers: { accept: 'text/event-stream' },
+    });
+    expect((await stream.readHead()).status).toBe(200);
+    expect(await stream.readChunk()).toBe(':\n\n');
+  });
+
+  test('sees the address and the headers that the client has, and none that it makes up', async () => {
+    await using workers = await startWorkers();
+    const { first, second } = workers;
+    const token = await reserve(first);
+    const headers = {
+      'x-tributary-client-address': '10.1.1.1',
+      'X-Tributary-Drain-Stream': token,
+      'x-shop': 'a',
+      expect: '100-continue',
+      connection: 'keep-alive, x-shop',
+    };
+    for (const { url } of [first, second, second]) {
+      await using connection = await RawConnection.open(url);
+      connection.send(operation(token, query, headers));
+      expect((await connection.readAnswer()).status).toBe(100);
+      // Also the second time: the stream is there still.
+      expect((await connection.readAnswer()).status).toBe(202);
+      await exchange(first.url, end(token));
+    }
+    const seen = first.receivedOperations.map(({ clientAddress, headers: received }) => [
+      clientAddress,
+      received.get('x-shop'),
+    ]);
+    expect(seen).toEqual([
+      ['127.0.0.1', 'a'],
+      ['127.0.0.1', 'a'],
+      ['127.0.0.1', 'a'],
+    ]);
+    expect(first.receivedOperations[2]?.headers.has('x-tributary-client-address')).toBe(false);
+  });
+
+  test('goes to the worker that a client reached with what is sent in parts, and with an early refusal', async () => {
+    await using workers = await startWorkers(undefined, { limits: { bodySize: 100_000 } });
+    const { first, second } = workers;
+    const token = await reserve(first);
+    await using connection = await RawConnection.open(second.url);
+    const chunked = { 'transfer-encoding': 'chunked' };
+    const { headers = {}, body = '' } = operation(token, query, chunked);
+    connection.send({ headers });
+    connection.socket.write(`5\r\n${body.slice(0, 5)}\r\n`);
+    connection.socket.write(`${(body.length - 5).toString(16)}\r\n${body.slice(5)}\r\n0\r\n\r\n`);
+    expect((await connection.readAnswer()).status).toBe(202);
+    // More than the sockets take, so that all of it has to be read.
+    const large = 16 * 1024 * 1024;
+    connection.send({ headers });
+    connection.socket.write(`${large.toString(16)}\r\n${' '.repeat(large)}\r\n0\r\n\r\n`);
+    expect((await connection.readAnswer()).status).toBe(413);
+    connection.send(operation(token, '{ greeting again: greeting }'));
+    expect((await connection.readAnswer()).status).toBe(202);
+  });
+
+  test('ends when its client leaves, whichever worker that is connected with', async () => {
+    const events = new ScriptedEvents();
+    await using workers = await startWorkers(() => events.outcome);
+    const token = await reserve(workers.first);
+    const stream = await open(workers.second, token);
+    expect((await exchange(workers.second.url, operation(token, subscription))).status).toBe(202);
+    await stream[Symbol.asyncDispose]();
+    await events.returned;
+    expect((await exchange(workers.second.url, end(token))).status).toBe(404);
+  });
+
+  test('has no operation whose client leaves before it is accepted', async () => {
+    const begun = Promise.withResolvers<AbortSignal>();
+    await using workers = await startWorkers(({ signal }) => {
+      begun.resolve(signal);
+      return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    });
+    const connection = await RawConnection.open(workers.second.url);
+    connection.send(operation(await reserve(workers.first), query));
+    const signal = await begun.promise;
+    const aborted = once(signal, 'abort');
+    await connection[Symbol.asyncDispose]();
+    await aborted;
+    expect([workers.first.logLines, workers.second.logLines]).toEqual([[], []]);
+  });
+
+  test('waits for a client that reads slowly as if it were connected with its own worker', async () => {
+    const events = new ScriptedEvents();
+    const readTimeout = 50;
+    await using workers = await startWorkers(() => events.outcome, {
+      bufferSize: 1000,
+      readTimeoutMs: readTimeout,
+    });
+    const token = await reserve(workers.first);
+    await using stream = await open(workers.second, token);
+    stream.socket.pause();
+    await exchange(workers.second.url, operation(token, subscription));
+    // More than the sockets take: ends where it has to wait, and not where somebody keeps all of it.
+    const event = { data: { greetings: 'x'.repeat(1024 * 1024) } };
+    for (let count = 0; count < 64; count++) events.push(event);
+    await events.returned;
+    expect(events.pullCount).toBeLessThan(64);
+    stream.socket.resume();
+    await stream.waitForClose();
+  });
+});
+
+describe('a worker that is gone', () => {
+  const requests = (token: string): RawRequest[] => [
+    { method: 'GET', headers: { accept: 'text/event-stream', [tokenHeader]: token } },
+    { ...operation(token, query) },
+    end(token),
+    {
+      method: 'POST',
+      path: `/callback/${encodeURIComponent(token)}`,
+      headers: { 'content-type': 'application/json' },
+      body: '{}',
+    },
+  ];
+
+  async function startWithCallbacks(): Promise<Workers> {
+    const callbacks = { isKnown: () => false, receive: () => 'unknown' as const };
+    return startWorkers(undefined, {
+      addPublicRoutes: (routes) =>
+        addCallbackRoute(routes, {
+          callbacks,
+          bodySize: 1000,
+          queueLimits: { maxWaiting: 10, maxBytes: 1000 },
+        }),
+    });
+  }
+
+  const asked = async ({ second }: Workers, token: string): Promise<unknown[]> => {
+    const answers: unknown[] = [];
+    for (const request of requests(token)) answers.push(lasting(await exchange(second.url, request)));
+    return answers;
+  };
+
+  test('has the answers of what never was; so have names that a client makes up', async () => {
+    await using workers = await startWithCallbacks();
+    const unknown = await asked(workers, tokenOf('2'));
+    expect(unknown).toMatchObject([{ status: 404 }, { status: 404 }, { status: 404 }, { status: 404 }]);
+    const token = await reserve(workers.first);
+    const made = ['1', '3', '999999999', '0', '01', '../1', '/etc/passwd', 'x', ''].map((name) =>
+      tokenOf(name),
+    );
+    for (const other of [...made, tokenOf('1').slice(0, -2)]) {
+      expect(await asked(workers, other)).toEqual(unknown);
+    }
+    await workers.first.close();
+    expect(await asked(workers, token)).toEqual(unknown);
+  });
+
+  test('while it has a request: the same', async () => {
+    await using workers = await startWithCallbacks();
+    const unknown = await asked(workers, tokenOf('2'));
+    await using gone = await standIn(workers, (request) => request.socket.destroy());
+    expect(await asked(workers, gone.token)).toEqual(unknown);
+  });
+
+  test('while it answers: the connection ends, as it does with a worker of its own', async () => {
+    await using workers = await startWorkers();
+    const answering = Promise.withResolvers<ServerResponse>();
+    await using owner = await standIn(workers, (_, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write(':\n\n');
+      answering.resolve(response);
+    });
+    await using stream = await open(workers.second, owner.token);
+    (await answering.promise).destroy();
+    await stream.waitForClose();
+    await expect(stream.readChunk()).rejects.toThrow('The connection ended');
+  });
+
+  test('is not one that cannot be reached for another reason: 503', async () => {
+    await using workers = await startWorkers();
+    const { directory, second } = workers;
+    await rm(directory, { recursive: true });
+    await writeFile(directory, '');
+    const { status, headers, body } = await exchange(second.url, operation(tokenOf('3'), query));
+    expect([status, headers.get('retry-after'), JSON.parse(body).errors[0].extensions.code]).toEqual([
+      503,
+      '1',
+      'OVERLOADED',
+    ]);
+    expect(second.logLines).toEqual(['A request could not be passed on to another worker']);
+  });
+});
+
+describe('what is passed on', () => {
+  test('goes no faster than it is taken, and ends with its client', async () => {
+    await using workers = await startWorkers();
+    const received = Promise.withResolvers<IncomingMessage>();
+    // It reads nothing of the body.
+    await using owner = await standIn(workers, (request) => received.resolve(request));
+    const { port } = new URL(workers.second.url);
+    const client = connect(Number(port), '127.0.0.1');
+    client.on('error', () => {});
+    client.write(
+      `POST /graphql HTTP/1.1\r\nhost: a\r\n${tokenHeader}: ${owner.token}\r\ncontent-length: 1000000000\r\n\r\n`,
+    );
+    // Ends with the sockets full, and not with all of it in the memory of a worker.
+    const chunk = Buffer.alloc(1024 * 1024);
+    let sent = 0;
+    while (sent < 64 && client.write(chunk)) sent++;
+    while (sent < 64) {
+      const isDrained = await Promise.race([
+        once(client, 'drain').then(() => true),
+        new Promise((resolve) => client.setTimeout(500, () => resolve(false))),
+      ]);
+      if (isDrained !== true) break;
+      sent++;
+      client.write(chunk);
+    }
+    expect(sent).toBeLessThan(64);
+    client.destroy();
+    const request = await received.promise;
+    const read = once(request, 'end');
+    request.resume();
+    await expect(read).rejects.toThrow('aborted');
+  });
+
+  test('has all that HTTP allows: repeated headers, no body, an answer without one', async () => {
+    await using workers = await startWorkers();
+    const heads: unknown[] = [];
+    await using owner = await standIn(workers, (request, response) => {
+      const { method, url, headers } = request;
+      heads.push([method, url, headers['x-a'], headers['transfer-encoding'], headers.connection]);
+      response.writeHead(207, 'So so', ['set-cookie', 'a=1', 'Set-Cookie', 'b=2', 'keep-alive', 'timeout=7']);
+      response.end();
+    });
+    const path = `/graphql?a=%2F&token=${owner.token}`;
+    const asked = openRequest(new URL(path, workers.second.url), {
+      method: 'HEAD',
+      headers: { 'x-a': ['1', '2'], connection: 'close' },
+    });
+    asked.end();
+    const [head] = await once(asked, 'response');
+    expect([
+      head.statusCode,
+      head.statusMessage,
+      head.headers['set-cookie'],
+      head.headers.connection,
+    ]).toEqual([207, 'So so', ['a=1', 'b=2'], 'close']);
+    expect(heads).toEqual([['HEAD', path, '1, 2', undefined, 'keep-alive']]);
+  });
+
+  test('is as large as it may be without being passed on', async () => {
+    await using workers = await startWorkers();
+    const token = await reserve(workers.first);
+    const most = { 'x-large': 'x'.repeat(15_900) };
+    const [there, here] = [workers.first, workers.second].map(({ url }) =>
+      exchange(url, { ...end(token), headers: { [tokenHeader]: token, ...most } }),
+    );
+    expect([(await there)?.status, (await here)?.status]).toEqual([200, 200]);
+  });
+
+  test('are events of subgraphs, too', async () => {
+    const received: string[] = [];
+    const callbacks = {
+      isKnown: (id: string) => id === tokenOf('1'),
+      receive: (id: string, message: unknown) => {
+        received.push(`${id} ${JSON.stringify(message)}`);
+        return 'checked' as const;
+      },
+    };
+    await using workers = await startWorkers(undefined, {
+      addPublicRoutes: (routes) =>
+        addCallbackRoute(routes, {
+          callbacks,
+          bodySize: 1000,
+          queueLimits: { maxWaiting: 10, maxBytes: 1000 },
+        }),
+    });
+    for (const { url } of [workers.first, workers.second]) {
+      const { status, headers } = await exchange(url, {
+        path: `/callback/${tokenOf('1')}`,
+        headers: { 'content-type': 'application/json' },
+        body: '{"a":1}',
+      });
+      expect([status, headers.get('subscription-protocol')]).toEqual([204, 'callback/1.0']);
+    }
+    expect(received).toEqual([`${tokenOf('1')} {"a":1}`, `${tokenOf('1')} {"a":1}`]);
+  });
+});
+
+describe('a worker that closes', () => {
+  // A minute: a test that waits for it fails.
+  const drainTimeout = 60_000;
+
+  test.each(['first', 'second'] as const)('has idle streams end at once: the %s', async (which) => {
+    const events = new ScriptedEvents();
+    await using workers = await startWorkers(() => events.outcome, { drainTimeout });
+    const token = await reserve(workers.first);
+    await using stream = await open(workers.second, token);
+    await exchange(workers.second.url, operation(token, subscription));
+    await workers[which].close();
+    expect(await stream.readChunk()).toBeUndefined();
+    await events.returned;
+  });
+
+  test.each(['first', 'second'] as const)(
+    'waits for the queries of a stream, and takes what is passed on for it meanwhile: the %s',
+    async (which) => {
+      const gate = new Gate();
+      await using workers = await startWorkers(
+        async () => {
+          await gate.pass();
+          return singleOutcome('{"greeting":"hello"}');
+        },
+        { drainTimeout },
+      );
+      const token = await reserve(workers.first);
+      await using stream = await open(workers.second, token);
+      await using late = await RawConnection.open(workers.second.url);
+      const asked = exchange(workers.second.url, operation(token, query));
+      await gate.waitForArrivals();
+      const closing = workers[which].close();
+      late.send({ ...end(token), path: '/graphql?operationId=another' });
+      expect((await late.readAnswer()).status).toBe(200);
+      gate.open();
+      expect((await asked).status).toBe(202);
+      expect(await stream.readChunk()).toBe(next({ data: { greeting: 'hello' } }) + complete);
+      expect(await stream.readChunk()).toBeUndefined();
+      await closing;
+    },
+  );
+
+  test('ends what is not done in time', async () => {
+    const begun = Promise.withResolvers<void>();
+    await using workers = await startWorkers(
+      ({ signal }) => {
+        begun.resolve();
+        return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+      },
+      { drainTimeout: 1 },
+    );
+    const asked = exchange(workers.second.url, operation(await reserve(workers.first), query));
+    await begun.promise;
+    await workers.second.close();
+    const { status, headers, body } = await asked;
+    expect([status, headers.get('connection'), JSON.parse(body).errors[0].extensions.code]).toEqual([
+      503,
+      'close',
+      'REQUEST_ABORTED',
+    ]);
+  });
+
+  test('leaves no socket behind', async () => {
+    await using workers = await startWorkers();
+    await workers.first.close();
+    const socket = connect(join(workers.directory, '1'));
+    const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException];
+    expect(error.code).toBe('ENOENT');
+  });
+
+  test('never started cannot: another one has its name', async () => {
+    await using workers = await startWorkers();
+    const holder = createNetServer().listen(join(workers.directory, '3'));
+    await once(holder, 'listening');
+    const { directory } = workers;
+    await expect(startScriptedServer(undefined, { worker: { name: '3', directory } })).rejects.toThrow(
+      'EADDRINUSE',
+    );
+    holder.close();
+  });
+});
+
+test('a gateway of one process names none in its tokens', async () => {
+  await using server = await startScriptedServer();
+  expect(await reserve(server)).toMatch(/^[0-9a-f-]{36}$/);
+});
