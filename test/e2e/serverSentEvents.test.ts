@@ -56,7 +56,7 @@ describe('a client of server-sent events', () => {
       if (outcome.kind !== 'single') throw new Error('One piece was asked for.');
       return {
         ...outcome,
-        data: { takeWithin: () => [Buffer.from('{"data":'), Buffer.from('{}}')] } as never,
+        data: { takeWrapped: () => [Buffer.from('{"data":'), Buffer.from('{}}')] } as never,
       };
     });
     const { body } = await exchange(server.url, asking(hello));
@@ -190,7 +190,7 @@ describe('a subscription', () => {
     },
   );
 
-  test('shows that it lives when it was quiet, and only then', async () => {
+  test('gets a comment one heartbeat interval after the last event, and only then', async () => {
     const timers = new FakeTimers();
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome, {
@@ -201,11 +201,13 @@ describe('a subscription', () => {
     connection.send(asking(subscription));
     await connection.readHead();
     await connection.readChunk();
-    timers.advance(2000);
-    expect(await connection.readChunk()).toBe(':\n\n');
+    timers.advance(900);
     scripted.push({ data: {} });
     await connection.readChunk();
-    timers.advance(1000);
+    timers.advance(999);
+    timers.advance(1);
+    expect(await connection.readChunk()).toBe(':\n\n');
+    timers.advance(999);
     scripted.push('end');
     expect(await connection.readChunk()).toBe(complete);
     expect(timers.pendingCount).toBe(0);

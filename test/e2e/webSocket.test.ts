@@ -135,7 +135,7 @@ describe('an operation on a WebSocket', () => {
 
   test('has an answer in parts in one message', async () => {
     await using server = await startScriptedServer(() => {
-      const parts = { takeWithin: () => [Buffer.from('{"data":'), Buffer.from('{"a":"ü"}}')] };
+      const parts = { takeWrapped: () => [Buffer.from('{"data":'), Buffer.from('{"a":"ü"}}')] };
       return { ...singleOutcome(''), data: parts as never } as ReturnType<typeof singleOutcome>;
     });
     await using peer = await Peer.ready(server.url);
@@ -435,7 +435,7 @@ describe('a sign of life', () => {
     ]);
   });
 
-  test('is asked for when a socket was quiet, and one that gives none is closed', async () => {
+  test('is requested one heartbeat interval after the last message of the client, and its absence closes the socket', async () => {
     const timers = new FakeTimers();
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome, {
@@ -446,14 +446,13 @@ describe('a sign of life', () => {
     peer.subscribe(subscription);
     scripted.push({ data: {} });
     await peer.next();
-    timers.advance(1000);
     const pinged = once(peer.socket, 'ping');
     timers.advance(1000);
     await pinged;
     peer.send({ type: 'ping' });
     await peer.next();
     const again = once(peer.socket, 'ping');
-    timers.advance(2000);
+    timers.advance(1000);
     await again;
     timers.advance(1000);
     expect((await peer.closed).code).toBe(1006);

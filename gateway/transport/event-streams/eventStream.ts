@@ -3,15 +3,15 @@ import type { GraphQLFormattedError } from 'graphql';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
 import type { ResponseContent } from '../../response/executionOutcome.ts';
 import type { CancelTimer, Timers } from '../../time/timers.ts';
-import { HeartbeatTimer } from '../heartbeatTimer.ts';
 import { subscriptionEventEncoding } from '../http/serverSentEvents.ts';
 import { writeStreamHead } from '../http/writePayloads.ts';
 import type { ResponseHeaders } from '../http/writeResponse.ts';
+import { HeartbeatTimer } from '../streams/heartbeatTimer.ts';
 import {
   MultiplexedOperation,
   type OperationMessages,
   type WireMessage,
-} from '../multiplexed/multiplexedOperation.ts';
+} from '../streams/multiplexedOperation.ts';
 import { EventStreamOutbox } from './eventStreamOutbox.ts';
 
 export interface EventStreamSettings {

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { MessageOutbox, WireMessage } from '../multiplexed/multiplexedOperation.ts';
+import type { MessageOutbox, WireMessage } from '../streams/multiplexedOperation.ts';
 
 interface EventStreamOutboxOptions {
   /** Bytes that may wait for the client before operations have to. */

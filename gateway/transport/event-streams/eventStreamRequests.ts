@@ -7,7 +7,7 @@ import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts
 import { negotiateFormats } from '../http/negotiateFormats.ts';
 import { readGetParameters } from '../http/readGetParameters.ts';
 import { type ResponseHeaders, writeResponse } from '../http/writeResponse.ts';
-import type { MultiplexedOperation } from '../multiplexed/multiplexedOperation.ts';
+import type { MultiplexedOperation } from '../streams/multiplexedOperation.ts';
 import type { EventStream } from './eventStream.ts';
 import type { EventStreamRegistry } from './eventStreamRegistry.ts';
 

@@ -16,6 +16,7 @@ import {
 import type { GatewayContext } from '../../admission/clientRequest.ts';
 import { createTextLimitCheck, createVariableDepthCheck } from '../../admission/limitChecks.ts';
 import { ValidatedOperationCache } from '../../admission/validatedOperationCache.ts';
+import { GatewayShutdownError } from '../../errors.ts';
 import type { OperationLimits } from '../../operation/operationLimits.ts';
 import type { SupergraphView } from '../../supergraph/supergraphView.ts';
 import type { TransportLog } from '../../telemetry/transportLog.ts';
@@ -23,7 +24,6 @@ import { systemTimers, type Timers } from '../../time/timers.ts';
 import { EventStreamRegistry } from '../event-streams/eventStreamRegistry.ts';
 import { EventStreamRequests } from '../event-streams/eventStreamRequests.ts';
 import { readStreamToken } from '../event-streams/readStreamToken.ts';
-import { GatewayShutdownError } from '../gatewayShutdownError.ts';
 import { addGraphiqlRoutes, createBrowserPage, hasGraphiqlBundle } from '../graphiql/graphiqlFiles.ts';
 import { isWebSocketUpgrade, WebSocketRegistry } from '../websocket/webSocketRegistry.ts';
 import type { WorkerIdentity } from '../workers/workerIdentity.ts';

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { IncrementalFormat } from '../../operation/operationRequest.ts';
-import { hasNext, type PayloadEncoding } from './payloadEncoding.ts';
+import { hasNext, type PayloadEncoding } from '../streams/payloadEncoding.ts';
 import { writeStreamHead } from './writePayloads.ts';
 import type { ResponseHeaders } from './writeResponse.ts';
 

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { SubscriptionPayload } from '../../response/executionOutcome.ts';
-import type { PayloadEncoding } from './payloadEncoding.ts';
+import type { PayloadEncoding } from '../streams/payloadEncoding.ts';
 import { writeStreamHead } from './writePayloads.ts';
 import type { ResponseHeaders } from './writeResponse.ts';
 

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { ResponseContent, SubscriptionPayload } from '../../response/executionOutcome.ts';
-import { hasNext, type PayloadEncoding } from './payloadEncoding.ts';
+import { hasNext, type PayloadEncoding } from '../streams/payloadEncoding.ts';
 import { writeStreamHead } from './writePayloads.ts';
 import { closeIfStalled, type ResponseHeaders } from './writeResponse.ts';
 

@@ -2,12 +2,12 @@ import type { ServerResponse } from 'node:http';
 import { setImmediate } from 'node:timers/promises';
 import type { GraphQLFormattedError } from 'graphql';
 import { ClientDisconnectedError } from '../../admission/httpError.ts';
+import { GatewayShutdownError } from '../../errors.ts';
 import { splitText } from '../../json/stringifyInSlices.ts';
 import type { Timers } from '../../time/timers.ts';
-import { AbortableIterator } from '../abortableIterator.ts';
-import { GatewayShutdownError } from '../gatewayShutdownError.ts';
-import { HeartbeatTimer } from '../heartbeatTimer.ts';
-import type { PayloadEncoding } from './payloadEncoding.ts';
+import { AbortableIterator } from '../streams/abortableIterator.ts';
+import { HeartbeatTimer } from '../streams/heartbeatTimer.ts';
+import type { PayloadEncoding } from '../streams/payloadEncoding.ts';
 import type { ResponseHeaders } from './writeResponse.ts';
 
 export interface PayloadStreamOptions {
@@ -29,7 +29,7 @@ export interface PayloadStreamOptions {
 export class NoFirstPayloadError extends Error {
   constructor(cause: unknown) {
     super('The payloads ended before the first one.', { cause });
-    this.name = 'NoPayload';
+    this.name = 'NoFirstPayloadError';
   }
 }
 

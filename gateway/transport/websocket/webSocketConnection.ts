@@ -10,13 +10,13 @@ import {
 import { type RawData, WebSocket } from 'ws';
 import type { Admission } from '../../admission/admission.ts';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
+import { GatewayShutdownError } from '../../errors.ts';
 import type { IncrementalFormat } from '../../operation/operationRequest.ts';
 import type { TransportLog } from '../../telemetry/transportLog.ts';
 import type { CancelTimer, Timers } from '../../time/timers.ts';
-import { chooseRequestId } from '../chooseRequestId.ts';
-import { GatewayShutdownError } from '../gatewayShutdownError.ts';
-import { HeartbeatTimer } from '../heartbeatTimer.ts';
+import { chooseRequestId } from '../http/chooseRequestId.ts';
 import { negotiateFormats } from '../http/negotiateFormats.ts';
+import { HeartbeatTimer } from '../streams/heartbeatTimer.ts';
 import { operationHeaders, parameterHeaders } from './connectionHeaders.ts';
 import { pickForwardedParameters } from './pickForwardedParameters.ts';
 import { WebSocketOperation } from './webSocketOperation.ts';

@@ -10,7 +10,7 @@ import {
   MultiplexedOperation,
   type OperationMessages,
   type WireMessage,
-} from '../multiplexed/multiplexedOperation.ts';
+} from '../streams/multiplexedOperation.ts';
 import type { WebSocketOutbox } from './webSocketOutbox.ts';
 
 interface WebSocketOperationOptions {

@@ -7,8 +7,8 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
+import { GatewayShutdownError } from '../../errors.ts';
 import type { TransportLog } from '../../telemetry/transportLog.ts';
-import { GatewayShutdownError } from '../gatewayShutdownError.ts';
 import type { InFlightRequests } from '../http/inFlightRequests.ts';
 import { writeErrorResponse } from '../http/writeResponse.ts';
 import { ProxiedRequest, workerHeaders } from './proxiedRequest.ts';

@@ -356,6 +356,7 @@ describe('who asks for what is being fetched', () => {
   test('does not wait longer than it may', async () => {
     const due: (() => void)[] = [];
     const timers: Timers = {
+      now: () => 0,
       after: (_, run) => {
         due.push(run);
         return () => undefined;

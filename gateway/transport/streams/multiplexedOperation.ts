@@ -7,8 +7,8 @@ import {
   type ResponseContent,
   type SubscriptionOutcome,
 } from '../../response/executionOutcome.ts';
-import { AbortableIterator } from '../abortableIterator.ts';
-import { hasNext } from '../http/payloadEncoding.ts';
+import { AbortableIterator } from './abortableIterator.ts';
+import { hasNext } from './payloadEncoding.ts';
 
 export type WireMessage = string | Buffer;
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { AbortableIterator } from '../../../gateway/transport/abortableIterator.ts';
+import { AbortableIterator } from '../../../../gateway/transport/streams/abortableIterator.ts';
 
 /** An iterator whose steps the test answers, and which counts how often it was ended. */
 function scripted() {
