@@ -12,6 +12,7 @@ import { Preparer } from './operation/prepare.ts';
 import type { OperationRequest } from './operation/request.ts';
 import { Pipeline } from './pipeline.ts';
 import { listOverrideLabels } from './planning/overrideLabels.ts';
+import type { StartPlannerThread } from './planning/plannerThread.ts';
 import { planningLimits } from './planning/planningLimits.ts';
 import { createRequestScopes } from './requestScopes.ts';
 import { createHttpSubgraphClient } from './subgraph-client/httpSubgraphClient.ts';
@@ -74,6 +75,8 @@ export interface GatewayParts {
   readonly now?: () => number;
   /** By which connections and subscriptions wait; real time where left out. */
   readonly timers?: Timers;
+  /** Starts the threads that plan operations; a worker thread each where left out. */
+  readonly startPlannerThread?: StartPlannerThread;
   /** Which one this is of several processes that share the port. */
   readonly worker?: WorkerPlace;
 }
@@ -97,6 +100,7 @@ export async function createGateway(options: GatewayOptions, parts: GatewayParts
         signal,
         urls: configuredUrls(config),
         planning: planningLimits(config.planning),
+        startThread: parts.startPlannerThread,
       });
       try {
         const previous = supergraphs.current();

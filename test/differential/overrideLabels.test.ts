@@ -2,10 +2,9 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { getOperationAST, parse } from 'graphql';
 import { relevantOverrides } from '../../gateway/operation/relevantOverrides.ts';
-import { loadSupergraph } from '../../gateway/supergraph/loadSupergraph.ts';
 import type { Supergraph } from '../../gateway/supergraph/supergraph.ts';
 import { demoSupergraphFile } from '../harness/gateway.ts';
-import { testPlanning } from '../harness/planningLimits.ts';
+import { loadInProcess } from '../harness/loadInProcess.ts';
 import { labelFields } from './labelFields.ts';
 import { readDemoOperations } from './readDemoOperations.ts';
 
@@ -14,7 +13,7 @@ const { sdl, labels } = labelFields(readFileSync(demoSupergraphFile, 'utf8'));
 describe('which labels of @override an operation depends on', () => {
   let supergraph: Supergraph;
   beforeAll(async () => {
-    supergraph = await loadSupergraph({ sdl, planning: testPlanning });
+    supergraph = await loadInProcess(sdl);
   });
   afterAll(() => supergraph.planner.close());
 

@@ -4,17 +4,13 @@ import { InternalNames } from '../../gateway/operation/internalNames.ts';
 import { normalizeOperation } from '../../gateway/operation/normalize.ts';
 import { plannerQuestion, planOperation } from '../../gateway/operation/planOperation.ts';
 import type { PlanNode, QueryPlan } from '../../gateway/planning/queryPlan.ts';
-import { loadSupergraph } from '../../gateway/supergraph/loadSupergraph.ts';
 import type { Supergraph } from '../../gateway/supergraph/supergraph.ts';
 import { demoSupergraphFile } from '../harness/gateway.ts';
-import { testPlanning } from '../harness/planningLimits.ts';
+import { loadInProcess } from '../harness/loadInProcess.ts';
 import type { Trial } from './askGateway.ts';
 
 export function loadDemoSupergraph(): Promise<Supergraph> {
-  return loadSupergraph({
-    sdl: readFileSync(demoSupergraphFile, 'utf8'),
-    planning: testPlanning,
-  });
+  return loadInProcess(readFileSync(demoSupergraphFile, 'utf8'));
 }
 
 /** The plan by which the gateway answers the operation, for these variables. */

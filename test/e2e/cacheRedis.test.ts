@@ -4,6 +4,7 @@ import { createGateway, type GatewayOptions } from '../../gateway/gateway.ts';
 import { askShop, type CachedShop, type ShopAnswer, startCachedShop } from '../harness/cachedShop.ts';
 import { patientCalls } from '../harness/gateway.ts';
 import { connectedAnew, type GatewayProcess, startGatewayProcess } from '../harness/gatewayProcess.ts';
+import { planInProcess } from '../harness/plannerInProcess.ts';
 import { connectRedis, type OwnRedisServer, startOwnRedis } from '../harness/redis.ts';
 import { patience } from '../harness/storeUnderTest.ts';
 
@@ -56,7 +57,7 @@ async function startSharing(
         telemetry: { logLevel: 'silent' },
         ...config,
       },
-      { now: shop.clock.now },
+      { now: shop.clock.now, startPlannerThread: planInProcess },
     );
     return { ...(await gateway.start()), close: () => gateway.close() };
   });
@@ -213,7 +214,7 @@ async function startReplica(shop: CachedShop, keyPrefix: string): Promise<Replic
       cache: { rules },
       redis: { url: redis.url, keyPrefix, timeouts: patient },
     },
-    { now: shop.clock.now },
+    { now: shop.clock.now, startPlannerThread: planInProcess },
   );
   const replica = await gateway.start();
   await sharing([replica, shop.gateway]);

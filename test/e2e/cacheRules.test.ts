@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { createGateway, type Gateway, type GatewayOptions } from '../../gateway/gateway.ts';
 import { startInlineGateway } from '../harness/inlineGateway.ts';
+import { planInProcess } from '../harness/plannerInProcess.ts';
 import { compose, imports, withCached } from '../unit/cache/rules/composed.ts';
 
 let folder: string;
@@ -38,7 +39,10 @@ async function startWith(sdl: string, cache: GatewayOptions['cache']): Promise<W
       contracts: { guard: 'off' },
       ...(cache === undefined ? {} : { cache }),
     },
-    { logger: pino({ level: 'warn' }, { write: (line) => take(JSON.parse(line)) }) },
+    {
+      logger: pino({ level: 'warn' }, { write: (line) => take(JSON.parse(line)) }),
+      startPlannerThread: planInProcess,
+    },
   );
   const { adminUrl } = await gateway.start();
   return {

@@ -1,11 +1,13 @@
 import { fileURLToPath } from 'node:url';
 import { createGateway, type GatewayOptions, type GatewayParts } from '../../gateway/gateway.ts';
 import { type DemoSubgraphs, type StartDemoOptions, startDemoSubgraphs } from '../../subgraphs/demo.ts';
+import { planInProcess } from './plannerInProcess.ts';
 
 export interface TestGatewayOptions extends Pick<StartDemoOptions, 'faults' | 'clock' | 'now'> {
   /** Over what the harness sets: any free ports, no log, the demo's supergraph and subgraphs, and that every field is
    *  waited for, and every subgraph for long, so that answers do not depend on how busy the machine is. */
   readonly config?: Partial<GatewayOptions>;
+  /** Over a planner without a thread; a suite about the thread gives `startPlannerThread`. */
   readonly parts?: GatewayParts;
 }
 
@@ -48,7 +50,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
         all: { timeouts: patientCalls, subscription: { protocol: 'graphql_ws' }, ...config.subgraphs?.all },
       },
     },
-    parts,
+    { startPlannerThread: planInProcess, ...parts },
   );
   const close = async (): Promise<void> => {
     await gateway.close();

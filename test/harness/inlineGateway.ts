@@ -7,10 +7,11 @@ import { buildSubgraphSchema } from '@apollo/subgraph';
 import { defaultFieldResolver, execute, type GraphQLSchema, isObjectType, parse, validate } from 'graphql';
 import { createGateway, type GatewayOptions, type GatewayParts } from '../../gateway/gateway.ts';
 import type { IncrementalFormat } from '../../gateway/operation/request.ts';
-import { composeSupergraph } from '../../gateway/supergraph/composeSupergraph.ts';
 import { MultipartReader, RawConnection } from './frames.ts';
 import { Gate } from './gate.ts';
 import { patientCalls, patientPlanning } from './gateway.ts';
+import { planInProcess } from './plannerInProcess.ts';
+import { composeOnce } from './shared/compositions.ts';
 
 const federation =
   'extend schema @link(url: "https://specs.apollo.dev/federation/v2.8", import: ["@key", "@requires", "@provides", "@external", "@shareable", "@inaccessible", "@override", "@interfaceObject", "@context", "@fromContext"])\n';
@@ -99,6 +100,7 @@ export interface StartInlineGatewayOptions {
   readonly subgraphs: readonly InlineSubgraph[];
   /** Over what the harness sets: free ports, no log, the composed supergraph, and that subgraphs are waited for long. */
   readonly config?: Partial<GatewayOptions>;
+  /** Over a planner without a thread; a suite about the thread gives `startPlannerThread`. */
   readonly parts?: GatewayParts;
   /** Changes the composed supergraph, to one that the composer would not make. */
   readonly change?: (sdl: string) => string;
@@ -122,7 +124,7 @@ export async function startInlineGateway(options: StartInlineGatewayOptions): Pr
       cleanups.push(() => server.close());
       running.set(subgraph.name, server);
     }
-    const composed = await composeSupergraph(
+    const composed = await composeOnce(
       options.subgraphs.map(({ name, sdl, link = federation }) => ({
         name,
         sdl: link + sdl,
@@ -147,7 +149,7 @@ export async function startInlineGateway(options: StartInlineGatewayOptions): Pr
         ...config,
         subgraphs: { ...config.subgraphs, all: { timeouts: patientCalls, ...config.subgraphs?.all } },
       },
-      parts,
+      { startPlannerThread: planInProcess, ...parts },
     );
     cleanups.push(() => gateway.close());
     const { url, adminUrl } = await gateway.start();

@@ -9,12 +9,11 @@ import type { TopicFields } from '../../gateway/subscriptions/topics/topicField.
 import { TopicHub } from '../../gateway/subscriptions/topics/topicHub.ts';
 import { TopicProblems } from '../../gateway/subscriptions/topics/topicProblems.ts';
 import { TopicSource } from '../../gateway/subscriptions/topics/topicSource.ts';
-import { composeSupergraph } from '../../gateway/supergraph/composeSupergraph.ts';
-import { loadSupergraph } from '../../gateway/supergraph/loadSupergraph.ts';
 import { systemTimers } from '../../gateway/time/timers.ts';
 import { FakeSource } from '../unit/subscriptions/fakeSource.ts';
+import { loadInProcess } from './loadInProcess.ts';
 import { localPipeline } from './localPipeline.ts';
-import { testPlanning } from './planningLimits.ts';
+import { composeOnce } from './shared/compositions.ts';
 import { redisConfig, type TestRedisConfig } from './storeUnderTest.ts';
 
 const federation =
@@ -122,11 +121,11 @@ const subgraphs = new Map([
 ]);
 
 export async function loadTopicShop(sdls = { stock, products }) {
-  const composed = await composeSupergraph(
+  const composed = await composeOnce(
     Object.entries(sdls).map(([name, sdl]) => ({ name, url: `http://${name}.test`, sdl })),
   );
   if ('errors' in composed) throw new Error(JSON.stringify(composed.errors));
-  return loadSupergraph({ sdl: composed.sdl, planning: testPlanning });
+  return loadInProcess(composed.sdl);
 }
 
 /** The same shop, in which operations with names are planned otherwise. */

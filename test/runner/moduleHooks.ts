@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 
 const tests = pathToFileURL(join(import.meta.dirname, '../')).href;
 /** Modules of `test/` that keep their state for as long as the worker runs. */
-const shared = [`${tests}runner/`];
+const shared = [`${tests}runner/`, `${tests}harness/shared/`];
 const globalsScheme = 'jest-globals:';
 const suiteParameter = 'suite';
 

@@ -1,8 +1,7 @@
 import { expect, test } from '@jest/globals';
-import { composeSupergraph } from '../../gateway/supergraph/composeSupergraph.ts';
-import { loadSupergraph } from '../../gateway/supergraph/loadSupergraph.ts';
 import { subscribedSubgraphs } from '../../gateway/supergraphSubscriptions.ts';
-import { testPlanning } from '../harness/planningLimits.ts';
+import { loadInProcess } from '../harness/loadInProcess.ts';
+import { composeOnce } from '../harness/shared/compositions.ts';
 
 test('subgraphs with subscriptions are those with a field that no topic feeds', async () => {
   const sdls = {
@@ -10,11 +9,11 @@ test('subgraphs with subscriptions are those with a field that no topic feeds', 
     stock: 'type Query { pong: Int } type Subscription { stock: Int price: Int }',
     plain: 'type Query { name: String }',
   };
-  const composed = await composeSupergraph(
+  const composed = await composeOnce(
     Object.entries(sdls).map(([name, sdl]) => ({ name, url: `http://${name}.test`, sdl })),
   );
   if ('errors' in composed) throw new Error(JSON.stringify(composed.errors));
-  const supergraph = await loadSupergraph({ sdl: composed.sdl, planning: testPlanning });
+  const supergraph = await loadInProcess(composed.sdl);
   try {
     const found = (...fed: string[]) => [
       ...subscribedSubgraphs(supergraph, Object.fromEntries(fed.map((name) => [name, {}]))),

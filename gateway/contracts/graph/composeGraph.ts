@@ -1,7 +1,7 @@
 import { parseConfig } from '../../config/parseConfig.ts';
 import { planningLimits } from '../../planning/planningLimits.ts';
 import { composeInThread } from '../../supergraph/composeInThread.ts';
-import type { CompositionNote } from '../../supergraph/composeSupergraph.ts';
+import type { CompositionNote, CompositionResult } from '../../supergraph/composeSupergraph.ts';
 import { loadSupergraph } from '../../supergraph/loadSupergraph.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 import { SupergraphRefusedError } from '../../supergraph/supergraphRefusedError.ts';
@@ -43,9 +43,10 @@ export async function composeGraph(contracts: ReadonlyMap<string, SubgraphContra
 /** The first half of `composeGraph`. Composing a small graph blocks the thread. */
 export async function composeContracts(
   contracts: ReadonlyMap<string, SubgraphContract>,
+  compose: (subgraphs: readonly SubgraphContract[]) => Promise<CompositionResult> = composeInThread,
 ): Promise<ComposedContracts> {
   if (contracts.size === 0) return { findings: [refusal('There is no subgraph to compose.', contracts)] };
-  const composed = await composeInThread([...contracts.values()]);
+  const composed = await compose([...contracts.values()]);
   if ('sdl' in composed) return composed;
   return { findings: composed.errors.map((note) => errorFinding(note, contracts)) };
 }

@@ -3,10 +3,9 @@ import { parse } from 'graphql';
 import type { OverrideDecision } from '../../../gateway/operation/overrideDecision.ts';
 import { Preparer } from '../../../gateway/operation/prepare.ts';
 import type { PlanRequest } from '../../../gateway/planning/planner.ts';
-import { loadSupergraph } from '../../../gateway/supergraph/loadSupergraph.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
 import { compose, federation } from '../../fixtures/supergraphs/compose.ts';
-import { testPlanning } from '../../harness/planningLimits.ts';
+import { loadInProcess } from '../../harness/loadInProcess.ts';
 
 const opened: Supergraph[] = [];
 afterEach(async () => {
@@ -22,7 +21,7 @@ async function load(priceLabel: string): Promise<{ supergraph: Supergraph; asked
     { name: 'old', url: 'http://old.test', sdl: `${federation}${old}` },
     { name: 'new', url: 'http://new.test', sdl: `${federation}${next}` },
   ]);
-  const supergraph = await loadSupergraph({ sdl, planning: testPlanning });
+  const supergraph = await loadInProcess(sdl);
   opened.push(supergraph);
   const asked: PlanRequest[] = [];
   const plan = (request: PlanRequest) => {

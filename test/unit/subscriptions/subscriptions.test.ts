@@ -7,12 +7,12 @@ import type { SubscriptionOutcome } from '../../../gateway/response/outcome.ts';
 import { OpenStreams, type OpenStreamsOptions } from '../../../gateway/subscriptions/openStreams.ts';
 import type { SourceEvent } from '../../../gateway/subscriptions/sources/subscriptionSource.ts';
 import { Subscriptions, type SubscriptionsOptions } from '../../../gateway/subscriptions/subscriptions.ts';
-import { composeSupergraph } from '../../../gateway/supergraph/composeSupergraph.ts';
-import { loadSupergraph } from '../../../gateway/supergraph/loadSupergraph.ts';
+import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
 import { turns } from '../../harness/clock.ts';
 import { HandTimers } from '../../harness/handTimers.ts';
+import { loadInProcess } from '../../harness/loadInProcess.ts';
 import { localPipeline } from '../../harness/localPipeline.ts';
-import { testPlanning } from '../../harness/planningLimits.ts';
+import { composeOnce } from '../../harness/shared/compositions.ts';
 import { FakeSource } from './fakeSource.ts';
 
 const federation = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])';
@@ -26,12 +26,12 @@ const products = `${federation}
   type Product @key(fields: "id") { id: ID! name: String }
 `;
 
-const composed = await composeSupergraph([
+const composed = await composeOnce([
   { name: 'stock', url: 'http://stock.test', sdl: stock },
   { name: 'products', url: 'http://products.test', sdl: products },
 ]);
 if ('errors' in composed) throw new Error(JSON.stringify(composed.errors));
-const supergraph = await loadSupergraph({ sdl: composed.sdl, planning: testPlanning });
+const supergraph = await loadInProcess(composed.sdl);
 afterAll(() => supergraph.planner.close());
 
 /** Names wait until the test lets them go. */
@@ -96,17 +96,17 @@ function start(options: Partial<SubscriptionsOptions> = {}, limits: Partial<Open
 type Started = ReturnType<typeof start>;
 
 /** By what they are composed of. */
-const loaded = new Map<string, Promise<Awaited<ReturnType<typeof loadSupergraph>>>>();
+const loaded = new Map<string, Promise<Supergraph>>();
 afterAll(async () => {
   for (const supergraph of loaded.values()) await (await supergraph).planner.close();
 });
 
 async function load(sdls: Readonly<Record<string, string>>) {
-  const composed = await composeSupergraph(
+  const composed = await composeOnce(
     Object.entries(sdls).map(([name, sdl]) => ({ name, url: `http://${name}.test`, sdl })),
   );
   if ('errors' in composed) throw new Error(JSON.stringify(composed.errors));
-  return loadSupergraph({ sdl: composed.sdl, planning: testPlanning });
+  return loadInProcess(composed.sdl);
 }
 
 /** `failures`: what becomes of the first attempts to plan. */

@@ -5,6 +5,7 @@ import { type PlannedGraph, planConsumers } from '../../../../gateway/contracts/
 import { judgeChange } from '../../../../gateway/contracts/judge/judgeChange.ts';
 import { judgeUncomposed } from '../../../../gateway/contracts/judge/judgeUncomposed.ts';
 import { loadInProcess } from '../../../harness/loadInProcess.ts';
+import { composeOnce } from '../../../harness/shared/compositions.ts';
 import { type Contracts, consumerOperations, goldenServing } from './goldenGraph.ts';
 
 /** What a check does with contracts, and what it finds. */
@@ -23,7 +24,7 @@ export async function checkContractsAgainst(old: PlannedGraph, next: Contracts):
 export async function planContracts(
   contracts: Contracts,
 ): Promise<PlannedGraph | { readonly findings: readonly Finding[] }> {
-  const composed = await loadGraph(contracts, await composeContracts(contracts), loadInProcess);
+  const composed = await loadGraph(contracts, await composeContracts(contracts, composeOnce), loadInProcess);
   if ('findings' in composed) return composed;
   const { graph } = composed;
   try {

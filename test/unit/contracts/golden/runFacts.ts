@@ -17,12 +17,12 @@ import type { ConsumerOperation } from '../../../../gateway/contracts/contractSt
 import type { Planner } from '../../../../gateway/planning/planner.ts';
 import type { SourceEvent } from '../../../../gateway/subscriptions/sources/subscriptionSource.ts';
 import { Subscriptions } from '../../../../gateway/subscriptions/subscriptions.ts';
-import { composeSupergraph } from '../../../../gateway/supergraph/composeSupergraph.ts';
 import { messageOf } from '../../../../gateway/supergraph/messageOf.ts';
 import type { Supergraph } from '../../../../gateway/supergraph/supergraph.ts';
 import { systemTimers } from '../../../../gateway/time/timers.ts';
 import { loadInProcess } from '../../../harness/loadInProcess.ts';
 import { type LocalAnswer, localPipeline } from '../../../harness/localPipeline.ts';
+import { composeOnce } from '../../../harness/shared/compositions.ts';
 import { clientVariables, type Variables } from './clientVariables.ts';
 import { type Contracts, nameOf } from './goldenGraph.ts';
 import { isAsExpected } from './isAsExpected.ts';
@@ -63,7 +63,7 @@ export interface LoadedContracts {
 
 /** Errors: an `Error` with what the composer or the gateway has against it. */
 export async function loadContracts(contracts: Contracts): Promise<LoadedContracts> {
-  const composed = await composeSupergraph([...contracts.values()]);
+  const composed = await composeOnce([...contracts.values()]);
   if ('errors' in composed) throw new Error(composed.errors.map(({ message }) => message).join('\n'));
   const supergraph = await loadInProcess(composed.sdl);
   return { contracts, supergraph: { ...supergraph, planner: rememberPlans(supergraph.planner) } };

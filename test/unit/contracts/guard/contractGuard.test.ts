@@ -2,12 +2,13 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import type { LiveSubgraph } from '../../../../gateway/contracts/drift/liveSubgraphs.ts';
 import { ContractGuard } from '../../../../gateway/contracts/guard/contractGuard.ts';
-import { composeSupergraph } from '../../../../gateway/supergraph/composeSupergraph.ts';
 import { loadSupergraph } from '../../../../gateway/supergraph/loadSupergraph.ts';
 import type { SubgraphAddress } from '../../../../gateway/supergraph/sources/fetchSubgraphSdl.ts';
 import type { Supergraph } from '../../../../gateway/supergraph/supergraph.ts';
 import { Gate } from '../../../harness/gate.ts';
+import { planInProcess } from '../../../harness/plannerInProcess.ts';
 import { testPlanning } from '../../../harness/planningLimits.ts';
+import { composeOnce } from '../../../harness/shared/compositions.ts';
 import { StoreOnDisk } from '../store/storeOnDisk.ts';
 
 const link = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])';
@@ -39,9 +40,14 @@ async function load(sdls: Readonly<Record<string, string>>, host = 'test'): Prom
     url: `http://${name}.${host}/`,
     sdl,
   }));
-  const composed = await composeSupergraph(subgraphs);
+  const composed = await composeOnce(subgraphs);
   if (!('sdl' in composed)) throw new Error(composed.errors.map(({ message }) => message).join('\n'));
-  const supergraph = await loadSupergraph({ sdl: composed.sdl, urls: new Map(), planning: testPlanning });
+  const supergraph = await loadSupergraph({
+    sdl: composed.sdl,
+    urls: new Map(),
+    planning: testPlanning,
+    startThread: planInProcess,
+  });
   loaded.push(supergraph);
   return supergraph;
 }
