@@ -318,17 +318,10 @@ function* fieldsOf(subgraphs: Contracts, schemas: readonly GraphQLSchema[]) {
   }
 }
 
-const subgraphSchemas = new Map<string, GraphQLSchema>();
-
 function hasStrangers(subgraphs: Contracts, schemas: readonly GraphQLSchema[]): boolean {
-  return [...subgraphs.values()].some(({ sdl }) => {
-    let schema = subgraphSchemas.get(sdl);
-    if (schema === undefined) {
-      schema = mockSubgraph(sdl, { nulls: new Set(), strangers: [], onWrong: () => {} });
-      subgraphSchemas.set(sdl, schema);
-    }
-    return findStrangers(schema, schemas);
-  });
+  return [...subgraphs.values()].some(({ sdl }) =>
+    findStrangers(mockSubgraph(sdl, { nulls: new Set(), strangers: [], onWrong: () => {} }), schemas),
+  );
 }
 
 function findStrangers(subgraph: GraphQLSchema, schemas: readonly GraphQLSchema[]): boolean {
