@@ -3,7 +3,7 @@ import type { GraphQLFormattedError } from 'graphql';
 import { ClientDisconnectedError, HttpError } from '../admission/httpError.ts';
 import { GatewayError, GatewayShutdownError } from '../errors.ts';
 import type { SubscriptionPayload } from '../response/executionOutcome.ts';
-import type { TransportLog } from '../telemetry/transportLog.ts';
+import type { TransportLog } from '../telemetry/logger.ts';
 import type { Timers } from '../time/timers.ts';
 import { chooseRequestId } from '../transport/http/chooseRequestId.ts';
 import { type CorsOptions, corsHeaders, preflightHeaders } from '../transport/http/cors.ts';

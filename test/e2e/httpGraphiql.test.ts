@@ -61,7 +61,9 @@ describe('GraphiQL', () => {
     const page = await exchange(server.url, browser);
     expect([page.status, page.headers.get('content-type')]).toEqual([503, 'text/html; charset=utf-8']);
     expect(page.body).toContain('<h1>GraphiQL is not built</h1>');
-    expect(server.logLines).toEqual(['GraphiQL is on, but not built: npm run build makes it']);
+    expect(server.logLines).toEqual([
+      'GraphiQL is turned on (security.graphiql) but its bundle is missing: run npm run build',
+    ]);
     expect((await exchange(server.url, { method: 'GET', path: '/graphiql/app.js' })).status).toBe(404);
     const headers = { 'content-type': 'application/json' };
     expect((await exchange(server.url, { headers, body: '{"query":"{ greeting }"}' })).status).toBe(200);

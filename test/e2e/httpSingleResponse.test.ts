@@ -135,7 +135,7 @@ describe('the media type of an answer', () => {
       status: 406,
       type: 'application/json; charset=utf-8',
       body: error(
-        'The accept header allows no answer of this gateway. Accept application/graphql-response+json, application/json, multipart/mixed, or text/event-stream.',
+        'The accept header allows no media type of the gateway. Accept application/graphql-response+json, application/json, multipart/mixed, or text/event-stream.',
         'BAD_REQUEST',
       ),
     });
@@ -355,7 +355,7 @@ describe('a request that cannot be executed', () => {
 
 describe('the request body', () => {
   const tooLarge = error(
-    'The request body is larger than 100 bytes, the most that this gateway takes (limits.bodySize).',
+    'The request body is larger than 100 bytes, the maximum (limits.bodySize).',
     'BAD_REQUEST',
   );
 
@@ -606,19 +606,19 @@ describe('bytes that are no HTTP request', () => {
       'an unknown method',
       'POST! / HTTP/1.1\r\n\r\n',
       400,
-      'The request is no valid HTTP: Expected space after method.',
+      'The request is not valid HTTP: Expected space after method.',
     ],
     [
       'a length that is no number',
       'POST /graphql HTTP/1.1\r\nhost: a\r\ncontent-length: x\r\n\r\n',
       400,
-      'The request is no valid HTTP: Invalid character in Content-Length.',
+      'The request is not valid HTTP: Invalid character in Content-Length.',
     ],
     [
       'headers that are too large',
       `POST /graphql HTTP/1.1\r\nhost: a\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`,
       431,
-      "The request's headers are larger than 16384 bytes. Send less.",
+      'The request headers are larger than 16384 bytes, the maximum.',
     ],
   ])('get the reason, and the connection ends: %s', async (_, bytes, status, message) => {
     await using server = await startScriptedServer();
@@ -993,7 +993,7 @@ describe('the supergraph', () => {
     expect(answers.map(({ status, body }) => [status, body])).toEqual([
       [200, 'plan of {a}'],
       [400, '{"error":"No such thing."}'],
-      [400, '{"error":"Name the operation: /plan?operation=… (URL-encoded GraphQL)."}'],
+      [400, '{"error":"The query parameter operation is missing: /plan?operation=… (URL-encoded GraphQL)."}'],
     ]);
   });
 });

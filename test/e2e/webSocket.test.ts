@@ -358,7 +358,7 @@ describe('the headers of an operation', () => {
     peer.send({ type: 'connection_init', payload: { authorization: 'x'.repeat(20_000) } });
     expect(await peer.closed).toEqual({
       code: 4400,
-      reason: 'The connection parameters are larger than headers may be',
+      reason: 'Connection parameters are too large',
     });
   });
 });

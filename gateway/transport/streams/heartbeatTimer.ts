@@ -8,8 +8,8 @@ interface HeartbeatTimerOptions {
   readonly onIdle: () => void;
 }
 
-/** Reports when a connection has been idle for an interval. Activity costs one look at the clock: the timer is not set
- *  again for it, but when it fires it waits for the part of the interval that is left. */
+/** Reports when a connection has been idle for an interval. Recording activity only reads the clock. The timer is not
+ *  restarted for it: when the timer fires early, it waits for the remaining part of the interval. */
 export class HeartbeatTimer {
   readonly #options: HeartbeatTimerOptions;
   #lastActivityMs: number;

@@ -1,23 +1,23 @@
 import type { GraphQLFormattedError } from 'graphql';
 
-/** How the payloads of one answer look in its body. What an encoding returns is the text of one write. */
+/** Encodes the payloads of one response as the text of its body. Each text is sent in one write. */
 export interface PayloadEncoding<Payload> {
   readonly contentType: string;
-  /** Headers besides the usual ones. */
+  /** Headers in addition to those of every response. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Stands before everything else. */
+  /** The start of the body. */
   readonly opening: string;
-  /** Whether the opening is sent at once, since it may take long until there is a payload. */
+  /** Whether the opening is sent before the first payload, which may take long to arrive. */
   readonly sendsOpeningImmediately: boolean;
-  /** Shows that the connection lives; `undefined` where clients would stumble over it. */
+  /** Sent on an idle connection; `undefined` when clients of this format misread such a text. */
   readonly heartbeat: string | undefined;
-  /** A payload, whose JSON text is on one line; with the end of the body where it says that it is the last. */
+  /** Encodes a payload, whose JSON text is on one line. Appends the end of the body to the last payload. */
   encode(payload: Payload): EncodedPayload;
-  /** The end of the body where no payload said so. */
+  /** The end of the body after payloads none of which said that it was the last. */
   end(): string;
-  /** The error that the payloads broke off with, and the end of the body. */
+  /** An error that ended the payloads, and the end of the body. */
   fail(error: GraphQLFormattedError): string;
-  /** The end of the body when the gateway shuts down and the client is to come back; `fail` where it is missing. */
+  /** The end of the body when the gateway shuts down, such that the client connects again. Without it, `fail` is sent. */
   readonly goAway?: string;
 }
 
@@ -26,8 +26,8 @@ interface EncodedPayload {
   readonly isLast: boolean;
 }
 
-/** Whether a payload of an incremental answer says that more follow. Its text ends with that, if it was made here: the
- *  last `"hasNext":…}` can then belong to nothing but the payload itself. */
+/** Whether more payloads follow this one of an incremental response. The gateway writes `hasNext` last, so that the end of
+ *  the text decides; a text of another origin is parsed. */
 export function hasNext(payload: string): boolean {
   if (payload.endsWith('"hasNext":true}')) return true;
   if (payload.endsWith('"hasNext":false}')) return false;

@@ -122,7 +122,10 @@ describe('an event stream of another worker', () => {
     events.push({ data: { greetings: 'one' } });
     expect(await stream.readChunk()).toBe(next({ data: { greetings: 'one' } }));
     const again = await exchange(second.url, operation(token, subscription));
-    expect([again.status, again.body]).toEqual([409, expect.stringContaining('operationId already')]);
+    expect([again.status, again.body]).toEqual([
+      409,
+      expect.stringContaining('extensions.operationId is running'),
+    ]);
     expect((await exchange(second.url, end(token))).status).toBe(200);
     await events.returned;
     expect([first.receivedOperations.length, second.receivedOperations.length]).toEqual([3, 0]);
@@ -317,7 +320,7 @@ describe('a worker that is gone', () => {
       '1',
       'OVERLOADED',
     ]);
-    expect(second.logLines).toEqual(['A request could not be passed on to another worker']);
+    expect(second.logLines).toEqual(['Proxying a request to another worker failed']);
   });
 });
 
