@@ -55,7 +55,7 @@ const transports: [string, Refused][] = [
   ['server-sent events', overHttp('text/event-stream')],
   ["Apollo's multipart protocol", overHttp('multipart/mixed;subscriptionSpec=1.0')],
   ['a WebSocket', overSocket],
-  ['a single connection', overSingleConnection],
+  ['a single connection event stream', overSingleConnection],
 ];
 
 /** A subscription that goes on. */
@@ -70,8 +70,8 @@ async function subscribe(url: string, headers: Headers): Promise<RawConnection> 
   return connection;
 }
 
-describe('a client with as many subscriptions as it may have', () => {
-  test.each(transports)('gets no other over %s, by whatever connection', async (_, refused) => {
+describe('a client with subscriptions.perClient open subscriptions', () => {
+  test.each(transports)('gets OVERLOADED for another subscription over %s', async (_, refused) => {
     await using gateway = await startTestGateway({
       config: {
         cache: { identity },
@@ -87,7 +87,7 @@ describe('a client with as many subscriptions as it may have', () => {
     expect(await refused(gateway.url, {}, query)).toBe('OVERLOADED');
   });
 
-  test.each(transports)('follows nothing that is late over %s either', async (_, refused) => {
+  test.each(transports)('gets OVERLOADED for an enrichment subscription over %s', async (_, refused) => {
     await using shop = await startEnrichedShop({ config: { subscriptions: { perClient: 1 } } });
     const gate = shop.advice.hold('Product.advice');
     const { extensions } = await shop.execute('{ products { advice { text } } }');

@@ -56,8 +56,8 @@ function pluginWith(own: Readonly<Record<string, string>>): Overrides {
   };
 }
 
-describe('an answer that may be kept', () => {
-  test('says so, with its stale values, the first time and when its operation is known', async () => {
+describe('a cacheable response', () => {
+  test('has caching headers and lists its stale values, for new and for validated operations', async () => {
     await using server = await serving(fresh);
     for (let round = 0; round < 2; round++) {
       const answered = await exchange(server.url, asPost);
@@ -66,7 +66,7 @@ describe('an answer that may be kept', () => {
     }
   });
 
-  test('says the same over GET, every time', async () => {
+  test('has the same caching headers over GET every time', async () => {
     await using server = await serving(fresh);
     for (let round = 0; round < 2; round++) {
       const answered = await exchange(server.url, asGet);
@@ -75,7 +75,7 @@ describe('an answer that may be kept', () => {
     }
   });
 
-  test('says the same to a client that takes multipart only', async () => {
+  test('has the same caching headers for a client that accepts only multipart', async () => {
     await using server = await serving(fresh);
     const answered = await exchange(server.url, {
       ...asPost,
@@ -85,7 +85,7 @@ describe('an answer that may be kept', () => {
     expect(answered.body).toContain(`{"data":${data},"extensions":${JSON.stringify(stale)},"hasNext":false}`);
   });
 
-  test('has no age where none is known', async () => {
+  test('has no age header when the age is unknown', async () => {
     await using server = await serving({ ...fresh, age: undefined });
     expect(keeping(await exchange(server.url, asPost))).toEqual({
       'cache-control': 'public, max-age=15',
@@ -96,23 +96,26 @@ describe('an answer that may be kept', () => {
   test.each([
     ['all', ['*'], 'accept, authorization, x-user'],
     ['some', ['https://shop.example'], 'origin, accept, authorization, x-user'],
-  ])('varies by all that it depends on where pages of %s origins may read it', async (_, origins, vary) => {
-    await using server = await serving(
-      { ...fresh, vary: 'authorization, x-user' },
-      { security: { cors: { origins } } },
-    );
-    for (const request of [asPost, asPost, asGet]) {
-      const answered = await exchange(server.url, {
-        ...request,
-        headers: { ...json, origin: 'https://shop.example' },
-      });
-      expect(keeping(answered)).toEqual({ ...kept, vary });
-    }
-  });
+  ])(
+    'lists every header that it depends on in vary when CORS allows %s origins',
+    async (_, origins, vary) => {
+      await using server = await serving(
+        { ...fresh, vary: 'authorization, x-user' },
+        { security: { cors: { origins } } },
+      );
+      for (const request of [asPost, asPost, asGet]) {
+        const answered = await exchange(server.url, {
+          ...request,
+          headers: { ...json, origin: 'https://shop.example' },
+        });
+        expect(keeping(answered)).toEqual({ ...kept, vary });
+      }
+    },
+  );
 });
 
-describe('an answer that may not be kept', () => {
-  test('has the headers that it always had, by every way out', async () => {
+describe('a response that is not cacheable', () => {
+  test('has cache-control no-store over POST and GET, for new and for validated operations', async () => {
     await using server = await serving(undefined, {
       security: { cors: { origins: ['https://shop.example'] } },
     });
@@ -121,7 +124,7 @@ describe('an answer that may not be kept', () => {
     }
   });
 
-  test('is one to several operations at once, with the stale values of each', async () => {
+  test('is the response to a batch, which lists the stale values of each operation', async () => {
     await using server = await serving(fresh, { limits: { batchedOperations: 2 } });
     const answered = await exchange(server.url, { headers: json, body: `[${hello},${hello}]` });
     expect(keeping(answered)).toEqual(notKept);
@@ -129,7 +132,7 @@ describe('an answer that may not be kept', () => {
     expect(JSON.parse(answered.body)).toEqual([one, one]);
   });
 
-  test('is one in several payloads', async () => {
+  test('is a response in several payloads', async () => {
     const payloads = new ScriptedPayloads();
     payloads.push([{ data: {}, hasNext: true }, { hasNext: false }]);
     await using server = await startScriptedServer(() => payloads.outcome);
@@ -140,7 +143,7 @@ describe('an answer that may not be kept', () => {
     expect(keeping(answered)).toEqual(notKept);
   });
 
-  test('is one to which a plugin added an error', async () => {
+  test('is a response to which a plugin added an error', async () => {
     await using server = await serving(fresh, {
       plugins: [
         {
@@ -159,7 +162,7 @@ describe('an answer that may not be kept', () => {
     expect(keeping(answered)).toEqual(notKept);
   });
 
-  test('is one to which a plugin gave another status', async () => {
+  test('is a response whose status a plugin changed', async () => {
     await using server = await serving(fresh, {
       plugins: [
         {
@@ -178,8 +181,8 @@ describe('an answer that may not be kept', () => {
   });
 });
 
-describe('what a plugin says', () => {
-  test('of keeping the answer stands, and whom it is for is added', async () => {
+describe('a caching header of a plugin', () => {
+  test('is kept when it is cache-control, and vary is added', async () => {
     const own = { 'cache-control': 'private, max-age=1' };
     await using server = await serving({ ...fresh, vary: 'x-user' }, pluginWith(own));
     expect(keeping(await exchange(server.url, asPost))).toEqual({ ...own, vary: 'accept, x-user' });
@@ -188,7 +191,7 @@ describe('what a plugin says', () => {
   test.each([
     ['X-Shop, Accept', 'origin, x-shop, accept, x-user'],
     ['*', '*'],
-  ])('of whom it is for is joined with the rest: %s', async (vary, joined) => {
+  ])('is merged with the other values when it is vary: %s', async (vary, joined) => {
     await using server = await serving(
       { ...fresh, vary: 'x-user' },
       { ...pluginWith({ vary }), security: { cors: { origins: ['https://shop.example'] } } },

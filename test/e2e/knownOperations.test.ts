@@ -41,9 +41,9 @@ async function ask(body: unknown, accept: string): Promise<unknown> {
 
 const queries = readDemoOperations().filter(({ kind }) => kind === 'query');
 
-describe('an operation that is asked for again', () => {
+describe('an operation that is sent again', () => {
   test.each(queries.map((operation) => [operation.name, operation] as const))(
-    'gets the same answer to the byte: %s',
+    'gets a byte-identical response: %s',
     async (_, { source, variables }) => {
       const accept = 'application/graphql-response+json, application/json;q=0.9';
       const first = await ask({ query: source, variables }, accept);
@@ -60,12 +60,12 @@ describe('an operation that is asked for again', () => {
     ['application/json', 'query V($id: ID!) { product(id: $id) { name } }', {}],
     ['application/json', 'query V($id: ID!) { product(id: $id) { name } }', { id: { no: 'text' } }],
     ['application/json', 'subscription { reviewAdded { id } }', undefined],
-  ])('gets the same answer to the byte with accept %s: %s %j', async (accept, query, variables) => {
+  ])('gets a byte-identical response with accept %s: %s %j', async (accept, query, variables) => {
     const first = await ask({ query, variables }, accept);
     expect(await ask({ query, variables }, accept)).toEqual(first);
   });
 
-  test('passes every plugin again where there are plugins', async () => {
+  test('is passed to every plugin again when there are plugins', async () => {
     const body = JSON.stringify({ query: 'query Again { __typename }', operationName: 'Again' });
     const headers = { 'content-type': 'application/json' };
     for (let i = 0; i < 3; i++) await (await fetch(withPlugin.url, { method: 'POST', headers, body })).text();

@@ -119,7 +119,7 @@ function refusal({ status, body }: RawAnswer): unknown {
 }
 
 describe('a single connection with several workers', () => {
-  test('is there for requests at any of them, until its worker or its connection is gone', async () => {
+  test('accepts requests at any worker until its own worker or connection is gone', async () => {
     await using reviews = await startScriptedSubgraph();
     reviews.setDefaultScript(json({ data: null }));
     await using gateway = await startWorkers({
@@ -143,8 +143,8 @@ describe('a single connection with several workers', () => {
   });
 });
 
-describe('subscriptions by HTTP callback with several workers', () => {
-  test('have their events, whichever worker gets them, until their own one is gone', async () => {
+describe('HTTP callback subscriptions with several workers', () => {
+  test('get events that any worker receives, until their own worker is gone', async () => {
     await using reviews = await startScriptedSubgraph();
     reviews.setDefaultScript(json({ data: null }));
     await using gateway = await startWorkers({
@@ -186,8 +186,8 @@ describe('subscriptions by HTTP callback with several workers', () => {
   });
 });
 
-describe('the sockets of the workers', () => {
-  test('are where nobody else gets, and gone when the gateway is; streams end with it at once', async () => {
+describe('the Unix sockets of the workers', () => {
+  test('are in a private directory and removed on shutdown, which ends streams at once', async () => {
     await using gateway = await startWorkers();
     const [directory = '', ...others] = await readdir(gateway.folder);
     expect(others).toEqual([]);
@@ -202,7 +202,7 @@ describe('the sockets of the workers', () => {
     expect(await readdir(gateway.folder)).toEqual([]);
   });
 
-  test('cannot be in a directory whose name is too long for them', async () => {
+  test('cannot be created in a directory whose path is too long', async () => {
     await expect(
       startGatewayProcess(
         { workers: 2, supergraph: { file: demoSupergraphFile } },
@@ -211,7 +211,7 @@ describe('the sockets of the workers', () => {
     ).rejects.toThrow(/cannot have their sockets in \/tmp\/a+: its name is too long\. Set TMPDIR to/);
   });
 
-  test('are gone with a supervisor that is killed', async () => {
+  test('are removed after the supervisor is killed', async () => {
     await using gateway = await startWorkers();
     await gateway.kill();
     expect(await readdir(gateway.folder)).toEqual([]);

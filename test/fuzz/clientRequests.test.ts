@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => echo.close());
 
 test(
-  `${seeds.count} requests from seed ${seeds.first} on are answered or refused with a reason`,
+  `each of ${seeds.count} random requests from seed ${seeds.first} gets a response or an error with a reason`,
   async () => {
     const problems = await runTrials(seeds.all, async (seed) => {
       const request = createClientCase(seed);
@@ -39,7 +39,7 @@ test(
 );
 
 test(
-  'requests that are sent at once over one connection get their own answers, in order',
+  'pipelined requests on one connection get their own responses in order',
   async () => {
     const some = seeds.all.slice(0, Math.ceil(seeds.count / 10));
     const problems = await runTrials(some, async (seed) => {
@@ -66,7 +66,7 @@ test(
 );
 
 test(
-  'what was sent once and again leaves no more behind',
+  'sending the same requests again allocates no further resources',
   async () => {
     const some = seeds.all.slice(0, 100).map(createClientCase);
     const sendAll = async (times: number): Promise<number> => {

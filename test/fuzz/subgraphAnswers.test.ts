@@ -72,7 +72,7 @@ const accepts = [
 ];
 
 test(
-  `${seeds.count} times answers of subgraphs that are wrong, from seed ${seeds.first} on, leave the client with a right one`,
+  `each of ${seeds.count} wrong subgraph responses from seed ${seeds.first} leaves a valid response for the client`,
   async () => {
     const problems = await runTrials(
       seeds.all,

@@ -94,7 +94,7 @@ const formats = [
 ] as const;
 
 describe.each(formats)('fetch with $accept', ({ accept, contentType, first, arrived, failed }) => {
-  test('reads the first part with its delimiter while the deferred one is held back', async () => {
+  test('reads the first part with its delimiter while the deferred fragment is pending', async () => {
     await using shop = await startGatedDemo();
     const response = await send(shop.url, accept);
     expect([response.status, response.headers.get('content-type')]).toEqual([200, contentType]);
@@ -116,7 +116,7 @@ describe.each(formats)('fetch with $accept', ({ accept, contentType, first, arri
     ]);
   });
 
-  test('reads the error of a deferred part that failed, and the closing delimiter', async () => {
+  test('reads the error of a failed deferred fragment and the closing delimiter', async () => {
     await using shop = await startGatedDemo({ isFailing: true });
     const body = new BodyText(await send(shop.url, accept));
 
@@ -137,7 +137,7 @@ describe.each(formats)('fetch with $accept', ({ accept, contentType, first, arri
 });
 
 describe('fetch with application/json only', () => {
-  test('reads one whole answer to an operation with @defer', async () => {
+  test('reads one complete response to an operation with @defer', async () => {
     await using shop = await startGatedDemo();
     shop.release();
     const response = await send(shop.url, 'application/json');

@@ -186,7 +186,7 @@ test.each<{ name: string; watch: Watch; keepsErrors?: true }>([
   { name: 'Relay by multipart', watch: watchRelayHttp },
   { name: 'Relay by WebSocket', watch: watchRelaySocket },
 ])(
-  '$name has events of three subgraphs in order, goes on after one that fails, and leaves nothing behind',
+  '$name gets events with fields of three subgraphs in order, continues after a failed field, and leaves no subscription behind',
   async ({ watch, keepsErrors = false }) => {
     await using gateway = await startTestGateway({
       config: { subgraphs: { all: { subscription: { path: '/ws' } } } },

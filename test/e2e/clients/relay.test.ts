@@ -104,7 +104,7 @@ const product = { name: primaryProduct.name, price: primaryProduct.price };
 const fastPart = { product, deferred: { recommended: undefined }, isMissingData: true };
 
 describe('Relay with meros', () => {
-  test('has the fast part while the deferred one is held back, then the whole answer', async () => {
+  test('gets the primary data while the deferred fragment is pending, and then the complete response', async () => {
     await using shop = await startGatedDemo();
     const log = watch(shop.url);
 
@@ -120,7 +120,7 @@ describe('Relay with meros', () => {
     ]);
   });
 
-  test('keeps the fast part when the deferred one fails, and tells why', async () => {
+  test('keeps the primary data when the deferred fragment fails, and gets the error', async () => {
     await using shop = await startGatedDemo({ isFailing: true });
     const log = watch(shop.url);
 

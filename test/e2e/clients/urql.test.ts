@@ -31,7 +31,7 @@ function watch(url: string, query: string): ResultLog<unknown> {
 const fastPart = { data: { product: primaryProduct }, hasNext: true };
 
 describe('urql', () => {
-  test('has the fast part while the deferred one is held back, then the whole answer', async () => {
+  test('gets the primary data while the deferred fragment is pending, and then the complete response', async () => {
     await using shop = await startGatedDemo();
     const log = watch(shop.url, productQuery);
 
@@ -43,7 +43,7 @@ describe('urql', () => {
     ]);
   });
 
-  test('keeps the fast part when the deferred one fails, and tells why', async () => {
+  test('keeps the primary data when the deferred fragment fails, and gets the error', async () => {
     await using shop = await startGatedDemo({ isFailing: true });
     const log = watch(shop.url, productQuery);
 
@@ -59,7 +59,7 @@ describe('urql', () => {
     ]);
   });
 
-  test('has one whole answer to an operation without @defer', async () => {
+  test('gets one complete response to an operation without @defer', async () => {
     await using shop = await startGatedDemo();
     shop.release();
     const log = watch(shop.url, productQuery.replace('... @defer(label: "recommendations")', '...'));

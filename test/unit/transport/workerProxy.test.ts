@@ -104,8 +104,8 @@ function lasting({ status, headers, body }: RawAnswer): unknown {
   return { status, body, headers: rest, isDated: date !== undefined, isNamed: requestId !== undefined };
 }
 
-describe('an event stream of another worker', () => {
-  test('is opened, used and ended here as it is there', async () => {
+describe('an event stream that belongs to another worker', () => {
+  test('can be opened, used and ended through any worker', async () => {
     const events = new ScriptedEvents();
     await using workers = await startWorkers(({ document }) =>
       document.loc?.source.body === query ? singleOutcome('{"greeting":"hello"}') : events.outcome,
@@ -131,7 +131,7 @@ describe('an event stream of another worker', () => {
     expect([first.receivedOperations.length, second.receivedOperations.length]).toEqual([3, 0]);
   });
 
-  test('is found by the address, too', async () => {
+  test('is found by the token in the query string', async () => {
     await using workers = await startWorkers();
     const token = await reserve(workers.first);
     await using stream = await RawConnection.open(workers.second.url);
@@ -144,7 +144,7 @@ describe('an event stream of another worker', () => {
     expect(await stream.readChunk()).toBe(':\n\n');
   });
 
-  test('sees the address and the headers that the client has, and none that it makes up', async () => {
+  test('gets the real address and headers of the client, and ignores forged worker headers', async () => {
     await using workers = await startWorkers();
     const { first, second } = workers;
     const token = await reserve(first);
@@ -175,7 +175,7 @@ describe('an event stream of another worker', () => {
     expect(first.receivedOperations[2]?.headers.has('x-tributary-client-address')).toBe(false);
   });
 
-  test('goes to the worker that a client reached with what is sent in parts, and with an early refusal', async () => {
+  test('works with chunked request bodies and with errors sent before the body has arrived', async () => {
     await using workers = await startWorkers(undefined, { limits: { bodySize: 100_000 } });
     const { first, second } = workers;
     const token = await reserve(first);
@@ -195,7 +195,7 @@ describe('an event stream of another worker', () => {
     expect((await connection.readAnswer()).status).toBe(202);
   });
 
-  test('ends when its client leaves, whichever worker that is connected with', async () => {
+  test('ends when its client disconnects from any worker', async () => {
     const events = new ScriptedEvents();
     await using workers = await startWorkers(() => events.outcome);
     const token = await reserve(workers.first);
@@ -206,7 +206,7 @@ describe('an event stream of another worker', () => {
     expect((await exchange(workers.second.url, end(token))).status).toBe(404);
   });
 
-  test('has no operation whose client leaves before it is accepted', async () => {
+  test('does not start an operation whose client disconnects before the operation is accepted', async () => {
     const begun = Promise.withResolvers<AbortSignal>();
     await using workers = await startWorkers(({ signal }) => {
       begun.resolve(signal);
@@ -221,7 +221,7 @@ describe('an event stream of another worker', () => {
     expect([workers.first.logLines, workers.second.logLines]).toEqual([[], []]);
   });
 
-  test('waits for a client that reads slowly as if it were connected with its own worker', async () => {
+  test('pauses operations for a slow client that is connected to another worker', async () => {
     const events = new ScriptedEvents();
     const readTimeout = 50;
     await using workers = await startWorkers(() => events.outcome, {
@@ -242,7 +242,7 @@ describe('an event stream of another worker', () => {
   });
 });
 
-describe('a worker that is gone', () => {
+describe('requests about the resources of a worker that is gone', () => {
   const requests = (token: string): RawRequest[] => [
     { method: 'GET', headers: { accept: 'text/event-stream', [tokenHeader]: token } },
     { ...operation(token, query) },
@@ -273,7 +273,7 @@ describe('a worker that is gone', () => {
     return answers;
   };
 
-  test('has the answers of what never was; so have names that a client makes up', async () => {
+  test('get the same responses as unknown ids, and so do ids with made-up worker names', async () => {
     await using workers = await startWithCallbacks();
     const unknown = await asked(workers, tokenOf('2'));
     expect(unknown).toMatchObject([{ status: 404 }, { status: 404 }, { status: 404 }, { status: 404 }]);
@@ -288,14 +288,14 @@ describe('a worker that is gone', () => {
     expect(await asked(workers, token)).toEqual(unknown);
   });
 
-  test('while it has a request: the same', async () => {
+  test('get the same responses as unknown ids when the worker stops while it handles the request', async () => {
     await using workers = await startWithCallbacks();
     const unknown = await asked(workers, tokenOf('2'));
     await using gone = await standIn(workers, (request) => request.socket.destroy());
     expect(await asked(workers, gone.token)).toEqual(unknown);
   });
 
-  test('while it answers: the connection ends, as it does with a worker of its own', async () => {
+  test('end with the connection when the worker stops in the middle of its response', async () => {
     await using workers = await startWorkers();
     const answering = Promise.withResolvers<ServerResponse>();
     await using owner = await standIn(workers, (_, response) => {
@@ -309,7 +309,7 @@ describe('a worker that is gone', () => {
     await expect(stream.readChunk()).rejects.toThrow('The connection ended');
   });
 
-  test('is not one that cannot be reached for another reason: 503', async () => {
+  test('get 503 when the worker cannot be reached for another reason', async () => {
     await using workers = await startWorkers();
     const { directory, second } = workers;
     await rm(directory, { recursive: true });
@@ -324,8 +324,8 @@ describe('a worker that is gone', () => {
   });
 });
 
-describe('what is passed on', () => {
-  test('goes no faster than it is taken, and ends with its client', async () => {
+describe('a proxied request', () => {
+  test('is transferred with backpressure and ends when its client disconnects', async () => {
     await using workers = await startWorkers();
     const received = Promise.withResolvers<IncomingMessage>();
     // It reads nothing of the body.
@@ -357,7 +357,7 @@ describe('what is passed on', () => {
     await expect(read).rejects.toThrow('aborted');
   });
 
-  test('has all that HTTP allows: repeated headers, no body, an answer without one', async () => {
+  test('preserves repeated headers and empty request and response bodies', async () => {
     await using workers = await startWorkers();
     const heads: unknown[] = [];
     await using owner = await standIn(workers, (request, response) => {
@@ -382,7 +382,7 @@ describe('what is passed on', () => {
     expect(heads).toEqual([['HEAD', path, '1, 2', undefined, 'keep-alive']]);
   });
 
-  test('is as large as it may be without being passed on', async () => {
+  test('may have headers as large as a request that is not proxied', async () => {
     await using workers = await startWorkers();
     const token = await reserve(workers.first);
     const most = { 'x-large': 'x'.repeat(15_900) };
@@ -392,7 +392,7 @@ describe('what is passed on', () => {
     expect([(await there)?.status, (await here)?.status]).toEqual([200, 200]);
   });
 
-  test('are events of subgraphs, too', async () => {
+  test('may be a subscription callback of a subgraph', async () => {
     const received: string[] = [];
     const callbacks = {
       isKnown: (id: string) => id === tokenOf('1'),
@@ -421,23 +421,26 @@ describe('what is passed on', () => {
   });
 });
 
-describe('a worker that closes', () => {
+describe('a worker that shuts down', () => {
   // A minute: a test that waits for it fails.
   const drainTimeout = 60_000;
 
-  test.each(['first', 'second'] as const)('has idle streams end at once: the %s', async (which) => {
-    const events = new ScriptedEvents();
-    await using workers = await startWorkers(() => events.outcome, { drainTimeout });
-    const token = await reserve(workers.first);
-    await using stream = await open(workers.second, token);
-    await exchange(workers.second.url, operation(token, subscription));
-    await workers[which].close();
-    expect(await stream.readChunk()).toBeUndefined();
-    await events.returned;
-  });
+  test.each(['first', 'second'] as const)(
+    'closes idle streams of the two workers at once: the %s one shuts down',
+    async (which) => {
+      const events = new ScriptedEvents();
+      await using workers = await startWorkers(() => events.outcome, { drainTimeout });
+      const token = await reserve(workers.first);
+      await using stream = await open(workers.second, token);
+      await exchange(workers.second.url, operation(token, subscription));
+      await workers[which].close();
+      expect(await stream.readChunk()).toBeUndefined();
+      await events.returned;
+    },
+  );
 
   test.each(['first', 'second'] as const)(
-    'waits for the queries of a stream, and takes what is passed on for it meanwhile: the %s',
+    'waits for the queries on a stream and still accepts requests about the stream: the %s one shuts down',
     async (which) => {
       const gate = new Gate();
       await using workers = await startWorkers(
@@ -463,7 +466,7 @@ describe('a worker that closes', () => {
     },
   );
 
-  test('ends what is not done in time', async () => {
+  test('ends proxied requests with 503 after the drain timeout', async () => {
     const begun = Promise.withResolvers<void>();
     await using workers = await startWorkers(
       ({ signal }) => {
@@ -483,7 +486,7 @@ describe('a worker that closes', () => {
     ]);
   });
 
-  test('leaves no socket behind', async () => {
+  test('removes its Unix socket', async () => {
     await using workers = await startWorkers();
     await workers.first.close();
     const socket = connect(join(workers.directory, '1'));
@@ -491,7 +494,7 @@ describe('a worker that closes', () => {
     expect(error.code).toBe('ENOENT');
   });
 
-  test('never started cannot: another one has its name', async () => {
+  test('fails to start when another process listens on the socket of its name', async () => {
     await using workers = await startWorkers();
     const holder = createNetServer().listen(join(workers.directory, '3'));
     await once(holder, 'listening');
@@ -503,7 +506,7 @@ describe('a worker that closes', () => {
   });
 });
 
-test('a gateway of one process names none in its tokens', async () => {
+test('the tokens of a gateway with one process contain no worker name', async () => {
   await using server = await startScriptedServer();
   expect(await reserve(server)).toMatch(/^[0-9a-f-]{36}$/);
 });
