@@ -10,7 +10,7 @@ const identity = { header: 'x-user' };
 
 type Headers = Readonly<Record<string, string>>;
 
-/** Subscribes by one transport where that is refused: the code. */
+/** Subscribes over one transport; resolves to the code of the rejection. */
 type Refused = (url: string, headers: Headers, operation: string) => Promise<unknown>;
 
 function codeIn({ body }: Pick<RawAnswer, 'body'>): unknown {
@@ -58,7 +58,7 @@ const transports: [string, Refused][] = [
   ['a single connection event stream', overSingleConnection],
 ];
 
-/** A subscription that goes on. */
+/** Opens a subscription that stays open. */
 async function subscribe(url: string, headers: Headers): Promise<RawConnection> {
   const connection = await RawConnection.open(url);
   connection.send({
@@ -83,7 +83,7 @@ describe('a client with subscriptions.perClient open subscriptions', () => {
     await using _ben = await subscribe(gateway.url, { 'x-user': 'ben' });
     await using _nobody = await subscribe(gateway.url, {});
     expect(await refused(gateway.url, { 'x-user': 'ada' }, query)).toBe('OVERLOADED');
-    // Without an identity it is the address.
+    // Without an identity, the client is identified by its address.
     expect(await refused(gateway.url, {}, query)).toBe('OVERLOADED');
   });
 

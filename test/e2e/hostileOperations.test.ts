@@ -53,7 +53,7 @@ describe.each(operations)('an operation that %s', (_, body, code) => {
     'is rejected over %s with the same code as over every other transport',
     async (_name, ask) => {
       await using server = await startStrict();
-      // The second time, what was accepted before might be remembered.
+      // Sent twice: the gateway remembers accepted operations, and must not remember this one.
       expect([await ask(server.url, body), await ask(server.url, body)]).toEqual([code, code]);
       expect(server.receivedOperations).toHaveLength(0);
     },
@@ -104,7 +104,7 @@ describe('a request that a page of another site can make a browser send', () => 
       const body = JSON.stringify({ query });
       bodies.push((await exchange(server.url, { headers, body })).body);
     }
-    // Some transports have no status of their own for it.
+    // Server-sent events report the error in the body only.
     for (const body of bodies) expect(body).toContain('Cross-Site Request Forgery');
     expect(server.receivedOperations).toHaveLength(0);
   });

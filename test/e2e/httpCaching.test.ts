@@ -13,8 +13,8 @@ const hello = JSON.stringify({ query: '{ greeting }' });
 const data = '{"greeting":"hello"}';
 const fresh: ResponseCaching = { cacheControl: 'public, max-age=15', age: '5', vary: undefined };
 const stale = { tributary: { stale: [{ path: ['greeting'], ageMs: 20, reason: 'error' }] } };
-const kept = { 'cache-control': 'public, max-age=15', age: '5', vary: 'accept' };
-const notKept = { 'cache-control': 'no-store' };
+const cacheable = { 'cache-control': 'public, max-age=15', age: '5', vary: 'accept' };
+const notCacheable = { 'cache-control': 'no-store' };
 
 const asPost: RawRequest = { headers: json, body: hello };
 const asGet: RawRequest = {
@@ -29,8 +29,8 @@ function serving(caching: ResponseCaching | undefined, overrides?: Overrides): P
   return startScriptedServer(() => singleOutcome(data, { caching, extensions: stale }), overrides);
 }
 
-/** The headers that say whether the answer may be kept. */
-function keeping({ headers }: RawAnswer): Record<string, string> {
+/** The caching headers of a response. */
+function cachingHeadersOf({ headers }: RawAnswer): Record<string, string> {
   return Object.fromEntries(
     ['cache-control', 'age', 'vary'].flatMap((name) => {
       const value = headers.get(name);
@@ -39,7 +39,7 @@ function keeping({ headers }: RawAnswer): Record<string, string> {
   );
 }
 
-/** Sends headers of its own with every answer. */
+/** A plugin that sets these headers on every response. */
 function pluginWith(own: Readonly<Record<string, string>>): Overrides {
   return {
     plugins: [
@@ -61,7 +61,7 @@ describe('a cacheable response', () => {
     await using server = await serving(fresh);
     for (let round = 0; round < 2; round++) {
       const answered = await exchange(server.url, asPost);
-      expect(keeping(answered)).toEqual(kept);
+      expect(cachingHeadersOf(answered)).toEqual(cacheable);
       expect(answered.body).toBe(`{"data":${data},"extensions":${JSON.stringify(stale)}}`);
     }
   });
@@ -70,7 +70,7 @@ describe('a cacheable response', () => {
     await using server = await serving(fresh);
     for (let round = 0; round < 2; round++) {
       const answered = await exchange(server.url, asGet);
-      expect([answered.status, keeping(answered)]).toEqual([200, kept]);
+      expect([answered.status, cachingHeadersOf(answered)]).toEqual([200, cacheable]);
       expect(answered.body).toBe(`{"data":${data},"extensions":${JSON.stringify(stale)}}`);
     }
   });
@@ -81,13 +81,13 @@ describe('a cacheable response', () => {
       ...asPost,
       headers: { ...json, accept: 'multipart/mixed' },
     });
-    expect(keeping(answered)).toEqual(kept);
+    expect(cachingHeadersOf(answered)).toEqual(cacheable);
     expect(answered.body).toContain(`{"data":${data},"extensions":${JSON.stringify(stale)},"hasNext":false}`);
   });
 
   test('has no age header when the age is unknown', async () => {
     await using server = await serving({ ...fresh, age: undefined });
-    expect(keeping(await exchange(server.url, asPost))).toEqual({
+    expect(cachingHeadersOf(await exchange(server.url, asPost))).toEqual({
       'cache-control': 'public, max-age=15',
       vary: 'accept',
     });
@@ -108,7 +108,7 @@ describe('a cacheable response', () => {
           ...request,
           headers: { ...json, origin: 'https://shop.example' },
         });
-        expect(keeping(answered)).toEqual({ ...kept, vary });
+        expect(cachingHeadersOf(answered)).toEqual({ ...cacheable, vary });
       }
     },
   );
@@ -120,14 +120,17 @@ describe('a response that is not cacheable', () => {
       security: { cors: { origins: ['https://shop.example'] } },
     });
     for (const request of [asPost, asPost, asGet]) {
-      expect(keeping(await exchange(server.url, request))).toEqual({ ...notKept, vary: 'origin' });
+      expect(cachingHeadersOf(await exchange(server.url, request))).toEqual({
+        ...notCacheable,
+        vary: 'origin',
+      });
     }
   });
 
   test('is the response to a batch, which lists the stale values of each operation', async () => {
     await using server = await serving(fresh, { limits: { batchedOperations: 2 } });
     const answered = await exchange(server.url, { headers: json, body: `[${hello},${hello}]` });
-    expect(keeping(answered)).toEqual(notKept);
+    expect(cachingHeadersOf(answered)).toEqual(notCacheable);
     const one = { data: JSON.parse(data) as unknown, extensions: stale };
     expect(JSON.parse(answered.body)).toEqual([one, one]);
   });
@@ -140,7 +143,7 @@ describe('a response that is not cacheable', () => {
       ...asPost,
       headers: { ...json, accept: 'multipart/mixed' },
     });
-    expect(keeping(answered)).toEqual(notKept);
+    expect(cachingHeadersOf(answered)).toEqual(notCacheable);
   });
 
   test('is a response to which a plugin added an error', async () => {
@@ -159,7 +162,7 @@ describe('a response that is not cacheable', () => {
     });
     const answered = await exchange(server.url, asPost);
     expect(JSON.parse(answered.body)).toMatchObject({ errors: [{ message: 'no' }], extensions: stale });
-    expect(keeping(answered)).toEqual(notKept);
+    expect(cachingHeadersOf(answered)).toEqual(notCacheable);
   });
 
   test('is a response whose status a plugin changed', async () => {
@@ -177,7 +180,7 @@ describe('a response that is not cacheable', () => {
       ],
     });
     const answered = await exchange(server.url, asPost);
-    expect([answered.status, keeping(answered)]).toEqual([402, notKept]);
+    expect([answered.status, cachingHeadersOf(answered)]).toEqual([402, notCacheable]);
   });
 });
 
@@ -185,7 +188,7 @@ describe('a caching header of a plugin', () => {
   test('is kept when it is cache-control, and vary is added', async () => {
     const own = { 'cache-control': 'private, max-age=1' };
     await using server = await serving({ ...fresh, vary: 'x-user' }, pluginWith(own));
-    expect(keeping(await exchange(server.url, asPost))).toEqual({ ...own, vary: 'accept, x-user' });
+    expect(cachingHeadersOf(await exchange(server.url, asPost))).toEqual({ ...own, vary: 'accept, x-user' });
   });
 
   test.each([
@@ -196,6 +199,6 @@ describe('a caching header of a plugin', () => {
       { ...fresh, vary: 'x-user' },
       { ...pluginWith({ vary }), security: { cors: { origins: ['https://shop.example'] } } },
     );
-    expect(keeping(await exchange(server.url, asPost))).toEqual({ ...kept, vary: joined });
+    expect(cachingHeadersOf(await exchange(server.url, asPost))).toEqual({ ...cacheable, vary: joined });
   });
 });

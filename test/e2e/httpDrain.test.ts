@@ -13,7 +13,7 @@ const operation = {
 };
 const ready = { method: 'GET', path: '/health/ready' };
 
-/** A server whose first request waits until the test lets it go. */
+/** A server whose first request waits until the test releases it. */
 async function startHolding(
   drainTimeout: number,
 ): Promise<{ server: ScriptedServer; entered: Promise<AbortSignal>; release: () => void }> {

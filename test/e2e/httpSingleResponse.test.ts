@@ -15,7 +15,7 @@ const json = { 'content-type': 'application/json' };
 const graphqlResponse = { ...json, accept: 'application/graphql-response+json' };
 const hello = JSON.stringify({ query: '{ greeting }' });
 
-/** Status, media type and JSON body: what the table rows are about. */
+/** The status, media type and JSON body of a response. */
 function essence({ status, headers, body }: RawAnswer): unknown {
   return { status, type: headers.get('content-type'), body: body === '' ? undefined : JSON.parse(body) };
 }
@@ -212,9 +212,9 @@ describe('a request that is not executed', () => {
       expect({
         status: answered.status,
         type: answered.headers.get('content-type'),
-        messages: errors.map((each: { message: string; extensions: { code: string } }) => [
-          each.message,
-          each.extensions.code,
+        messages: errors.map(({ message, extensions }: { message: string; extensions: { code: string } }) => [
+          message,
+          extensions.code,
         ]),
       }).toEqual({
         status,
@@ -950,11 +950,11 @@ describe('the supergraph', () => {
 
   test('validates new operations after an update, while a running operation keeps the previous one', async () => {
     const entered = Promise.withResolvers<void>();
-    const goOn = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<void>();
     await using server = await startScriptedServer(async (request, supergraph) => {
       if (request.operationName === 'Slow') {
         entered.resolve();
-        await goOn.promise;
+        await released.promise;
       }
       return singleOutcome(JSON.stringify({ id: supergraph.id }));
     });
@@ -969,7 +969,7 @@ describe('the supergraph', () => {
       headers: json,
       body: JSON.stringify({ query: '{ farewell }' }),
     });
-    goOn.resolve();
+    released.resolve();
     expect([old.status, fresh.body, (await slow).body]).toEqual([
       400,
       '{"data":{"id":"second"}}',

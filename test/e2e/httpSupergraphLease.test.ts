@@ -14,7 +14,7 @@ const headers = { 'content-type': 'application/json', accept: 'multipart/mixed, 
 const operation = { headers, body: '{"query":"{ greeting }"}' };
 const next = supergraphOf(`${testSdl}\n# next`, 'next');
 
-/** The leases when the pipeline was called, and after the answer. */
+/** The leases at each call of the pipeline, and after the response. */
 async function leasesOf(
   request: { readonly headers: Record<string, string>; readonly body: string },
   respond: Parameters<typeof startScriptedServer>[0],
@@ -29,7 +29,7 @@ async function leasesOf(
     { supergraphs, limits: { batchedOperations: 10 } },
   );
   await exchange(server.url, request);
-  // The exchange ends in the turn that follows its last write.
+  // A request ends one turn of the event loop after its last write.
   await server.close();
   return [...during, Object.fromEntries(supergraphs.leases)];
 }

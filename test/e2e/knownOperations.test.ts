@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { readDemoOperations } from '../harness/readDemoOperations.ts';
 import { startTestGateway, type TestGateway } from '../harness/testGateway.ts';
 
-// A plain request for a known operation goes around Apollo Server. Nobody may be able to tell: the first answer
-// of each operation comes by Apollo Server, the second one does not.
+// A request with a validated operation bypasses Apollo Server, which clients must not notice: the first response to each
+// operation is Apollo Server's, the second one is not.
 let gateway: TestGateway;
 let withPlugin: TestGateway;
 const seen: string[] = [];

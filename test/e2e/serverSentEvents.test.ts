@@ -133,7 +133,7 @@ describe('a client of server-sent events', () => {
       `:\n\n${events({ data: { greetings: 'one' } })}${complete}`,
     );
     expect(server.receivedOperations[0]?.variables).toEqual({ a: 1 });
-    // Known by now, and refused nevertheless.
+    // Rejected although its text has been validated before.
     expect((await get(subscription.query, {})).body).toContain('potential Cross-Site Request Forgery');
     const mutation = 'mutation { greet(name: "a") }';
     await exchange(server.url, asking({ query: mutation }));

@@ -30,7 +30,7 @@ async function reserve({ url }: ScriptedServer, headers = {}): Promise<string> {
   return body;
 }
 
-/** The stream that a token leads to, opened, with nothing read of it but `early`. */
+/** Opens the stream of a token and reads the opening and `early`. */
 async function open({ url }: ScriptedServer, token: string, early = ''): Promise<RawConnection> {
   const connection = await RawConnection.open(url);
   connection.send({
@@ -57,7 +57,7 @@ function end({ url }: ScriptedServer, token: string, parameters = '?operationId=
   });
 }
 
-/** Status and code of what is refused. */
+/** The status and code of a rejected request. */
 function refusal({ status, body }: RawAnswer): unknown {
   return [status, JSON.parse(body).errors[0].extensions.code];
 }
@@ -159,7 +159,7 @@ describe('an event stream for several operations', () => {
       body: JSON.stringify({ query: subscription, extensions: { operationId: '1' } }),
     });
     expect((await connection.readAnswer()).status).toBe(202);
-    // A connection on which an answer is being written would end without a word.
+    // On a connection with an incomplete response, a malformed request would get no error.
     connection.socket.write('NONSENSE\r\n\r\n');
     expect((await connection.readAnswer()).status).toBe(400);
     await connection.waitForClose();
@@ -280,7 +280,7 @@ describe('the limits of event streams', () => {
     await reserve(server, { 'x-shop': 'b' });
     expect(await refused('c')).toEqual([503, 'OVERLOADED']);
     await stream[Symbol.asyncDispose]();
-    // Its end is noticed some time later.
+    // The gateway notices the end of the connection some time later.
     while ((await exchange(server.url, { method: 'PUT', headers: { 'x-shop': 'a' } })).status === 503);
     expect(await refused('a')).toEqual([503, 'OVERLOADED']);
   });
@@ -322,7 +322,7 @@ describe('the limits of event streams', () => {
     await ask(server, token, { query: subscription });
     const event = { data: { greetings: 'x'.repeat(400) } };
     for (let i = 0; i < 5; i++) scripted.push(event);
-    // An operation more takes a turn or two, in which the first would have gone on.
+    // Another operation takes some turns of the event loop, in which the first one would have continued.
     await ask(server, token, { query: '{' }, '2');
     expect(scripted.pullCount).toBe(3);
     await using stream = await open(server, token, next(event).repeat(3));

@@ -21,7 +21,7 @@ interface Closed {
   readonly reason: string;
 }
 
-/** A client that speaks the protocol by hand, or breaks it. */
+/** A client that sends raw messages, valid or not. */
 class Peer implements AsyncDisposable {
   readonly socket: WebSocket;
   readonly closed: Promise<Closed>;
@@ -46,7 +46,7 @@ class Peer implements AsyncDisposable {
     return peer;
   }
 
-  /** Opened, and acknowledged. */
+  /** Opens a socket and waits for `connection_ack`. */
   static async ready(url: string, payload?: object, options?: WebSocket.ClientOptions): Promise<Peer> {
     const peer = await Peer.open(url, options);
     peer.send({ type: 'connection_init', ...(payload && { payload }) });
@@ -98,7 +98,7 @@ function failed(message: unknown, code: string, id = '1'): object {
   };
 }
 
-/** The status and the first error of a handshake that is refused. */
+/** The status and the first error code of a rejected handshake. */
 async function refused(url: string, options: WebSocket.ClientOptions = {}): Promise<unknown> {
   const socket = new WebSocket(url.replace('http', 'ws'), 'graphql-transport-ws', options);
   const [, response] = await once(socket, 'unexpected-response');

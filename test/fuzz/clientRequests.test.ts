@@ -80,7 +80,7 @@ test(
     };
     const before = await sendAll(2);
     const after = await sendAll(4);
-    // Three times what comes and goes, a third of the bodies that were sent.
+    // Three times the usual fluctuation, a third of the bodies that were sent.
     expect(after - before).toBeLessThan(2_000_000);
   },
   seeds.timeoutMs,
@@ -91,7 +91,7 @@ const controlHeaders = {
   accept: 'multipart/mixed;deferSpec=20220824, application/json;q=0.9',
 };
 
-/** One request among the others that knows its answer. */
+/** Sends a request with a known response between the random ones. */
 async function findControlProblem(id: string): Promise<string | undefined> {
   const body = JSON.stringify(createControlRequest(id).body);
   const response = await fetch(echo.gateway.url, { method: 'POST', headers: controlHeaders, body });
@@ -106,7 +106,7 @@ function problemOfControl(id: string, text: string): string | undefined {
   return got === JSON.stringify(sorted({ data })) ? undefined : `the control ${id} got ${got}`;
 }
 
-/** Members in order: which payload brought a field does not matter. */
+/** Sorts the members of objects, whose order depends on the payload that a field arrived in. */
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== 'object' || value === null) return value;
@@ -120,7 +120,7 @@ function sorted(value: unknown): unknown {
 async function bytesAfterCollection(): Promise<number> {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
-  // What the first round lets go of may be what holds the rest.
+  // Twice: finalizers of the first collection may release further objects.
   for (let round = 0; round < 3; round++) {
     collect();
     await waitForTurns(5);

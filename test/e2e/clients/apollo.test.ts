@@ -25,7 +25,7 @@ function createClient(url: string, incrementalHandler?: IncrementalHandler): Apo
   });
 }
 
-/** Everything that a watched query tells its application, until the answer is whole. */
+/** The results that a watched query passes to its application, until the response is complete. */
 function watch(client: ApolloClient, query: string): ResultLog<unknown> {
   const log = new ResultLog<unknown>();
   const observable = client.watchQuery({
@@ -63,7 +63,7 @@ const fastPart = { data: { product: typed.fast }, dataState: 'streaming', loadin
 describe.each([
   ['Defer20220824Handler', () => new Defer20220824Handler()],
   ['GraphQL17Alpha2Handler', () => new GraphQL17Alpha2Handler()],
-  // Its declared types miss the interface by an optional property under `exactOptionalPropertyTypes`.
+  // Under `exactOptionalPropertyTypes`, its declared type does not match the interface.
   ['GraphQL17Alpha9Handler', () => new GraphQL17Alpha9Handler() as IncrementalHandler],
 ] satisfies [string, () => IncrementalHandler][])('Apollo Client with %s', (_name, createHandler) => {
   test('gets the primary data while the deferred fragment is pending, and then the complete response', async () => {

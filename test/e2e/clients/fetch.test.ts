@@ -16,7 +16,7 @@ function send(url: string, accept: string): Promise<Response> {
   });
 }
 
-/** Reads a body as text and keeps all of it, so that the bytes can be compared from the first to the last. */
+/** Reads a body as text and stores all of it for comparison. */
 class BodyText {
   readonly #reader: ReadableStreamDefaultReader<string>;
   #text = '';
@@ -26,7 +26,7 @@ class BodyText {
     this.#reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   }
 
-  /** The text so far as soon as it matches. */
+  /** Resolves to the text read so far when it matches. */
   async until(pattern: RegExp): Promise<string> {
     while (!pattern.test(this.#text)) {
       if (!(await this.#readMore())) throw new Error(`Ended without ${pattern}: ${this.#text}`);
@@ -46,12 +46,12 @@ class BodyText {
   }
 }
 
-/** The body's lines; those that hold JSON are parsed, since the order of its keys means nothing. */
+/** The lines of a body. Lines with JSON are parsed, because the order of keys is not significant. */
 function linesOf(body: string): unknown[] {
   return body.split('\r\n').map((line) => (line.startsWith('{') ? JSON.parse(line) : line));
 }
 
-/** A part is only usable for clients with the delimiter behind it, so that belongs to it. */
+/** A part with the delimiter after it: clients process a part when they read the delimiter. */
 const firstPart = /\}\r\n---/;
 const partHead = ['content-type: application/json; charset=utf-8', ''];
 

@@ -29,7 +29,7 @@ type Payload = Readonly<Record<string, unknown>> & {
   readonly incremental?: readonly Readonly<Record<string, unknown>>[];
 };
 
-/** Relay takes each deferred part as a response of its own, and asks to be told which one is the last. */
+/** Relay expects each deferred payload as a separate response, and a flag on the last one. */
 function toRelayResponses({ incremental, hasNext = false, ...first }: Payload): GraphQLResponse[] {
   const responses = incremental ?? ('data' in first ? [first] : []);
   return responses.map((response, index) => ({
@@ -70,8 +70,7 @@ function errorsOf(response: GraphQLResponse): unknown {
   return 'errors' in response ? response.errors : undefined;
 }
 
-/** What the store holds for the query and for its deferred fragment after each response, with that response's
- *  errors. */
+/** The store's data of the query and of its deferred fragment after each response, with the errors of that response. */
 function watch(url: string): ResultLog<unknown> {
   const environment = new Environment({
     network: Network.create(fetchFrom(url)),

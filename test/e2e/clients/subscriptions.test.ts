@@ -26,7 +26,7 @@ const second = {
 const third = { data: { greetings: 'three' } };
 const gone = new GatewayError('SUBGRAPH_UNREACHABLE', 'Gone.');
 
-/** Subscribes and writes down what the application is told; the result unsubscribes. */
+/** Subscribes and logs every result that the application gets. Returns a function that unsubscribes. */
 type Watch = (url: string, log: ResultLog<unknown>) => () => void;
 
 const watchApollo: Watch = (url, log) => {
@@ -111,7 +111,7 @@ const watchSocket: Watch = (url, log) => {
         log.push(error === undefined ? { data } : { ...(data == null ? {} : { data }), error });
       },
       error: (error) => {
-        // The protocol's `error` message ends a subscription: the application sees what it says.
+        // An `error` message of the protocol ends a subscription; the application gets its errors.
         log.push({ error: (error as readonly { message: string }[]).map(({ message }) => message).join() });
         log.end();
       },
@@ -144,7 +144,7 @@ describe.each([
     const seen = [first, third, { data: second.data, error: 'Not this one.' }];
     expect(await log.first(3)).toEqual(seen);
     scripted.push('end');
-    // urql tells the last event again when it has seen the end.
+    // urql repeats the last event at the end.
     expect((await log.all()).slice(0, 3)).toEqual(seen);
   });
 

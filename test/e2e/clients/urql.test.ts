@@ -10,7 +10,7 @@ import {
 } from '../../harness/gatedDemo.ts';
 import { ResultLog } from './resultLog.ts';
 
-/** Everything that a query tells its application, until the answer is whole. */
+/** The results that a query passes to its application, until the response is complete. */
 function watch(url: string, query: string): ResultLog<unknown> {
   const client = new Client({ url, exchanges: [fetchExchange], preferGetMethod: false });
   const log = new ResultLog<unknown>();
@@ -20,7 +20,7 @@ function watch(url: string, query: string): ResultLog<unknown> {
       path,
       extensions,
     }));
-    // urql goes on merging into the same objects, so what it shows now is copied.
+    // Copied, because urql merges later payloads into the same objects.
     log.push(structuredClone({ data, hasNext, ...(errors === undefined ? {} : { errors }) }));
     if (error?.networkError !== undefined) log.fail(error.networkError);
     else if (!hasNext) log.end();

@@ -7,7 +7,7 @@ import { incrementalPartEncoding } from '../../../gateway/transport/http/multipa
 import { writePayloads } from '../../../gateway/transport/http/writePayloads.ts';
 import { writeResponse } from '../../../gateway/transport/http/writeResponse.ts';
 
-/** More than any socket takes by itself. */
+/** Larger than any socket buffer. */
 const size = 64 * 1024 * 1024;
 const readTimeout = 50;
 

@@ -30,7 +30,7 @@ interface Workers extends AsyncDisposable {
   readonly second: ScriptedServer;
 }
 
-/** Two that know of each other. A third one, if a test makes it, is named `3`. */
+/** Starts two workers of one gateway, named `1` and `2`. */
 async function startWorkers(script?: Script, overrides: Overrides = {}): Promise<Workers> {
   const directory = await mkdtemp(join(tmpdir(), 'tributary-workers-'));
   const start = (name: string) => startScriptedServer(script, { ...overrides, worker: { name, directory } });
@@ -46,8 +46,8 @@ async function startWorkers(script?: Script, overrides: Overrides = {}): Promise
   };
 }
 
-/** In the place of a worker named `3`. Returns the token of something that it has. */
-async function standIn({ directory }: Workers, listener: RequestListener) {
+/** Starts a server in place of a third worker, named `3`. Returns a token of that worker. */
+async function startFakeWorker({ directory }: Workers, listener: RequestListener) {
   const server = createServer(listener);
   server.listen(join(directory, '3'));
   await once(server, 'listening');
@@ -98,8 +98,8 @@ function end(token: string): RawRequest {
 const next = (payload: unknown) => `event: next\ndata: {"id":"1","payload":${JSON.stringify(payload)}}\n\n`;
 const complete = 'event: complete\ndata: {"id":"1"}\n\n';
 
-/** What is the same however often it is asked. */
-function lasting({ status, headers, body }: RawAnswer): unknown {
+/** The parts of a response that are equal for equal requests. */
+function comparable({ status, headers, body }: RawAnswer): unknown {
   const { date, 'x-request-id': requestId, ...rest } = Object.fromEntries(headers);
   return { status, body, headers: rest, isDated: date !== undefined, isNamed: requestId !== undefined };
 }
@@ -159,7 +159,7 @@ describe('an event stream that belongs to another worker', () => {
       await using connection = await RawConnection.open(url);
       connection.send(operation(token, query, headers));
       expect((await connection.readAnswer()).status).toBe(100);
-      // Also the second time: the stream is there still.
+      // Sent twice: the stream still exists after the first time.
       expect((await connection.readAnswer()).status).toBe(202);
       await exchange(first.url, end(token));
     }
@@ -186,7 +186,7 @@ describe('an event stream that belongs to another worker', () => {
     connection.socket.write(`5\r\n${body.slice(0, 5)}\r\n`);
     connection.socket.write(`${(body.length - 5).toString(16)}\r\n${body.slice(5)}\r\n0\r\n\r\n`);
     expect((await connection.readAnswer()).status).toBe(202);
-    // More than the sockets take, so that all of it has to be read.
+    // Larger than the socket buffers, so that the whole body has to be read.
     const large = 16 * 1024 * 1024;
     connection.send({ headers });
     connection.socket.write(`${large.toString(16)}\r\n${' '.repeat(large)}\r\n0\r\n\r\n`);
@@ -232,7 +232,7 @@ describe('an event stream that belongs to another worker', () => {
     await using stream = await open(workers.second, token);
     stream.socket.pause();
     await exchange(workers.second.url, operation(token, subscription));
-    // More than the sockets take: ends where it has to wait, and not where somebody keeps all of it.
+    // Larger than the socket buffers: the test ends only if the sender has to wait and no worker buffers the body.
     const event = { data: { greetings: 'x'.repeat(1024 * 1024) } };
     for (let count = 0; count < 64; count++) events.push(event);
     await events.returned;
@@ -267,38 +267,38 @@ describe('requests about the resources of a worker that is gone', () => {
     });
   }
 
-  const asked = async ({ second }: Workers, token: string): Promise<unknown[]> => {
-    const answers: unknown[] = [];
-    for (const request of requests(token)) answers.push(lasting(await exchange(second.url, request)));
-    return answers;
+  const sendAll = async ({ second }: Workers, token: string): Promise<unknown[]> => {
+    const responses: unknown[] = [];
+    for (const request of requests(token)) responses.push(comparable(await exchange(second.url, request)));
+    return responses;
   };
 
   test('get the same responses as unknown ids, and so do ids with made-up worker names', async () => {
     await using workers = await startWithCallbacks();
-    const unknown = await asked(workers, tokenOf('2'));
+    const unknown = await sendAll(workers, tokenOf('2'));
     expect(unknown).toMatchObject([{ status: 404 }, { status: 404 }, { status: 404 }, { status: 404 }]);
     const token = await reserve(workers.first);
-    const made = ['1', '3', '999999999', '0', '01', '../1', '/etc/passwd', 'x', ''].map((name) =>
+    const madeUp = ['1', '3', '999999999', '0', '01', '../1', '/etc/passwd', 'x', ''].map((name) =>
       tokenOf(name),
     );
-    for (const other of [...made, tokenOf('1').slice(0, -2)]) {
-      expect(await asked(workers, other)).toEqual(unknown);
+    for (const id of [...madeUp, tokenOf('1').slice(0, -2)]) {
+      expect(await sendAll(workers, id)).toEqual(unknown);
     }
     await workers.first.close();
-    expect(await asked(workers, token)).toEqual(unknown);
+    expect(await sendAll(workers, token)).toEqual(unknown);
   });
 
   test('get the same responses as unknown ids when the worker stops while it handles the request', async () => {
     await using workers = await startWithCallbacks();
-    const unknown = await asked(workers, tokenOf('2'));
-    await using gone = await standIn(workers, (request) => request.socket.destroy());
-    expect(await asked(workers, gone.token)).toEqual(unknown);
+    const unknown = await sendAll(workers, tokenOf('2'));
+    await using gone = await startFakeWorker(workers, (request) => request.socket.destroy());
+    expect(await sendAll(workers, gone.token)).toEqual(unknown);
   });
 
   test('end with the connection when the worker stops in the middle of its response', async () => {
     await using workers = await startWorkers();
     const answering = Promise.withResolvers<ServerResponse>();
-    await using owner = await standIn(workers, (_, response) => {
+    await using owner = await startFakeWorker(workers, (_, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       response.write(':\n\n');
       answering.resolve(response);
@@ -328,15 +328,15 @@ describe('a proxied request', () => {
   test('is transferred with backpressure and ends when its client disconnects', async () => {
     await using workers = await startWorkers();
     const received = Promise.withResolvers<IncomingMessage>();
-    // It reads nothing of the body.
-    await using owner = await standIn(workers, (request) => received.resolve(request));
+    // This worker does not read the body.
+    await using owner = await startFakeWorker(workers, (request) => received.resolve(request));
     const { port } = new URL(workers.second.url);
     const client = connect(Number(port), '127.0.0.1');
     client.on('error', () => {});
     client.write(
       `POST /graphql HTTP/1.1\r\nhost: a\r\n${tokenHeader}: ${owner.token}\r\ncontent-length: 1000000000\r\n\r\n`,
     );
-    // Ends with the sockets full, and not with all of it in the memory of a worker.
+    // Ends when the socket buffers are full, and never if a worker buffers the body.
     const chunk = Buffer.alloc(1024 * 1024);
     let sent = 0;
     while (sent < 64 && client.write(chunk)) sent++;
@@ -360,7 +360,7 @@ describe('a proxied request', () => {
   test('preserves repeated headers and empty request and response bodies', async () => {
     await using workers = await startWorkers();
     const heads: unknown[] = [];
-    await using owner = await standIn(workers, (request, response) => {
+    await using owner = await startFakeWorker(workers, (request, response) => {
       const { method, url, headers } = request;
       heads.push([method, url, headers['x-a'], headers['transfer-encoding'], headers.connection]);
       response.writeHead(207, 'So so', ['set-cookie', 'a=1', 'Set-Cookie', 'b=2', 'keep-alive', 'timeout=7']);
@@ -422,7 +422,7 @@ describe('a proxied request', () => {
 });
 
 describe('a worker that shuts down', () => {
-  // A minute: a test that waits for it fails.
+  // Longer than the timeout of a test.
   const drainTimeout = 60_000;
 
   test.each(['first', 'second'] as const)(

@@ -7,7 +7,7 @@ import { incrementalPartEncoding } from '../../../gateway/transport/http/multipa
 import { NoFirstPayloadError, writePayloads } from '../../../gateway/transport/http/writePayloads.ts';
 import { ScriptedPayloads } from '../../harness/scriptedServer.ts';
 
-/** A response whose buffer fills as the test says. */
+/** A response whose buffer state the test sets. */
 class ScriptedResponse extends EventEmitter {
   writableNeedDrain = false;
   writableLength = 0;
