@@ -235,9 +235,9 @@ export class CacheMisses {
       const of = unsorted.sort((one, other) => one - other);
       return {
         ...call.itemizedCall.callFor(of, (result, done) => this.#settle(call, of, result, since, done)),
-        scope,
+        requestContext: scope,
         priority: mostUrgent(call.call.priority, this.#raisable.current),
-        raisable: this.#raisable,
+        raisablePriority: this.#raisable,
       };
     });
     this.#sendCalls([...calls, ...plain], scope);

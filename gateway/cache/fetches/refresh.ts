@@ -77,11 +77,11 @@ class Refresh {
           done();
         });
       }),
-      scope,
+      requestContext: scope,
       // First answers must not wait for a connection that refreshes have taken.
       group: 1,
       priority: raisable.current,
-      raisable,
+      raisablePriority: raisable,
     };
     const done = (): void => {};
     if (call.shape.isEntityFetch) next.sendEntities({ calls: [asked], requestContext: scope, onDone: done });
