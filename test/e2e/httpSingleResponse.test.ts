@@ -808,7 +808,7 @@ describe('limits', () => {
     expect([answered.status, JSON.parse(answered.body)]).toEqual([
       400,
       error(
-        'The operation selects too much under the same names: comparing it takes more than 500000 steps, the most that are taken. Select each field once.',
+        'The operation selects too many fields under the same names: comparing them takes more than 500000 steps. Select each field once.',
         'OPERATION_TOO_COMPLEX',
       ),
     ]);

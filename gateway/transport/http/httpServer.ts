@@ -14,6 +14,7 @@ import {
   type ExecuteOperation,
 } from '../../admission/apolloPipeline.ts';
 import type { GatewayContext } from '../../admission/clientRequest.ts';
+import { createErrorFormatter } from '../../admission/errorResponse.ts';
 import { createTextLimitCheck, createVariableDepthCheck } from '../../admission/limitChecks.ts';
 import { ValidatedOperationCache } from '../../admission/validatedOperationCache.ts';
 import type { OperationLimits } from '../../operation/operationLimits.ts';
@@ -146,6 +147,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     apollo,
     validatedOperations: known,
     executeOperation: options.executeOperation,
+    formatError: createErrorFormatter(security),
     checkText: createTextLimitCheck({ limits, textCacheSize: options.textCacheSize }),
     checkVariables: createVariableDepthCheck(limits),
     maxBatchedOperations: limits.batchedOperations,
