@@ -35,7 +35,7 @@ export interface ConsumerOperation {
 }
 
 /** What the consumer relies on, from `# @slo` lines above the operation:
- *  `# @slo latency: 200ms`, `# @slo staleness: 1m`, `# @slo canPlanDefer: Product.recommended, Product.reviews`. */
+ *  `# @slo latency: 200ms`, `# @slo staleness: 1m`, `# @slo mayDefer: Product.recommended, Product.reviews`. */
 export interface OperationSlo {
   /** Milliseconds until the first answer. A check compares it where it is told how long a fetch takes. */
   readonly latency?: number | undefined;
@@ -43,7 +43,7 @@ export interface OperationSlo {
   readonly staleness?: number | undefined;
   /** Coordinates that may come late; `undefined` where nothing is said: then all may. */
   readonly mayDefer?: readonly string[] | undefined;
-  /** Of the line that says `canPlanDefer`. */
+  /** Of the line that says `mayDefer`. */
   readonly mayDeferLocation?: FileLocation | undefined;
 }
 

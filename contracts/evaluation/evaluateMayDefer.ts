@@ -6,7 +6,7 @@ import { operationReference } from './affectedOperation.ts';
 import { enrichmentRulesOf } from './evaluateEnrichmentContract.ts';
 import type { ServedGraph } from './servedGraph.ts';
 
-/** Says what `canPlanDefer` names and the graph does not have, and what never comes late, so that naming it says nothing. */
+/** Says what `mayDefer` names and the graph does not have, and what never comes late, so that naming it says nothing. */
 export function evaluateMayDefer(
   graph: ServedGraph,
   operations: readonly ConsumerOperation[],

@@ -20,7 +20,7 @@ export class PlanVerificationThread {
   #exitError: Error | undefined;
 
   constructor(task: PlanVerificationTask) {
-    const entry = workerEntryUrl('livePlansWorker', import.meta.url);
+    const entry = workerEntryUrl('planVerificationWorker', import.meta.url);
     this.#worker = new Worker(entry, { name: 'tributary-trial', workerData: task });
     this.#worker.on('message', (answer: PlanVerificationReply) => {
       const asked = this.#pending.get(answer.id);

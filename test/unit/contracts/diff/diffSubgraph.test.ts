@@ -150,7 +150,7 @@ describe('a finding of a change', () => {
         advice: diffRules['key-removed'],
         subgraph: 'products',
         coordinate: 'T',
-        place: { file: 'contracts/schemas/products.graphql', line: 3, column: 6 },
+        location: { file: 'contracts/schemas/products.graphql', line: 3, column: 6 },
       },
     ]);
   });

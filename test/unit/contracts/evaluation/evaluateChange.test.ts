@@ -204,8 +204,8 @@ function said({ severity, rule, coordinate }: Finding): string {
 }
 
 function operation(text: string, slo: OperationSlo = {}): ConsumerOperation {
-  const place = { file: 'contracts/operations/shop/page.graphql', line: 1, column: 1 };
-  return { consumer: 'shop', name: 'Page', document: parse(`query Page ${text}`), location: place, slo };
+  const location = { file: 'contracts/operations/shop/page.graphql', line: 1, column: 1 };
+  return { consumer: 'shop', name: 'Page', document: parse(`query Page ${text}`), location: location, slo };
 }
 
 const link =

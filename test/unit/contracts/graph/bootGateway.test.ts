@@ -82,9 +82,9 @@ describe('a gateway on a candidate', () => {
         coordinate: 'web/Page',
         severity: 'breaking',
         message: expect.stringContaining('web/Page'),
-        place: operations[0]?.location,
+        location: operations[0]?.location,
         affects: [
-          { consumer: 'web', operation: 'Page', place: operations[0]?.location, reason: expect.any(String) },
+          { consumer: 'web', operation: 'Page', location: operations[0]?.location, reason: expect.any(String) },
         ],
         advice: expect.any(String),
       },

@@ -29,7 +29,7 @@ describe('a graph of contracts', () => {
           message: expect.stringMatching(/^FIELD_TYPE_MISMATCH: .*contracts\/schemas\/stock.graphql:5:3\)$/),
           coordinate: undefined,
           subgraph: 'products',
-          place: { file: 'contracts/schemas/products.graphql', line: 3, column: 43 },
+          location: { file: 'contracts/schemas/products.graphql', line: 3, column: 43 },
           advice: expect.any(String),
         },
         expect.objectContaining({
@@ -37,7 +37,7 @@ describe('a graph of contracts', () => {
             /^INVALID_FIELD_SHARING: .*see also contracts.*stock.graphql:5:3\)$/,
           ),
           coordinate: 'Product.name',
-          place: { file: 'contracts/schemas/products.graphql', line: 3, column: 43 },
+          location: { file: 'contracts/schemas/products.graphql', line: 3, column: 43 },
         }),
       ],
     });
@@ -50,7 +50,7 @@ describe('a graph of contracts', () => {
         {
           rule: 'composition-error',
           message: expect.stringMatching(/^INVALID_GRAPHQL: .*Expected ":"/),
-          place: { file: 'contracts/schemas/products.graphql', line: 4, column: 1 },
+          location: { file: 'contracts/schemas/products.graphql', line: 4, column: 1 },
         },
       ],
     });
@@ -93,7 +93,7 @@ describe('a graph of contracts', () => {
           severity: 'breaking',
           message: expect.stringMatching(/does not load .*@requiresScopes is not enforced.*Query\.top/),
           subgraph: 'products',
-          place: { file: 'contracts/schemas/products.graphql', line: 3, column: 12 },
+          location: { file: 'contracts/schemas/products.graphql', line: 3, column: 12 },
         },
       ],
     });
@@ -119,7 +119,7 @@ describe('hints', () => {
         message: expect.stringMatching(/^INCONSISTENT_BUT_COMPATIBLE_FIELD_TYPE: /),
         coordinate: 'V.other',
         subgraph: expect.any(String),
-        place: expect.objectContaining({ file: expect.stringMatching(/^contracts\/schemas\//) }),
+        location: expect.objectContaining({ file: expect.stringMatching(/^contracts\/schemas\//) }),
       }),
     ]);
     expect(newHints(undefined, next).length).toBe(next.hints.length);

@@ -26,19 +26,19 @@ beforeAll(async () => {
 afterAll(() => Promise.all(loaded.map(({ planner }) => planner.close())));
 
 function operation(name: string, text: string): ConsumerOperation {
-  const place = { file: `operations/shop/${name}.graphql`, line: 1, column: 1 };
-  return { consumer: 'shop', name, document: parse(text), location: place, slo: {} };
+  const location = { file: `operations/shop/${name}.graphql`, line: 1, column: 1 };
+  return { consumer: 'shop', name, document: parse(text), location: location, slo: {} };
 }
 
 function waiver(coordinate: string, expires = '2999-12-31'): Waiver {
-  const place = { file: 'waivers.yaml', line: 1, column: 1 };
+  const location = { file: 'waivers.yaml', line: 1, column: 1 };
   return {
     rule: 'field-removed',
     coordinate,
     reason: 'It is time.',
     owner: 'shop',
     expires,
-    location: place,
+    location: location,
   };
 }
 

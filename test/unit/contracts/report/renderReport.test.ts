@@ -170,7 +170,7 @@ describe('json', () => {
     expect(isReport({ ...report, version: 2 })).toBe(false);
     expect(isReport({ ...report, findings: [{ ...removedField, severity: 'bad' }] })).toBe(false);
     expect(
-      isReport({ ...report, findings: [{ ...removedField, place: { file: 'a', line: 0, column: 1 } }] }),
+      isReport({ ...report, findings: [{ ...removedField, location: { file: 'a', line: 0, column: 1 } }] }),
     ).toBe(false);
   });
 });
@@ -327,7 +327,7 @@ describe('sarif', () => {
     ['C:\\srv\\a.graphql', { uri: 'file:///C:/srv/a.graphql' }],
     ['http://127.0.0.1:4001/graphql', { uri: 'http://127.0.0.1:4001/graphql' }],
   ])('writes the path %s as an address', (file, artifactLocation) => {
-    const finding = { ...unreachableSubgraph, place: { file, line: 1, column: 1 } };
+    const finding = { ...unreachableSubgraph, location: { file, line: 1, column: 1 } };
     const [run] = JSON.parse(renderReport(reportOf([finding]), 'sarif')).runs;
     expect(run.results[0].locations[0].physicalLocation.artifactLocation).toEqual(artifactLocation);
   });
@@ -352,7 +352,7 @@ describe('github', () => {
   test('points at no file where the schema is that of a subgraph that runs', () => {
     const finding = {
       ...unreachableSubgraph,
-      place: { file: 'http://127.0.0.1:4001/graphql', line: 3, column: 1 },
+      location: { file: 'http://127.0.0.1:4001/graphql', line: 3, column: 1 },
     };
     expect(renderReport(reportOf([finding]), 'github')).toMatch(/^::error title=undecided/);
     const [issue] = JSON.parse(renderReport(reportOf([finding]), 'gitlab'));
@@ -502,9 +502,9 @@ describe('gitlab', () => {
   });
 
   test('knows a finding again that has moved or is told in other words', () => {
-    const place = { file: removedField.location!.file, line: 99, column: 1 };
+    const location = { file: removedField.location!.file, line: 99, column: 1 };
     const [before] = issuesOf([removedField]);
-    const [after] = issuesOf([{ ...removedField, location: place, message: 'Review.body is gone.' }]);
+    const [after] = issuesOf([{ ...removedField, location: location, message: 'Review.body is gone.' }]);
     expect(after!.fingerprint).toBe(before!.fingerprint);
   });
 

@@ -3,7 +3,7 @@ import type { Waiver } from '../../../../contracts/contractStore.ts';
 import type { Finding } from '../../../../contracts/finding.ts';
 import { applyWaivers } from '../../../../contracts/store/applyWaivers.ts';
 
-const place = { file: 'contracts/waivers.yaml', line: 3, column: 3 };
+const location = { file: 'contracts/waivers.yaml', line: 3, column: 3 };
 
 const waiver: Waiver = {
   rule: 'field-removed',
@@ -11,7 +11,7 @@ const waiver: Waiver = {
   reason: 'Nobody asks for it.',
   owner: 'shop',
   expires: '2027-01-31',
-  location: place,
+  location: location,
 };
 
 const finding: Finding = {
@@ -35,7 +35,7 @@ const unused: Finding = {
     'Remove it. Where it was meant for a finding, rule, coordinate and subgraph have to be exactly as told.',
   subgraph: undefined,
   coordinate: 'Product.price',
-  location: place,
+  location: location,
 };
 
 describe('waivers', () => {
@@ -71,7 +71,7 @@ describe('waivers', () => {
         advice: 'Make an end of what it waives, or agree on a later day.',
         subgraph: undefined,
         coordinate: 'Product.price',
-        place,
+        location,
       },
     ]);
   });
