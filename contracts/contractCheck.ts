@@ -1,10 +1,10 @@
 import type { CheckDependencies } from './checkDependencies.ts';
-import type { ConsumerOperation } from './contractStore.ts';
-import type { Finding } from './finding.ts';
+import type { ConsumerOperation, Contracts } from './contractStore.ts';
+import { createFinding, type Finding } from './finding.ts';
 import type { GatewaySettings } from './gatewaySettings.ts';
 import type { PlannedGraph } from './graph/planConsumerOperations.ts';
 import { GraphFactory } from './graphFactory.ts';
-import type { Comparison, Contracts } from './store/comparison.ts';
+import type { Comparison } from './store/readComparisons.ts';
 
 interface ContractCheckOptions {
   readonly dependencies: CheckDependencies;
@@ -134,11 +134,9 @@ const candidateName = 'the candidate';
 const noSubgraphs: ReadonlySet<string> = new Set();
 
 function baselineNotComposed(baseline: string): Finding {
-  return {
-    rule: 'baseline-not-composed',
-    severity: 'safe',
+  return createFinding('baseline-not-composed', {
     message: `The contracts of ${baseline} make no supergraph: no gateway runs on them, and there are no plans that could break.`,
     advice:
       'To see what breaks in what runs, compare with it: --against an earlier revision, or --environment.',
-  };
+  });
 }

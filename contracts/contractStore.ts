@@ -1,12 +1,13 @@
 import type { DocumentNode } from 'graphql';
 import type { FileLocation, Finding } from './finding.ts';
+import type { RuleId } from './rules.ts';
 
 /** What is agreed: the content of a `contracts` directory, read as a whole. */
 export interface ContractStore {
   /** The directory, as the user would write it. */
   readonly directory: string;
   /** By subgraph name: what each team has agreed to serve. */
-  readonly schemas: ReadonlyMap<string, SubgraphContract>;
+  readonly schemas: Contracts;
   /** What clients send. Those that do not parse are among the problems, not here. */
   readonly operations: readonly ConsumerOperation[];
   readonly waivers: readonly Waiver[];
@@ -14,6 +15,9 @@ export interface ContractStore {
   /** Everything that is wrong with the files; `misuse` each. */
   readonly problems: readonly Finding[];
 }
+
+/** Contracts by subgraph name. */
+export type Contracts = ReadonlyMap<string, SubgraphContract>;
 
 export interface SubgraphContract {
   readonly name: string;
@@ -49,7 +53,7 @@ export interface OperationSlo {
 
 /** Lets exactly one kind of finding pass at one coordinate, until a day. */
 export interface Waiver {
-  readonly rule: string;
+  readonly rule: RuleId;
   /** Of the finding: see there for what is about no part of the schema. */
   readonly coordinate: string;
   /** Only for this subgraph's change, where named. */

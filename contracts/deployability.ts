@@ -1,6 +1,7 @@
 import type { DeploymentOrder, Finding } from './finding.ts';
 import type { CheckReport, ExitCode } from './report/checkReport.ts';
 import { createReport } from './report/createReport.ts';
+import type { RuleId } from './rules.ts';
 
 /** Whether a subgraph may be deployed now. */
 interface Deployability {
@@ -14,7 +15,7 @@ interface Deployability {
 
 /** About waivers that are to be removed or renewed. Nothing that is deployed breaks by them: what an expired one no
  *  longer lets pass is a finding of its own. */
-const waiverMaintenanceRules: ReadonlySet<string> = new Set(['waiver-expired', 'waiver-unused']);
+const waiverMaintenanceRules: ReadonlySet<RuleId> = new Set(['waiver-expired', 'waiver-unused']);
 
 /** Orders in which the new subgraph does not serve the gateways that run. */
 const prematureOrders: readonly (DeploymentOrder | undefined)[] = ['gateway first', 'expand and contract'];

@@ -1,7 +1,9 @@
+import { type AdviceFreeRuleId, type FixedSeverityRuleId, type RuleId, ruleOf } from './rules.ts';
+import type { Severity } from './severity.ts';
+
 /** What a check has found: one thing that is right or wrong about a change, an operation or the store itself. */
 export interface Finding {
-  /** Which rule says so: kebab-case, stable, documented in `docs/contracts.md`. */
-  readonly rule: string;
+  readonly rule: RuleId;
   readonly severity: Severity;
   readonly message: string;
   /** What to do about it. */
@@ -18,11 +20,6 @@ export interface Finding {
   /** The waiver that lets it pass; `severity` is what it would be without. */
   readonly waivedBy?: string | undefined;
 }
-
-/** `breaking` fails a check. `dangerous` fails it with `--strict` only; `safe` is told so that nobody has to wonder.
- *  `undecided` is what could not be found out: a subgraph that does not answer, say. `misuse` is a mistake in the
- *  store or the arguments. */
-export type Severity = 'breaking' | 'dangerous' | 'safe' | 'undecided' | 'misuse';
 
 /** Where it stands in a file: lines and columns count from 1. */
 export interface FileLocation {
@@ -50,3 +47,20 @@ export interface Deployment {
 /** `subgraph first`: the new subgraph serves the plans of the old gateway. `gateway first`: the old subgraph serves
  *  the plans of the new one. `expand and contract`: neither. */
 export type DeploymentOrder = 'safe' | 'subgraph first' | 'gateway first' | 'expand and contract';
+
+type FindingDetails<Id extends RuleId> = Omit<Finding, 'rule' | 'severity' | 'advice'> &
+  (Id extends FixedSeverityRuleId
+    ? { readonly severity?: Severity | undefined }
+    : { readonly severity: Severity }) &
+  (Id extends AdviceFreeRuleId ? { readonly advice: string } : { readonly advice?: string | undefined });
+
+/** A finding with the severity and the advice of its rule, unless `details` has others. */
+export function createFinding<Id extends RuleId>(rule: Id, details: FindingDetails<Id>): Finding {
+  const { severity, advice } = ruleOf(rule);
+  return {
+    ...details,
+    rule,
+    severity: details.severity ?? (severity as Severity),
+    advice: details.advice ?? advice,
+  };
+}

@@ -1,10 +1,9 @@
 import type { CheckDependencies } from './checkDependencies.ts';
-import type { ConsumerOperation } from './contractStore.ts';
+import type { ConsumerOperation, Contracts } from './contractStore.ts';
 import type { Finding } from './finding.ts';
 import type { GatewaySettings } from './gatewaySettings.ts';
 import type { ComposedContracts, ContractGraph } from './graph/composeGraph.ts';
 import type { PlannedGraph } from './graph/planConsumerOperations.ts';
-import type { Contracts } from './store/comparison.ts';
 
 /** Or why there is none. */
 type BuiltGraph = PlannedGraph | { readonly findings: readonly Finding[] };

@@ -1,10 +1,10 @@
 import type { TypeOfChangeType } from '@graphql-inspector/core';
-import type { DiffRule } from './diffRules.ts';
+import type { SubgraphRuleId } from '../rules.ts';
 
 /** What becomes of a kind of change: the finding's rule, or why there is none. `ignored`: texts for people,
  *  and the root type of queries, which federation adds where it is missing.
  *  `by meaning`: applied directives, which the library compares by position; see `directives/`. */
-type ChangeRule = DiffRule | 'ignored' | 'by meaning';
+type ChangeRule = SubgraphRuleId | 'ignored' | 'by meaning';
 
 /** For every kind of change that the library knows. */
 export const changeRules: Readonly<Record<TypeOfChangeType, ChangeRule>> = {

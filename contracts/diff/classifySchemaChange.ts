@@ -1,13 +1,13 @@
 import { DirectiveLocation, Kind } from 'graphql';
 import { namedTypeOf } from '../../gateway/planning/supergraphDocument.ts';
-import type { Severity } from '../finding.ts';
+import type { SubgraphRuleId } from '../rules.ts';
+import type { Severity } from '../severity.ts';
 import { applicationsOf } from './canonicalSubgraph.ts';
-import type { DiffRule } from './diffRules.ts';
 import type { ElementNode } from './elements.ts';
 import type { SubgraphVersion } from './subgraphVersion.ts';
 
 interface SchemaChangeInput {
-  readonly rule: DiffRule;
+  readonly rule: SubgraphRuleId;
   /** What the library says, which takes the schema for a whole API. */
   readonly severity: Severity;
   readonly coordinate: string;
@@ -19,11 +19,11 @@ interface SchemaChangeInput {
  *  tells it. */
 export function classifySchemaChange(
   change: SchemaChangeInput,
-): { readonly rule: DiffRule; readonly severity: Severity } | undefined {
+): { readonly rule: SubgraphRuleId; readonly severity: Severity } | undefined {
   const { rule, severity, coordinate, old, next } = change;
   const before = old.elements.get(coordinate);
   const after = next.elements.get(coordinate);
-  const as = (judged: Severity) => ({ rule, severity: judged });
+  const as = (classified: Severity) => ({ rule, severity: classified });
 
   switch (rule) {
     case 'field-added':

@@ -1,5 +1,5 @@
 import { type Change, CriticalityLevel, diff, type TypeOfChangeType } from '@graphql-inspector/core';
-import type { Severity } from '../finding.ts';
+import type { Severity } from '../severity.ts';
 import { changeRules } from './changeRules.ts';
 import { classifySchemaChange } from './classifySchemaChange.ts';
 import {

@@ -1,10 +1,9 @@
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { GraphQLError, type GraphQLSchema } from 'graphql';
 import type { SubgraphContract } from '../contractStore.ts';
-import type { FileLocation, Finding } from '../finding.ts';
-import { locateFromMessage } from '../graph/locateFromMessage.ts';
+import { createFinding, type FileLocation, type Finding } from '../finding.ts';
+import { locateFromMessage } from '../graph/locateInContract.ts';
 import { type CanonicalSubgraph, readCanonicalSubgraph } from './canonicalSubgraph.ts';
-import { diffRules } from './diffRules.ts';
 import { type ElementNode, elementsOf } from './elements.ts';
 import { startOfFile } from './locateCoordinate.ts';
 
@@ -47,18 +46,15 @@ function invalidVersionFinding(
 ): Finding {
   const [location] = error.locations ?? [];
   const { message } = error;
-  return {
-    rule,
-    severity: rule === 'subgraph-unparseable' ? 'misuse' : 'breaking',
+  return createFinding(rule, {
     message: `${contract.file} is no schema of a subgraph: ${message.replace('[<unnamed>] ', '')}`,
-    advice: diffRules[rule],
     subgraph: contract.name,
     location:
       location === undefined ? fallbackLocation(contract, message) : { file: contract.file, ...location },
-  };
+  });
 }
 
 /** The library has no places for what is there twice, nor for links that it cannot read. */
 function fallbackLocation(contract: SubgraphContract, message: string): FileLocation {
-  return locateFromMessage(contract, message)?.place ?? startOfFile(contract);
+  return locateFromMessage(contract, message)?.location ?? startOfFile(contract);
 }

@@ -1,19 +1,16 @@
 import { GraphQLError } from 'graphql';
-import { loadSupergraph } from '../../gateway/supergraph/loadSupergraph.ts';
 import { SupergraphRefusedError } from '../../gateway/supergraph/supergraphRefusedError.ts';
-import type { ConsumerOperation, ContractStore, SubgraphContract } from '../contractStore.ts';
+import type { ConsumerOperation, ContractStore, Contracts, SubgraphContract } from '../contractStore.ts';
 import { canonicalizeSdl } from '../diff/canonicalizeSdl.ts';
 import { diffSubgraph } from '../diff/diffSubgraph.ts';
 import { evaluateChange } from '../evaluation/evaluateChange.ts';
-import { contractTermRules } from '../evaluation/evaluateContractTerms.ts';
 import { evaluateUncomposableChange } from '../evaluation/evaluateUncomposableChange.ts';
 import type { Finding } from '../finding.ts';
-import { type ContractGraph, checkPlanningLimits, composeGraph } from '../graph/composeGraph.ts';
+import { type ContractGraph, composeGraph, type SupergraphTools } from '../graph/composeGraph.ts';
 import { type PlannedGraph, planConsumerOperations } from '../graph/planConsumerOperations.ts';
+import { ruleOf } from '../rules.ts';
 import { schemaProblems } from '../store/baseline.ts';
-import type { Contracts } from '../store/comparison.ts';
 import { withoutCredentials } from '../store/readCandidates.ts';
-import type { Drift, SubgraphDrift } from './drift.ts';
 import {
   contractDriftFinding,
   escalateDeployedChange,
@@ -25,6 +22,22 @@ import {
 } from './driftFindings.ts';
 import type { LiveSubgraph } from './fetchLiveSubgraphs.ts';
 import { diffSubgraphStatements, readSubgraphStatements } from './subgraphStatements.ts';
+
+/** Whether what runs is what was agreed on, and what that means. */
+export interface Drift {
+  readonly subgraphs: readonly SubgraphDrift[];
+  /** Waivers are not applied. */
+  readonly findings: readonly Finding[];
+}
+
+export interface SubgraphDrift {
+  readonly name: string;
+  /** `drifted`: it serves something else than its contract. `unknown`: it gave no schema, or nobody knows where it is
+   *  reached. `not agreed on`: it has no contract. */
+  readonly state: 'as agreed' | 'drifted' | 'unknown' | 'not agreed on';
+  /** Operations of the store that do not work because of it, as `consumer/Operation`. */
+  readonly breaks: readonly string[];
+}
 
 interface DriftInput {
   readonly store: ContractStore;
@@ -39,8 +52,8 @@ interface DriftInput {
  *  running supergraph are tried on the subgraphs as they are now, and operations on the supergraph that these make.
  *  A supergraph does not say what its subgraphs' SDL was. So it is compared with the one that the running subgraphs
  *  make, by what the join directives of both say about each subgraph. Composing blocks the thread. */
-export async function findDrift(question: DriftInput): Promise<Drift> {
-  const { store, live, supergraphSdl } = question;
+export async function findDrift(input: DriftInput, tools: SupergraphTools): Promise<Drift> {
+  const { store, live, supergraphSdl } = input;
   const states = new Map(live.map((one) => [one.name, stateOf(one, store)] as const));
   for (const name of store.schemas.keys()) if (!states.has(name)) states.set(name, 'unknown');
   const known = new Set(live.map(({ name }) => name));
@@ -63,7 +76,7 @@ export async function findDrift(question: DriftInput): Promise<Drift> {
   const isWhole = schemaProblems(store).length === 0 && store.schemas.size > 0;
   const judged =
     isWhole && (hasDrifted || supergraphSdl !== undefined)
-      ? await evaluateDrift(question, changes, next)
+      ? await evaluateDrift(input, changes, next, tools)
       : changes;
   const findings = [...told, ...judged.map(escalateDeployedChange)];
   return {
@@ -125,10 +138,11 @@ async function evaluateDrift(
   { store, supergraphSdl, onProgress = () => {} }: DriftInput,
   changes: readonly Finding[],
   next: Contracts,
+  tools: SupergraphTools,
 ): Promise<readonly Finding[]> {
   const { operations, schemas } = store;
   onProgress(`composing ${next.size} running subgraphs`);
-  const composed = await composeGraph(next);
+  const composed = await composeGraph(next, tools);
   const running = 'graph' in composed ? await planAll(composed.graph, operations) : undefined;
   const outdated =
     supergraphSdl === undefined || running === undefined
@@ -141,10 +155,10 @@ async function evaluateDrift(
   if (running !== undefined && changes.length === 0 && outdated.size === 0) return told;
   onProgress('planning operations for what runs');
   const [old, gateway] = await Promise.all([
-    planContracts(schemas, operations),
+    planContracts(schemas, operations, tools),
     supergraphSdl === undefined
       ? undefined
-      : planSupergraph(supergraphSdl, markOutdated(schemas, outdated), operations),
+      : planSupergraph(supergraphSdl, markOutdated(schemas, outdated), operations, tools),
   ]);
   if (gateway !== undefined && 'findings' in gateway) return [...told, ...changes, ...gateway.findings];
   const judged =
@@ -167,7 +181,7 @@ async function evaluateDrift(
   // What was agreed on, and is no better in the contracts, is for a check to tell.
   return [
     ...told,
-    ...judged.filter(({ rule, severity }) => !contractTermRules.has(rule) || severity === 'breaking'),
+    ...judged.filter(({ rule, severity }) => ruleOf(rule).isContractTerm !== true || severity === 'breaking'),
   ];
 }
 
@@ -186,8 +200,9 @@ function markOutdated(contracts: Contracts, outdated: ReadonlyMap<string, unknow
 async function planContracts(
   contracts: Contracts,
   operations: readonly ConsumerOperation[],
+  tools: SupergraphTools,
 ): Promise<PlannedGraph | undefined> {
-  const composed = await composeGraph(contracts);
+  const composed = await composeGraph(contracts, tools);
   return 'graph' in composed ? planAll(composed.graph, operations) : undefined;
 }
 
@@ -195,9 +210,10 @@ async function planSupergraph(
   sdl: string,
   contracts: Contracts,
   operations: readonly ConsumerOperation[],
+  { load }: SupergraphTools,
 ): Promise<PlannedGraph | { readonly findings: readonly Finding[] }> {
   try {
-    const supergraph = await loadSupergraph({ sdl, planning: checkPlanningLimits });
+    const supergraph = await load(sdl);
     return await planAll({ contracts, sdl, hints: [], supergraph }, operations);
   } catch (error) {
     if (!(error instanceof SupergraphRefusedError)) throw error;

@@ -30,7 +30,7 @@ function causesOf(trouble: Breakage, changes: readonly Finding[], schemas: ApiSc
   const bad = near.filter(({ severity }) => severity !== 'safe');
   if (bad.length > 0) return bad;
   const taking = near.filter((change) => !isAdditive(change));
-  if (trouble.phase === 'in the end' && taking.length > 0) return taking;
+  if (trouble.phase === 'after rollout' && taking.length > 0) return taking;
   if (near.length > 0) return near;
   // A subgraph as a whole says nothing about its parts.
   return changes.filter(

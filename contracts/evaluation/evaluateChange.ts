@@ -1,21 +1,19 @@
 import type { GraphQLSchema } from 'graphql';
 import type { GraphChange } from '../checkDependencies.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
-import type { Finding } from '../finding.ts';
+import { createFinding, type Finding } from '../finding.ts';
 import { type PlanCompatibility, pairOperations } from '../graph/checkPlanCompatibility.ts';
 import { newHints } from '../graph/composeGraph.ts';
 import { determineDeployment } from '../graph/determineDeployment.ts';
 import type { ConsumerPlan, PlannedGraph } from '../graph/planConsumerOperations.ts';
-import { affectedOperation, operationReference } from './affectedOperation.ts';
 import { attributeBreakages } from './attributeBreakages.ts';
 import type { Breakage } from './breakage.ts';
 import { checkRolloutCompatibility } from './checkRolloutCompatibility.ts';
 import { classifyChange } from './classifyChange.ts';
-import { classifyHint } from './classifyHint.ts';
 import { evaluateContractTerms } from './evaluateContractTerms.ts';
 import { evaluatePlanCost } from './evaluatePlanCost.ts';
 import { findBreakagesAfterRollout } from './findBreakagesAfterRollout.ts';
-import { markUnchanged } from './markUnchanged.ts';
+import { affectedOperation, markUnchanged, operationReference } from './operationFindings.ts';
 import { OperationUsageIndex } from './operationUsageIndex.ts';
 
 /** What changes mean for the consumers that there are and for a rollout: what breaks operations is `breaking`, with
@@ -71,7 +69,7 @@ export function evaluateChange({
   });
   return [
     ...judged,
-    ...newHints(old.graph, next.graph).map(classifyHint),
+    ...newHints(old.graph, next.graph),
     ...unattributedBreakageFindings(unattributed),
     ...pairs.flatMap(({ operation, before, after }) =>
       before?.kind === 'planned' || after === undefined ? [] : failed(operation, after),
@@ -122,7 +120,7 @@ function deploymentOf(
     subgraph,
     oldPlanProblems: concerned.flatMap(({ oldPlanProblems }) => oldPlanProblems),
     newPlanProblems: concerned.flatMap(({ newPlanProblems }) => newPlanProblems),
-    isRefused: troubles.some(({ phase }) => phase === 'in the end'),
+    isRefused: troubles.some(({ phase }) => phase === 'after rollout'),
   });
 }
 
@@ -142,12 +140,11 @@ function failedOperationFindings(operation: ConsumerOperation, after: ConsumerPl
 }
 
 function brokenOperationFinding(operation: ConsumerOperation, reason: string): Finding {
-  return {
-    rule: 'operation-broken',
+  return createFinding('operation-broken', {
     severity: 'breaking',
     message: `${operation.consumer}/${operation.name} does not work with this graph: ${reason}`,
     advice: 'Change the graph so that it works, or change the operation where its consumer has changed it.',
     ...operationReference(operation),
     affects: [affectedOperation(operation, reason)],
-  };
+  });
 }

@@ -4,6 +4,7 @@ import { defaultGatewaySettings, type GatewaySettings } from '../gatewaySettings
 import { pairOperations } from '../graph/checkPlanCompatibility.ts';
 import { locateDefinition } from '../graph/locateInContract.ts';
 import type { PlannedGraph } from '../graph/planConsumerOperations.ts';
+import { type RuleId, ruleOf } from '../rules.ts';
 import { evaluateCacheContract } from './evaluateCacheContract.ts';
 import { evaluateEnrichmentContract } from './evaluateEnrichmentContract.ts';
 import { evaluateGatewayConfig } from './evaluateGatewayConfig.ts';
@@ -11,27 +12,16 @@ import { evaluateLatencySlo } from './evaluateLatencySlo.ts';
 import { evaluateMayDefer } from './evaluateMayDefer.ts';
 import { createServedGraph } from './servedGraph.ts';
 
-/** Rules about what was agreed on besides that operations work. What the change makes so is `breaking`. */
-export const contractTermRules: ReadonlySet<string> = new Set([
-  'cache-contract',
-  'enrichment-contract',
-  'gateway-config-outdated',
-  'latency-slo',
-  'slo-unmatched',
-  'staleness-slo',
-]);
-
-const configDependentRules: ReadonlySet<string> = new Set([
-  'enrichment-contract',
-  'gateway-config-outdated',
-  'slo-unmatched',
-  'staleness-slo',
-]);
-
-/** Whether a check that knows this of the gateways finds all that the rule is about. */
-export function isFullyEvaluated(rule: string, { locate, stepLatencyMs }: GatewaySettings): boolean {
-  if (rule === 'latency-slo') return stepLatencyMs !== undefined;
-  return !configDependentRules.has(rule) || locate !== undefined;
+/** Whether a check that knows this of the gateways finds everything that the rule is about. */
+export function isFullyEvaluated(rule: RuleId, { locate, stepLatencyMs }: GatewaySettings): boolean {
+  switch (ruleOf(rule).needs) {
+    case 'step latency':
+      return stepLatencyMs !== undefined;
+    case 'gateway configuration':
+      return locate !== undefined;
+    default:
+      return true;
+  }
 }
 
 /** What was agreed on about caching, about what may come late and about latency, and is not so with the graph. `breaking`

@@ -1,9 +1,8 @@
 import { Kind, type SelectionSetNode } from 'graphql';
 import { type EnrichmentRules, readEnrichmentRules } from '../../gateway/enrichment/enrichmentRules.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
-import type { Finding } from '../finding.ts';
-import { affectedOperation } from './affectedOperation.ts';
-import { markUnchanged } from './markUnchanged.ts';
+import { createFinding, type Finding } from '../finding.ts';
+import { affectedOperation, markUnchanged } from './operationFindings.ts';
 import { type SelectedField, selectedFieldsOf } from './selectedFieldsOf.ts';
 import type { ServedGraph } from './servedGraph.ts';
 
@@ -69,14 +68,16 @@ function findRequiredFields({ metadata }: ServedGraph, rules: EnrichmentRules): 
       const name = selection.name.value;
       const coordinate = `${typeName}.${name}`;
       if (rules.ruleOf(typeName, name) !== undefined && !found.has(coordinate)) {
-        found.set(coordinate, {
-          rule: 'enrichment-contract',
-          severity: 'breaking',
-          message: `${coordinate} may come late, and is part of ${where} in subgraph "${subgraph}", which needs it at once.`,
-          advice: 'Take @enrichment off, or let nobody depend on the field.',
-          subgraph,
+        found.set(
           coordinate,
-        });
+          createFinding('enrichment-contract', {
+            severity: 'breaking',
+            message: `${coordinate} may come late, and is part of ${where} in subgraph "${subgraph}", which needs it at once.`,
+            advice: 'Take @enrichment off, or let nobody depend on the field.',
+            subgraph,
+            coordinate,
+          }),
+        );
       }
       const inner = typeOf(typeName, name);
       if (selection.selectionSet !== undefined && inner !== undefined) {
@@ -117,15 +118,16 @@ function findUndeferrableFields(
       ]);
     }
   }
-  return [...refusals].map(([coordinate, refused]) => ({
-    rule: 'enrichment-contract',
-    severity: 'breaking',
-    message: `${coordinate} may come late, and not everybody who selects it can do without it in the first answer.`,
-    advice:
-      'Take @enrichment off, make the field nullable, or agree with the consumers on `# @slo mayDefer`.',
-    coordinate,
-    affects: refused.map(({ operation, reason }) => affectedOperation(operation, reason)),
-  }));
+  return [...refusals].map(([coordinate, refused]) =>
+    createFinding('enrichment-contract', {
+      severity: 'breaking',
+      message: `${coordinate} may come late, and not everybody who selects it can do without it in the first answer.`,
+      advice:
+        'Take @enrichment off, make the field nullable, or agree with the consumers on `# @slo mayDefer`.',
+      coordinate,
+      affects: refused.map(({ operation, reason }) => affectedOperation(operation, reason)),
+    }),
+  );
 }
 
 function undeferrableReasonOf(

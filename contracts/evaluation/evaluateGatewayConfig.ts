@@ -1,8 +1,8 @@
 import { readCacheRules } from '../../gateway/cache/rules/cacheRules.ts';
 import { readEnrichmentRules } from '../../gateway/enrichment/enrichmentRules.ts';
-import type { Finding } from '../finding.ts';
+import { createFinding, type Finding } from '../finding.ts';
 import type { GatewaySettings } from '../gatewaySettings.ts';
-import { markUnchanged } from './markUnchanged.ts';
+import { markUnchanged } from './operationFindings.ts';
 import type { ServedGraph } from './servedGraph.ts';
 
 type Section = Parameters<NonNullable<GatewaySettings['locate']>>[0];
@@ -52,12 +52,10 @@ function findUnknownKeys<Rule>(
 }
 
 function unknownNameFinding({ section, key, reason }: UnknownName, { locate }: GatewaySettings): Finding {
-  return {
-    rule: 'gateway-config-outdated',
+  return createFinding('gateway-config-outdated', {
     severity: 'breaking',
     message: `The gateways' configuration names ${key} in ${section}, and ${reason}: a gateway that starts refuses the supergraph.`,
-    advice: 'Take it out of the configuration before the supergraph is published, or keep it in the graph.',
     coordinate: key,
     location: locate?.(section, key),
-  };
+  });
 }

@@ -1,9 +1,8 @@
 import { formatDuration } from '../../gateway/config/duration.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
-import type { Finding } from '../finding.ts';
+import { createFinding, type Finding } from '../finding.ts';
 import type { ConsumerPlan } from '../graph/planConsumerOperations.ts';
-import { affectedOperation, operationReference } from './affectedOperation.ts';
-import { markUnchanged } from './markUnchanged.ts';
+import { affectedOperation, markUnchanged, operationReference } from './operationFindings.ts';
 
 interface LatencyComparison {
   readonly operation: ConsumerOperation;
@@ -26,15 +25,12 @@ export function evaluateLatencySlo({
   const steps = depthOf(after);
   if (latency === undefined || steps === undefined || steps * stepLatencyMs <= latency) return undefined;
   const said = `${steps} fetch${steps === 1 ? '' : 'es one after the other'} of ${formatDuration(stepLatencyMs)}`;
-  const finding: Finding = {
-    rule: 'latency-slo',
+  const finding = createFinding('latency-slo', {
     severity: 'breaking',
     message: `${consumer}/${name} relies on a first answer within ${formatDuration(latency)}, which waits for ${said}.`,
-    advice:
-      'Let a subgraph that is asked earlier serve or @provides what is fetched last, let it come late, or agree with the consumer on another `# @slo latency`.',
     ...operationReference(operation),
     affects: [affectedOperation(operation, `waits for ${said}`)],
-  };
+  });
   const earlier = depthOf(before);
   return earlier !== undefined && earlier * stepLatencyMs > latency ? markUnchanged(finding) : finding;
 }

@@ -3,7 +3,7 @@ import type { Deployment, Finding } from '../finding.ts';
 import { checkFetch } from '../graph/checkFetch.ts';
 import { determineDeployment } from '../graph/determineDeployment.ts';
 import type { FetchProblem } from '../graph/fetchProblem.ts';
-import { quotedNamesIn } from '../graph/locateFromMessage.ts';
+import { quotedNamesIn } from '../graph/locateInContract.ts';
 import type { ConsumerPlan, PlannedGraph } from '../graph/planConsumerOperations.ts';
 import { supergraphMetadataOf } from '../graph/supergraphMetadata.ts';
 import { attributeBreakages } from './attributeBreakages.ts';

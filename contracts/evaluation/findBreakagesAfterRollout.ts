@@ -29,7 +29,7 @@ export function findBreakagesAfterRollout(
 ): readonly Breakage[] {
   const trouble = (message: string, coordinates: readonly string[]): Breakage => ({
     operation,
-    phase: 'in the end',
+    phase: 'after rollout',
     subgraph: undefined,
     message,
     coordinates,

@@ -5,11 +5,10 @@ import type { QueryPlan } from '../../gateway/planning/queryPlan.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
 import { defaultGatewaySettings, type GatewaySettings } from '../gatewaySettings.ts';
 import type { ContractGraph } from './composeGraph.ts';
-import { firstResponseDepthOf, hasDeferNode } from './firstResponseDepthOf.ts';
 import { flattenPlan, type PlannedFetch } from './flattenPlan.ts';
 import { operationOf } from './operationOf.ts';
 import { OperationWeights } from './operationWeights.ts';
-import { maxPlanCost, type PlanCost, planCostOf } from './planCost.ts';
+import { firstResponseDepthOf, hasDeferNode, maxPlanCost, type PlanCost, planCostOf } from './planCost.ts';
 import { type FailedOperation, type PlanResult, planOnSupergraph } from './planOnSupergraph.ts';
 import { supergraphMetadataOf } from './supergraphMetadata.ts';
 

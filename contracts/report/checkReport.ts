@@ -1,4 +1,5 @@
-import type { Finding, Severity } from '../finding.ts';
+import type { Finding } from '../finding.ts';
+import type { Severity } from '../severity.ts';
 
 /** What a check has found, ready to be told. Its JSON is described by `docs/contracts-report.schema.json`. */
 export interface CheckReport {

@@ -1,4 +1,5 @@
-import type { Finding, Severity } from '../finding.ts';
+import type { Finding } from '../finding.ts';
+import type { Severity } from '../severity.ts';
 import type { CheckReport, CheckScope, ExitCode, Verdict } from './checkReport.ts';
 import { sortFindings } from './sortFindings.ts';
 

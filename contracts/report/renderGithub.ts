@@ -1,9 +1,8 @@
 import type { Finding } from '../finding.ts';
 import type { CheckReport } from './checkReport.ts';
 import { type FindingLevel, levelOf } from './findingLevel.ts';
-import { isUrl } from './isUrl.ts';
 import { checkedPhrase, countsPhrase, findingLines, verdictSentence } from './reportPhrases.ts';
-import { toSingleLine } from './textFormatting.ts';
+import { isUrl, toSingleLine } from './textFormatting.ts';
 
 /** Workflow commands, one a line: annotations at the findings' places, and one that sums up. The platform shows ten of
  *  each level per step, and the worst come first. */

@@ -1,8 +1,9 @@
-import type { Finding, Severity } from '../finding.ts';
+import type { Finding } from '../finding.ts';
+import type { Severity } from '../severity.ts';
 import type { CheckReport } from './checkReport.ts';
 import { fingerprintsOf } from './fingerprints.ts';
-import { isUrl } from './isUrl.ts';
 import { findingLines } from './reportPhrases.ts';
+import { isUrl } from './textFormatting.ts';
 
 /** A code quality report: a list of issues, empty where there are none. Every issue needs a place; one without stands
  *  at the store. */

@@ -1,4 +1,5 @@
-import type { Finding, Severity } from '../finding.ts';
+import type { Finding } from '../finding.ts';
+import { type Severity, severitiesWorstFirst } from '../severity.ts';
 import type { CheckReport } from './checkReport.ts';
 import {
   affectedPhrase,
@@ -8,7 +9,6 @@ import {
   locationPhrase,
   verdictSentence,
 } from './reportPhrases.ts';
-import { severities } from './sortFindings.ts';
 import { toSingleLine, truncate } from './textFormatting.ts';
 
 /** Most characters that GitHub takes in a comment. */
@@ -27,7 +27,7 @@ export function renderMarkdown(report: CheckReport): string {
     '',
     '| Finding | Count |',
     '| --- | --- |',
-    ...severities.map((severity) => `| ${severity} | ${summary.counts[severity]} |`),
+    ...severitiesWorstFirst.map((severity) => `| ${severity} | ${summary.counts[severity]} |`),
     `| waived | ${summary.waived} |`,
     '',
     `${countsPhrase(summary)}; ${checkedPhrase(summary)}.`,
@@ -61,7 +61,7 @@ interface Group {
 }
 
 function groupsOf(findings: readonly Finding[]): Group[] {
-  const groups = severities.map((severity) => ({
+  const groups = severitiesWorstFirst.map((severity) => ({
     title: groupTitles[severity],
     isOpen: severity === 'misuse' || severity === 'breaking' || severity === 'undecided',
     findings: findings.filter((finding) => finding.severity === severity && finding.waivedBy === undefined),

@@ -1,7 +1,6 @@
 import type { CheckReport } from './checkReport.ts';
 import { renderGithub } from './renderGithub.ts';
 import { renderGitlab } from './renderGitlab.ts';
-import { renderJson } from './renderJson.ts';
 import { renderJunit } from './renderJunit.ts';
 import { renderMarkdown } from './renderMarkdown.ts';
 import { renderSarif } from './renderSarif.ts';
@@ -28,7 +27,7 @@ export function renderReport(
 
 const renderers: Readonly<Record<ReportFormat, (report: CheckReport, colours: boolean) => string>> = {
   text: renderText,
-  json: renderJson,
+  json: (report) => `${JSON.stringify(report, null, 2)}\n`,
   junit: renderJunit,
   sarif: renderSarif,
   github: renderGithub,

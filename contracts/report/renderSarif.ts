@@ -2,8 +2,8 @@ import type { FileLocation, Finding } from '../finding.ts';
 import type { CheckReport } from './checkReport.ts';
 import { levelOf } from './findingLevel.ts';
 import { fingerprintsOf } from './fingerprints.ts';
-import { isUrl } from './isUrl.ts';
 import { affectedPhrase, findingLines, verdictSentence } from './reportPhrases.ts';
+import { isUrl } from './textFormatting.ts';
 
 /** SARIF 2.1.0, one run. What is waived is there, as suppressed. */
 export function renderSarif({ findings, summary }: CheckReport): string {

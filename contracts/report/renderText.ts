@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
-import type { Finding, Severity } from '../finding.ts';
+import type { Finding } from '../finding.ts';
+import type { Severity } from '../severity.ts';
 import type { CheckReport, Verdict } from './checkReport.ts';
 import {
   affectedPhrase,

@@ -1,11 +1,11 @@
 import type { AffectedOperation, Deployment, FileLocation, Finding } from '../finding.ts';
+import { severitiesWorstFirst } from '../severity.ts';
 import type { CheckSummary, Verdict } from './checkReport.ts';
-import { severities } from './sortFindings.ts';
 
 /** What the check comes to, in one sentence. */
 export function verdictSentence({ verdict, counts, waived, strict }: CheckSummary): string {
   if (verdict === 'failed' && counts.breaking === 0 && strict) return 'Something is dangerous (--strict).';
-  const count = waived + severities.reduce((sum, severity) => sum + counts[severity], 0);
+  const count = waived + severitiesWorstFirst.reduce((sum, severity) => sum + counts[severity], 0);
   return verdict === 'passed' && count === 0
     ? 'Nothing was found: nothing breaks.'
     : verdictSentences[verdict];
@@ -20,7 +20,7 @@ const verdictSentences: Readonly<Record<Verdict, string>> = {
 
 /** `1 breaking, 2 dangerous, 1 waived`; `no findings` where there are none. */
 export function countsPhrase({ counts, waived }: CheckSummary): string {
-  const parts = severities
+  const parts = severitiesWorstFirst
     .filter((severity) => counts[severity] > 0)
     .map((severity) => `${counts[severity]} ${severity}`);
   if (waived > 0) parts.push(`${waived} waived`);

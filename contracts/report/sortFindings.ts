@@ -1,7 +1,5 @@
-import type { Finding, Severity } from '../finding.ts';
-
-/** From what has to be put right first: nothing else can be trusted while the store itself is wrong. */
-export const severities: readonly Severity[] = ['misuse', 'breaking', 'undecided', 'dangerous', 'safe'];
+import type { Finding } from '../finding.ts';
+import { severitiesWorstFirst } from '../severity.ts';
 
 /** By severity, then subgraph, then place; what is waived comes last. The same findings always come in the same
  *  order, whatever order they were found in. */
@@ -12,7 +10,7 @@ export function sortFindings(findings: readonly Finding[]): Finding[] {
 function compareFindings(one: Finding, other: Finding): number {
   return (
     Number(one.waivedBy !== undefined) - Number(other.waivedBy !== undefined) ||
-    severities.indexOf(one.severity) - severities.indexOf(other.severity) ||
+    severitiesWorstFirst.indexOf(one.severity) - severitiesWorstFirst.indexOf(other.severity) ||
     compareText(one.subgraph, other.subgraph) ||
     compareText(one.location?.file, other.location?.file) ||
     (one.location?.line ?? 0) - (other.location?.line ?? 0) ||

@@ -38,3 +38,8 @@ export function toSingleLine(text: string): string {
 export function truncate(text: string, length: number): string {
   return text.length <= length ? text : `${text.slice(0, length - 1).replace(/[\uD800-\uDBFF]$/, '')}…`;
 }
+
+/** Whether what a finding is in is no file: the SDL of a subgraph that runs is where the subgraph is. */
+export function isUrl(file: string): boolean {
+  return /^https?:\/\//i.test(file) && URL.canParse(file);
+}

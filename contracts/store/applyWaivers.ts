@@ -1,6 +1,6 @@
 import type { Waiver } from '../contractStore.ts';
-import type { Finding } from '../finding.ts';
-import { unwaivableReasonOf } from '../unwaivableReasonOf.ts';
+import { createFinding, type Finding } from '../finding.ts';
+import { ruleOf } from '../rules.ts';
 
 interface ApplyWaiversOptions {
   /** Whether the check has looked at what the waiver is for: one that it has not is not called unused. All, where
@@ -33,7 +33,7 @@ export function applyWaivers(
   const expired = asked.filter((waiver) => !valid.includes(waiver));
   // Whether the check has come as far as that makes no difference for what cannot be waived.
   const holding = asked.filter((waiver) => valid.includes(waiver));
-  const useless = holding.filter(({ rule }) => unwaivableReasonOf(rule) !== undefined);
+  const useless = holding.filter(({ rule }) => ruleOf(rule).unwaivable !== undefined);
   const unused = holding.filter(
     (waiver) => !used.has(waiver) && !useless.includes(waiver) && isEvaluated(waiver),
   );
@@ -47,7 +47,7 @@ export function applyWaivers(
 
 /** What is safe needs none, and what could not be checked cannot be agreed on. */
 function isWaivable({ rule, severity }: Finding): boolean {
-  return (severity === 'breaking' || severity === 'dangerous') && unwaivableReasonOf(rule) === undefined;
+  return (severity === 'breaking' || severity === 'dangerous') && ruleOf(rule).unwaivable === undefined;
 }
 
 function matchesFinding({ rule, coordinate, subgraph }: Waiver, finding: Finding): boolean {
@@ -64,35 +64,28 @@ function describeWaiver({ reason, owner, expires, location: { file, line } }: Wa
 }
 
 function expiredFinding({ rule, coordinate, subgraph, owner, expires, location }: Waiver): Finding {
-  return {
-    rule: 'waiver-expired',
-    severity: 'breaking',
+  return createFinding('waiver-expired', {
     message: `The waiver of ${rule} at ${coordinate} expired with ${expires}; ${owner} answers for it.`,
-    advice: 'Make an end of what it waives, or agree on a later day.',
     subgraph,
     coordinate,
     location,
-  };
+  });
 }
 
 function unwaivableFinding(waiver: Waiver): Finding {
   const { rule, coordinate } = waiver;
   return {
     ...unusedFinding(waiver),
-    message: `The waiver of ${rule} at ${coordinate} lets nothing pass: ${rule} cannot be waived, since ${unwaivableReasonOf(rule)}.`,
+    message: `The waiver of ${rule} at ${coordinate} lets nothing pass: ${rule} cannot be waived, since ${ruleOf(rule).unwaivable}.`,
     advice: 'Remove it, and do what the finding says.',
   };
 }
 
 function unusedFinding({ rule, coordinate, subgraph, owner, location }: Waiver): Finding {
-  return {
-    rule: 'waiver-unused',
-    severity: 'breaking',
+  return createFinding('waiver-unused', {
     message: `The waiver of ${rule} at ${coordinate} lets nothing pass; ${owner} answers for it.`,
-    advice:
-      'Remove it. Where it was meant for a finding, rule, coordinate and subgraph have to be exactly as told.',
     subgraph,
     coordinate,
     location,
-  };
+  });
 }

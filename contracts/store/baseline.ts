@@ -1,8 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import type { ContractStore } from '../contractStore.ts';
-import type { Finding } from '../finding.ts';
-import { createProblem } from './createProblem.ts';
+import { createFinding, type Finding } from '../finding.ts';
 import { displayPath } from './displayPath.ts';
 import { existingAncestor, GitError, resolveCommit, runGit } from './git.ts';
 import { readContractStore } from './readContractStore.ts';
@@ -42,8 +41,7 @@ async function revisionOfSameName(directory: string, against: string): Promise<s
 }
 
 function ambiguousBaseline(against: string, revision: string): Finding {
-  return createProblem({
-    rule: 'argument-invalid',
+  return createFinding('argument-invalid', {
     message: `--against ${against} is a directory, and a revision as well.`,
     advice: `Write ./${against} for the directory, or ${revision} for the revision.`,
   });
@@ -77,15 +75,13 @@ function toBaseline(store: ContractStore, label: string): Baseline {
 
 /** Contracts of which one cannot be read make no supergraph. */
 function baselineNotComposed({ subgraph, message, location }: Finding): Finding {
-  return {
-    rule: 'baseline-not-composed',
-    severity: 'safe',
+  return createFinding('baseline-not-composed', {
     message: `What changed in ${subgraph} is not known, since its earlier contract is no schema: ${message}`,
     advice:
       'To see what breaks in what runs, compare with it: --against an earlier revision, or --environment.',
     subgraph,
     location,
-  };
+  });
 }
 
 /** What keeps a subgraph's contract from being read. */
@@ -101,10 +97,9 @@ async function isDirectory(path: string): Promise<boolean> {
 }
 
 function nothingToCompare(reason: string, severity: 'safe' | 'undecided'): Finding {
-  return {
-    rule: 'nothing-to-compare',
+  return createFinding('nothing-to-compare', {
     severity,
     message: `What changed is not known: ${reason}.`,
     advice: 'Name what to compare with: --against a revision or a directory, or --environment.',
-  };
+  });
 }

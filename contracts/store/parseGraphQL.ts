@@ -1,15 +1,13 @@
 import type { DocumentNode, SourceLocation } from 'graphql';
 import { GraphQLError, parse, Source, TokenKind } from 'graphql';
-import type { FileLocation, Finding } from '../finding.ts';
-import { createProblem } from './createProblem.ts';
+import { createFinding, type FileLocation, type Finding } from '../finding.ts';
 
 interface ParseGraphQLOptions {
   readonly text: string;
   /** As the user would write it; it stands in every place of the document. */
   readonly file: string;
-  /** Of the problem, where the text does not parse. */
-  readonly rule: string;
-  readonly advice: string;
+  /** Of the problem, when the text does not parse. */
+  readonly rule: 'schema-unparseable' | 'operation-unparseable';
   readonly subgraph?: string | undefined;
 }
 
@@ -17,9 +15,9 @@ interface ParseGraphQLOptions {
 export function parseGraphQL(
   options: ParseGraphQLOptions,
 ): { readonly document: DocumentNode } | { readonly problem: Finding } {
-  const { text, file, rule, advice, subgraph } = options;
+  const { text, file, rule, subgraph } = options;
   const refuse = (message: string, { line, column }: SourceLocation = { line: 1, column: 1 }) => ({
-    problem: createProblem({ rule, message, advice, location: { file, line, column }, subgraph }),
+    problem: createFinding(rule, { message, location: { file, line, column }, subgraph }),
   });
   try {
     const document = parse(new Source(text, file));

@@ -3,8 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { messageOf } from '../../gateway/supergraph/messageOf.ts';
 import { fetchSubgraphSdl, type SubgraphAddress } from '../../gateway/supergraph/sources/fetchSubgraphSdl.ts';
 import type { SubgraphContract } from '../contractStore.ts';
-import type { Finding } from '../finding.ts';
-import { createProblem } from './createProblem.ts';
+import { createFinding, type Finding } from '../finding.ts';
 import { displayPath } from './displayPath.ts';
 import { placeholderUrl, readSchema } from './schemaFile.ts';
 import { decodeUtf8 } from './storeFiles.ts';
@@ -70,10 +69,8 @@ async function readText(name: string, path: string): Promise<string | Finding> {
     const { code } = error as NodeJS.ErrnoException;
     reason = code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`;
   }
-  return createProblem({
-    rule: 'candidate-unreadable',
+  return createFinding('candidate-unreadable', {
     message: `${displayPath(path)} ${reason}.`,
-    advice: 'Name a file with the SDL of the subgraph, or the URL of one that runs.',
     location: { file: displayPath(path), line: 1, column: 1 },
     subgraph: name,
   });
@@ -89,13 +86,11 @@ async function fetchText(
     // A deployment that is under way, or a connection that was cut, is over soon.
     return await fetchSdl(address).catch(() => wait(retryAfterMs).then(() => fetchSdl(address)));
   } catch (error) {
-    return {
-      rule: 'subgraph-unreachable',
-      severity: 'undecided',
+    return createFinding('subgraph-unreachable', {
       message: `${withoutCredentials(url)} gives no schema: ${messageOf(error)}. It was asked twice.`,
-      advice: 'Start the subgraph, or check a file with its SDL.',
+      advice: 'Start the subgraph, or check a file with its SDL (--subgraph NAME=FILE).',
       subgraph: name,
-    };
+    });
   }
 }
 
@@ -112,16 +107,14 @@ function fetchWithDefaults(address: SubgraphAddress): Promise<string> {
 }
 
 function malformedArgument(argument: string): Finding {
-  return createProblem({
-    rule: 'argument-invalid',
+  return createFinding('argument-invalid', {
     message: `"${argument}" names no candidate.`,
     advice: 'Write --subgraph NAME=FILE or --subgraph NAME=URL.',
   });
 }
 
 function duplicateSubgraph(name: string): Finding {
-  return createProblem({
-    rule: 'argument-invalid',
+  return createFinding('argument-invalid', {
     message: `--subgraph ${name} is given twice.`,
     advice: 'Check one candidate of a subgraph at a time.',
     subgraph: name,

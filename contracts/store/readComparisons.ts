@@ -1,9 +1,20 @@
-import type { ContractStore } from '../contractStore.ts';
-import type { Finding } from '../finding.ts';
+import type { ContractStore, Contracts } from '../contractStore.ts';
+import { createFinding, type Finding } from '../finding.ts';
 import { readBaseline, readCommittedBaseline, schemaProblems } from './baseline.ts';
-import { type Comparison, type Contracts, replaceContracts } from './comparison.ts';
-import { createProblem } from './createProblem.ts';
 import { readDeployedContracts } from './readDeployedContracts.ts';
+
+/** What is there, and what is to take its place. */
+export interface Comparison {
+  /** What `old` is, for people: `revision v1`. */
+  readonly baseline: string;
+  /** The subgraphs that were agreed on before, or run; absent where there is nothing to compare with. */
+  readonly old?: Contracts | undefined;
+  /** Subgraphs that are missing in `old` only because their contract there cannot be read: no gateway ran on that. */
+  readonly unreadable?: ReadonlySet<string> | undefined;
+  readonly next: Contracts;
+  /** What the running gateways' supergraph was composed from, where that may differ from `old`. */
+  readonly gateway?: Contracts | undefined;
+}
 
 interface ReadComparisonsOptions {
   readonly store: ContractStore;
@@ -76,9 +87,13 @@ async function compareWithDeployed(
 }
 
 function conflictingBaselines(): Finding {
-  return createProblem({
-    rule: 'argument-invalid',
+  return createFinding('argument-invalid', {
     message: '--against and --environment both say what to compare with.',
     advice: 'Give one of them.',
   });
+}
+
+/** The contracts with some of them replaced, or added. */
+function replaceContracts(contracts: Contracts, replaced: Contracts): Contracts {
+  return new Map([...contracts, ...replaced]);
 }

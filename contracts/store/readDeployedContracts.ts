@@ -1,9 +1,7 @@
 import { findNearestName } from '../../gateway/config/findNearestName.ts';
-import type { ContractStore, Environment, SubgraphContract } from '../contractStore.ts';
-import type { Finding } from '../finding.ts';
+import type { ContractStore, Contracts, Environment, SubgraphContract } from '../contractStore.ts';
+import { createFinding, type Finding } from '../finding.ts';
 import { schemaProblems } from './baseline.ts';
-import type { Contracts } from './comparison.ts';
-import { createProblem } from './createProblem.ts';
 import { readContractStore } from './readContractStore.ts';
 
 /** What runs in an environment. */
@@ -99,10 +97,8 @@ class RevisionReader {
 
   #versionMissing(subgraph: string, ref: string): Finding {
     const { name, location } = this.#environment;
-    return createProblem({
-      rule: 'version-missing',
+    return createFinding('version-missing', {
       message: `${name} runs ${subgraph} of revision ${ref}, which has no contract of that subgraph.`,
-      advice: 'Correct environments.yaml: a version is a revision in which the contract stands.',
       location,
       subgraph,
     });
@@ -117,8 +113,7 @@ function unknownEnvironment(name: string, { environments, directory }: ContractS
   const names = environments.map((environment) => environment.name);
   const nearest = findNearestName(name, names);
   const known = names.length === 0 ? 'it has none' : `it has ${names.join(', ')}`;
-  return createProblem({
-    rule: 'environment-unknown',
+  return createFinding('environment-unknown', {
     message: `${directory}/environments.yaml has no environment "${name}"; ${known}.`,
     advice: nearest === undefined ? 'Add it, or name another one.' : `Did you mean ${nearest}?`,
   });

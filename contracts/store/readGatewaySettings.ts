@@ -6,9 +6,8 @@ import { expandEnvironment } from '../../gateway/config/expandEnvironment.ts';
 import { isSection, sectionOf } from '../../gateway/config/isSection.ts';
 import { findConfigProblems, parseConfig } from '../../gateway/config/parseConfig.ts';
 import type { Environment } from '../contractStore.ts';
-import type { FileLocation, Finding } from '../finding.ts';
+import { createFinding, type FileLocation, type Finding } from '../finding.ts';
 import { defaultGatewaySettings, type GatewaySettings } from '../gatewaySettings.ts';
-import { createProblem } from './createProblem.ts';
 import { displayPath } from './displayPath.ts';
 import { readYaml, type YamlFile } from './readYaml.ts';
 import { decodeUtf8 } from './storeFiles.ts';
@@ -109,8 +108,7 @@ async function readText(path: string): Promise<string | { readonly reason: strin
 }
 
 function unreadableConfig(file: string, reason: string, namedAt: FileLocation | undefined): Finding {
-  return createProblem({
-    rule: 'gateway-config-unreadable',
+  return createFinding('gateway-config-unreadable', {
     message: `${file} ${reason}.`,
     advice:
       namedAt === undefined
@@ -121,10 +119,9 @@ function unreadableConfig(file: string, reason: string, namedAt: FileLocation | 
 }
 
 function invalidConfig({ path, message, expected }: ConfigProblem, yaml: YamlFile): Finding {
-  return createProblem({
-    rule: 'gateway-config-invalid',
+  return createFinding('gateway-config-invalid', {
     message: `A gateway does not take this configuration: ${path === '' ? 'it' : path} ${message}.`,
-    advice: expected === '' ? 'Correct it as the message says.' : `Expected: ${expected}.`,
+    advice: expected === '' ? undefined : `Expected: ${expected}.`,
     location: yaml.locationAtPath(splitConfigPath(path)),
   });
 }
@@ -139,8 +136,7 @@ function splitConfigPath(path: string): readonly string[] {
 }
 
 function invalidStepLatency(text: string): Finding {
-  return createProblem({
-    rule: 'argument-invalid',
+  return createFinding('argument-invalid', {
     message: `--step-latency is "${text}", which is no time longer than 0.`,
     advice: 'Write --step-latency 40ms: how long one fetch of a plan takes.',
   });

@@ -2,8 +2,7 @@ import { type DefinitionNode, type Token, TokenKind } from 'graphql';
 import { parseDuration } from '../../gateway/config/duration.ts';
 import { findNearestName } from '../../gateway/config/findNearestName.ts';
 import type { OperationSlo } from '../contractStore.ts';
-import type { FileLocation, Finding } from '../finding.ts';
-import { createProblem } from './createProblem.ts';
+import { createFinding, type FileLocation, type Finding } from '../finding.ts';
 
 interface SloResult {
   readonly slo: OperationSlo;
@@ -97,11 +96,8 @@ function locationOf({ line, column }: Token, file: string): FileLocation {
 }
 
 function invalidSlo(comment: Token, file: string, mistake: string): Finding {
-  return createProblem({
-    rule: 'slo-invalid',
+  return createFinding('slo-invalid', {
     message: `This @slo line cannot be used: ${mistake}${mistake.endsWith('?') ? '' : '.'}`,
-    advice:
-      'Write, directly above the operation, `# @slo latency: 200ms`, `# @slo staleness: 1m` or `# @slo mayDefer: Product.recommended`.',
     location: locationOf(comment, file),
   });
 }

@@ -1,6 +1,5 @@
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml';
-import type { FileLocation, Finding } from '../finding.ts';
-import { createProblem } from './createProblem.ts';
+import { createFinding, type FileLocation, type Finding } from '../finding.ts';
 
 export interface YamlFile {
   /** `null` for an empty file. */
@@ -26,7 +25,7 @@ interface YamlEntry {
 export function readYaml(
   text: string,
   file: string,
-  rule: string,
+  rule: 'waivers-unreadable' | 'environments-unreadable' | 'gateway-config-unreadable',
 ): { readonly yaml: YamlFile } | { readonly problems: readonly Finding[] } {
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter, prettyErrors: false });
@@ -37,10 +36,8 @@ export function readYaml(
   if (document.errors.length > 0) {
     return {
       problems: document.errors.map((error) =>
-        createProblem({
-          rule,
+        createFinding(rule, {
           message: `This is not YAML: ${error.message}`,
-          advice: 'Put the file right at this place.',
           location: placeAt(error.pos[0]),
         }),
       ),

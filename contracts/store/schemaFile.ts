@@ -1,7 +1,6 @@
 import { isExecutableDefinitionNode } from 'graphql';
 import type { SubgraphContract } from '../contractStore.ts';
-import type { Finding } from '../finding.ts';
-import { createProblem } from './createProblem.ts';
+import { createFinding, type Finding } from '../finding.ts';
 import { locationOf, parseGraphQL } from './parseGraphQL.ts';
 
 interface ReadSchemaOptions {
@@ -27,7 +26,6 @@ export function readSchema({ name, file, text, url }: ReadSchemaOptions): Schema
     text,
     file,
     rule: 'schema-unparseable',
-    advice: 'Put the SDL right at this place.',
     subgraph: name,
   });
   if ('problem' in parsed) return { problems: [parsed.problem] };
@@ -35,8 +33,7 @@ export function readSchema({ name, file, text, url }: ReadSchemaOptions): Schema
   if (executable !== undefined) {
     return {
       problems: [
-        createProblem({
-          rule: 'schema-unparseable',
+        createFinding('schema-unparseable', {
           message: 'An operation or fragment stands in a schema.',
           advice: 'Move it to operations/<consumer>/.',
           location: locationOf(executable),
@@ -83,10 +80,8 @@ function findUrlComment(text: string): UrlComment | undefined {
 }
 
 function invalidUrl(name: string, file: string, { url, line }: UrlComment): Finding {
-  return createProblem({
-    rule: 'schema-url-invalid',
+  return createFinding('schema-url-invalid', {
     message: `"${url}" is no address.`,
-    advice: 'Write the whole address: `# @url https://products.internal/graphql`, or leave the line out.',
     location: { file, line, column: 1 },
     subgraph: name,
   });

@@ -10,7 +10,6 @@ import { systemTimers } from '../time/timers.ts';
 import type { UnreadyReason } from '../transport/http/healthRoutes.ts';
 import type { Routes } from '../transport/http/routes.ts';
 import { registerContractMetrics } from './contractMetrics.ts';
-import { addContractsRoute } from './contractsRoute.ts';
 import { DriftWatch, type WatchedSubgraph } from './drift/driftWatch.ts';
 import {
   ContractGuard,
@@ -83,7 +82,7 @@ export class ContractGuardFeature implements Feature {
   }
 
   addAdminRoutes(routes: Routes): void {
-    addContractsRoute(routes, () => this.#describe());
+    routes.get('/contracts', async () => this.#describe());
   }
 
   /** What operators should know although the gateway is ready. */

@@ -1,6 +1,6 @@
 import { type ConstDirectiveNode, type ConstValueNode, Kind } from 'graphql';
 import { argumentValueOf, textValueOf } from '../links.ts';
-import type { SubgraphChange } from '../subgraphChange.ts';
+import { createChange, type SubgraphChange } from '../subgraphChange.ts';
 import { type ElementPair, singleApplicationsOf } from './elementPair.ts';
 
 const accessDirectives = [
@@ -15,9 +15,7 @@ export function accessChanges(pair: ElementPair): readonly SubgraphChange[] {
     const [old, next] = singleApplicationsOf(pair, `federation__${directive}`);
     if (next === undefined) {
       const message = `${coordinate} is no longer protected by @${directive}`;
-      return old === undefined
-        ? []
-        : [{ rule: `${rule}-removed`, severity: 'dangerous', message, coordinate }];
+      return old === undefined ? [] : [createChange(`${rule}-removed`, { message, coordinate })];
     }
     const after = setsOf(next, argument);
     if (old === undefined) {

@@ -1,6 +1,6 @@
 import { Kind } from 'graphql';
 import { contextSelectionOf } from '../fieldSet.ts';
-import type { SubgraphChange } from '../subgraphChange.ts';
+import { createChange, type SubgraphChange } from '../subgraphChange.ts';
 import { type ElementPair, singleApplicationsOf } from './elementPair.ts';
 
 /** `@fromContext`: such an argument is given by the gateway, and is no part of the API. */
@@ -22,7 +22,7 @@ export function fromContextChanges(pair: ElementPair): readonly SubgraphChange[]
   }
   if (old !== undefined) {
     const message = `${coordinate} is given "${after}" from a context instead of "${before}"`;
-    return [{ rule: 'from-context-changed', severity: 'dangerous', message, coordinate, node: next }];
+    return [createChange('from-context-changed', { message, coordinate, node: next })];
   }
   if (pair.hasNewAncestor) return [];
   // Clients that give it are refused; nobody gives one that is new.

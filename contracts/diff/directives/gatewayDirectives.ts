@@ -8,6 +8,7 @@ import {
 } from 'graphql';
 import { tributarySpecUrl } from '../../../gateway/planning/tributaryDirectives.ts';
 import type { CanonicalSubgraph } from '../canonicalSubgraph.ts';
+import { createChange, type SubgraphChange } from '../subgraphChange.ts';
 
 const prefix = 'tributary__';
 
@@ -42,4 +43,18 @@ function ownDirectives(directives: readonly ConstDirectiveNode[] = []): readonly
       ? [{ ...directive, name: { ...directive.name, value: name.slice(prefix.length) } }]
       : [];
   });
+}
+
+/** What a reader of the gateway's directives cannot read, and could before or had not to. Its problems begin with
+ *  the coordinate and a colon. */
+export function findInvalidUses(
+  directive: 'cached' | 'enrichment',
+  before: readonly string[],
+  after: readonly string[],
+): readonly SubgraphChange[] {
+  return after
+    .filter((problem) => !before.includes(problem))
+    .map((message) =>
+      createChange(`${directive}-invalid`, { message, coordinate: message.slice(0, message.indexOf(':')) }),
+    );
 }

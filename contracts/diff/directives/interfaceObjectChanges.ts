@@ -1,6 +1,6 @@
 import { Kind } from 'graphql';
 import type { ElementNode } from '../elements.ts';
-import type { SubgraphChange } from '../subgraphChange.ts';
+import { createChange, type SubgraphChange } from '../subgraphChange.ts';
 import { type ElementPair, singleApplicationsOf } from './elementPair.ts';
 
 /** `@interfaceObject`, also where it comes or goes by a change between interface and object: of the two kinds, the
@@ -12,8 +12,8 @@ export function interfaceObjectChanges(pair: ElementPair): readonly SubgraphChan
   const isChangeOfKind = before.kind !== after.kind;
   if (next !== undefined) {
     const message = `${coordinate} stands for an interface now`;
-    const change = { rule: 'interface-object-added', severity: 'dangerous', coordinate, node: next } as const;
-    return [{ ...change, message }, ...(isChangeOfKind ? lostFields(coordinate, before, after) : [])];
+    const change = createChange('interface-object-added', { message, coordinate, node: next });
+    return [change, ...(isChangeOfKind ? lostFields(coordinate, before, after) : [])];
   }
   // What has become the interface itself still answers for it.
   const severity = isChangeOfKind ? 'dangerous' : 'breaking';

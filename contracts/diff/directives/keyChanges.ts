@@ -3,7 +3,7 @@ import { isResolvable } from '../canonicalizeDirective.ts';
 import { applicationsOf } from '../canonicalSubgraph.ts';
 import type { ElementNode } from '../elements.ts';
 import { fieldPathsOf } from '../fieldSet.ts';
-import type { SubgraphChange } from '../subgraphChange.ts';
+import { createChange, type SubgraphChange } from '../subgraphChange.ts';
 import type { ElementPair } from './elementPair.ts';
 
 interface Key {
@@ -42,7 +42,7 @@ export function keyChanges({ coordinate, old, next }: ElementPair): readonly Sub
   for (const [fields, { node }] of after) {
     if (before.has(fields)) continue;
     const message = `${coordinate} has the new @key "${fields}"`;
-    changes.push({ rule: 'key-added', severity: 'safe', message, coordinate, node });
+    changes.push(createChange('key-added', { message, coordinate, node }));
   }
   return changes;
 }

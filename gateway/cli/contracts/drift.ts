@@ -6,20 +6,20 @@ import { findDrift } from '../../../contracts/drift/findDrift.ts';
 import { resolveSubgraphAddresses } from '../../../contracts/drift/resolveSubgraphAddresses.ts';
 import type { CheckReport } from '../../../contracts/report/checkReport.ts';
 import { createReport } from '../../../contracts/report/createReport.ts';
+import { ruleOf } from '../../../contracts/rules.ts';
 import { applyWaivers } from '../../../contracts/store/applyWaivers.ts';
 import { readContractStore } from '../../../contracts/store/readContractStore.ts';
-import { unwaivableReasonOf } from '../../../contracts/unwaivableReasonOf.ts';
 import { maxDurationMs, parseDuration } from '../../config/duration.ts';
 import { defaultConfigFile, loadConfig } from '../../config/loadConfig.ts';
 import type { GatewayConfig } from '../../config/schema.ts';
+import { supergraphTools } from '../../contracts/supergraphTools.ts';
 import { messageOf } from '../../supergraph/messageOf.ts';
 import { CommandError, type ExitCode, exitCode } from '../exitCode.ts';
 import { listenForStopSignals } from '../stopSignals.ts';
+import { showProgress, utcDate } from './checkSetup.ts';
 import { type RunningGateway, readRunningGateway } from './readRunningGateway.ts';
 import { reportChanges } from './reportChanges.ts';
 import { type ReportArgument, readReportOutputs, writeReport } from './reportOutputs.ts';
-import { showProgress } from './showProgress.ts';
-import { utcDate } from './utcDate.ts';
 
 export interface ContractsDriftOptions {
   readonly directory: string;
@@ -81,10 +81,13 @@ async function checkDriftOnce(
   const addresses = resolveSubgraphAddresses({ store, config, overrides: given, gateway: gateway.subgraphs });
   const live = await fetchLiveSubgraphs(addresses, { signal });
   const onProgress = watch ? undefined : showProgress;
-  const { findings } = await findDrift({ store, live, supergraphSdl: gateway.sdl, onProgress });
+  const { findings } = await findDrift(
+    { store, live, supergraphSdl: gateway.sdl, onProgress },
+    supergraphTools,
+  );
   // Those that are over or unused, or never could be used, are for a check to tell.
   const waivers = store.waivers.filter(
-    ({ rule, expires }) => utcDate() <= expires && unwaivableReasonOf(rule) === undefined,
+    ({ rule, expires }) => utcDate() <= expires && ruleOf(rule).unwaivable === undefined,
   );
   const all = applyWaivers([...store.problems, ...gateway.findings, ...findings], waivers, utcDate(), {
     isEvaluated: () => false,

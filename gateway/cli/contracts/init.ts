@@ -2,8 +2,7 @@ import { initStore } from '../../../contracts/store/initStore.ts';
 import { readCandidates } from '../../../contracts/store/readCandidates.ts';
 import { loadConfig } from '../../config/loadConfig.ts';
 import { CommandError, exitCode } from '../exitCode.ts';
-import { describeProblems } from './describeProblems.ts';
-import { rethrowFileErrors } from './rethrowFileErrors.ts';
+import { describeProblems, rethrowFileErrors } from './commandErrors.ts';
 
 export interface ContractsInitOptions {
   readonly config?: string | undefined;

@@ -1,4 +1,4 @@
-import type { Finding } from '../../../contracts/finding.ts';
+import { createFinding, type Finding } from '../../../contracts/finding.ts';
 import { messageOf } from '../../supergraph/messageOf.ts';
 import { CommandError, exitCode } from '../exitCode.ts';
 
@@ -50,11 +50,8 @@ interface SupergraphResponse {
 }
 
 function unknownSupergraph(adminUrl: string, reason: string): RunningGateway {
-  const finding: Finding = {
-    rule: 'gateway-unreachable',
-    severity: 'undecided',
+  const finding = createFinding('gateway-unreachable', {
     message: `The gateway at ${adminUrl} does not say which supergraph it has: ${reason}.`,
-    advice: 'Start it, or correct the address of its admin listener.',
-  };
+  });
   return { subgraphs: new Map(), findings: [finding] };
 }

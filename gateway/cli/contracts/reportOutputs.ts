@@ -1,8 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import type { Writable } from 'node:stream';
+import { WriteStream } from 'node:tty';
 import type { CheckReport } from '../../../contracts/report/checkReport.ts';
 import { type ReportFormat, renderReport, reportFormats } from '../../../contracts/report/renderReport.ts';
-import { supportsColor } from '../../../contracts/report/supportsColor.ts';
 import { createDirectory } from '../../../contracts/store/createDirectory.ts';
 import { CommandError, exitCode } from '../exitCode.ts';
 
@@ -75,4 +76,9 @@ function readFormat(value: string): ReportFormat {
 
 function usageError(message: string, cause?: unknown): CommandError {
   return new CommandError(exitCode.usageError, message, { cause });
+}
+
+/** Whether text written there may be coloured: a terminal that knows colours, and `NO_COLOR` is not set. */
+export function supportsColor(stream: Writable): boolean {
+  return stream instanceof WriteStream && stream.hasColors();
 }

@@ -1,12 +1,13 @@
-import type { Drift, SubgraphDrift } from '../../../contracts/drift/drift.ts';
 import { fetchLiveSubgraphs } from '../../../contracts/drift/fetchLiveSubgraphs.ts';
+import type { Drift, SubgraphDrift } from '../../../contracts/drift/findDrift.ts';
+import { workerEntryUrl } from '../../planning/workerEntryUrl.ts';
+import { runInThread } from '../../supergraph/runInThread.ts';
 import type { SubgraphAddress } from '../../supergraph/sources/fetchSubgraphSdl.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { CancelTimer, Timers } from '../../time/timers.ts';
-import { hasContractStore } from '../guard/hasContractStore.ts';
-import { readStoreFingerprint } from '../guard/readStoreFingerprint.ts';
-import { findDriftInThread } from './findDriftInThread.ts';
+import { hasContractStore, readStoreFingerprint } from '../storeProbe.ts';
+import type { DriftReply, DriftTask } from './driftWorker.ts';
 
 interface DriftWatchOptions {
   readonly directory: string;
@@ -163,3 +164,12 @@ export class DriftWatch {
 
 /** Between two looks because of refusals. */
 const minExtraCheckIntervalMs = 10_000;
+
+/** `findDrift` in a thread of its own. Errors: an `Error` that says why it could not be found out; the signal's
+ *  reason. */
+async function findDriftInThread(task: DriftTask, signal: AbortSignal): Promise<Drift> {
+  const entry = workerEntryUrl('driftWorker', import.meta.url);
+  const answer = await runInThread<DriftReply>({ entry, name: 'tributary-drift', task, signal });
+  if (answer.kind === 'found') return answer.drift;
+  throw new Error(answer.message);
+}

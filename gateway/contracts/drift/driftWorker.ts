@@ -2,11 +2,12 @@
 // nothing else.
 
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Drift } from '../../../contracts/drift/drift.ts';
 import type { LiveSubgraph } from '../../../contracts/drift/fetchLiveSubgraphs.ts';
+import type { Drift } from '../../../contracts/drift/findDrift.ts';
 import { findDrift } from '../../../contracts/drift/findDrift.ts';
 import { readContractStore } from '../../../contracts/store/readContractStore.ts';
 import { messageOf } from '../../supergraph/messageOf.ts';
+import { supergraphTools } from '../supergraphTools.ts';
 
 export interface DriftTask {
   /** Of the store. */
@@ -22,7 +23,7 @@ export type DriftReply =
 async function runTask({ directory, live, supergraphSdl }: DriftTask): Promise<DriftReply> {
   try {
     const store = await readContractStore(directory);
-    return { kind: 'found', drift: await findDrift({ store, live, supergraphSdl }) };
+    return { kind: 'found', drift: await findDrift({ store, live, supergraphSdl }, supergraphTools) };
   } catch (error) {
     return { kind: 'failed', message: messageOf(error) };
   }

@@ -4,10 +4,9 @@ import type { SubgraphAddress } from '../../supergraph/sources/fetchSubgraphSdl.
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 import { SupergraphRefusedError } from '../../supergraph/supergraphRefusedError.ts';
 import type { Logger } from '../../telemetry/logger.ts';
+import { hasContractStore, readStoreFingerprint } from '../storeProbe.ts';
 import type { BrokenOperation } from './findBrokenOperations.ts';
-import { hasContractStore } from './hasContractStore.ts';
 import type { LiveCompatibilityCheck, ReachableSubgraph } from './liveCompatibilityCheck.ts';
-import { readStoreFingerprint } from './readStoreFingerprint.ts';
 
 interface ContractGuardOptions {
   readonly mode: 'warn' | 'enforce';

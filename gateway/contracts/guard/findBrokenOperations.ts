@@ -1,5 +1,4 @@
 import type { ConsumerOperation, ContractStore } from '../../../contracts/contractStore.ts';
-import { contractTermRules } from '../../../contracts/evaluation/evaluateContractTerms.ts';
 import { findBreakagesAfterRollout } from '../../../contracts/evaluation/findBreakagesAfterRollout.ts';
 import type { FileLocation } from '../../../contracts/finding.ts';
 import {
@@ -7,6 +6,7 @@ import {
   type PlanResult,
   planOnSupergraph,
 } from '../../../contracts/graph/planOnSupergraph.ts';
+import { type RuleId, ruleOf } from '../../../contracts/rules.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 import { yieldToEventLoop } from '../../time/yieldToEventLoop.ts';
 import type { LiveCompatibilityCheck } from './liveCompatibilityCheck.ts';
@@ -162,6 +162,6 @@ function describeNotServed({ subgraph, message, coordinates }: LivePlanProblem):
 }
 
 /** An operation may be slower or staler than was agreed on, and is still to work. */
-function isServiceLevelRule(rule: string): boolean {
-  return rule === 'plan-cost' || contractTermRules.has(rule);
+function isServiceLevelRule(rule: RuleId): boolean {
+  return rule === 'plan-cost' || ruleOf(rule).isContractTerm === true;
 }

@@ -2,7 +2,6 @@ import type { GatewayConfig } from '../../config/schema.ts';
 import type { OperationRequest } from '../../operation/operationRequest.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Timers } from '../../time/timers.ts';
-import { clientOf } from './clientOf.ts';
 import { OperationRecorder } from './operationRecorder.ts';
 
 /** What the pipeline tells. */
@@ -44,4 +43,28 @@ export function createRecordingHook(
     },
     close: () => recorder.close(),
   };
+}
+
+interface ClientHeaders {
+  /** Lower case; the first one that says something counts. */
+  readonly names: readonly string[];
+  readonly versions: readonly string[];
+}
+
+/** Who a client says that it is. Nothing proves it. */
+interface Client {
+  readonly name: string | undefined;
+  readonly version: string | undefined;
+}
+
+function clientOf(headers: ReadonlyMap<string, string>, { names, versions }: ClientHeaders): Client {
+  return { name: firstOf(headers, names), version: firstOf(headers, versions) };
+}
+
+function firstOf(headers: ReadonlyMap<string, string>, names: readonly string[]): string | undefined {
+  for (const name of names) {
+    const value = headers.get(name)?.trim();
+    if (value !== undefined && value !== '') return value;
+  }
+  return undefined;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { composeGraph, newHints } from '../../../../contracts/graph/composeGraph.ts';
+import { supergraphTools } from '../../../../gateway/contracts/supergraphTools.ts';
 import { ComposedGraphs, contractsOf } from './testContracts.ts';
 
 const products = 'type Query { top: Product }\ntype Product @key(fields: "id") { id: ID! name: String }';
@@ -20,6 +21,7 @@ describe('a graph of contracts', () => {
         products,
         stock: 'type Query { stock: Product }\ntype Product @key(fields: "id") {\n  id: ID!\n  name: Int\n}',
       }),
+      supergraphTools,
     );
     expect(composed).toEqual({
       findings: [
@@ -44,7 +46,7 @@ describe('a graph of contracts', () => {
   });
 
   test('is not there where an SDL is no GraphQL', async () => {
-    const composed = await composeGraph(contractsOf({ products: 'type Query {\n  top\n}' }));
+    const composed = await composeGraph(contractsOf({ products: 'type Query {\n  top\n}' }), supergraphTools);
     expect(composed).toMatchObject({
       findings: [
         {
@@ -64,7 +66,7 @@ describe('a graph of contracts', () => {
       if (own !== undefined && link !== undefined) {
         contracts.set('stock', { ...own, sdl: own.sdl.replace(/federation\/v[0-9.]+/, link) });
       }
-      const composed = await composeGraph(contracts);
+      const composed = await composeGraph(contracts, supergraphTools);
       return 'findings' in composed
         ? composed.findings.map(({ message, subgraph, location }) => [message, subgraph, location])
         : [];
@@ -85,6 +87,7 @@ describe('a graph of contracts', () => {
   test('is not there where the gateway would not load it, and the finding points at the cause', async () => {
     const composed = await composeGraph(
       contractsOf({ products: 'type Query {\n  top: Int @requiresScopes(scopes: [["read"]])\n}' }),
+      supergraphTools,
     );
     expect(composed).toMatchObject({
       findings: [
@@ -100,7 +103,9 @@ describe('a graph of contracts', () => {
   });
 
   test('is not there where there is no subgraph', async () => {
-    expect(await composeGraph(new Map())).toMatchObject({ findings: [{ rule: 'supergraph-refused' }] });
+    expect(await composeGraph(new Map(), supergraphTools)).toMatchObject({
+      findings: [{ rule: 'supergraph-refused' }],
+    });
   });
 });
 

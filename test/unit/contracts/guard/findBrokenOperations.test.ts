@@ -98,8 +98,8 @@ describe('nothing breaks', () => {
     ['the part of the schema', waiver('Shelf.label'), 0],
     ['the operation until yesterday', waiver('shop/Label', '2027-01-30'), 1],
     ['another part', waiver('Shelf.width'), 1],
-    ['how long the operation takes', { ...waiver('shop/Label'), rule: 'latency-slo' }, 1],
-    ['how many fetches it takes', { ...waiver('shop/Label'), rule: 'plan-cost' }, 1],
+    ['how long the operation takes', { ...waiver('shop/Label'), rule: 'latency-slo' as const }, 1],
+    ['how many fetches it takes', { ...waiver('shop/Label'), rule: 'plan-cost' as const }, 1],
   ])('that is waived: %s', async (_what, one, count) => {
     const next = await load(v1.replace('label: String ', ''));
     expect(await broken(next, [label], { waivers: [one] })).toHaveLength(count);

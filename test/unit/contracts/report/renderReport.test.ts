@@ -87,13 +87,13 @@ breaking  field-removed  reviews  Review.body
 undecided  subgraph-unreachable  accounts
   accounts does not answer.
 
-dangerous  requires-changed  inventory  Product.shippingEstimate
+dangerous  requires-widened  inventory  Product.shippingEstimate
   at contracts/schemas/inventory.graphql:8:5
   \`@requires\` asks for more: "price weight".
 
-safe  description-changed  products  Product
+safe  deprecation-reason-changed  products  Product
   at contracts/schemas/products.graphql:1:1
-  A description changed.
+  A deprecation reason changed.
 
 waived (breaking)  field-removed  reviews  Review.title
   at contracts/schemas/reviews.graphql:12:3
@@ -223,8 +223,8 @@ describe('junit', () => {
       ['reviews', 'field-removed Review.body', 'failure'],
       ['reviews', 'field-removed Review.title', 'skipped'],
       ['accounts', 'subgraph-unreachable accounts does not answer.', 'error'],
-      ['inventory', 'requires-changed Product.shippingEstimate', 'system-out'],
-      ['products', 'description-changed Product', 'system-out'],
+      ['inventory', 'requires-widened Product.shippingEstimate', 'system-out'],
+      ['products', 'deprecation-reason-changed Product', 'system-out'],
     ]);
     const [failure] = casesOf(suites)
       .flatMap(childElements)
@@ -280,8 +280,8 @@ describe('sarif', () => {
       ['waiver-incomplete', 'error'],
       ['field-removed', 'error'],
       ['subgraph-unreachable', 'error'],
-      ['requires-changed', 'warning'],
-      ['description-changed', 'note'],
+      ['requires-widened', 'warning'],
+      ['deprecation-reason-changed', 'note'],
       ['field-removed', 'note'],
     ]);
     for (const { ruleId, ruleIndex } of results) expect(tool.driver.rules[ruleIndex].id).toBe(ruleId);
@@ -416,7 +416,7 @@ describe('markdown', () => {
 
 <details><summary>Safe</summary>
 
-- **description-changed · Product · in products · contracts/schemas/products.graphql:1:1**<br>A description changed.
+- **deprecation-reason-changed · Product · in products · contracts/schemas/products.graphql:1:1**<br>A deprecation reason changed.
 
 </details>
 `);
@@ -488,8 +488,8 @@ describe('gitlab', () => {
         location: { path: 'contracts', lines: { begin: 1 } },
       },
       {
-        description: 'A description changed.',
-        check_name: 'description-changed',
+        description: 'A deprecation reason changed.',
+        check_name: 'deprecation-reason-changed',
         fingerprint: expect.stringMatching(/^[0-9a-f]{32}$/),
         severity: 'info',
         location: { path: 'contracts/schemas/products.graphql', lines: { begin: 1 } },
@@ -509,7 +509,7 @@ describe('gitlab', () => {
   });
 
   test.each<[string, Partial<Finding>]>([
-    ['rule', { rule: 'field-changed' }],
+    ['rule', { rule: 'field-type-changed' }],
     ['subgraph', { subgraph: 'products' }],
     ['coordinate', { coordinate: 'Review.title' }],
     ['file', { location: { file: 'other.graphql', line: 12, column: 3 } }],

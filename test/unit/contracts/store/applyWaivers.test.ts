@@ -114,7 +114,7 @@ describe('waivers', () => {
     'boot-failed',
     'waiver-expired',
     'waiver-unused',
-  ])('for %s are told to be of no use, however far the check has come', (rule) => {
+  ] as const)('for %s are told to be of no use, however far the check has come', (rule) => {
     const refused = { ...finding, rule };
     const found = applyWaivers([refused], [{ ...waiver, rule }], '2026-11-25', { isEvaluated: () => false });
     expect(found).toEqual([
@@ -129,7 +129,7 @@ describe('waivers', () => {
 
   test('of others are not told to be expired, unused or of no use', () => {
     const isAsked = ({ owner }: Waiver) => owner === 'shop';
-    const wrong = [waiver, { ...waiver, expires: '2020-01-31' }, { ...waiver, rule: 'boot-failed' }];
+    const wrong = [waiver, { ...waiver, expires: '2020-01-31' }, { ...waiver, rule: 'boot-failed' as const }];
     const others = wrong.map((one) => ({ ...one, owner: 'app' }));
     const apply = (waivers: Waiver[]) => applyWaivers([], waivers, '2026-11-25', { isInScope: isAsked });
     expect(apply(others)).toEqual([]);

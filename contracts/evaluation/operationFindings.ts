@@ -16,3 +16,8 @@ export function operationReference({
 }: ConsumerOperation): Pick<Finding, 'coordinate' | 'location'> {
   return { coordinate: `${consumer}/${name}`, location };
 }
+
+/** What is not as agreed on, and was not before: it has to be known, and is not what the change does. */
+export function markUnchanged(finding: Finding): Finding {
+  return { ...finding, severity: 'dangerous', message: `${finding.message} It was so before.` };
+}

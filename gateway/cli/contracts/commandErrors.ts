@@ -1,5 +1,6 @@
 import { debuglog } from 'node:util';
 import { CommanderError } from 'commander';
+import type { Finding } from '../../../contracts/finding.ts';
 import { ConfigError } from '../../config/configError.ts';
 import { messageOf } from '../../supergraph/messageOf.ts';
 import { CommandError, exitCode } from '../exitCode.ts';
@@ -31,4 +32,26 @@ function undecidedError(cause: unknown): CommandError {
     ? `Nothing could be decided: ${messageOf(cause)}.`
     : `Nothing could be decided, by a mistake in Tributary: ${messageOf(cause)}. NODE_DEBUG=tributary shows where.`;
   return new CommandError(exitCode.undecided, message, { cause });
+}
+
+/** Why a command stops, with every problem in a line of its own. `undecided` where all that is wrong is that somebody
+ *  does not answer. */
+export function describeProblems(outcome: string, problems: readonly Finding[]): CommandError {
+  const isUndecided = problems.every(({ severity }) => severity === 'undecided');
+  const lines = problems.map(({ message, advice, location }) => {
+    const where = location === undefined ? '' : `${location.file}:${location.line}:${location.column} `;
+    return `  ${where}${message} ${advice ?? ''}`.trimEnd();
+  });
+  const code = isUndecided ? exitCode.undecided : exitCode.usageError;
+  return new CommandError(code, `${outcome}:\n${lines.join('\n')}`);
+}
+
+/** What the file system refuses is the user's to solve. */
+export async function rethrowFileErrors<Result>(writing: Promise<Result>): Promise<Result> {
+  try {
+    return await writing;
+  } catch (cause) {
+    if (!(cause instanceof Error) || !('syscall' in cause)) throw cause;
+    throw new CommandError(exitCode.usageError, `The store cannot be written: ${cause.message}`, { cause });
+  }
 }

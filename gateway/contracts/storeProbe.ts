@@ -30,3 +30,11 @@ async function readFileFingerprint(path: string): Promise<string> {
     throw error;
   }
 }
+
+/** Whether there is anything to guard. A directory of that name may be about other contracts altogether. */
+export async function hasContractStore(directory: string): Promise<boolean> {
+  return stat(join(directory, 'schemas')).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}
