@@ -6,13 +6,13 @@ import { bootGateway, type StartGateway } from './graph/bootGateway.ts';
 import { composeContracts, loadGraph, type SupergraphTools } from './graph/composeGraph.ts';
 import { planConsumerOperations } from './graph/planConsumerOperations.ts';
 
-/** What the checker needs of a gateway. It imports none, so that the gateway may use the checker. */
+/** What the checker needs from a gateway. The checker imports no gateway, so that the gateway can import the checker. */
 export interface CheckedGateway {
   readonly supergraphTools: SupergraphTools;
   readonly startGateway: StartGateway;
 }
 
-/** The dependencies of a check that composes, plans and starts a gateway for real. */
+/** Dependencies of a check that composes, plans and starts a gateway for real. */
 export function createCheckDependencies({
   supergraphTools,
   startGateway,

@@ -1,29 +1,30 @@
 import { type AdviceFreeRuleId, type FixedSeverityRuleId, type RuleId, ruleOf } from './rules.ts';
 import type { Severity } from './severity.ts';
 
-/** What a check has found: one thing that is right or wrong about a change, an operation or the store itself. */
+/** One result of a check about a change, an operation or the store. */
 export interface Finding {
   readonly rule: RuleId;
   readonly severity: Severity;
   readonly message: string;
-  /** What to do about it. */
+  /** What to do about the finding. */
   readonly advice?: string | undefined;
   readonly subgraph?: string | undefined;
-  /** Schema coordinate, `Type.field(argument:)`. Where it is about no part of the schema, what else a waiver can name it
-   *  by: `consumer/Operation` for an operation, the code of a composer's hint. For a whole subgraph that is `subgraph`. */
+  /** The schema coordinate, such as `Type.field(argument:)`. A finding about no part of the schema has another name
+   *  that waivers can use: `consumer/Operation` for an operation, the code of a composition hint. A finding about a
+   *  whole subgraph has none, and waivers use `subgraph`. */
   readonly coordinate?: string | undefined;
   readonly location?: FileLocation | undefined;
-  /** Operations of consumers that it breaks, or makes worse. */
+  /** Operations that the change breaks or makes worse. */
   readonly affects?: readonly AffectedOperation[] | undefined;
-  /** In which order to roll out, where that decides on whether something breaks. */
+  /** The order in which to roll out, when the order decides whether something breaks. */
   readonly deployment?: Deployment | undefined;
-  /** The waiver that lets it pass; `severity` is what it would be without. */
+  /** The waiver that covers the finding. `severity` is unchanged. */
   readonly waivedBy?: string | undefined;
 }
 
-/** Where it stands in a file: lines and columns count from 1. */
+/** A position in a file. Lines and columns count from 1. */
 export interface FileLocation {
-  /** As the user would write it: relative to the working directory where it is below it. */
+  /** The path as the user would write it: relative when the file is below the working directory. */
   readonly file: string;
   readonly line: number;
   readonly column: number;
@@ -31,21 +32,21 @@ export interface FileLocation {
 
 export interface AffectedOperation {
   readonly consumer: string;
-  /** The operation's name. */
+  /** Name of the operation. */
   readonly operation: string;
   readonly location: FileLocation;
-  /** What happens to it. */
+  /** What the change does to the operation. */
   readonly reason: string;
 }
 
 export interface Deployment {
   readonly order: DeploymentOrder;
-  /** What to do, one after the other. */
+  /** The rollout steps, in order. */
   readonly steps: readonly string[];
 }
 
-/** `subgraph first`: the new subgraph serves the plans of the old gateway. `gateway first`: the old subgraph serves
- *  the plans of the new one. `expand and contract`: neither. */
+/** `subgraph first`: the new subgraph serves the plans of old gateways. `gateway first`: the old subgraph serves the
+ *  plans of new gateways. `expand and contract`: neither does. */
 export type DeploymentOrder = 'safe' | 'subgraph first' | 'gateway first' | 'expand and contract';
 
 type FindingDetails<Id extends RuleId> = Omit<Finding, 'rule' | 'severity' | 'advice'> &
@@ -54,7 +55,7 @@ type FindingDetails<Id extends RuleId> = Omit<Finding, 'rule' | 'severity' | 'ad
     : { readonly severity: Severity }) &
   (Id extends AdviceFreeRuleId ? { readonly advice: string } : { readonly advice?: string | undefined });
 
-/** A finding with the severity and the advice of its rule, unless `details` has others. */
+/** A finding with the severity and advice of its rule, unless `details` overrides them. */
 export function createFinding<Id extends RuleId>(rule: Id, details: FindingDetails<Id>): Finding {
   const { severity, advice } = ruleOf(rule);
   return {

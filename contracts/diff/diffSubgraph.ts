@@ -7,10 +7,10 @@ import { schemaChanges } from './schemaChanges.ts';
 import type { SubgraphChange } from './subgraphChange.ts';
 import { readSubgraphVersion } from './subgraphVersion.ts';
 
-/** What is different between two versions of a subgraph's contract, and how bad that is as far as this subgraph
- *  alone can tell; `undefined` for a subgraph that is not there. Places are in the new file. An SDL that is no
- *  subgraph's is a finding in place of the differences: `subgraph-unparseable` or `subgraph-invalid` for the new one,
- *  `baseline-not-composed` for the old one, which the change puts right. */
+/** Compares two versions of a subgraph's contract, and rates the changes as far as this subgraph alone can tell.
+ *  `undefined` is a subgraph that does not exist. Locations are in the new file. An SDL that cannot be used is
+ *  reported instead of the changes: `subgraph-unparseable` or `subgraph-invalid` for the new one,
+ *  `baseline-not-composed` for the old one. */
 export async function diffSubgraph(
   old: SubgraphContract | undefined,
   next: SubgraphContract | undefined,
@@ -53,7 +53,7 @@ function toFinding(change: SubgraphChange, next: SubgraphContract): Finding {
   };
 }
 
-/** An input that nobody has to give needs no repair. */
+/** An optional input needs no correction. */
 function adviceFor({ rule, severity }: SubgraphChange): string | undefined {
   const isOptional = (rule === 'argument-added' || rule === 'input-field-added') && severity !== 'breaking';
   return ruleOf(isOptional ? 'field-added' : rule).advice;

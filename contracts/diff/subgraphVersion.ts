@@ -7,16 +7,16 @@ import { type CanonicalSubgraph, readCanonicalSubgraph } from './canonicalSubgra
 import { type ElementNode, elementsOf } from './elements.ts';
 import { startOfFile } from './locateCoordinate.ts';
 
-/** One version of a subgraph, read in all the ways that a diff needs. */
+/** One version of a subgraph, in all the forms that a diff needs. */
 export interface SubgraphVersion {
   readonly subgraph: CanonicalSubgraph;
   readonly elements: ReadonlyMap<string, ElementNode>;
-  /** As a subgraph library makes it. */
+  /** The schema that a subgraph library builds. */
   readonly schema: GraphQLSchema;
 }
 
-/** The version of a contract, or why it cannot be read: not empty, `misuse` where the SDL does not parse, `breaking`
- *  where it parses and is no subgraph. */
+/** Reads a contract, or returns why it cannot be used: `misuse` when the SDL does not parse, `breaking` when a
+ *  subgraph library refuses it. */
 export function readSubgraphVersion(contract: SubgraphContract): SubgraphVersion | readonly Finding[] {
   const attempt = <T>(rule: 'subgraph-unparseable' | 'subgraph-invalid', read: () => T) => {
     try {
@@ -34,7 +34,7 @@ export function readSubgraphVersion(contract: SubgraphContract): SubgraphVersion
   return { subgraph, elements: elementsOf(subgraph), schema: built.value };
 }
 
-/** The composer's library throws several at once as the causes of one. */
+/** The composer's library throws several errors as the causes of one. */
 function causesOf(error: GraphQLError): readonly GraphQLError[] {
   return 'causes' in error && Array.isArray(error.causes) && error.causes.length > 0 ? error.causes : [error];
 }
@@ -54,7 +54,7 @@ function invalidVersionFinding(
   });
 }
 
-/** The library has no places for what is there twice, nor for links that it cannot read. */
+/** The library gives no locations for duplicate definitions and unreadable links. */
 function fallbackLocation(contract: SubgraphContract, message: string): FileLocation {
   return locateFromMessage(contract, message)?.location ?? startOfFile(contract);
 }

@@ -4,7 +4,7 @@ import { createFinding, type Finding } from '../finding.ts';
 import { withoutCredentials } from '../store/readCandidates.ts';
 import type { LiveSubgraph } from './fetchLiveSubgraphs.ts';
 
-/** How many coordinates are named before it becomes "and so many more". */
+/** Coordinates that a message names before it counts the others. */
 const maxNamedCoordinates = 10;
 
 export function contractDriftFinding(
@@ -66,8 +66,8 @@ export function unusableSupergraphFinding(reason: string): Finding {
   });
 }
 
-/** What breaks plans of gateways that run, and would not in another order, breaks now: nobody can choose the order any
- *  more. */
+/** A deployed change that breaks plans of running gateways is breaking, even if another rollout order would have
+ *  avoided it. */
 export function escalateDeployedChange(finding: Finding): Finding {
   const { severity, deployment, affects = [] } = finding;
   const isTooEarly = deployment?.order === 'gateway first' || deployment?.order === 'expand and contract';

@@ -23,35 +23,36 @@ import {
 import type { LiveSubgraph } from './fetchLiveSubgraphs.ts';
 import { diffSubgraphStatements, readSubgraphStatements } from './subgraphStatements.ts';
 
-/** Whether what runs is what was agreed on, and what that means. */
+/** How the running subgraphs differ from their contracts, and what that breaks. */
 export interface Drift {
   readonly subgraphs: readonly SubgraphDrift[];
-  /** Waivers are not applied. */
+  /** Without waivers applied. */
   readonly findings: readonly Finding[];
 }
 
 export interface SubgraphDrift {
   readonly name: string;
-  /** `drifted`: it serves something else than its contract. `unknown`: it gave no schema, or nobody knows where it is
-   *  reached. `not agreed on`: it has no contract. */
+  /** `drifted`: the subgraph serves another schema than its contract. `unknown`: it gave no schema, or its address is
+   *  not known. `not agreed on`: it has no contract. */
   readonly state: 'as agreed' | 'drifted' | 'unknown' | 'not agreed on';
-  /** Operations of the store that do not work because of it, as `consumer/Operation`. */
+  /** Operations of the store that the drift breaks, as `consumer/Operation`. */
   readonly breaks: readonly string[];
 }
 
 interface DriftInput {
   readonly store: ContractStore;
   readonly live: readonly LiveSubgraph[];
-  /** What the running gateways hold; where it is left out, they are taken to hold what the contracts make. */
+  /** The supergraph of the running gateways. Omitted: what the contracts compose to. */
   readonly supergraphSdl?: string | undefined;
   readonly onProgress?: ((message: string) => void) | undefined;
 }
 
-/** Compares what runs with what was agreed on, and with what the running supergraph knows of it. Order, layout and
- *  descriptions do not count. What differs is judged as a change that has been deployed already: the plans of the
- *  running supergraph are tried on the subgraphs as they are now, and operations on the supergraph that these make.
- *  A supergraph does not say what its subgraphs' SDL was. So it is compared with the one that the running subgraphs
- *  make, by what the join directives of both say about each subgraph. Composing blocks the thread. */
+/** Compares the running subgraphs with their contracts, and with what the running supergraph says about them. Order,
+ *  layout and descriptions do not count. Differences are rated as changes that are already deployed: the plans of the
+ *  running supergraph are checked against the subgraphs as they are, and operations against the supergraph that these
+ *  compose to.
+ *  A supergraph does not contain its subgraphs' SDL. Therefore the running supergraph is compared with the one that
+ *  the running subgraphs compose to, by the join directives of both. Composing a small graph blocks the thread. */
 export async function findDrift(input: DriftInput, tools: SupergraphTools): Promise<Drift> {
   const { store, live, supergraphSdl } = input;
   const states = new Map(live.map((one) => [one.name, stateOf(one, store)] as const));
@@ -105,8 +106,8 @@ function isSameSchema(agreed: string, live: string): boolean {
   }
 }
 
-/** The contracts, with what runs in the place of those that it differs from. What gave no schema is taken to serve
- *  what was agreed on. */
+/** The contracts, with the running schema in place of each contract that differs. A subgraph that gave no schema is
+ *  assumed to serve its contract. */
 function liveContractsOf(
   { schemas }: ContractStore,
   live: readonly LiveSubgraph[],
@@ -127,7 +128,7 @@ async function diffAll(agreed: Contracts, running: Contracts): Promise<readonly 
   for (const [name, contract] of agreed) {
     if (running.get(name) === contract) continue;
     for (const change of await diffSubgraph(contract, running.get(name))) {
-      // Nobody has mistyped it in the store: it runs like that.
+      // A running schema that cannot be used is not a mistake in the store.
       changes.push(change.severity === 'misuse' ? { ...change, severity: 'breaking' } : change);
     }
   }
@@ -178,14 +179,15 @@ async function evaluateDrift(
           operations,
           isRollout: true,
         });
-  // What was agreed on, and is no better in the contracts, is for a check to tell.
+  // Terms that the contracts themselves violate are reported by a check, not as drift.
   return [
     ...told,
     ...judged.filter(({ rule, severity }) => ruleOf(rule).isContractTerm !== true || severity === 'breaking'),
   ];
 }
 
-/** Where the supergraph has another version of a subgraph than runs, the contract is not what its plans are for. */
+/** Marks contracts of subgraphs for which the running supergraph has another version, so that its plans are not taken
+ *  for plans of the contract. */
 function markOutdated(contracts: Contracts, outdated: ReadonlyMap<string, unknown>): Contracts {
   return new Map(
     Array.from(contracts, ([name, contract]): [string, SubgraphContract] => [

@@ -8,18 +8,18 @@ import { affectedOperation } from './operationFindings.ts';
 import { describeElement } from './schemaUsage.ts';
 
 export interface ChangeEvidence {
-  /** What goes wrong because of the change. */
+  /** Breakages that are attributed to the change. */
   readonly breakages: readonly Breakage[];
-  /** In which order the operations that are in trouble let it be rolled out; `undefined` where none is. */
+  /** The rollout order for the broken operations. Undefined when none is broken. */
   readonly deployment: Deployment | undefined;
-  /** Operations that use what the change is about, in trouble or not. */
+  /** Operations that use the changed element, broken or not. */
   readonly users: readonly ConsumerOperation[];
   readonly schemas: ApiSchemas;
-  /** Operations that go wrong by whichever change; left out where that is not known. */
+  /** Operations broken by any change. Omitted when that is not known. */
   readonly brokenOperations?: ReadonlySet<ConsumerOperation> | undefined;
 }
 
-/** A change as it is for the consumers that there are. */
+/** Rates a change by its consequences for the known consumers. */
 export function classifyChange(change: Finding, evidence: ChangeEvidence): Finding {
   const { breakages, deployment, users, schemas } = evidence;
   const base = baseSeverityOf(change, users.length > 0, schemas);
@@ -30,7 +30,7 @@ export function classifyChange(change: Finding, evidence: ChangeEvidence): Findi
     const own = breakages.filter((trouble) => trouble.operation === operation);
     affects.set(operation, affectedOperation(operation, reasonOf(own)));
   }
-  // Where plans and operations have been found to break, the others were found not to.
+  // When breakages were searched in plans, an operation without one is known to work.
   if (breakages.length === 0 && base !== 'safe' && ruleOf(change.rule).severityFrom !== 'plans') {
     for (const operation of users)
       affects.set(operation, affectedOperation(operation, `uses ${change.coordinate}`));
@@ -68,7 +68,7 @@ const phasePrefixes = {
   'new gateways': 'while the old subgraph runs: ',
 } as const;
 
-/** The end counts for more than the way there. */
+/** A breakage after the rollout counts for more than one during it. */
 function reasonOf(troubles: readonly Breakage[]): string {
   for (const phase of ['after rollout', 'old gateways', 'new gateways'] as const) {
     const messages = new Set(troubles.filter((one) => one.phase === phase).map(({ message }) => message));
@@ -101,7 +101,7 @@ function softenMessage({ message }: Finding, evidence: ChangeEvidence): string {
   return `${message} (operations of known consumers use it${outlook})`;
 }
 
-/** Where there is no new API, nobody knows. */
+/** Without a new API schema it is not known whether users are affected. */
 function areUsersUnaffected({ users, schemas, brokenOperations }: ChangeEvidence): boolean {
   return schemas.next !== undefined && brokenOperations?.isDisjointFrom(new Set(users)) === true;
 }

@@ -4,13 +4,13 @@ import type { Finding } from '../finding.ts';
 import { type RuleId, ruleOf } from '../rules.ts';
 import type { Breakage } from './breakage.ts';
 
-/** The API before and after. */
+/** The API schema before and after the change. */
 export interface ApiSchemas {
   readonly old: GraphQLSchema | undefined;
   readonly next: GraphQLSchema | undefined;
 }
 
-/** Whether a change can be the reason of a trouble. */
+/** Whether a change can be the cause of a breakage. */
 export function coversBreakage(change: Finding, trouble: Breakage, schemas: ApiSchemas): boolean {
   const { subgraph, coordinate, rule } = change;
   if (trouble.subgraph !== undefined && trouble.subgraph !== subgraph) return false;
@@ -40,12 +40,12 @@ function isPossibleCause(rule: RuleId, { phase }: Breakage): boolean {
   return direction === (phase === 'old gateways' ? 'loss' : 'gain');
 }
 
-/** Of what a `@provides` is about. */
+/** The type whose fields a `@provides` provides. */
 function providedTypeOf({ rule, coordinate = '' }: Finding, schemas: ApiSchemas): string | undefined {
   return rule.startsWith('provides-') ? typesOf(coordinate, schemas)[0] : undefined;
 }
 
-/** Names of the types that a field, an argument or an input field has in the APIs. */
+/** Names of the types that a field, an argument or an input field has in both API schemas. */
 function typesOf(coordinate: string, { old, next }: ApiSchemas): readonly string[] {
   const [, typeName = '', memberName = '', argumentName] =
     /^(\w+)\.(\w+)(?:\((\w+):\))?$/.exec(coordinate) ?? [];
@@ -62,8 +62,8 @@ function typesOf(coordinate: string, { old, next }: ApiSchemas): readonly string
 
 const unionMemberMessage = /^Member '(\w+)' was (?:added to|removed from) Union type '\w+'/;
 
-/** The type that a union gets or loses; `undefined` for any other change. A union's members have no coordinates: the
- *  change is told at the union, and names the member in its message only. */
+/** The type that a union gains or loses; `undefined` for any other change. Union members have no coordinates: the
+ *  change has that of the union, and only its message names the member. */
 function unionMemberOf(change: Pick<Finding, 'rule' | 'message'>): string | undefined {
   return change.rule.startsWith('union-member-') ? unionMemberMessage.exec(change.message)?.[1] : undefined;
 }

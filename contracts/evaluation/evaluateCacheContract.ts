@@ -5,8 +5,8 @@ import { createCachedValues, type ValueRules } from './cachedValues.ts';
 import { affectedOperation, markUnchanged, operationReference } from './operationFindings.ts';
 import type { ServedGraph } from './servedGraph.ts';
 
-/** Says where values that were one client's own are everybody's now, and where they may be staler than a consumer has
- *  agreed on: `breaking` where they could not be so stale before, or nothing is known of before. */
+/** Reports values that were cached per client and are now shared, and values that may be staler than a consumer
+ *  accepts. A staleness violation that existed before is `dangerous` instead of `breaking`. */
 export function evaluateCacheContract(
   old: ServedGraph | undefined,
   next: ServedGraph,
@@ -45,7 +45,7 @@ function becamePublic(was: ValueRules, is: ValueRules): boolean {
   );
 }
 
-/** How much longer than it is fresh a value may be served, in milliseconds. */
+/** Milliseconds that a value may be served after it stopped being fresh. */
 function stalenessOf(rules: ValueRules): number {
   const each = Array.from(
     rules.values(),

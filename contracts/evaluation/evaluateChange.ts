@@ -16,8 +16,8 @@ import { findBreakagesAfterRollout } from './findBreakagesAfterRollout.ts';
 import { affectedOperation, markUnchanged, operationReference } from './operationFindings.ts';
 import { OperationUsageIndex } from './operationUsageIndex.ts';
 
-/** What changes mean for the consumers that there are and for a rollout: what breaks operations is `breaking`, with
- *  them and with the order that it takes; what would break somebody whom nobody knows is `dangerous`. */
+/** Rates changes by their consequences for known consumers and for a rollout. A change that breaks operations is
+ *  `breaking` and names them and the rollout order. A change that could only break unknown consumers is `dangerous`. */
 export function evaluateChange({
   changes,
   old,
@@ -29,7 +29,7 @@ export function evaluateChange({
 }: GraphChange): readonly Finding[] {
   const agreed = evaluateContractTerms({ changes, gateway, next, operations, gatewaySettings });
   const failed = (operation: ConsumerOperation, after: ConsumerPlan) => {
-    // Gateways may hold nothing that composes while the subgraphs do.
+    // The graph of the gateways may fail to compose although that of the subgraphs composes.
     const isBroken = !isRollout || (gateway === undefined && old?.plans.get(operation)?.kind === 'planned');
     return failedOperationFindings(operation, after).map((finding) =>
       isBroken ? finding : markUnchanged(finding),
@@ -79,7 +79,8 @@ export function evaluateChange({
   ];
 }
 
-/** No plan was made before that could break. Operations that do not work now are told as that. */
+/** Rates changes without a baseline: there are no earlier plans that could break. Operations that fail now are
+ *  reported separately. */
 function classifyInitialChanges(
   changes: readonly Finding[],
   next: PlannedGraph,
@@ -124,7 +125,7 @@ function deploymentOf(
   });
 }
 
-/** What breaks without a change that explains it. */
+/** Breakages that no change explains. */
 function unattributedBreakageFindings(troubles: readonly Breakage[]): readonly Finding[] {
   const byOperation = Map.groupBy(troubles, ({ operation }) => operation);
   return [...byOperation].map(([operation, own]) =>

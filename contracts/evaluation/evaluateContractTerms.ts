@@ -12,7 +12,7 @@ import { evaluateLatencySlo } from './evaluateLatencySlo.ts';
 import { evaluateMayDefer } from './evaluateMayDefer.ts';
 import { createServedGraph } from './servedGraph.ts';
 
-/** Whether a check that knows this of the gateways finds everything that the rule is about. */
+/** Whether a check with these settings finds everything that the rule is about. */
 export function isFullyEvaluated(rule: RuleId, { locate, stepLatencyMs }: GatewaySettings): boolean {
   switch (ruleOf(rule).needs) {
     case 'step latency':
@@ -24,8 +24,8 @@ export function isFullyEvaluated(rule: RuleId, { locate, stepLatencyMs }: Gatewa
   }
 }
 
-/** What was agreed on about caching, about what may come late and about latency, and is not so with the graph. `breaking`
- *  where the change is what makes it so, or nothing is known of before. */
+/** Reports where the graph violates what was agreed on besides the schema: caching, deferral and latency. Violations
+ *  are `breaking` when the change causes them or nothing is known of the time before. */
 export function evaluateContractTerms({
   changes,
   gateway,
@@ -61,7 +61,7 @@ function evaluateLatencies(
   return pairOperations(old, next).flatMap((pair) => evaluateLatencySlo({ ...pair, stepLatencyMs }) ?? []);
 }
 
-/** Where the change is that is to blame, or else where the part is defined. */
+/** Adds the location of the change at the same coordinate, or else of the definition. */
 function withLocation(finding: Finding, changes: readonly Finding[], { graph }: PlannedGraph): Finding {
   const { coordinate, location, subgraph } = finding;
   if (location !== undefined || coordinate === undefined) return finding;

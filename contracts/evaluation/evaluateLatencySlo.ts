@@ -8,12 +8,12 @@ interface LatencyComparison {
   readonly operation: ConsumerOperation;
   readonly before: ConsumerPlan | undefined;
   readonly after: ConsumerPlan | undefined;
-  /** Milliseconds that a fetch takes. */
+  /** Milliseconds that one fetch takes. */
   readonly stepLatencyMs: number;
 }
 
-/** Says of an operation that fetches which its first answer waits for in any case, one after the other, take longer
- *  than its consumer relies on; `undefined` where they do not, or it is not known. */
+/** Reports an operation whose sequential fetches before the first answer take longer than its `@slo latency`;
+ *  `undefined` when they do not, or when it is not known. */
 export function evaluateLatencySlo({
   operation,
   before,

@@ -6,7 +6,7 @@ import { enrichmentRulesOf } from './evaluateEnrichmentContract.ts';
 import { operationReference } from './operationFindings.ts';
 import type { ServedGraph } from './servedGraph.ts';
 
-/** Says what `mayDefer` names and the graph does not have, and what never comes late, so that naming it says nothing. */
+/** Reports fields in `@slo mayDefer` that the graph does not have, and fields that are never deferred. */
 export function evaluateMayDefer(
   graph: ServedGraph,
   operations: readonly ConsumerOperation[],

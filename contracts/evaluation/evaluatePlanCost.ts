@@ -4,7 +4,7 @@ import type { ConsumerPlan } from '../graph/planConsumerOperations.ts';
 import type { PlanCost } from '../graph/planCost.ts';
 import { affectedOperation, operationReference } from './operationFindings.ts';
 
-/** How much more an operation with an `@slo latency` may take before that breaks what its consumer relies on. */
+/** Increase up to which an operation with `@slo latency` is not broken. */
 const allowedCostIncrease = { fetches: 2, depth: 1 } as const;
 
 interface PlanCostChange {
@@ -13,7 +13,7 @@ interface PlanCostChange {
   readonly after: ConsumerPlan | undefined;
 }
 
-/** Says of an operation that answering it takes more than before; `undefined` where it does not. */
+/** Reports an operation whose plan takes more than before; `undefined` when it does not. */
 export function evaluatePlanCost({ operation, before, after }: PlanCostChange): Finding | undefined {
   if (before?.kind !== 'planned' || after?.kind !== 'planned') return undefined;
   const [old, next] = [before.cost, after.cost];

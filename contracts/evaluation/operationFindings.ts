@@ -8,7 +8,7 @@ export function affectedOperation(
   return { consumer, operation: name, location, reason };
 }
 
-/** Where a finding is that is about one operation and no part of the schema: a waiver names it as `consumer/Operation`. */
+/** Coordinate and location of a finding about one operation: waivers name it `consumer/Operation`. */
 export function operationReference({
   consumer,
   name,
@@ -17,7 +17,7 @@ export function operationReference({
   return { coordinate: `${consumer}/${name}`, location };
 }
 
-/** What is not as agreed on, and was not before: it has to be known, and is not what the change does. */
+/** A violation that existed before the change. It is reported, but the change is not to blame. */
 export function markUnchanged(finding: Finding): Finding {
   return { ...finding, severity: 'dangerous', message: `${finding.message} It was so before.` };
 }

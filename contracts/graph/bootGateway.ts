@@ -16,7 +16,7 @@ import { subgraphSchemaOf } from './subgraphSchema.ts';
 export type StartGateway = (options: GatewayOptions) => Promise<StartedGateway>;
 
 export interface StartedGateway {
-  /** Of the GraphQL route. */
+  /** URL of the GraphQL route. */
   readonly url: string;
   readonly adminUrl: string;
   close(): Promise<void>;
@@ -86,7 +86,7 @@ async function readUnreadyReason(adminUrl: string): Promise<string | undefined> 
   return reasons.map(({ message }) => message).join('; ');
 }
 
-/** What is wrong with the answer. */
+/** Returns what is wrong with the answer to one operation, if anything. */
 async function runCanary(
   url: string,
   { supergraph }: ContractGraph,

@@ -10,25 +10,25 @@ import { startOfFile } from '../diff/locateCoordinate.ts';
 import { createFinding, type FileLocation, type Finding } from '../finding.ts';
 import { locateDefinition, locateDirective, locateFromMessage, quotedNamesIn } from './locateInContract.ts';
 
-/** Contracts that make one supergraph, with what is made from them. */
+/** Contracts that compose, and what they compose to. */
 export interface ContractGraph {
   readonly contracts: Contracts;
-  /** The supergraph. */
+  /** SDL of the supergraph. */
   readonly sdl: string;
   readonly hints: readonly CompositionDiagnostic[];
-  /** Whoever has the graph closes its planner. */
+  /** The owner of the graph closes the supergraph's planner. */
   readonly supergraph: Supergraph;
 }
 
 export type ComposedGraph =
   | { readonly graph: ContractGraph }
-  /** Why there is none; not empty. */
+  /** Why there is no graph; not empty. */
   | { readonly findings: readonly Finding[] };
 
-/** What the composer makes of contracts: a supergraph, not loaded yet. */
+/** The composer's result for contracts: a supergraph that is not loaded yet. */
 export type ComposedContracts =
   | Pick<ContractGraph, 'sdl' | 'hints'>
-  /** Why there is none; not empty. */
+  /** Why there is no supergraph; not empty. */
   | { readonly findings: readonly Finding[] };
 
 /** The gateway's composer and planner. The checker uses them so that it comes to the same results as a gateway. */
@@ -73,8 +73,8 @@ export async function loadGraph(
   }
 }
 
-/** Hints that the composer gives for the candidate and did not give before, as findings `composition-hint`. Where
- *  a hint stands does not count: lines move. */
+/** Hints of the composer about the candidate that it did not give about the baseline, as `composition-hint`.
+ *  Locations are not compared, because lines move. */
 export function newHints(
   old: Pick<ContractGraph, 'hints'> | undefined,
   next: Pick<ContractGraph, 'hints' | 'contracts'>,
@@ -102,7 +102,7 @@ function diagnosticKey({ code, coordinate, message }: CompositionDiagnostic): st
   return JSON.stringify([code, coordinate, message]);
 }
 
-/** What is about no part of the schema is named by its code. */
+/** A hint about no part of the schema has its code as coordinate. */
 function withHintCoordinate<Described extends Pick<Finding, 'coordinate'>>(
   { code }: CompositionDiagnostic,
   found: Described,
@@ -151,7 +151,7 @@ function diagnosticLocationsOf(
   return given.length > 0 ? given : locationsFromMessage(message, contracts);
 }
 
-/** Some notes come without places. They name in brackets whose mistake it is, and in quotes what they are about. */
+/** Some diagnostics have no locations. Their messages name the subgraph in brackets and elements in quotes. */
 function locationsFromMessage(message: string, contracts: Contracts): readonly DiagnosticLocation[] {
   const owner = contracts.get(/^\[([^\]]+)\]/.exec(message)?.[1] ?? '');
   if (owner !== undefined) {

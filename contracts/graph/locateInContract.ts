@@ -2,8 +2,8 @@ import { type ASTNode, Kind, parse, visit } from 'graphql';
 import type { SubgraphContract } from '../contractStore.ts';
 import type { FileLocation } from '../finding.ts';
 
-/** Where a contract defines a type, `Type`, or a field or value of one, `Type.name`, whatever its
- *  arguments; the first location or the last one where there are several. The SDL must be one that parses. */
+/** Locates the definition of `Type` or `Type.member` in a contract, whatever its arguments: the first definition or
+ *  the last one. The SDL must parse. */
 export function locateDefinition(
   contract: SubgraphContract,
   coordinate: string,
@@ -28,7 +28,7 @@ function membersOf(type: ASTNode): readonly ASTNode[] {
   ];
 }
 
-/** Where a contract first uses a directive of federation, by its own name or by the prefixed one. */
+/** Locates the first use of a federation directive, by its own name or its prefixed name. */
 export function locateDirective(contract: SubgraphContract, name: string): FileLocation | undefined {
   let location: FileLocation | undefined;
   visit(parse(contract.sdl), {
@@ -41,15 +41,15 @@ export function locateDirective(contract: SubgraphContract, name: string): FileL
   return location;
 }
 
-/** A description before the definition is not where it stands. */
+/** A definition begins after its description. */
 function locationOf(node: ASTNode, { file }: SubgraphContract): FileLocation {
   const hasDescription = 'description' in node && node.description !== undefined;
   const first = (hasDescription ? node.description?.loc?.endToken.next : undefined) ?? node.loc?.startToken;
   return { file, line: first?.line ?? 1, column: first?.column ?? 1 };
 }
 
-/** What a message that comes without places is about in a contract: what it says is there twice, or what it names in
- *  quotes; `undefined` where the contract defines nothing of that. The SDL must be one that parses. */
+/** Locates what a diagnostic without locations is about: an element that it says is defined twice, or that it names
+ *  in quotes. `undefined` when the contract defines none of them. The SDL must parse. */
 export function locateFromMessage(
   contract: SubgraphContract,
   message: string,
@@ -65,12 +65,12 @@ export function locateFromMessage(
   return location && { location };
 }
 
-/** What a message names in quotes. */
+/** The names in quotes in a message. */
 export function quotedNamesIn(message: string): readonly string[] {
   return Array.from(message.matchAll(/"([^"\s]+)"/g), ([, word = '']) => word);
 }
 
-/** Where a link takes this version. */
+/** Locates a `@link` to this version. */
 function locateLinkVersion({ file, sdl }: SubgraphContract, version: string): FileLocation | undefined {
   let location: FileLocation | undefined;
   visit(parse(sdl), {

@@ -1,13 +1,13 @@
 import type { PlanNode, QueryPlan } from '../../gateway/planning/queryPlan.ts';
 import type { PlannedFetch } from './flattenPlan.ts';
 
-/** What answering an operation takes, the most of what its conditions may come to. */
+/** What answering an operation takes, with every condition at its most expensive. */
 export interface PlanCost {
   readonly fetches: number;
-  /** Fetches that wait for each other, at most: how many times the network is in an answer's time. */
+  /** The longest chain of fetches that wait for each other: how often the answer pays the network latency. */
   readonly depth: number;
   readonly subgraphs: number;
-  /** By `@cost` and `@listSize`; `undefined` where the supergraph has neither. */
+  /** The weight by `@cost` and `@listSize`; `undefined` when the supergraph has neither. */
   readonly weight: number | undefined;
 }
 
@@ -34,8 +34,8 @@ export function maxPlanCost(costs: readonly PlanCost[]): PlanCost {
   };
 }
 
-/** How many fetches the first answer of a query or mutation waits for that wait for each other, with every condition as
- *  it takes the most; `undefined` for a subscription, which has no first answer to wait for. */
+/** The longest chain of fetches that the first answer of a query or mutation waits for, with every condition at its
+ *  most expensive; `undefined` for a subscription, which has no first answer to wait for. */
 export function firstResponseDepthOf({ node }: QueryPlan): number | undefined {
   if (node?.kind === 'Subscription') return undefined;
   return node === undefined ? 0 : depthOf(node);
@@ -61,7 +61,7 @@ function depthOf(node: PlanNode): number {
   }
 }
 
-/** Whether the planner has told what is deferred apart. */
+/** Whether the planner has separated the deferred parts. */
 export function hasDeferNode({ node }: QueryPlan): boolean {
   const has = (one: PlanNode): boolean =>
     one.kind === 'Defer' ||

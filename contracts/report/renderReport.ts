@@ -12,11 +12,11 @@ export const reportFormats = ['text', 'json', 'junit', 'sarif', 'github', 'markd
 export type ReportFormat = (typeof reportFormats)[number];
 
 interface RenderOptions {
-  /** For `text`; without it there are none. */
+  /** Colours for the format `text`. */
   readonly color?: boolean;
 }
 
-/** The report as a whole file of one format, with a line end at its end. What messages hold cannot break any. */
+/** The report as a whole file of one format, with a final line end. No message can break a format. */
 export function renderReport(
   report: CheckReport,
   format: ReportFormat,

@@ -13,7 +13,7 @@ import { toSingleLine } from './textFormatting.ts';
 
 type Style = Parameters<typeof styleText>[0];
 
-/** For people. Colours are for terminals; see `supportsColor`. */
+/** Text for people, with colours for terminals. */
 export function renderText({ findings, summary }: CheckReport, colours: boolean): string {
   const paint = (style: Style, text: string): string =>
     colours ? styleText(style, text, { validateStream: false }) : text;

@@ -1,8 +1,8 @@
 import type { Finding } from '../finding.ts';
 import { severitiesWorstFirst } from '../severity.ts';
 
-/** By severity, then subgraph, then place; what is waived comes last. The same findings always come in the same
- *  order, whatever order they were found in. */
+/** Sorts by severity, then subgraph, then location, with waived findings last. The order does not depend on the order
+ *  of the input. */
 export function sortFindings(findings: readonly Finding[]): Finding[] {
   return [...findings].sort(compareFindings);
 }
@@ -21,7 +21,7 @@ function compareFindings(one: Finding, other: Finding): number {
   );
 }
 
-// By code units: an order that depends on the machine's language would differ between two machines.
+// By code units: a locale-dependent order would differ between machines.
 function compareText(one = '', other = ''): number {
   if (one === other) return 0;
   return one < other ? -1 : 1;

@@ -3,16 +3,15 @@ import { createFinding, type Finding } from '../finding.ts';
 import { ruleOf } from '../rules.ts';
 
 interface ApplyWaiversOptions {
-  /** Whether the check has looked at what the waiver is for: one that it has not is not called unused. All, where
-   *  left out. */
+  /** Whether the check evaluated everything that the waiver may cover. Other waivers are not called unused. Omitted:
+   *  all are. */
   readonly isEvaluated?: ((waiver: Waiver) => boolean) | undefined;
-  /** Whether whoever has asked answers for the waiver: what is wrong with one of others is not told. All, where left
-   *  out. */
+  /** Whether the check answers for the waiver. Problems of other waivers are not reported. Omitted: all are. */
   readonly isInScope?: ((waiver: Waiver) => boolean) | undefined;
 }
 
-/** Marks what waivers let pass, and adds what is wrong with the waivers: `waiver-expired` for one that no longer
- *  holds, `waiver-unused` for one that lets nothing pass, or never could. `today` is a day in UTC, `2027-01-31`. */
+/** Marks the findings that waivers cover, and adds findings about the waivers themselves: `waiver-expired`, and
+ *  `waiver-unused` for waivers that cover nothing. `today` is the day in UTC, such as `2027-01-31`. */
 export function applyWaivers(
   findings: readonly Finding[],
   waivers: readonly Waiver[],
@@ -31,7 +30,7 @@ export function applyWaivers(
   });
   const asked = waivers.filter(isInScope);
   const expired = asked.filter((waiver) => !valid.includes(waiver));
-  // Whether the check has come as far as that makes no difference for what cannot be waived.
+  // A waiver for a rule that cannot be waived is useless, whatever the check evaluated.
   const holding = asked.filter((waiver) => valid.includes(waiver));
   const useless = holding.filter(({ rule }) => ruleOf(rule).unwaivable !== undefined);
   const unused = holding.filter(
@@ -45,7 +44,7 @@ export function applyWaivers(
   ];
 }
 
-/** What is safe needs none, and what could not be checked cannot be agreed on. */
+/** A safe finding needs no waiver, and an undecided one cannot be agreed on. */
 function isWaivable({ rule, severity }: Finding): boolean {
   return (severity === 'breaking' || severity === 'dangerous') && ruleOf(rule).unwaivable === undefined;
 }
@@ -53,7 +52,7 @@ function isWaivable({ rule, severity }: Finding): boolean {
 function matchesFinding({ rule, coordinate, subgraph }: Waiver, finding: Finding): boolean {
   return (
     rule === finding.rule &&
-    // A whole subgraph is named by its name.
+    // A finding about a whole subgraph has the subgraph's name as coordinate.
     coordinate === (finding.coordinate ?? finding.subgraph) &&
     (subgraph === undefined || subgraph === finding.subgraph)
   );

@@ -6,16 +6,16 @@ import { displayPath } from './displayPath.ts';
 import { existingAncestor, GitError, resolveCommit, runGit } from './git.ts';
 import { readContractStore } from './readContractStore.ts';
 
-/** What the store is compared with. */
+/** The store that a check compares with. */
 interface Baseline {
-  /** Absent where there is none. */
+  /** Undefined when there is none. */
   readonly store?: ContractStore | undefined;
-  /** For people: `revision HEAD`. */
+  /** Name for people, such as `revision HEAD`. */
   readonly label: string;
   readonly problems: readonly Finding[];
 }
 
-/** The store in a directory, or this store at a revision. */
+/** Reads the store in a directory, or this store at a Git revision. */
 export async function readBaseline(directory: string, against: string): Promise<Baseline> {
   if (await isDirectory(against)) {
     const revision = await revisionOfSameName(directory, against);
@@ -25,9 +25,9 @@ export async function readBaseline(directory: string, against: string): Promise<
   return toBaseline(await readContractStore(directory, { ref: against }), `revision ${against}`);
 }
 
-/** What to write for the revision where a directory is called like one. */
+/** An unambiguous name of the revision that has the same name as a directory. */
 async function revisionOfSameName(directory: string, against: string): Promise<string | undefined> {
-  // No revision begins like that.
+  // No revision name begins like this.
   if (/^[./~]/.test(against) || isAbsolute(against)) return undefined;
   try {
     await resolveCommit(directory, against);
@@ -47,7 +47,7 @@ function ambiguousBaseline(against: string, revision: string): Finding {
   });
 }
 
-/** The store as it was last committed; none, with the reason told, where Git does not keep it. */
+/** Reads the store as of the last commit. Without a commit there is no store, and the reason is a finding. */
 export async function readCommittedBaseline(directory: string): Promise<Baseline> {
   const label = 'revision HEAD';
   try {
@@ -66,14 +66,15 @@ export async function readCommittedBaseline(directory: string): Promise<Baseline
   };
 }
 
-/** Of what was, only the schemas count. A mistake there can be put right no more, and the change may be what does. */
+/** Of a baseline only the schemas count. Its mistakes cannot be corrected any more, and this change may be the
+ *  correction. */
 function toBaseline(store: ContractStore, label: string): Baseline {
   const isLost = store.problems.some(({ rule }) => rule === 'revision-unknown' || rule === 'store-missing');
   if (isLost) return { label, problems: store.problems };
   return { store, label, problems: schemaProblems(store).map(baselineNotComposed) };
 }
 
-/** Contracts of which one cannot be read make no supergraph. */
+/** Contracts do not compose if one of them cannot be read. */
 function baselineNotComposed({ subgraph, message, location }: Finding): Finding {
   return createFinding('baseline-not-composed', {
     message: `What changed in ${subgraph} is not known, since its earlier contract is no schema: ${message}`,
@@ -84,7 +85,7 @@ function baselineNotComposed({ subgraph, message, location }: Finding): Finding 
   });
 }
 
-/** What keeps a subgraph's contract from being read. */
+/** The problems because of which a subgraph's contract cannot be read. */
 export function schemaProblems({ problems, schemas }: ContractStore): readonly Finding[] {
   return problems.filter(({ subgraph }) => subgraph !== undefined && !schemas.has(subgraph));
 }

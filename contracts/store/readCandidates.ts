@@ -9,24 +9,24 @@ import { placeholderUrl, readSchema } from './schemaFile.ts';
 import { decodeUtf8 } from './storeFiles.ts';
 
 export interface ReadCandidatesOptions {
-  /** What is agreed already: a candidate is reached where its contract says. */
+  /** The accepted contracts. A candidate has the URL of its contract. */
   readonly known: ReadonlyMap<string, SubgraphContract>;
-  /** Asks a running subgraph for its SDL. */
+  /** Fetches the SDL of a running subgraph. */
   readonly fetchSdl?: ((address: SubgraphAddress) => Promise<string>) | undefined;
-  /** Milliseconds before a subgraph that did not answer is asked once more. */
+  /** Milliseconds before the second attempt. */
   readonly retryAfterMs?: number | undefined;
 }
 
 export interface Candidates {
   readonly contracts: ReadonlyMap<string, SubgraphContract>;
-  /** Arguments, files and SDL that are wrong: `misuse`. Subgraphs that do not answer: `undecided`. */
+  /** `misuse` for wrong arguments, files and SDL, `undecided` for subgraphs that do not answer. */
   readonly problems: readonly Finding[];
 }
 
 const argumentPattern = /^([^=/\\.][^=/\\]*)=(.+)$/s;
 const urlPattern = /^https?:\/\//i;
 
-/** What subgraphs want to serve, from arguments `NAME=FILE` or `NAME=URL`. */
+/** Reads candidates from arguments `NAME=FILE` or `NAME=URL`. */
 export async function readCandidates(
   candidateArguments: readonly string[],
   options: ReadCandidatesOptions,
@@ -83,7 +83,7 @@ async function fetchText(
 ): Promise<string | Finding> {
   const address = { name, url };
   try {
-    // A deployment that is under way, or a connection that was cut, is over soon.
+    // A running deployment or a broken connection is usually over soon.
     return await fetchSdl(address).catch(() => wait(retryAfterMs).then(() => fetchSdl(address)));
   } catch (error) {
     return createFinding('subgraph-unreachable', {
@@ -94,7 +94,7 @@ async function fetchText(
   }
 }
 
-/** Reports and contracts are read by many: no user name, no password. */
+/** Removes user name and password from a URL, because reports and contracts have many readers. */
 export function withoutCredentials(url: string): string {
   const { username, password } = new URL(url);
   if (username === '' && password === '') return url;

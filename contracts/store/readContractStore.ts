@@ -11,12 +11,12 @@ import { readSchema } from './schemaFile.ts';
 import type { StoreFiles } from './storeFiles.ts';
 
 export interface StoreRevision {
-  /** Anything that Git takes for a commit. */
+  /** Any name of a Git commit. */
   readonly ref: string;
 }
 
-/** Reads a store, from its directory or as it stood at a revision. What is wrong with it is in `problems`, all of
- *  it; a store that cannot be had at all is empty and has that as its problem. */
+/** Reads a store from its directory, or as of a Git revision. All mistakes are in `problems`. A store that cannot be
+ *  read is empty, and its problem says why. */
 export async function readContractStore(directory: string, from?: StoreRevision): Promise<ContractStore> {
   const shown = displayPath(directory);
   const files = await readFiles(directory, from);
@@ -98,7 +98,7 @@ function missingStore(directory: string, from: StoreRevision | undefined): Findi
   });
 }
 
-/** The subgraph whose contract is at the path; `undefined` where none is. */
+/** The name of the subgraph whose contract has this path, if it is the path of a contract. */
 function subgraphOf(path: string): string | undefined {
   return /^schemas\/([^/]+)\.graphql$/.exec(path)?.[1];
 }

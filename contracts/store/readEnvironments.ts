@@ -12,8 +12,8 @@ interface EnvironmentsResult {
 
 const environmentKeys = ['subgraphs', 'gateways', 'gatewayConfig', 'stepLatency'] as const;
 
-/** `environments.yaml`: by name of the environment, the versions of subgraphs and gateways that run there, and what is
- *  known of the gateways besides. */
+/** Reads `environments.yaml`: the versions of subgraphs and gateways that run in each environment, and settings of
+ *  the gateways. */
 export function readEnvironments(text: string, file: string): EnvironmentsResult {
   const read = readYaml(text, file, 'environments-unreadable');
   if ('problems' in read) return { environments: [], problems: read.problems };
@@ -93,7 +93,7 @@ function readVersions(
   const versions = items.map(nonBlankTextOf);
   const right = versions.filter((version) => version !== undefined);
   if (right.length === versions.length && right.length > 0) return right;
-  // 1.10 would be the number 1.1.
+  // An unquoted 1.10 would be the number 1.1.
   problems.push(
     invalidEnvironment(`${name}: a version is missing, or is no text; put numbers into quotes.`, place),
   );

@@ -13,13 +13,13 @@ import { readYaml, type YamlFile } from './readYaml.ts';
 import { decodeUtf8 } from './storeFiles.ts';
 
 export interface ReadGatewaySettingsOptions {
-  /** Of the store: an environment's file is named from there. */
+  /** Directory of the store, from which an environment names its file. */
   readonly directory: string;
-  /** What is checked against, where one is. */
+  /** The environment that is compared with. */
   readonly environment?: Environment | undefined;
-  /** A path from the working directory. It wins over the environment's. */
+  /** Path of a configuration file, instead of the environment's. */
   readonly gatewayConfig?: string | undefined;
-  /** `40ms`. It wins over the environment's. */
+  /** Duration such as `40ms`, instead of the environment's. */
   readonly stepLatency?: string | undefined;
 }
 
@@ -28,7 +28,7 @@ interface GatewaySettingsResult {
   readonly problems: readonly Finding[];
 }
 
-/** What the arguments or the environment say about the gateways. */
+/** Reads the settings of the gateways from the arguments or the environment. */
 export async function readGatewaySettings(
   options: ReadGatewaySettingsOptions,
 ): Promise<GatewaySettingsResult> {
@@ -48,14 +48,14 @@ export async function readGatewaySettings(
 
 type ConfigResult = { readonly serving: GatewaySettings } | { readonly problems: readonly Finding[] };
 
-/** Milliseconds, more than 0; `undefined` for what is no such time. */
+/** A duration in milliseconds; `undefined` unless it is positive. */
 export function parseStepLatency(text: string): number | undefined {
   const ms = parseDuration(text);
   return ms !== undefined && ms > 0 && ms <= maxDurationMs ? ms : undefined;
 }
 
-/** The rules of a configuration, read as the gateway reads them; or what is wrong with it. Variables of the environment
- *  that are not set here are no mistake where no rule needs them: a check does not run where the gateway does. */
+/** Reads the rules of a configuration file the way a gateway reads them, or what is wrong with it. Unset environment
+ *  variables are a mistake only where a rule needs them, because a check does not run where the gateway runs. */
 async function readGatewayConfig(path: string, namedAt: FileLocation | undefined): Promise<ConfigResult> {
   const file = displayPath(path);
   const text = await readText(path);
@@ -81,7 +81,7 @@ function isRulePath(path: string): boolean {
   return /^(cache\.(enabled|rules)|enrichment)\b/.test(path);
 }
 
-/** Of a configuration in which nothing is wrong but for variables that are not set, none of which is in these parts. */
+/** The configuration has no mistakes except unset environment variables outside these sections. */
 function gatewaySettingsFrom(options: unknown, yaml: YamlFile): GatewaySettings {
   const sections = sectionOf(options);
   const { enabled, rules } = sectionOf(sections.cache);
@@ -126,7 +126,7 @@ function invalidConfig({ path, message, expected }: ConfigProblem, yaml: YamlFil
   });
 }
 
-/** `cache.rules["Product.stock"].maxAge` in its parts. */
+/** Splits a path such as `cache.rules["Product.stock"].maxAge` into its keys. */
 function splitConfigPath(path: string): readonly string[] {
   return Array.from(
     path.matchAll(/\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([\w-]+)/g),

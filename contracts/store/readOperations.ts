@@ -24,7 +24,7 @@ interface OperationsResult {
   readonly problems: readonly Finding[];
 }
 
-/** The operations in one file of a consumer. */
+/** Reads the operations in one file of a consumer. */
 export function readOperations({ consumer, file, text }: ReadOperationsOptions): OperationsResult {
   const parsed = parseGraphQL({
     text,
@@ -57,7 +57,7 @@ export function readOperations({ consumer, file, text }: ReadOperationsOptions):
   return { operations, problems };
 }
 
-/** Operations of one consumer that have the same name: nobody could tell which of them a finding is about. */
+/** Finds operations of one consumer with the same name: a finding could not say which of them it means. */
 export function findDuplicates(operations: readonly ConsumerOperation[]): Finding[] {
   const first = new Map<string, ConsumerOperation>();
   const problems: Finding[] = [];
@@ -109,7 +109,7 @@ function collectFragments(document: DocumentNode, problems: Finding[]): Map<stri
   return fragments;
 }
 
-/** The fragments that the operation reaches, in the order in which it does; `undefined` where one is missing. */
+/** The fragments that the operation uses, in order of their first use; `undefined` when one is missing. */
 function collectUsedFragments(
   operation: OperationDefinitionNode,
   fragments: ReadonlyMap<string, FragmentDefinitionNode>,

@@ -7,7 +7,7 @@ import { createFinding, type FileLocation, type Finding } from '../finding.ts';
 interface SloResult {
   readonly slo: OperationSlo;
   readonly problems: readonly Finding[];
-  /** The comments that were read. */
+  /** The `@slo` comments that were read. */
   readonly comments: readonly Token[];
 }
 
@@ -15,7 +15,7 @@ const sloKeys = ['latency', 'staleness', 'mayDefer'] as const;
 type SloKey = (typeof sloKeys)[number];
 const coordinatePattern = /^[_A-Za-z]\w*\.[_A-Za-z]\w*$/;
 
-/** What the `# @slo` comments directly above a definition say. */
+/** Reads the `# @slo` comments directly above a definition. */
 export function readSlo(definition: DefinitionNode, file: string): SloResult {
   const comments = commentsAbove(definition).filter(isSloComment);
   const said = new Map<SloKey, number | readonly string[]>();
@@ -39,7 +39,7 @@ export function readSlo(definition: DefinitionNode, file: string): SloResult {
   };
 }
 
-/** `# @slo` comments of a document that stand above no operation: nobody would notice that they say nothing. */
+/** Finds `# @slo` comments that are not above an operation, and so have no effect. */
 export function findMisplacedSlos(
   first: Token | undefined,
   read: ReadonlySet<Token>,

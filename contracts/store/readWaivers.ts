@@ -14,7 +14,7 @@ const requiredKeys = ['rule', 'coordinate', 'reason', 'owner', 'expires'] as con
 const waiverKeys = [...requiredKeys, 'subgraph'] as const;
 type WaiverKey = (typeof waiverKeys)[number];
 
-/** `waivers.yaml`: a list of waivers. */
+/** Reads `waivers.yaml`: a list of waivers. */
 export function readWaivers(text: string, file: string): WaiversResult {
   const read = readYaml(text, file, 'waivers-unreadable');
   if ('problems' in read) return { waivers: [], problems: read.problems };
@@ -74,7 +74,7 @@ function readWaiver(node: Node | null, yaml: YamlFile, problems: Finding[]): Wai
   }
   if (problems.length > before) return undefined;
   const { rule, coordinate, reason, owner, subgraph } = Object.fromEntries(said);
-  // All of them are there: `missing` is empty.
+  // No required key is missing here.
   const whole = { rule, coordinate, reason, owner, expires } as Omit<Waiver, 'location' | 'subgraph'>;
   return { ...whole, ...(subgraph === undefined ? {} : { subgraph }), location: place };
 }
@@ -83,11 +83,11 @@ function isSame(a: Waiver, b: Waiver): boolean {
   return a.rule === b.rule && a.coordinate === b.coordinate && a.subgraph === b.subgraph;
 }
 
-/** A day of the calendar, `2027-01-31`. */
+/** Whether the text is a day of the calendar, such as `2027-01-31`. */
 function isCalendarDate(text: string): boolean {
   if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return false;
   const time = Date.parse(`${text}T00:00:00Z`);
-  // Some months are shorter: the parser rolls over or refuses.
+  // For days such as February 30, the parser rolls over or fails.
   return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);
 }
 

@@ -8,7 +8,7 @@ const accessDirectives = [
   { directive: 'policy', argument: 'policies', rule: 'policy' },
 ] as const;
 
-/** `@requiresScopes` and `@policy`: any of several sets is enough to get in. */
+/** Compares `@requiresScopes` and `@policy`. A client needs every member of one of the sets. */
 export function accessChanges(pair: ElementPair): readonly SubgraphChange[] {
   return accessDirectives.flatMap(({ directive, argument, rule }): readonly SubgraphChange[] => {
     const { coordinate } = pair;
@@ -34,7 +34,7 @@ export function accessChanges(pair: ElementPair): readonly SubgraphChange[] {
 
 type AccessSets = readonly ReadonlySet<string>[];
 
-/** Whether everybody whom `others` let in gets in. */
+/** Whether `sets` grant access to everyone to whom `others` do. */
 function isAtLeastAsPermissive(sets: AccessSets, others: AccessSets): boolean {
   return others.every((other) => sets.some((set) => set.isSubsetOf(other)));
 }
@@ -45,7 +45,7 @@ function setsOf(directive: ConstDirectiveNode, argument: string): AccessSets {
   );
 }
 
-/** A value where a list is expected stands for a list of it. */
+/** A single value stands for a list of one. */
 function elementsOf(value: ConstValueNode | undefined): readonly ConstValueNode[] {
   if (value === undefined) return [];
   return value.kind === Kind.LIST ? value.values : [value];

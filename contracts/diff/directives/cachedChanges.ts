@@ -9,14 +9,14 @@ import { findInvalidUses, gatewayDirectivesOf } from './gatewayDirectives.ts';
 
 type Rules = ReadonlyMap<string, DeclaredRule>;
 
-/** `@cached`, read as the gateway reads it. */
+/** Compares `@cached`, read the way the gateway reads it. */
 export function cachedChanges(old: SubgraphVersion, next: SubgraphVersion): readonly SubgraphChange[] {
   const before = readCachedDirectives(gatewayDirectivesOf(old.subgraph));
   const after = readCachedDirectives(gatewayDirectivesOf(next.subgraph));
   const invalid = findInvalidUses('cached', before.problems, after.problems);
   const unreadable = new Set([...before.problems, ...after.problems].map((problem) => problem.split(':')[0]));
   const coordinates = [...new Set([...before.rules.keys(), ...after.rules.keys()])].filter(
-    // What is gone as a whole is not told here, and what cannot be read cannot be compared.
+    // Removed elements are reported as such, and unreadable directives cannot be compared.
     (coordinate) => next.elements.has(coordinate) && !unreadable.has(coordinate),
   );
   const changes = coordinates.flatMap((coordinate) => [
@@ -75,7 +75,7 @@ function ruleChanges(
   return changes;
 }
 
-/** For whom values are kept: what a field does not say its type says. */
+/** Compares whose values are shared. A field without a scope has that of its type. */
 function scopeChanges(coordinate: string, before: Rules, after: Rules): readonly SubgraphChange[] {
   const was = scopeOf(coordinate, before);
   const is = scopeOf(coordinate, after);

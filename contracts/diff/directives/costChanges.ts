@@ -5,7 +5,7 @@ import { argumentValueOf, textValueOf } from '../links.ts';
 import { createChange, type FixedChangeRuleId, type SubgraphChange } from '../subgraphChange.ts';
 import { type ElementPair, singleApplicationsOf } from './elementPair.ts';
 
-/** `@cost` and `@listSize`. Nothing has been counted on for what is new. */
+/** Compares `@cost` and `@listSize`. New elements have no earlier cost that anyone relied on. */
 export function costChanges(pair: ElementPair): readonly SubgraphChange[] {
   return pair.old === undefined ? [] : [...weightChange(pair), ...listSizeChange(pair)];
 }
@@ -25,7 +25,7 @@ function weightChange(pair: ElementPair): readonly SubgraphChange[] {
   ];
 }
 
-/** The specification's: objects weigh 1, scalars and enums nothing. */
+/** The specification's default: objects weigh 1, scalars and enums 0. */
 function defaultWeightOf({ next, nextVersion }: ElementPair): number {
   const type = 'type' in next ? nextVersion.subgraph.types.get(namedTypeOf(next)) : next;
   const isLeaf =
@@ -58,7 +58,7 @@ function listSizeChange(pair: ElementPair): readonly SubgraphChange[] {
   return changes;
 }
 
-/** How the size is found where it is not assumed, as text. */
+/** How the list size is computed when it is not assumed, as text. */
 function slicingOf(directive: ConstDirectiveNode): string {
   const others = (directive.arguments ?? []).filter(({ name, value }) => {
     const isUsual = name.value === 'requireOneSlicingArgument' && value.kind === Kind.BOOLEAN && value.value;
@@ -69,7 +69,7 @@ function slicingOf(directive: ConstDirectiveNode): string {
 
 function numberOf(directive: ConstDirectiveNode | undefined, name: string): number | undefined {
   const value = directive && argumentValueOf(directive, name);
-  // The weight is a text in the specification's first draft.
+  // The first draft of the specification had weights as strings.
   const text = value?.kind === Kind.INT ? value.value : textValueOf(value);
   return text === undefined ? undefined : Number(text);
 }

@@ -3,7 +3,7 @@ import { argumentValueOf, textValueOf } from '../links.ts';
 import { createChange, type SubgraphChange } from '../subgraphChange.ts';
 import { type ElementPair, singleApplicationsOf } from './elementPair.ts';
 
-/** `@deprecated`, also of arguments and input fields. */
+/** Compares `@deprecated`, also of arguments and input fields. */
 export function deprecationChanges(pair: ElementPair): readonly SubgraphChange[] {
   if (pair.old === undefined) return [];
   const { coordinate } = pair;

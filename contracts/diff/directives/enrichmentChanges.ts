@@ -8,7 +8,7 @@ import { createChange, type SubgraphChange } from '../subgraphChange.ts';
 import type { SubgraphVersion } from '../subgraphVersion.ts';
 import { findInvalidUses, gatewayDirectivesOf } from './gatewayDirectives.ts';
 
-/** `@enrichment`, read as the gateway reads it: which fields may come late. */
+/** Compares `@enrichment`, read the way the gateway reads it. */
 export function enrichmentChanges(old: SubgraphVersion, next: SubgraphVersion): readonly SubgraphChange[] {
   const before = readEnrichmentDirectives(gatewayDirectivesOf(old.subgraph));
   const after = readEnrichmentDirectives(gatewayDirectivesOf(next.subgraph));

@@ -27,7 +27,8 @@ const provides: FieldSetRules = {
   removed: 'provides-removed',
 };
 
-/** `@requires` and `@provides`, by the fields that they select. A new field is all new: nobody sends less for it. */
+/** Compares `@requires` and `@provides` by the fields that they select. A new field has no earlier plans that could
+ *  break. */
 export function fieldSetChanges(pair: ElementPair): readonly SubgraphChange[] {
   return pair.old === undefined ? [] : [requires, provides].flatMap((rules) => compareFieldSets(pair, rules));
 }

@@ -12,8 +12,8 @@ import { createChange, type SubgraphChange } from '../subgraphChange.ts';
 
 const prefix = 'tributary__';
 
-/** A subgraph's uses of the gateway's own directives, as they would stand in a supergraph: for the readers that the
- *  gateway has for those. */
+/** A subgraph's uses of the gateway's own directives in the form of a supergraph, so that the gateway's readers can
+ *  read them. */
 export function gatewayDirectivesOf({ types }: CanonicalSubgraph): DocumentNode {
   return {
     kind: Kind.DOCUMENT,
@@ -45,8 +45,8 @@ function ownDirectives(directives: readonly ConstDirectiveNode[] = []): readonly
   });
 }
 
-/** What a reader of the gateway's directives cannot read, and could before or had not to. Its problems begin with
- *  the coordinate and a colon. */
+/** Reports problems that a reader of the gateway's directives has with the new version only. Problems begin with the
+ *  coordinate and a colon. */
 export function findInvalidUses(
   directive: 'cached' | 'enrichment',
   before: readonly string[],

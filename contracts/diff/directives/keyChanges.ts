@@ -11,12 +11,12 @@ interface Key {
   readonly isResolvable: boolean;
 }
 
-/** `@key`, as a set of what the keys select. */
+/** Compares `@key`. The keys of a type are a set of field sets. */
 export function keyChanges({ coordinate, old, next }: ElementPair): readonly SubgraphChange[] {
   if (old === undefined) return [];
   const before = keysOf(old);
   const after = keysOf(next);
-  // While another way to get its entities is left, plans decide whether anything breaks.
+  // While the subgraph resolves another key, plans decide whether anything breaks.
   const loss = [...after.values()].some((key) => key.isResolvable) ? 'dangerous' : 'breaking';
   const changes: SubgraphChange[] = [];
 
@@ -51,7 +51,7 @@ function keysOf(element: ElementNode): ReadonlyMap<string, Key> {
   const keys = new Map<string, Key>();
   for (const node of applicationsOf(element, 'federation__key')) {
     const fields = fieldPathsOf(node).join(' ');
-    // One of two that select the same is enough.
+    // One resolvable key of two with the same fields is enough.
     const known = keys.get(fields)?.isResolvable ?? false;
     keys.set(fields, { node, isResolvable: known || isResolvable(node) });
   }

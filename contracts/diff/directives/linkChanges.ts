@@ -1,7 +1,7 @@
 import { createChange, type SubgraphChange } from '../subgraphChange.ts';
 import type { SubgraphVersion } from '../subgraphVersion.ts';
 
-/** What a subgraph says of itself as a whole: which federation it is made for, which directives it composes. */
+/** Compares the federation version and the composed directives of a subgraph. */
 export function linkChanges(old: SubgraphVersion, next: SubgraphVersion): readonly SubgraphChange[] {
   return [...versionChange(old, next), ...composedChanges(old, next)];
 }

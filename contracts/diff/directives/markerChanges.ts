@@ -11,7 +11,7 @@ interface Marker {
   readonly added: SubgraphRuleId;
   readonly removed: FixedChangeRuleId;
   readonly severityWhenAdded: Severity;
-  /** How bad it is on an element that is new here, which other subgraphs may have; `undefined`: not worth telling. */
+  /** Severity on an element that is new in this subgraph but may exist in others. Undefined: not reported. */
   readonly severityWhenNew: Severity | undefined;
 }
 
@@ -46,7 +46,7 @@ const markers: readonly Marker[] = [
   },
 ];
 
-/** Directives that are there or not. */
+/** Compares directives without arguments. */
 export function markerChanges(pair: ElementPair): readonly SubgraphChange[] {
   return markers.flatMap((marker) => markerChange(pair, marker));
 }

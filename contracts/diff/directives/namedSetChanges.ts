@@ -27,7 +27,7 @@ const namedDirectives: readonly NamedDirective[] = [
   },
 ];
 
-/** Directives that can stand several times with a name each: `@tag`, `@context`. */
+/** Compares repeatable directives with a name: `@tag`, `@context`. */
 export function namedSetChanges(pair: ElementPair): readonly SubgraphChange[] {
   return namedDirectives.flatMap(({ directive, added, removed, isReportedWhenNew }) => {
     const { coordinate } = pair;

@@ -3,7 +3,7 @@ import { argumentValueOf, textValueOf } from '../links.ts';
 import { createChange, type FixedChangeRuleId, type SubgraphChange } from '../subgraphChange.ts';
 import { type ElementPair, singleApplicationsOf } from './elementPair.ts';
 
-/** `@override`. A field that is new here is what it is mostly for. */
+/** Compares `@override`. Usually the field is new in this subgraph. */
 export function overrideChanges(pair: ElementPair): readonly SubgraphChange[] {
   const { coordinate } = pair;
   const [old, next] = singleApplicationsOf(pair, 'federation__override');

@@ -15,9 +15,9 @@ export interface ContractsAcceptOptions {
   readonly force?: boolean | undefined;
 }
 
-/** Takes candidates into the store, unless a check has something against them. Resolves with the exit code: that of
- *  the check where it is the reason that nothing was written. Errors: `wrongUsage`, and `undecided` for a candidate
- *  that cannot be had. */
+/** Writes candidates into the store, unless the check fails. Resolves with the exit code, which is that of the check
+ *  when nothing was written.
+ *  @throws {CommandError} for wrong arguments, and for candidates that cannot be read. */
 export async function contractsAccept(options: ContractsAcceptOptions): Promise<ExitCode> {
   const { directory, subgraph, reason, force = false } = options;
   if (reason.trim() === '') {

@@ -8,12 +8,12 @@ import { writeReport } from './reportOutputs.ts';
 
 export interface ContractsCanDeployOptions {
   readonly directory: string;
-  /** `NAME`: its contract. `NAME=FILE` or `NAME=URL`: a candidate. */
+  /** `NAME` for the contract, `NAME=FILE` or `NAME=URL` for a candidate. */
   readonly subgraph: string;
   readonly environment: string;
 }
 
-/** Says whether a subgraph can be deployed to an environment now, or why not and in which order. Resolves with the
+/** Prints whether a subgraph can be deployed to an environment now, and why not or in which order. Resolves with the
  *  exit code. */
 export async function contractsCanDeploy(options: ContractsCanDeployOptions): Promise<ExitCode> {
   const { directory, subgraph, environment } = options;

@@ -13,7 +13,8 @@ export interface ContractsCheckOptions {
   readonly strict?: boolean | undefined;
 }
 
-/** Checks the contracts and writes the report. Resolves with the exit code. Errors: `wrongUsage`. */
+/** Checks the contracts and writes the report. Resolves with the exit code.
+ *  @throws {CommandError} for wrong arguments. */
 export async function contractsCheck(
   { subgraph, ...options }: ContractsCheckOptions,
   reportArguments: readonly ReportArgument[],

@@ -14,13 +14,13 @@ export const startGateway: StartGateway = async (options) => {
   }
 };
 
-/** A check with this gateway. */
+/** Dependencies of a check with this gateway. */
 export const checkDependencies: CheckDependencies = createCheckDependencies({
   supergraphTools,
   startGateway,
 });
 
-/** Writes what a command is doing to standard error, apart from what it prints. */
+/** Writes the current step to standard error, so that it does not mix with the report. */
 export function showProgress(message: string): void {
   process.stderr.write(`… ${message}\n`);
 }

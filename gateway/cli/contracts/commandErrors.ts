@@ -7,8 +7,9 @@ import { CommandError, exitCode } from '../exitCode.ts';
 
 const debug = debuglog('tributary');
 
-/** Runs a command so that a mistake of its own is not taken for something that breaks. Errors: those that say what the
- *  exit code is, with `undecided` for every other one. */
+/** Runs a command, and makes unexpected errors exit with `undecided` instead of a code that says that something
+ *  breaks.
+ *  @throws {CommandError} */
 export async function rethrowAsUndecided<Result>(running: () => Promise<Result>): Promise<Result> {
   try {
     return await running();
@@ -18,7 +19,7 @@ export async function rethrowAsUndecided<Result>(running: () => Promise<Result>)
   }
 }
 
-/** The same for what nobody has caught. */
+/** Does the same for errors outside of the command's promise. */
 export function exitUndecided(cause: unknown): never {
   console.error(undecidedError(cause).message);
   process.exit(exitCode.undecided);
@@ -26,7 +27,7 @@ export function exitUndecided(cause: unknown): never {
 
 function undecidedError(cause: unknown): CommandError {
   debug('%O', cause);
-  // What the operating system refuses says itself what it is.
+  // A refused system call explains itself.
   const isRefused = cause instanceof Error && 'syscall' in cause;
   const message = isRefused
     ? `Nothing could be decided: ${messageOf(cause)}.`
@@ -34,8 +35,8 @@ function undecidedError(cause: unknown): CommandError {
   return new CommandError(exitCode.undecided, message, { cause });
 }
 
-/** Why a command stops, with every problem in a line of its own. `undecided` where all that is wrong is that somebody
- *  does not answer. */
+/** The error of a command that stops, with one line per problem. The exit code is `undecided` when the only problem
+ *  is that subgraphs do not answer. */
 export function describeProblems(outcome: string, problems: readonly Finding[]): CommandError {
   const isUndecided = problems.every(({ severity }) => severity === 'undecided');
   const lines = problems.map(({ message, advice, location }) => {
@@ -46,7 +47,7 @@ export function describeProblems(outcome: string, problems: readonly Finding[]):
   return new CommandError(code, `${outcome}:\n${lines.join('\n')}`);
 }
 
-/** What the file system refuses is the user's to solve. */
+/** File system errors are for the user to solve. */
 export async function rethrowFileErrors<Result>(writing: Promise<Result>): Promise<Result> {
   try {
     return await writing;

@@ -24,17 +24,18 @@ import { type ReportArgument, readReportOutputs, writeReport } from './reportOut
 export interface ContractsDriftOptions {
   readonly directory: string;
   readonly config?: string | undefined;
-  /** `NAME=URL`: where subgraphs run. */
+  /** `NAME=URL` of running subgraphs. */
   readonly subgraph?: readonly string[] | undefined;
-  /** Address of a gateway's admin listener. */
+  /** URL of a gateway's admin listener. */
   readonly gateway?: string | undefined;
   readonly strict?: boolean | undefined;
   readonly watch?: boolean | undefined;
   readonly interval: string;
 }
 
-/** Compares what runs with the contracts and with the running supergraph. Resolves with the exit code; with `watch`, with
- *  the last one, when it is told to stop. Errors: `wrongUsage`. */
+/** Compares the running subgraphs with the contracts and with the running supergraph. Resolves with the exit code;
+ *  with `watch`, with that of the last check when a signal stops it.
+ *  @throws {CommandError} for wrong arguments. */
 export async function contractsDrift(
   options: ContractsDriftOptions,
   reportArguments: readonly ReportArgument[],
@@ -85,7 +86,7 @@ async function checkDriftOnce(
     { store, live, supergraphSdl: gateway.sdl, onProgress },
     supergraphTools,
   );
-  // Those that are over or unused, or never could be used, are for a check to tell.
+  // Problems of the waivers themselves are reported by `contracts check`.
   const waivers = store.waivers.filter(
     ({ rule, expires }) => utcDate() <= expires && ruleOf(rule).unwaivable === undefined,
   );
@@ -115,7 +116,7 @@ async function readGateway(
   }
 }
 
-/** None is needed where subgraphs and gateway are named otherwise. */
+/** No configuration is needed when arguments name the subgraphs and the gateway. */
 function readConfig(file: string | undefined): GatewayConfig | undefined {
   if (file === undefined && !existsSync(defaultConfigFile)) return undefined;
   return loadConfig({ file, env: process.env });

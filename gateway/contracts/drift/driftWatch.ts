@@ -11,7 +11,7 @@ import type { DriftReply, DriftTask } from './driftWorker.ts';
 
 interface DriftWatchOptions {
   readonly directory: string;
-  /** From the end of one look to the start of the next. */
+  /** From the end of one check to the start of the next. */
   readonly intervalMs: number;
   readonly timers: Timers;
   readonly log: Logger;
@@ -19,20 +19,20 @@ interface DriftWatchOptions {
   now(): number;
   current(): Supergraph | undefined;
   addresses(): readonly SubgraphAddress[];
-  /** Called after each look. */
+  /** Called after each check. */
   onChecked(): Promise<void>;
 }
 
-/** A subgraph as it was found last. */
+/** A subgraph as of the last check. */
 export interface WatchedSubgraph extends SubgraphDrift {
-  /** When it was found so first. */
+  /** Time of the first check with this state. */
   readonly since: string;
-  /** Why it refused a fetch of the gateway as invalid, where it has done so since the look before last. */
+  /** Why the subgraph refused a fetch as invalid, if it did so since the check before the last one. */
   readonly refusal?: string | undefined;
 }
 
-/** Looks from time to time at what subgraphs of a running gateway serve, and at once at one that refuses what was
- *  planned for it. Nothing is composed while nothing has changed. */
+/** Compares the running subgraphs with their contracts periodically, and immediately when a subgraph refuses a fetch
+ *  as invalid. Nothing is composed while nothing has changed. */
 export class DriftWatch {
   readonly #options: DriftWatchOptions;
   readonly #stopped = new AbortController();
@@ -57,12 +57,12 @@ export class DriftWatch {
     return this.#lastCheckAt;
   }
 
-  /** What was found last, with what breaks and what to do. */
+  /** Findings of the last check. */
   get findings(): Drift['findings'] {
     return this.#found?.drift.findings ?? [];
   }
 
-  /** A subgraph refused a fetch as invalid: it is not what the plan was made for. */
+  /** Reports that a subgraph refused a fetch as invalid: it is not the subgraph that the plan was made for. */
   recordRefusal(name: string, message: string): void {
     if (this.#stopped.signal.aborted) return;
     const isNews = !this.#refusals.has(name);
@@ -76,7 +76,7 @@ export class DriftWatch {
     await this.#checking;
   }
 
-  /** Of many refusals one is told, and leads to a look. */
+  /** Only the first of many refusals is logged and starts a check. */
   async #reportRefusal(name: string, message: string): Promise<void> {
     const { directory, log, now } = this.#options;
     if (!(await hasContractStore(directory)) || this.#stopped.signal.aborted) return;
@@ -147,7 +147,7 @@ export class DriftWatch {
         const { name, breaks } = found;
         const refusal = this.#refusals.get(name) ?? refusals.get(name);
         const known = before.get(name);
-        // One that gave no schema is what it was before.
+        // A subgraph that gave no schema keeps its state.
         const seen = found.state === 'unknown' && known?.state === 'drifted' ? 'drifted' : found.state;
         const state = refusal === undefined ? seen : 'drifted';
         const isSame = known?.state === state;
@@ -162,11 +162,12 @@ export class DriftWatch {
   }
 }
 
-/** Between two looks because of refusals. */
+/** Minimum time between two checks that refusals start. */
 const minExtraCheckIntervalMs = 10_000;
 
-/** `findDrift` in a thread of its own. Errors: an `Error` that says why it could not be found out; the signal's
- *  reason. */
+/** Runs `findDrift` in its own thread.
+ *  @throws {Error} when the drift cannot be determined.
+ *  @throws {unknown} the reason of `signal`. */
 async function findDriftInThread(task: DriftTask, signal: AbortSignal): Promise<Drift> {
   const entry = workerEntryUrl('driftWorker', import.meta.url);
   const answer = await runInThread<DriftReply>({ entry, name: 'tributary-drift', task, signal });

@@ -1,4 +1,4 @@
-// Entry of a short-lived thread that finds drift and ends: composing takes seconds, and what it needs is loaded for
+// Entry of a short-lived worker thread that finds drift. Composition takes seconds, and its modules are needed for
 // nothing else.
 
 import { parentPort, workerData } from 'node:worker_threads';
@@ -10,7 +10,7 @@ import { messageOf } from '../../supergraph/messageOf.ts';
 import { supergraphTools } from '../supergraphTools.ts';
 
 export interface DriftTask {
-  /** Of the store. */
+  /** Directory of the contract store. */
   readonly directory: string;
   readonly live: readonly LiveSubgraph[];
   readonly supergraphSdl: string;

@@ -4,11 +4,11 @@ import type { Logger } from '../../telemetry/logger.ts';
 import type { Timers } from '../../time/timers.ts';
 import { OperationRecorder } from './operationRecorder.ts';
 
-/** What the pipeline tells. */
+/** Records the operations of the gateway. */
 export interface RecordingHook {
-  /** Never throws, and never waits. */
+  /** Must not throw or block. */
   onOperation(request: Pick<OperationRequest, 'document' | 'operationName' | 'headers'>): void;
-  /** Writes what still waits. */
+  /** Writes the queued operations. */
   close(): Promise<void>;
 }
 
@@ -19,7 +19,7 @@ interface RecordingDependencies {
   now(): number;
 }
 
-/** `undefined` where `contracts.record` is not enabled. */
+/** Creates the hook; `undefined` unless `contracts.record.enabled`. */
 export function createRecordingHook(
   { contracts: { record } }: Pick<GatewayConfig, 'contracts'>,
   { log, timers, now }: RecordingDependencies,
@@ -46,12 +46,12 @@ export function createRecordingHook(
 }
 
 interface ClientHeaders {
-  /** Lower case; the first one that says something counts. */
+  /** Header names in lower case. The first header with a value is used. */
   readonly names: readonly string[];
   readonly versions: readonly string[];
 }
 
-/** Who a client says that it is. Nothing proves it. */
+/** The client's own claim. Nothing verifies it. */
 interface Client {
   readonly name: string | undefined;
   readonly version: string | undefined;

@@ -277,7 +277,9 @@ describe('plans and subgraphs of two versions', () => {
     const found = await contracts(from, next, 'query P { product(id: 1) { state } } query N { node { id } }');
     expect(found).toMatchObject([
       {
-        oldPlanProblems: [{ kind: 'unknown value', isCertain: false, coordinates: ['Product.state', 'State.USED'] }],
+        oldPlanProblems: [
+          { kind: 'unknown value', isCertain: false, coordinates: ['Product.state', 'State.USED'] },
+        ],
         newPlanProblems: [],
       },
       {

@@ -122,7 +122,7 @@ describe('reading a store', () => {
           file: '../gateway.yaml',
           location: { file: `${disk.directory}/environments.yaml`, line: 4, column: 12 },
         },
-        stepLatency: 40,
+        stepLatencyMs: 40,
         location: { file: `${disk.directory}/environments.yaml`, line: 4, column: 1 },
       },
     ]);
@@ -162,11 +162,11 @@ query Three { a }
           latency: 200,
           staleness: 60_000,
           mayDefer: ['Product.recommended', 'Product.reviews'],
-          mayDeferPlace: { file, line: 5, column: 1 },
+          mayDeferLocation: { file, line: 5, column: 1 },
         },
       ],
       ['Two', {}],
-      ['Three', { mayDefer: [], mayDeferPlace: { file, line: 10, column: 1 } }],
+      ['Three', { mayDefer: [], mayDeferLocation: { file, line: 10, column: 1 } }],
     ]);
   });
 
