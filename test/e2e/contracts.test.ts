@@ -81,11 +81,11 @@ function findingsIn(jsonReport: string): string[] {
       rule: string;
       severity: string;
       waivedBy?: string;
-      place?: { file: string; line: number; column: number };
+      location?: { file: string; line: number; column: number };
     }[];
   };
-  return findings.map(({ rule, severity, waivedBy, place }) => {
-    const where = place === undefined ? '' : ` ${place.file}:${place.line}:${place.column}`;
+  return findings.map(({ rule, severity, waivedBy, location }) => {
+    const where = location === undefined ? '' : ` ${location.file}:${location.line}:${location.column}`;
     return `${waivedBy === undefined ? severity : 'waived'} ${rule}${where}`;
   });
 }
@@ -191,13 +191,15 @@ describe('contracts check', () => {
   test.each([
     ['is no subgraph', shipping.replace('"weight"', '"wieght"'), '6:17'],
     ['does not parse', shipping.replace('Int @external', '@external'), '5:11'],
-  ])('passes what puts a schema right that %s', async (_, wrong, place) => {
+  ])('passes what puts a schema right that %s', async (_, wrong, location) => {
     using disk = new TemporaryContractStore({ ...store, 'contracts/schemas/shipping.graphql': wrong });
     disk.commit('v1').write(store);
     const { code, stdout } = await contracts(disk.root, 'check', '--format', 'json');
     expect([code, findingsIn(stdout)]).toEqual([
       0,
-      expect.arrayContaining([`safe baseline-not-composed HEAD:contracts/schemas/shipping.graphql:${place}`]),
+      expect.arrayContaining([
+        `safe baseline-not-composed HEAD:contracts/schemas/shipping.graphql:${location}`,
+      ]),
     ]);
   });
 

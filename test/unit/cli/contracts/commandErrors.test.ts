@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { rethrowAsUndecided } from '../../../../gateway/cli/contracts/exitUndecided.ts';
+import { rethrowAsUndecided } from '../../../../gateway/cli/contracts/commandErrors.ts';
 import { CommandError, exitCode } from '../../../../gateway/cli/exitCode.ts';
 
 const failing = (error: unknown) => rethrowAsUndecided(() => Promise.reject(error));

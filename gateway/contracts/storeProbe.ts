@@ -1,8 +1,8 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Changes whenever a file of the store does, without reading any. What a link leads to counts: a mounted volume
- *  consists of links. Those to directories are not followed, as where the store is read. */
+/** A text that changes whenever a file of the store changes, computed without reading the files. Links to files are
+ *  followed, because mounted volumes consist of links; links to directories are not, as when the store is read. */
 export async function readStoreFingerprint(directory: string): Promise<string> {
   try {
     const entries = await readdir(directory, { recursive: true, withFileTypes: true });
@@ -14,7 +14,7 @@ export async function readStoreFingerprint(directory: string): Promise<string> {
       '\n',
     );
   } catch {
-    // It is being replaced, or gone: whatever it is next differs from this.
+    // The directory is being replaced, or is gone. Its next state differs from this one.
     return 'none';
   }
 }
@@ -24,9 +24,17 @@ async function readFileFingerprint(path: string): Promise<string> {
     const { mtimeNs, size, ino } = await stat(path, { bigint: true });
     return `${mtimeNs} ${size} ${ino}`;
   } catch (error) {
-    // A link to nothing, or to itself.
+    // A broken link, or a link to itself.
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ELOOP') return code;
     throw error;
   }
+}
+
+/** Whether the directory has a contract store. A directory of this name may be something else. */
+export async function hasContractStore(directory: string): Promise<boolean> {
+  return stat(join(directory, 'schemas')).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 }

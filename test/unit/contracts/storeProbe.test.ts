@@ -1,7 +1,7 @@
 import { renameSync, symlinkSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
-import { readStoreFingerprint } from '../../../../gateway/contracts/guard/readStoreFingerprint.ts';
-import { TemporaryContractStore } from '../../../harness/temporaryContractStore.ts';
+import { readStoreFingerprint } from '../../../gateway/contracts/storeProbe.ts';
+import { TemporaryContractStore } from '../../harness/temporaryContractStore.ts';
 
 /** The marks before and after. */
 async function marks(disk: TemporaryContractStore, change: () => void): Promise<readonly [string, string]> {

@@ -8,7 +8,7 @@ import * as storefront from '../../../storefront/page/operations.ts';
 import { demoDefinitions } from '../../../subgraphs/demo.ts';
 
 const root = join(import.meta.dirname, '../../..');
-const store = await readContractStore(join(root, 'contracts'));
+const store = await readContractStore(join(root, 'contracts/demo'));
 
 /** The operations that a module exports, as text by name. */
 function operationsOf(exported: Readonly<Record<string, unknown>>): Record<string, string> {

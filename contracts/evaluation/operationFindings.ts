@@ -8,11 +8,16 @@ export function affectedOperation(
   return { consumer, operation: name, location, reason };
 }
 
-/** Where a finding is that is about one operation and no part of the schema: a waiver names it as `consumer/Operation`. */
+/** Coordinate and location of a finding about one operation: waivers name it `consumer/Operation`. */
 export function operationReference({
   consumer,
   name,
   location,
 }: ConsumerOperation): Pick<Finding, 'coordinate' | 'location'> {
   return { coordinate: `${consumer}/${name}`, location };
+}
+
+/** A violation that existed before the change. It is reported, but the change is not to blame. */
+export function markUnchanged(finding: Finding): Finding {
+  return { ...finding, severity: 'dangerous', message: `${finding.message} It was so before.` };
 }
