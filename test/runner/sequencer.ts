@@ -2,6 +2,9 @@ import { statSync } from 'node:fs';
 import { relative, sep } from 'node:path';
 import TestSequencer from '@jest/test-sequencer';
 
+// The package's ES module exports the class itself; its types are those of the CommonJS module.
+const Base = TestSequencer as unknown as typeof TestSequencer.default;
+
 type Tests = Parameters<InstanceType<typeof TestSequencer.default>['sort']>[0];
 
 /** Suites that take longest, roughly in order. They start first, so that all workers end at about the same time. A
@@ -34,7 +37,7 @@ const slowest = [
   'unit/repository/externalServices.test.ts',
 ];
 
-export default class SlowestFirst extends TestSequencer.default {
+export default class SlowestFirst extends Base {
   override sort(tests: Tests): Tests {
     const folder = `test${sep}`;
     const rank = ({ path, context }: Tests[number]): number => {
