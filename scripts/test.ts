@@ -2,7 +2,7 @@
 //
 //   node scripts/test.ts [--long] [paths or options for jest]
 //
-// `--long` runs all generated cases instead of the commit's part of them.
+// `--long` runs many more generated cases than a commit gets by itself.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -24,7 +24,7 @@ import { requestCounts } from './requestCounts.ts';
 // where both are right, the gateway may not send more requests. To look for more: DIFFERENTIAL_GRAPH=keys
 // DIFFERENTIAL_SEED=1000 DIFFERENTIAL_COUNT=500; the demo's graph is `demo`.
 const only = process.env.DIFFERENTIAL_GRAPH;
-const { first: firstSeed, count, all: seeds } = chooseSeeds('DIFFERENTIAL', { perRun: 2, pool: 8 });
+const { first: firstSeed, count, all: seeds } = chooseSeeds('DIFFERENTIAL', { perRun: 2, pool: 4, long: 16 });
 const timeout = 30_000 + 1_000 * count;
 
 const generatedAre = `${count} generated operations from seed ${firstSeed} on are answered right, with no more requests than Apollo Gateway's and fewer where fetches to one subgraph are ready at once`;

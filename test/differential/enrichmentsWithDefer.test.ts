@@ -14,7 +14,7 @@ import { chooseDefers } from './insertDefers.ts';
 
 // To look for more: DIFFERENTIAL_GRAPH=keys DIFFERENTIAL_SEED=1000 DIFFERENTIAL_COUNT=5000.
 const only = process.env.DIFFERENTIAL_GRAPH;
-const { first: firstSeed, count, all: seeds } = chooseSeeds('DIFFERENTIAL', { perRun: 3, pool: 10 });
+const { first: firstSeed, count, all: seeds } = chooseSeeds('DIFFERENTIAL', { perRun: 3, pool: 5, long: 20 });
 
 describe.each(graphs.filter(({ name }) => only === undefined || name === only))(
   'answers of the graph $name in parts, with what was late,',

@@ -14,7 +14,11 @@ import { compareCompleteAnswer, compareDeferredAnswer } from './trials.ts';
 
 // To look for more: DIFFERENTIAL_SEED=1000 DIFFERENTIAL_COUNT=5000. An operation's seed is printed with it; to run
 // it alone, that seed with a count of 1.
-const { first: firstSeed, count, all: seeds } = chooseSeeds('DIFFERENTIAL', { perRun: 120, pool: 600 });
+const {
+  first: firstSeed,
+  count,
+  all: seeds,
+} = chooseSeeds('DIFFERENTIAL', { perRun: 120, pool: 300, long: 1200 });
 
 const monolith = new DemoMonolith();
 let gateway: TestGateway;

@@ -14,7 +14,11 @@ import { compareCompleteAnswer, compareDeferredAnswer, type DeferTrial } from '.
 // graph and seed are printed with it; to run it alone, these with a count of 1. What was found once is in
 // `test/fixtures/operations/found/` and runs for ever.
 const only = process.env.DIFFERENTIAL_GRAPH;
-const { first: firstSeed, count, all: seeds } = chooseSeeds('DIFFERENTIAL', { perRun: 5, pool: 20 });
+const {
+  first: firstSeed,
+  count,
+  all: seeds,
+} = chooseSeeds('DIFFERENTIAL', { perRun: 5, pool: 10, long: 40 });
 const faultPercent = 15;
 const timeout = 20_000 + 400 * count;
 

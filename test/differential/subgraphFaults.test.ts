@@ -12,7 +12,7 @@ import { graphs } from './graphs/graphs.ts';
 // A subgraph that is asked for entities fails as a whole; as in generatedGraphOperations.test.ts, a graph, a first seed and a count
 // can be given to look for more.
 const only = process.env.DIFFERENTIAL_GRAPH;
-const { first: firstSeed, count, all: seeds } = chooseSeeds('DIFFERENTIAL', { perRun: 3, pool: 12 });
+const { first: firstSeed, count, all: seeds } = chooseSeeds('DIFFERENTIAL', { perRun: 3, pool: 6, long: 24 });
 
 const failures: readonly CannedAnswer[] = [
   { kind: 'json', status: 500, body: 'Internal error' },

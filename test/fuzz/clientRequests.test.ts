@@ -10,7 +10,7 @@ import { type ClientCase, createClientBody, createClientCase } from './clientReq
 import { createControlRequest, type EchoGateway, startEchoGateway } from './echoGateway.ts';
 import { exchangeBytes } from './exchangeBytes.ts';
 
-const seeds = chooseFuzzSeeds({ perRun: 250, pool: 1000 });
+const seeds = chooseFuzzSeeds({ perRun: 250, pool: 500, long: 2000 });
 
 let echo: EchoGateway;
 beforeAll(async () => {

@@ -16,7 +16,7 @@ import { corruptJson } from './corruptJson.ts';
 import { clientName, collectOmittedFields, type OmittedFields } from './omittedFields.ts';
 import { sendCorruptedAnswer } from './sendCorruptedAnswer.ts';
 
-const seeds = chooseFuzzSeeds({ perRun: 150, pool: 600 });
+const seeds = chooseFuzzSeeds({ perRun: 150, pool: 300, long: 1200 });
 
 /** What the subgraphs sent in a case, for the report and for what it explains. */
 interface CaseLog {

@@ -7,10 +7,12 @@ export interface SeedRange {
 }
 
 export interface SeedPool {
-  /** Seeds of one `npm test`. */
+  /** How many seeds one `npm test` takes of the pool. */
   readonly perRun: number;
-  /** `npm run test:long` runs all seeds from 1 up to this one. */
+  /** Seeds from 1 up to this one are known to pass: a commit does not fail for the cases that it happens to get. */
   readonly pool: number;
+  /** `npm run test:long` takes seeds from 1 up to this one, to find what the pool does not show. */
+  readonly long: number;
 }
 
 /** True in `npm run test:long`. */
@@ -19,9 +21,9 @@ export const isLongRun = process.env.TEST_LONG === '1';
 /** The seeds that generated cases are made from. `npm test` takes a part of the pool that changes with the commit, so
  *  that a commit always gets the same cases and many commits get all of them. `<variable>_SEED` and `<variable>_COUNT`
  *  in the environment say otherwise. */
-export function chooseSeeds(variable: 'DIFFERENTIAL' | 'FUZZ', { perRun, pool }: SeedPool): SeedRange {
+export function chooseSeeds(variable: 'DIFFERENTIAL' | 'FUZZ', { perRun, pool, long }: SeedPool): SeedRange {
   const { [`${variable}_SEED`]: givenFirst, [`${variable}_COUNT`]: givenCount } = process.env;
-  const count = Number(givenCount ?? (isLongRun ? pool : perRun));
+  const count = Number(givenCount ?? (isLongRun ? long : perRun));
   const first = Number(
     givenFirst ?? (isLongRun ? 1 : firstSeedOf(process.env.TEST_COMMIT, pool - perRun + 1)),
   );
