@@ -19,7 +19,7 @@ import type { Monolith } from './trials.ts';
 
 // To look for more: DIFFERENTIAL_GRAPH=keys DIFFERENTIAL_SEED=1000 DIFFERENTIAL_COUNT=5000.
 const only = process.env.DIFFERENTIAL_GRAPH;
-const { first: firstSeed, count, all: seeds } = chooseSeeds('DIFFERENTIAL', { perRun: 4, pool: 8, long: 32 });
+const { first: firstSeed, count, all: seeds } = chooseSeeds('DIFFERENTIAL', { perRun: 8, pool: 8, long: 32 });
 const faultPercent = 15;
 /** Fewer: what is left of each answer is executed twice. */
 const resumedSeeds = seeds.slice(0, Math.ceil(count / 2));

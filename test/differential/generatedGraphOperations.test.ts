@@ -18,7 +18,7 @@ const {
   first: firstSeed,
   count,
   all: seeds,
-} = chooseSeeds('DIFFERENTIAL', { perRun: 5, pool: 10, long: 40 });
+} = chooseSeeds('DIFFERENTIAL', { perRun: 10, pool: 10, long: 40 });
 const faultPercent = 15;
 const timeout = 20_000 + 400 * count;
 

@@ -7,7 +7,7 @@ export interface SeedRange {
 }
 
 export interface SeedPool {
-  /** How many seeds one `npm test` takes of the pool. */
+  /** How many seeds one `npm test` takes of the pool: all of them for a suite that also counts what they meet. */
   readonly perRun: number;
   /** Seeds from 1 up to this one are known to pass: a commit does not fail for the cases that it happens to get. */
   readonly pool: number;
