@@ -5,8 +5,8 @@ import { LatencyBudget } from './latencyBudget.ts';
 
 /** An enrichment of an operation, and how long the first answer waits for it. */
 export interface AwaitedEnrichment {
-  /** Its delivery group is the next one. */
-  readonly id: number;
+  /** Its delivery group. */
+  readonly group: number;
   readonly rule: EnrichmentRule;
   /** Milliseconds from the request's start. */
   readonly budgetMs: number;
@@ -38,7 +38,7 @@ export class FirstResponseGate {
 
   constructor(options: FirstResponseGateOptions) {
     this.#options = options;
-    for (const enrichment of options.enrichments) this.#pending.set(enrichment.id + 1, enrichment);
+    for (const enrichment of options.enrichments) this.#pending.set(enrichment.group, enrichment);
     // Whoever waits for one of them need not wait for the other.
     this.#readyToSend.promise.catch(() => {});
     this.#allComplete.promise.catch(() => {});

@@ -30,7 +30,7 @@ interface IncrementalResponseOptions {
 /** What of the first payload is not there, and what becomes of it. */
 interface PendingDelivery {
   /** Enrichments that are not complete. */
-  isPending(enrichment: number): boolean;
+  isPending(group: number): boolean;
   /** Whether it comes as payloads of this answer, though the client has not asked for it at this place. */
   readonly isStreamed: boolean;
   /** For what does not come with this answer: takes it over, and says how the client gets it. */
@@ -57,19 +57,18 @@ export class IncrementalResponse {
       shape: (fragment, instances) =>
         this.#streamedEnrichments.has(fragment)
           ? shaping.shapePending(this.#streamedEnrichments.groupsOf(fragment), fragment.full, instances)
-          : shaping.shapeFragment(fragment.id + 1, format.selectionSetOf(fragment), instances),
+          : shaping.shapeFragment(fragment.group, format.selectionSetOf(fragment), instances),
     });
     this.#publisher = publisher;
     this.#streamedEnrichments = new StreamedEnrichments({
-      firstId: operation.program.groups.length,
+      firstGroup: operation.program.groups.length,
       isComplete: (group) => execution.isComplete(group),
-      onComplete: (id) => publisher.markComplete(id),
+      onComplete: (group) => publisher.markComplete(group),
     });
   }
 
-  /** Group 0 is the primary answer; the fragment of group `n` has the number `n - 1`. */
   completeGroup(group: number): void {
-    if (group > 0) this.#publisher.markComplete(group - 1);
+    this.#publisher.markComplete(group);
     this.#streamedEnrichments.completeGroup();
     this.#wake?.();
   }
@@ -90,7 +89,7 @@ export class IncrementalResponse {
         shaping.shapeFirst(
           groups,
           leftOut && {
-            isPending: (id) => leftOut.isPending(id),
+            isPending: (group) => leftOut.isPending(group),
             // Clients merge into objects that they have: there is none where an element is null.
             keepsListsWhole: leftOut.isStreamed,
           },

@@ -116,7 +116,7 @@ export class EnrichedRequest {
     await this.#wait.readyToSend;
     const late = this.#pendingIds();
     const outcome = await response.respond({
-      isPending: (id) => late.has(id),
+      isPending: (group) => late.has(group),
       isStreamed: this.#options.plan.isStreamed,
       enqueue: (places) => this.#enqueuePending(places, late),
     });
@@ -149,7 +149,7 @@ export class EnrichedRequest {
     try {
       const groups = completedGroupsOf(operation, this.#execution);
       const shaped = await resolveInSlices(
-        this.#shaping.shapeFirst(groups, { isPending: (id) => late.has(id) }),
+        this.#shaping.shapeFirst(groups, { isPending: (group) => late.has(group) }),
       );
       if (shaped.isBlockedByPending) return undefined;
       const { data, errors, stale } = shaped;
@@ -207,13 +207,13 @@ export class EnrichedRequest {
   #endJob(): void {
     if (this.#jobId === undefined) return;
     const { coordinator, startedAt } = this.#options;
-    const left = this.#wait.pending.filter(({ id }) => this.#execution.hasFetched(id + 1));
-    const open = new Map(left.map((enrichment) => [enrichment.id, enrichment]));
+    const left = this.#wait.pending.filter(({ group }) => this.#execution.hasFetched(group));
+    const open = new Map(left.map((enrichment) => [enrichment.group, enrichment]));
     const elapsedMs = (): number => performance.now() - startedAt;
     coordinator.equalJobs.end(this.#jobId, {
-      onReady: (id) => {
-        const enrichment = open.get(id);
-        if (enrichment !== undefined && open.delete(id)) coordinator.recordReady(enrichment, elapsedMs());
+      onReady: (group) => {
+        const enrichment = open.get(group);
+        if (enrichment !== undefined && open.delete(group)) coordinator.recordReady(enrichment, elapsedMs());
       },
       onAbandoned: () => {
         // One that was not waited for says nothing yet.
@@ -231,34 +231,34 @@ export class EnrichedRequest {
   }
 
   #pendingIds(): ReadonlySet<number> {
-    return new Set(this.#wait.pending.map(({ id }) => id));
+    return new Set(this.#wait.pending.map(({ group }) => group));
   }
 
   #recordReady(enrichment: AwaitedEnrichment, elapsedMs: number): void {
-    if (elapsedMs > enrichment.budgetMs) this.#overBudget.add(enrichment.id);
+    if (elapsedMs > enrichment.budgetMs) this.#overBudget.add(enrichment.group);
     // What nothing was asked for says nothing of latencies: there may be no object that has the field.
-    if (!this.#execution.hasFetched(enrichment.id + 1)) return;
+    if (!this.#execution.hasFetched(enrichment.group)) return;
     const { coordinator, startedAt } = this.#options;
-    if (!this.#staleIds().has(enrichment.id)) {
+    if (!this.#staleIds().has(enrichment.group)) {
       coordinator.recordReady(enrichment, elapsedMs);
-      if (this.#jobId !== undefined) coordinator.equalJobs.reportReady(this.#jobId, enrichment.id);
+      if (this.#jobId !== undefined) coordinator.equalJobs.reportReady(this.#jobId, enrichment.group);
       return;
     }
     // An older value says nothing of latencies; the fetch that it stands in for goes on and does.
-    this.#wait.budget.onRefreshed(enrichment.id + 1, () => {
+    this.#wait.budget.onRefreshed(enrichment.group, () => {
       coordinator.recordReady(enrichment, performance.now() - startedAt);
     });
   }
 
   #recordOverdue(enrichment: AwaitedEnrichment): void {
     // Where its fetches have not begun, it is others that take long.
-    if (this.#execution.hasFetched(enrichment.id + 1)) this.#options.coordinator.recordOverdue(enrichment);
+    if (this.#execution.hasFetched(enrichment.group)) this.#options.coordinator.recordOverdue(enrichment);
   }
 
   /** Enrichments of which the answer has values that were kept, since newer ones did not come within the budget. */
   #staleIds(): ReadonlySet<number> {
     return new Set(
-      this.#execution.staleValues.flatMap(({ reason, group }) => (reason === 'budget' ? [group - 1] : [])),
+      this.#execution.staleValues.flatMap(({ reason, group }) => (reason === 'budget' ? [group] : [])),
     );
   }
 
@@ -266,13 +266,14 @@ export class EnrichedRequest {
     const { plan, coordinator } = this.#options;
     const older = this.#staleIds();
     for (const enrichment of plan.enrichments) {
-      const { id } = enrichment;
-      if (late.has(id)) coordinator.recordAnswered(enrichment, plan.isStreamed ? 'incremental' : 'pending');
+      const { group } = enrichment;
+      if (late.has(group))
+        coordinator.recordAnswered(enrichment, plan.isStreamed ? 'incremental' : 'pending');
       // There may be no object that has the field.
-      else if (!this.#execution.hasFetched(id + 1)) continue;
-      else if (plan.isShadow && this.#overBudget.has(id)) {
+      else if (!this.#execution.hasFetched(group)) continue;
+      else if (plan.isShadow && this.#overBudget.has(group)) {
         coordinator.recordAnswered(enrichment, 'shadow pending');
-      } else coordinator.recordAnswered(enrichment, older.has(id) ? 'stale' : 'in time');
+      } else coordinator.recordAnswered(enrichment, older.has(group) ? 'stale' : 'in time');
     }
   }
 

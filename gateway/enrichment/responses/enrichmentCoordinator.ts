@@ -135,10 +135,10 @@ export class EnrichmentCoordinator {
   ): BudgetPlan {
     const budget = this.#requestBudget(headers);
     const isStreamed = wantsAutoDefer(headers) && incrementalFormat !== undefined;
-    const ways = enrichments.map(({ id, rule }) => {
+    const ways = enrichments.map(({ group, rule }) => {
       const budgetMs = this.#budgetOf(rule, budget);
       const way = this.adaptiveDelivery.deliveryModeOf(rule, budgetMs);
-      const awaited: AwaitedEnrichment = { id, rule, budgetMs: way === 'late' ? 0 : budgetMs };
+      const awaited: AwaitedEnrichment = { group, rule, budgetMs: way === 'late' ? 0 : budgetMs };
       return { way, awaited };
     });
     return {

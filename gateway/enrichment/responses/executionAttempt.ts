@@ -52,7 +52,7 @@ export class ExecutionAttempt implements JobAttempt {
   completeGroup(): void {
     if (this.#onResult === undefined || this.#isEnded) return;
     for (const [set, places] of this.#pendingBySelection) {
-      const groups = groupsOf(places[0] as PendingField);
+      const groups = new Set((places[0] as PendingField).groups);
       if (![...groups].every((group) => this.#options.execution.isComplete(group))) continue;
       this.#pendingBySelection.delete(set);
       this.#shapingCount += 1;
@@ -124,8 +124,4 @@ export class ExecutionAttempt implements JobAttempt {
     this.#ended.resolve();
     this.#options.onEnd();
   }
-}
-
-function groupsOf({ enrichments }: PendingField): ReadonlySet<number> {
-  return new Set(enrichments.map((enrichment) => enrichment + 1));
 }

@@ -95,8 +95,10 @@ export class SnapshotExecutor implements JobExecutor {
     const execution = this.#options.execute(operation, request, scope, resume, () => run?.completeGroup());
     const shaping = new ResponseShaper({ operation, execution, policy, maxBytes: answerSize });
     // What was left out then is left out now: the places are where they were.
-    const late = new Set(snapshot.pendingEnrichments);
-    const first = await resolveInSlices(shaping.shapeFirst(new Set(), { isPending: (id) => late.has(id) }));
+    const late = new Set(snapshot.pendingGroups);
+    const first = await resolveInSlices(
+      shaping.shapeFirst(new Set(), { isPending: (group) => late.has(group) }),
+    );
     const wanted = new Set(job.fields.map(({ key }) => key));
     const places = first.pending
       .filter(({ path }) => wanted.has(responsePathKey(path)))

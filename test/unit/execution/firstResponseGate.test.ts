@@ -3,14 +3,13 @@ import { type AwaitedEnrichment, FirstResponseGate } from '../../../gateway/exec
 import { FakeTimers } from '../../harness/fakeTimers.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
-const enrichment = (id: number, budgetMs: number): AwaitedEnrichment => ({
-  id,
+const enrichment = (group: number, budgetMs: number): AwaitedEnrichment => ({
+  group,
   budgetMs,
-  rule: { coordinate: `Product.field${id}`, budgetMs, priority: 'NORMAL' },
+  rule: { coordinate: `Product.field${group}`, budgetMs, priority: 'NORMAL' },
 });
 
 const primary = 0;
-const groupOf = (id: number): number => id + 1;
 
 function start(budgets: readonly number[], isPatient = false) {
   const timers = new FakeTimers();
@@ -18,11 +17,11 @@ function start(budgets: readonly number[], isPatient = false) {
   const settled: string[] = [];
   let now = 0;
   const wait = new FirstResponseGate({
-    enrichments: budgets.map((budgetMs, id) => enrichment(id, budgetMs)),
+    enrichments: budgets.map((budgetMs, index) => enrichment(index + 1, budgetMs)),
     waitsForAll: isPatient,
     elapsedMs: () => now,
     timers,
-    onReady: ({ id }, elapsedMs) => ready.push([id, elapsedMs]),
+    onReady: ({ group }, elapsedMs) => ready.push([group, elapsedMs]),
   });
   const note = (name: string, promise: Promise<void>) =>
     promise.then(
@@ -40,7 +39,7 @@ function start(budgets: readonly number[], isPatient = false) {
       await waitForTurns(4);
       return [...settled];
     },
-    late: () => wait.pending.map(({ id }) => id),
+    late: () => wait.pending.map(({ group }) => group),
     pass(ms: number): void {
       now += ms;
       timers.advance(ms);
@@ -52,12 +51,12 @@ describe('the first answer', () => {
   test('leaves at once when everything is there', async () => {
     const { wait, settled, ready, timers, pass } = start([100]);
     pass(20);
-    wait.completeGroup(groupOf(0));
+    wait.completeGroup(1);
     expect(await settled()).toEqual([]);
     pass(10);
     wait.completeGroup(primary);
     expect(await settled()).toEqual(['over', 'complete']);
-    expect([ready, timers.pendingCount, wait.budget.isExpired]).toEqual([[[0, 20]], 0, false]);
+    expect([ready, timers.pendingCount, wait.budget.isExpired]).toEqual([[[1, 20]], 0, false]);
   });
 
   test('waits for an enrichment until its budget is over', async () => {
@@ -68,7 +67,7 @@ describe('the first answer', () => {
     expect(await settled()).toEqual([]);
     pass(1);
     expect(wait.budget.isExpired).toBe(true);
-    expect([await settled(), late(), timers.pendingCount]).toEqual([['over'], [0], 0]);
+    expect([await settled(), late(), timers.pendingCount]).toEqual([['over'], [1], 0]);
   });
 
   test('waits for the primary data, however long it takes, and then for no enrichment past its budget', async () => {
@@ -76,33 +75,33 @@ describe('the first answer', () => {
     pass(5_000);
     expect([await settled(), timers.pendingCount, wait.budget.isExpired]).toEqual([[], 0, false]);
     wait.completeGroup(primary);
-    expect([await settled(), late()]).toEqual([['over'], [0]]);
+    expect([await settled(), late()]).toEqual([['over'], [1]]);
   });
 
   test('has what came after its budget, but before the primary data', async () => {
     const { wait, settled, ready, late, pass } = start([100]);
     pass(500);
-    wait.completeGroup(groupOf(0));
+    wait.completeGroup(1);
     wait.completeGroup(primary);
-    expect([await settled(), late(), ready]).toEqual([['over', 'complete'], [], [[0, 500]]]);
+    expect([await settled(), late(), ready]).toEqual([['over', 'complete'], [], [[1, 500]]]);
   });
 
   test('waits for the longest budget of those that are missing', async () => {
     const { wait, settled, late, pass } = start([100, 300, 0]);
     wait.completeGroup(primary);
     pass(100);
-    expect([await settled(), late()]).toEqual([[], [0, 1, 2]]);
+    expect([await settled(), late()]).toEqual([[], [1, 2, 3]]);
     pass(100);
-    wait.completeGroup(groupOf(1));
+    wait.completeGroup(2);
     // The longest budget that is left is over.
-    expect([await settled(), late()]).toEqual([['over'], [0, 2]]);
+    expect([await settled(), late()]).toEqual([['over'], [1, 3]]);
   });
 
   test('leaves before a longer budget is over when only what has a shorter one is missing', async () => {
     const { wait, settled, timers, pass } = start([100, 300]);
     wait.completeGroup(primary);
     pass(50);
-    wait.completeGroup(groupOf(1));
+    wait.completeGroup(2);
     pass(49);
     expect([await settled(), timers.pendingCount]).toEqual([[], 1]);
     pass(1);
@@ -111,15 +110,15 @@ describe('the first answer', () => {
 
   test('has the older values that are there when the budget is over', async () => {
     const { wait, settled, ready, late, pass } = start([100, 100]);
-    wait.budget.onExpire(() => wait.completeGroup(groupOf(1)));
+    wait.budget.onExpire(() => wait.completeGroup(2));
     wait.completeGroup(primary);
     pass(100);
-    expect([await settled(), late(), ready]).toEqual([['over'], [0], [[1, 100]]]);
+    expect([await settled(), late(), ready]).toEqual([['over'], [1], [[2, 100]]]);
   });
 
   test('has an older value that another fetch has to be asked for first', async () => {
     const { wait, settled, late, pass } = start([100]);
-    wait.budget.onExpire(() => setImmediate(() => wait.completeGroup(groupOf(0))));
+    wait.budget.onExpire(() => setImmediate(() => wait.completeGroup(1)));
     wait.completeGroup(primary);
     pass(100);
     expect([await settled(), late()]).toEqual([['over', 'complete'], []]);
@@ -131,13 +130,13 @@ describe('the first answer', () => {
     pass(200);
     expect(await settled()).toEqual(['over']);
     pass(50);
-    wait.completeGroup(groupOf(0));
+    wait.completeGroup(1);
     expect([await settled(), timers.pendingCount]).toEqual([['over'], 0]);
-    wait.completeGroup(groupOf(1));
+    wait.completeGroup(2);
     expect(await settled()).toEqual(['over', 'complete']);
     expect(ready).toEqual([
-      [0, 250],
       [1, 250],
+      [2, 250],
     ]);
   });
 
@@ -146,7 +145,7 @@ describe('the first answer', () => {
     wait.completeGroup(primary);
     pass(10_000);
     expect([await settled(), timers.pendingCount, wait.budget.isExpired]).toEqual([[], 0, false]);
-    wait.completeGroup(groupOf(0));
+    wait.completeGroup(1);
     expect(await settled()).toEqual(['over', 'complete']);
   });
 

@@ -17,8 +17,8 @@ const plan: PlanNode = {
   kind: 'Defer',
   primary: { node: rootFetch('a', { serviceName: 'a' }) },
   deferred: [
-    { depends: [], label: '0', queryPath: [], node: rootFetch('b', { serviceName: 'b' }) },
-    { depends: [], label: '1', queryPath: [], node: rootFetch('c', { serviceName: 'c' }) },
+    { depends: [], label: '1', queryPath: [], node: rootFetch('b', { serviceName: 'b' }) },
+    { depends: [], label: '2', queryPath: [], node: rootFetch('c', { serviceName: 'c' }) },
   ],
 };
 
@@ -36,7 +36,7 @@ async function start(format: IncrementalFormat = 'deferSpec=20220824'): Promise<
     schema,
     '{ a ... @defer(label: "b") { b } ... @defer(label: "c") { c } }',
   );
-  const running = runPlan(plan, { deferred });
+  const running = runPlan(plan, { groupCount: deferred.length + 1 });
   await waitForTurns();
   const operation: PreparedOperation = {
     supergraph: { apiSchema: schema } as unknown as Supergraph,

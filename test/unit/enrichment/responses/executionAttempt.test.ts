@@ -45,7 +45,7 @@ async function start(
   let run: ExecutionAttempt | undefined;
   const running = runPlan(sequence(rootFetch('products{__typename id}'), later), {
     root,
-    deferred,
+    groupCount: deferred.length + 1,
     onGroupComplete: () => run?.completeGroup(),
   });
   const { client, execution } = running;
@@ -61,7 +61,7 @@ async function start(
     root,
     deferred: [],
     program: { steps: [], groups: [] },
-    enrichments: deferred.flatMap(({ id, rule }) => (rule === undefined ? [] : [{ id, rule }])),
+    enrichments: deferred.flatMap(({ group, rule }) => (rule === undefined ? [] : [{ group, rule }])),
     isFused: false,
     overrides: [],
     introspection: undefined,
