@@ -1,25 +1,30 @@
 import { type DocumentNode, validate } from 'graphql';
 import { computeGroupUrgencies } from './enrichment/responses/computeGroupUrgencies.ts';
-import { EnrichedRequest } from './enrichment/responses/enrichedRequest.ts';
 import type { EnrichmentCoordinator } from './enrichment/responses/enrichmentCoordinator.ts';
+import { RequestEnrichments } from './enrichment/responses/requestEnrichments.ts';
 import { SnapshotExecutor } from './enrichment/responses/snapshotExecutor.ts';
 import { clientGone, GatewayError } from './errors.ts';
 import { Execution, type ExecutionOptions } from './execution/execution.ts';
 import { FetchScheduler } from './execution/fetchScheduler.ts';
 import type { FetchSender } from './execution/fetchSender.ts';
+import { LatencyBudget } from './execution/latencyBudget.ts';
 import { isolateRequestContext, type RequestContext } from './execution/requestContext.ts';
 import { TypeConditions } from './execution/typeConditions.ts';
 import { executeIntrospection } from './operation/introspection.ts';
-import type { IncrementalFormat, OperationRequest } from './operation/operationRequest.ts';
+import type { OperationRequest } from './operation/operationRequest.ts';
 import type { OverrideDecision } from './operation/overrideDecision.ts';
 import type { PreparedOperation } from './operation/preparedOperation.ts';
 import type { EnrichmentPolicy, PreparationResult, Preparer } from './operation/preparer.ts';
-import { createFailedOutcome, createSingleResponse } from './response/createSingleResponse.ts';
+import { createFailedOutcome } from './response/createSingleResponse.ts';
 import { addCursorToOutcome, addCursorToPayload } from './response/cursorExtension.ts';
-import type { ExecutionOutcome, SubscriptionPayload } from './response/executionOutcome.ts';
+import type {
+  ExecutionOutcome,
+  IncrementalOutcome,
+  SingleOutcome,
+  SubscriptionPayload,
+} from './response/executionOutcome.ts';
 import type { ErrorPolicy } from './response/formatErrors.ts';
-import { IncrementalResponse } from './response/incrementalResponse.ts';
-import { ResponseShaper } from './response/responseShaper.ts';
+import { OperationResponse } from './response/operationResponse.ts';
 import { serializeOutcome } from './response/serializeOutcome.ts';
 import { EventFetchSender } from './subscriptions/eventFetchSender.ts';
 import type { SourceEvent } from './subscriptions/sources/subscriptionSource.ts';
@@ -27,7 +32,6 @@ import { notifyOnEnd } from './subscriptions/streamLimiter.ts';
 import type { SubscriptionManager } from './subscriptions/subscriptionManager.ts';
 import type { Supergraph } from './supergraph/supergraph.ts';
 import type { SupergraphLease } from './supergraph/supergraphHolder.ts';
-import { runInSlices } from './time/slicedTask.ts';
 
 interface PipelineOptions {
   readonly preparer: Preparer;
@@ -95,8 +99,8 @@ export class Pipeline {
     if (operation.kind === 'subscription') return this.#subscribe(operation, request, scope);
     const fetches = this.#options.fetchesOf(operation.supergraph);
     return operation.enrichments.length > 0
-      ? this.#respondWithinBudget(operation, request, scope, fetches, startedAt)
-      : this.#execute(operation, request, scope, fetches);
+      ? this.#respondWithEnrichments(operation, request, scope, fetches, startedAt)
+      : this.#respond(operation, request, scope, fetches);
   }
 
   async #pickUp(request: OperationRequest, supergraph: Supergraph): Promise<ExecutionOutcome> {
@@ -132,46 +136,50 @@ export class Pipeline {
         );
         return prepared.kind === 'prepared' ? prepared.operation : undefined;
       },
-      execute: (operation, request, scope, resume, onGroupComplete) =>
+      execute: (operation, request, scope, resume) =>
         this.#createExecution(operation, request, scope, fetchesOf(operation.supergraph), {
           resume,
           urgency: computeGroupUrgencies(operation),
-          onGroupComplete,
         }),
     });
   }
 
-  #respondWithinBudget(
+  #respond(
     operation: PreparedOperation,
     request: OperationRequest,
-    scope: RequestContext,
+    context: RequestContext,
     fetches: FetchSender,
-    startedAt: number,
-  ): Promise<ExecutionOutcome> {
-    const { errorPolicy, answerSize } = this.#options;
-    const enriching = this.#options.enriching as EnrichmentCoordinator;
-    return new EnrichedRequest({
-      operation,
-      request,
-      startedAt,
-      coordinator: enriching,
-      plan: enriching.budgetPlanFor(operation, request),
-      policy: errorPolicy,
-      answerSize,
-      execute: (urgency, onGroupComplete) =>
-        this.#createExecution(operation, request, scope, fetches, { urgency, onGroupComplete }),
-    }).respond();
+  ): Promise<SingleOutcome | IncrementalOutcome> {
+    const { errorPolicy: policy, answerSize: maxBytes } = this.#options;
+    const execution = this.#createExecution(operation, request, context, fetches);
+    return new OperationResponse({ operation, request, execution, policy, maxBytes }).respond();
   }
 
-  #execute(
+  #respondWithEnrichments(
     operation: PreparedOperation,
     request: OperationRequest,
-    scope: RequestContext,
+    context: RequestContext,
     fetches: FetchSender,
-  ): Promise<ExecutionOutcome> {
-    return request.incrementalFormat === undefined || operation.deferred.length === 0
-      ? this.#respondOnce(operation, request, scope, fetches)
-      : this.#respondIncrementally(operation, request, scope, fetches, request.incrementalFormat);
+    startedAt: number,
+  ): Promise<SingleOutcome | IncrementalOutcome> {
+    const { errorPolicy: policy, answerSize: maxBytes } = this.#options;
+    const coordinator = this.#options.enriching as EnrichmentCoordinator;
+    const plan = coordinator.budgetPlanFor(operation, request);
+    const budget = new LatencyBudget();
+    const execution = this.#createExecution(operation, request, context, fetches, {
+      urgency: computeGroupUrgencies(operation, { budget, waitsForAll: plan.isShadow }),
+    });
+    const enrichments = new RequestEnrichments({
+      operation,
+      request,
+      execution,
+      plan,
+      budget,
+      startedAt,
+      coordinator,
+    });
+    const options = { operation, request, execution, policy, maxBytes, enrichments };
+    return new OperationResponse(options).respond();
   }
 
   #subscribe(
@@ -219,13 +227,13 @@ export class Pipeline {
     const { cursor } = event;
     const scope = this.#options.scopeOf(request, operation.supergraph);
     const fetches = new EventFetchSender(own, this.#options.fetchesOf(operation.supergraph));
-    const outcome = await this.#execute(operation, request, scope, fetches);
+    const outcome = await this.#respond(operation, request, scope, fetches);
     if (outcome.kind === 'single') {
       yield {
         text: serializeOutcome(cursor === undefined ? outcome : addCursorToOutcome(outcome, cursor)),
         cursor,
       };
-    } else if (outcome.kind === 'incremental') {
+    } else {
       for await (const batch of outcome.payloads) for (const text of batch) yield withCursor(text, cursor);
     }
   }
@@ -249,85 +257,12 @@ export class Pipeline {
     );
   }
 
-  async #respondOnce(
-    operation: PreparedOperation,
-    request: OperationRequest,
-    scope: RequestContext,
-    fetches: FetchSender,
-  ): Promise<ExecutionOutcome> {
-    const complete = Promise.withResolvers<void>();
-    let reject = complete.reject;
-    let stop = (): void => {};
-    const execution = this.#createExecution(operation, request, scope, fetches, {
-      onGroupComplete: () => complete.resolve(),
-    });
-    const abort = (): void => {
-      execution.cancel();
-      stop();
-      reject(clientGone());
-    };
-    request.signal.addEventListener('abort', abort, { once: true });
-    execution.start();
-    try {
-      await complete.promise;
-      const { errorPolicy, answerSize } = this.#options;
-      const made = createSingleResponse(operation, execution, errorPolicy, answerSize);
-      const outcome =
-        'kind' in made
-          ? made
-          : await new Promise<ExecutionOutcome>((resolve, rejectOutcome) => {
-              reject = rejectOutcome;
-              stop = runInSlices(made, resolve, rejectOutcome);
-            });
-      execution.release();
-      return outcome;
-    } finally {
-      request.signal.removeEventListener('abort', abort);
-    }
-  }
-
-  async #respondIncrementally(
-    operation: PreparedOperation,
-    request: OperationRequest,
-    scope: RequestContext,
-    fetches: FetchSender,
-    format: IncrementalFormat,
-  ): Promise<ExecutionOutcome> {
-    const primary = Promise.withResolvers<void>();
-    const execution: Execution = this.#createExecution(operation, request, scope, fetches, {
-      onGroupComplete: (group) => {
-        response.completeGroup(group);
-        if (group === 0) primary.resolve();
-      },
-    });
-    const abort = (): void => {
-      primary.reject(clientGone());
-      response.endEarly();
-    };
-    const { errorPolicy: policy, answerSize: maxBytes } = this.#options;
-    const response = new IncrementalResponse({
-      operation,
-      execution,
-      shaping: new ResponseShaper({ operation, execution, policy, maxBytes }),
-      format,
-      maxBytes,
-      onEnd: () => {
-        request.signal.removeEventListener('abort', abort);
-        execution.cancel();
-      },
-    });
-    request.signal.addEventListener('abort', abort, { once: true });
-    execution.start();
-    await primary.promise;
-    return (await response.respond()) as ExecutionOutcome;
-  }
-
   #createExecution(
     operation: PreparedOperation,
     request: OperationRequest,
     ownScope: RequestContext,
     fetches: FetchSender,
-    options: Pick<ExecutionOptions, 'onGroupComplete' | 'urgency' | 'resume'>,
+    options?: Pick<ExecutionOptions, 'urgency' | 'resume'>,
   ): Execution {
     const scope = operation.kind === 'mutation' ? isolateRequestContext(ownScope) : ownScope;
     const execution = new Execution({

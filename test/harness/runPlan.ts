@@ -59,13 +59,12 @@ export function runPlan(node: PlanNode, options: RunPlanOptions = {}): RunningPl
       context,
     ),
     conditions,
-    onGroupComplete: (group) => {
-      completedGroups.push(group);
-      options.onGroupComplete?.(group);
-    },
     onInternalError: (fault) => faults.push(fault),
   });
-  execution.start();
+  execution.start((group) => {
+    completedGroups.push(group);
+    options.onGroupComplete?.(group);
+  });
   return { execution, client, completedGroups, faults };
 }
 

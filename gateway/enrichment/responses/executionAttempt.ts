@@ -12,7 +12,7 @@ import { responsePathKey } from './responsePathKey.ts';
 
 interface ExecutionAttemptOptions {
   readonly execution: Execution;
-  readonly shaping: ResponseShaper;
+  readonly shaper: ResponseShaper;
   readonly pending: readonly PendingField[];
   /** Called once, when the execution is not needed any more: all is there, or nobody wants it. */
   onEnd(): void;
@@ -75,13 +75,13 @@ export class ExecutionAttempt implements JobAttempt {
     places: readonly PendingField[],
   ): Promise<void> {
     try {
-      const { shaping, execution } = this.#options;
+      const { shaper, execution } = this.#options;
       const instances = places.map((place) => ({
         object: place.object,
         type: place.type,
         path: parentObjectPathOf(place),
       }));
-      const made = await resolveInSlices(shaping.shapePending(groups, set, instances));
+      const made = await resolveInSlices(shaper.shapePending(groups, set, instances));
       const mayBeMended = execution.errors.some(
         ({ group, reason }) => groups.has(group) && isSubgraphFailure(reason),
       );

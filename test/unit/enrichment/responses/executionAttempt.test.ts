@@ -67,15 +67,15 @@ async function start(
     introspection: undefined,
   };
   const policy = { exposeSubgraphErrors: true, exposeSubgraphs: true };
-  const shaping = new ResponseShaper({ operation, execution, policy, maxBytes });
-  const { pending } = await resolveInSlices(shaping.shapeFirst(new Set([0]), { isPending: () => true }));
+  const shaper = new ResponseShaper({ operation, execution, policy, maxBytes });
+  const { pending } = await resolveInSlices(shaper.shapeFirst(new Set([0]), { isPending: () => true }));
   if (fault !== undefined) {
-    shaping.shapePending = () => {
+    shaper.shapePending = () => {
       throw fault;
     };
   }
   let ends = 0;
-  run = new ExecutionAttempt({ execution, shaping, pending: places ?? pending, onEnd: () => ends++ });
+  run = new ExecutionAttempt({ execution, shaper, pending: places ?? pending, onEnd: () => ends++ });
   const begun = run;
   return {
     run,
