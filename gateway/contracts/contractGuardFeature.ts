@@ -2,8 +2,8 @@ import { fetchLiveSubgraphs } from '../../contracts/drift/fetchLiveSubgraphs.ts'
 import type { GatewayConfig } from '../config/schema.ts';
 import type { Feature, FeatureContext } from '../feature.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
-import { reportValidationFailures } from '../subgraphs/reportValidationFailures.ts';
-import type { SubgraphClient } from '../subgraphs/subgraphClient.ts';
+import { reportValidationFailures } from '../subgraphs/policies/reportValidationFailures.ts';
+import type { SendPolicy } from '../subgraphs/subgraphClient.ts';
 import type { SubgraphAddress } from '../supergraph/sources/fetchSubgraphSdl.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import { systemTimers } from '../time/timers.ts';
@@ -70,12 +70,10 @@ export class ContractGuardFeature implements Feature {
     this.#guard?.onSupergraph(supergraph);
   }
 
-  /** With a watch, validation errors of subgraphs count as signs of drift. */
-  decorateClient(client: SubgraphClient): SubgraphClient {
+  /** With the drift watch, validation errors of subgraphs count as signs of drift. */
+  get sendPolicy(): SendPolicy | undefined {
     const drift = this.#drift;
-    return drift === undefined
-      ? client
-      : reportValidationFailures(client, (subgraph, message) => drift.recordRefusal(subgraph, message));
+    return drift && reportValidationFailures((subgraph, message) => drift.recordRefusal(subgraph, message));
   }
 
   onOperation(request: OperationRequest): void {

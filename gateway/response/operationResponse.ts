@@ -1,4 +1,4 @@
-import { clientGone, GatewayError } from '../errors.ts';
+import { GatewayError, requestAbortedError } from '../errors.ts';
 import type { Execution } from '../execution/execution.ts';
 import { PrimaryDataGate, type ResponseGate } from '../execution/firstResponseGate.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
@@ -109,13 +109,13 @@ export class OperationResponse {
         shaped = await this.#shapeFirst(groups);
       }
       // Nothing is enqueued for a client that has disconnected.
-      if (request.signal.aborted) throw clientGone();
+      if (request.signal.aborted) throw requestAbortedError();
       const { data, errors, stale, deferred, pending } = shaped;
       const isEnqueued = pending.length > 0 && enrichments?.isStreamed === false;
       const enrichment = isEnqueued
         ? await enrichments.enqueue({ fields: pending, groups }, this.#usedShaper)
         : undefined;
-      if (request.signal.aborted) throw clientGone();
+      if (request.signal.aborted) throw requestAbortedError();
       enrichments?.recordResponse(groups);
       const extensions = createResponseExtensions(stale, enrichment);
       const incremental =
@@ -172,7 +172,7 @@ export class OperationResponse {
       this.#incremental.endEarly();
       return;
     }
-    const reason = clientGone();
+    const reason = requestAbortedError();
     this.#gate.cancel(reason);
     this.#stopShaping?.(reason);
   }

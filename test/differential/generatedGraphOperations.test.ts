@@ -11,7 +11,7 @@ import { compareCompleteAnswer, compareDeferredAnswer, type DeferTrial } from '.
 
 // To look for more: DIFFERENTIAL_GRAPH=keys DIFFERENTIAL_SEED=1000 DIFFERENTIAL_COUNT=5000. A failing operation's
 // graph and seed are printed with it; to run it alone, these with a count of 1. What was found once is in
-// `test/fixtures/operations/found/` and runs for ever.
+// `test/fixtures/operations/regressions/` and runs for ever.
 const only = process.env.DIFFERENTIAL_GRAPH;
 const firstSeed = Number(process.env.DIFFERENTIAL_SEED ?? 1);
 const count = Number(process.env.DIFFERENTIAL_COUNT ?? 10);

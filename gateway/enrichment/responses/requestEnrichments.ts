@@ -1,6 +1,7 @@
 import type { Execution } from '../../execution/execution.ts';
 import { type AwaitedEnrichment, FirstResponseGate } from '../../execution/firstResponseGate.ts';
 import type { LatencyBudget } from '../../execution/latencyBudget.ts';
+import type { RequestContext } from '../../execution/requestContext.ts';
 import type { OperationRequest } from '../../operation/operationRequest.ts';
 import type { PreparedOperation } from '../../operation/preparedOperation.ts';
 import { createEnrichmentExtension, type EnrichmentExtension } from '../../response/enrichmentExtension.ts';
@@ -19,6 +20,7 @@ import { OverdueWatch } from './overdueWatch.ts';
 interface RequestEnrichmentsOptions {
   readonly operation: PreparedOperation;
   readonly request: OperationRequest;
+  readonly requestContext: RequestContext;
   readonly execution: Execution;
   readonly plan: BudgetPlan;
   /** The one that the execution's enrichments are fetched with. */
@@ -74,7 +76,7 @@ export class RequestEnrichments implements ResponseEnrichments {
   }
 
   async enqueue(pending: PendingFields, shaper: ResponseShaper): Promise<EnrichmentExtension> {
-    const { operation, request, execution, coordinator } = this.#options;
+    const { operation, request, requestContext, execution, coordinator } = this.#options;
     const fields = pending.fields.map(inlineDeferredFragments);
     const attempt = new ExecutionAttempt({
       execution,
@@ -96,7 +98,7 @@ export class RequestEnrichments implements ResponseEnrichments {
     const job = createEnrichmentJob({ operation, request, headers, snapshot, pending: fields });
     this.#job = { kind: 'enqueued', attempt, id: job.id };
     coordinator.equalJobs.start(job.id);
-    return createEnrichmentExtension(fields, await coordinator.enqueue(job, attempt, request));
+    return createEnrichmentExtension(fields, await coordinator.enqueue(job, attempt, requestContext));
   }
 
   recordResponse(pendingGroups: ReadonlySet<number>): void {
