@@ -134,10 +134,10 @@ export class EnrichmentCoordinator {
     preferences: ClientPreferences,
   ): BudgetPlan {
     const isStreamed = preferences.isAutoDefer && incrementalFormat !== undefined;
-    const ways = enrichments.map(({ id, rule }) => {
+    const ways = enrichments.map(({ group, rule }) => {
       const budgetMs = this.#budgetOf(rule, preferences.budgetMs);
       const way = this.adaptiveDelivery.deliveryModeOf(rule, budgetMs);
-      const awaited: AwaitedEnrichment = { id, rule, budgetMs: way === 'late' ? 0 : budgetMs };
+      const awaited: AwaitedEnrichment = { group, rule, budgetMs: way === 'late' ? 0 : budgetMs };
       return { way, awaited };
     });
     return {
