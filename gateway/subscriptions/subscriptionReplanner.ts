@@ -1,7 +1,7 @@
 import { GatewayError } from '../errors.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
-import { backoffDelayMs } from '../redis/backoffDelayMs.ts';
+import { backoffDelayMs } from '../time/backoffDelayMs.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import type { CancelTimer, Timers } from '../time/timers.ts';
 

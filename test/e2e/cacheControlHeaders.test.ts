@@ -130,9 +130,9 @@ describe("a subgraph's `Cache-Control`", () => {
 describe('nonsense', () => {
   test.each([
     ['a number that is none', { headers: { 'cache-control': 'max-age=soon' } }, 'max-age is "soon"'],
-    ['an unreadable list', { headers: { 'cache-control': '=;=' } }, 'cannot be read'],
+    ['an unreadable list', { headers: { 'cache-control': '=;=' } }, 'cannot be parsed'],
     ['an unreadable age', { headers: { age: 'old' } }, 'Age: "old"'],
-    ['tags that are none', { extensions: { cacheTags: 'sale' } }, 'extensions.cacheTags is no list'],
+    ['tags that are none', { extensions: { cacheTags: 'sale' } }, 'extensions.cacheTags is not a list'],
   ])('%s: nothing is kept, and the log says so once', async (_, said, reason) => {
     const lines: Record<string, unknown>[] = [];
     await using shop = await startSaying(said, { lines });

@@ -43,7 +43,7 @@ const done: InvalidationResult = { deleted: 0, isPending: false };
 /** An event without tags is a mistake. */
 async function readTags(body: unknown): Promise<ParsedEvent> {
   const { tags } = body as { readonly tags?: readonly string[] };
-  if (tags === undefined) return { kind: 'mistakes', reasons: ['tags: expected a list'] };
+  if (tags === undefined) return { kind: 'invalid', reasons: ['tags: expected a list'] };
   return { kind: 'tags', tags };
 }
 
@@ -212,7 +212,7 @@ test('an event that cannot be read is counted, told once and skipped', async () 
   expect(opened.invalidated.flat()).toEqual(['a']);
   expect(Object.fromEntries(opened.problems.counts)).toEqual({ 'unreadable event': 6 });
   expect(opened.logLines.map(({ message }) => message)).toEqual([
-    `event ${first} of ${here.stream}: has no field \`invalidate\``,
+    `event ${first} of ${here.stream}: the event has no field \`invalidate\``,
   ]);
 });
 

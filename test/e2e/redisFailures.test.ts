@@ -303,7 +303,12 @@ describe('an entry that is not one of ours', () => {
 
   test('a message that is none of ours is counted', async () => {
     await using opened = await open();
-    for (const message of ['{', 'null', '{"from":"x","number":"1","tags":[]}', '{"number":1,"tags":[1]}']) {
+    for (const message of [
+      '{',
+      'null',
+      '{"from":"x","sequence":"1","tags":[]}',
+      '{"sequence":1,"tags":[1]}',
+    ]) {
       const counted = opened.problemEvents.waitForNext();
       await operate('PUBLISH', opened.keys.channel, message);
       await counted;

@@ -341,7 +341,7 @@ test('Sentinels lead to the stream', async () => {
 
 test('text that is no id is refused', () => {
   expect(() => open({ stream: 'events', after: '$' })).toThrow(
-    new RangeError("$ is not the id of a stream's entry"),
+    new RangeError('"$" is not the id of a Redis stream entry.'),
   );
 });
 

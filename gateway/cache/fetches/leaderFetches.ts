@@ -57,7 +57,7 @@ export class LeaderFetches {
   }
 
   abandon(): void {
-    this.settle([...this.#keys], { kind: 'given up' });
+    this.settle([...this.#keys], { kind: 'abandoned' });
   }
 }
 

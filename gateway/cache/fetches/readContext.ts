@@ -1,25 +1,25 @@
 import type { RequestContext } from '../../execution/requestContext.ts';
 import type { ReadVersion } from '../store/cacheStore.ts';
 
-/** The scope of what is asked in order to be kept. It shares a call only with what began to be read when nothing else
- *  had been invalidated: an answer that was asked for before an invalidation must not be stored as one from after it. */
-export function createReadContext(scope: RequestContext, since: ReadVersion): RequestContext {
+/** The request context of a fetch whose answer is stored. The fetch shares a subgraph call only with fetches of the same
+ *  read version: an answer that was requested before an invalidation must not be stored as if it were newer. */
+export function createReadContext(requestContext: RequestContext, since: ReadVersion): RequestContext {
   const prefix = `${since.inProcess}.${since.shared} `;
   return {
-    ...scope,
+    ...requestContext,
     headersFor: (subgraph) => {
-      const { key, pairs } = scope.headersFor(subgraph);
+      const { key, pairs } = requestContext.headersFor(subgraph);
       return { key: `${prefix}${key}`, pairs };
     },
   };
 }
 
-/** The scope of a refresh: nobody waits for it, so that it has a time of its own. */
+/** The request context of a refresh. It has its own deadline, because no client waits for it. */
 export function createRefreshContext(
-  scope: RequestContext,
+  requestContext: RequestContext,
   since: ReadVersion,
-  deadlineMs: number,
+  timeoutMs: number,
 ): RequestContext {
-  const deadline = performance.now() + deadlineMs;
-  return { ...createReadContext(scope, since), deadline, deadlineFor: () => deadline };
+  const deadline = performance.now() + timeoutMs;
+  return { ...createReadContext(requestContext, since), deadline, deadlineFor: () => deadline };
 }

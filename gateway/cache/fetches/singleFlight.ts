@@ -3,9 +3,9 @@ import type { CallPriority } from '../../subgraphs/callPriority.ts';
 /** How a fetch of a missing value ended, for those who waited for it. */
 export type FetchOutcome<Failure> =
   /** The value may be stored now, or what came was for the one who asked alone: look. */
-  | { readonly kind: 'landed' }
+  | { readonly kind: 'completed' }
   /** Whoever began it has left, or had less time: it was not brought to an end. */
-  | { readonly kind: 'given up' }
+  | { readonly kind: 'abandoned' }
   | { readonly kind: 'failed'; readonly failure: Failure };
 
 /** The one who fetches. */

@@ -54,8 +54,8 @@ function kept(under: CachedFetchesFixture, ids: readonly string[]): unknown {
   return result?.kind === 'answered' && result.stale === undefined ? data : undefined;
 }
 
-describe('at the end of the budget', () => {
-  test('stale values answer, and what comes afterwards is kept', () => {
+describe('When the budget of a call ends,', () => {
+  test('stale values are served, and answers that arrive later are stored', () => {
     const under = stale(['1', '2']);
     const budget = new LatencyBudget();
     const asked = under.fetch(names, ['1', '2'], undefined, budget);
@@ -79,7 +79,7 @@ describe('at the end of the budget', () => {
   test.each([
     ['are there', (asked: RecordedCall) => asked.answer(named('new 1', 'new 2'))],
     ['have failed', (asked: RecordedCall) => asked.fail(new GatewayError('INTERNAL_SERVER_ERROR', 'Down.'))],
-  ])('it is told when newer values %s, also after the operation', (_, end) => {
+  ])('the budget is notified when newer values %s, also after the operation has ended', (_, end) => {
     const under = stale(['1', '2']);
     const budget = new LatencyBudget();
     const asked = under.fetch(names, ['1', '2'], undefined, budget);
@@ -92,7 +92,7 @@ describe('at the end of the budget', () => {
     expect(told).toEqual(['newer']);
   });
 
-  test('what nothing is known of is waited for, and what comes with it is not stale', () => {
+  test('the call waits for an item without a stale value, and serves the other items of that answer fresh', () => {
     const under = stale(['1']);
     const budget = new LatencyBudget();
     const asked = under.fetch(names, ['1', '2'], undefined, budget);
@@ -102,7 +102,7 @@ describe('at the end of the budget', () => {
     expect(asked.result).toMatchObject({ data: named('new 1', 'new 2'), stale: undefined });
   });
 
-  test('stale values go with what is there', async () => {
+  test('stale values are combined with fresh ones', async () => {
     const under = stale(['1', '2']);
     const other = under.fetch(names, ['2']);
     const budget = new LatencyBudget();
@@ -118,7 +118,7 @@ describe('at the end of the budget', () => {
     });
   });
 
-  test('a value that is too old for trouble is no answer', () => {
+  test('a value beyond staleIfError is not served', () => {
     const under = stale(['1']);
     const budget = new LatencyBudget();
     const asked = under.fetch(names, ['1'], undefined, budget);
@@ -129,7 +129,7 @@ describe('at the end of the budget', () => {
     expect(asked.data).toEqual(named('new 1'));
   });
 
-  test('a root field that may be stale does not hide one that has to be asked for', () => {
+  test('a stale root field does not answer a call that also misses another root field', () => {
     const both = rootShape('products', '{ news hits }');
     const under = createCachedFetchesFixture(rules);
     under.fetch(both);
@@ -143,16 +143,16 @@ describe('at the end of the budget', () => {
     expect(asked.data).toEqual({ news: 'new', hits: 2 });
   });
 
-  test('the answer may not be kept', () => {
+  test('the response must not be cached by clients', () => {
     const under = stale(['1']);
     const budget = new LatencyBudget();
     const asked = under.fetch(names, ['1'], undefined, budget);
     budget.expire();
-    expect(asked.result).toMatchObject({ caching: { leftMs: -10_000 } });
+    expect(asked.result).toMatchObject({ caching: { freshForMs: -10_000 } });
   });
 });
 
-test('a budget that is over when a call begins: stale values answer at once, and the subgraph is asked', () => {
+test('a call that starts after its budget serves stale values at once and fetches newer ones', () => {
   const under = stale(['1']);
   const budget = new LatencyBudget();
   budget.expire();
@@ -162,7 +162,7 @@ test('a budget that is over when a call begins: stale values answer at once, and
   expect(kept(under, ['1'])).toEqual(named('new 1'));
 });
 
-test('a budget that ends while the store is asked: stale values answer when it has, and the subgraph is asked', async () => {
+test('a call whose budget ends during the lookup serves stale values after it and fetches newer ones', async () => {
   const clock = new ManualClock();
   const entries = new ModelEntries(clock.now, { after: (ms, run) => clock.setTimer(run, ms) });
   const under = createCachedFetchesFixture(rules, { store: new ModelStore(entries, 0), now: clock.now });
@@ -184,7 +184,7 @@ test('a budget that ends while the store is asked: stale values answer when it h
   expect(clock.activeTimerCount).toBe(0);
 });
 
-describe('what is late goes on', () => {
+describe('A background fetch continues', () => {
   /** Two calls of one request, of which the first is late from the start. */
   function half(under: CachedFetchesFixture): { readonly data: unknown; cancel(): void } {
     const budget = new LatencyBudget();
@@ -200,7 +200,7 @@ describe('what is late goes on', () => {
     return { data: result?.kind === 'answered' ? result.data : undefined, cancel };
   }
 
-  test('when the operation ends', () => {
+  test('after the operation ends', () => {
     const under = stale(['1']);
     const { data, cancel } = half(under);
     expect(data).toEqual(named('old 1'));
@@ -210,7 +210,7 @@ describe('what is late goes on', () => {
     expect(kept(under, ['1'])).toEqual(named('new 1'));
   });
 
-  test('and not what the operation has waited for besides', () => {
+  test('while other fetches of the operation are cancelled', () => {
     const under = stale(['1']);
     const other = under.fetch(titles, ['2']);
     const { cancel } = half(under);
@@ -225,7 +225,7 @@ describe('what is late goes on', () => {
     ]);
   });
 
-  test('where another request fetches it, which leaves', () => {
+  test('if the request that leads the fetch is cancelled', () => {
     const under = stale(['1']);
     const first = under.fetch(names, ['1']);
     half(under).cancel();
@@ -236,7 +236,7 @@ describe('what is late goes on', () => {
     expect(under.cache.singleFlight.size).toBe(0);
   });
 
-  test('where another request has fetched it in vain', async () => {
+  test('if the fetch of the leading request stored nothing', async () => {
     const under = stale(['1']);
     under.fetch(names, ['1']);
     half(under).cancel();
@@ -247,7 +247,7 @@ describe('what is late goes on', () => {
     expect(kept(under, ['1'])).toEqual(named('new 1'));
   });
 
-  test('and is told as a failure to nobody', () => {
+  test('and its failure is not reported to the client', () => {
     const served: string[] = [];
     const under = stale(['1'], {
       observer: {
@@ -267,7 +267,7 @@ describe('what is late goes on', () => {
   });
 });
 
-test('a request that leaves before its budget is over takes its fetches along', () => {
+test('cancelling a request before its budget ends cancels its fetches', () => {
   const under = stale(['1']);
   const budget = new LatencyBudget();
   const asked = under.fetch(names, ['1'], undefined, budget);
@@ -277,7 +277,7 @@ test('a request that leaves before its budget is over takes its fetches along', 
   expect(call(under, 1).isCancelled).toBe(true);
 });
 
-test('a request that has left is given nothing stale, whatever goes on for others', () => {
+test('a cancelled request serves no stale values while its fetch continues for joiners', () => {
   const served: string[] = [];
   const observer = { ...silentObserver, onStaleIfBudget: () => served.push('budget') };
   const under = stale(['1', '2'], { observer });
@@ -292,7 +292,7 @@ test('a request that has left is given nothing stale, whatever goes on for other
   expect(served).toEqual([]);
 });
 
-test('no timer runs once everything is there', async () => {
+test('no timer is pending after all items were resolved', async () => {
   const clock = new ManualClock();
   const under = stale(['1'], { timers: { after: (ms, run) => clock.setTimer(run, ms) } });
   const deadline = performance.now() + 1_000_000;

@@ -12,12 +12,12 @@ async function problemsAfter(steps: readonly Step[], setup: ModelSetup): Promise
   return findProblems(run);
 }
 
-describe('whatever comes in whatever order: everybody gets an answer, nobody another one’s, and nothing too old', () => {
+describe('In any order of events, every request gets an answer, never one of another identity or one that is too old', () => {
   const { first, count } = chooseSeeds(200);
 
   test.each([
-    ['each call by itself', { isSharing: false, processCount: 1 }],
-    ['calls under way are shared', { isSharing: true, processCount: 1 }],
+    ['calls that are not shared', { isSharing: false, processCount: 1 }],
+    ['shared in-flight calls', { isSharing: true, processCount: 1 }],
     ['two processes with one store', { isSharing: false, processCount: 2 }],
     ['two processes with one store, and shared calls', { isSharing: true, processCount: 2 }],
   ])(

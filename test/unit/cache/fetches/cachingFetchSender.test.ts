@@ -52,8 +52,8 @@ function fill(under: CachedFetchesFixture, ...ids: string[]): void {
   at(under, from).answer(named(...ids.map((id) => `name of ${id}`)));
 }
 
-describe('entities', () => {
-  test('that are kept are not asked for again, and merge with those that are', () => {
+describe('Cached entities', () => {
+  test('are not fetched again, and are merged with fetched entities', () => {
     const under = createCachedFetchesFixture(rules);
     fill(under, '1', '2', '4');
     const asked = under.fetch(names, ['1', '3', '2', '4']);
@@ -62,20 +62,23 @@ describe('entities', () => {
     at(under, 1).answer(named('third'));
     expect(asked.data).toEqual(named('name of 1', 'third', 'name of 2', 'name of 4'));
     expect(asked.isDone).toBe(true);
-    expect(asked.result).toMatchObject({ caching: { scope: 'PUBLIC', leftMs: 10_000 }, stale: undefined });
+    expect(asked.result).toMatchObject({
+      caching: { scope: 'PUBLIC', freshForMs: 10_000 },
+      stale: undefined,
+    });
   });
 
-  test('that are all kept answer in the same turn', () => {
+  test('answer in the same turn if none is missing', () => {
     const under = createCachedFetchesFixture(rules);
     fill(under, '1', '2');
     under.clock.now += 4_000;
     const asked = under.fetch(names, ['2', '1']);
     expect(asked.data).toEqual(named('name of 2', 'name of 1'));
-    expect(asked.result).toMatchObject({ errors: [], caching: { ageMs: 4_000, leftMs: 6_000 } });
+    expect(asked.result).toMatchObject({ errors: [], caching: { ageMs: 4_000, freshForMs: 6_000 } });
     expect(under.subgraphs.calls).toHaveLength(1);
   });
 
-  test('are handed out as objects of their own', () => {
+  test('are parsed anew for each request', () => {
     const under = createCachedFetchesFixture(rules);
     fill(under, '1');
     const [one] = under.fetch(names, ['1']).data as { name: string }[];
@@ -83,7 +86,7 @@ describe('entities', () => {
     expect(under.fetch(names, ['1']).data).toEqual(named('name of 1'));
   });
 
-  test('that do not exist are kept for a short time', () => {
+  test('that are null are stored for cache.nullMaxAge', () => {
     const under = createCachedFetchesFixture(rules);
     under.fetch(names, ['1']);
     at(under, 0).answer([null]);
@@ -93,18 +96,18 @@ describe('entities', () => {
     expect(under.subgraphs.calls).toHaveLength(2);
   });
 
-  test('with errors are not kept, those beside them are', () => {
+  test('are stored unless they have errors of their own', () => {
     const under = createCachedFetchesFixture(rules);
     const asked = under.fetch(names, ['1', '2']);
     at(under, 0).answer([{ name: null }, { name: 'two' }], {}, [
       error('no', { entityIndex: 0, path: ['name'] }),
     ]);
-    expect(asked.result).toMatchObject({ errors: [{ entity: 0, path: ['name'] }], caching: undefined });
+    expect(asked.result).toMatchObject({ errors: [{ entityIndex: 0, path: ['name'] }], caching: undefined });
     under.fetch(names, ['1', '2']);
     expect(at(under, 1).requestedItems).toEqual(['1']);
   });
 
-  test('are not kept beside an error of the whole', () => {
+  test('are not stored if the answer has a general error', () => {
     const under = createCachedFetchesFixture(rules);
     under.fetch(names, ['1']);
     at(under, 0).answer(named('one'), {}, [error('odd')]);
@@ -112,23 +115,23 @@ describe('entities', () => {
     expect(under.subgraphs.calls).toHaveLength(2);
   });
 
-  test('an error is told at the place that the entity has in the whole call', () => {
+  test('have errors with their index in the whole call', () => {
     const under = createCachedFetchesFixture(rules);
     fill(under, '1', '2');
     const asked = under.fetch(names, ['1', '2', '3']);
     at(under, 1).answer([null], {}, [error('no', { entityIndex: 0, path: [] })]);
     expect(asked.result).toMatchObject({
-      errors: [{ entity: 2 }],
+      errors: [{ entityIndex: 2 }],
       data: [...named('name of 1', 'name of 2'), null],
     });
   });
 });
 
-describe('what a subgraph says', () => {
+describe('The cache metadata of a subgraph', () => {
   test.each([
     ['no-store', { cacheControl: 'no-store' }],
-    ['an age that is over', { cacheControl: 'max-age=5', age: '40' }],
-  ])('%s: is not kept', (_, headers) => {
+    ['an age beyond max-age', { cacheControl: 'max-age=5', age: '40' }],
+  ])('prevents storing with %s', (_, headers) => {
     const under = createCachedFetchesFixture(rules);
     under.fetch(names, ['1']);
     at(under, 0).answer(named('one'), headers);
@@ -137,14 +140,14 @@ describe('what a subgraph says', () => {
     expect(under.problems).toEqual([]);
   });
 
-  test('that makes no sense is told', () => {
+  test('is reported if it is invalid', () => {
     const under = createCachedFetchesFixture(rules);
     under.fetch(names, ['1']);
     at(under, 0).answer(named('one'), { cacheControl: 'max-age=soon' });
     expect(under.problems).toEqual([expect.stringContaining('products: Cache-Control: max-age')]);
   });
 
-  test('shortens the rule', () => {
+  test('shortens the lifetime of the rule', () => {
     const under = createCachedFetchesFixture(rules);
     under.fetch(names, ['1']);
     at(under, 0).answer(named('one'), { cacheControl: 'max-age=2, must-revalidate' });
@@ -157,10 +160,10 @@ describe('what a subgraph says', () => {
   });
 });
 
-describe('private values', () => {
+describe('Private values', () => {
   const of = (identity: string | undefined): RequestContext => createRequestContext({ identity });
 
-  test('are kept for each identity, and for nobody without one', () => {
+  test('are stored for each identity, and not for requests without one', () => {
     const under = createCachedFetchesFixture(rules);
     under.fetch(mails, ['1'], of('ann'));
     at(under, 0).answer([{ mail: 'of ann' }]);
@@ -174,7 +177,7 @@ describe('private values', () => {
     expect(under.fetch(mails, ['1'], of(undefined)).result).toBeUndefined();
   });
 
-  test('that the subgraph calls private are not public any more', () => {
+  test('replace public ones when the subgraph marks its answer private', () => {
     const under = createCachedFetchesFixture(rules);
     under.fetch(names, ['1'], of('ann'));
     at(under, 0).answer(named('for ann'), { cacheControl: 'private' });
@@ -183,7 +186,7 @@ describe('private values', () => {
     expect(under.fetch(names, ['1'], of(undefined)).result).toBeUndefined();
   });
 
-  test('whoever waits for an answer that turns out to be private asks for himself', async () => {
+  test('make a joiner send its own fetch when the answer of the leader is private', async () => {
     const under = createCachedFetchesFixture(rules);
     const ann = under.fetch(names, ['1'], of('ann'));
     const bob = under.fetch(names, ['1'], of('bob'));
@@ -195,8 +198,8 @@ describe('private values', () => {
   });
 });
 
-describe('stale values', () => {
-  test('go out at once while one refresh runs', async () => {
+describe('Stale values', () => {
+  test('are served at once while one refresh runs', async () => {
     const under = createCachedFetchesFixture(rules);
     fill(under, '1');
     under.clock.now += 12_000;
@@ -204,7 +207,7 @@ describe('stale values', () => {
     for (const one of asked) {
       expect(one.result).toMatchObject({
         data: named('name of 1'),
-        caching: { leftMs: -2_000 },
+        caching: { freshForMs: -2_000 },
         stale: new Map([[0, { ageMs: 12_000, reason: 'revalidating' }]]),
       });
     }
@@ -216,7 +219,7 @@ describe('stale values', () => {
     expect(under.subgraphs.calls).toHaveLength(2);
   });
 
-  test('are not asked for anew at once where a refresh has failed', async () => {
+  test('are not refreshed again within the backoff after a failed refresh', async () => {
     const under = createCachedFetchesFixture(rules);
     fill(under, '1');
     under.clock.now += 12_000;
@@ -229,7 +232,7 @@ describe('stale values', () => {
     expect(under.subgraphs.calls).toHaveLength(3);
   });
 
-  test('answer where the subgraph fails', () => {
+  test('are served if the subgraph fails', () => {
     const under = createCachedFetchesFixture(rules);
     fill(under, '1', '2');
     under.clock.now += 40_000;
@@ -237,7 +240,7 @@ describe('stale values', () => {
     at(under, 1).fail();
     expect(asked.result).toMatchObject({
       data: [...named('name of 1', 'name of 2'), undefined],
-      errors: [{ entity: 2, entry: { code: 'SUBGRAPH_UNREACHABLE' } }],
+      errors: [{ entityIndex: 2, entry: { code: 'SUBGRAPH_UNREACHABLE' } }],
       stale: new Map([
         [0, { ageMs: 40_000, reason: 'error' }],
         [1, { ageMs: 40_000, reason: 'error' }],
@@ -249,7 +252,7 @@ describe('stale values', () => {
     expect(late.result).toMatchObject({ kind: 'failed' });
   });
 
-  test('answer where the subgraph has an error of its own, and hide it', () => {
+  test('are served instead of an error of the subgraph', () => {
     const under = createCachedFetchesFixture(rules);
     fill(under, '1', '2');
     under.clock.now += 40_000;
@@ -262,7 +265,7 @@ describe('stale values', () => {
     });
   });
 
-  test('answer for all where one error took the data along', () => {
+  test('are served for all entities if one error made the data null', () => {
     const under = createCachedFetchesFixture(rules);
     fill(under, '1', '2');
     under.clock.now += 40_000;
@@ -271,7 +274,7 @@ describe('stale values', () => {
     expect(asked.result).toMatchObject({ data: named('name of 1', 'name of 2'), errors: [] });
   });
 
-  test.each(['FORBIDDEN', 'UNAUTHENTICATED'])('do not answer what is refused: %s', (code) => {
+  test.each(['FORBIDDEN', 'UNAUTHENTICATED'])('are not served if the subgraph refuses with %s', (code) => {
     const under = createCachedFetchesFixture(rules);
     fill(under, '1');
     under.clock.now += 40_000;
@@ -284,7 +287,7 @@ describe('stale values', () => {
     });
   });
 
-  test('do not answer what is refused by its status', () => {
+  test('are not served if the subgraph refuses with a 4xx status', () => {
     const under = createCachedFetchesFixture(rules);
     fill(under, '1');
     under.clock.now += 40_000;
@@ -296,8 +299,8 @@ describe('stale values', () => {
   });
 });
 
-describe('who asks for what is being fetched', () => {
-  test('waits for it', async () => {
+describe('A request for an item that is being fetched', () => {
+  test('waits for the fetch', async () => {
     const under = createCachedFetchesFixture(rules);
     const first = under.fetch(names, ['1', '2']);
     const others = [under.fetch(names, ['2', '1']), under.fetch(names, ['1', '3'])];
@@ -313,7 +316,7 @@ describe('who asks for what is being fetched', () => {
     expect(under.cache.singleFlight.size).toBe(0);
   });
 
-  test('fails with it', () => {
+  test('fails if the fetch fails', () => {
     const under = createCachedFetchesFixture(rules);
     const both = [under.fetch(names, ['1']), under.fetch(names, ['1'])];
     at(under, 0).fail();
@@ -321,7 +324,7 @@ describe('who asks for what is being fetched', () => {
     expect(under.subgraphs.calls).toHaveLength(1);
   });
 
-  test('asks for it where it could not be kept', async () => {
+  test('fetches the item if the answer could not be stored', async () => {
     const under = createCachedFetchesFixture(rules);
     under.fetch(names, ['1']);
     const other = under.fetch(names, ['1']);
@@ -331,7 +334,7 @@ describe('who asks for what is being fetched', () => {
     expect(other.data).toEqual(named('uno'));
   });
 
-  test('gets it although the first one leaves', async () => {
+  test('gets the answer although the leader is cancelled', async () => {
     const under = createCachedFetchesFixture(rules);
     const first = under.fetch(names, ['1']);
     const other = under.fetch(names, ['1']);
@@ -343,7 +346,7 @@ describe('who asks for what is being fetched', () => {
     expect(first.result).toBeUndefined();
   });
 
-  test('asks anew where the first one ran out of time', async () => {
+  test('fetches the item if the leader timed out', async () => {
     const under = createCachedFetchesFixture(rules);
     under.fetch(names, ['1']);
     const other = under.fetch(names, ['1']);
@@ -353,7 +356,7 @@ describe('who asks for what is being fetched', () => {
     expect(other.data).toEqual(named('one'));
   });
 
-  test('does not wait longer than it may', async () => {
+  test('does not wait beyond its own deadline', async () => {
     const due: (() => void)[] = [];
     const timers: Timers = {
       after: (_, run) => {
@@ -375,7 +378,7 @@ describe('who asks for what is being fetched', () => {
     expect(other.isDone).toBe(true);
   });
 
-  test('nothing is left of a request that is cancelled', () => {
+  test('leaves nothing in flight when it is cancelled', () => {
     const under = createCachedFetchesFixture(rules);
     const asked = under.fetch(names, ['1']);
     asked.cancel();
@@ -384,7 +387,7 @@ describe('who asks for what is being fetched', () => {
   });
 });
 
-describe('root fields', () => {
+describe('Cached root fields', () => {
   const both = rootShape('products', 'query Shop { news hits }');
   const top = new FetchShape(0, {
     kind: 'Fetch',
@@ -394,7 +397,7 @@ describe('root fields', () => {
     variableUsages: ['first'],
   });
 
-  test('are kept each by itself', () => {
+  test('are stored separately', () => {
     const under = createCachedFetchesFixture(rules);
     under.fetch(both);
     at(under, 0).answer({ news: 'old', hits: 1 });
@@ -404,14 +407,14 @@ describe('root fields', () => {
     expect(asked.result).toMatchObject({ data: { news: 'old', hits: 2 }, caching: undefined });
   });
 
-  test('are the same in another operation', () => {
+  test('are shared by operations with different names', () => {
     const under = createCachedFetchesFixture(rules);
     under.fetch(both);
     at(under, 0).answer({ news: 'old', hits: 1 });
     expect(under.fetch(rootShape('products', 'query Other { news }')).data).toEqual({ news: 'old' });
   });
 
-  test('are kept apart by the variables that they use, and only by those', () => {
+  test('have keys that depend only on the variables that they use', () => {
     const under = createCachedFetchesFixture(rules);
     const first = (n: number) => createRequestContext({ variables: { first: n } });
     under.fetch(top, undefined, first(1));
@@ -429,7 +432,7 @@ describe('root fields', () => {
     expect(refreshed?.call.shape.operationText).not.toContain('$first');
   });
 
-  test('that are stale are told by name', () => {
+  test('are reported by response name if they are stale', () => {
     const under = createCachedFetchesFixture(rules);
     under.fetch(both);
     at(under, 0).answer({ news: 'old', hits: 1 });
@@ -444,8 +447,8 @@ describe('root fields', () => {
   });
 });
 
-describe('invalidation', () => {
-  test('what began to be read before is not kept', async () => {
+describe('After an invalidation,', () => {
+  test('answers of reads that began before are not stored', async () => {
     const under = createCachedFetchesFixture(rules);
     under.fetch(names, ['1']);
     const waiting = under.fetch(names, ['1']);
@@ -457,7 +460,7 @@ describe('invalidation', () => {
     expect(under.fetch(names, ['1']).data).toEqual(named('new'));
   });
 
-  test('calls from before and from after an invalidation are never shared', async () => {
+  test('fetches share no subgraph call with fetches from before', async () => {
     const under = createCachedFetchesFixture(rules);
     under.fetch(names, ['1']);
     await under.store.deleteByTags(['anything']);

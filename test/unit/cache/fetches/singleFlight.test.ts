@@ -37,8 +37,8 @@ function at(under: CachedFetchesFixture, place: number): RecordedCall {
   return call;
 }
 
-describe('who has waited for nothing', () => {
-  test('asks in the order of his own representations', async () => {
+describe('A joiner whose leader brings no value', () => {
+  test('fetches its items in the order of its own representations', async () => {
     const under = createCachedFetchesFixture(rules);
     under.fetch(names, ['2', '1']);
     const other = under.fetch(names, ['1', '2']);
@@ -49,7 +49,7 @@ describe('who has waited for nothing', () => {
     expect(other.data).toEqual(named('one', 'two'));
   });
 
-  test('asks for everything at once where the first one ran out of time', async () => {
+  test('fetches all items in one request when the leader timed out', async () => {
     const under = createCachedFetchesFixture(rules);
     under.fetch(names, ['1', '2', '3']);
     const other = under.fetch(names, ['3', '1']);
@@ -60,7 +60,7 @@ describe('who has waited for nothing', () => {
     expect(other.data).toEqual(named('three', 'one'));
   });
 
-  test('asks anew where a refresh ran out of time', async () => {
+  test('fetches the item when a refresh timed out', async () => {
     const under = createCachedFetchesFixture(rules);
     under.fetch(names, ['1']);
     at(under, 0).answer(named('old'));
@@ -74,7 +74,7 @@ describe('who has waited for nothing', () => {
     expect(other.data).toEqual(named('new'));
   });
 
-  test('asks for himself where the first one is refused', async () => {
+  test('fetches the item when the subgraph refused the leader', async () => {
     const under = createCachedFetchesFixture(rules);
     const ann = under.fetch(names, ['1'], of('ann'));
     const bob = under.fetch(names, ['1'], of('bob'));
@@ -87,7 +87,7 @@ describe('who has waited for nothing', () => {
     expect(bob.data).toEqual(named('one'));
   });
 
-  test('does not wait again for what is too large to be kept', () => {
+  test('does not join again when the value is too large to be stored', () => {
     const under = createCachedFetchesFixture(rules, { maxEntrySize: 10 });
     under.fetch(names, ['1']);
     at(under, 0).answer(named('a long name'));
@@ -97,12 +97,12 @@ describe('who has waited for nothing', () => {
   });
 });
 
-describe('a fetch that others join', () => {
+describe('A fetch with joiners', () => {
   /** What the calls that have reached the subgraph are now. */
   const priorities = ({ subgraphs }: CachedFetchesFixture): unknown[] =>
     subgraphs.calls.map(({ call }) => call.raisablePriority?.current);
 
-  test('is as urgent as the most urgent of them', () => {
+  test('has the priority of its most urgent joiner', () => {
     const under = createCachedFetchesFixture(rules);
     under.fetch(names, ['1', '2'], undefined, undefined, 'normal');
     under.fetch(names, ['1'], undefined, undefined, 'background');
@@ -112,7 +112,7 @@ describe('a fetch that others join', () => {
     expect(priorities(under)).toEqual(['primary']);
   });
 
-  test('is a refresh that nobody waits for, until somebody does', () => {
+  test('is raised from background priority when a request joins a refresh', () => {
     const under = createCachedFetchesFixture(rules);
     under.fetch(names, ['1']);
     at(under, 0).answer(named('old'));
@@ -124,7 +124,7 @@ describe('a fetch that others join', () => {
     expect(priorities(under)).toEqual(['primary', 'critical']);
   });
 
-  test('is as urgent when it is asked for again', async () => {
+  test('keeps the raised priority when it is sent again', async () => {
     const under = createCachedFetchesFixture(rules);
     const leader = under.fetch(names, ['1'], undefined, undefined, 'background');
     under.fetch(names, ['1'], undefined, undefined, 'normal');
@@ -135,8 +135,8 @@ describe('a fetch that others join', () => {
   });
 });
 
-describe('a request that leaves', () => {
-  test('goes on for others, and no longer than they wait', () => {
+describe('A cancelled request', () => {
+  test('continues for its joiners until the last one leaves', () => {
     const under = createCachedFetchesFixture(rules);
     const first = under.fetch(names, ['1']);
     const others = [under.fetch(names, ['1']), under.fetch(names, ['1'])];
@@ -148,7 +148,7 @@ describe('a request that leaves', () => {
     expect(under.cache.singleFlight.size).toBe(0);
   });
 
-  test('while another process is asked for its right leaves nothing, and no claim', async () => {
+  test('releases its claims if it is cancelled while they are being acquired', async () => {
     const clock = new ManualClock();
     const entries = new ModelEntries(clock.now, { after: (ms, run) => clock.setTimer(run, ms) });
     const under = createCachedFetchesFixture(rules, { store: new ModelStore(entries, 0) });
@@ -165,7 +165,7 @@ describe('a request that leaves', () => {
     expect(under.subgraphs.calls.every(({ isCancelled }) => isCancelled)).toBe(true);
   });
 
-  test('takes what is not kept along', () => {
+  test('cancels its uncacheable calls', () => {
     const under = createCachedFetchesFixture(rules);
     const settled: string[] = [];
     const call = (name: string, shape: FetchShape): FetchCall => ({
@@ -195,8 +195,8 @@ describe('a request that leaves', () => {
   });
 });
 
-describe('values for one person and for all', () => {
-  test('a newer one for all is not hidden by one that is over', async () => {
+describe('Public and private entries of one key:', () => {
+  test('an expired private entry does not hide a newer public one', async () => {
     const under = createCachedFetchesFixture(rules);
     under.fetch(names, ['1'], of('ann'));
     at(under, 0).answer(named('for ann'), { cacheControl: 'private' });

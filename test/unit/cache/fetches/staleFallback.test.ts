@@ -19,7 +19,7 @@ const denied: FetchError = {
   path: [],
 };
 
-/** Has stored `data`, which is stale by now. */
+/** Creates a fixture whose cache has `data` as a stale value. */
 function stale(shape: FetchShape, data: unknown, ids?: readonly string[]): CachedFetchesFixture {
   const under = createCachedFetchesFixture(rules);
   under.fetch(shape, ids);
@@ -28,18 +28,18 @@ function stale(shape: FetchShape, data: unknown, ids?: readonly string[]): Cache
   return under;
 }
 
-describe('a stale value does not stand for', () => {
+describe('A stale value is not served', () => {
   test.each([
-    ['a failure of everything', [denied, broken]],
-    ['a failure of its own', [denied, { ...broken, entityIndex: 0 }]],
-  ])('what is denied, beside %s', (_, errors) => {
+    ['a general failure', [denied, broken]],
+    ['a failure of the same entity', [denied, { ...broken, entityIndex: 0 }]],
+  ])('for an entity that was denied, beside %s', (_, errors) => {
     const under = stale(names, [{ name: 'old' }], ['1']);
     const asked = under.fetch(names, ['1']);
     under.subgraphs.calls[1]?.answer([null], {}, errors);
     expect(asked.result).toMatchObject({ data: [null], errors, stale: undefined });
   });
 
-  test('a new one that came with an error of something else', () => {
+  test('instead of a new value beside an unrelated error', () => {
     const under = stale(news, { news: 'old' });
     const asked = under.fetch(news);
     under.subgraphs.calls[1]?.answer({ news: 'new' }, {}, [broken]);
