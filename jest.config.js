@@ -1,26 +1,15 @@
 /** @type {import('jest').Config} */
 export default {
-  testEnvironment: 'node',
   roots: ['<rootDir>/test'],
-  testMatch: ['**/*.test.ts', '**/*.test.tsx'],
-  // Native ES modules: run with `node --experimental-vm-modules` (see the npm scripts).
-  extensionsToTreatAsEsm: ['.ts', '.tsx'],
-  transform: {
-    '^.+\\.tsx?$': [
-      '@swc/jest',
-      {
-        jsc: {
-          target: 'es2024',
-          parser: { syntax: 'typescript', tsx: true, explicitResourceManagement: true },
-          transform: { react: { runtime: 'automatic' } },
-        },
-        module: { type: 'es6' },
-        sourceMaps: 'inline',
-      },
-    ],
-  },
+  testMatch: ['**/*.test.ts'],
+  // Suites are loaded by Node itself, which runs TypeScript as it is. See test/runner/.
+  testEnvironment: '<rootDir>/test/runner/environment.ts',
+  runtime: '<rootDir>/test/runner/runtime.ts',
+  transform: {},
+  injectGlobals: false,
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/bench/node_modules/'],
   maxWorkers: 2,
+  workerIdleMemoryLimit: '800MB',
   // Far more than any test takes, also on a machine that does many other things: only what hangs takes so long.
   testTimeout: 240_000,
 };

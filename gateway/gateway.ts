@@ -14,6 +14,7 @@ import { createListeners } from './listeners.ts';
 import { createOverrideDecisions } from './operation/overrideDecision.ts';
 import { Preparer } from './operation/preparer.ts';
 import { Pipeline } from './pipeline.ts';
+import type { StartPlannerThread } from './planning/plannerThread.ts';
 import { createHttpSubgraphClient } from './subgraphs/httpSubgraphClient.ts';
 import { createSubgraphEndpoints } from './subgraphs/subgraphEndpoints.ts';
 import { SubgraphMetrics } from './subgraphs/subgraphMetrics.ts';
@@ -66,6 +67,8 @@ export interface GatewayDependencies {
   readonly now?: () => number;
   /** Timers of connections and subscriptions. Real time when omitted. */
   readonly timers?: Timers;
+  /** Starts the threads that plan operations. Worker threads when omitted. */
+  readonly startPlannerThread?: StartPlannerThread;
   /** Identifies this process among several that share the port. */
   readonly worker?: WorkerIdentity;
 }
@@ -89,7 +92,12 @@ export async function createGateway(
   // the first supergraph is loaded.
   const features: Feature[] = [];
   const supergraphs = createSupergraphHolder({
-    load: createSupergraphLoader({ config, log, features }),
+    load: createSupergraphLoader({
+      config,
+      log,
+      features,
+      startPlannerThread: dependencies.startPlannerThread,
+    }),
     warm: (next, previous, signal) => preparer.warm(next, previous, config.planning.warmOperations, signal),
     warmTimeoutMs: config.planning.warmTimeout,
     onRetired: (supergraph) => preparer.evict(supergraph),

@@ -1,6 +1,7 @@
 import { type DocumentNode, parse } from 'graphql';
 import type { GatewayConfig } from './config/schema.ts';
 import type { Feature, SupergraphReading } from './feature.ts';
+import type { StartPlannerThread } from './planning/plannerThread.ts';
 import { toPlanningLimits } from './planning/toPlanningLimits.ts';
 import { configuredUrlsOf } from './subgraphs/subgraphEndpoints.ts';
 import { loadSupergraph } from './supergraph/loadSupergraph.ts';
@@ -14,6 +15,7 @@ interface SupergraphLoaderOptions {
   readonly log: Logger;
   /** Complete before the first supergraph is loaded. */
   readonly features: readonly Feature[];
+  readonly startPlannerThread?: StartPlannerThread | undefined;
 }
 
 /** Makes the snapshot of a supergraph: planner and API schema, what each feature reads of it, and each feature's consent.
@@ -26,6 +28,7 @@ export function createSupergraphLoader(options: SupergraphLoaderOptions): Superg
       signal,
       urls: configuredUrlsOf(config),
       planning: toPlanningLimits(config.planning),
+      startThread: options.startPlannerThread,
     });
     try {
       const supergraph = readFeatures(loaded, previous === undefined, options);

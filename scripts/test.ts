@@ -70,14 +70,7 @@ async function runSuites(args: readonly string[]): Promise<Counts> {
   const reportFile = join(folder, 'jest.json');
   const child = spawn(
     process.execPath,
-    [
-      '--experimental-vm-modules',
-      '--disable-warning=ExperimentalWarning',
-      join(modules, 'jest/bin/jest.js'),
-      '--json',
-      `--outputFile=${reportFile}`,
-      ...args,
-    ],
+    [join(modules, 'jest/bin/jest.js'), '--json', `--outputFile=${reportFile}`, ...args],
     // jest writes its readable report to stderr; stdout is the JSON once more.
     {
       cwd: root,

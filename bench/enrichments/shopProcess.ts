@@ -1,5 +1,5 @@
 /** The demo's subgraphs in one process, whose recommendations are as slow as they are told to be. Prints one line of
- *  JSON with their addresses and that of an admin server: `POST /` takes a `Slowness`. */
+ *  JSON with their addresses and that of an admin server: `POST /` takes a `SlowCalls`. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';

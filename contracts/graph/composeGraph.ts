@@ -1,7 +1,7 @@
 import { parseConfig } from '../../gateway/config/parseConfig.ts';
 import { toPlanningLimits } from '../../gateway/planning/toPlanningLimits.ts';
 import { composeInThread } from '../../gateway/supergraph/composeInThread.ts';
-import type { CompositionDiagnostic } from '../../gateway/supergraph/composeSupergraph.ts';
+import type { CompositionDiagnostic, CompositionResult } from '../../gateway/supergraph/composeSupergraph.ts';
 import { loadSupergraph } from '../../gateway/supergraph/loadSupergraph.ts';
 import type { Supergraph } from '../../gateway/supergraph/supergraph.ts';
 import { SupergraphRefusedError } from '../../gateway/supergraph/supergraphRefusedError.ts';
@@ -43,10 +43,11 @@ export async function composeGraph(contracts: ReadonlyMap<string, SubgraphContra
 /** The first half of `composeGraph`. Composing a small graph blocks the thread. */
 export async function composeContracts(
   contracts: ReadonlyMap<string, SubgraphContract>,
+  compose: (subgraphs: readonly SubgraphContract[]) => Promise<CompositionResult> = composeInThread,
 ): Promise<ComposedContracts> {
   if (contracts.size === 0)
     return { findings: [supergraphRefusedFinding('There is no subgraph to compose.', contracts)] };
-  const composed = await composeInThread([...contracts.values()]);
+  const composed = await compose([...contracts.values()]);
   if ('sdl' in composed) return composed;
   return { findings: composed.errors.map((note) => compositionErrorFinding(note, contracts)) };
 }

@@ -88,7 +88,7 @@ class RevisionReader {
     const store = await readContractStore(this.#store.directory, { ref });
     const isLost = store.problems.some(({ rule }) => rule === 'revision-unknown' || rule === 'store-missing');
     const { location } = this.#environment;
-    if (isLost) this.problems.push(...store.problems.map((finding) => ({ ...finding, place: location })));
+    if (isLost) this.problems.push(...store.problems.map((finding) => ({ ...finding, location })));
     const undecided = schemaProblems(store).map((finding) => ({
       ...finding,
       severity: 'undecided' as const,

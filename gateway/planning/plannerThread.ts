@@ -68,6 +68,12 @@ function watchHeap(worker: Worker, maxBytes: number, onExceeded: () => void): ()
   return () => clearInterval(timer);
 }
 
+/** Starts what plans for one supergraph, which is ready when the promise resolves. Tests give one without a thread. */
+export type StartPlannerThread = (
+  options: PlannerThreadOptions,
+  signal?: AbortSignal,
+) => Promise<PlannerThread>;
+
 /** Starts a thread that holds the planner of one supergraph; resolves when it is ready to plan.
  *  Errors: an `Error` with the loader's message; the signal's reason when it was aborted before. The thread
  *  is gone in both cases. While it has nothing to do it keeps no process alive. */

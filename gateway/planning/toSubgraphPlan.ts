@@ -218,7 +218,7 @@ function splitFetch(fetch: FetchNode, required: RequiredArguments, canOverlap: C
     return {
       ...fetch,
       ...replaceEntitiesSelection(document, kept, fetch.variableUsages),
-      requires: dropUnused(fetch.requires ?? [], '', new Set(uses.map(useKeyOf)), required.fields),
+      requires: dropUnused(fetch.requires ?? [], '', new Set(uses.map(requiredUseKey)), required.fields),
     };
   });
 }
@@ -302,7 +302,7 @@ function dropUnused(
       return inner.length === 0 ? [] : [{ ...selection, selections: inner }];
     }
     const field = fields.get(selection.name);
-    if (field !== undefined && !used.has(useKeyOf({ field, path }))) return [];
+    if (field !== undefined && !used.has(requiredUseKey({ field, path }))) return [];
     if (selection.selections === undefined) return [selection];
     const below = path === '' ? selection.name : `${path}.${selection.name}`;
     const inner = dropUnused(selection.selections, below, used, fields);
@@ -310,6 +310,6 @@ function dropUnused(
   });
 }
 
-function useKeyOf({ field, path }: Pick<RequiredUse, 'field' | 'path'>): string {
+function requiredUseKey({ field, path }: Pick<RequiredUse, 'field' | 'path'>): string {
   return `${path}/${field.placeholder}`;
 }

@@ -3,7 +3,12 @@ import { systemTimers } from '../time/timers.ts';
 import type { OverrideLabels } from './overrideLabels.ts';
 import type { Planner, PlanRequest } from './planner.ts';
 import { PlannerPool, type PlannerPoolLimits, type PoolOutcome } from './plannerPool.ts';
-import { type PlannerThreadOptions, startPlannerThread, type ThreadLossReason } from './plannerThread.ts';
+import {
+  type PlannerThreadOptions,
+  type StartPlannerThread,
+  startPlannerThread,
+  type ThreadLossReason,
+} from './plannerThread.ts';
 import type { QueryPlan } from './queryPlan.ts';
 import { RefusedOperations } from './refusedOperations.ts';
 
@@ -25,6 +30,7 @@ export interface WorkerPlannerOptions extends PlanningLimits {
   readonly sdl: string;
   /** Ends the loading; the returned promise is rejected with the signal's reason. Unused once it is loaded. */
   readonly signal?: AbortSignal | undefined;
+  readonly startThread?: StartPlannerThread | undefined;
 }
 
 export interface WorkerPlanner extends Planner {
@@ -41,6 +47,7 @@ export interface WorkerPlanner extends Planner {
  *  Errors: an `Error` with the loader's message where the supergraph cannot be loaded. */
 export async function createWorkerPlanner(options: WorkerPlannerOptions): Promise<WorkerPlanner> {
   const { sdl, memoryBytes, maxEvaluatedPlans, pathsLimit, splitTimeoutMs } = options;
+  const startThread = options.startThread ?? startPlannerThread;
   const threadOptions: PlannerThreadOptions = {
     sdl,
     memoryBytes,
@@ -48,11 +55,11 @@ export async function createWorkerPlanner(options: WorkerPlannerOptions): Promis
     pathsLimit,
     splitTimeoutMs,
   };
-  const first = await startPlannerThread(threadOptions, options.signal);
+  const first = await startThread(threadOptions, options.signal);
   const pool = new PlannerPool({
     limits: options,
     initialThread: first,
-    startThread: (signal) => startPlannerThread(threadOptions, signal),
+    startThread: (signal) => startThread(threadOptions, signal),
     timers: systemTimers,
   });
   const underWay = new Map<string, Promise<QueryPlan>>();

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { buildASTSchema, type GraphQLSchema, parse, validateSchema } from 'graphql';
+import type { StartPlannerThread } from '../planning/plannerThread.ts';
 import { createWorkerPlanner, type PlanningLimits, type WorkerPlanner } from '../planning/workerPlanner.ts';
 import { yieldToEventLoop } from '../time/yieldToEventLoop.ts';
 import { messageOf } from './messageOf.ts';
@@ -14,6 +15,7 @@ interface LoadSupergraphOptions {
   readonly planning: PlanningLimits;
   /** Ends the loading; the promise is rejected with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
+  readonly startThread?: StartPlannerThread | undefined;
 }
 
 /** `Supergraph.id` of an SDL. */
@@ -24,19 +26,21 @@ export function supergraphId(sdl: string): string {
 /** Makes a snapshot that is ready for its first operation: planner's thread up, API schema built and checked.
  *  Whoever takes it closes its planner. Errors: `SupergraphRefusedError` that names the cause. */
 export async function loadSupergraph(options: LoadSupergraphOptions): Promise<Supergraph> {
-  const { sdl, urls, planning, signal } = options;
-  const planner = await createWorkerPlanner({ sdl, signal, ...planning }).catch((error: unknown) => {
-    if (signal?.aborted) throw error;
-    throw new SupergraphRefusedError(messageOf(error), {
-      cause: error,
-    });
-  });
+  const { sdl, urls, planning, signal, startThread } = options;
+  const planner = await createWorkerPlanner({ sdl, signal, startThread, ...planning }).catch(
+    (error: unknown) => {
+      if (signal?.aborted) throw error;
+      throw new SupergraphRefusedError(messageOf(error), {
+        cause: error,
+      });
+    },
+  );
   return createSnapshot(planner, { sdl, urls });
 }
 
 /** The snapshot with a planner that has loaded its SDL, and that is closed where it cannot be used. Errors:
  *  `SupergraphRefusedError`. */
-export async function createSnapshot(
+async function createSnapshot(
   planner: WorkerPlanner,
   { sdl, urls }: Pick<LoadSupergraphOptions, 'sdl' | 'urls'>,
 ): Promise<Supergraph> {

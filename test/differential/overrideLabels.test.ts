@@ -2,11 +2,10 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { getOperationAST, parse } from 'graphql';
 import { relevantOverrides } from '../../gateway/operation/relevantOverrides.ts';
-import { loadSupergraph } from '../../gateway/supergraph/loadSupergraph.ts';
 import type { Supergraph } from '../../gateway/supergraph/supergraph.ts';
+import { loadSupergraphInProcess } from '../harness/loadSupergraphInProcess.ts';
 import { readDemoOperations } from '../harness/readDemoOperations.ts';
 import { demoSupergraphFile } from '../harness/testGateway.ts';
-import { testPlanningLimits } from '../harness/testPlanningLimits.ts';
 import { labelFields } from './labelFields.ts';
 
 const { sdl, labels } = labelFields(readFileSync(demoSupergraphFile, 'utf8'));
@@ -14,7 +13,7 @@ const { sdl, labels } = labelFields(readFileSync(demoSupergraphFile, 'utf8'));
 describe('which labels of @override an operation depends on', () => {
   let supergraph: Supergraph;
   beforeAll(async () => {
-    supergraph = await loadSupergraph({ sdl, planning: testPlanningLimits });
+    supergraph = await loadSupergraphInProcess(sdl);
   });
   afterAll(() => supergraph.planner.close());
 

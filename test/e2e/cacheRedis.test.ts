@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createGateway, type GatewayOptions } from '../../gateway/gateway.ts';
 import { type CachedShop, executeOnShop, type ShopAnswer, startCachedShop } from '../harness/cachedShop.ts';
 import { type GatewayProcess, noKeepAlive, startGatewayProcess } from '../harness/gatewayProcess.ts';
+import { planInProcess } from '../harness/inProcessPlanner.ts';
 import { connectRedis, type DedicatedRedisServer, startDedicatedRedis } from '../harness/redis.ts';
 import { longRedisTimeouts } from '../harness/redisStoreFixture.ts';
 import { longCallTimeouts } from '../harness/testGateway.ts';
@@ -56,7 +57,7 @@ async function startSharing(
         telemetry: { logLevel: 'silent' },
         ...config,
       },
-      { now: shop.clock.now },
+      { now: shop.clock.now, startPlannerThread: planInProcess },
     );
     return { ...(await gateway.start()), close: () => gateway.close() };
   });
@@ -213,7 +214,7 @@ async function startReplica(shop: CachedShop, keyPrefix: string): Promise<Replic
       cache: { rules },
       redis: { url: redis.url, keyPrefix, timeouts: patient },
     },
-    { now: shop.clock.now },
+    { now: shop.clock.now, startPlannerThread: planInProcess },
   );
   const replica = await gateway.start();
   await sharing([replica, shop.gateway]);

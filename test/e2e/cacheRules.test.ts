@@ -6,6 +6,7 @@ import { pino } from 'pino';
 import { createGateway, type Gateway, type GatewayOptions } from '../../gateway/gateway.ts';
 import { composeCachedSdl, directiveImports, withCached } from '../harness/cachedSubgraphs.ts';
 import { startInlineGateway } from '../harness/inlineGateway.ts';
+import { planInProcess } from '../harness/inProcessPlanner.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -38,7 +39,10 @@ async function startWith(sdl: string, cache: GatewayOptions['cache']): Promise<W
       contracts: { guard: 'off' },
       ...(cache === undefined ? {} : { cache }),
     },
-    { logger: pino({ level: 'warn' }, { write: (line) => take(JSON.parse(line)) }) },
+    {
+      logger: pino({ level: 'warn' }, { write: (line) => take(JSON.parse(line)) }),
+      startPlannerThread: planInProcess,
+    },
   );
   const { adminUrl } = await gateway.start();
   return {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { startPlannerThread } from '../../gateway/planning/plannerThread.ts';
 import {
   type Answer,
   type InlineGateway,
@@ -33,6 +34,8 @@ beforeAll(async () => {
       security: { exposeSubgraphErrors: true },
       subgraphs: { all: { timeouts: { attempt: '24h', deadline: '24h' } } },
     },
+    // Planning in this thread would be a long turn of the event loop.
+    dependencies: { startPlannerThread },
   });
 });
 afterAll(() => gateway.close());

@@ -5,7 +5,7 @@ import {
   readCacheRules,
 } from '../../gateway/cache/rules/cacheRules.ts';
 import { FetchShape } from '../../gateway/execution/fetchShape.ts';
-import { composeSupergraph } from '../../gateway/supergraph/composeSupergraph.ts';
+import { composeOnce } from './shared/compositions.ts';
 
 const federation = `extend schema @link(
   url: "https://specs.apollo.dev/federation/v2.9"
@@ -36,7 +36,7 @@ export function withCached(
 /** SDL of the supergraph of these subgraphs, by name. */
 export async function composeCachedSdl(subgraphs: Readonly<Record<string, string>>): Promise<string> {
   const inputs = Object.entries(subgraphs).map(([name, sdl]) => ({ name, url: 'http://127.0.0.1/', sdl }));
-  const result = await composeSupergraph(inputs);
+  const result = await composeOnce(inputs);
   if ('errors' in result) throw new Error(JSON.stringify(result.errors, null, 2));
   return result.sdl;
 }

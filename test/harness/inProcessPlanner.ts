@@ -1,28 +1,54 @@
-import { GatewayError } from '../../gateway/errors.ts';
-import { createApolloPlanner, describeLoadError } from '../../gateway/planning/apolloPlanner.ts';
-import type { Planner } from '../../gateway/planning/planner.ts';
-import type { WorkerPlanner } from '../../gateway/planning/workerPlanner.ts';
+import { setImmediate } from 'node:timers/promises';
+import { describeExceededLimit, describeLoadError } from '../../gateway/planning/apolloPlanner.ts';
+import type {
+  PlannerThread,
+  PlannerThreadOptions,
+  PlanOutcome,
+  StartPlannerThread,
+} from '../../gateway/planning/plannerThread.ts';
+import { createWorkerPlanner, type WorkerPlanner } from '../../gateway/planning/workerPlanner.ts';
+import { sharedPlanner } from './shared/planners.ts';
 import { testPlanningLimits } from './testPlanningLimits.ts';
 
-/** The planner without a thread of its own, for tests that load many supergraphs and plan little with each: a thread
- *  takes longer to start than all of that. Nothing ends a plan that takes long. Errors: an `Error` with the loader's
- *  message where the supergraph cannot be loaded. */
-export function createInProcessPlanner(sdl: string): WorkerPlanner {
-  const planner = load(sdl);
+/** Plans in the thread of its caller, for tests whose subject is not the thread: that takes four times as long to
+ *  start as the planner itself, which suites with the same supergraph share here. Limits of time and memory do not
+ *  apply. Errors: as of `startPlannerThread`. */
+export const planInProcess: StartPlannerThread = async (options, signal): Promise<PlannerThread> => {
+  signal?.throwIfAborted();
+  const planner = load(options);
+  let isAlive = true;
   const { apiSchemaSdl, subgraphs, overrides } = planner;
-  const plan: Planner['plan'] = async (request) => {
-    try {
-      return planner.plan(request);
-    } catch (cause) {
-      throw new GatewayError('PLANNING_FAILED', 'The operation could not be planned.', { cause });
-    }
+  return {
+    apiSchemaSdl,
+    subgraphs,
+    overrides,
+    isAlive: () => isAlive,
+    plan: async (request): Promise<PlanOutcome> => {
+      // As from a thread: not within the caller's own turn.
+      await setImmediate();
+      if (!isAlive) return { kind: 'lost', reason: { kind: 'ended' } };
+      try {
+        return { kind: 'planned', plan: JSON.parse(JSON.stringify(planner.plan(request))) };
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error);
+        return { kind: 'failed', message, exceeded: describeExceededLimit(error) };
+      }
+    },
+    terminate: async () => {
+      isAlive = false;
+    },
   };
-  return { apiSchemaSdl, subgraphs, overrides, plan, close: async () => {} };
+};
+
+/** A planner without a thread of its own. Errors: an `Error` with the loader's message where the supergraph cannot be
+ *  loaded. */
+export function createInProcessPlanner(sdl: string): Promise<WorkerPlanner> {
+  return createWorkerPlanner({ sdl, ...testPlanningLimits, startThread: planInProcess });
 }
 
-function load(sdl: string) {
+function load(options: PlannerThreadOptions) {
   try {
-    return createApolloPlanner({ sdl, ...testPlanningLimits });
+    return sharedPlanner(options);
   } catch (error) {
     throw new Error(describeLoadError(error), { cause: error });
   }

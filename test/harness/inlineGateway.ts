@@ -7,9 +7,10 @@ import { buildSubgraphSchema } from '@apollo/subgraph';
 import { defaultFieldResolver, execute, type GraphQLSchema, isObjectType, parse, validate } from 'graphql';
 import { createGateway, type GatewayDependencies, type GatewayOptions } from '../../gateway/gateway.ts';
 import type { IncrementalFormat } from '../../gateway/operation/operationRequest.ts';
-import { composeSupergraph } from '../../gateway/supergraph/composeSupergraph.ts';
 import { Gate } from './gate.ts';
+import { planInProcess } from './inProcessPlanner.ts';
 import { MultipartReader, RawConnection } from './rawHttp.ts';
+import { composeOnce } from './shared/compositions.ts';
 import { longCallTimeouts, longPlanningTimeout } from './testGateway.ts';
 
 const federation =
@@ -99,6 +100,7 @@ interface StartInlineGatewayOptions {
   readonly subgraphs: readonly InlineSubgraph[];
   /** Over what the harness sets: free ports, no log, the composed supergraph, and that subgraphs are waited for long. */
   readonly config?: Partial<GatewayOptions>;
+  /** Over a planner without a thread; a suite about the thread gives `startPlannerThread`. */
   readonly dependencies?: GatewayDependencies;
   /** Changes the composed supergraph, to one that the composer would not make. */
   readonly transformSupergraph?: (sdl: string) => string;
@@ -122,7 +124,7 @@ export async function startInlineGateway(options: StartInlineGatewayOptions): Pr
       cleanups.push(() => server.close());
       running.set(subgraph.name, server);
     }
-    const composed = await composeSupergraph(
+    const composed = await composeOnce(
       options.subgraphs.map(({ name, sdl, link = federation }) => ({
         name,
         sdl: link + sdl,
@@ -147,7 +149,7 @@ export async function startInlineGateway(options: StartInlineGatewayOptions): Pr
         ...config,
         subgraphs: { ...config.subgraphs, all: { timeouts: longCallTimeouts, ...config.subgraphs?.all } },
       },
-      dependencies,
+      { startPlannerThread: planInProcess, ...dependencies },
     );
     cleanups.push(() => gateway.close());
     const { url, adminUrl } = await gateway.start();

@@ -1,4 +1,4 @@
-import { execute, type GraphQLSchema, parse, validate } from 'graphql';
+import { type DocumentNode, execute, type GraphQLError, type GraphQLSchema, parse, validate } from 'graphql';
 import type { EnrichmentCoordinator } from '../../gateway/enrichment/responses/enrichmentCoordinator.ts';
 import type { SnapshotExecutor } from '../../gateway/enrichment/responses/snapshotExecutor.ts';
 import type { FetchSender } from '../../gateway/execution/fetchSender.ts';
@@ -124,9 +124,8 @@ export function createLocalPipeline({
     resumeAfter?: string,
     signal = new AbortController().signal,
   ) => {
-    const document = parse(query);
-    const [problem] = validate(supergraph.apiSchema, document);
-    if (problem !== undefined) throw problem;
+    const { document, errors } = validated(supergraph.apiSchema, query);
+    if (errors[0] !== undefined) throw errors[0];
     return pipeline.respond(
       {
         document,
@@ -168,6 +167,29 @@ export function createLocalPipeline({
   };
 }
 
+interface ValidatedQuery {
+  readonly document: DocumentNode;
+  readonly errors: readonly GraphQLError[];
+}
+
+const validatedQueries = new WeakMap<GraphQLSchema, Map<string, ValidatedQuery>>();
+
+/** Tests send the same few operations to the same schema hundreds of times. */
+function validated(schema: GraphQLSchema, query: string): ValidatedQuery {
+  let queries = validatedQueries.get(schema);
+  if (queries === undefined) {
+    queries = new Map();
+    validatedQueries.set(schema, queries);
+  }
+  let known = queries.get(query);
+  if (known === undefined) {
+    const document = parse(query);
+    known = { document, errors: validate(schema, document) };
+    queries.set(query, known);
+  }
+  return known;
+}
+
 function readOutcome({ data, errors, extensions }: SingleOutcome): LocalAnswer {
   const text = data === undefined ? '{}' : contentToText(data.takeWrapped('{"data":', '}'));
   return {
@@ -182,9 +204,8 @@ function localClient(
   calls: { subgraph: string; query: string }[],
 ): SubgraphClient {
   const answer = async (schema: GraphQLSchema, query: string, variableValues: Record<string, unknown>) => {
-    const document = parse(query);
-    const invalid = validate(schema, document);
-    return invalid.length > 0 ? { errors: invalid } : execute({ schema, document, variableValues });
+    const { document, errors } = validated(schema, query);
+    return errors.length > 0 ? { errors } : execute({ schema, document, variableValues });
   };
   return {
     send: ({ subgraph, body }, receiver) => {

@@ -4,17 +4,13 @@ import { InternalNames } from '../../gateway/operation/internalNames.ts';
 import { normalizeOperation } from '../../gateway/operation/normalizeOperation.ts';
 import { createPlannerInput, planOperation } from '../../gateway/operation/planOperation.ts';
 import type { PlanNode, QueryPlan } from '../../gateway/planning/queryPlan.ts';
-import { loadSupergraph } from '../../gateway/supergraph/loadSupergraph.ts';
 import type { Supergraph } from '../../gateway/supergraph/supergraph.ts';
+import { loadSupergraphInProcess } from './loadSupergraphInProcess.ts';
 import { demoSupergraphFile } from './testGateway.ts';
-import { testPlanningLimits } from './testPlanningLimits.ts';
 import type { Trial } from './trial.ts';
 
 export function loadDemoSupergraph(): Promise<Supergraph> {
-  return loadSupergraph({
-    sdl: readFileSync(demoSupergraphFile, 'utf8'),
-    planning: testPlanningLimits,
-  });
+  return loadSupergraphInProcess(readFileSync(demoSupergraphFile, 'utf8'));
 }
 
 /** The plan by which the gateway answers the operation, for these variables. */

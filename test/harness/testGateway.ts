@@ -1,11 +1,13 @@
 import { fileURLToPath } from 'node:url';
 import { createGateway, type GatewayDependencies, type GatewayOptions } from '../../gateway/gateway.ts';
 import { type DemoSubgraphs, type StartDemoOptions, startDemoSubgraphs } from '../../subgraphs/demo.ts';
+import { planInProcess } from './inProcessPlanner.ts';
 
 export interface TestGatewayOptions extends Pick<StartDemoOptions, 'faults' | 'clock' | 'now'> {
   /** Over what the harness sets: any free ports, no log, the demo's supergraph and subgraphs, and that every field is
    *  waited for, and every subgraph for long, so that answers do not depend on how busy the machine is. */
   readonly config?: Partial<GatewayOptions>;
+  /** Over a planner without a thread; a suite about the thread gives `startPlannerThread`. */
   readonly dependencies?: GatewayDependencies;
 }
 
@@ -52,7 +54,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
         },
       },
     },
-    dependencies,
+    { startPlannerThread: planInProcess, ...dependencies },
   );
   const close = async (): Promise<void> => {
     await gateway.close();

@@ -9,13 +9,12 @@ import type { TopicFields } from '../../gateway/subscriptions/topics/topicField.
 import { TopicHub } from '../../gateway/subscriptions/topics/topicHub.ts';
 import { TopicProblemLog } from '../../gateway/subscriptions/topics/topicProblemLog.ts';
 import { TopicSource } from '../../gateway/subscriptions/topics/topicSource.ts';
-import { composeSupergraph } from '../../gateway/supergraph/composeSupergraph.ts';
-import { loadSupergraph } from '../../gateway/supergraph/loadSupergraph.ts';
 import { systemTimers } from '../../gateway/time/timers.ts';
 import { FakeSource } from './fakeSource.ts';
+import { loadSupergraphInProcess } from './loadSupergraphInProcess.ts';
 import { createLocalPipeline } from './localPipeline.ts';
 import { parseRedisConfig, type TestRedisConfig } from './redisStoreFixture.ts';
-import { testPlanningLimits } from './testPlanningLimits.ts';
+import { composeOnce } from './shared/compositions.ts';
 
 const federation =
   'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@external", "@requires", "@shareable"])';
@@ -122,11 +121,11 @@ const subgraphs = new Map([
 ]);
 
 export async function loadTopicShop(sdls = { stock, products }) {
-  const composed = await composeSupergraph(
+  const composed = await composeOnce(
     Object.entries(sdls).map(([name, sdl]) => ({ name, url: `http://${name}.test`, sdl })),
   );
   if ('errors' in composed) throw new Error(JSON.stringify(composed.errors));
-  return loadSupergraph({ sdl: composed.sdl, planning: testPlanningLimits });
+  return loadSupergraphInProcess(composed.sdl);
 }
 
 /** The same shop, in which operations with names are planned otherwise. */

@@ -53,12 +53,12 @@ export function createCompletionProgram(options: CompletionProgramOptions): Prog
     steps: [
       first,
       added,
-      ...rest.map((step) => ({ ...step, index: step.index + 1, after: step.dependsOn.flatMap(moved) })),
+      ...rest.map((step) => ({ ...step, index: step.index + 1, dependsOn: step.dependsOn.flatMap(moved) })),
     ],
     groups: program.groups.map((group) => ({
       ...group,
       steps: group.steps.flatMap(moved),
-      bringing: group.dataSteps.flatMap(moved),
+      dataSteps: group.dataSteps.flatMap(moved),
     })),
   };
 }

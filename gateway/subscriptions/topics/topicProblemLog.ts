@@ -1,11 +1,7 @@
 import type { RedisFailureKind } from '../../redis/redisFailure.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 
-type TopicProblemKind =
-  | RedisFailureKind
-  | 'malformed event'
-  | 'event of another type'
-  | 'events missed';
+type TopicProblemKind = RedisFailureKind | 'malformed event' | 'event of another type' | 'events missed';
 
 interface TopicProblemLogOptions {
   readonly log: Logger;

@@ -3,10 +3,9 @@ import { parse } from 'graphql';
 import type { OverrideDecision } from '../../../gateway/operation/overrideDecision.ts';
 import { Preparer } from '../../../gateway/operation/preparer.ts';
 import type { PlanRequest } from '../../../gateway/planning/planner.ts';
-import { loadSupergraph } from '../../../gateway/supergraph/loadSupergraph.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
 import { composeSubgraphs, federationLink } from '../../harness/composeSubgraphs.ts';
-import { testPlanningLimits } from '../../harness/testPlanningLimits.ts';
+import { loadSupergraphInProcess } from '../../harness/loadSupergraphInProcess.ts';
 
 const opened: Supergraph[] = [];
 afterEach(async () => {
@@ -22,7 +21,7 @@ async function load(priceLabel: string): Promise<{ supergraph: Supergraph; planR
     { name: 'old', url: 'http://old.test', sdl: `${federationLink}${old}` },
     { name: 'new', url: 'http://new.test', sdl: `${federationLink}${next}` },
   ]);
-  const supergraph = await loadSupergraph({ sdl, planning: testPlanningLimits });
+  const supergraph = await loadSupergraphInProcess(sdl);
   opened.push(supergraph);
   const planRequests: PlanRequest[] = [];
   const plan = (request: PlanRequest) => {

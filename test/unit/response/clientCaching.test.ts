@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import type { GraphQLSchema } from 'graphql';
+import type { CachedContribution } from '../../../gateway/execution/cachingContribution.ts';
 import type { FetchCall, Staleness } from '../../../gateway/execution/fetchCall.ts';
 import type { IncrementalFormat } from '../../../gateway/operation/operationRequest.ts';
 import type { PlanNode } from '../../../gateway/planning/queryPlan.ts';
 import { contentToText } from '../../../gateway/response/executionOutcome.ts';
-import type { CachedContribution } from '../../../gateway/execution/cachingContribution.ts';
 import { annotateFetches, type CacheAnnotations } from '../../harness/annotateFetches.ts';
 import { entityFetch, rootFetch } from '../../harness/fetchNodes.ts';
 import { createLocalPipeline, type LocalPipeline } from '../../harness/localPipeline.ts';

@@ -1,9 +1,8 @@
 import { expect, test } from '@jest/globals';
 import { parse } from 'graphql';
 import { findSubscribableSubgraphs } from '../../../gateway/subscriptions/findSubscribableSubgraphs.ts';
-import { composeSupergraph } from '../../../gateway/supergraph/composeSupergraph.ts';
-import { loadSupergraph } from '../../../gateway/supergraph/loadSupergraph.ts';
-import { testPlanningLimits } from '../../harness/testPlanningLimits.ts';
+import { loadSupergraphInProcess } from '../../harness/loadSupergraphInProcess.ts';
+import { composeOnce } from '../../harness/shared/compositions.ts';
 
 test('subgraphs with subscriptions are those with a field that no topic feeds', async () => {
   const sdls = {
@@ -11,11 +10,11 @@ test('subgraphs with subscriptions are those with a field that no topic feeds', 
     stock: 'type Query { pong: Int } type Subscription { stock: Int price: Int }',
     plain: 'type Query { name: String }',
   };
-  const composed = await composeSupergraph(
+  const composed = await composeOnce(
     Object.entries(sdls).map(([name, sdl]) => ({ name, url: `http://${name}.test`, sdl })),
   );
   if ('errors' in composed) throw new Error(JSON.stringify(composed.errors));
-  const supergraph = await loadSupergraph({ sdl: composed.sdl, planning: testPlanningLimits });
+  const supergraph = await loadSupergraphInProcess(composed.sdl);
   try {
     const found = (...fed: string[]) => [
       ...findSubscribableSubgraphs(parse(supergraph.sdl), Object.fromEntries(fed.map((name) => [name, {}]))),

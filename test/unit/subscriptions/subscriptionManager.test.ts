@@ -10,12 +10,12 @@ import {
   SubscriptionManager,
   type SubscriptionManagerOptions,
 } from '../../../gateway/subscriptions/subscriptionManager.ts';
-import { composeSupergraph } from '../../../gateway/supergraph/composeSupergraph.ts';
-import { loadSupergraph } from '../../../gateway/supergraph/loadSupergraph.ts';
+import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
 import { FakeSource } from '../../harness/fakeSource.ts';
 import { FakeTimers } from '../../harness/fakeTimers.ts';
+import { loadSupergraphInProcess } from '../../harness/loadSupergraphInProcess.ts';
 import { createLocalPipeline } from '../../harness/localPipeline.ts';
-import { testPlanningLimits } from '../../harness/testPlanningLimits.ts';
+import { composeOnce } from '../../harness/shared/compositions.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
 const federation = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])';
@@ -29,12 +29,12 @@ const products = `${federation}
   type Product @key(fields: "id") { id: ID! name: String }
 `;
 
-const composed = await composeSupergraph([
+const composed = await composeOnce([
   { name: 'stock', url: 'http://stock.test', sdl: stock },
   { name: 'products', url: 'http://products.test', sdl: products },
 ]);
 if ('errors' in composed) throw new Error(JSON.stringify(composed.errors));
-const supergraph = await loadSupergraph({ sdl: composed.sdl, planning: testPlanningLimits });
+const supergraph = await loadSupergraphInProcess(composed.sdl);
 afterAll(() => supergraph.planner.close());
 
 /** Names wait until the test lets them go. */
@@ -102,17 +102,17 @@ function start(
 type Started = ReturnType<typeof start>;
 
 /** By what they are composed of. */
-const loaded = new Map<string, Promise<Awaited<ReturnType<typeof loadSupergraph>>>>();
+const loaded = new Map<string, Promise<Supergraph>>();
 afterAll(async () => {
   for (const supergraph of loaded.values()) await (await supergraph).planner.close();
 });
 
 async function load(sdls: Readonly<Record<string, string>>) {
-  const composed = await composeSupergraph(
+  const composed = await composeOnce(
     Object.entries(sdls).map(([name, sdl]) => ({ name, url: `http://${name}.test`, sdl })),
   );
   if ('errors' in composed) throw new Error(JSON.stringify(composed.errors));
-  return loadSupergraph({ sdl: composed.sdl, planning: testPlanningLimits });
+  return loadSupergraphInProcess(composed.sdl);
 }
 
 /** `failures`: what becomes of the first attempts to plan. */

@@ -8,6 +8,7 @@ import {
   planConsumerOperations,
 } from '../../../../contracts/graph/planConsumerOperations.ts';
 import { loadSupergraphInProcess } from '../../../harness/loadSupergraphInProcess.ts';
+import { composeOnce } from '../../../harness/shared/compositions.ts';
 import { type Contracts, consumerOperations, goldenGatewayConfig } from './goldenGraph.ts';
 
 /** What a check does with contracts, and what it finds. */
@@ -39,7 +40,11 @@ export async function checkContractsAgainst(old: PlannedGraph, next: Contracts):
 export async function planContracts(
   contracts: Contracts,
 ): Promise<PlannedGraph | { readonly findings: readonly Finding[] }> {
-  const composed = await loadGraph(contracts, await composeContracts(contracts), loadSupergraphInProcess);
+  const composed = await loadGraph(
+    contracts,
+    await composeContracts(contracts, composeOnce),
+    loadSupergraphInProcess,
+  );
   if ('findings' in composed) return composed;
   const { graph } = composed;
   try {

@@ -18,6 +18,7 @@ import {
   parse,
   type SelectionSetNode,
 } from 'graphql';
+import { LRUCache } from 'lru-cache';
 
 export interface MockOptions {
   /** Coordinates at which it answers with null; `Type.field[]` for a null in the list. */
@@ -42,6 +43,22 @@ interface MockObject {
  *  resolvable key only, a field with `@requires` is right only with all that it needs, and another's field is known
  *  only where it is provided or was sent along. */
 export function mockSubgraph(sdl: string, options: MockOptions): GraphQLSchema {
+  const known = mocks.get(sdl) ?? buildMock(sdl);
+  mocks.set(sdl, known);
+  known.options = options;
+  return known.schema;
+}
+
+/** The options of a mock are those that were asked for last: one gateway runs at a time. */
+interface Mock {
+  readonly schema: GraphQLSchema;
+  options: MockOptions;
+}
+
+/** Most rows of the golden table change one subgraph of many. */
+const mocks = new LRUCache<string, Mock>({ max: 50 });
+
+function buildMock(sdl: string): Mock {
   const document = parse(sdl);
   const source = readSource(document);
   type Modules = Parameters<typeof buildSubgraphSchema>[0];
@@ -51,17 +68,18 @@ export function mockSubgraph(sdl: string, options: MockOptions): GraphQLSchema {
       [...source.keys].map(([type, keys]) => [type, { __resolveReference: referenceResolver(type, keys) }]),
     ),
   } as unknown as Modules);
+  const mock: Mock = { schema, options: { nulls: new Set(), foreignSchemas: [], onViolation: () => {} } };
   for (const type of Object.values(schema.getTypeMap())) {
     if (isAbstractType(type)) type.resolveType = (object: MockObject) => object.__typename;
     if (!isObjectType(type) || type.name.startsWith('_')) continue;
     for (const field of Object.values(type.getFields())) {
       if (field.name.startsWith('_')) continue;
       field.resolve = (object: MockObject | undefined, args: Record<string, unknown>) =>
-        answer({ schema, source, options, type, field, object, args });
+        answer({ schema, source, options: mock.options, type, field, object, args });
       if (type === schema.getSubscriptionType()) field.subscribe = oneEvent;
     }
   }
-  return schema;
+  return mock;
 }
 
 async function* oneEvent(): AsyncGenerator<unknown> {

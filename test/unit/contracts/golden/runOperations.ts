@@ -17,12 +17,12 @@ import type { ConsumerOperation } from '../../../../contracts/contractStore.ts';
 import type { Planner } from '../../../../gateway/planning/planner.ts';
 import type { SourceEvent } from '../../../../gateway/subscriptions/sources/subscriptionSource.ts';
 import { SubscriptionManager } from '../../../../gateway/subscriptions/subscriptionManager.ts';
-import { composeSupergraph } from '../../../../gateway/supergraph/composeSupergraph.ts';
 import { messageOf } from '../../../../gateway/supergraph/messageOf.ts';
 import type { Supergraph } from '../../../../gateway/supergraph/supergraph.ts';
 import { systemTimers } from '../../../../gateway/time/timers.ts';
 import { loadSupergraphInProcess } from '../../../harness/loadSupergraphInProcess.ts';
 import { createLocalPipeline, type LocalAnswer } from '../../../harness/localPipeline.ts';
+import { composeOnce } from '../../../harness/shared/compositions.ts';
 import { clientVariables, type Variables } from './clientVariables.ts';
 import { type Contracts, nameOf } from './goldenGraph.ts';
 import { matchesClientSchema } from './matchesClientSchema.ts';
@@ -63,7 +63,7 @@ export interface LoadedContracts {
 
 /** Errors: an `Error` with what the composer or the gateway has against it. */
 export async function loadContracts(contracts: Contracts): Promise<LoadedContracts> {
-  const composed = await composeSupergraph([...contracts.values()]);
+  const composed = await composeOnce([...contracts.values()]);
   if ('errors' in composed) throw new Error(composed.errors.map(({ message }) => message).join('\n'));
   const supergraph = await loadSupergraphInProcess(composed.sdl);
   return { contracts, supergraph: { ...supergraph, planner: cachePlans(supergraph.planner) } };
@@ -331,17 +331,13 @@ function* fieldsOf(subgraphs: Contracts, schemas: readonly GraphQLSchema[]) {
   }
 }
 
-const subgraphSchemas = new Map<string, GraphQLSchema>();
-
 function hasForeignValues(subgraphs: Contracts, schemas: readonly GraphQLSchema[]): boolean {
-  return [...subgraphs.values()].some(({ sdl }) => {
-    let schema = subgraphSchemas.get(sdl);
-    if (schema === undefined) {
-      schema = mockSubgraph(sdl, { nulls: new Set(), foreignSchemas: [], onViolation: () => {} });
-      subgraphSchemas.set(sdl, schema);
-    }
-    return findForeignValues(schema, schemas);
-  });
+  return [...subgraphs.values()].some(({ sdl }) =>
+    findForeignValues(
+      mockSubgraph(sdl, { nulls: new Set(), foreignSchemas: [], onViolation: () => {} }),
+      schemas,
+    ),
+  );
 }
 
 function findForeignValues(subgraph: GraphQLSchema, schemas: readonly GraphQLSchema[]): boolean {

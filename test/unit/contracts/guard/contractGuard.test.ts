@@ -2,11 +2,12 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import type { LiveSubgraph } from '../../../../contracts/drift/fetchLiveSubgraphs.ts';
 import { ContractGuard } from '../../../../gateway/contracts/guard/contractGuard.ts';
-import { composeSupergraph } from '../../../../gateway/supergraph/composeSupergraph.ts';
 import { loadSupergraph } from '../../../../gateway/supergraph/loadSupergraph.ts';
 import type { SubgraphAddress } from '../../../../gateway/supergraph/sources/fetchSubgraphSdl.ts';
 import type { Supergraph } from '../../../../gateway/supergraph/supergraph.ts';
 import { Gate } from '../../../harness/gate.ts';
+import { planInProcess } from '../../../harness/inProcessPlanner.ts';
+import { composeOnce } from '../../../harness/shared/compositions.ts';
 import { TemporaryContractStore } from '../../../harness/temporaryContractStore.ts';
 import { testPlanningLimits } from '../../../harness/testPlanningLimits.ts';
 
@@ -39,12 +40,13 @@ async function load(sdls: Readonly<Record<string, string>>, host = 'test'): Prom
     url: `http://${name}.${host}/`,
     sdl,
   }));
-  const composed = await composeSupergraph(subgraphs);
+  const composed = await composeOnce(subgraphs);
   if (!('sdl' in composed)) throw new Error(composed.errors.map(({ message }) => message).join('\n'));
   const supergraph = await loadSupergraph({
     sdl: composed.sdl,
     urls: new Map(),
     planning: testPlanningLimits,
+    startThread: planInProcess,
   });
   loaded.push(supergraph);
   return supergraph;

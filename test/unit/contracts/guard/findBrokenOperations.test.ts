@@ -2,10 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse } from 'graphql';
 import type { ConsumerOperation, Waiver } from '../../../../contracts/contractStore.ts';
 import { findBrokenOperations } from '../../../../gateway/contracts/guard/findBrokenOperations.ts';
-import { composeSupergraph } from '../../../../gateway/supergraph/composeSupergraph.ts';
-import { loadSupergraph } from '../../../../gateway/supergraph/loadSupergraph.ts';
 import type { Supergraph } from '../../../../gateway/supergraph/supergraph.ts';
-import { testPlanningLimits } from '../../../harness/testPlanningLimits.ts';
+import { loadSupergraphInProcess } from '../../../harness/loadSupergraphInProcess.ts';
+import { composeOnce } from '../../../harness/shared/compositions.ts';
 
 const v1 = 'type Query { shelf(id: ID): Shelf } type Shelf { id: ID! label: String width: Int }';
 
@@ -13,9 +12,9 @@ const loaded: Supergraph[] = [];
 let current: Supergraph;
 
 async function load(sdl: string): Promise<Supergraph> {
-  const composed = await composeSupergraph([{ name: 'shelves', url: 'http://shelves.test', sdl }]);
+  const composed = await composeOnce([{ name: 'shelves', url: 'http://shelves.test', sdl }]);
   if (!('sdl' in composed)) throw new Error(composed.errors.map(({ message }) => message).join('\n'));
-  const supergraph = await loadSupergraph({ sdl: composed.sdl, planning: testPlanningLimits });
+  const supergraph = await loadSupergraphInProcess(composed.sdl);
   loaded.push(supergraph);
   return supergraph;
 }
