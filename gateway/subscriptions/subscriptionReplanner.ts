@@ -1,8 +1,8 @@
 import { GatewayError } from '../errors.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
-import { backoffDelayMs } from '../time/backoffDelayMs.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
+import { backoffDelayMs } from '../time/backoffDelayMs.ts';
 import type { CancelTimer, Timers } from '../time/timers.ts';
 
 /** The operation of a request for another supergraph; `undefined` where it is not valid there. */
