@@ -159,7 +159,7 @@ test('events that were trimmed unread invalidate everything', async () => {
   expect(opened.logLines).toEqual([
     expect.objectContaining({
       problem: 'events missed',
-      message: expect.stringContaining(`events of ${here.stream} after `),
+      message: expect.stringContaining(`Events of ${here.stream} after `),
     }),
   ]);
   // It is handled with that: not told again at the next start.
