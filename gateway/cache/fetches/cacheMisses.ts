@@ -4,17 +4,16 @@ import type { CancelFetch, FetchSender } from '../../execution/fetchSender.ts';
 import type { RequestContext } from '../../execution/requestContext.ts';
 import { isSubgraphFailure } from '../../execution/subgraphFailure.ts';
 import { deadlineExceededError } from '../../subgraphs/callErrors.ts';
-import { mostUrgent } from '../../subgraphs/callPriority.ts';
-import { RaisablePriority } from '../../subgraphs/raisablePriority.ts';
+import { mostUrgent, RaisablePriority } from '../../subgraphs/policies/callPriority.ts';
 import { runInSlices, type SlicedTask } from '../../time/slicedTask.ts';
 import type { CacheEntry, CacheResults, ReadVersion } from '../store/cacheStore.ts';
 import type { CachedCall, ItemRef } from './cachedCall.ts';
 import { isServable, selectEntry } from './effectiveEntry.ts';
-import { type FetchCache, fetchOutcomeOf } from './fetchCache.ts';
+import type { FetchCache } from './fetchCache.ts';
+import { type FetchJoiner, type FetchOutcome, fetchOutcomeOf } from './fetchOutcome.ts';
 import type { AnsweredResult, CacheableItem, ItemAnswer } from './itemizedCall.ts';
 import { LeaderFetches } from './leaderFetches.ts';
 import { createReadContext } from './readContext.ts';
-import type { FetchOutcome } from './singleFlight.ts';
 import { storeAnswers } from './storeAnswers.ts';
 import { Waiters } from './waiters.ts';
 
@@ -66,8 +65,8 @@ export class CacheMisses {
     this.#isEntityFetch = shape.isEntityFetch;
     this.#priority = new RaisablePriority(calls.map(({ call }) => call.priority).reduce(mostUrgent));
     this.#leaderFetches = new LeaderFetches(cache, {
-      onJoin: (priority) => this.#priority.raise(priority),
-      onLastJoinerLeft: () => this.#abandonIfUnneeded(),
+      onJoin: ({ priority }) => this.#priority.raise(priority),
+      onLeave: () => this.#abandonIfUnneeded(),
     });
     this.#waiters = new Waiters({
       timers: cache.options.timers,
@@ -148,14 +147,19 @@ export class CacheMisses {
   }
 
   #join(ref: ItemRef, key: string): void {
-    const leave = this.#cache.singleFlight.join(key, ref.call.call.priority, (outcome) => {
-      this.#waiters.delete(ref);
-      if (this.#isNeeded(ref)) this.#handleOutcome(ref, outcome);
-    });
-    this.#waiters.add(ref, leave);
+    const flight = this.#cache.singleFlight.find(key);
+    const joiner: FetchJoiner = {
+      priority: ref.call.call.priority,
+      onSettled: (outcome) => {
+        this.#waiters.delete(ref);
+        if (this.#isNeeded(ref)) this.#handleOutcome(ref, outcome);
+      },
+    };
+    flight?.join(joiner);
+    this.#waiters.add(ref, () => flight?.leave(joiner));
   }
 
-  #handleOutcome(ref: ItemRef, outcome: FetchOutcome<GatewayError>): void {
+  #handleOutcome(ref: ItemRef, outcome: FetchOutcome): void {
     if (outcome.kind === 'failed') {
       this.#fail(ref, outcome.failure);
       ref.call.settleIfResolved();

@@ -1,12 +1,11 @@
 import { LRUCache } from 'lru-cache';
-import type { GatewayError } from '../../errors.ts';
 import type { CacheScope } from '../../execution/cachingContribution.ts';
-import { isSubgraphFailure } from '../../execution/subgraphFailure.ts';
+import { SingleFlight } from '../../subgraphs/policies/singleFlight.ts';
 import type { Timers } from '../../time/timers.ts';
 import type { CacheObserver } from '../cacheMetrics.ts';
 import type { AnswerTagLimits } from '../rules/storageDecision.ts';
 import type { CacheStore } from '../store/cacheStore.ts';
-import { type FetchOutcome, SingleFlight } from './singleFlight.ts';
+import type { FetchFlights } from './fetchOutcome.ts';
 
 export interface FetchCacheOptions {
   readonly store: CacheStore;
@@ -35,7 +34,7 @@ export interface FetchCacheOptions {
 /** The state that all cached fetches of a process share. */
 export class FetchCache {
   readonly options: FetchCacheOptions;
-  readonly singleFlight = new SingleFlight<GatewayError>();
+  readonly singleFlight: FetchFlights = new SingleFlight();
   readonly refreshBackoff: RefreshBackoff;
 
   constructor(options: FetchCacheOptions) {
@@ -68,11 +67,4 @@ class RefreshBackoff {
     this.#blockedUntil.delete(key);
     return false;
   }
-}
-
-/** The outcome that a failed fetch has for its joiners. */
-export function fetchOutcomeOf(error: GatewayError): FetchOutcome<GatewayError> {
-  if (error.code === 'DEADLINE_EXCEEDED' || error.code === 'REQUEST_ABORTED') return { kind: 'abandoned' };
-  // The subgraph refused the leader's request; it may accept those of the joiners, which therefore send their own.
-  return isSubgraphFailure(error) ? { kind: 'failed', failure: error } : { kind: 'completed' };
 }

@@ -1,25 +1,18 @@
-import type { RequestContext } from '../../execution/requestContext.ts';
+import { partitionRequestContext, type RequestContext } from '../../execution/requestContext.ts';
 import type { ReadVersion } from '../store/cacheStore.ts';
 
-/** The request context of a fetch whose answer is stored. The fetch shares a subgraph call only with fetches of the same
- *  read version: an answer that was requested before an invalidation must not be stored as if it were newer. */
-export function createReadContext(requestContext: RequestContext, since: ReadVersion): RequestContext {
-  const prefix = `${since.inProcess}.${since.shared} `;
-  return {
-    ...requestContext,
-    headersFor: (subgraph) => {
-      const { key, pairs } = requestContext.headersFor(subgraph);
-      return { key: `${prefix}${key}`, pairs };
-    },
-  };
+/** The context of a fetch whose response is stored. It shares calls only with fetches that began after the same
+ *  invalidations: a response that was requested before an invalidation must not be stored as one from after it. */
+export function createReadContext(context: RequestContext, since: ReadVersion): RequestContext {
+  return partitionRequestContext(context, `${since.inProcess}.${since.shared}`);
 }
 
-/** The request context of a refresh. It has its own deadline, because no client waits for it. */
+/** The context of a refresh. No client waits for it, so it has a deadline of its own. */
 export function createRefreshContext(
-  requestContext: RequestContext,
+  context: RequestContext,
   since: ReadVersion,
   timeoutMs: number,
 ): RequestContext {
   const deadline = performance.now() + timeoutMs;
-  return { ...createReadContext(requestContext, since), deadline, deadlineFor: () => deadline };
+  return { ...createReadContext(context, since), deadline, deadlineFor: () => deadline };
 }

@@ -1,13 +1,14 @@
 import type { FetchCall, FetchResult } from '../../execution/fetchCall.ts';
 import type { FetchSender } from '../../execution/fetchSender.ts';
-import { RaisablePriority } from '../../subgraphs/raisablePriority.ts';
+import { RaisablePriority } from '../../subgraphs/policies/callPriority.ts';
+import type { Leader } from '../../subgraphs/policies/singleFlight.ts';
 import { runInSlices, type SlicedTask } from '../../time/slicedTask.ts';
 import type { RefreshOutcome } from '../cacheMetrics.ts';
 import type { ReadVersion } from '../store/cacheStore.ts';
-import { type FetchCache, fetchOutcomeOf } from './fetchCache.ts';
+import type { FetchCache } from './fetchCache.ts';
+import { type FetchJoiner, type FetchOutcome, fetchOutcomeOf, settleFlight } from './fetchOutcome.ts';
 import type { CacheableItem, ItemizedCall } from './itemizedCall.ts';
 import { createRefreshContext } from './readContext.ts';
-import type { Leader } from './singleFlight.ts';
 import { type AnsweredItem, storeAnswers } from './storeAnswers.ts';
 
 /** Refreshes the items of a call at these indexes, except those that this process or another one is refreshing. The
@@ -19,17 +20,17 @@ export function refreshStaleItems(
   indexes: readonly number[],
 ): void {
   const priority = new RaisablePriority('background');
-  const leader: Leader = {
-    onJoin: (joined) => priority.raise(joined),
+  const leader: Leader<FetchJoiner> = {
+    onJoin: (joiner) => priority.raise(joiner.priority),
     // A refresh always completes, with or without joiners.
-    onLastJoinerLeft: () => {},
+    onLeave: () => {},
   };
   const due = indexes.filter((index) => {
     const item = call.items[index];
     return (
       item !== undefined &&
       !cache.refreshBackoff.isBackingOff(item.key) &&
-      cache.singleFlight.tryLead(item.key, leader)
+      cache.singleFlight.tryLead(item.key, leader) !== undefined
     );
   });
   if (due.length === 0) return;
@@ -95,7 +96,7 @@ class Refresh {
       const item = itemAt(this.#itemizedCall, index);
       this.#cache.refreshBackoff.backOff(item.key, this.#cache.options.refreshBackoffMs);
       this.#reportOutcome(item, 'claimed elsewhere');
-      this.#cache.singleFlight.settle(item.key, { kind: 'abandoned' });
+      settleFlight(this.#cache.singleFlight.find(item.key), { kind: 'abandoned' });
     }
   }
 
@@ -139,14 +140,14 @@ class Refresh {
   #finish(
     item: CacheableItem,
     outcome: Exclude<RefreshOutcome, 'claimed elsewhere'>,
-    fetchOutcome: Parameters<FetchCache['singleFlight']['settle']>[1],
+    fetchOutcome: FetchOutcome,
   ): void {
     const { store, refreshBackoff, singleFlight, options } = this.#cache;
     const backoffMs = outcome === 'stored' ? 0 : options.refreshBackoffMs;
     if (backoffMs > 0) refreshBackoff.backOff(item.key, backoffMs);
     store.release([item.key], backoffMs);
     this.#reportOutcome(item, outcome);
-    singleFlight.settle(item.key, fetchOutcome);
+    settleFlight(singleFlight.find(item.key), fetchOutcome);
   }
 
   #reportOutcome(item: CacheableItem, outcome: RefreshOutcome): void {

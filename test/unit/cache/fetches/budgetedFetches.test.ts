@@ -167,7 +167,10 @@ test('a call that starts after its budget serves stale values at once and fetche
 
 test('a call whose budget ends during the lookup serves stale values after it and fetches newer ones', async () => {
   const clock = new ManualClock();
-  const entries = new ModelEntries(clock.now, { after: (ms, run) => clock.setTimer(run, ms) });
+  const entries = new ModelEntries(clock.now, {
+    now: clock.now,
+    after: (ms, run) => clock.setTimer(run, ms),
+  });
   const fixture = createCachedFetchesFixture(rules, { store: new ModelStore(entries, 0), now: clock.now });
   fixture.fetch(names, ['1']);
   await waitForTurns();
@@ -297,7 +300,7 @@ test('a cancelled request serves no stale values while its fetch continues for j
 
 test('no timer is pending after all items were resolved', async () => {
   const clock = new ManualClock();
-  const fixture = stale(['1'], { timers: { after: (ms, run) => clock.setTimer(run, ms) } });
+  const fixture = stale(['1'], { timers: { now: clock.now, after: (ms, run) => clock.setTimer(run, ms) } });
   const deadline = performance.now() + 1_000_000;
   const scope = createRequestContext({ deadline, deadlineFor: () => deadline });
   fixture.fetch(names, ['1'], scope);

@@ -153,7 +153,10 @@ describe('A cancelled request', () => {
 
   test('releases its claims if it is cancelled while they are being acquired', async () => {
     const clock = new ManualClock();
-    const entries = new ModelEntries(clock.now, { after: (ms, run) => clock.setTimer(run, ms) });
+    const entries = new ModelEntries(clock.now, {
+      now: clock.now,
+      after: (ms, run) => clock.setTimer(run, ms),
+    });
     const fixture = createCachedFetchesFixture(rules, { store: new ModelStore(entries, 0) });
     const first = fixture.fetch(names, ['1']);
     const other = fixture.fetch(names, ['1']);
