@@ -1,29 +1,27 @@
 import { Gauge, Histogram, type Registry } from 'prom-client';
+import { type DeliveryMode, deliveryModes } from '../operation/enrichmentRule.ts';
 import { incrementCount, registerCounter, toLabelValue } from '../telemetry/registerCounter.ts';
 import type { EnrichmentObserver } from './enrichmentObserver.ts';
 import type { JobObserver } from './jobs/jobObserver.ts';
 
 export interface EnrichmentMetricsOptions {
   readonly registry: Registry;
-  /** Jobs that are under way or wait in this process; read when Prometheus asks. */
+  /** The number of unfinished job runs in this process. Called for each scrape. */
   readonly countJobs: () => number;
-  /** How answers deal with each field at present; read when Prometheus asks. */
+  /** The current delivery mode of each field. Called for each scrape. */
   readonly readDeliveryModes: () => readonly {
     readonly coordinate: string;
-    readonly deliveryMode: 'inline' | 'budget' | 'late';
+    readonly deliveryMode: DeliveryMode;
   }[];
 }
 
-type Answered = Parameters<EnrichmentObserver['onAnswered']>[0];
-type Ready = Parameters<EnrichmentObserver['onReady']>[0];
+type AnswerEvent<Event extends keyof EnrichmentObserver> = Parameters<EnrichmentObserver[Event]>[0];
 type JobEvent<Event extends keyof JobObserver> = Parameters<JobObserver[Event]>[0];
 
 const secondsBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-const deliveryModes = ['inline', 'budget', 'late'] as const;
-
-/** Metrics of enrichments. The label `coordinate` is out of supergraphs, and those of the others are from fixed lists:
- *  clients cannot make new ones. */
+/** Metrics of enrichments. Values of the label `coordinate` come from supergraphs, and those of other labels from fixed lists,
+ *  so clients cannot create new time series. */
 export class EnrichmentMetrics implements EnrichmentObserver, JobObserver {
   readonly #answered = new TwoLabelCounts();
   readonly #abandoned = new Map<string, number>();
@@ -38,22 +36,22 @@ export class EnrichmentMetrics implements EnrichmentObserver, JobObserver {
   constructor({ registry, countJobs, readDeliveryModes }: EnrichmentMetricsOptions) {
     this.#readySeconds = new Histogram({
       name: 'tributary_enrichment_ready_seconds',
-      help: 'From the start of a request until a field that may come late was ready, in time or not.',
+      help: 'Time from the start of a request until an enrichment was ready, within its budget or after it.',
       labelNames: ['coordinate'],
       buckets: secondsBuckets,
       registers: [registry],
     });
     this.#registerAnswers(registry);
     this.#registerJobs(registry);
-    registerGauges(registry, countJobs, readDeliveryModes);
+    registerGauges({ registry, countJobs, readDeliveryModes });
   }
 
-  onAnswered({ coordinate, outcome }: Answered): void {
+  onAnswered({ coordinate, outcome }: AnswerEvent<'onAnswered'>): void {
     this.#answered.add(coordinate, outcome);
   }
 
-  onReady({ coordinate, latencyMs }: Ready): void {
-    // One of these would make the sum of all infinite.
+  onReady({ coordinate, latencyMs }: AnswerEvent<'onReady'>): void {
+    // An infinite latency would make the sum of the histogram infinite.
     if (latencyMs === Number.POSITIVE_INFINITY) incrementCount(this.#abandoned, coordinate, 1);
     else this.#readySeconds.observe({ coordinate }, latencyMs / 1_000);
   }
@@ -85,13 +83,13 @@ export class EnrichmentMetrics implements EnrichmentObserver, JobObserver {
   #registerAnswers(registry: Registry): void {
     registerCounter(registry, {
       name: 'tributary_enrichment_answers_total',
-      help: 'Fields that may come late, by what first answers had of them when they left.',
+      help: 'Enrichments in first answers, by what the answer had of them when it left.',
       labelNames: ['coordinate', 'outcome'],
       read: (set) => this.#answered.read((coordinate, outcome, count) => set({ coordinate, outcome }, count)),
     });
     registerCounter(registry, {
-      name: 'tributary_enrichment_given_up_total',
-      help: 'Fields that may come late that were never ready.',
+      name: 'tributary_enrichment_abandoned_total',
+      help: 'Enrichments that were abandoned before they were ready.',
       labelNames: ['coordinate'],
       read: (set) => {
         for (const [coordinate, count] of this.#abandoned) set({ coordinate }, count);
@@ -101,49 +99,48 @@ export class EnrichmentMetrics implements EnrichmentObserver, JobObserver {
 
   #registerJobs(registry: Registry): void {
     registerCounter(registry, {
-      name: 'tributary_enrichment_handed_over_total',
-      help: 'Answers that left a rest behind, by whether it became a job, joined an equal one, or found no room.',
+      name: 'tributary_enrichment_jobs_enqueued_total',
+      help: 'First answers with pending fields, by whether their job was created, joined an equal one, or was refused.',
       labelNames: ['priority', 'outcome'],
       read: (set) => this.#enqueued.read((priority, outcome, count) => set({ priority, outcome }, count)),
     });
     registerCounter(registry, {
       name: 'tributary_enrichment_jobs_settled_total',
-      help: 'Jobs that have ended, by how.',
+      help: 'Enrichment jobs that have ended, by outcome.',
       labelNames: ['priority', 'outcome'],
       read: (set) => this.#settled.read((priority, outcome, count) => set({ priority, outcome }, count)),
     });
     registerCounter(registry, {
       name: 'tributary_enrichment_job_retries_total',
-      help: 'Further attempts at jobs.',
+      help: 'Attempts at enrichment jobs after the first one.',
       labelNames: ['priority'],
       read: (set) => {
         for (const [priority, count] of this.#retries) set({ priority }, count);
       },
     });
     registerCounter(registry, {
-      name: 'tributary_enrichment_jobs_adopted_total',
-      help: 'Jobs that this process went on with, by where they were.',
+      name: 'tributary_enrichment_jobs_resumed_total',
+      help: 'Enrichment jobs that this process resumed, by origin.',
       labelNames: ['priority', 'from'],
       read: (set) => this.#resumed.read((priority, from, count) => set({ priority, from }, count)),
     });
     registerCounter(registry, {
-      name: 'tributary_enrichment_jobs_kept_here_total',
-      help: 'Jobs that would be lost with this process, by why.',
+      name: 'tributary_enrichment_jobs_not_persisted_total',
+      help: 'Enrichment jobs that are lost if this process dies, by reason.',
       labelNames: ['reason'],
       read: (set) => {
         for (const [reason, count] of this.#notPersisted) set({ reason: toLabelValue(reason) }, count);
       },
     });
     registerCounter(registry, {
-      name: 'tributary_enrichment_updates_forgotten_total',
-      help: 'Updates that were forgotten while they could still have been picked up.',
+      name: 'tributary_enrichment_updates_evicted_total',
+      help: 'Updates that were evicted before their tokens expired.',
       labelNames: [],
       read: (set) => set({}, this.#evictedUpdates),
     });
   }
 }
 
-/** Counts by two labels. */
 class TwoLabelCounts {
   readonly #counts = new Map<string, Map<string, number>>();
 
@@ -156,35 +153,31 @@ class TwoLabelCounts {
     incrementCount(counts, second, 1);
   }
 
-  read(take: (first: string, second: string, count: number) => void): void {
+  read(onCount: (first: string, second: string, count: number) => void): void {
     for (const [first, counts] of this.#counts) {
-      for (const [second, count] of counts) take(first, toLabelValue(second), count);
+      for (const [second, count] of counts) onCount(first, toLabelValue(second), count);
     }
   }
 }
 
-function registerGauges(
-  registry: Registry,
-  readJobs: EnrichmentMetricsOptions['countJobs'],
-  readWays: EnrichmentMetricsOptions['readDeliveryModes'],
-): void {
+function registerGauges({ registry, countJobs, readDeliveryModes }: EnrichmentMetricsOptions): void {
   new Gauge({
     name: 'tributary_enrichment_jobs',
-    help: 'Jobs that are under way or wait in this process.',
+    help: 'Unfinished enrichment jobs in this process.',
     registers: [registry],
     collect() {
-      this.set(readJobs());
+      this.set(countJobs());
     },
   });
   new Gauge({
-    name: 'tributary_enrichment_way',
-    help: 'How answers deal with a field at present: 1 for the way in use, 0 for the others.',
-    labelNames: ['coordinate', 'way'],
+    name: 'tributary_enrichment_delivery_mode',
+    help: 'The delivery mode of an enrichment: 1 for the current mode, 0 for the others.',
+    labelNames: ['coordinate', 'mode'],
     registers: [registry],
     collect() {
       this.reset();
-      for (const { coordinate, deliveryMode } of readWays()) {
-        for (const each of deliveryModes) this.set({ coordinate, way: each }, each === deliveryMode ? 1 : 0);
+      for (const { coordinate, deliveryMode } of readDeliveryModes()) {
+        for (const mode of deliveryModes) this.set({ coordinate, mode }, mode === deliveryMode ? 1 : 0);
       }
     },
   });

@@ -11,7 +11,9 @@ const enrichmentOf = ({ extensions }: EnrichedBody) => extensions?.tributary?.en
 
 const wayOf = async (shop: EnrichedShop): Promise<string | undefined> => {
   const metrics = await (await fetch(`${shop.gateway.adminUrl}/metrics`)).text();
-  return /tributary_enrichment_way\{coordinate="Product.advice",way="(\w+)"\} 1/.exec(metrics)?.[1];
+  return /tributary_enrichment_delivery_mode\{coordinate="Product.advice",mode="(\w+)"\} 1/.exec(
+    metrics,
+  )?.[1];
 };
 
 /** Answers that each leave without the advice, which then comes after its budget. */
@@ -97,7 +99,7 @@ describe('in adaptive mode', () => {
       enrichment: { mode: 'adaptive', budget: '100ms', fields, adaptation: { minSamples: 3 } },
     });
     await askInVain(shop, 3);
-    expect(await wayOf(shop)).toBe('late');
+    expect(await wayOf(shop)).toBe('deferred');
     const gate = shop.advice.hold('Product.advice');
     const first = await shop.execute(alone);
     gate.open();
@@ -117,7 +119,7 @@ describe('in adaptive mode', () => {
     const answers = await Promise.all(Array.from({ length: 10 }, () => shop.execute(alone)));
     gate.open();
     for (const answer of answers) await shop.fetchUpdates(enrichmentOf(answer)?.token);
-    expect([await wayOf(shop), shop.advice.calls.length]).toEqual(['late', 1]);
+    expect([await wayOf(shop), shop.advice.calls.length]).toEqual(['deferred', 1]);
   });
 
   test('it is waited for again once it makes its budget, also where an older value stands in', async () => {
@@ -129,7 +131,7 @@ describe('in adaptive mode', () => {
         budget: '3s',
         bounds: { max: '3s' },
         fields,
-        adaptation: { minSamples: 1, lateBelow: 0.6, lateUntil: 0.6 },
+        adaptation: { minSamples: 1, deferredBelow: 0.6, deferredUntil: 0.6 },
       },
       dependencies: { now: clock.now },
     });
@@ -140,13 +142,13 @@ describe('in adaptive mode', () => {
     gate.open();
     expect(stale.extensions?.tributary?.stale).toHaveLength(1);
     // Learnt once the fetch that goes on has ended.
-    while ((await wayOf(shop)) !== 'late') await shop.advice.calls.at(-1)?.ended;
+    while ((await wayOf(shop)) !== 'deferred') await shop.advice.calls.at(-1)?.ended;
     clock.advanceSeconds(10);
     const again = await shop.execute(alone);
     expect(again.extensions?.tributary?.stale).toHaveLength(1);
     let way = await wayOf(shop);
-    for (let tries = 0; way === 'late' && tries < 500; tries++) way = await wayOf(shop);
-    expect(way).toBe('budget');
+    for (let tries = 0; way === 'deferred' && tries < 500; tries++) way = await wayOf(shop);
+    expect(way).toBe('budgeted');
   });
 
   test('it is waited for again once it makes its budget', async () => {
@@ -156,11 +158,11 @@ describe('in adaptive mode', () => {
         budget: '3s',
         bounds: { max: '3s' },
         fields,
-        adaptation: { minSamples: 1, lateBelow: 0.5, lateUntil: 0.5 },
+        adaptation: { minSamples: 1, deferredBelow: 0.5, deferredUntil: 0.5 },
       },
     });
     await askInVain(shop, 1);
-    expect(await wayOf(shop)).toBe('late');
+    expect(await wayOf(shop)).toBe('deferred');
     let answer = await shop.execute(alone);
     while (enrichmentOf(answer) !== undefined) {
       // A machine that stands still for its budget makes it late once more.
@@ -177,7 +179,7 @@ describe('in adaptive mode', () => {
     ]) {
       await using shop = await startEnrichedShop({ enrichment: { budget: '10s', fields, ...enrichment } });
       for (let time = 0; time < 3; time++) expect(await shop.execute(query)).toEqual(whole);
-      expect([await wayOf(shop), shop.advice.calls.length]).toEqual(['budget', 6]);
+      expect([await wayOf(shop), shop.advice.calls.length]).toEqual(['budgeted', 6]);
     }
   });
 });

@@ -104,7 +104,7 @@ describe('a gateway that drains', () => {
     expect(lines).toEqual([
       expect.objectContaining({
         fields: { 'Product.advice': 1 },
-        msg: 'Enrichments are left that this process did not finish',
+        msg: 'This process stops before it has fetched all pending enrichments (listen.drainTimeout)',
       }),
     ]);
     await request;

@@ -38,7 +38,7 @@ async function start(): Promise<readonly [GatewayProcess, GatewayProcess]> {
       bounds: { max: '1m' },
       tokens: { expireAfter: '10m' },
       // A process that stands still for a while must not be thought to be dead.
-      jobs: { takeOverAfter: '5s', handOverTimeout: '30s' },
+      jobs: { reclaimAfter: '5s', enqueueTimeout: '30s' },
     },
     subgraphs: {
       // Hanging calls are still on their way when their process dies.

@@ -94,7 +94,7 @@ describe('a flood of answers that leave something behind', () => {
       [3, 4].map(() => ({ pending: [{ path: ['top', 'advice'], reason: 'budget' }] })),
     );
     expect(await metricsOf(shop)).toMatch(
-      /tributary_enrichment_handed_over_total\{[^}]*outcome="refused"[^}]*\} 2/,
+      /tributary_enrichment_jobs_enqueued_total\{[^}]*outcome="refused"[^}]*\} 2/,
     );
     gate.open();
     const kept = await Promise.all(
@@ -114,7 +114,7 @@ describe('a flood of answers that leave something behind', () => {
     expect([tokens[0], tokens[4]]).toEqual([expect.any(String), undefined]);
     const refused = tokens.filter((token) => token === undefined).length;
     expect(await metricsOf(shop)).toMatch(
-      new RegExp(`tributary_enrichment_handed_over_total\\{[^}]*outcome="refused"[^}]*\\} ${refused}\n`),
+      new RegExp(`tributary_enrichment_jobs_enqueued_total\\{[^}]*outcome="refused"[^}]*\\} ${refused}\n`),
     );
     gate.open();
     expect(await shop.fetchUpdates(tokens[0])).toMatchObject([{ data: { also0: 'about 1' } }]);
@@ -146,7 +146,7 @@ describe('a flood of answers that leave something behind', () => {
     const kept = await shop.fetchUpdates(newer);
     expect(kept.map(({ data }) => data)).toEqual([{ also1: 'about 1' }]);
     expect(await metricsOf(shop)).toMatch(
-      /tributary_enrichment_jobs_settled_total\{[^}]*outcome="no_room"[^}]*\} 1/,
+      /tributary_enrichment_jobs_settled_total\{[^}]*outcome="evicted"[^}]*\} 1/,
     );
   });
 
@@ -162,7 +162,7 @@ describe('a flood of answers that leave something behind', () => {
     const other = await shop.execute('{ top { related { id } } }');
     expect(enrichmentOf(other)).toEqual({ pending: [{ path: ['top', 'related'], reason: 'budget' }] });
     expect(await metricsOf(shop)).toMatch(
-      /tributary_enrichment_handed_over_total\{[^}]*outcome="refused"[^}]*\} 1/,
+      /tributary_enrichment_jobs_enqueued_total\{[^}]*outcome="refused"[^}]*\} 1/,
     );
     for (const gate of gates) gate.open();
     const updates = await shop.fetchUpdates(enrichmentOf(urgent)?.token);

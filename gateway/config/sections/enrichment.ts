@@ -6,8 +6,8 @@ export const budgetDefaults = { budget: '100ms', min: '0ms', max: '10s' } as con
 export const adaptationDefaults = {
   inlineBelow: 0.5,
   inlineUntil: 0.8,
-  lateBelow: 0.05,
-  lateUntil: 0.2,
+  deferredBelow: 0.05,
+  deferredUntil: 0.2,
 } as const;
 
 export const backoffDefaults = { base: '500ms', max: '10s' } as const;
@@ -42,14 +42,14 @@ const adaptation = z.strictObject({
       'It stays so while 95 % are within this part, 97 % within the budget, and no five in a row are overdue. A way that is left is not taken again for a `window`.',
     )
     .prefault(adaptationDefaults.inlineUntil),
-  lateBelow: ratio()
+  deferredBelow: ratio()
     .describe(
       'A field is not waited for once less than this share of its latencies is within its budget. 0: every field is waited for.',
     )
-    .prefault(adaptationDefaults.lateBelow),
-  lateUntil: ratio()
+    .prefault(adaptationDefaults.deferredBelow),
+  deferredUntil: ratio()
     .describe('It stays so until more than this share is.')
-    .prefault(adaptationDefaults.lateUntil),
+    .prefault(adaptationDefaults.deferredUntil),
 });
 
 const jobs = z.strictObject({
@@ -85,10 +85,10 @@ const jobs = z.strictObject({
   budgetRatio: ratio()
     .describe('Most retries per job that is begun, on average. What would be more is put aside.')
     .prefault(0.2),
-  takeOverAfter: duration({ min: 100 })
+  reclaimAfter: duration({ min: 100 })
     .describe('How long nothing may be heard of the process that works on a job; then another takes it over.')
     .prefault('3s'),
-  handOverTimeout: duration({ min: 1 })
+  enqueueTimeout: duration({ min: 1 })
     .describe('Longest that an answer waits until Redis has its job. Then it leaves all the same.')
     .prefault('50ms'),
   maxSnapshotSize: size()
@@ -96,8 +96,8 @@ const jobs = z.strictObject({
       'Largest part of a first answer that is kept for further attempts at its rest, and in Redis for other processes, as JSON text. Where it would be larger, there is only the attempt that is under way.',
     )
     .prefault('256KB'),
-  keepFailed: integer().describe('Most jobs that are put aside; the oldest leave first.').prefault(1_000),
-  keepFailedFor: duration({ min: 1 }).describe('How long a job is put aside.').prefault('24h'),
+  maxDeadLetters: integer().describe('Most jobs that are put aside; the oldest leave first.').prefault(1_000),
+  deadLetterRetention: duration({ min: 1 }).describe('How long a job is put aside.').prefault('24h'),
 });
 
 export const enrichmentSection = z

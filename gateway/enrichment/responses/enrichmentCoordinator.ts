@@ -138,7 +138,7 @@ export class EnrichmentCoordinator {
     const ways = enrichments.map(({ id, rule }) => {
       const budgetMs = this.#budgetOf(rule, budget);
       const way = this.adaptiveDelivery.deliveryModeOf(rule, budgetMs);
-      const awaited: AwaitedEnrichment = { id, rule, budgetMs: way === 'late' ? 0 : budgetMs };
+      const awaited: AwaitedEnrichment = { id, rule, budgetMs: way === 'deferred' ? 0 : budgetMs };
       return { way, awaited };
     });
     return {
