@@ -74,8 +74,8 @@ export class AdaptiveDelivery {
     }
   }
 
-  /** The field is not ready at the end of a budget of `overdueMs`. Its latency is recorded as well, when it is known: this
-   *  call lets selectors react earlier. */
+  /** The field is not ready at the end of a budget of `overdueMs`. Its latency is recorded as well, when it is known:
+   *  this call lets selectors react earlier. */
   recordOverdue({ coordinate }: EnrichmentRule, overdueMs: number): void {
     const selectors = this.#fields.get(coordinate)?.selectors.entries() ?? [];
     for (const [budgetMs, selector] of selectors) {

@@ -4,14 +4,14 @@ import type { EnrichmentJob, JobAttempt } from './enrichmentJob.ts';
 
 /** Fetches the pending fields of first answers, and serves their updates to the clients that have the tokens. */
 export interface DeferredEnrichments {
-  /** Enqueues a job whose first attempt is already running, and issues a token. If an equal job is known, cancels `attempt`,
-   *  and the token belongs to that job. Resolves when another process could finish the job, or after
-   *  `enrichment.jobs.enqueueTimeout`; with `undefined`, after cancelling `attempt`, if there is no room for the job. Never
-   *  rejects. */
+  /** Enqueues a job whose first attempt is already running, and issues a token. If an equal job is known, cancels
+   *  `attempt`, and the token belongs to that job. Resolves when another process could finish the job, or after
+   *  `enrichment.jobs.enqueueTimeout`; with `undefined`, after cancelling `attempt`, if there is no room for the job.
+   *  Never rejects. */
   enqueue(job: EnrichmentJob, attempt: JobAttempt, caller: Caller): Promise<IssuedToken | undefined>;
   /** All updates after `cursor`, each once and in order. The iterator ends after the update whose `hasNext` is false;
-   *  `return()` ends it at once, also during a pending `next()`. `undefined` if the token is unknown, malformed, expired or
-   *  another caller's. */
+   *  `return()` ends it at once, also during a pending `next()`. `undefined` if the token is unknown, malformed,
+   *  expired or another caller's. */
   subscribe(
     token: string,
     caller: Caller,

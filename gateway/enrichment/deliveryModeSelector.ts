@@ -18,13 +18,13 @@ const inlineQuantile = 0.95;
 /** An inline field can delay the primary data, so the slowest 5 % must nearly all be within the budget too. */
 const inlineShareWithinBudget = { enter: 0.99, stay: 0.97 };
 
-/** A score that reacts to a hanging field before its latencies are known: the shares in the sketch change slowly. Five overdue
- *  fields in a row reach the limit, more of them if others are in time in between, and one overdue field in a hundred never
- *  does. */
+/** A score that reacts to a hanging field before its latencies are known: the shares in the sketch change slowly. Five
+ *  overdue fields in a row reach the limit, more of them if others are in time in between, and one overdue field in a
+ *  hundred never does. */
 const overdueScoring = { overduePoints: 20, inTimePoints: 1, limit: 100 };
 
-/** Selects the delivery mode of one field for one budget. Hysteresis: to enter a mode, latencies must pass a stricter limit
- *  than to stay in it, and a mode that was left is not entered again for one window. */
+/** Selects the delivery mode of one field for one budget. Hysteresis: to enter a mode, latencies must pass a stricter
+ *  limit than to stay in it, and a mode that was left is not entered again for one window. */
 export class DeliveryModeSelector {
   readonly #thresholds: AdaptationThresholds;
   readonly #budgetMs: number;

@@ -4,8 +4,8 @@ import type { EnrichmentPriority } from '../operation/enrichmentRule.ts';
 
 /** The pending fields of a first answer, and everything that a process needs to fetch them, as plain JSON. */
 export interface EnrichmentJob {
-  /** Equal for two answers exactly if the same fields are missing from the same first answer, for callers whose requests may
-   *  share calls. Base64url, without `:`. */
+  /** Equal for two answers exactly if the same fields are missing from the same first answer, for callers whose
+   *  requests may share calls. Base64url, without `:`. */
   readonly id: string;
   readonly operation: {
     readonly document: string;
@@ -14,8 +14,8 @@ export interface EnrichmentJob {
   };
   /** The client's headers that are forwarded to subgraphs or make its identity, with names in lower case. */
   readonly headers: readonly (readonly [string, string])[];
-  /** The data of the first answer that the pending fields depend on. Opaque outside of execution. `undefined` if it is larger
-   *  than `enrichment.jobs.maxSnapshotSize`: then the running attempt is the only one. */
+  /** The data of the first answer that the pending fields depend on. Opaque outside of execution. `undefined` if it is
+   *  larger than `enrichment.jobs.maxSnapshotSize`: then the running attempt is the only one. */
   readonly snapshot: unknown;
   /** Bytes of the snapshot as JSON text, also if it was not stored. */
   readonly snapshotSize: number;
@@ -48,8 +48,9 @@ export interface FieldResult {
 
 /** An execution, running in this process, that fetches the pending fields of a job. */
 export interface JobAttempt {
-  /** Calls `onResult` once for each field. Must be called exactly once, without delay. Resolves when every field has a result,
-   *  or the attempt was cancelled. Rejects for an internal error, after which fields without a result can be retried. */
+  /** Calls `onResult` once for each field. Must be called exactly once, without delay. Resolves when every field has a
+   *  result, or the attempt was cancelled. Rejects for an internal error, after which fields without a result can be
+   *  retried. */
   collect(onResult: (result: FieldResult) => void): Promise<void>;
   /** Idempotent. */
   cancel(): void;

@@ -20,8 +20,8 @@ type JobEvent<Event extends keyof JobObserver> = Parameters<JobObserver[Event]>[
 
 const secondsBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-/** Metrics of enrichments. Values of the label `coordinate` come from supergraphs, and those of other labels from fixed lists,
- *  so clients cannot create new time series. */
+/** Metrics of enrichments. Values of the label `coordinate` come from supergraphs, and those of other labels from fixed
+ *  lists, so clients cannot create new time series. */
 export class EnrichmentMetrics implements EnrichmentObserver, JobObserver {
   readonly #answered = new TwoLabelCounts();
   readonly #abandoned = new Map<string, number>();

@@ -39,8 +39,8 @@ interface EnrichmentRouteOptions {
   readonly log: TransportLog;
 }
 
-/** Adds `GET /enrichments/:token` to the public listener: the updates of a token as server-sent events that can be resumed with
- *  `Last-Event-ID`, or as JSON with the updates that have arrived so far. */
+/** Adds `GET /enrichments/:token` to the public listener: the updates of a token as server-sent events that can be
+ *  resumed with `Last-Event-ID`, or as JSON with the updates that have arrived so far. */
 export function addEnrichmentRoute(server: Routes, options: EnrichmentRouteOptions): void {
   const path = '/enrichments/:token';
   // One listener for all streams: `addEventListener` takes time in proportion to the listeners that a signal has.

@@ -26,9 +26,10 @@ export interface ConfiguredEnrichments {
 /** The enrichments of one supergraph. */
 export interface EnrichmentRules {
   readonly isEmpty: boolean;
-  /** The rule of a field that is selected on an object type or interface: the same object for every call, with the coordinate of
-   *  that type. A type without a declaration inherits those of its interfaces. An interface without a declaration has a
-   *  rule if all its object types have one. Of several declarations, the smallest budget and the highest priority count. */
+  /** The rule of a field that is selected on an object type or interface: the same object for every call, with the
+   *  coordinate of that type. A type without a declaration inherits those of its interfaces. An interface without a
+   *  declaration has a rule if all its object types have one. Of several declarations, the smallest budget and the
+   *  highest priority count. */
   ruleOf(parentTypeName: string, fieldName: string): EnrichmentRule | undefined;
 }
 
@@ -50,8 +51,8 @@ export interface EnrichmentRulesResult {
 
 type TypeWithFields = GraphQLObjectType | GraphQLInterfaceType;
 
-/** Reads the rules of a supergraph and of the configuration. At the same field, the configuration overrides the directive,
- *  argument by argument. */
+/** Reads the rules of a supergraph and of the configuration. At the same field, the configuration overrides the
+ *  directive, argument by argument. */
 export function readEnrichmentRules(options: EnrichmentRulesOptions): EnrichmentRulesResult {
   const { document, apiSchema, configured } = options;
   const { uses, problems } = readEnrichmentDirectives(document);

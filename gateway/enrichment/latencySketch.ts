@@ -19,8 +19,8 @@ interface LatencySketchOptions {
   readonly now: () => number;
 }
 
-/** A quantile sketch of recent latencies in fixed memory (about 2 kB): logarithmic buckets as in DDSketch, in two halves of a
- *  window. The older half is dropped as a whole. */
+/** A quantile sketch of recent latencies in fixed memory (about 2 kB): logarithmic buckets as in DDSketch, in two
+ *  halves of a window. The older half is dropped as a whole. */
 export class LatencySketch {
   readonly #halfMs: number;
   readonly #now: () => number;
@@ -66,8 +66,8 @@ export class LatencySketch {
     return Number.POSITIVE_INFINITY;
   }
 
-  /** The share (0 to 1) of the observations that are within a limit, which has a relative error of 5 %; `undefined` without
-   *  observations. */
+  /** The share (0 to 1) of the observations that are within a limit, which has a relative error of 5 %; `undefined`
+   *  without observations. */
   shareWithin(limitMs: number): number | undefined {
     this.#rotate();
     if (this.#count === 0) return undefined;

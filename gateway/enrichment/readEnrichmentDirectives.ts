@@ -14,8 +14,8 @@ export interface EnrichmentDirective extends DeclaredEnrichment {
 }
 
 interface EnrichmentDirectives {
-  /** In the order of the document. A coordinate occurs several times if subgraphs define the directive as repeatable, or
-   *  import it under several names. */
+  /** In the order of the document. A coordinate occurs several times if subgraphs define the directive as repeatable,
+   *  or import it under several names. */
   readonly uses: readonly EnrichmentDirective[];
   /** One message for each invalid use, with its coordinate. */
   readonly problems: readonly string[];

@@ -7,8 +7,8 @@ import { createRecordingObserver, policyWith, RecordingExecutor } from './enrich
 import { FakeTimers } from './fakeTimers.ts';
 import { longRedisTimeouts, parseRedisConfig } from './redisStoreFixture.ts';
 
-/** Short times, for tests that cannot control the order of events. Not for two processes of which one may stand still: the
- *  other one would take it for dead. */
+/** Short times, for tests that cannot control the order of events. Not for two processes of which one may stand still:
+ *  the other one would take it for dead. */
 const shortJobTimeouts = {
   reclaimAfter: 300,
   enqueueTimeout: 10_000,

@@ -11,8 +11,8 @@ type CreateEnrichmentJobsOptions = Pick<
   'executor' | 'policy' | 'attemptTimeoutMs' | 'observer' | 'log'
 > & { readonly redis: RedisConfig };
 
-/** The enrichment jobs of this process. With Redis, any process serves their tokens, and another one reclaims the jobs of
- *  a process that dies; without Redis, unfinished jobs are lost with the process. */
+/** The enrichment jobs of this process. With Redis, any process serves their tokens, and another one reclaims the jobs
+ *  of a process that dies; without Redis, unfinished jobs are lost with the process. */
 export function createEnrichmentJobs({ redis, ...options }: CreateEnrichmentJobsOptions): EnrichmentJobs {
   const { policy, observer, log } = options;
   const timers = systemTimers;

@@ -31,8 +31,8 @@ export class JobEnqueuer {
     this.#options = options;
   }
 
-  /** Resolves with the id of the run that the token belongs to: another process's run, if that process runs an equal job and
-   *  Redis answers in time. */
+  /** Resolves with the id of the run that the token belongs to: another process's run, if that process runs an equal
+   *  job and Redis answers in time. */
   async enqueue(run: ReplicatedRun, token: TokenRecord): Promise<string> {
     const { timeoutMs, timers, observer } = this.#options;
     let hasTimedOut = false;
@@ -82,8 +82,8 @@ export class JobEnqueuer {
       redis.runScript(joinRun, keys.ofRun(otherRunId), [otherRunId, retentionMs]),
       tokens.write(token, otherRunId),
     ]);
-    // After the timeout, clients may be subscribed to this run, which then must stay. There must be no `await` from here to
-    // the return.
+    // After the timeout, clients may be subscribed to this run, which then must stay. There must be no `await` from
+    // here to the return.
     if (Number(joined) !== 1 || hasTimedOut()) {
       void tokens.write(token, run.id);
       return false;

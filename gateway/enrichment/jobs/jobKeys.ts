@@ -1,5 +1,5 @@
-/** Names of the Redis keys of enrichment jobs. In a cluster, the part in braces decides the slot of a key: the keys of all
- *  runs of a job are in one slot. */
+/** Names of the Redis keys of enrichment jobs. In a cluster, the part in braces decides the slot of a key: the keys of
+ *  all runs of a job are in one slot. */
 export class JobKeys {
   readonly #prefix: string;
 

@@ -21,8 +21,8 @@ export interface JobObserver {
     readonly priority: EnrichmentPriority;
     readonly resumedFrom: 'dead process' | 'dead letter';
   }): void;
-  /** A job run is lost if this process dies. `redis`: Redis does not have the run (yet). `too large`: its snapshot is not
-   *  stored, so the run is not retried either. */
+  /** A job run is lost if this process dies. `redis`: Redis does not have the run (yet). `too large`: its snapshot is
+   *  not stored, so the run is not retried either. */
   onNotPersisted(event: { readonly reason: 'too large' | 'redis' }): void;
   /** Updates were evicted before their tokens expired, because all updates together are too many or too large. */
   onUpdatesEvicted(event: { readonly updates: number }): void;

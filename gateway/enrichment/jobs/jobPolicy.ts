@@ -25,8 +25,8 @@ export interface JobPolicy {
 /** How much longer than its tokens an update log is stored, so that a client that has begun to read can finish. */
 export const logGracePeriodMs = 10_000;
 
-/** The random delay before the next attempt, in milliseconds, after this many failed ones: exponential backoff with full
- *  jitter, so that jobs that failed together are not retried together. */
+/** The random delay before the next attempt, in milliseconds, after this many failed ones: exponential backoff with
+ *  full jitter, so that jobs that failed together are not retried together. */
 export function retryDelayMs(failedAttempts: number, { base, max }: Backoff, random: () => number): number {
   return Math.round(random() * Math.min(max, base * 2 ** Math.min(failedAttempts - 1, 30)));
 }

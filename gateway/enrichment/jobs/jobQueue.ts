@@ -37,8 +37,8 @@ interface JobQueueOptions {
 const queueName = 'enrichments';
 const jobName = 'enrichment';
 
-/** The runs of all processes. A run that is not removed in time is due: a process then finds out whether the run's owner is
- *  dead. The runs themselves are not executed by BullMQ's worker. */
+/** The runs of all processes. A run that is not removed in time is due: a process then finds out whether the run's
+ *  owner is dead. The runs themselves are not executed by BullMQ's worker. */
 export class JobQueue {
   readonly #options: JobQueueOptions;
   readonly #connection: QueueConnection;

@@ -20,11 +20,12 @@ interface JobRunWriterOptions {
   onLost(): void;
 }
 
-/** What Redis has of the run, as far as this process knows. `new`: nothing yet. `forced`: nothing yet, and the run is to be
- *  created although an equal job is running. `lost`: Redis had it. */
+/** What Redis has of the run, as far as this process knows. `new`: nothing yet. `forced`: nothing yet, and the run is
+ *  to be created although an equal job is running. `lost`: Redis had it. */
 type RunPersistence = 'new' | 'forced' | 'owned' | 'owned elsewhere' | 'lost';
 
-/** Writes a run to Redis, in whatever state Redis is: at most one command is in flight, and every command can be repeated. */
+/** Writes a run to Redis, in whatever state Redis is: at most one command is in flight, and every command can be
+ *  repeated. */
 export class JobRunWriter {
   readonly #options: JobRunWriterOptions;
   #persistence: RunPersistence;

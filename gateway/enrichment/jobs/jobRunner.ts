@@ -39,8 +39,8 @@ type RunnerState =
   | { readonly kind: 'attempting'; readonly attempt: JobAttempt; readonly releaseSlot: ReleaseSlot }
   | { readonly kind: 'ended' };
 
-/** Runs a job through its attempts. Each attempt fetches the fields that are still pending. Results are published as they
- *  arrive; retryable failures are published only when no attempt follows. */
+/** Runs a job through its attempts. Each attempt fetches the fields that are still pending. Results are published as
+ *  they arrive; retryable failures are published only when no attempt follows. */
 export class JobRunner {
   readonly id: string;
   readonly job: EnrichmentJob;

@@ -16,12 +16,12 @@ local function extend_expiry(id, run, log, active_run, ttl)
 end
 `;
 
-/** Writes the progress of a run. Idempotent. A field that has an update gets no other one, and a process that does not own
- *  the run (any more) can add only successful results.
- *  KEYS: run, log, active run. ARGV: run id, owner, channel, ttl, mode, number of fields, attempts, error, state, retried;
- *  then for each update: key, number, whether it is a failure, text. Mode `create` does nothing if an equal job has an
- *  active run; `force create` ignores that; `update` expects that the run exists. Returns `ok`, `not owner`, `lost` if the
- *  run does not exist, or the id of the other active run. */
+/** Writes the progress of a run. Idempotent. A field that has an update gets no other one, and a process that does not
+ *  own the run (any more) can add only successful results. KEYS: run, log, active run. ARGV: run id, owner, channel,
+ *  ttl, mode, number of fields, attempts, error, state, retried; then for each update: key, number, whether it is a
+ *  failure, text. Mode `create` does nothing if an equal job has an active run; `force create` ignores that; `update`
+ *  expects that the run exists. Returns `ok`, `not owner`, `lost` if the run does not exist, or the id of the other
+ *  active run. */
 export const writeRun = createRedisScript(`${extendExpiry}
 local run, log, active_run = KEYS[1], KEYS[2], KEYS[3]
 local id, owner, channel, ttl, mode = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
@@ -66,8 +66,8 @@ if has_changed then redis.call('PUBLISH', channel, id) end
 return is_owner and 'ok' or 'not owner'
 `);
 
-/** KEYS: run, log. ARGV: the stream id to read from, or nothing if no id can follow. Returns nothing if the run does not
- *  exist, else the number of fields without an update, and the updates. */
+/** KEYS: run, log. ARGV: the stream id to read from, or nothing if no id can follow. Returns nothing if the run does
+ *  not exist, else the number of fields without an update, and the updates. */
 const readLog = createRedisScript(`
 local remaining = redis.call('HGET', KEYS[1], 'remaining')
 if not remaining then return false end
@@ -116,17 +116,17 @@ extend_expiry(ARGV[1], KEYS[1], KEYS[2], KEYS[3], tonumber(ARGV[2]))
 return 1
 `);
 
-/** KEYS: run. ARGV: expected owner, new owner. Returns nothing if the owner is another one, else how many owners have died:
- *  a process that stops in an orderly way leaves the run without an owner. */
+/** KEYS: run. ARGV: expected owner, new owner. Returns nothing if the owner is another one, else how many owners have
+ *  died: a process that stops in an orderly way leaves the run without an owner. */
 export const reclaimRun = createRedisScript(`
 if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return false end
 redis.call('HSET', KEYS[1], 'owner', ARGV[2])
 return redis.call('HINCRBY', KEYS[1], 'ownerDeaths', (ARGV[1] == '' or ARGV[1] == ARGV[2]) and 0 or 1)
 `);
 
-/** Reopens failed fields: each gets another update, which replaces the one that it has. KEYS: run, log, active run. ARGV: run
- *  id, ttl, number of failed fields, their keys, the keys of the other fields. Returns 0 if the run has not failed (any
- *  more): another operator has retried it, and it may have its updates by now. */
+/** Reopens failed fields: each gets another update, which replaces the one that it has. KEYS: run, log, active run.
+ *  ARGV: run id, ttl, number of failed fields, their keys, the keys of the other fields. Returns 0 if the run has not
+ *  failed (any more): another operator has retried it, and it may have its updates by now. */
 export const reopenRun = createRedisScript(`${extendExpiry}
 local run, count = KEYS[1], tonumber(ARGV[3])
 local state, owner = unpack(redis.call('HMGET', run, 'state', 'owner'))
@@ -149,8 +149,8 @@ extend_expiry(ARGV[1], run, KEYS[2], KEYS[3], tonumber(ARGV[2]))
 return 1
 `);
 
-/** KEYS: run. ARGV: milliseconds that a run outlives its tokens. Returns nothing if the run does not exist, 1 if a token is
- *  valid or an operator has retried the job, else 0. */
+/** KEYS: run. ARGV: milliseconds that a run outlives its tokens. Returns nothing if the run does not exist, 1 if a
+ *  token is valid or an operator has retried the job, else 0. */
 export const isRunWanted = createRedisScript(`
 if redis.call('EXISTS', KEYS[1]) == 0 then return false end
 if redis.call('HGET', KEYS[1], 'retried') == '1' then return 1 end

@@ -13,9 +13,9 @@ export interface JobStore extends JobAdmin {
   /** Resolves when everything that must outlive the process is stored. */
   close(): Promise<void>;
 
-  /** Creates a run with its first token. The run can be written to at once. Resolves when other processes know the run, or
-   *  after `enrichment.jobs.enqueueTimeout`, with the id of the run that the token belongs to: another process's run if
-   *  that process runs an equal job. */
+  /** Creates a run with its first token. The run can be written to at once. Resolves when other processes know the run,
+   *  or after `enrichment.jobs.enqueueTimeout`, with the id of the run that the token belongs to: another process's run
+   *  if that process runs an equal job. */
   open(run: JobRun, token: TokenRecord): Promise<string>;
   /** Adds a token to a run of this process; false if the run is gone. Resolves as `open` does. */
   join(runId: string, token: TokenRecord): Promise<boolean>;

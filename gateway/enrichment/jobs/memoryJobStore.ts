@@ -37,8 +37,8 @@ interface StoredJobRun {
   cancelExpiry: CancelTimer;
 }
 
-/** A job store in the memory of the process. With Redis, it holds the runs and tokens of this process until Redis has them:
- *  the members at the end are for that. */
+/** A job store in the memory of the process. With Redis, it holds the runs and tokens of this process until Redis has
+ *  them: the members at the end are for that. */
 export class MemoryJobStore implements JobStore {
   readonly #options: MemoryJobStoreOptions;
   readonly #tokens: TokenTable;

@@ -113,8 +113,8 @@ export class OrphanedJobs {
   }
 }
 
-/** The fields of a hash, from the reply to `HGETALL`: an object, or an array in which names and values alternate, by the
- *  version of the protocol. */
+/** The fields of a hash, from the reply to `HGETALL`: an object, or an array in which names and values alternate, by
+ *  the version of the protocol. */
 function readHash(reply: unknown): ReadonlyMap<string, string> {
   if (typeof reply !== 'object' || reply === null) return new Map();
   if (!Array.isArray(reply)) {

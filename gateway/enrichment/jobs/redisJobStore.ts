@@ -43,8 +43,8 @@ const resyncIntervalMs = 5_000;
 const recoveryWindowMs = 2 * resyncIntervalMs;
 const redisTimeoutMs = 2_000;
 
-/** A job store that all processes share: runs outlive their process. The runs of this process are also in its memory until
- *  Redis has them, so that a slow, unreachable or empty Redis delays nothing and loses none of their updates. */
+/** A job store that all processes share: runs outlive their process. The runs of this process are also in its memory
+ *  until Redis has them, so that a slow, unreachable or empty Redis delays nothing and loses none of their updates. */
 export class RedisJobStore implements JobStore {
   readonly #options: RedisJobStoreOptions;
   readonly #processId = randomUUID();

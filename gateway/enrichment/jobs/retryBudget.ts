@@ -9,8 +9,8 @@ const windowMs = 10_000;
 const minRetriesPerSecond = 10;
 const slots = 10;
 
-/** Limits retries to a share of the jobs of the last ten seconds, plus ten per second for processes with few jobs. When a
- *  subgraph fails for every job, retries do not multiply its load. */
+/** Limits retries to a share of the jobs of the last ten seconds, plus ten per second for processes with few jobs. When
+ *  a subgraph fails for every job, retries do not multiply its load. */
 export class RetryBudget {
   readonly #options: RetryBudgetOptions;
   readonly #balances = new Array<number>(slots).fill(0);

@@ -13,8 +13,8 @@ interface UpdateSubscriptionOptions {
   findCurrentRun(): Promise<string | undefined>;
 }
 
-/** The updates of a token after a cursor, for one subscriber. `next()` rejects with a `GatewayError` `ENRICHMENT_EXPIRED`
- *  when the log is evicted before the last update. */
+/** The updates of a token after a cursor, for one subscriber. `next()` rejects with a `GatewayError`
+ *  `ENRICHMENT_EXPIRED` when the log is evicted before the last update. */
 export class UpdateSubscription implements AsyncIterableIterator<EnrichmentUpdate> {
   readonly #options: UpdateSubscriptionOptions;
   #runId: string;
