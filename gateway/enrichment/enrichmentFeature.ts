@@ -11,7 +11,7 @@ import { addJobsRoute } from './jobsRoute.ts';
 import { EnrichmentCoordinator } from './responses/enrichmentCoordinator.ts';
 
 /** Enrichments: latency budgets of first answers, the jobs that finish what missed its budget, and the routes by which
- *  clients fetch the rest. */
+ *  clients fetch pending fields. */
 export class EnrichmentFeature implements Feature {
   readonly name = 'enrichment';
   readonly coordinator: EnrichmentCoordinator;

@@ -3,7 +3,7 @@ import type { EnrichmentPriority } from '../../operation/enrichmentRule.ts';
 /** Releases a slot, or stops waiting for one. Idempotent. */
 export type ReleaseSlot = () => void;
 
-/** Limits concurrent attempts. Waiting ones get a slot by priority, then in the order in which they asked. */
+/** Limits concurrent attempts. Waiting callers get a slot by priority, then in the order of their calls. */
 export class ConcurrencyLimiter {
   readonly #max: number;
   readonly #waiting: Readonly<Record<EnrichmentPriority, Set<() => void>>> = {

@@ -1,26 +1,15 @@
-import type { RetryingRedisClient } from '../../redis/retryingRedisClient.ts';
-import type { Timers } from '../../time/timers.ts';
-import type { JobKeys } from './jobKeys.ts';
-import type { JobObserver } from './jobObserver.ts';
 import { joinRun } from './jobScripts.ts';
 import type { TokenRecord } from './jobStore.ts';
-import type { MemoryJobStore } from './memoryJobStore.ts';
+import type { RedisJobContext } from './redisJobContext.ts';
 import type { RedisTokens } from './redisTokens.ts';
 import type { ReplicatedRun, ReplicatedRuns } from './replicatedRuns.ts';
 import { withTimeout } from './withTimeout.ts';
 
-interface JobEnqueuerOptions {
-  readonly redis: RetryingRedisClient;
-  readonly keys: JobKeys;
+interface JobEnqueuerOptions extends RedisJobContext {
   readonly tokens: RedisTokens;
   readonly replicated: ReplicatedRuns;
-  readonly memory: MemoryJobStore;
-  readonly timers: Timers;
-  readonly observer: JobObserver;
   /** How long an answer waits for Redis. */
   readonly timeoutMs: number;
-  /** How long Redis stores a run, counted from its newest token. */
-  readonly retentionMs: number;
 }
 
 /** Publishes runs and tokens in Redis while an answer waits, up to a timeout. */

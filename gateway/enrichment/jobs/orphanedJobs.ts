@@ -1,26 +1,16 @@
-import type { RetryingRedisClient } from '../../redis/retryingRedisClient.ts';
-import type { JobKeys } from './jobKeys.ts';
-import type { JobObserver } from './jobObserver.ts';
 import type { DueRunOutcome, QueuedJobRun } from './jobQueue.ts';
 import { unansweredResult } from './jobRunner.ts';
 import { sequenceNumberOf } from './jobRunWriter.ts';
 import { readRedisLog, reclaimRun } from './jobScripts.ts';
 import type { ResumeRun } from './jobStore.ts';
-import type { MemoryJobStore } from './memoryJobStore.ts';
 import type { ProcessHeartbeat } from './processHeartbeat.ts';
+import type { RedisJobContext } from './redisJobContext.ts';
 import type { ReplicatedRuns } from './replicatedRuns.ts';
 import { UpdateLog } from './updateLog.ts';
 
-interface OrphanedJobsOptions {
-  readonly processId: string;
-  readonly redis: RetryingRedisClient;
-  readonly keys: JobKeys;
+interface OrphanedJobsOptions extends RedisJobContext {
   readonly heartbeat: ProcessHeartbeat;
   readonly replicated: ReplicatedRuns;
-  readonly memory: MemoryJobStore;
-  readonly observer: JobObserver;
-  /** Receives failures after which the run is handled again later. */
-  onFailure(failure: Error): void;
 }
 
 /** A run whose owners have died more often than this becomes a dead letter: it may be what kills them. */

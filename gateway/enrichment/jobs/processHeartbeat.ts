@@ -1,16 +1,9 @@
-import type { RetryingRedisClient } from '../../redis/retryingRedisClient.ts';
-import type { CancelTimer, Timers } from '../../time/timers.ts';
-import type { JobKeys } from './jobKeys.ts';
+import type { CancelTimer } from '../../time/timers.ts';
+import type { RedisJobContext } from './redisJobContext.ts';
 
-interface ProcessHeartbeatOptions {
-  readonly processId: string;
-  readonly redis: RetryingRedisClient;
-  readonly keys: JobKeys;
-  readonly timers: Timers;
+interface ProcessHeartbeatOptions extends RedisJobContext {
   /** A process without a heartbeat for this long is dead. */
   readonly expireAfterMs: number;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
 }
 
 /** Renews this process's heartbeat key in Redis, and reads the keys of other processes. */

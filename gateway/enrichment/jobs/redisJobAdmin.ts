@@ -1,4 +1,3 @@
-import type { RetryingRedisClient } from '../../redis/retryingRedisClient.ts';
 import {
   type JobAdmin,
   type JobQuery,
@@ -7,18 +6,12 @@ import {
   newestFirst,
   type RetryResult,
 } from './jobAdmin.ts';
-import type { JobKeys } from './jobKeys.ts';
-import type { JobQueue } from './jobQueue.ts';
 import { reopenRun } from './jobScripts.ts';
+import type { RedisJobContext } from './redisJobContext.ts';
 
-interface RedisJobAdminOptions {
-  readonly redis: Pick<RetryingRedisClient, 'sendCommand' | 'runScript'>;
-  readonly keys: JobKeys;
-  readonly queue: Pick<JobQueue, 'get' | 'list' | 'retry'>;
-  /** How long Redis stores a run, counted from its newest token. */
-  readonly retentionMs: number;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
+interface RedisJobAdminOptions extends Pick<RedisJobContext, 'keys' | 'retentionMs' | 'now'> {
+  readonly redis: Pick<RedisJobContext['redis'], 'sendCommand' | 'runScript'>;
+  readonly queue: Pick<RedisJobContext['queue'], 'get' | 'list' | 'retry'>;
 }
 
 /** The jobs of all processes, for operators. */

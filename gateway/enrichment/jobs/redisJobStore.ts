@@ -25,6 +25,7 @@ import { OrphanedJobs } from './orphanedJobs.ts';
 import { ProcessHeartbeat } from './processHeartbeat.ts';
 import { ReadLimiter } from './readLimiter.ts';
 import { RedisJobAdmin } from './redisJobAdmin.ts';
+import type { RedisJobContext } from './redisJobContext.ts';
 import { RedisTokens } from './redisTokens.ts';
 import { ReplicatedRuns } from './replicatedRuns.ts';
 import type { LogPage } from './updateLog.ts';
@@ -87,7 +88,7 @@ export class RedisJobStore implements JobStore {
       handle: (run) => this.#orphaned.handle(run),
       onError: onFailure,
     });
-    const shared = {
+    const context: RedisJobContext = {
       processId: this.#processId,
       redis: this.#redis,
       keys: this.#keys,
@@ -100,27 +101,27 @@ export class RedisJobStore implements JobStore {
       now,
       onFailure,
     };
-    this.#heartbeat = new ProcessHeartbeat({ ...shared, expireAfterMs: reclaimAfter });
-    this.#tokens = new RedisTokens({ ...shared, expireAfterMs: expireAfter, maxInFlight: maxRuns });
+    this.#heartbeat = new ProcessHeartbeat({ ...context, expireAfterMs: reclaimAfter });
+    this.#tokens = new RedisTokens({ ...context, expireAfterMs: expireAfter, maxInFlight: maxRuns });
     this.#replicated = new ReplicatedRuns({
-      ...shared,
+      ...context,
       tokens: this.#tokens,
       maxRuns,
       maxBytes,
       maxUpdateBytes: maxUpdatesSize,
     });
     this.#enqueuer = new JobEnqueuer({
-      ...shared,
+      ...context,
       tokens: this.#tokens,
       replicated: this.#replicated,
       timeoutMs: policy.jobs.enqueueTimeout,
     });
     this.#orphaned = new OrphanedJobs({
-      ...shared,
+      ...context,
       heartbeat: this.#heartbeat,
       replicated: this.#replicated,
     });
-    this.#admin = new RedisJobAdmin(shared);
+    this.#admin = new RedisJobAdmin(context);
     this.#subscriber = new RedisSubscriber({
       config,
       channel: this.#keys.changesChannel,
@@ -194,8 +195,9 @@ export class RedisJobStore implements JobStore {
   async isWanted(runId: string): Promise<boolean> {
     if (await this.#memory.isWanted(runId)) return true;
     if (!this.#replicated.mayBeInRedis(runId)) return false;
-    const asked = this.#redis.runScript(isRunWanted, [this.#keys.run(runId)], [logGracePeriodMs]);
-    const reply = await this.#withRedisTimeout(asked);
+    const reply = await this.#withRedisTimeout(
+      this.#redis.runScript(isRunWanted, [this.#keys.run(runId)], [logGracePeriodMs]),
+    );
     // Tokens of other processes may be valid while Redis does not answer, or has lost the run before its time.
     return reply === undefined || (reply === null ? this.#isRecovering : Number(reply) === 1);
   }

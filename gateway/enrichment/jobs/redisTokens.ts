@@ -1,10 +1,7 @@
-import type { RetryingRedisClient } from '../../redis/retryingRedisClient.ts';
-import type { JobKeys } from './jobKeys.ts';
 import type { FoundToken, TokenRecord } from './jobStore.ts';
+import type { RedisJobContext } from './redisJobContext.ts';
 
-interface RedisTokensOptions {
-  readonly redis: RetryingRedisClient;
-  readonly keys: JobKeys;
+interface RedisTokensOptions extends RedisJobContext {
   readonly expireAfterMs: number;
   /** Maximum number of tokens that are being written at the same time. */
   readonly maxInFlight: number;

@@ -1,32 +1,17 @@
-import type { RetryingRedisClient } from '../../redis/retryingRedisClient.ts';
 import type { EnrichmentJob } from '../enrichmentJob.ts';
-import type { JobKeys } from './jobKeys.ts';
 import type { JobQueue, QueuedJobRun } from './jobQueue.ts';
 import { JobRunWriter } from './jobRunWriter.ts';
 import type { JobRunEnd } from './jobStore.ts';
-import type { MemoryJobStore } from './memoryJobStore.ts';
+import type { RedisJobContext } from './redisJobContext.ts';
 import type { RedisTokens } from './redisTokens.ts';
-import type { UpdateNotifier } from './updateNotifier.ts';
 
-interface ReplicatedRunsOptions {
-  readonly processId: string;
-  readonly redis: RetryingRedisClient;
-  readonly keys: JobKeys;
+interface ReplicatedRunsOptions extends RedisJobContext {
   readonly tokens: RedisTokens;
-  readonly queue: JobQueue;
-  /** Has the updates of each run until Redis has them. */
-  readonly memory: MemoryJobStore;
-  /** Notified when a run is read from Redis from now on. */
-  readonly notifier: UpdateNotifier;
-  /** How long Redis stores a run, counted from its newest token. */
-  readonly retentionMs: number;
   readonly maxRuns: number;
   /** Maximum size of the jobs together. */
   readonly maxBytes: number;
   /** Maximum size of the updates that Redis does not have yet. */
   readonly maxUpdateBytes: number;
-  /** Receives failures of the queue. */
-  onFailure(failure: Error): void;
 }
 
 /** A run of this process that is also stored in Redis, so that another process can reclaim it. */
