@@ -1,5 +1,5 @@
 import type { CancelTimer, Timers } from '../../time/timers.ts';
-import type { JobRun, JobRunFailure } from './jobStore.ts';
+import type { JobRun, JobRunFailure } from './jobRun.ts';
 
 interface DeadLetter extends JobRun, JobRunFailure {
   /** Keys of the fields that no attempt could fetch. */

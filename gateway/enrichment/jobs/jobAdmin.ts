@@ -1,4 +1,4 @@
-import type { JobRun, JobRunFailure } from './jobStore.ts';
+import type { JobRun, JobRunFailure } from './jobRun.ts';
 
 /** What operators can see of enrichment jobs and do with them. Both methods reject with a `GatewayError` `OVERLOADED`
  *  when Redis does not answer. */

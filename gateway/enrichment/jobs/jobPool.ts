@@ -1,7 +1,7 @@
 import type { EnrichmentPriority } from '../../operation/enrichmentRule.ts';
 import type { EnrichmentJob } from '../enrichmentJob.ts';
+import type { UnfinishedJobRun } from './jobRun.ts';
 import { JobRunner, type JobRunnerDependencies } from './jobRunner.ts';
-import type { UnfinishedJobRun } from './jobStore.ts';
 
 /** The priorities of the jobs that a new job can evict, in order: never a more important one. */
 const evictable: Readonly<Record<EnrichmentPriority, readonly EnrichmentPriority[]>> = {

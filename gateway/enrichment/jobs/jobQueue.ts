@@ -2,7 +2,7 @@ import { DelayedError, type Job, Queue, UnrecoverableError, Worker } from 'bullm
 import { createQueueConnection, type QueueConnection } from '../../redis/queueConnection.ts';
 import type { RedisConfig } from '../../redis/redisOptions.ts';
 import type { EnrichmentJob } from '../enrichmentJob.ts';
-import type { JobRunFailure } from './jobStore.ts';
+import type { JobRunFailure } from './jobRun.ts';
 
 /** What another process needs to resume a run. */
 export interface QueuedJobRun {

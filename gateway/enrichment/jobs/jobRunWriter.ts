@@ -1,7 +1,7 @@
 import type { RetryingRedisClient } from '../../redis/retryingRedisClient.ts';
 import type { JobKeys } from './jobKeys.ts';
+import type { JobRunEnd, JobRunFailure } from './jobRun.ts';
 import { writeRun } from './jobScripts.ts';
-import type { JobRunEnd, JobRunFailure } from './jobStore.ts';
 import type { LogEntry, UpdateLog } from './updateLog.ts';
 
 interface JobRunWriterOptions {

@@ -4,7 +4,8 @@ import type { EnrichmentJob, FieldResult, JobAttempt, JobExecutor, JobField } fr
 import type { ConcurrencyLimiter, ReleaseSlot } from './concurrencyLimiter.ts';
 import type { JobObserver, JobOutcome } from './jobObserver.ts';
 import { type JobPolicy, retryDelayMs } from './jobPolicy.ts';
-import type { JobRunEnd, JobStore, UnfinishedJobRun } from './jobStore.ts';
+import type { JobRunEnd, UnfinishedJobRun } from './jobRun.ts';
+import type { JobStore } from './jobStore.ts';
 import type { RetryBudget } from './retryBudget.ts';
 
 /** What all job runners of a process share. */

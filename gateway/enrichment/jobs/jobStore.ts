@@ -1,5 +1,6 @@
-import type { EnrichmentJob, FieldResult } from '../enrichmentJob.ts';
+import type { FieldResult } from '../enrichmentJob.ts';
 import type { JobAdmin } from './jobAdmin.ts';
+import type { JobRun, JobRunEnd, JobRunFailure, ResumableJobRun } from './jobRun.ts';
 import type { LogPage } from './updateLog.ts';
 
 /** The storage port of enrichment jobs: the tokens, the update log of each job run, its progress, and the dead letters.
@@ -37,22 +38,6 @@ export interface JobStore extends JobAdmin {
 
 export type ResumeRun = (run: ResumableJobRun) => boolean;
 
-/** One run of a job, through all its attempts. */
-export interface JobRun {
-  readonly id: string;
-  readonly job: EnrichmentJob;
-}
-
-export interface UnfinishedJobRun extends JobRun {
-  /** Keys of the fields that have no update yet. */
-  readonly pendingKeys: readonly string[];
-  readonly failedAttempts: number;
-}
-
-export interface ResumableJobRun extends UnfinishedJobRun {
-  readonly resumedFrom: 'dead process' | 'dead letter';
-}
-
 export interface TokenRecord {
   readonly tokenHash: string;
   readonly identityHash: string;
@@ -62,20 +47,3 @@ export interface FoundToken {
   readonly runId: string;
   readonly identityHash: string;
 }
-
-export interface JobRunFailure {
-  /** How many attempts have failed. */
-  readonly attempts: number;
-  /** Message for operators. */
-  readonly error: string;
-}
-
-/** `dropped`: ended without another attempt, and no dead letter. `released`: this process stops, and another one can
- *  resume the run. */
-export type JobRunEnd =
-  | { readonly kind: 'done' | 'dropped' | 'released' }
-  | (JobRunFailure & {
-      readonly kind: 'failed';
-      /** Keys of the fields that no attempt could fetch. */
-      readonly failedKeys: readonly string[];
-    });

@@ -4,15 +4,8 @@ import { DeadLetterSet } from './deadLetterSet.ts';
 import { type JobQuery, type JobView, jobViewOf, newestFirst, type RetryResult } from './jobAdmin.ts';
 import type { JobObserver } from './jobObserver.ts';
 import { type JobPolicy, logGracePeriodMs } from './jobPolicy.ts';
-import type {
-  FoundToken,
-  JobRun,
-  JobRunEnd,
-  JobRunFailure,
-  JobStore,
-  ResumeRun,
-  TokenRecord,
-} from './jobStore.ts';
+import type { JobRun, JobRunEnd, JobRunFailure } from './jobRun.ts';
+import type { FoundToken, JobStore, ResumeRun, TokenRecord } from './jobStore.ts';
 import { type LiveToken, TokenTable } from './tokenTable.ts';
 import { type LogPage, UpdateLog } from './updateLog.ts';
 import { UpdateNotifier } from './updateNotifier.ts';

@@ -10,16 +10,9 @@ import { JobEnqueuer } from './jobEnqueuer.ts';
 import { JobKeys } from './jobKeys.ts';
 import { logGracePeriodMs } from './jobPolicy.ts';
 import { JobQueue } from './jobQueue.ts';
+import type { JobRun, JobRunEnd, JobRunFailure } from './jobRun.ts';
 import { isRunWanted, readRedisLog } from './jobScripts.ts';
-import type {
-  FoundToken,
-  JobRun,
-  JobRunEnd,
-  JobRunFailure,
-  JobStore,
-  ResumeRun,
-  TokenRecord,
-} from './jobStore.ts';
+import type { FoundToken, JobStore, ResumeRun, TokenRecord } from './jobStore.ts';
 import { MemoryJobStore, type MemoryJobStoreOptions } from './memoryJobStore.ts';
 import { OrphanedJobs } from './orphanedJobs.ts';
 import { ProcessHeartbeat } from './processHeartbeat.ts';

@@ -1,7 +1,7 @@
 import type { EnrichmentJob } from '../enrichmentJob.ts';
 import type { JobQueue, QueuedJobRun } from './jobQueue.ts';
+import type { JobRunEnd } from './jobRun.ts';
 import { JobRunWriter } from './jobRunWriter.ts';
-import type { JobRunEnd } from './jobStore.ts';
 import type { RedisJobContext } from './redisJobContext.ts';
 import type { RedisTokens } from './redisTokens.ts';
 

@@ -62,7 +62,7 @@ test('urql with the documented function shows the first answer and each enrichme
   let count = 0;
   const stop = showWithUpdates(client, query, {}, (data) => {
     log.push(data);
-    // The first answer, and four updates.
+    // The first response and four updates.
     count += 1;
     if (count === 5) log.end();
   });
