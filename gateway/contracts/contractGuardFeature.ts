@@ -2,8 +2,8 @@ import { fetchLiveSubgraphs } from '../../contracts/drift/fetchLiveSubgraphs.ts'
 import type { GatewayConfig } from '../config/schema.ts';
 import type { Feature, FeatureContext } from '../feature.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
-import { reportValidationFailures } from '../subgraphs/reportValidationFailures.ts';
-import type { SubgraphClient } from '../subgraphs/subgraphClient.ts';
+import { reportValidationFailures } from '../subgraphs/policies/reportValidationFailures.ts';
+import type { SendPolicy } from '../subgraphs/subgraphClient.ts';
 import type { SubgraphAddress } from '../supergraph/sources/fetchSubgraphSdl.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import { systemTimers } from '../time/timers.ts';
@@ -71,11 +71,9 @@ export class ContractGuardFeature implements Feature {
   }
 
   /** Reports validation errors of subgraphs to the drift watch. */
-  decorateClient(client: SubgraphClient): SubgraphClient {
+  get sendPolicy(): SendPolicy | undefined {
     const drift = this.#drift;
-    return drift === undefined
-      ? client
-      : reportValidationFailures(client, (subgraph, message) => drift.recordRefusal(subgraph, message));
+    return drift && reportValidationFailures((subgraph, message) => drift.recordRefusal(subgraph, message));
   }
 
   onOperation(request: OperationRequest): void {

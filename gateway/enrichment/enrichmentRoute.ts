@@ -1,20 +1,19 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLFormattedError } from 'graphql';
 import { ClientDisconnectedError, HttpError } from '../admission/httpError.ts';
-import { GatewayError } from '../errors.ts';
+import { GatewayError, GatewayShutdownError } from '../errors.ts';
 import type { SubscriptionPayload } from '../response/executionOutcome.ts';
-import type { TransportLog } from '../telemetry/transportLog.ts';
+import type { TransportLog } from '../telemetry/logger.ts';
 import type { Timers } from '../time/timers.ts';
-import { chooseRequestId } from '../transport/chooseRequestId.ts';
-import { GatewayShutdownError } from '../transport/gatewayShutdownError.ts';
+import { chooseRequestId } from '../transport/http/chooseRequestId.ts';
 import { type CorsOptions, corsHeaders, preflightHeaders } from '../transport/http/cors.ts';
 import { negotiateFormats } from '../transport/http/negotiateFormats.ts';
-import type { PayloadEncoding } from '../transport/http/payloadEncoding.ts';
 import type { Routes } from '../transport/http/routes.ts';
 import { subscriptionEventEncoding } from '../transport/http/serverSentEvents.ts';
 import { toHeaderMap } from '../transport/http/toHeaderMap.ts';
 import { NoFirstPayloadError, writePayloads, writeStreamHead } from '../transport/http/writePayloads.ts';
 import { type ResponseHeaders, writeErrorResponse, writeResponse } from '../transport/http/writeResponse.ts';
+import type { PayloadEncoding } from '../transport/streams/payloadEncoding.ts';
 import type { Caller, DeferredEnrichments, EnrichmentUpdate } from './deferredEnrichments.ts';
 import { expiredTokenError } from './expiredTokenError.ts';
 

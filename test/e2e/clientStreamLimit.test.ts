@@ -10,7 +10,7 @@ const identity = { header: 'x-user' };
 
 type Headers = Readonly<Record<string, string>>;
 
-/** Subscribes by one transport where that is refused: the code. */
+/** Subscribes over one transport; resolves to the code of the rejection. */
 type Refused = (url: string, headers: Headers, operation: string) => Promise<unknown>;
 
 function codeIn({ body }: Pick<RawAnswer, 'body'>): unknown {
@@ -55,10 +55,10 @@ const transports: [string, Refused][] = [
   ['server-sent events', overHttp('text/event-stream')],
   ["Apollo's multipart protocol", overHttp('multipart/mixed;subscriptionSpec=1.0')],
   ['a WebSocket', overSocket],
-  ['a single connection', overSingleConnection],
+  ['a single connection event stream', overSingleConnection],
 ];
 
-/** A subscription that goes on. */
+/** Opens a subscription that stays open. */
 async function subscribe(url: string, headers: Headers): Promise<RawConnection> {
   const connection = await RawConnection.open(url);
   connection.send({
@@ -70,8 +70,8 @@ async function subscribe(url: string, headers: Headers): Promise<RawConnection> 
   return connection;
 }
 
-describe('a client with as many subscriptions as it may have', () => {
-  test.each(transports)('gets no other over %s, by whatever connection', async (_, refused) => {
+describe('a client with subscriptions.perClient open subscriptions', () => {
+  test.each(transports)('gets OVERLOADED for another subscription over %s', async (_, refused) => {
     await using gateway = await startTestGateway({
       config: {
         cache: { identity },
@@ -83,11 +83,11 @@ describe('a client with as many subscriptions as it may have', () => {
     await using _ben = await subscribe(gateway.url, { 'x-user': 'ben' });
     await using _nobody = await subscribe(gateway.url, {});
     expect(await refused(gateway.url, { 'x-user': 'ada' }, query)).toBe('OVERLOADED');
-    // Without an identity it is the address.
+    // Without an identity, the client is identified by its address.
     expect(await refused(gateway.url, {}, query)).toBe('OVERLOADED');
   });
 
-  test.each(transports)('follows nothing that is late over %s either', async (_, refused) => {
+  test.each(transports)('gets OVERLOADED for an enrichment subscription over %s', async (_, refused) => {
     await using shop = await startEnrichedShop({ config: { subscriptions: { perClient: 1 } } });
     const gate = shop.advice.hold('Product.advice');
     const { extensions } = await shop.execute('{ products { advice { text } } }');

@@ -72,6 +72,7 @@ async function openWaiting(config: TestRedisConfig) {
   const waits = createManualTimers();
   const { timers: others = systemTimers } = parts.options;
   const timers: Timers = {
+    now: systemTimers.now,
     after: (ms, run) => (pauses.includes(ms) || ms === longestMs ? waits : others).after(ms, run),
   };
   const store = new TieredStore({ ...parts.options, timers, maxSize: 1_000_000 });

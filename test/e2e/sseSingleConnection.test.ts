@@ -30,7 +30,7 @@ async function reserve({ url }: ScriptedServer, headers = {}): Promise<string> {
   return body;
 }
 
-/** The stream that a token leads to, opened, with nothing read of it but `early`. */
+/** Opens the stream of a token and reads the opening and `early`. */
 async function open({ url }: ScriptedServer, token: string, early = ''): Promise<RawConnection> {
   const connection = await RawConnection.open(url);
   connection.send({
@@ -57,13 +57,13 @@ function end({ url }: ScriptedServer, token: string, parameters = '?operationId=
   });
 }
 
-/** Status and code of what is refused. */
+/** The status and code of a rejected request. */
 function refusal({ status, body }: RawAnswer): unknown {
   return [status, JSON.parse(body).errors[0].extensions.code];
 }
 
-describe("graphql-sse's client", () => {
-  test('has several operations over one stream', async () => {
+describe('the client of graphql-sse in single connection mode', () => {
+  test('runs several operations over one stream', async () => {
     const events = new Map([
       ['a', new ScriptedEvents()],
       ['b', new ScriptedEvents()],
@@ -91,7 +91,7 @@ describe("graphql-sse's client", () => {
     expect(server.receivedOperations).toHaveLength(3);
   });
 
-  test('has deferred parts', async () => {
+  test('gets incremental payloads', async () => {
     const payloads = [
       { data: { greeting: 'hello' }, hasNext: true },
       { incremental: [{ data: { node: null }, path: [] }], hasNext: false },
@@ -113,8 +113,8 @@ describe("graphql-sse's client", () => {
   });
 });
 
-describe('an event stream', () => {
-  test('has what came before it was opened, and then everything as it comes', async () => {
+describe('an event stream for several operations', () => {
+  test('sends buffered messages when it is opened, and then every message as it arrives', async () => {
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(({ document }) =>
       document.loc?.source.body === query ? singleOutcome('{"greeting":"hello"}') : scripted.outcome,
@@ -130,7 +130,7 @@ describe('an event stream', () => {
     expect(await stream.readChunk()).toBe(next({ errors }) + complete());
   });
 
-  test('is opened by the address, as browsers do it, and answers queries that come by GET', async () => {
+  test('can be opened with the token in the query string, and accepts queries by GET', async () => {
     await using server = await startScriptedServer();
     const token = await reserve(server);
     await using stream = await RawConnection.open(server.url);
@@ -148,7 +148,7 @@ describe('an event stream', () => {
     expect((await asked('mutation { greet(name: "a") }')).status).toBe(405);
   });
 
-  test('goes on after the request of an operation has ended, whose connection is for others again', async () => {
+  test('continues an operation after its request has ended and its connection is reused', async () => {
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome);
     const token = await reserve(server);
@@ -159,7 +159,7 @@ describe('an event stream', () => {
       body: JSON.stringify({ query: subscription, extensions: { operationId: '1' } }),
     });
     expect((await connection.readAnswer()).status).toBe(202);
-    // A connection on which an answer is being written would end without a word.
+    // On a connection with an incomplete response, a malformed request would get no error.
     connection.socket.write('NONSENSE\r\n\r\n');
     expect((await connection.readAnswer()).status).toBe(400);
     await connection.waitForClose();
@@ -167,7 +167,7 @@ describe('an event stream', () => {
     expect(await stream.readChunk()).toBe(next({ data: { greetings: 'one' } }));
   });
 
-  test('is none for a token in the address that looks like that of another service', async () => {
+  test('is not meant by a query parameter token of another form', async () => {
     await using server = await startScriptedServer();
     const { status, body } = await exchange(server.url, {
       path: '/graphql?token=eyJhbGciOiJub25lIn0.e30.',
@@ -177,7 +177,7 @@ describe('an event stream', () => {
     expect([status, JSON.parse(body)]).toEqual([200, { data: { greeting: 'hello' } }]);
   });
 
-  test('is opened once', async () => {
+  test('can be opened only once', async () => {
     await using server = await startScriptedServer();
     const token = await reserve(server);
     await using _stream = await open(server, token);
@@ -188,7 +188,7 @@ describe('an event stream', () => {
     expect(refusal(again)).toEqual([409, 'BAD_REQUEST']);
   });
 
-  test('has no two operations of one id, nor one without', async () => {
+  test('rejects an operation without an id or with an id in use', async () => {
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome);
     const token = await reserve(server);
@@ -201,7 +201,7 @@ describe('an event stream', () => {
     expect((await ask(server, token, { query: subscription })).status).toBe(202);
   });
 
-  test('says nothing any more of an operation that was ended, also while it is executed', async () => {
+  test('sends nothing more for an operation that the client has ended, even during execution', async () => {
     const begun = Promise.withResolvers<void>();
     await using server = await startScriptedServer(({ signal }) => {
       begun.resolve();
@@ -219,7 +219,7 @@ describe('an event stream', () => {
     expect(await stream.readChunk()).toBeUndefined();
   });
 
-  test('has no operation whose request was dropped before it was accepted', async () => {
+  test('does not run an operation whose request was aborted before it was accepted', async () => {
     const begun = Promise.withResolvers<AbortSignal>();
     await using server = await startScriptedServer(({ signal }) => {
       begun.resolve(signal);
@@ -242,7 +242,7 @@ describe('an event stream', () => {
     expect([await stream.readChunk(), server.logLines]).toEqual([undefined, []]);
   });
 
-  test('ends everything with its connection, and its token leads nowhere', async () => {
+  test('ends its operations when its connection closes, and its token becomes invalid', async () => {
     const timers = new FakeTimers();
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome, { timers });
@@ -256,7 +256,7 @@ describe('an event stream', () => {
     expect([timers.pendingCount, server.supergraphs.leases.get('first')]).toEqual([0, 0]);
   });
 
-  test('shows that it lives when it was quiet', async () => {
+  test('gets a comment after one heartbeat interval of silence', async () => {
     const timers = new FakeTimers();
     await using server = await startScriptedServer(undefined, { timers, heartbeatIntervalMs: 1000 });
     await using stream = await open(server, await reserve(server));
@@ -265,8 +265,8 @@ describe('an event stream', () => {
   });
 });
 
-describe('limits', () => {
-  test('of streams, reserved or open, for one client and for all', async () => {
+describe('the limits of event streams', () => {
+  test('apply to reserved and open streams, per client and in total', async () => {
     const limits = { eventStreams: 3, eventStreamsPerClient: 2 };
     await using server = await startScriptedServer(undefined, {
       limits,
@@ -280,12 +280,12 @@ describe('limits', () => {
     await reserve(server, { 'x-shop': 'b' });
     expect(await refused('c')).toEqual([503, 'OVERLOADED']);
     await stream[Symbol.asyncDispose]();
-    // Its end is noticed some time later.
+    // The gateway notices the end of the connection some time later.
     while ((await exchange(server.url, { method: 'PUT', headers: { 'x-shop': 'a' } })).status === 503);
     expect(await refused('a')).toEqual([503, 'OVERLOADED']);
   });
 
-  test('of operations on one', async () => {
+  test('apply to the operations on one stream', async () => {
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome, {
       limits: { operationsPerSocket: 1 },
@@ -295,7 +295,7 @@ describe('limits', () => {
     expect(refusal(await ask(server, token, { query: subscription }, '2'))).toEqual([503, 'OVERLOADED']);
   });
 
-  test('of the time until a stream is opened: then it is gone, with its operations', async () => {
+  test('include the reservation timeout, which ends a stream and its operations', async () => {
     const timers = new FakeTimers();
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome, {
@@ -314,7 +314,7 @@ describe('limits', () => {
     expect(timers.pendingCount).toBe(0);
   });
 
-  test('of what waits for a client that reads nothing, or has not opened its stream', async () => {
+  test('include the buffer size, beyond which operations pause for a client that does not read or has not opened the stream', async () => {
     const timers = new FakeTimers();
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome, { timers, bufferSize: 1000 });
@@ -322,7 +322,7 @@ describe('limits', () => {
     await ask(server, token, { query: subscription });
     const event = { data: { greetings: 'x'.repeat(400) } };
     for (let i = 0; i < 5; i++) scripted.push(event);
-    // An operation more takes a turn or two, in which the first would have gone on.
+    // Another operation takes some turns of the event loop, in which the first one would have continued.
     await ask(server, token, { query: '{' }, '2');
     expect(scripted.pullCount).toBe(3);
     await using stream = await open(server, token, next(event).repeat(3));
@@ -330,8 +330,8 @@ describe('limits', () => {
   });
 });
 
-describe('a gateway that closes', () => {
-  test('ends streams with subscriptions or nothing at once, without an end event', async () => {
+describe('the event streams of a gateway that shuts down', () => {
+  test('are closed at once, without a complete event, unless a query or mutation runs on them', async () => {
     const scripted = new ScriptedEvents();
     const server = await startScriptedServer(() => scripted.outcome, { drainTimeout: 60_000 });
     const token = await reserve(server);
@@ -343,7 +343,7 @@ describe('a gateway that closes', () => {
     await scripted.returned;
   });
 
-  test('waits for queries, and ends what is not done in time with an error', async () => {
+  test('wait for queries, which end with an error after the drain timeout', async () => {
     const begun = Promise.withResolvers<void>();
     const server = await startScriptedServer(
       ({ signal }) => {
@@ -363,7 +363,7 @@ describe('a gateway that closes', () => {
     expect((await asked).status).toBe(202);
   });
 
-  test('takes no reservations', async () => {
+  test('cannot be reserved any more', async () => {
     await using server = await startScriptedServer(undefined, { limits: { eventStreams: 0 } });
     expect(refusal(await exchange(server.url, { method: 'PUT' }))).toEqual([503, 'OVERLOADED']);
   });

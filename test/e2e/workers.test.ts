@@ -11,14 +11,14 @@ import { json, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
 import { demoSupergraphFile } from '../harness/testGateway.ts';
 
 interface RunningWorkers extends GatewayProcess {
-  /** Where the gateway has its temporary files. */
+  /** The directory of the gateway's temporary files. */
   readonly folder: string;
 }
 
-/** Reports the name and the process of each worker (not of its threads). */
+/** A module that reports the name and process id of each worker, but not of its threads. */
 const reportWorkers = `--import data:text/javascript,${encodeURIComponent(
   "import cluster from 'node:cluster'; import { isMainThread } from 'node:worker_threads';" +
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is one in that process
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: a template string of the worker process
     'if (isMainThread && cluster.isWorker) console.error(`worker ${cluster.worker.id} is ${process.pid}.`)',
 )}`;
 
@@ -27,11 +27,11 @@ async function startWorkers(subgraphs: GatewayOptions['subgraphs'] = {}): Promis
   const running = await startGatewayProcess(
     {
       workers: 2,
-      // An hour: a test that waits for it fails.
+      // Longer than the timeout of a test.
       listen: { port: 0, drainTimeout: '1h' },
       supergraph: { file: demoSupergraphFile, watch: false },
       subgraphs,
-      // Connections are told apart by the streams that are reserved on them.
+      // Workers are identified by the streams reserved on their connections.
       limits: { eventStreamsPerClient: 20_000 },
       telemetry: { logLevel: 'silent' },
       contracts: { guard: 'off' },
@@ -48,7 +48,7 @@ async function startWorkers(subgraphs: GatewayOptions['subgraphs'] = {}): Promis
   };
 }
 
-/** Ends a worker as a crash does, and waits until another one has its place. */
+/** Kills a worker and waits for its replacement. */
 async function crash({ waitForOutput }: GatewayProcess, worker: string): Promise<void> {
   const [, pid] = await waitForOutput(new RegExp(`worker ${worker} is (\\d+)\\.`));
   process.kill(Number(pid), 'SIGKILL');
@@ -61,7 +61,7 @@ function ownerOf(id: string): string {
 
 const tokenHeader = 'x-graphql-event-stream-token';
 
-/** A connection with this worker, and the token of a stream that was reserved on it, which is how it is known. */
+/** A connection to this worker, and the token of a stream reserved on the connection, which names the worker. */
 async function connectTo(
   { url }: GatewayProcess,
   worker: string,
@@ -96,7 +96,7 @@ const end = (token: string, operationId: string): RawRequest => ({
   headers: { [tokenHeader]: token },
 });
 
-/** Opens a stream of one worker by a connection with another one. */
+/** Opens a stream of one worker on a connection to another worker. */
 async function open(gateway: GatewayProcess, token: string, worker: string): Promise<RawConnection> {
   const { connection } = await connectTo(gateway, worker);
   connection.send(stream(token));
@@ -105,7 +105,7 @@ async function open(gateway: GatewayProcess, token: string, worker: string): Pro
   return connection;
 }
 
-/** Everything until the text has come. */
+/** Reads until the text has arrived; returns everything read. */
 async function readUntil(connection: RawConnection, text: string): Promise<void> {
   let read = '';
   while (!read.includes(text)) read += await connection.readChunk();
@@ -119,7 +119,7 @@ function refusal({ status, body }: RawAnswer): unknown {
 }
 
 describe('a single connection with several workers', () => {
-  test('is there for requests at any of them, until its worker or its connection is gone', async () => {
+  test('accepts requests at any worker until its own worker or connection is gone', async () => {
     await using reviews = await startScriptedSubgraph();
     reviews.setDefaultScript(json({ data: null }));
     await using gateway = await startWorkers({
@@ -143,8 +143,8 @@ describe('a single connection with several workers', () => {
   });
 });
 
-describe('subscriptions by HTTP callback with several workers', () => {
-  test('have their events, whichever worker gets them, until their own one is gone', async () => {
+describe('HTTP callback subscriptions with several workers', () => {
+  test('get events that any worker receives, until their own worker is gone', async () => {
     await using reviews = await startScriptedSubgraph();
     reviews.setDefaultScript(json({ data: null }));
     await using gateway = await startWorkers({
@@ -186,8 +186,8 @@ describe('subscriptions by HTTP callback with several workers', () => {
   });
 });
 
-describe('the sockets of the workers', () => {
-  test('are where nobody else gets, and gone when the gateway is; streams end with it at once', async () => {
+describe('the Unix sockets of the workers', () => {
+  test('are in a private directory and removed on shutdown, which ends streams at once', async () => {
     await using gateway = await startWorkers();
     const [directory = '', ...others] = await readdir(gateway.folder);
     expect(others).toEqual([]);
@@ -202,7 +202,7 @@ describe('the sockets of the workers', () => {
     expect(await readdir(gateway.folder)).toEqual([]);
   });
 
-  test('cannot be in a directory whose name is too long for them', async () => {
+  test('cannot be created in a directory whose path is too long', async () => {
     await expect(
       startGatewayProcess(
         { workers: 2, supergraph: { file: demoSupergraphFile } },
@@ -211,7 +211,7 @@ describe('the sockets of the workers', () => {
     ).rejects.toThrow(/cannot have their sockets in \/tmp\/a+: its name is too long\. Set TMPDIR to/);
   });
 
-  test('are gone with a supervisor that is killed', async () => {
+  test('are removed after the supervisor is killed', async () => {
     await using gateway = await startWorkers();
     await gateway.kill();
     expect(await readdir(gateway.folder)).toEqual([]);

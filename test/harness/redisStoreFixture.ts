@@ -71,6 +71,7 @@ export function createRedisStoreFixture(config: TestRedisConfig, now: () => numb
   };
   const { read, invalidation } = config.timeouts;
   const timers: Timers = {
+    now: systemTimers.now,
     after: (ms, run) =>
       ms === read || ms === invalidation ? deadlines.after(ms, run) : systemTimers.after(ms, run),
   };

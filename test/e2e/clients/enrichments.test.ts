@@ -25,7 +25,7 @@ async function startHeldShop() {
   };
 }
 
-test('Apollo Client with the link of the documentation has what comes late in its cache', async () => {
+test('Apollo Client with the documented link writes late enrichments to its cache', async () => {
   const { shop, release } = await startHeldShop();
   await using _ = shop;
   const client: ApolloClient = new ApolloClient({
@@ -49,7 +49,7 @@ test('Apollo Client with the link of the documentation has what comes late in it
   client.stop();
 });
 
-test('urql with the function of the documentation shows what comes late', async () => {
+test('urql with the documented function shows late enrichments', async () => {
   const { shop, release } = await startHeldShop();
   await using _ = shop;
   const client = new Client({
@@ -62,7 +62,7 @@ test('urql with the function of the documentation shows what comes late', async 
   let count = 0;
   const stop = showWithUpdates(client, query, {}, (data) => {
     log.push(data);
-    // The first answer, and four updates.
+    // The first response and four updates.
     count += 1;
     if (count === 5) log.end();
   });

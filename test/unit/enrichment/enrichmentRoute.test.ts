@@ -86,7 +86,6 @@ describe('GET /enrichments/:token as events', () => {
     ]).toEqual([200, 'text/event-stream; charset=utf-8', 'no-store', 'mine']);
     expect(await connection.readChunk()).toBe(`:\n\n${reviews}`);
     server.beat();
-    server.beat();
     expect(await connection.readChunk()).toBe(':\n\n');
     run.complete(failedResult('stock', 'It is down.', false));
     expect(await connection.readChunk()).toBe(stock + complete);

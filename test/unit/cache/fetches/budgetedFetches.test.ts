@@ -164,7 +164,10 @@ test('a budget that is over when a call begins: stale values answer at once, and
 
 test('a budget that ends while the store is asked: stale values answer when it has, and the subgraph is asked', async () => {
   const clock = new ManualClock();
-  const entries = new ModelEntries(clock.now, { after: (ms, run) => clock.setTimer(run, ms) });
+  const entries = new ModelEntries(clock.now, {
+    now: clock.now,
+    after: (ms, run) => clock.setTimer(run, ms),
+  });
   const under = createCachedFetchesFixture(rules, { store: new ModelStore(entries, 0), now: clock.now });
   under.fetch(names, ['1']);
   await waitForTurns();
@@ -294,7 +297,7 @@ test('a request that has left is given nothing stale, whatever goes on for other
 
 test('no timer runs once everything is there', async () => {
   const clock = new ManualClock();
-  const under = stale(['1'], { timers: { after: (ms, run) => clock.setTimer(run, ms) } });
+  const under = stale(['1'], { timers: { now: clock.now, after: (ms, run) => clock.setTimer(run, ms) } });
   const deadline = performance.now() + 1_000_000;
   const scope = createRequestContext({ deadline, deadlineFor: () => deadline });
   under.fetch(names, ['1'], scope);

@@ -356,6 +356,7 @@ describe('who asks for what is being fetched', () => {
   test('does not wait longer than it may', async () => {
     const due: (() => void)[] = [];
     const timers: Timers = {
+      now: () => 0,
       after: (_, run) => {
         due.push(run);
         return () => undefined;
@@ -462,9 +463,7 @@ describe('invalidation', () => {
     under.fetch(names, ['1']);
     await under.store.deleteByTags(['anything']);
     under.fetch(names, ['2']);
-    const [before, after] = under.subgraphs.calls.map(
-      ({ call }) => call.requestContext.headersFor('products').key,
-    );
+    const [before, after] = under.subgraphs.calls.map(({ call }) => call.requestContext.sharingKey);
     expect(before).not.toBe(after);
   });
 });

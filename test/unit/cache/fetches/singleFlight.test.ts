@@ -150,7 +150,10 @@ describe('a request that leaves', () => {
 
   test('while another process is asked for its right leaves nothing, and no claim', async () => {
     const clock = new ManualClock();
-    const entries = new ModelEntries(clock.now, { after: (ms, run) => clock.setTimer(run, ms) });
+    const entries = new ModelEntries(clock.now, {
+      now: clock.now,
+      after: (ms, run) => clock.setTimer(run, ms),
+    });
     const under = createCachedFetchesFixture(rules, { store: new ModelStore(entries, 0) });
     const first = under.fetch(names, ['1']);
     const other = under.fetch(names, ['1']);

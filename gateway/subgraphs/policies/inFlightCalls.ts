@@ -1,29 +1,34 @@
-import type { ErrorCode, GatewayError } from '../errors.ts';
-import { attemptTimeoutError, deadlineExceededError, overloadedError } from './callErrors.ts';
-import { type CallPriority, callRankOf, type RequestPriority } from './callPriority.ts';
-import type { CallQueue, QueuedCall } from './callQueue.ts';
-import type { RaisablePriority } from './raisablePriority.ts';
+import type { ErrorCode, GatewayError } from '../../errors.ts';
+import { attemptTimeoutError, deadlineExceededError, overloadedError } from '../callErrors.ts';
 import type {
   CancelSubgraphCall,
   SubgraphReceiver,
   SubgraphRequest,
   SubgraphResponse,
-} from './subgraphClient.ts';
+} from '../subgraphClient.ts';
+import {
+  type CallPriority,
+  callRankOf,
+  type RaisablePriority,
+  type RequestPriority,
+} from './callPriority.ts';
+import type { CallQueue, QueuedCall } from './callQueue.ts';
+import { type Flight, type Leader, SingleFlight } from './singleFlight.ts';
 
-/** A whole answer, which every receiver reads for itself. */
+/** A complete response, which is read once for each receiver. */
 interface CallResponse {
-  /** Hands the answer over by a call: before this returns, or later where it is large and read in slices. Returns
-   *  what ends the reading. */
+  /** Calls `done` with the response: before this returns, or later where the response is large and read in slices.
+   *  Returns a function that stops reading. */
   read(done: (response: SubgraphResponse | GatewayError) => void): () => void;
 }
 
 /** Gets exactly one of the two calls, never before `start` has returned and never after `abort`. */
 export interface CallListener {
-  onResponse(answer: CallResponse): void;
+  onResponse(response: CallResponse): void;
   onFailure(error: GatewayError): void;
 }
 
-/** One call to a subgraph, not yet under way. */
+/** One call to a subgraph that has not started yet. */
 export interface Call {
   start(listener: CallListener): void;
   abort(): void;
@@ -32,21 +37,21 @@ export interface Call {
 export type CallOutcome = 'answered' | 'cancelled' | ErrorCode;
 
 interface InFlightCallsOptions<C extends Call> {
-  /** Milliseconds on the clock of the deadlines. */
+  /** Milliseconds, on the clock of the deadlines. */
   now(): number;
-  /** Returns what stops the timer. */
+  /** Returns a function that stops the timer. */
   setTimer(fire: () => void, delayMs: number): () => void;
   /** A receiver or an observer threw: a fault of the gateway, which must not reach the other receivers. */
   onReceiverFault(fault: unknown): void;
-  /** `receivers`: how many ever waited for this call. */
+  /** `receivers`: how many requests ever waited for this call. */
   onCallEnd?: ((call: C, outcome: CallOutcome, receivers: number) => void) | undefined;
 }
 
-/** Of one who waits for a call. */
+/** How urgently one request waits for a call. */
 export interface CallUrgency {
   readonly priority: CallPriority;
   readonly requestPriority: RequestPriority;
-  /** Made of both: smaller goes first; among equal ranks, what is needed first. */
+  /** Computed from both priorities: smaller goes first; among equal ranks, the earliest deadline goes first. */
   readonly rank: number;
   readonly earliestDeadline: number;
   readonly isDeferred: boolean;
@@ -58,24 +63,23 @@ export function urgencyOf(request: SubgraphRequest): CallUrgency {
   return { priority, requestPriority, rank, earliestDeadline, isDeferred };
 }
 
-/** What a call is made for in the moment in which it begins. */
+/** What is known of a call at the moment in which it starts. */
 export interface CallStartContext {
-  /** Nobody who waits for it needs it for a first answer. */
+  /** No first response waits for the call. */
   readonly isDeferred: boolean;
-  /** The latest of those who wait. */
+  /** The latest deadline of all waiters. */
   readonly deadline: number;
 }
 
 interface InFlightCallRequest<C extends Call> {
-  /** Calls of equal keys may share one answer; `undefined` is equal to nothing. */
+  /** Calls with equal keys may share one response; `undefined` shares none. */
   readonly key: string | undefined;
   readonly subgraph: string;
-  /** Milliseconds from when the call has its turn, connecting included. */
+  /** Milliseconds from when the call leaves the queue, connecting included. */
   readonly attemptTimeoutMs: number;
   readonly deadline: number;
   readonly urgency: CallUrgency;
   readonly raisablePriorities: readonly RaisablePriority[] | undefined;
-  /** Where it waits for its turn. */
   readonly queue: CallQueue;
   readonly receiver: SubgraphReceiver;
   createCall(start: CallStartContext): C;
@@ -84,61 +88,73 @@ interface InFlightCallRequest<C extends Call> {
 // Longer delays make setTimeout fire at once.
 const maxTimerMs = 2 ** 31 - 1;
 
-/** The calls under way. The first request of a key leads: it starts the call; equal ones join it until
- *  the answer is there. */
+/** The calls to subgraphs that are queued or under way. Requests with equal keys share one call until its response has
+ *  been read. Each waiter keeps its own deadline. */
 export class InFlightCalls<C extends Call> {
   readonly #options: InFlightCallsOptions<C>;
-  readonly #shared = new Map<string, SharedCall<C>>();
-  readonly #pending = new Set<SharedCall<C>>();
+  readonly #singleFlight = new SingleFlight<Waiter>();
+  readonly #calls = new Set<SharedCall<C>>();
 
   constructor(options: InFlightCallsOptions<C>) {
     this.#options = options;
   }
 
   send(request: InFlightCallRequest<C>): CancelSubgraphCall {
-    const { key, subgraph, deadline, receiver } = request;
+    const { key, subgraph, receiver, deadline, urgency, raisablePriorities } = request;
     if (deadline <= this.#options.now()) return this.reject(receiver, deadlineExceededError(subgraph));
-    let pending = key === undefined ? undefined : this.#shared.get(key);
-    if (pending !== undefined) return pending.join(request);
-    pending = new SharedCall(this.#options, request, this.#remove);
-    this.#pending.add(pending);
-    if (key !== undefined) this.#shared.set(key, pending);
-    return pending.start(request);
+    const waiter: Waiter = { receiver, deadline, urgency, raisablePriorities };
+    const shared = key === undefined ? undefined : this.#singleFlight.find(key);
+    if (shared !== undefined) {
+      shared.join(waiter);
+      return () => cancel(shared, waiter);
+    }
+    const call = new SharedCall(this.#options, request, this.#onEnd);
+    const flight =
+      (key === undefined ? undefined : this.#singleFlight.tryLead(key, call)) ??
+      this.#singleFlight.leadAlone(call);
+    this.#calls.add(call);
+    call.start(flight, waiter);
+    return () => cancel(flight, waiter);
   }
 
-  /** Answers with an error and without a call; like all answers, not before this has returned. */
+  /** Answers with an error and without a call. As always, the receiver is not called before this has returned. */
   reject(receiver: SubgraphReceiver, error: GatewayError): CancelSubgraphCall {
-    const waiter: Recipient = { receiver };
-    queueMicrotask(() => deliverError(waiter, error, this.#options.onReceiverFault));
+    const recipient: Recipient = { receiver };
+    queueMicrotask(() => deliverError(recipient, error, this.#options.onReceiverFault));
     return () => {
-      waiter.receiver = undefined;
+      recipient.receiver = undefined;
     };
   }
 
-  /** Ends every call with this error. */
+  /** Ends every call with an error. */
   failAll(errorFor: (subgraph: string) => GatewayError): void {
-    for (const pending of [...this.#pending]) pending.fail(errorFor(pending.subgraph));
+    for (const call of [...this.#calls]) call.fail(errorFor(call.subgraph));
   }
 
-  readonly #remove = (pending: SharedCall<C>): void => {
-    this.#pending.delete(pending);
-    if (pending.key !== undefined) this.#shared.delete(pending.key);
+  readonly #onEnd = (call: SharedCall<C>): void => {
+    this.#calls.delete(call);
   };
 }
 
 interface Recipient {
-  /** Taken out before it is called, and by a cancel: nobody is answered twice. */
+  /** Removed before it is called and when its request is cancelled, so that no receiver is called twice. */
   receiver: SubgraphReceiver | undefined;
 }
 
 interface Waiter extends Recipient {
   readonly deadline: number;
   urgency: CallUrgency;
+  readonly raisablePriorities: readonly RaisablePriority[] | undefined;
 }
 
-function deliverError(waiter: Recipient, error: GatewayError, onFault: (fault: unknown) => void): void {
-  const receiver = waiter.receiver;
+function cancel(flight: Flight<Waiter>, waiter: Waiter): void {
   waiter.receiver = undefined;
+  flight.leave(waiter);
+}
+
+function deliverError(recipient: Recipient, error: GatewayError, onFault: (fault: unknown) => void): void {
+  const { receiver } = recipient;
+  recipient.receiver = undefined;
   try {
     receiver?.onError(error);
   } catch (fault) {
@@ -147,12 +163,12 @@ function deliverError(waiter: Recipient, error: GatewayError, onFault: (fault: u
 }
 
 function deliverResponse(
-  waiter: Recipient,
+  recipient: Recipient,
   response: SubgraphResponse,
   onFault: (fault: unknown) => void,
 ): void {
-  const receiver = waiter.receiver;
-  waiter.receiver = undefined;
+  const { receiver } = recipient;
+  recipient.receiver = undefined;
   try {
     receiver?.onResponse(response);
   } catch (fault) {
@@ -160,23 +176,21 @@ function deliverResponse(
   }
 }
 
-/** A call and all who wait for it. One timer, set to whatever ends first. */
-class SharedCall<C extends Call> implements CallListener, QueuedCall {
-  readonly key: string | undefined;
+/** One call and the requests that wait for it. One timer, set to the first deadline. */
+class SharedCall<C extends Call> implements CallListener, QueuedCall, Leader<Waiter> {
   readonly subgraph: string;
   readonly #options: InFlightCallsOptions<C>;
   readonly #attemptTimeoutMs: number;
   readonly #queue: CallQueue;
-  readonly #onEnd: (pending: SharedCall<C>) => void;
-  #state: 'waiting' | 'under way' | 'over' = 'waiting';
+  readonly #onEnd: (call: SharedCall<C>) => void;
+  #state: 'queued' | 'under way' | 'ended' = 'queued';
   #urgency: CallUrgency;
-  /** Counted by the queue. */
   #holdsSlot = false;
-  /** Gone once it was called: it holds the request. */
+  /** Removed once it was called: it holds the request. */
   #createCall: InFlightCallRequest<C>['createCall'] | undefined;
   #call: C | undefined;
   #attemptDeadline = Number.POSITIVE_INFINITY;
-  #waiters: Waiter[] = [];
+  #flight: Flight<Waiter> | undefined;
   #receiverCount = 0;
   #timerDueAt = Number.POSITIVE_INFINITY;
   #stopTimer: (() => void) | undefined;
@@ -185,15 +199,14 @@ class SharedCall<C extends Call> implements CallListener, QueuedCall {
   constructor(
     options: InFlightCallsOptions<C>,
     request: InFlightCallRequest<C>,
-    forget: (pending: SharedCall<C>) => void,
+    onEnd: (call: SharedCall<C>) => void,
   ) {
-    this.key = request.key;
     this.subgraph = request.subgraph;
     this.#options = options;
     this.#attemptTimeoutMs = request.attemptTimeoutMs;
     this.#queue = request.queue;
     this.#createCall = request.createCall;
-    this.#onEnd = forget;
+    this.#onEnd = onEnd;
     this.#urgency = request.urgency;
   }
 
@@ -213,14 +226,19 @@ class SharedCall<C extends Call> implements CallListener, QueuedCall {
     return this.#urgency.isDeferred;
   }
 
-  start(first: InFlightCallRequest<C>): CancelSubgraphCall {
-    const waiter = this.#addWaiter(first);
+  get #waiters(): ReadonlySet<Waiter> {
+    return this.#flight?.joiners ?? noWaiters;
+  }
+
+  start(flight: Flight<Waiter>, waiter: Waiter): void {
+    this.#flight = flight;
+    flight.add(waiter);
+    this.#receiverCount = 1;
     if (this.#queue.tryStart(this)) this.onTurn();
-    else if (this.#state === 'waiting') {
+    else if (this.#state === 'queued') {
       this.#setTimer(waiter.deadline);
-      this.#subscribeToPriority(waiter, first);
+      this.#followPriority(waiter);
     }
-    return () => this.#removeWaiter(waiter);
   }
 
   onTurn(): void {
@@ -239,36 +257,37 @@ class SharedCall<C extends Call> implements CallListener, QueuedCall {
   }
 
   onDrop(): void {
-    this.#state = 'over';
+    this.#state = 'ended';
     const waiters = this.#finish('OVERLOADED');
     const error = overloadedError(this.subgraph);
-    // Somebody is sending: nobody is answered from within that.
+    // `send` of this or of another request is still running: receivers must not be called before it has returned.
     queueMicrotask(() => this.#failWaiters(waiters, () => error));
   }
 
-  join(request: InFlightCallRequest<C>): CancelSubgraphCall {
-    const waiter = this.#addWaiter(request);
-    if (this.#state === 'waiting') {
-      this.#setUrgency(mostUrgentOf(this.#urgency, request.urgency));
-      this.#subscribeToPriority(waiter, request);
-    }
-    this.#setTimer(Math.min(request.deadline, this.#attemptDeadline));
-    return () => this.#removeWaiter(waiter);
-  }
-
-  #addWaiter({ receiver, deadline, urgency }: InFlightCallRequest<C>): Waiter {
-    const waiter: Waiter = { receiver, deadline, urgency };
-    this.#waiters.push(waiter);
+  onJoin(waiter: Waiter): void {
     this.#receiverCount += 1;
-    return waiter;
+    if (this.#state === 'queued') {
+      this.#setUrgency(mostUrgentOf(this.#urgency, waiter.urgency));
+      this.#followPriority(waiter);
+    }
+    this.#setTimer(Math.min(waiter.deadline, this.#attemptDeadline));
   }
 
-  #subscribeToPriority(waiter: Waiter, { raisablePriorities }: InFlightCallRequest<C>): void {
-    for (const one of raisablePriorities ?? []) {
-      one.onRaise((priority) => {
+  onLeave(): void {
+    if (this.#waiters.size > 0) {
+      this.#recomputeUrgency();
+      return;
+    }
+    this.#finish('cancelled');
+    this.#call?.abort();
+  }
+
+  #followPriority(waiter: Waiter): void {
+    for (const raisable of waiter.raisablePriorities ?? []) {
+      raisable.onRaise((priority) => {
         if (waiter.receiver === undefined) return;
         waiter.urgency = raiseUrgency(waiter.urgency, priority);
-        if (this.#state === 'waiting') this.#setUrgency(mostUrgentOf(this.#urgency, waiter.urgency));
+        if (this.#state === 'queued') this.#setUrgency(mostUrgentOf(this.#urgency, waiter.urgency));
       });
     }
   }
@@ -282,18 +301,18 @@ class SharedCall<C extends Call> implements CallListener, QueuedCall {
     });
   }
 
-  /** Somebody waits no longer. */
+  /** A waiter has left. */
   #recomputeUrgency(): void {
-    if (this.#state !== 'waiting') return;
-    this.#setUrgency(this.#waiters.map(({ urgency }) => urgency).reduce(mostUrgentOf));
+    if (this.#state !== 'queued') return;
+    this.#setUrgency([...this.#waiters].map(({ urgency }) => urgency).reduce(mostUrgentOf));
   }
 
-  onResponse(answer: CallResponse): void {
+  onResponse(response: CallResponse): void {
     this.#releaseSlot();
-    // Until it has been read, the call is under way: others may join, and its time may end.
-    this.#stopReading = answer.read((response) => {
-      if (response instanceof Error) this.onFailure(response);
-      else this.#deliver(this.#finish('answered'), response, answer);
+    // While the response is read, requests may still join, and deadlines may still pass.
+    this.#stopReading = response.read((first) => {
+      if (first instanceof Error) this.onFailure(first);
+      else this.#deliver(this.#finish('answered'), first, response);
     });
   }
 
@@ -301,52 +320,38 @@ class SharedCall<C extends Call> implements CallListener, QueuedCall {
     this.#failWaiters(this.#finish(error.code), () => error);
   }
 
-  /** Like a failure of the call, which is under way and ends here. */
+  /** Ends the call with an error. */
   fail(error: GatewayError): void {
     const waiters = this.#finish(error.code);
     this.#call?.abort();
     this.#failWaiters(waiters, () => error);
   }
 
-  /** Every waiter gets an answer of its own. */
-  #deliver(waiters: readonly Waiter[], first: SubgraphResponse, answer: CallResponse): void {
-    let left: SubgraphResponse | undefined = first;
+  /** Reads the response once for each waiter: each may write into what it gets. */
+  #deliver(waiters: readonly Waiter[], first: SubgraphResponse, response: CallResponse): void {
+    let unused: SubgraphResponse | undefined = first;
     const { onReceiverFault } = this.#options;
     for (const waiter of waiters) {
       // An earlier receiver may have cancelled this one.
       if (waiter.receiver === undefined) continue;
-      if (left !== undefined) {
-        const response = left;
-        left = undefined;
-        deliverResponse(waiter, response, onReceiverFault);
+      if (unused !== undefined) {
+        const own = unused;
+        unused = undefined;
+        deliverResponse(waiter, own, onReceiverFault);
         continue;
       }
-      answer.read((response) => {
-        if (response instanceof Error) deliverError(waiter, response, onReceiverFault);
-        else deliverResponse(waiter, response, onReceiverFault);
+      response.read((own) => {
+        if (own instanceof Error) deliverError(waiter, own, onReceiverFault);
+        else deliverResponse(waiter, own, onReceiverFault);
       });
     }
   }
 
-  #removeWaiter(waiter: Waiter): void {
-    if (waiter.receiver === undefined) return;
-    waiter.receiver = undefined;
-    const index = this.#waiters.indexOf(waiter);
-    if (index === -1) return;
-    this.#waiters.splice(index, 1);
-    if (this.#waiters.length > 0) {
-      this.#recomputeUrgency();
-      return;
-    }
-    this.#finish('cancelled');
-    this.#call?.abort();
-  }
-
-  #setTimer(end: number): void {
-    if (end >= this.#timerDueAt) return;
+  #setTimer(dueAt: number): void {
+    if (dueAt >= this.#timerDueAt) return;
     this.#stopTimer?.();
-    this.#timerDueAt = end;
-    const delayMs = Math.min(Math.max(0, Math.ceil(end - this.#options.now())), maxTimerMs);
+    this.#timerDueAt = dueAt;
+    const delayMs = Math.min(Math.max(0, Math.ceil(dueAt - this.#options.now())), maxTimerMs);
     this.#stopTimer = this.#options.setTimer(this.#onTimer, delayMs);
   }
 
@@ -358,33 +363,32 @@ class SharedCall<C extends Call> implements CallListener, QueuedCall {
     this.#timerDueAt = Number.POSITIVE_INFINITY;
     const errorFor = (waiter: Waiter): GatewayError =>
       waiter.deadline <= now ? deadlineExceededError(this.subgraph) : attemptTimeoutError(this.subgraph);
-    if (now >= this.#attemptDeadline || this.#waiters.every((waiter) => waiter.deadline <= now)) {
-      const isDeadline = this.#waiters.every((waiter) => waiter.deadline <= now);
+    const overdue = [...this.#waiters].filter((waiter) => waiter.deadline <= now);
+    const isDeadline = overdue.length === this.#waiters.size;
+    if (isDeadline || now >= this.#attemptDeadline) {
       const waiters = this.#finish(isDeadline ? 'DEADLINE_EXCEEDED' : 'SUBGRAPH_TIMEOUT');
       this.#call?.abort();
       this.#failWaiters(waiters, errorFor);
       return;
     }
-    const late = this.#waiters.filter((waiter) => waiter.deadline <= now);
-    this.#waiters = this.#waiters.filter((waiter) => waiter.deadline > now);
+    for (const waiter of overdue) this.#flight?.remove(waiter);
     this.#recomputeUrgency();
-    let end = this.#attemptDeadline;
-    for (const waiter of this.#waiters) end = Math.min(end, waiter.deadline);
-    this.#setTimer(end);
-    this.#failWaiters(late, errorFor);
+    let dueAt = this.#attemptDeadline;
+    for (const { deadline } of this.#waiters) dueAt = Math.min(dueAt, deadline);
+    this.#setTimer(dueAt);
+    this.#failWaiters(overdue, errorFor);
   };
 
-  /** Nothing reaches this call any more; what its waiters get is the caller's part. */
-  #finish(outcome: CallOutcome): Waiter[] {
-    const waiters = this.#waiters;
-    this.#waiters = [];
+  /** Ends the call: no event reaches it any more. Returns the waiters, which the caller answers. */
+  #finish(outcome: CallOutcome): readonly Waiter[] {
+    const waiters = this.#flight?.settle() ?? [];
     this.#stopTimer?.();
     this.#stopTimer = undefined;
     this.#stopReading?.();
     this.#stopReading = undefined;
     this.#onEnd(this);
-    if (this.#state === 'waiting') this.#queue.remove(this);
-    this.#state = 'over';
+    if (this.#state === 'queued') this.#queue.remove(this);
+    this.#state = 'ended';
     this.#createCall = undefined;
     this.#releaseSlot();
     try {
@@ -406,16 +410,17 @@ class SharedCall<C extends Call> implements CallListener, QueuedCall {
   }
 }
 
+const noWaiters: ReadonlySet<Waiter> = new Set();
+
 function raiseUrgency(urgency: CallUrgency, priority: CallPriority): CallUrgency {
   const rank = callRankOf(priority, urgency.requestPriority);
   if (rank >= urgency.rank) return urgency;
   return { ...urgency, priority, rank, isDeferred: urgency.isDeferred && priority !== 'primary' };
 }
 
-/** What is as urgent as either of two. */
-function mostUrgentOf(one: CallUrgency, other: CallUrgency): CallUrgency {
-  const isFirst =
-    one.rank < other.rank || (one.rank === other.rank && one.earliestDeadline <= other.earliestDeadline);
-  const [first, second] = isFirst ? [one, other] : [other, one];
+/** As urgent as the more urgent of the two; deferred only if both are. */
+function mostUrgentOf(a: CallUrgency, b: CallUrgency): CallUrgency {
+  const isFirst = a.rank < b.rank || (a.rank === b.rank && a.earliestDeadline <= b.earliestDeadline);
+  const [first, second] = isFirst ? [a, b] : [b, a];
   return first.isDeferred && !second.isDeferred ? { ...first, isDeferred: false } : first;
 }

@@ -1,20 +1,34 @@
 import type { CallLimits } from './callLimits.ts';
 import type { CallPriority } from './callPriority.ts';
-import type { CallQueueObserver, WaitEnd } from './callQueueObserver.ts';
 
-/** A call that has to wait for its turn, as urgent as the most urgent who wait for it. */
+/** A call in the queue, as urgent as the most urgent request that waits for it. */
 export interface QueuedCall {
   /** For the observer. */
   readonly priority: CallPriority;
   /** Smaller goes first. */
   readonly rank: number;
-  /** Among equal ranks: the one that is needed first. */
+  /** Among equal ranks, the earliest deadline goes first. Milliseconds, on the clock of `now`. */
   readonly earliestDeadline: number;
   readonly isDeferred: boolean;
-  /** Its turn has come. */
+  /** The call may start: it holds a slot until `release`. */
   onTurn(): void;
-  /** There is no room for it. Called while another call comes, or before `enter` has returned. */
+  /** The queue is full and this call is the least urgent. May be called before `tryStart` of this call, or of another one,
+   *  has returned. */
   onDrop(): void;
+}
+
+/** Observes calls that have to wait. Calls that start at once are not reported. */
+export interface CallQueueObserver {
+  onWait(subgraph: string): void;
+  onWaitEnd(end: WaitEnd): void;
+}
+
+export interface WaitEnd {
+  readonly subgraph: string;
+  readonly priority: CallPriority;
+  /** `dropped`: the queue was full. `left`: no caller waits for the call any more, or its deadline has passed. */
+  readonly outcome: 'sent' | 'dropped' | 'left';
+  readonly waitedMs: number;
 }
 
 interface CallQueueOptions {
@@ -25,22 +39,22 @@ interface CallQueueOptions {
   now(): number;
 }
 
-interface WaitingCall {
+interface QueueEntry {
   readonly call: QueuedCall;
   readonly arrival: number;
   readonly enqueuedAtMs: number;
 }
 
-/** The calls of one subgraph: as many as may be under way at once, and the others in the order of their urgency. What
- *  has its turn at once costs a few comparisons. */
+/** Limits how many calls of one subgraph are under way, and queues the others by urgency. A call that starts at once
+ *  costs a few comparisons. */
 export class CallQueue {
   limits: CallLimits;
   readonly #options: CallQueueOptions;
   #primaryRunning = 0;
   #deferredRunning = 0;
-  /** The most urgent ones last. */
-  readonly #primary: WaitingCall[] = [];
-  readonly #deferred: WaitingCall[] = [];
+  /** Sorted: the most urgent entry is the last one. */
+  readonly #primary: QueueEntry[] = [];
+  readonly #deferred: QueueEntry[] = [];
   #arrivals = 0;
   #isDispatchScheduled = false;
 
@@ -49,12 +63,12 @@ export class CallQueue {
     this.limits = options.limits;
   }
 
-  /** How many wait. */
+  /** How many calls are queued. */
   get length(): number {
     return this.#primary.length + this.#deferred.length;
   }
 
-  /** True where the call is to begin now: then it counts until `end`. Else it waits, or has been dropped. */
+  /** True if the call may start now: it holds a slot until `release`. Otherwise it is queued, or was dropped. */
   tryStart(call: QueuedCall): boolean {
     if (this.length === 0 && this.#hasCapacity(call.isDeferred)) {
       this.#addRunning(call.isDeferred, 1);
@@ -64,43 +78,43 @@ export class CallQueue {
     return false;
   }
 
-  /** A call that was to begin is over. */
+  /** Releases the slot of a call that started. */
   release(isDeferred: boolean): void {
     this.#addRunning(isDeferred, -1);
     this.#scheduleDispatch();
   }
 
-  /** A waiting call is not wanted any more. */
+  /** Removes a queued call that no caller waits for any more. */
   remove(call: QueuedCall): void {
-    this.#reportWaitEnd(this.#removeWaiting(call), 'left');
+    this.#reportWaitEnd(this.#removeEntry(call), 'left');
   }
 
-  /** A waiting call becomes more urgent or less so by what `change` does. */
+  /** Moves a queued call whose urgency `change` changes. */
   reprioritize(call: QueuedCall, change: () => void): void {
-    const waiting = this.#removeWaiting(call);
+    const entry = this.#removeEntry(call);
     change();
-    insert(this.#listOf(call.isDeferred), waiting);
+    insert(this.#listOf(call.isDeferred), entry);
     this.#scheduleDispatch();
   }
 
   #enqueue(call: QueuedCall): void {
-    const waiting = { call, arrival: ++this.#arrivals, enqueuedAtMs: this.#options.now() };
-    insert(this.#listOf(call.isDeferred), waiting);
+    const entry = { call, arrival: ++this.#arrivals, enqueuedAtMs: this.#options.now() };
+    insert(this.#listOf(call.isDeferred), entry);
     this.#options.observer?.onWait(this.#options.subgraph);
-    if (this.length > this.limits.waiting) this.#dropLeastUrgent();
+    if (this.length > this.limits.queued) this.#dropLeastUrgent();
     this.#scheduleDispatch();
   }
 
   #dropLeastUrgent(): void {
     const [primary] = this.#primary;
     const [deferred] = this.#deferred;
-    const isPrimary = deferred === undefined || (primary !== undefined && isBefore(deferred, primary));
-    const least = (isPrimary ? this.#primary : this.#deferred).shift() as WaitingCall;
+    const isPrimary = deferred === undefined || (primary !== undefined && isMoreUrgent(deferred, primary));
+    const least = (isPrimary ? this.#primary : this.#deferred).shift() as QueueEntry;
     this.#reportWaitEnd(least, 'dropped');
     least.call.onDrop();
   }
 
-  /** Not from within the end of a call: whoever ends it is not done yet. */
+  /** Dispatches in a microtask: the code that just ended a call still runs. */
   #scheduleDispatch(): void {
     if (this.#isDispatchScheduled || this.#nextList() === undefined) return;
     this.#isDispatchScheduled = true;
@@ -110,28 +124,28 @@ export class CallQueue {
   readonly #dispatch = (): void => {
     this.#isDispatchScheduled = false;
     for (let list = this.#nextList(); list !== undefined; list = this.#nextList()) {
-      const next = list.pop() as WaitingCall;
+      const next = list.pop() as QueueEntry;
       this.#addRunning(next.call.isDeferred, 1);
       this.#reportWaitEnd(next, 'sent');
       next.call.onTurn();
     }
   };
 
-  /** Of what may begin, the list whose last one is the most urgent. */
-  #nextList(): WaitingCall[] | undefined {
+  /** Of the lists that have capacity, the one whose last entry is the most urgent. */
+  #nextList(): QueueEntry[] | undefined {
     const primary = this.#hasCapacity(false) ? this.#primary.at(-1) : undefined;
     const deferred = this.#hasCapacity(true) ? this.#deferred.at(-1) : undefined;
     if (deferred === undefined) return primary && this.#primary;
-    return primary !== undefined && isBefore(primary, deferred) ? this.#primary : this.#deferred;
+    return primary !== undefined && isMoreUrgent(primary, deferred) ? this.#primary : this.#deferred;
   }
 
-  #removeWaiting(call: QueuedCall): WaitingCall {
+  #removeEntry(call: QueuedCall): QueueEntry {
     const list = this.#listOf(call.isDeferred);
-    const [waiting] = list.splice(
-      list.findIndex((one) => one.call === call),
+    const [entry] = list.splice(
+      list.findIndex((candidate) => candidate.call === call),
       1,
     );
-    return waiting as WaitingCall;
+    return entry as QueueEntry;
   }
 
   #hasCapacity(isDeferred: boolean): boolean {
@@ -145,30 +159,29 @@ export class CallQueue {
     else this.#primaryRunning += change;
   }
 
-  #listOf(isDeferred: boolean): WaitingCall[] {
+  #listOf(isDeferred: boolean): QueueEntry[] {
     return isDeferred ? this.#deferred : this.#primary;
   }
 
-  #reportWaitEnd({ call, enqueuedAtMs }: WaitingCall, outcome: WaitEnd['outcome']): void {
+  #reportWaitEnd({ call, enqueuedAtMs }: QueueEntry, outcome: WaitEnd['outcome']): void {
     const { observer, subgraph, now } = this.#options;
     observer?.onWaitEnd({ subgraph, priority: call.priority, outcome, waitedMs: now() - enqueuedAtMs });
   }
 }
 
-/** Whether one goes before another. */
-function isBefore(one: WaitingCall, other: WaitingCall): boolean {
-  if (one.call.rank !== other.call.rank) return one.call.rank < other.call.rank;
-  if (one.call.earliestDeadline !== other.call.earliestDeadline)
-    return one.call.earliestDeadline < other.call.earliestDeadline;
-  return one.arrival < other.arrival;
+function isMoreUrgent(a: QueueEntry, b: QueueEntry): boolean {
+  if (a.call.rank !== b.call.rank) return a.call.rank < b.call.rank;
+  if (a.call.earliestDeadline !== b.call.earliestDeadline)
+    return a.call.earliestDeadline < b.call.earliestDeadline;
+  return a.arrival < b.arrival;
 }
 
-function insert(list: WaitingCall[], waiting: WaitingCall): void {
+function insert(list: QueueEntry[], entry: QueueEntry): void {
   let [from, to] = [0, list.length];
   while (from < to) {
     const middle = (from + to) >>> 1;
-    if (isBefore(list[middle] as WaitingCall, waiting)) to = middle;
+    if (isMoreUrgent(list[middle] as QueueEntry, entry)) to = middle;
     else from = middle + 1;
   }
-  list.splice(from, 0, waiting);
+  list.splice(from, 0, entry);
 }

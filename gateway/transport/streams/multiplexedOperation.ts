@@ -7,26 +7,26 @@ import {
   type ResponseContent,
   type SubscriptionOutcome,
 } from '../../response/executionOutcome.ts';
-import { AbortableIterator } from '../abortableIterator.ts';
-import { hasNext } from '../http/payloadEncoding.ts';
+import { AbortableIterator } from './abortableIterator.ts';
+import { hasNext } from './payloadEncoding.ts';
 
 export type WireMessage = string | Buffer;
 
-/** What goes to a client over a connection that several operations share. */
+/** The outgoing messages of a connection that several operations share. */
 export interface MessageOutbox {
-  /** The client has enough to read. */
+  /** More bytes wait for the client than the buffer may hold. */
   readonly isFull: boolean;
-  /** Resolves when the client has read enough for more, or nobody has to wait any longer. */
+  /** Resolves when the client has read enough, or the connection is closed. */
   waitForDrain(): Promise<void>;
-  /** Sends messages in one write, whatever waits already. */
+  /** Sends messages in one write, even if the outbox is full. */
   send(...messages: WireMessage[]): void;
 }
 
-/** How one operation's answer looks among those of others. */
+/** Encodes the response to one operation as messages of the connection's protocol. */
 export interface OperationMessages {
   next(payload: ResponseContent): WireMessage;
   complete(): WireMessage;
-  /** All that comes of an operation that has ended by errors, where its last payload cannot have them. */
+  /** The messages that end an operation with errors when no payload can carry them. */
   fail(errors: readonly GraphQLFormattedError[]): readonly WireMessage[];
 }
 
@@ -34,13 +34,13 @@ interface MultiplexedOperationOptions {
   readonly messages: OperationMessages;
   readonly outbox: MessageOutbox;
   readonly formatFailure: (reason: unknown) => GraphQLFormattedError;
-  /** It is a subscription, and goes on for as long as there are events. */
+  /** The operation turned out to be a subscription: it has no end of its own. */
   readonly onSubscription: () => void;
-  /** Called once, before the client is told, whatever came of it. */
+  /** Called once when the operation has ended for any reason, before the final messages are sent. */
   readonly onEnd: () => void;
 }
 
-/** One operation of several on a connection: its end, and the way of its answer to the client. */
+/** One of several operations on a connection: sends its response, and ends it exactly once. */
 export class MultiplexedOperation {
   readonly #options: MultiplexedOperationOptions;
   readonly #controller = new AbortController();
@@ -55,34 +55,34 @@ export class MultiplexedOperation {
     return this.#isSubscription;
   }
 
-  /** Ends all that is done for it. */
+  /** Aborted by `abort`; execution must stop then. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
-  /** Ends it: silently when the reason is `ClientDisconnectedError`, else with an error. */
+  /** Ends the operation: without a message when `reason` is a `ClientDisconnectedError`, otherwise with an error. */
   abort(reason: Error): void {
     this.#controller.abort(reason);
   }
 
-  /** Sends what was admitted, to its end. Never rejects. */
-  async deliver(answer: AdmissionResult): Promise<void> {
+  /** Sends the response, until its end. Never rejects. */
+  async deliver(result: AdmissionResult): Promise<void> {
     try {
-      if (answer.kind === 'complete') await this.#sendComplete(answer);
-      else if (answer.outcome.kind === 'incremental') await this.#sendPayloads(answer.outcome);
-      else await this.#sendEvents(answer.outcome);
+      if (result.kind === 'complete') await this.#sendComplete(result);
+      else if (result.outcome.kind === 'incremental') await this.#sendPayloads(result.outcome);
+      else await this.#sendEvents(result.outcome);
     } catch (error) {
       this.fail(error);
     }
   }
 
-  /** Ends it with an error; without a word where the client has ended it. */
+  /** Ends the operation with an error; without a message if the client has ended it. */
   fail(error: unknown): void {
     const { messages, formatFailure } = this.#options;
     this.#end(...messages.fail([formatFailure(error)]));
   }
 
-  /** Ends it without a word. */
+  /** Ends the operation without a message. */
   discard(): void {
     this.#end();
   }
@@ -105,7 +105,7 @@ export class MultiplexedOperation {
 
   async #sendPayloads({ payloads }: IncrementalOutcome): Promise<void> {
     const { messages, outbox, formatFailure } = this.#options;
-    let hasBegun = false;
+    let hasStarted = false;
     const steps = new AbortableIterator(payloads[Symbol.asyncIterator](), this.signal);
     try {
       for (;;) {
@@ -114,7 +114,7 @@ export class MultiplexedOperation {
         const batch = step.done === true ? [JSON.stringify({ hasNext: false })] : step.value;
         if (batch.length === 0) continue;
         await this.#waitUntilWritable();
-        hasBegun = true;
+        hasStarted = true;
         const nexts = batch.map((payload) => messages.next(payload));
         if (!hasNext(batch.at(-1) as string)) {
           this.#end(...nexts, messages.complete());
@@ -126,8 +126,8 @@ export class MultiplexedOperation {
       }
     } catch (error) {
       steps.end();
-      if (!hasBegun) throw error;
-      // The client keeps the data that it has; an error message would have it thrown away.
+      if (!hasStarted) throw error;
+      // A payload, not an error message: on an error message the client would discard the data it has.
       const last = JSON.stringify({ errors: [formatFailure(error)], hasNext: false });
       this.#end(messages.next(last), messages.complete());
     } finally {
@@ -157,7 +157,8 @@ export class MultiplexedOperation {
     }
   }
 
-  /** Waits for a client that reads slowly. Throws where the operation is ended meanwhile. */
+  /** Waits until the client has read enough.
+   *  @throws the signal's reason when the operation is aborted. */
   async #waitUntilWritable(): Promise<void> {
     const { outbox } = this.#options;
     while (outbox.isFull && !this.signal.aborted) await outbox.waitForDrain();
@@ -167,9 +168,9 @@ export class MultiplexedOperation {
   #end(...messages: WireMessage[]): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    const isHeard = !(this.signal.aborted && this.signal.reason instanceof ClientDisconnectedError);
-    // First, so that the client may use the id again as soon as it hears of the end.
+    const isDisconnected = this.signal.aborted && this.signal.reason instanceof ClientDisconnectedError;
+    // Before the messages: the client may use the id again as soon as it reads them.
     this.#options.onEnd();
-    if (isHeard && messages.length > 0) this.#options.outbox.send(...messages);
+    if (!isDisconnected && messages.length > 0) this.#options.outbox.send(...messages);
   }
 }

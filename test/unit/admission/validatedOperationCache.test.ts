@@ -15,8 +15,8 @@ function knowing(): ValidatedOperationCache {
   return known;
 }
 
-describe('an operation that was found valid before', () => {
-  test('is found by its text, with what the request says about it', () => {
+describe('ValidatedOperationCache', () => {
+  test('finds a validated operation by its text, with the name and variables of the request', () => {
     expect(knowing().find({ query: text, operationName: 'A', variables: { x: 1 } }, supergraph)).toEqual({
       document,
       operationName: 'A',
@@ -25,7 +25,7 @@ describe('an operation that was found valid before', () => {
     });
   });
 
-  test('is found where a client adds an extension of its own, as Apollo Client does', () => {
+  test('finds a validated operation when the request has unrelated extensions, as Apollo Client sends them', () => {
     const body = {
       query: text,
       operationName: 'B',
@@ -39,44 +39,44 @@ describe('an operation that was found valid before', () => {
     });
   });
 
-  test('is not known any more when another supergraph takes over, so that it keeps nothing of the old one', () => {
+  test('holds no operation after clear, so that it does not keep an old supergraph in memory', () => {
     const known = knowing();
     known.clear();
     expect(known.find({ query: text, operationName: 'A' }, supergraph)).toBeUndefined();
   });
 
   test.each([
-    ['a text that is not known', { query: '{ a }' }],
+    ['an unknown text', { query: '{ a }' }],
     ['no text', { operationName: 'A' }],
     [
       'a persisted query',
       { query: text, operationName: 'A', extensions: { persistedQuery: { version: 1 } } },
     ],
-    ['a name that leads to no operation', { query: text, operationName: 'C' }],
-    ['several operations and no name', { query: text }],
-    ['variables that are no object', { query: text, operationName: 'A', variables: [] }],
-    ['a name that is no text', { query: text, operationName: 1 }],
-    ['extensions that are no object', { query: text, operationName: 'A', extensions: 'x' }],
+    ['an operation name that is not in the text', { query: text, operationName: 'C' }],
+    ['several operations without an operation name', { query: text }],
+    ['variables that are not an object', { query: text, operationName: 'A', variables: [] }],
+    ['an operation name that is not a string', { query: text, operationName: 1 }],
+    ['extensions that are not an object', { query: text, operationName: 'A', extensions: 'x' }],
     ['a batch', [{ query: text, operationName: 'A' }]],
-  ])('is left to Apollo Server for %s', (_, body) => {
+  ])('leaves the request to Apollo Server for %s', (_, body) => {
     expect(knowing().find(body, supergraph)).toBeUndefined();
   });
 
-  test('is validated again for another supergraph', () => {
+  test('does not find an operation that was validated for another supergraph', () => {
     const body = { query: text, operationName: 'A' };
     expect(knowing().find(body, { id: 'two' } as Supergraph)).toBeUndefined();
     expect(knowing().find(body, undefined)).toBeUndefined();
   });
 
-  test('is forgotten when other texts need the room', () => {
+  test('evicts the least recently used operation when the cache is full', () => {
     const known = knowing();
     known.add('x'.repeat(990), document, supergraph);
     expect(known.find({ query: text, operationName: 'A' }, supergraph)).toBeUndefined();
   });
 });
 
-describe('an answer that fails in a way nobody foresaw', () => {
-  test('is not tried again: a mutation may have been applied', async () => {
+describe('executing a validated operation', () => {
+  test('fails once for an unexpected error: the operation is not executed again, because a mutation may have been applied', async () => {
     let isBroken = false;
     await using server = await startScriptedServer(() => {
       if (isBroken) throw new Error('broken');
@@ -97,7 +97,7 @@ describe('an answer that fails in a way nobody foresaw', () => {
     expect(server.receivedOperations).toHaveLength(2);
   });
 
-  test('is formed by Apollo Server where nothing was executed', async () => {
+  test('returns the error of Apollo Server when the operation was rejected before execution', async () => {
     let isRefused = false;
     await using server = await startScriptedServer(() => {
       if (isRefused) throw new GatewayError('OPERATION_TOO_COMPLEX', 'Too much.');

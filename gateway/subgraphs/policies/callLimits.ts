@@ -1,32 +1,33 @@
 /** How many requests share one HTTP/2 connection at most, unless the server allows fewer. */
 export const http2StreamsPerConnection = 100;
 
-/** What an endpoint says about how much it may be asked at once. */
+/** What an endpoint's configuration says about its capacity. */
 export interface CallCapacity {
   readonly url: string;
   /** Most connections to the origin. */
   readonly connections: number;
-  /** Speak HTTP/2 where the server offers it over TLS. */
+  /** Use HTTP/2 where the server offers it over TLS. */
   readonly http2: boolean;
-  /** When omitted: what the connections carry, and nothing is dropped. */
+  /** When omitted, the connections are the only limit and no call is dropped. */
   readonly concurrency?: ConcurrencySettings | undefined;
 }
 
 interface ConcurrencySettings {
-  /** Most calls under way at once; `undefined` for as many as the connections carry. */
+  /** Most calls under way at a time; `undefined` for as many as the connections carry. */
   readonly max: number | undefined;
-  /** Most calls that wait for their turn. */
+  /** Most calls in the queue. */
   readonly queue: number;
 }
 
-/** How many calls of one subgraph may be under way, and how many may wait. */
+/** How many calls of one subgraph may be under way, and how many may be queued. */
 export interface CallLimits {
+  /** Calls under way, primary and deferred together. */
   readonly total: number;
-  /** Of those that a first answer waits for. */
+  /** Calls under way that a first response waits for. */
   readonly primary: number;
-  /** Of those that have connections of their own. */
+  /** Calls under way that have connections of their own. */
   readonly deferred: number;
-  readonly waiting: number;
+  readonly queued: number;
 }
 
 export function callLimitsOf({ url, connections, http2, concurrency }: CallCapacity): CallLimits {
@@ -35,8 +36,8 @@ export function callLimitsOf({ url, connections, http2, concurrency }: CallCapac
   return {
     total,
     primary: Math.min(total, carried),
-    // Slow deferred calls must not take all that first answers need; and of one call at a time, they get their turn.
+    // At most half, so that slow deferred calls leave capacity for first responses; at least one, so that they run at all.
     deferred: Math.min(Math.max(1, Math.floor(total / 2)), carried),
-    waiting: concurrency?.queue ?? Number.POSITIVE_INFINITY,
+    queued: concurrency?.queue ?? Number.POSITIVE_INFINITY,
   };
 }

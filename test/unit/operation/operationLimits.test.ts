@@ -33,7 +33,7 @@ function inText(
   return findExceededTextLimit(text, { ...unlimited, [limit]: allowed });
 }
 
-describe('the size of an operation', () => {
+describe('findExceededLimit', () => {
   test.each([
     ['depth', '{ a }', 1],
     ['depth', '{ a { b { c } } d }', 3],
@@ -48,11 +48,11 @@ describe('the size of an operation', () => {
     ['expandedSize', '{ x: ab(cd: "efg", h: [true, {ij: 1.5}]) { k } }', 1 + 2 + 2 + 5 + 1 + 4 + 2 + 3 + 1],
     ['expandedSize', '{ ...F x: a { ...F } } fragment F on Query { bc(d: "\\u0001", e: $fg) @h(i: J) }', 36],
     ['depth', 'query A { a } query B { a { b } }', 1],
-  ] as const)('counts %s of %s as %i', (limit, text, value) => {
+  ] as const)('measures %s of %s as %i', (limit, text, value) => {
     expect(measured(limit, text)).toBe(value);
   });
 
-  test('is checked for every operation of a document', () => {
+  test('checks every operation of a document', () => {
     const document = parse('query A { a } query B { a { b { c } } }');
     expect(findExceededLimit(document, { ...unlimited, depth: 2 })).toEqual({
       limit: 'depth',
@@ -61,7 +61,7 @@ describe('the size of an operation', () => {
     });
   });
 
-  test('is checked for a fragment that nothing spreads: validation would have to walk it', () => {
+  test('checks a fragment that is never spread, because validation would visit it', () => {
     const document = parse('{ a } fragment F on Query { x: a y: a z: a }');
     expect(findExceededLimit(document, { ...unlimited, aliases: 2 })).toEqual({
       limit: 'aliases',
@@ -70,7 +70,7 @@ describe('the size of an operation', () => {
     });
   });
 
-  test('may be exactly at the limit', () => {
+  test('accepts values that are exactly at the limit', () => {
     const document = parse('{ x: a { b } }');
     expect(
       findExceededLimit(document, {
@@ -83,7 +83,7 @@ describe('the size of an operation', () => {
     ).toBeUndefined();
   });
 
-  test('is measured once per fragment, though its spreads double at every level', () => {
+  test('measures each fragment once, even when the number of spreads doubles at every level', () => {
     const levels = Array.from(
       { length: 500 },
       (_, level) => `fragment F${level} on T { ...F${level + 1} ...F${level + 1} }`,
@@ -95,11 +95,15 @@ describe('the size of an operation', () => {
   });
 
   test.each([
-    ['pairs of one name at one place', '{ a a a b b }', 3 + 1 + 5],
-    ['pairs in what is merged', '{ a { b } a { b } ... on Query { a { c } } }', 4 + 3 + 3 + 1],
-    ['pairs by alias', '{ x: a x: b a }', 1 + 3],
-    ['a fragment once at each place', '{ ...F ...F } fragment F on Query { a }', 2 + 1 + 1],
-  ])('counts as comparisons %s', (_, text, count) => {
+    ['pairs of fields with the same name in one selection set', '{ a a a b b }', 3 + 1 + 5],
+    [
+      'pairs of fields in merged selection sets',
+      '{ a { b } a { b } ... on Query { a { c } } }',
+      4 + 3 + 3 + 1,
+    ],
+    ['pairs of fields with the same alias', '{ x: a x: b a }', 1 + 3],
+    ['a fragment once in each selection set', '{ ...F ...F } fragment F on Query { a }', 2 + 1 + 1],
+  ])('counts field comparisons for %s', (_, text, count) => {
     const document = parse(text);
     expect(findExceededLimit(document, { ...unlimited, fieldComparisons: count })).toBeUndefined();
     expect(findExceededLimit(document, { ...unlimited, fieldComparisons: count - 1 })).toEqual({
@@ -113,13 +117,13 @@ describe('the size of an operation', () => {
     '{ ...F } fragment F on Query { a ...F }',
     '{ ...F } fragment F on Query { a { ...G } } fragment G on T { ...F }',
     '{ ...Unknown }',
-  ])('is left to validation for %s', (text) => {
+  ])('reports nothing for %s, which validation rejects', (text) => {
     expect(findExceededLimit(parse(text), { ...unlimited, aliases: 0, directives: 0 })).toBeUndefined();
   });
 });
 
-describe('a text before it is parsed', () => {
-  test('is read up to the token limit and not further', () => {
+describe('findExceededTextLimit', () => {
+  test('stops reading the text at the token limit', () => {
     expect(inText('tokens', 3, '{ a }')).toBeUndefined();
     expect(inText('tokens', 3, `{ a ${'b '.repeat(1000)}`)).toEqual({
       limit: 'tokens',
@@ -135,7 +139,7 @@ describe('a text before it is parsed', () => {
     ['{ a(x: "{{{{") # {{{{\n }', false],
     ['{ a { { {', true],
     ['{ a "unterminated { { { {', false],
-  ])('%s nests deeper than 2: %s', (text, isDeeper) => {
+  ])('for %s, reports nesting deeper than 2: %s', (text, isDeeper) => {
     expect(inText('depth', 2, text)).toEqual(isDeeper ? { limit: 'depth', value: 3, allowed: 2 } : undefined);
   });
 
@@ -150,7 +154,7 @@ describe('a text before it is parsed', () => {
     ['query ($v: Any @b(x: 1), $w: Any = [[[1]]]) { a }', true],
     ['{ a ( { { {', true],
     ['{ a(x: "[[[") b(x: [[1]]) c(x: [[1]]) }', false],
-  ])('%s has a literal that nests deeper than 2: %s', (text, isDeeper) => {
+  ])('for %s, reports a literal nested deeper than 2: %s', (text, isDeeper) => {
     expect(inText('literalDepth', 2, text)).toEqual(
       isDeeper ? { limit: 'literalDepth', value: 3, allowed: 2 } : undefined,
     );

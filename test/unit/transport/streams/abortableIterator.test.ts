@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { AbortableIterator } from '../../../gateway/transport/abortableIterator.ts';
+import { AbortableIterator } from '../../../../gateway/transport/streams/abortableIterator.ts';
 
 /** An iterator whose steps the test answers, and which counts how often it was ended. */
 function scripted() {
@@ -19,8 +19,8 @@ function scripted() {
   return { iterator, steps };
 }
 
-describe('steps until an abort', () => {
-  test('are those of the iterator, its errors included', async () => {
+describe('AbortableIterator', () => {
+  test('returns the steps and errors of the iterator', async () => {
     const { iterator, steps } = scripted();
     const abortable = new AbortableIterator(iterator, new AbortController().signal);
     const first = abortable.next();
@@ -32,7 +32,7 @@ describe('steps until an abort', () => {
     expect(iterator.ends).toBe(0);
   });
 
-  test('end while one is pending, and so does the iterator', async () => {
+  test('ends the iterator and resolves a pending step when the signal is aborted', async () => {
     const { iterator } = scripted();
     const controller = new AbortController();
     const abortable = new AbortableIterator(iterator, controller.signal);
@@ -41,14 +41,14 @@ describe('steps until an abort', () => {
     expect([await pending, await abortable.next(), iterator.ends]).toEqual(['aborted', 'aborted', 1]);
   });
 
-  test('do not begin after an abort', async () => {
+  test('requests no step when the signal is already aborted', async () => {
     const { iterator, steps } = scripted();
     const abortable = new AbortableIterator(iterator, AbortSignal.abort());
     expect([await abortable.next(), iterator.ends, steps.length]).toEqual(['aborted', 1, 0]);
     await abortable.waitFor(new Promise(() => undefined));
   });
 
-  test('wait for something else until the abort', async () => {
+  test('waits for another event until the signal is aborted', async () => {
     const controller = new AbortController();
     const abortable = new AbortableIterator(scripted().iterator, controller.signal);
     await abortable.waitFor(Promise.resolve());
@@ -57,7 +57,7 @@ describe('steps until an abort', () => {
     await waiting;
   });
 
-  test('leave the iterator alone when the signal is let go of', () => {
+  test('does not end the iterator for an abort after release', () => {
     const { iterator } = scripted();
     const controller = new AbortController();
     new AbortableIterator(iterator, controller.signal).release();

@@ -1,13 +1,12 @@
-/** The steps of an iterator until a signal is aborted. That ends the iterator at once and not after the pending step,
- *  which may be what takes so long. Nobody waits for the iterator's own end, nor hears what goes wrong in it. One step
- *  is waited for at a time. */
+/** Steps of an iterator until a signal is aborted. An abort ends the iterator at once, even while a step is pending, and
+ *  neither waits for `return()` nor reports its failure. Only one call of `next` or `waitFor` may be pending. */
 export class AbortableIterator<T> {
   readonly #iterator: AsyncIterator<T>;
   readonly #signal: AbortSignal;
-  #wake: (() => void) | undefined;
+  #resolveAborted: (() => void) | undefined;
   readonly #onAbort = (): void => {
     this.end();
-    this.#wake?.();
+    this.#resolveAborted?.();
   };
 
   constructor(iterator: AsyncIterator<T>, signal: AbortSignal) {
@@ -21,24 +20,25 @@ export class AbortableIterator<T> {
     return this.#signal.aborted ? Promise.resolve('aborted') : this.#raceWithAbort(this.#iterator.next());
   }
 
-  /** Waits for something else, until the signal is aborted. */
+  /** Resolves with `event`, or when the signal is aborted. */
   async waitFor(event: Promise<void>): Promise<void> {
     if (!this.#signal.aborted) await this.#raceWithAbort(event);
   }
 
+  /** Ends the iterator; the signal is still observed until `release`. */
   end(): void {
     this.#iterator.return?.().then(undefined, () => undefined);
   }
 
-  /** Lets go of the signal. */
+  /** Stops observing the signal. */
   release(): void {
     this.#signal.removeEventListener('abort', this.#onAbort);
   }
 
-  // No race with a promise of the abort: that would keep something of every step for as long as it is pending.
+  // Not Promise.race with a promise of the abort: that promise would hold a reaction for every step until the abort.
   #raceWithAbort<Value>(event: Promise<Value>): Promise<Value | 'aborted'> {
     return new Promise((resolve, reject) => {
-      this.#wake = () => resolve('aborted');
+      this.#resolveAborted = () => resolve('aborted');
       event.then(resolve, reject);
     });
   }
