@@ -69,7 +69,7 @@ export class GatewayError extends Error {
 }
 
 /** For whoever waits for an answer that nobody takes any more. */
-export function clientGone(): GatewayError {
+export function requestAbortedError(): GatewayError {
   return new GatewayError('REQUEST_ABORTED', 'The client ended the request.');
 }
 

@@ -1,8 +1,9 @@
 import type { DocumentNode } from 'graphql';
+import type { ReadIdentity } from './admission/identity.ts';
 import type { GatewayConfig } from './config/schema.ts';
 import type { FetchSender } from './execution/fetchSender.ts';
 import type { OperationRequest } from './operation/operationRequest.ts';
-import type { SubgraphClient } from './subgraphs/subgraphClient.ts';
+import type { SendPolicy } from './subgraphs/subgraphClient.ts';
 import type { SubgraphEndpoint } from './subgraphs/subgraphPools.ts';
 import type { Supergraph } from './supergraph/supergraph.ts';
 import type { SupergraphHolder } from './supergraph/supergraphHolder.ts';
@@ -27,9 +28,9 @@ export interface Feature {
   /** Called when new operations use this supergraph. Must not throw. */
   onSupergraph?(supergraph: Supergraph): void;
 
-  /** Wraps the client that sends requests to subgraphs. The last feature of the list is called first. */
-  decorateClient?(client: SubgraphClient): SubgraphClient;
-  /** Wraps the sender of an operation's subgraph fetches. Called once for each supergraph. */
+  /** A policy around every request to a subgraph. The first feature of the list is the outermost. Read once. */
+  readonly sendPolicy?: SendPolicy | undefined;
+  /** Wraps what fetches the data of operations on one supergraph. Called once for each supergraph. */
   decorateFetches?(fetches: FetchSender, supergraph: Supergraph): FetchSender;
   /** Called before each prepared operation is executed. Must not throw or block. */
   onOperation?(request: OperationRequest): void;
@@ -85,9 +86,11 @@ export interface FeatureContext {
   readonly supergraphs: SupergraphHolder;
   /** The URL of a subgraph and the policy for calling it. */
   endpointOf(subgraph: string): SubgraphEndpoint;
-  /** Counts an open stream of a client; the returned function ends the count.
+  /** Counts a stream of a client as open (`RequestContext.clientKey`). Returns a function that ends it.
    *  @throws {GatewayError} `OVERLOADED` beyond the limits. */
-  openStream(client: Pick<OperationRequest, 'headers' | 'clientAddress'>): () => void;
-  /** Creates an unguessable id. With several workers, the id names this one. */
+  openStream(clientKey: string): () => void;
+  /** For requests that are not operations. Operations have a `RequestContext`. */
+  readonly readIdentity: ReadIdentity;
+  /** Makes an unguessable id that names this worker, where several share the port. */
   newId(): string;
 }

@@ -1,7 +1,7 @@
 import type { ApolloServerPlugin } from './admission/apolloPipeline.ts';
-import { createClientKey } from './admission/clientKey.ts';
 import type { GatewayContext } from './admission/clientRequest.ts';
-import { createRequestContextFactory } from './admission/requestContextFactory.ts';
+import { createIdentityReader } from './admission/identity.ts';
+import { RequestContextFactory } from './admission/requestContextFactory.ts';
 import { CacheFeature } from './cache/cacheFeature.ts';
 import { parseConfig } from './config/parseConfig.ts';
 import type { GatewayConfig, GatewayOptions } from './config/schema.ts';
@@ -102,7 +102,7 @@ export async function createGateway(
     warmTimeoutMs: config.planning.warmTimeout,
     onRetired: (supergraph) => preparer.evict(supergraph),
   });
-  const clientKey = createClientKey(config);
+  const readIdentity = createIdentityReader(config.cache.identity);
   const openStreams = new StreamLimiter(config.subscriptions);
   const context: FeatureContext = {
     config,
@@ -112,7 +112,8 @@ export async function createGateway(
     now: dependencies.now ?? Date.now,
     supergraphs,
     endpointOf: createSubgraphEndpoints(config, supergraphs),
-    openStream: ({ headers, clientAddress }) => openStreams.open(clientKey(headers, clientAddress)),
+    openStream: (clientKey) => openStreams.open(clientKey),
+    readIdentity,
     newId: createIdGenerator(dependencies.worker?.name),
   };
 
@@ -127,32 +128,33 @@ export async function createGateway(
     new ContractGuardFeature(context),
   );
 
-  const client = features.reduce(
-    (next, feature) => feature.decorateClient?.(next) ?? next,
-    createHttpSubgraphClient({
-      endpointOf: context.endpointOf,
-      sharesInFlightCalls: config.batching.acrossRequests,
-      queueObserver: new SubgraphMetrics(metrics.registry),
-      onReceiverFault: (err) => log.error({ err }, 'Receiving the response of a subgraph failed'),
-    }),
-  );
+  const client = createHttpSubgraphClient({
+    endpointOf: context.endpointOf,
+    sharesInFlightCalls: config.batching.acrossRequests,
+    policies: features.flatMap(({ sendPolicy }) => sendPolicy ?? []),
+    queueObserver: new SubgraphMetrics(metrics.registry),
+    onReceiverFault: (err) => log.error({ err }, 'A receiver of a subgraph response threw'),
+  });
   const pipeline = new Pipeline({
     preparer,
     fetchesOf: createFetchChain(new SubgraphFetchSender(client, config.batching), features),
     subscriptions: subscriptions.subscriptions,
-    enriching: enrichment.coordinator,
+    enrichment: enrichment.coordinator,
     openStream: context.openStream,
     errorPolicy: config.security,
     answerSize: config.limits.answerSize,
     onInternalError: (err, requestId) => log.error({ err, requestId }, 'A fetch failed unexpectedly'),
-    scopeOf: createRequestContextFactory(config),
-    overridesFor: createOverrideDecisions(config.override, dependencies.random ?? Math.random),
+    requestContexts: new RequestContextFactory({
+      config,
+      readIdentity,
+      overridesFor: createOverrideDecisions(config.override, dependencies.random ?? Math.random),
+    }),
     onPrepared: (request) => {
       for (const feature of features) feature.onOperation?.(request);
     },
   });
   enrichment.runJobsWith(pipeline.createLateRunner(() => supergraphs.acquire()));
-  const server = createListeners({ context, features, pipeline, clientKey, ...dependencies });
+  const server = createListeners({ context, features, pipeline, ...dependencies });
 
   reportSupergraphs(supergraphs, config, log);
   supergraphs.onChange((supergraph) => {

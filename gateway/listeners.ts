@@ -1,5 +1,4 @@
 import type { ApolloServerPlugin } from './admission/apolloPipeline.ts';
-import type { ClientKey } from './admission/clientKey.ts';
 import type { GatewayContext } from './admission/clientRequest.ts';
 import type { Feature, FeatureContext } from './feature.ts';
 import { explainOperation } from './operation/explainOperation.ts';
@@ -13,7 +12,6 @@ interface ListenersOptions {
   readonly context: FeatureContext;
   readonly features: readonly Feature[];
   readonly pipeline: Pipeline;
-  readonly clientKey: ClientKey;
   readonly plugins?: readonly ApolloServerPlugin<GatewayContext>[];
   readonly worker?: WorkerIdentity;
 }
@@ -23,11 +21,10 @@ export function createListeners({
   context,
   features,
   pipeline,
-  clientKey,
   plugins = [],
   worker,
 }: ListenersOptions): HttpServer {
-  const { config, supergraphs, timers, log } = context;
+  const { config, supergraphs, readIdentity, timers, log } = context;
   const { limits, security, delivery } = config;
   return createHttpServer({
     listen: config.listen,
@@ -45,7 +42,7 @@ export function createListeners({
     worker,
     limits,
     security: { ...security, subgraphParams: subgraphParamNames(config) },
-    clientKey,
+    clientKey: (headers, address) => readIdentity(headers, address).clientKey,
     bufferSize: delivery.bufferSize,
     readTimeoutMs: delivery.readTimeout,
     heartbeatIntervalMs: delivery.heartbeat,

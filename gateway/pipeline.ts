@@ -1,9 +1,10 @@
 import { type DocumentNode, validate } from 'graphql';
+import type { RequestContextFactory } from './admission/requestContextFactory.ts';
 import { computeGroupUrgencies } from './enrichment/responses/computeGroupUrgencies.ts';
 import { EnrichedRequest } from './enrichment/responses/enrichedRequest.ts';
 import type { EnrichmentCoordinator } from './enrichment/responses/enrichmentCoordinator.ts';
 import { SnapshotExecutor } from './enrichment/responses/snapshotExecutor.ts';
-import { clientGone, GatewayError } from './errors.ts';
+import { GatewayError, requestAbortedError } from './errors.ts';
 import { Execution, type ExecutionOptions } from './execution/execution.ts';
 import { FetchScheduler } from './execution/fetchScheduler.ts';
 import type { FetchSender } from './execution/fetchSender.ts';
@@ -11,7 +12,6 @@ import { isolateRequestContext, type RequestContext } from './execution/requestC
 import { TypeConditions } from './execution/typeConditions.ts';
 import { executeIntrospection } from './operation/introspection.ts';
 import type { IncrementalFormat, OperationRequest } from './operation/operationRequest.ts';
-import type { OverrideDecision } from './operation/overrideDecision.ts';
 import type { PreparedOperation } from './operation/preparedOperation.ts';
 import type { EnrichmentPolicy, PreparationResult, Preparer } from './operation/preparer.ts';
 import { createFailedOutcome, createSingleResponse } from './response/createSingleResponse.ts';
@@ -31,28 +31,25 @@ import { runInSlices } from './time/slicedTask.ts';
 
 interface PipelineOptions {
   readonly preparer: Preparer;
-  /** What operations on a supergraph get their data from. */
+  /** Fetches the data of operations on a supergraph. */
   fetchesOf(supergraph: Supergraph): FetchSender;
-  /** `undefined` where every field is waited for. */
-  readonly enriching?: EnrichmentCoordinator;
+  /** `undefined` if no field may be deferred. */
+  readonly enrichment?: EnrichmentCoordinator;
   readonly errorPolicy: ErrorPolicy;
-  /** Most bytes of an answer, or of one of its payloads. */
+  /** Largest response, or payload of a response, in bytes. */
   readonly answerSize: number;
-  /** `undefined` where subscriptions are not served. */
+  /** `undefined` if subscriptions are not served. */
   readonly subscriptions?: SubscriptionManager;
-  /** Counts a client's stream; returns what ends it. Errors: `GatewayError` `OVERLOADED`. */
-  openStream(request: OperationRequest): () => void;
-  /** A fault of the gateway's own, which failed one fetch. */
+  /** See `FeatureContext.openStream`. */
+  openStream(clientKey: string): () => void;
+  /** A fault of the gateway failed one fetch. */
   onInternalError(cause: unknown, requestId: string): void;
-  /** What the request brings along to each subgraph, from its headers and its start. */
-  scopeOf(request: OperationRequest, supergraph: Supergraph): RequestContext;
-  /** Which progressive `@override`s are on for the request with these headers. */
-  overridesFor(headers: ReadonlyMap<string, string>): OverrideDecision;
-  /** Told of every operation that is about to be executed. Must not throw. */
+  readonly requestContexts: Pick<RequestContextFactory, 'create' | 'restart'>;
+  /** An operation is prepared and about to be executed. Must not throw. */
   onPrepared?(request: OperationRequest): void;
 }
 
-/** The way of every operation, whatever transport it came by: prepare, execute, respond. */
+/** Runs every operation, whatever transport it came by: prepare, execute, respond. */
 export class Pipeline {
   readonly #options: PipelineOptions;
 
@@ -60,19 +57,20 @@ export class Pipeline {
     this.#options = options;
   }
 
-  /** Errors: `GatewayError` where the operation cannot be prepared, or `REQUEST_ABORTED` when the client left. */
+  /** @throws {GatewayError} if the operation cannot be prepared, and `REQUEST_ABORTED` if the client disconnected. */
   async respond(request: OperationRequest, supergraph: Supergraph): Promise<ExecutionOutcome> {
     const startedAt = performance.now();
-    const scope = this.#options.scopeOf(request, supergraph);
-    if (this.#options.enriching?.isUpdateSubscription(request, supergraph))
-      return this.#pickUp(request, supergraph);
+    const { requestContexts, enrichment } = this.#options;
+    const context = requestContexts.create(request);
+    if (enrichment?.isUpdateSubscription(request, supergraph))
+      return this.#subscribeToEnrichment(enrichment, request, context, supergraph);
     let prepared: PreparationResult;
     try {
-      const choice = this.#options.enriching?.policyFor(supergraph, request.headers);
-      const preparing = this.#prepare(request, supergraph, choice);
-      prepared = 'then' in preparing ? await inTime(preparing, request, scope) : preparing;
+      const policy = enrichment?.policyFor(supergraph, context.preferences);
+      const preparing = this.#prepare(request, context, supergraph, policy);
+      prepared = 'then' in preparing ? await beforeDeadline(preparing, request, context) : preparing;
     } catch (error) {
-      // The operation is valid: that it cannot be planned is an answer without data, and no fault of the server.
+      // The operation is valid. That it cannot be planned is a response without data, with status 200.
       if (error instanceof GatewayError && error.code === 'PLANNING_FAILED')
         return createFailedOutcome(error);
       throw error;
@@ -90,22 +88,24 @@ export class Pipeline {
       };
     }
     this.#options.onPrepared?.(request);
-    if (request.signal.aborted) throw clientGone();
+    if (request.signal.aborted) throw requestAbortedError();
     const { operation } = prepared;
-    if (operation.kind === 'subscription') return this.#subscribe(operation, request, scope);
+    if (operation.kind === 'subscription') return this.#subscribe(operation, request, context);
     const fetches = this.#options.fetchesOf(operation.supergraph);
     return operation.enrichments.length > 0
-      ? this.#respondWithinBudget(operation, request, scope, fetches, startedAt)
-      : this.#execute(operation, request, scope, fetches);
+      ? this.#respondWithinBudget(operation, request, context, fetches, startedAt)
+      : this.#execute(operation, request, context, fetches);
   }
 
-  async #pickUp(request: OperationRequest, supergraph: Supergraph): Promise<ExecutionOutcome> {
-    const close = this.#options.openStream(request);
+  async #subscribeToEnrichment(
+    enrichment: EnrichmentCoordinator,
+    request: OperationRequest,
+    context: RequestContext,
+    supergraph: Supergraph,
+  ): Promise<ExecutionOutcome> {
+    const close = this.#options.openStream(context.clientKey);
     try {
-      const { events } = await (this.#options.enriching as EnrichmentCoordinator).subscribe(
-        request,
-        supergraph,
-      );
+      const { events } = await enrichment.subscribe(request, supergraph, context);
       return { kind: 'subscription', events: notifyOnEnd(events, close) };
     } catch (error) {
       close();
@@ -113,27 +113,27 @@ export class Pipeline {
     }
   }
 
-  /** Finishes late what first answers have left out. */
+  /** Fetches, in the background, the fields that first responses have left pending. */
   createLateRunner(acquire: () => SupergraphLease | undefined): SnapshotExecutor {
-    const { errorPolicy, answerSize, scopeOf, enriching, fetchesOf } = this.#options;
+    const { errorPolicy, answerSize, requestContexts, enrichment, fetchesOf } = this.#options;
     return new SnapshotExecutor({
       acquireSupergraph: acquire,
-      requestContextOf: scopeOf,
+      requestContexts,
       policy: errorPolicy,
       answerSize,
-      prepare: async (request, supergraph, { isFused, overrides }) => {
+      prepare: async (request, context, supergraph, { isFused, overrides }) => {
         if (validate(supergraph.apiSchema, request.document).length > 0) return undefined;
-        const choice = enriching?.policyFor(supergraph, request.headers);
+        const policy = enrichment?.policyFor(supergraph, context.preferences);
         const prepared = await this.#prepare(
           request,
+          { isOverridden: (label) => overrides.includes(label) },
           supergraph,
-          choice && { ...choice, shouldFuse: () => isFused },
-          (label) => overrides.includes(label),
+          policy && { ...policy, shouldFuse: () => isFused },
         );
         return prepared.kind === 'prepared' ? prepared.operation : undefined;
       },
-      execute: (operation, request, scope, resume, onGroupComplete) =>
-        this.#createExecution(operation, request, scope, fetchesOf(operation.supergraph), {
+      execute: (operation, request, context, resume, onGroupComplete) =>
+        this.#createExecution(operation, request, context, fetchesOf(operation.supergraph), {
           resume,
           urgency: computeGroupUrgencies(operation),
           onGroupComplete,
@@ -144,82 +144,83 @@ export class Pipeline {
   #respondWithinBudget(
     operation: PreparedOperation,
     request: OperationRequest,
-    scope: RequestContext,
+    context: RequestContext,
     fetches: FetchSender,
     startedAt: number,
   ): Promise<ExecutionOutcome> {
     const { errorPolicy, answerSize } = this.#options;
-    const enriching = this.#options.enriching as EnrichmentCoordinator;
+    const coordinator = this.#options.enrichment as EnrichmentCoordinator;
     return new EnrichedRequest({
       operation,
       request,
+      requestContext: context,
       startedAt,
-      coordinator: enriching,
-      plan: enriching.budgetPlanFor(operation, request),
+      coordinator,
+      plan: coordinator.budgetPlanFor(operation, request, context.preferences),
       policy: errorPolicy,
       answerSize,
       execute: (urgency, onGroupComplete) =>
-        this.#createExecution(operation, request, scope, fetches, { urgency, onGroupComplete }),
+        this.#createExecution(operation, request, context, fetches, { urgency, onGroupComplete }),
     }).respond();
   }
 
   #execute(
     operation: PreparedOperation,
     request: OperationRequest,
-    scope: RequestContext,
+    context: RequestContext,
     fetches: FetchSender,
   ): Promise<ExecutionOutcome> {
     return request.incrementalFormat === undefined || operation.deferred.length === 0
-      ? this.#respondOnce(operation, request, scope, fetches)
-      : this.#respondIncrementally(operation, request, scope, fetches, request.incrementalFormat);
+      ? this.#respondOnce(operation, request, context, fetches)
+      : this.#respondIncrementally(operation, request, context, fetches, request.incrementalFormat);
   }
 
   #subscribe(
     operation: PreparedOperation,
     request: OperationRequest,
-    scope: RequestContext,
+    context: RequestContext,
   ): ExecutionOutcome {
     const { subscriptions } = this.#options;
     if (subscriptions === undefined) {
       throw new GatewayError(
         'BAD_REQUEST',
-        'Subscriptions are not served here. Ask for the state with a query.',
+        'This gateway serves no subscriptions. Read the state with a query.',
       );
     }
     return subscriptions.subscribe({
       operation,
       request,
-      requestContext: scope,
-      complete: (event, current, signal) => this.#complete(event, current, { ...request, signal }),
+      requestContext: context,
+      complete: (event, current, signal) => this.#complete(event, current, { ...request, signal }, context),
     });
   }
 
-  /** Subscriptions that are under way go on with another supergraph, as far as their operations are valid there. */
+  /** Moves running subscriptions to another supergraph. Those whose operations are not valid there end. */
   async replanSubscriptions(supergraph: Supergraph): Promise<void> {
     const areValid = new Map<DocumentNode, boolean>();
-    await this.#options.subscriptions?.replan(supergraph, async (request) => {
+    await this.#options.subscriptions?.replan(supergraph, async (request, context) => {
       const { document } = request;
       if (!areValid.has(document)) {
         areValid.set(document, validate(supergraph.apiSchema, document).length === 0);
       }
       if (areValid.get(document) !== true) return undefined;
-      const prepared = await this.#prepare(request, supergraph);
+      const prepared = await this.#prepare(request, context, supergraph);
       return prepared.kind === 'prepared' ? prepared.operation : undefined;
     });
   }
 
-  /** The payloads of one event: what other subgraphs have to say about it is asked for as for a query, with a
-   *  deadline of its own. */
+  /** The payloads of one event. The fields of other subgraphs are fetched as for a query, with a deadline of its own. */
   async *#complete(
     event: SourceEvent,
     current: PreparedOperation,
     request: OperationRequest,
+    ownContext: RequestContext,
   ): AsyncGenerator<SubscriptionPayload> {
     const { operation, event: own } = event.completionFor?.(current) ?? { operation: current, event };
     const { cursor } = event;
-    const scope = this.#options.scopeOf(request, operation.supergraph);
+    const context = this.#options.requestContexts.restart(ownContext);
     const fetches = new EventFetchSender(own, this.#options.fetchesOf(operation.supergraph));
-    const outcome = await this.#execute(operation, request, scope, fetches);
+    const outcome = await this.#execute(operation, request, context, fetches);
     if (outcome.kind === 'single') {
       yield {
         text: serializeOutcome(cursor === undefined ? outcome : addCursorToOutcome(outcome, cursor)),
@@ -232,9 +233,9 @@ export class Pipeline {
 
   #prepare(
     request: OperationRequest,
+    { isOverridden }: Pick<RequestContext, 'isOverridden'>,
     supergraph: Supergraph,
     enrichment?: EnrichmentPolicy,
-    isOverridden = this.#options.overridesFor(request.headers),
   ): PreparationResult | Promise<PreparationResult> {
     return this.#options.preparer.prepare(
       {
@@ -252,19 +253,19 @@ export class Pipeline {
   async #respondOnce(
     operation: PreparedOperation,
     request: OperationRequest,
-    scope: RequestContext,
+    context: RequestContext,
     fetches: FetchSender,
   ): Promise<ExecutionOutcome> {
     const complete = Promise.withResolvers<void>();
     let reject = complete.reject;
     let stop = (): void => {};
-    const execution = this.#createExecution(operation, request, scope, fetches, {
+    const execution = this.#createExecution(operation, request, context, fetches, {
       onGroupComplete: () => complete.resolve(),
     });
     const abort = (): void => {
       execution.cancel();
       stop();
-      reject(clientGone());
+      reject(requestAbortedError());
     };
     request.signal.addEventListener('abort', abort, { once: true });
     execution.start();
@@ -289,19 +290,19 @@ export class Pipeline {
   async #respondIncrementally(
     operation: PreparedOperation,
     request: OperationRequest,
-    scope: RequestContext,
+    context: RequestContext,
     fetches: FetchSender,
     format: IncrementalFormat,
   ): Promise<ExecutionOutcome> {
     const primary = Promise.withResolvers<void>();
-    const execution: Execution = this.#createExecution(operation, request, scope, fetches, {
+    const execution: Execution = this.#createExecution(operation, request, context, fetches, {
       onGroupComplete: (group) => {
         response.completeGroup(group);
         if (group === 0) primary.resolve();
       },
     });
     const abort = (): void => {
-      primary.reject(clientGone());
+      primary.reject(requestAbortedError());
       response.endEarly();
     };
     const { errorPolicy: policy, answerSize: maxBytes } = this.#options;
@@ -325,15 +326,15 @@ export class Pipeline {
   #createExecution(
     operation: PreparedOperation,
     request: OperationRequest,
-    ownScope: RequestContext,
+    ownContext: RequestContext,
     fetches: FetchSender,
     options: Pick<ExecutionOptions, 'onGroupComplete' | 'urgency' | 'resume'>,
   ): Execution {
-    const scope = operation.kind === 'mutation' ? isolateRequestContext(ownScope) : ownScope;
+    const context = operation.kind === 'mutation' ? isolateRequestContext(ownContext) : ownContext;
     const execution = new Execution({
       program: operation.program,
-      requestContext: scope,
-      scheduler: new FetchScheduler(fetches, scope),
+      requestContext: context,
+      scheduler: new FetchScheduler(fetches, context),
       conditions: TypeConditions.forSupergraph(operation.supergraph),
       ...options,
       onInternalError: (cause) => this.#options.onInternalError(cause, request.requestId),
@@ -356,30 +357,30 @@ function withCursor(text: string, cursor: string | undefined): SubscriptionPaylo
   return { text: payload.text, cursor: payload.isLast ? cursor : undefined };
 }
 
-/** Planning may take its time and have others wait for the planner: who waits has a deadline and may leave. The plan
- *  is made all the same, for the next request. */
-async function inTime<T>(
-  work: Promise<T>,
+/** Rejects when the request's deadline passes or its client disconnects. Planning continues, for the next request.
+ *  @throws {GatewayError} `DEADLINE_EXCEEDED`, `REQUEST_ABORTED` */
+async function beforeDeadline<T>(
+  planning: Promise<T>,
   { signal }: OperationRequest,
   { deadline }: RequestContext,
 ): Promise<T> {
   const ended = Promise.withResolvers<never>();
-  const abort = (): void => ended.reject(clientGone());
+  const abort = (): void => ended.reject(requestAbortedError());
   signal.addEventListener('abort', abort, { once: true });
   const timer = Number.isFinite(deadline)
-    ? setTimeout(() => ended.reject(notPlannedInTime()), deadline - performance.now())
+    ? setTimeout(() => ended.reject(planningDeadlineError()), deadline - performance.now())
     : undefined;
   try {
-    return await Promise.race([work, ended.promise]);
+    return await Promise.race([planning, ended.promise]);
   } finally {
     clearTimeout(timer);
     signal.removeEventListener('abort', abort);
   }
 }
 
-function notPlannedInTime(): GatewayError {
+function planningDeadlineError(): GatewayError {
   return new GatewayError(
     'DEADLINE_EXCEEDED',
-    'The time for this request was over before it was planned. Ask again: its plan is kept when it is made.',
+    'The deadline of the request passed before the operation was planned. Send it again: planning continues, and its result is stored (subgraphs.all.timeouts.deadline).',
   );
 }

@@ -1,5 +1,5 @@
 import { type Change, CriticalityLevel, diff, type TypeOfChangeType } from '@graphql-inspector/core';
-import type { Severity } from '../finding.ts';
+import type { Severity } from '../severity.ts';
 import { changeRules } from './changeRules.ts';
 import { classifySchemaChange } from './classifySchemaChange.ts';
 import {
@@ -13,12 +13,12 @@ import { isKnownDirective } from './specificationNames.ts';
 import type { SubgraphChange } from './subgraphChange.ts';
 import type { SubgraphVersion } from './subgraphVersion.ts';
 
-/** A change as the library tells it. */
+/** A change by GraphQL Inspector. */
 type SchemaChange = Change<TypeOfChangeType>;
 
-/** What is different in types, fields, arguments, values and definitions of directives. Of what is new or gone as a
- *  whole nothing else is told. The library's own rules are not used: they hide removed types, compare names by
- *  prefix, or know nothing of entities. */
+/** Finds changes of types, fields, arguments, enum values and directive definitions. Members of an added or removed
+ *  element are not reported. GraphQL Inspector's own rules are not used: they hide removed types, compare names by
+ *  prefix, or do not know entities. */
 export async function schemaChanges(
   old: SubgraphVersion,
   next: SubgraphVersion,
@@ -74,7 +74,7 @@ function isAddition({ type }: SchemaChange): boolean {
   return type === 'TYPE_ADDED' || type === 'FIELD_ADDED' || type === 'DIRECTIVE_ADDED';
 }
 
-/** The library joins everything by dots. */
+/** GraphQL Inspector joins the parts of a coordinate by dots. */
 function coordinateOf({ type, path = '' }: SchemaChange): string {
   const root = rootTypeNames.get(type);
   if (root !== undefined) return root;

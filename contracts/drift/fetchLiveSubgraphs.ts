@@ -3,20 +3,21 @@ import { messageOf } from '../../gateway/supergraph/messageOf.ts';
 import { fetchSubgraphSdl, type SubgraphAddress } from '../../gateway/supergraph/sources/fetchSubgraphSdl.ts';
 import type { Timers } from '../../gateway/time/timers.ts';
 
-/** A running subgraph: its SDL, or why there is none. */
+/** A running subgraph: its SDL, or why it gave none. */
 export type LiveSubgraph = SubgraphAddress & ({ readonly sdl: string } | { readonly unreachable: string });
 
 interface FetchLiveSubgraphsOptions {
   readonly signal: AbortSignal;
-  /** Milliseconds before a subgraph that did not answer is asked once more. */
+  /** Milliseconds before the second attempt. */
   readonly retryAfterMs?: number | undefined;
-  /** Longest that all of it may take; without it, as long as two answers. */
+  /** Limit for both attempts of all subgraphs together. Omitted: each attempt has its own. */
   readonly timeout?: { readonly ms: number; readonly timers: Timers } | undefined;
 }
 
 const fetchLimits = { timeoutMs: 10_000, maxBytes: 32 * 1024 ** 2 };
 
-/** Asks running subgraphs for their SDL, each once more where it does not answer. Errors: the signal's reason. */
+/** Fetches the SDL of running subgraphs, with two attempts each.
+ *  @throws {unknown} the reason of `signal`. */
 export async function fetchLiveSubgraphs(
   addresses: readonly SubgraphAddress[],
   { signal, retryAfterMs = 1_000, timeout }: FetchLiveSubgraphsOptions,
@@ -29,7 +30,7 @@ export async function fetchLiveSubgraphs(
   const ask = (address: SubgraphAddress) => fetchSubgraphSdl(address, enough, fetchLimits);
   const askTwice = async (address: SubgraphAddress): Promise<LiveSubgraph> => {
     try {
-      // A deployment that is under way, or a connection that was cut, is over soon.
+      // A running deployment or a broken connection is usually over soon.
       const sdl = await ask(address).catch(() =>
         wait(retryAfterMs, undefined, { signal: enough }).then(() => ask(address)),
       );

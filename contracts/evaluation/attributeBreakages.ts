@@ -3,12 +3,12 @@ import type { Breakage } from './breakage.ts';
 import { type ApiSchemas, coversBreakage, isAdditive } from './coversBreakage.ts';
 
 interface BreakageAttribution<One extends Breakage = Breakage> {
-  /** What goes wrong, by the change that is the reason. */
+  /** The breakages by the change that causes them. */
   readonly byChange: ReadonlyMap<Finding, readonly One[]>;
   readonly unattributed: readonly One[];
 }
 
-/** Finds the changes that are the reasons of troubles. One may have several. */
+/** Attributes each breakage to the changes that may cause it. One breakage may have several causes. */
 export function attributeBreakages<One extends Breakage>(
   changes: readonly Finding[],
   troubles: readonly One[],
@@ -26,13 +26,13 @@ export function attributeBreakages<One extends Breakage>(
 
 function causesOf(trouble: Breakage, changes: readonly Finding[], schemas: ApiSchemas): readonly Finding[] {
   const near = changes.filter((change) => coversBreakage(change, trouble, schemas));
-  // What is harmless is to blame only where nothing worse is.
+  // A safe change is a cause only when no worse change is.
   const bad = near.filter(({ severity }) => severity !== 'safe');
   if (bad.length > 0) return bad;
   const taking = near.filter((change) => !isAdditive(change));
-  if (trouble.phase === 'in the end' && taking.length > 0) return taking;
+  if (trouble.phase === 'after rollout' && taking.length > 0) return taking;
   if (near.length > 0) return near;
-  // A subgraph as a whole says nothing about its parts.
+  // A subgraph that is added or removed as a whole has no coordinates that a breakage could match.
   return changes.filter(
     ({ rule, subgraph }) =>
       (rule === 'subgraph-removed' || rule === 'subgraph-added') &&

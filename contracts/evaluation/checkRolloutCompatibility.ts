@@ -2,8 +2,9 @@ import { checkPlanCompatibility, type PlanCompatibility } from '../graph/checkPl
 import { determineDeployment } from '../graph/determineDeployment.ts';
 import type { PlannedGraph } from '../graph/planConsumerOperations.ts';
 
-/** Plan contracts where the gateways that run may have been composed from something else than the subgraphs that run:
- *  the old plans are the gateways', and the new plans are checked against the old subgraphs. */
+/** Compares plans and subgraphs when running gateways may have been composed from other versions than the running
+ *  subgraphs: the plans of the gateways are checked against the new subgraphs, and the new plans against the running
+ *  subgraphs. */
 export function checkRolloutCompatibility(
   old: PlannedGraph,
   gateway: PlannedGraph,
@@ -13,9 +14,9 @@ export function checkRolloutCompatibility(
   const ofGateways =
     gateway === old ? ofSubgraphs : byOperationAndSubgraph(checkPlanCompatibility(gateway, next));
   return [...new Map([...ofGateways, ...ofSubgraphs])].map(([key, { operation, subgraph }]) => {
-    // Where gateways have no plan that meets a changed subgraph, nothing is wrong with their plans.
+    // A gateway without a plan that fetches from the changed subgraph has no problem with it.
     const oldPlanProblems = ofGateways.get(key)?.oldPlanProblems ?? [];
-    // Consumers send what they have sent so far, which the old subgraph takes.
+    // Consumers keep sending the variables that they send now, and the old subgraph accepts those.
     const newPlanProblems = (ofSubgraphs.get(key)?.newPlanProblems ?? []).filter(
       ({ kind }) => kind !== 'input',
     );

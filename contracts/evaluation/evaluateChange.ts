@@ -1,25 +1,23 @@
 import type { GraphQLSchema } from 'graphql';
 import type { GraphChange } from '../checkDependencies.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
-import type { Finding } from '../finding.ts';
+import { createFinding, type Finding } from '../finding.ts';
 import { type PlanCompatibility, pairOperations } from '../graph/checkPlanCompatibility.ts';
 import { newHints } from '../graph/composeGraph.ts';
 import { determineDeployment } from '../graph/determineDeployment.ts';
 import type { ConsumerPlan, PlannedGraph } from '../graph/planConsumerOperations.ts';
-import { affectedOperation, operationReference } from './affectedOperation.ts';
 import { attributeBreakages } from './attributeBreakages.ts';
 import type { Breakage } from './breakage.ts';
 import { checkRolloutCompatibility } from './checkRolloutCompatibility.ts';
 import { classifyChange } from './classifyChange.ts';
-import { classifyHint } from './classifyHint.ts';
 import { evaluateContractTerms } from './evaluateContractTerms.ts';
 import { evaluatePlanCost } from './evaluatePlanCost.ts';
 import { findBreakagesAfterRollout } from './findBreakagesAfterRollout.ts';
-import { markUnchanged } from './markUnchanged.ts';
+import { affectedOperation, markUnchanged, operationReference } from './operationFindings.ts';
 import { OperationUsageIndex } from './operationUsageIndex.ts';
 
-/** What changes mean for the consumers that there are and for a rollout: what breaks operations is `breaking`, with
- *  them and with the order that it takes; what would break somebody whom nobody knows is `dangerous`. */
+/** Rates changes by their consequences for known consumers and for a rollout. A change that breaks operations is
+ *  `breaking` and names them and the rollout order. A change that could only break unknown consumers is `dangerous`. */
 export function evaluateChange({
   changes,
   old,
@@ -31,7 +29,7 @@ export function evaluateChange({
 }: GraphChange): readonly Finding[] {
   const agreed = evaluateContractTerms({ changes, gateway, next, operations, gatewaySettings });
   const failed = (operation: ConsumerOperation, after: ConsumerPlan) => {
-    // Gateways may hold nothing that composes while the subgraphs do.
+    // The graph of the gateways may fail to compose although that of the subgraphs composes.
     const isBroken = !isRollout || (gateway === undefined && old?.plans.get(operation)?.kind === 'planned');
     return failedOperationFindings(operation, after).map((finding) =>
       isBroken ? finding : markUnchanged(finding),
@@ -71,7 +69,7 @@ export function evaluateChange({
   });
   return [
     ...judged,
-    ...newHints(old.graph, next.graph).map(classifyHint),
+    ...newHints(old.graph, next.graph),
     ...unattributedBreakageFindings(unattributed),
     ...pairs.flatMap(({ operation, before, after }) =>
       before?.kind === 'planned' || after === undefined ? [] : failed(operation, after),
@@ -81,7 +79,8 @@ export function evaluateChange({
   ];
 }
 
-/** No plan was made before that could break. Operations that do not work now are told as that. */
+/** Rates changes without a baseline: there are no earlier plans that could break. Operations that fail now are
+ *  reported separately. */
 function classifyInitialChanges(
   changes: readonly Finding[],
   next: PlannedGraph,
@@ -122,11 +121,11 @@ function deploymentOf(
     subgraph,
     oldPlanProblems: concerned.flatMap(({ oldPlanProblems }) => oldPlanProblems),
     newPlanProblems: concerned.flatMap(({ newPlanProblems }) => newPlanProblems),
-    isRefused: troubles.some(({ phase }) => phase === 'in the end'),
+    isRefused: troubles.some(({ phase }) => phase === 'after rollout'),
   });
 }
 
-/** What breaks without a change that explains it. */
+/** Breakages that no change explains. */
 function unattributedBreakageFindings(troubles: readonly Breakage[]): readonly Finding[] {
   const byOperation = Map.groupBy(troubles, ({ operation }) => operation);
   return [...byOperation].map(([operation, own]) =>
@@ -142,12 +141,11 @@ function failedOperationFindings(operation: ConsumerOperation, after: ConsumerPl
 }
 
 function brokenOperationFinding(operation: ConsumerOperation, reason: string): Finding {
-  return {
-    rule: 'operation-broken',
+  return createFinding('operation-broken', {
     severity: 'breaking',
     message: `${operation.consumer}/${operation.name} does not work with this graph: ${reason}`,
     advice: 'Change the graph so that it works, or change the operation where its consumer has changed it.',
     ...operationReference(operation),
     affects: [affectedOperation(operation, reason)],
-  };
+  });
 }

@@ -1,14 +1,14 @@
 import { Kind, type SelectionSetNode } from 'graphql';
 import { type EnrichmentRules, readEnrichmentRules } from '../../gateway/enrichment/enrichmentRules.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
-import type { Finding } from '../finding.ts';
-import { affectedOperation } from './affectedOperation.ts';
-import { markUnchanged } from './markUnchanged.ts';
+import { createFinding, type Finding } from '../finding.ts';
+import { affectedOperation, markUnchanged } from './operationFindings.ts';
 import { type SelectedField, selectedFieldsOf } from './selectedFieldsOf.ts';
 import type { ServedGraph } from './servedGraph.ts';
 
-/** Says where a field that may come late cannot: others need it, nothing in its place can be null, or a consumer wants
- *  it in the first answer. `breaking` where it was not so before, or nothing is known of before. */
+/** Reports fields with `@enrichment` that cannot be deferred: a key or `@requires` needs them, they cannot be null,
+ *  or a consumer expects them in the first answer. A violation that existed before is `dangerous` instead of
+ *  `breaking`. */
 export function evaluateEnrichmentContract(
   old: ServedGraph | undefined,
   next: ServedGraph,
@@ -26,7 +26,7 @@ function findViolations(graph: ServedGraph, operations: readonly ConsumerOperati
   return [...findRequiredFields(graph, rules), ...findUndeferrableFields(graph, rules, operations)];
 }
 
-/** Whether two findings say the same of the same operations. */
+/** Equal for findings that say the same about the same operations. */
 function findingKey({ coordinate, message, affects = [] }: Finding): string {
   return JSON.stringify([
     coordinate,
@@ -35,7 +35,8 @@ function findingKey({ coordinate, message, affects = [] }: Finding): string {
   ]);
 }
 
-/** What may come late by the graph and its gateways' configuration; `undefined` where gateways wait for everything. */
+/** The enrichment rules of the graph and of the gateways' configuration; `undefined` when gateways wait for every
+ *  field. */
 export function enrichmentRulesOf({
   document,
   apiSchema,
@@ -45,7 +46,8 @@ export function enrichmentRulesOf({
   return readEnrichmentRules({ document, apiSchema, configured: enrichments }).rules;
 }
 
-/** Fields that keys and `@requires` need: whatever waits for them would be late as well, or computed without them. */
+/** Enrichment fields that a key or `@requires` needs. A fetch that needs such a field would be delayed too, or
+ *  computed without it. */
 function findRequiredFields({ metadata }: ServedGraph, rules: EnrichmentRules): readonly Finding[] {
   const found = new Map<string, Finding>();
   for (const [subgraph, { keys, fields }] of metadata.subgraphs) {
@@ -69,14 +71,16 @@ function findRequiredFields({ metadata }: ServedGraph, rules: EnrichmentRules): 
       const name = selection.name.value;
       const coordinate = `${typeName}.${name}`;
       if (rules.ruleOf(typeName, name) !== undefined && !found.has(coordinate)) {
-        found.set(coordinate, {
-          rule: 'enrichment-contract',
-          severity: 'breaking',
-          message: `${coordinate} may come late, and is part of ${where} in subgraph "${subgraph}", which needs it at once.`,
-          advice: 'Take @enrichment off, or let nobody depend on the field.',
-          subgraph,
+        found.set(
           coordinate,
-        });
+          createFinding('enrichment-contract', {
+            severity: 'breaking',
+            message: `${coordinate} may come late, and is part of ${where} in subgraph "${subgraph}", which needs it at once.`,
+            advice: 'Take @enrichment off, or let nobody depend on the field.',
+            subgraph,
+            coordinate,
+          }),
+        );
       }
       const inner = typeOf(typeName, name);
       if (selection.selectionSet !== undefined && inner !== undefined) {
@@ -99,7 +103,7 @@ interface UndeferrableField {
   readonly reason: string;
 }
 
-/** By field, what its readers have against its coming late. */
+/** Enrichment fields that some operation cannot receive later. */
 function findUndeferrableFields(
   { apiSchema }: ServedGraph,
   rules: EnrichmentRules,
@@ -117,22 +121,23 @@ function findUndeferrableFields(
       ]);
     }
   }
-  return [...refusals].map(([coordinate, refused]) => ({
-    rule: 'enrichment-contract',
-    severity: 'breaking',
-    message: `${coordinate} may come late, and not everybody who selects it can do without it in the first answer.`,
-    advice:
-      'Take @enrichment off, make the field nullable, or agree with the consumers on `# @slo mayDefer`.',
-    coordinate,
-    affects: refused.map(({ operation, reason }) => affectedOperation(operation, reason)),
-  }));
+  return [...refusals].map(([coordinate, refused]) =>
+    createFinding('enrichment-contract', {
+      severity: 'breaking',
+      message: `${coordinate} may come late, and not everybody who selects it can do without it in the first answer.`,
+      advice:
+        'Take @enrichment off, make the field nullable, or agree with the consumers on `# @slo mayDefer`.',
+      coordinate,
+      affects: refused.map(({ operation, reason }) => affectedOperation(operation, reason)),
+    }),
+  );
 }
 
 function undeferrableReasonOf(
   { coordinate, canBeNull }: SelectedField,
   { slo, document }: ConsumerOperation,
 ): string | undefined {
-  // Mutations and subscriptions wait for everything.
+  // Mutations and subscriptions wait for every field.
   const isQuery = document.definitions.some(
     (definition) => definition.kind === Kind.OPERATION_DEFINITION && definition.operation === 'query',
   );

@@ -2,11 +2,11 @@ import { isInterfaceType, isObjectType } from 'graphql';
 import { findNearestName } from '../../gateway/config/findNearestName.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
 import type { Finding } from '../finding.ts';
-import { operationReference } from './affectedOperation.ts';
 import { enrichmentRulesOf } from './evaluateEnrichmentContract.ts';
+import { operationReference } from './operationFindings.ts';
 import type { ServedGraph } from './servedGraph.ts';
 
-/** Says what `canPlanDefer` names and the graph does not have, and what never comes late, so that naming it says nothing. */
+/** Reports fields in `@slo mayDefer` that the graph does not have, and fields that are never deferred. */
 export function evaluateMayDefer(
   graph: ServedGraph,
   operations: readonly ConsumerOperation[],

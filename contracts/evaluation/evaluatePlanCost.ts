@@ -1,10 +1,10 @@
 import type { ConsumerOperation } from '../contractStore.ts';
-import type { Finding } from '../finding.ts';
+import { createFinding, type Finding } from '../finding.ts';
 import type { ConsumerPlan } from '../graph/planConsumerOperations.ts';
 import type { PlanCost } from '../graph/planCost.ts';
-import { affectedOperation, operationReference } from './affectedOperation.ts';
+import { affectedOperation, operationReference } from './operationFindings.ts';
 
-/** How much more an operation with an `@slo latency` may take before that breaks what its consumer relies on. */
+/** Increase up to which an operation with `@slo latency` is not broken. */
 const allowedCostIncrease = { fetches: 2, depth: 1 } as const;
 
 interface PlanCostChange {
@@ -13,7 +13,7 @@ interface PlanCostChange {
   readonly after: ConsumerPlan | undefined;
 }
 
-/** Says of an operation that answering it takes more than before; `undefined` where it does not. */
+/** Reports an operation whose plan takes more than before; `undefined` when it does not. */
 export function evaluatePlanCost({ operation, before, after }: PlanCostChange): Finding | undefined {
   if (before?.kind !== 'planned' || after?.kind !== 'planned') return undefined;
   const [old, next] = [before.cost, after.cost];
@@ -28,8 +28,7 @@ export function evaluatePlanCost({ operation, before, after }: PlanCostChange): 
   const isBroken = isTooMuch && latency !== undefined;
   const said = grown.map((measure) => describeMeasure(measure, old, next)).join(', ');
   const reason = isBroken ? `${said}; it relies on an answer within ${latency}ms` : said;
-  return {
-    rule: 'plan-cost',
+  return createFinding('plan-cost', {
     severity: isBroken ? 'breaking' : 'dangerous',
     message: `${operation.consumer}/${operation.name} takes more than before: ${said}.`,
     advice: isTooMuch
@@ -37,7 +36,7 @@ export function evaluatePlanCost({ operation, before, after }: PlanCostChange): 
       : 'Compare the latency of the added fetches with what the consumer can wait for.',
     ...operationReference(operation),
     affects: [affectedOperation(operation, reason)],
-  };
+  });
 }
 
 const measureLabels = {

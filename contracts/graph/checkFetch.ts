@@ -26,8 +26,8 @@ import type { PlannedFetch, Representation } from './flattenPlan.ts';
 import { operationOf } from './operationOf.ts';
 import type { FieldMetadata, SupergraphMetadata } from './supergraphMetadata.ts';
 
-/** Whether a fetch that was planned for one graph works with a subgraph of another; empty where it does.
- *  `planned` is the graph that it was planned for. */
+/** Checks a fetch that was planned for one graph against a subgraph of another. `planned` describes the graph of the
+ *  plan. Returns nothing when the fetch works. */
 export function checkFetch(
   fetch: PlannedFetch,
   planned: SupergraphMetadata,
@@ -35,8 +35,8 @@ export function checkFetch(
 ): readonly FetchProblem[] {
   const errors = validate(target.schema, fetch.document);
   const problems = new FetchVerifier(planned, target).verify(fetch);
-  // What does not even get as far as being executed has no data that could be wrong. What the subgraph may send now is
-  // told all the same: it is a reason of its own, which is left when the request is taken again.
+  // A refused request returns no data that could be wrong. Unknown values are reported all the same: they are a
+  // reason of their own, and remain when the request is accepted again.
   if (errors.length > 0) {
     const coordinates = errorCoordinatesOf(errors, fetch.document, target.schema);
     return [
@@ -75,11 +75,11 @@ function checkKey({ typeName, selections }: Representation, target: FetchTarget)
   ];
 }
 
-/** What holds for an object at some place of a fetch. */
+/** What is known of the object that a selection set selects from. */
 interface SelectionContext {
-  /** What was sent of it, if it is the entity of a representation. */
+  /** The fields that the representation of the object has, if it is an entity of a representation. */
   readonly sentFields: FieldTree | undefined;
-  /** External fields that a `@provides` on the way to it lets the subgraph resolve here. */
+  /** External fields that a `@provides` above lets the subgraph resolve here. */
   readonly providedFields: FieldTree;
 }
 
@@ -133,7 +133,7 @@ class FetchVerifier {
     }
   }
 
-  /** `undefined` where the condition holds for no object of the type. */
+  /** The type under a type condition; `undefined` when the condition holds for no object of the type. */
   #narrow(type: GraphQLCompositeType, condition: string): GraphQLCompositeType | undefined {
     const narrower = this.#target.schema.getType(condition);
     if (!isCompositeType(narrower) || type === narrower) return type;
@@ -166,7 +166,7 @@ class FetchVerifier {
     });
   }
 
-  /** The types whose field it may be at run time. */
+  /** The types that the field's parent can have at run time. */
   #ownersOf(type: GraphQLCompositeType): readonly string[] {
     return isAbstractType(type)
       ? [type.name, ...this.#target.schema.getPossibleTypes(type).map(({ name }) => name)]
@@ -223,7 +223,7 @@ class FetchVerifier {
     place: SelectionContext,
   ): void {
     const wanted = fieldTreeOf([requires]);
-    // Within an answer of the subgraph itself it has what the planner selected beside the field.
+    // Inside an answer of the subgraph, the inputs of a field are the fields that the planner selected beside it.
     const available = place.sentFields ?? fieldTreeOf([within]);
     const message = `subgraph "${this.#target.name}" computes ${coordinate}`;
     if (!isFieldSubset(wanted, available)) {
@@ -255,7 +255,7 @@ class FetchVerifier {
   }
 }
 
-/** The fields of a set that have arguments, each under a name that has them. */
+/** The fields of a set that have arguments, under names that include the arguments. */
 function fieldsWithArguments(set: SelectionSetNode): FieldTree {
   return new Map(
     set.selections.flatMap((selection): [string, () => FieldTree][] => {
@@ -269,7 +269,7 @@ function fieldsWithArguments(set: SelectionSetNode): FieldTree {
   );
 }
 
-/** A field set as it is written in a directive. */
+/** The field set as written in a directive. */
 function printFieldSet(set: SelectionSetNode): string {
   return print(set).slice(1, -1).replaceAll(/\s+/g, ' ').trim();
 }

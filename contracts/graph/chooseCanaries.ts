@@ -17,8 +17,8 @@ import { supergraphMetadataOf } from './supergraphMetadata.ts';
 
 const maxCanaries = 20;
 
-/** At most 20 of the queries and mutations that the graph takes, of both kinds if there are, such that as many
- *  subgraphs as possible have to be asked for them. */
+/** Chooses at most 20 queries and mutations that the graph accepts: of both kinds if possible, and so that they need
+ *  as many subgraphs as possible. */
 export function chooseCanaries(
   graph: ContractGraph,
   operations: readonly ConsumerOperation[],
@@ -28,7 +28,7 @@ export function chooseCanaries(
     .filter((operation) => isRunnable(operation, graph.supergraph.apiSchema))
     .map((operation) => ({
       operation,
-      // A kind of operation is covered like a subgraph.
+      // The kind of operation is covered like a subgraph.
       covers: new Set([
         `(${operationOf(operation.document).operation})`,
         ...homes.subgraphsRequiredBy(operation),
@@ -59,7 +59,8 @@ function isRunnable({ document }: ConsumerOperation, api: GraphQLSchema): boolea
   );
 }
 
-/** Where fields are resolved that only one subgraph resolves: an operation that selects one has to go there. */
+/** The owners of fields that exactly one subgraph resolves. An operation that selects such a field has to fetch from
+ *  its owner. */
 class ExclusiveFieldOwners {
   readonly #api: GraphQLSchema;
   readonly #owners = new Map<string, string | undefined>();

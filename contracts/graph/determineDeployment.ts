@@ -3,15 +3,15 @@ import type { FetchProblem } from './fetchProblem.ts';
 
 interface RolloutProblems {
   readonly subgraph: string;
-  /** What the old gateway has against the new subgraph. */
+  /** Why plans of old gateways fail on the new subgraph. */
   readonly oldPlanProblems: readonly FetchProblem[];
-  /** What the new gateway has against the old subgraph. */
+  /** Why plans of new gateways fail on the old subgraph. */
   readonly newPlanProblems: readonly FetchProblem[];
-  /** Whether the new gateway refuses the operation, or any of them. */
+  /** Whether the new gateway refuses one of the operations. */
   readonly isRefused: boolean;
 }
 
-/** In which order a subgraph and the gateways' supergraph can be rolled out, for one operation or for several. */
+/** The order in which to roll out a subgraph and the supergraph, for one operation or several. */
 export function determineDeployment(question: RolloutProblems): Deployment {
   const { subgraph, oldPlanProblems, newPlanProblems, isRefused } = question;
   if (isRefused || (oldPlanProblems.length > 0 && newPlanProblems.length > 0))
@@ -78,6 +78,6 @@ function expandAndContract({
 
 function summarizeProblems([first, ...others]: readonly FetchProblem[]): string {
   const more = others.length === 0 ? '' : `, and ${others.length} more`;
-  // The validator's messages are whole sentences.
+  // Validation messages are whole sentences.
   return `${first?.message.replace(/\.$/, '')}${more}`;
 }

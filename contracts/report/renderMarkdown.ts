@@ -1,4 +1,5 @@
-import type { Finding, Severity } from '../finding.ts';
+import type { Finding } from '../finding.ts';
+import { type Severity, severitiesWorstFirst } from '../severity.ts';
 import type { CheckReport } from './checkReport.ts';
 import {
   affectedPhrase,
@@ -8,17 +9,16 @@ import {
   locationPhrase,
   verdictSentence,
 } from './reportPhrases.ts';
-import { severities } from './sortFindings.ts';
 import { toSingleLine, truncate } from './textFormatting.ts';
 
-/** Most characters that GitHub takes in a comment. */
+/** GitHub's limit for the length of a comment, in characters. */
 const maxCommentLength = 65_536;
 
-/** Stands first in every comment, so that the next run finds the comment that it replaces. */
+/** First line of every comment, by which the next run finds the comment to replace. */
 const commentMarker = '<!-- tributary contracts -->';
 
-/** A comment for a pull request: the verdict, a table of counts, and what was found, folded away but for what breaks.
- *  What has no room is counted. */
+/** A pull request comment: the verdict, a table of counts, and the findings, folded unless they break something.
+ *  Findings beyond GitHub's limit are only counted. */
 export function renderMarkdown(report: CheckReport): string {
   const { findings, summary } = report;
   const head = [
@@ -27,7 +27,7 @@ export function renderMarkdown(report: CheckReport): string {
     '',
     '| Finding | Count |',
     '| --- | --- |',
-    ...severities.map((severity) => `| ${severity} | ${summary.counts[severity]} |`),
+    ...severitiesWorstFirst.map((severity) => `| ${severity} | ${summary.counts[severity]} |`),
     `| waived | ${summary.waived} |`,
     '',
     `${countsPhrase(summary)}; ${checkedPhrase(summary)}.`,
@@ -61,7 +61,7 @@ interface Group {
 }
 
 function groupsOf(findings: readonly Finding[]): Group[] {
-  const groups = severities.map((severity) => ({
+  const groups = severitiesWorstFirst.map((severity) => ({
     title: groupTitles[severity],
     isOpen: severity === 'misuse' || severity === 'breaking' || severity === 'undecided',
     findings: findings.filter((finding) => finding.severity === severity && finding.waivedBy === undefined),
@@ -78,7 +78,7 @@ const groupTitles: Readonly<Record<Severity, string>> = {
   safe: 'Safe',
 };
 
-/** One finding must not take the room of all others: the other formats have everything. */
+/** Limits for one finding, so that it leaves room for others. Other formats are not limited. */
 const maxTextLength = 1_000;
 const maxAffectedOperations = 20;
 
@@ -118,8 +118,7 @@ function omittedNotice(count: number): string {
   return `\n${count} more findings have no room here; the other formats have them all.\n`;
 }
 
-/** Text that Markdown shows as it is: in one line, with nothing in it that formats, links, or calls somebody. Names in
- *  backticks, as our messages write them, stay code. */
+/** Escapes text for one line of Markdown: nothing in it formats, links or mentions. Names in backticks stay code. */
 function escapeMarkdown(text: string): string {
   return truncate(toSingleLine(text), maxTextLength)
     .split(/(`[\w.@(),:"' -]+`)/)
@@ -127,7 +126,7 @@ function escapeMarkdown(text: string): string {
     .join('');
 }
 
-// A directive such as `@key` is also somebody's name, and `#1` an issue: an invisible space keeps them from being that.
+// `@key` would mention a user and `#1` an issue. A zero-width space prevents both.
 function escapeProse(text: string): string {
   return text.replaceAll(/[\\`*_[\]<>|~&$#@]/g, (character) => {
     if (character === '@') return '@&#8203;';

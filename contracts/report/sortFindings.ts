@@ -1,10 +1,8 @@
-import type { Finding, Severity } from '../finding.ts';
+import type { Finding } from '../finding.ts';
+import { severitiesWorstFirst } from '../severity.ts';
 
-/** From what has to be put right first: nothing else can be trusted while the store itself is wrong. */
-export const severities: readonly Severity[] = ['misuse', 'breaking', 'undecided', 'dangerous', 'safe'];
-
-/** By severity, then subgraph, then place; what is waived comes last. The same findings always come in the same
- *  order, whatever order they were found in. */
+/** Sorts by severity, then subgraph, then location, with waived findings last. The order does not depend on the order
+ *  of the input. */
 export function sortFindings(findings: readonly Finding[]): Finding[] {
   return [...findings].sort(compareFindings);
 }
@@ -12,7 +10,7 @@ export function sortFindings(findings: readonly Finding[]): Finding[] {
 function compareFindings(one: Finding, other: Finding): number {
   return (
     Number(one.waivedBy !== undefined) - Number(other.waivedBy !== undefined) ||
-    severities.indexOf(one.severity) - severities.indexOf(other.severity) ||
+    severitiesWorstFirst.indexOf(one.severity) - severitiesWorstFirst.indexOf(other.severity) ||
     compareText(one.subgraph, other.subgraph) ||
     compareText(one.location?.file, other.location?.file) ||
     (one.location?.line ?? 0) - (other.location?.line ?? 0) ||
@@ -23,7 +21,7 @@ function compareFindings(one: Finding, other: Finding): number {
   );
 }
 
-// By code units: an order that depends on the machine's language would differ between two machines.
+// By code units: a locale-dependent order would differ between machines.
 function compareText(one = '', other = ''): number {
   if (one === other) return 0;
   return one < other ? -1 : 1;

@@ -1,6 +1,5 @@
 import type { ConsumerOperation, ContractStore, SubgraphContract } from '../contractStore.ts';
-import type { Finding } from '../finding.ts';
-import { createProblem } from './createProblem.ts';
+import { createFinding, type Finding } from '../finding.ts';
 import { displayPath } from './displayPath.ts';
 import { GitError } from './git.ts';
 import { readEnvironments } from './readEnvironments.ts';
@@ -12,12 +11,12 @@ import { readSchema } from './schemaFile.ts';
 import type { StoreFiles } from './storeFiles.ts';
 
 export interface StoreRevision {
-  /** Anything that Git takes for a commit. */
+  /** Any name of a Git commit. */
   readonly ref: string;
 }
 
-/** Reads a store, from its directory or as it stood at a revision. What is wrong with it is in `problems`, all of
- *  it; a store that cannot be had at all is empty and has that as its problem. */
+/** Reads a store from its directory, or as of a Git revision. All mistakes are in `problems`. A store that cannot be
+ *  read is empty, and its problem says why. */
 export async function readContractStore(directory: string, from?: StoreRevision): Promise<ContractStore> {
   const shown = displayPath(directory);
   const files = await readFiles(directory, from);
@@ -78,14 +77,14 @@ async function readFiles(
 
 function revisionUnknown(shown: string, { ref }: StoreRevision, { reason, message }: GitError): Finding {
   const isAsked = reason === 'unknown-revision';
-  const finding = createProblem({
-    rule: 'revision-unknown',
+  return createFinding('revision-unknown', {
+    severity: reason === 'failed' ? 'undecided' : 'misuse',
+
     message: `${shown} cannot be read at revision ${ref}: ${message}.`,
     advice: isAsked
       ? 'Name a commit, branch or tag that this clone has; a shallow clone needs its history fetched first (fetch-depth: 0).'
       : 'Let Git answer here, or compare with a directory: --against DIR.',
   });
-  return reason === 'failed' ? { ...finding, severity: 'undecided' } : finding;
 }
 
 function emptyStoreOf(directory: string, why: Finding): ContractStore {
@@ -94,33 +93,27 @@ function emptyStoreOf(directory: string, why: Finding): ContractStore {
 
 function missingStore(directory: string, from: StoreRevision | undefined): Finding {
   const when = from === undefined ? '' : ` at revision ${from.ref}`;
-  return createProblem({
-    rule: 'store-missing',
+  return createFinding('store-missing', {
     message: `${directory} has no schemas/<subgraph>.graphql${when}.`,
-    advice: 'Make a store with `tributary contracts init`, or name another one with --directory.',
   });
 }
 
-/** The subgraph whose contract is at the path; `undefined` where none is. */
+/** The name of the subgraph whose contract has this path, if it is the path of a contract. */
 function subgraphOf(path: string): string | undefined {
   return /^schemas\/([^/]+)\.graphql$/.exec(path)?.[1];
 }
 
 function unreadableFile(path: string, file: string, why: string): Finding {
-  return createProblem({
-    rule: 'store-file-unreadable',
+  return createFinding('store-file-unreadable', {
     message: `${file} ${why}.`,
-    advice: 'It has to be a text file in UTF-8 that may be read.',
     location: { file, line: 1, column: 1 },
     subgraph: subgraphOf(path),
   });
 }
 
 function unknownFile(file: string): Finding {
-  return createProblem({
-    rule: 'store-file-unknown',
+  return createFinding('store-file-unknown', {
     message: `${file} is not read: it is neither schemas/<subgraph>.graphql nor operations/<consumer>/….graphql.`,
-    advice: 'Move or rename it, or take it out of the store.',
     location: { file, line: 1, column: 1 },
   });
 }

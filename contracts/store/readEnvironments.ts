@@ -1,8 +1,7 @@
 import { isMap, isSeq, type Node, type YAMLMap } from 'yaml';
 import { findNearestName } from '../../gateway/config/findNearestName.ts';
 import type { Environment } from '../contractStore.ts';
-import type { FileLocation, Finding } from '../finding.ts';
-import { createProblem } from './createProblem.ts';
+import { createFinding, type FileLocation, type Finding } from '../finding.ts';
 import { parseStepLatency } from './readGatewaySettings.ts';
 import { isEmptyNode, nonBlankTextOf, readYaml, type YamlFile } from './readYaml.ts';
 
@@ -13,11 +12,8 @@ interface EnvironmentsResult {
 
 const environmentKeys = ['subgraphs', 'gateways', 'gatewayConfig', 'stepLatency'] as const;
 
-const example =
-  'Write `production: { subgraphs: { products: [v1.4, v1.5] }, gateways: [v1.4] }`, each version a Git revision; `gatewayConfig: FILE` and `stepLatency: 40ms` may stand there too.';
-
-/** `environments.yaml`: by name of the environment, the versions of subgraphs and gateways that run there, and what is
- *  known of the gateways besides. */
+/** Reads `environments.yaml`: the versions of subgraphs and gateways that run in each environment, and settings of
+ *  the gateways. */
 export function readEnvironments(text: string, file: string): EnvironmentsResult {
   const read = readYaml(text, file, 'environments-unreadable');
   if ('problems' in read) return { environments: [], problems: read.problems };
@@ -97,7 +93,7 @@ function readVersions(
   const versions = items.map(nonBlankTextOf);
   const right = versions.filter((version) => version !== undefined);
   if (right.length === versions.length && right.length > 0) return right;
-  // 1.10 would be the number 1.1.
+  // An unquoted 1.10 would be the number 1.1.
   problems.push(
     invalidEnvironment(`${name}: a version is missing, or is no text; put numbers into quotes.`, place),
   );
@@ -105,5 +101,5 @@ function readVersions(
 }
 
 function invalidEnvironment(message: string, place: FileLocation): Finding {
-  return createProblem({ rule: 'environment-invalid', message, advice: example, location: place });
+  return createFinding('environment-invalid', { message, location: place });
 }

@@ -2,13 +2,12 @@ import { type DefinitionNode, type Token, TokenKind } from 'graphql';
 import { parseDuration } from '../../gateway/config/duration.ts';
 import { findNearestName } from '../../gateway/config/findNearestName.ts';
 import type { OperationSlo } from '../contractStore.ts';
-import type { FileLocation, Finding } from '../finding.ts';
-import { createProblem } from './createProblem.ts';
+import { createFinding, type FileLocation, type Finding } from '../finding.ts';
 
 interface SloResult {
   readonly slo: OperationSlo;
   readonly problems: readonly Finding[];
-  /** The comments that were read. */
+  /** The `@slo` comments that were read. */
   readonly comments: readonly Token[];
 }
 
@@ -16,7 +15,7 @@ const sloKeys = ['latency', 'staleness', 'mayDefer'] as const;
 type SloKey = (typeof sloKeys)[number];
 const coordinatePattern = /^[_A-Za-z]\w*\.[_A-Za-z]\w*$/;
 
-/** What the `# @slo` comments directly above a definition say. */
+/** Reads the `# @slo` comments directly above a definition. */
 export function readSlo(definition: DefinitionNode, file: string): SloResult {
   const comments = commentsAbove(definition).filter(isSloComment);
   const said = new Map<SloKey, number | readonly string[]>();
@@ -40,7 +39,7 @@ export function readSlo(definition: DefinitionNode, file: string): SloResult {
   };
 }
 
-/** `# @slo` comments of a document that stand above no operation: nobody would notice that they say nothing. */
+/** Finds `# @slo` comments that are not above an operation, and so have no effect. */
 export function findMisplacedSlos(
   first: Token | undefined,
   read: ReadonlySet<Token>,
@@ -97,11 +96,8 @@ function locationOf({ line, column }: Token, file: string): FileLocation {
 }
 
 function invalidSlo(comment: Token, file: string, mistake: string): Finding {
-  return createProblem({
-    rule: 'slo-invalid',
+  return createFinding('slo-invalid', {
     message: `This @slo line cannot be used: ${mistake}${mistake.endsWith('?') ? '' : '.'}`,
-    advice:
-      'Write, directly above the operation, `# @slo latency: 200ms`, `# @slo staleness: 1m` or `# @slo mayDefer: Product.recommended`.',
     location: locationOf(comment, file),
   });
 }

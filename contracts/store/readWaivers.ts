@@ -1,9 +1,8 @@
 import { isMap, isSeq, type Node } from 'yaml';
 import { findNearestName } from '../../gateway/config/findNearestName.ts';
 import type { Waiver } from '../contractStore.ts';
-import type { FileLocation, Finding } from '../finding.ts';
-import { ruleNames } from '../ruleNames.ts';
-import { createProblem } from './createProblem.ts';
+import { createFinding, type FileLocation, type Finding } from '../finding.ts';
+import { isRuleId, ruleIds } from '../rules.ts';
 import { isEmptyNode, nonBlankTextOf, readYaml, type YamlFile } from './readYaml.ts';
 
 interface WaiversResult {
@@ -15,10 +14,7 @@ const requiredKeys = ['rule', 'coordinate', 'reason', 'owner', 'expires'] as con
 const waiverKeys = [...requiredKeys, 'subgraph'] as const;
 type WaiverKey = (typeof waiverKeys)[number];
 
-const example =
-  'A waiver has `rule`, `coordinate`, `reason`, `owner`, `expires: 2027-01-31` and, where it is for one subgraph only, `subgraph`.';
-
-/** `waivers.yaml`: a list of waivers. */
+/** Reads `waivers.yaml`: a list of waivers. */
 export function readWaivers(text: string, file: string): WaiversResult {
   const read = readYaml(text, file, 'waivers-unreadable');
   if ('problems' in read) return { waivers: [], problems: read.problems };
@@ -57,7 +53,7 @@ function readWaiver(node: Node | null, yaml: YamlFile, problems: Finding[]): Wai
     if (name === undefined) problems.push(unknownKey(key, yaml.locationOf(keyNode)));
     else if (text !== undefined) {
       said.set(name, text);
-      if (name === 'rule' && !ruleNames.includes(text)) {
+      if (name === 'rule' && !isRuleId(text)) {
         problems.push(unknownRule(text, yaml.locationOf(value ?? keyNode)));
       }
     } else if (!isEmptyNode(value))
@@ -66,10 +62,8 @@ function readWaiver(node: Node | null, yaml: YamlFile, problems: Finding[]): Wai
   const missing = requiredKeys.filter((key) => !said.has(key));
   if (missing.length > 0) {
     problems.push(
-      createProblem({
-        rule: 'waiver-incomplete',
+      createFinding('waiver-incomplete', {
         message: `This waiver has no ${missing.join(', no ')}.`,
-        advice: example,
         location: place,
       }),
     );
@@ -80,7 +74,7 @@ function readWaiver(node: Node | null, yaml: YamlFile, problems: Finding[]): Wai
   }
   if (problems.length > before) return undefined;
   const { rule, coordinate, reason, owner, subgraph } = Object.fromEntries(said);
-  // All of them are there: `missing` is empty.
+  // No required key is missing here.
   const whole = { rule, coordinate, reason, owner, expires } as Omit<Waiver, 'location' | 'subgraph'>;
   return { ...whole, ...(subgraph === undefined ? {} : { subgraph }), location: place };
 }
@@ -89,11 +83,11 @@ function isSame(a: Waiver, b: Waiver): boolean {
   return a.rule === b.rule && a.coordinate === b.coordinate && a.subgraph === b.subgraph;
 }
 
-/** A day of the calendar, `2027-01-31`. */
+/** Whether the text is a day of the calendar, such as `2027-01-31`. */
 function isCalendarDate(text: string): boolean {
   if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return false;
   const time = Date.parse(`${text}T00:00:00Z`);
-  // Some months are shorter: the parser rolls over or refuses.
+  // For days such as February 30, the parser rolls over or fails.
   return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);
 }
 
@@ -106,7 +100,7 @@ function unknownKey(key: string, place: FileLocation): Finding {
 }
 
 function unknownRule(rule: string, place: FileLocation): Finding {
-  const nearest = findNearestName(rule, ruleNames);
+  const nearest = findNearestName(rule, ruleIds);
   return invalidWaiver(
     `"${rule}" is no rule${nearest === undefined ? '' : `; did you mean ${nearest}?`}`,
     place,
@@ -115,5 +109,5 @@ function unknownRule(rule: string, place: FileLocation): Finding {
 
 function invalidWaiver(message: string, place: FileLocation | undefined): Finding {
   const sentence = message.endsWith('?') ? message : `${message}.`;
-  return createProblem({ rule: 'waiver-invalid', message: sentence, advice: example, location: place });
+  return createFinding('waiver-invalid', { message: sentence, location: place });
 }

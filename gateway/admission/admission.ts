@@ -1,3 +1,4 @@
+import type { GraphQLFormattedError } from 'graphql';
 import { GatewayError } from '../errors.ts';
 import type {
   ExecutionOutcome,
@@ -11,6 +12,7 @@ import type { SupergraphView } from '../supergraph/supergraphView.ts';
 import type { ApolloPipeline, ApolloRequest, ExecuteOperation } from './apolloPipeline.ts';
 import { checkPersistedQuery } from './checkPersistedQuery.ts';
 import type { ClientRequest } from './clientRequest.ts';
+import { headersOf, statusOf } from './errorResponse.ts';
 import { HttpError } from './httpError.ts';
 import type { ValidatedOperationCache } from './validatedOperationCache.ts';
 
@@ -20,6 +22,8 @@ interface AdmissionOptions {
   /** Operations that need not pass Apollo Server again. */
   readonly validatedOperations: ValidatedOperationCache | undefined;
   readonly executeOperation: ExecuteOperation;
+  /** Gives an error its final form (`createErrorFormatter`). */
+  readonly formatError: (error: GraphQLFormattedError) => GraphQLFormattedError;
   /** Throws a `Refusal` for a text beyond the limits. */
   readonly checkText: (text: string) => void;
   /** Throws a `Refusal` for variables beyond the limits. */
@@ -111,8 +115,9 @@ export class Admission {
     return { kind: 'complete', status, headers, content: text, isExecuted: false, caching: undefined };
   }
 
-  /** Answers an operation that Apollo Server has seen before. `undefined` where nothing has been executed: then
-   *  Apollo Server says why, in its own form. */
+  /** Executes an operation that Apollo Server has validated before. `undefined` if the operation is not known, or is one that
+   *  the transport cannot answer: Apollo Server handles it. Once execution has begun, its result is final, failures
+   *  included: a second attempt might execute a mutation twice, and would put more load on an overloaded planner. */
   async #executeValidated(body: unknown, client: ClientRequest): Promise<AdmissionResult | undefined> {
     const { validatedOperations, supergraphs, executeOperation } = this.#options;
     const supergraph = supergraphs.current();
@@ -123,6 +128,7 @@ export class Admission {
     const { document, operationName, variables, cursor } = operation;
     const { headers, incremental, connectionParams, clientAddress, requestId, signal } = client;
     const resumeAfter = client.lastEventId ?? cursor;
+    const contentType = `${headers.get('accept')}; charset=utf-8`;
     let outcome: ExecutionOutcome;
     try {
       outcome = await executeOperation(
@@ -141,21 +147,37 @@ export class Admission {
         supergraph,
       );
     } catch (error) {
-      // Refused before anything was executed. After any other error a second try might execute a mutation again.
-      if (error instanceof GatewayError && error.code !== 'REQUEST_ABORTED') return undefined;
-      throw error;
+      if (!(error instanceof GatewayError) || error.code === 'REQUEST_ABORTED') throw error;
+      return this.#failedResult([error.toFormatted()], undefined, contentType);
     }
     if (outcome.kind !== 'single') return { kind: 'stream', headers: noHeaders, outcome };
-    if (outcome.data === undefined) return undefined;
     const { errors, extensions, caching } = outcome;
+    if (outcome.data === undefined) return this.#failedResult(errors ?? [], extensions, contentType);
     const { before, after } = envelopeOf(errors, extensions);
     return {
       kind: 'complete',
       status: 200,
-      headers: new Map([['content-type', `${headers.get('accept')}; charset=utf-8`]]),
+      headers: new Map([['content-type', contentType]]),
       content: outcome.data.takeWrapped(before, after),
       isExecuted: true,
       caching,
+    };
+  }
+
+  /** A response without data, as Apollo Server would write it. */
+  #failedResult(
+    errors: readonly GraphQLFormattedError[],
+    extensions: Readonly<Record<string, unknown>> | undefined,
+    contentType: string,
+  ): CompleteResult {
+    const formatted = errors.map(this.#options.formatError);
+    return {
+      kind: 'complete',
+      status: formatted.map(statusOf).findLast((status) => status !== undefined) ?? 200,
+      headers: new Map([['content-type', contentType], ...formatted.flatMap(headersOf)]),
+      content: JSON.stringify({ errors: formatted, extensions }),
+      isExecuted: false,
+      caching: undefined,
     };
   }
 

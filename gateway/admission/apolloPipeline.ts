@@ -1,5 +1,4 @@
 import { ApolloServer, type ApolloServerPlugin, HeaderMap, type HTTPGraphQLResponse } from '@apollo/server';
-import { ApolloServerValidationErrorCode } from '@apollo/server/errors';
 import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginInlineTraceDisabled,
@@ -22,7 +21,7 @@ import {
   type GraphQLSchema,
 } from 'graphql';
 import { LRUCache } from 'lru-cache';
-import { errorCodes, GatewayError } from '../errors.ts';
+import { GatewayError } from '../errors.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { ExecutionOutcome } from '../response/executionOutcome.ts';
 import { envelopeOf } from '../response/serializeOutcome.ts';
@@ -32,6 +31,7 @@ import type { TransportLog } from '../telemetry/logger.ts';
 import { type ClientRequest, ExecutedData, type GatewayContext } from './clientRequest.ts';
 import { DeferDirectiveLabelRule } from './deferDirectiveLabelRule.ts';
 import { DeferDirectiveOnRootFieldRule } from './deferDirectiveOnRootFieldRule.ts';
+import { createErrorFormatter, headersOf, statusOf } from './errorResponse.ts';
 import { resumeCursorOf } from './resumeCursorOf.ts';
 import type { ValidatedOperationCache } from './validatedOperationCache.ts';
 
@@ -80,6 +80,7 @@ export interface ApolloPipeline {
 export { type ApolloServerPlugin, HeaderMap };
 
 export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipeline {
+  const formatError = createErrorFormatter(options);
   const persisted = new PersistedQueryCache(options.textCacheSize);
   const server = new ApolloServer<GatewayContext>({
     gateway: createGateway(options),
@@ -92,8 +93,8 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
     documentStore: new DocumentCache(options.textCacheSize),
     plugins: [leaseSupergraph(options.supergraphs), ...options.plugins, ...disabledDefaults(options.plugins)],
     includeStacktraceInErrorResponses: false,
-    formatError: (formatted) =>
-      rewriteMessage(options.introspection ? formatted : withoutSuggestions(formatted)),
+    formatError: (formatted, error) =>
+      formatError(error instanceof FormattedGraphQLError ? error.toJSON() : formatted),
     stringifyResult,
     stopOnTerminationSignals: false,
     // Nothing here shall depend on the environment: neither introspection nor reports to Apollo.
@@ -266,19 +267,6 @@ function errorWithStatus(error: GraphQLFormattedError): GraphQLError {
   return new FormattedGraphQLError(error, statusOf(error));
 }
 
-function statusOf(error: GraphQLFormattedError): number | undefined {
-  const code = error.extensions?.code;
-  if (typeof code !== 'string' || !Object.hasOwn(errorCodes, code)) return undefined;
-  return errorCodes[code as keyof typeof errorCodes].status;
-}
-
-/** Overload is over as soon as those that wait have been planned. */
-function headersOf(error: GraphQLFormattedError): HeaderMap {
-  const headers = new HeaderMap();
-  if (error.extensions?.code === 'OVERLOADED') headers.set('retry-after', '1');
-  return headers;
-}
-
 /** An error that has its final form. Apollo Server wants instances of `GraphQLError`, and takes the status
  *  from `extensions.http`; one that came from a subgraph must not reach it. */
 class FormattedGraphQLError extends GraphQLError {
@@ -287,7 +275,7 @@ class FormattedGraphQLError extends GraphQLError {
   constructor(formatted: GraphQLFormattedError, status: number | undefined) {
     const extensions: Record<string, unknown> = { ...formatted.extensions };
     delete extensions.http;
-    if (status !== undefined) extensions.http = { status, headers: headersOf(formatted) };
+    if (status !== undefined) extensions.http = { status, headers: new HeaderMap(headersOf(formatted)) };
     super(formatted.message, { extensions });
     this.#formatted = formatted;
   }
@@ -303,29 +291,6 @@ function unknownOperationError({ request }: GatewayGraphQLRequestContext): Graph
       ? `Unknown operation named "${request.operationName}".`
       : 'Must provide operation name if query contains multiple operations.',
   );
-}
-
-/** Validation's "Did you mean …?" tells names of the schema, which is not public without introspection. */
-function withoutSuggestions(formatted: GraphQLFormattedError): GraphQLFormattedError {
-  const code = formatted.extensions?.code;
-  if (code !== 'GRAPHQL_VALIDATION_FAILED' && code !== 'BAD_USER_INPUT') return formatted;
-  return { ...formatted, message: formatted.message.replace(/ ?Did you mean .+\?$/s, '') };
-}
-
-/** Says what a client can do where Apollo Server names an option of its own, or graphql-js says nothing. */
-function rewriteMessage(formatted: GraphQLFormattedError): GraphQLFormattedError {
-  if (formatted.extensions?.validationErrorCode === ApolloServerValidationErrorCode.INTROSPECTION_DISABLED) {
-    const message =
-      'Introspection is off: `__schema` and `__type` are not answered (security.introspection).';
-    return { ...formatted, message };
-  }
-  // graphql-js has no other sign of it. The number is a constant of its rule for fields that overlap.
-  if (formatted.message === 'Validation aborted.') {
-    const message =
-      'The operation selects too much under the same names: comparing it takes more than 500000 steps, the most that are taken. Select each field once.';
-    return new GatewayError('OPERATION_TOO_COMPLEX', message).toFormatted();
-  }
-  return formatted;
 }
 
 function stringifyResult({ errors, data, extensions }: FormattedExecutionResult): string {

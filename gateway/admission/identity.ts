@@ -1,25 +1,40 @@
-/** `cache.identity` of the configuration. */
+import type { ClientIdentity } from '../execution/requestContext.ts';
+
+/** `security.identity` of the configuration. */
 interface IdentitySource {
   readonly header?: string | undefined;
   readonly jwtClaim?: string | undefined;
 }
 
-/** Whose a request is, for keys of private values; `undefined` for nobody's. `headers` has lower case names.
- *
- *  A token is read without a look at its signature: a claim that somebody made up leads to a key that has the
- *  token as well where `authorization` is forwarded, and something in front of the gateway must check it where it
- *  is not. */
-export function identityOf(
-  source: IdentitySource | undefined,
+/** Reads who sent a request: the only code that decides it. `headers` has lower case names; `address` is the client's end
+ *  of the connection. */
+export type ReadIdentity = (
   headers: ReadonlyMap<string, string>,
-): string | undefined {
-  if (source?.header !== undefined) return nonEmpty(headers.get(source.header));
-  if (source?.jwtClaim === undefined) return undefined;
+  address: string | undefined,
+) => ClientIdentity;
+
+export function createIdentityReader(source: IdentitySource | undefined): ReadIdentity {
+  const isConfigured = source?.header !== undefined || source?.jwtClaim !== undefined;
+  return (headers, address) => {
+    const identity = isConfigured ? identityOf(source, headers) : undefined;
+    return {
+      identity,
+      tokenOwner: isConfigured ? identity : headers.get('authorization'),
+      clientKey: identity === undefined ? `address ${address}` : `identity ${identity}`,
+    };
+  };
+}
+
+/** The signature of a token is not verified. Something in front of the gateway must verify it, unless `authorization` is
+ *  forwarded: then the token itself is part of the keys of private values. */
+function identityOf(source: IdentitySource, headers: ReadonlyMap<string, string>): string | undefined {
+  if (source.header !== undefined) return nonEmpty(headers.get(source.header));
+  if (source.jwtClaim === undefined) return undefined;
   const [, token] = /^bearer +(\S+)$/i.exec(headers.get('authorization')?.trim() ?? '') ?? [];
   return token === undefined ? undefined : claimOf(token, source.jwtClaim);
 }
 
-/** Texts and numbers only: `1` and `"1"` are one identity to whoever issues tokens, lists and objects are none. */
+/** Strings and numbers only: `1` and `"1"` are one identity to issuers of tokens; lists and objects are none. */
 function claimOf(token: string, claim: string): string | undefined {
   const parts = token.split('.');
   if (parts.length !== 3) return undefined;

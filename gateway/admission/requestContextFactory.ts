@@ -1,56 +1,68 @@
 import type { GatewayConfig } from '../config/schema.ts';
 import type { RequestContext } from '../execution/requestContext.ts';
-import type { EnrichmentPriority } from '../operation/enrichmentRule.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
-import type { RequestPriority } from '../subgraphs/callPriority.ts';
-import { selectForwardedHeaders } from '../subgraphs/forwardedHeaders.ts';
-import type { ForwardedHeaders } from '../subgraphs/subgraphClient.ts';
+import type { OverrideDecision } from '../operation/overrideDecision.ts';
+import { type ForwardedHeaders, selectForwardedHeaders } from '../subgraphs/forwardedHeaders.ts';
 import { memoizePolicies } from '../subgraphs/subgraphEndpoints.ts';
-import { wantsAutoDefer } from './deferPreference.ts';
-import { identityOf } from './identity.ts';
-import { requestBudgetOf } from './requestBudget.ts';
-import { requestPriorityOf } from './requestPriority.ts';
+import { readClientPreferences } from './clientPreferences.ts';
+import type { ReadIdentity } from './identity.ts';
 
-/** Makes what a client's request brings along to the subgraphs. Its deadlines count from this call on. The function
- *  throws `GatewayError` with `BAD_REQUEST` for a header that cannot be read. */
-export function createRequestContextFactory(
-  config: GatewayConfig,
-): (request: OperationRequest) => RequestContext {
-  const policyOf = memoizePolicies(config);
-  return (request) => {
-    const startedAt = performance.now();
-    const { headers: given } = request;
-    const priority = requestPriorityOf(given);
-    // A mistake is told whether or not anything may come late here.
-    requestBudgetOf(given, config.enrichment.bounds);
-    wantsAutoDefer(given);
-    const whole = startedAt + config.subgraphs.all.timeouts.deadline;
+interface RequestContextFactoryOptions {
+  readonly config: GatewayConfig;
+  readonly readIdentity: ReadIdentity;
+  /** Which progressive `@override`s apply to the request with these headers. */
+  overridesFor(headers: ReadonlyMap<string, string>): OverrideDecision;
+}
+
+/** Reads the headers of requests, once for each request, and makes the context that all later stages use. */
+export class RequestContextFactory {
+  readonly #options: RequestContextFactoryOptions;
+  readonly #policyOf: ReturnType<typeof memoizePolicies>;
+
+  constructor(options: RequestContextFactoryOptions) {
+    this.#options = options;
+    this.#policyOf = memoizePolicies(options.config);
+  }
+
+  /** The context of a request whose deadlines count from now.
+   *  @throws {GatewayError} `BAD_REQUEST` for a header that cannot be read. */
+  create({ requestId, headers, variables, clientAddress }: OperationRequest): RequestContext {
+    const { config, readIdentity, overridesFor } = this.#options;
     // Subgraphs without an allow-list of their own share one list, and so one set of headers.
     const byAllowList = new Map<readonly string[], ForwardedHeaders>();
     return {
-      requestId: request.requestId,
-      traceparent: request.headers.get('traceparent'),
-      variables: request.variables,
-      identity: identityOf(config.cache.identity, request.headers),
+      requestId,
+      traceparent: headers.get('traceparent'),
+      variables,
+      ...readIdentity(headers, clientAddress),
+      preferences: readClientPreferences(headers, config.enrichment.bounds),
+      isOverridden: overridesFor(headers),
+      sharingKey: '',
       isMutation: false,
-      priority: priority && requestPriorities[priority],
-      deadline: whole,
-      deadlineFor: (subgraph) => Math.min(whole, startedAt + policyOf(subgraph).timeouts.deadline),
+      ...this.#deadlinesFromNow(),
       headersFor: (subgraph) => {
-        const { forward } = policyOf(subgraph).headers;
-        let headers = byAllowList.get(forward);
-        if (headers === undefined) {
-          headers = selectForwardedHeaders(forward, request.headers);
-          byAllowList.set(forward, headers);
+        const { forward } = this.#policyOf(subgraph).headers;
+        let forwarded = byAllowList.get(forward);
+        if (forwarded === undefined) {
+          forwarded = selectForwardedHeaders(forward, headers);
+          byAllowList.set(forward, forwarded);
         }
-        return headers;
+        return forwarded;
       },
     };
-  };
-}
+  }
 
-const requestPriorities: Readonly<Record<EnrichmentPriority, RequestPriority>> = {
-  CRITICAL: 'critical',
-  NORMAL: 'normal',
-  BACKGROUND: 'background',
-};
+  /** The same request with deadlines that count from now, such as for an event of a subscription. */
+  restart(context: RequestContext): RequestContext {
+    return { ...context, ...this.#deadlinesFromNow() };
+  }
+
+  #deadlinesFromNow(): Pick<RequestContext, 'deadline' | 'deadlineFor'> {
+    const startedAt = performance.now();
+    const deadline = startedAt + this.#options.config.subgraphs.all.timeouts.deadline;
+    return {
+      deadline,
+      deadlineFor: (subgraph) => Math.min(deadline, startedAt + this.#policyOf(subgraph).timeouts.deadline),
+    };
+  }
+}

@@ -2,15 +2,14 @@ import { fetchLiveSubgraphs } from '../../contracts/drift/fetchLiveSubgraphs.ts'
 import type { GatewayConfig } from '../config/schema.ts';
 import type { Feature, FeatureContext } from '../feature.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
-import { reportValidationFailures } from '../subgraphs/reportValidationFailures.ts';
-import type { SubgraphClient } from '../subgraphs/subgraphClient.ts';
+import { reportValidationFailures } from '../subgraphs/policies/reportValidationFailures.ts';
+import type { SendPolicy } from '../subgraphs/subgraphClient.ts';
 import type { SubgraphAddress } from '../supergraph/sources/fetchSubgraphSdl.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import { systemTimers } from '../time/timers.ts';
 import type { UnreadyReason } from '../transport/http/healthRoutes.ts';
 import type { Routes } from '../transport/http/routes.ts';
 import { registerContractMetrics } from './contractMetrics.ts';
-import { addContractsRoute } from './contractsRoute.ts';
 import { DriftWatch, type WatchedSubgraph } from './drift/driftWatch.ts';
 import {
   ContractGuard,
@@ -20,9 +19,9 @@ import {
 } from './guard/contractGuard.ts';
 import { createRecordingHook, type RecordingHook } from './recording/recordingHook.ts';
 
-/** Contracts while the gateway runs: the guard that checks each new supergraph, the watch for drifted subgraphs, and the
- *  recording of operations. With `contracts.guard: off` there is no guard and no watch; without a store the guard only
- *  looks for one. */
+/** The contracts of a running gateway: the guard that checks each new supergraph, the watch for drifted subgraphs,
+ *  and the recording of operations. With `contracts.guard: off` there is no guard and no watch. Without a store, both
+ *  only look for one. */
 export class ContractGuardFeature implements Feature {
   readonly name = 'contracts';
   readonly #context: FeatureContext;
@@ -70,12 +69,10 @@ export class ContractGuardFeature implements Feature {
     this.#guard?.onSupergraph(supergraph);
   }
 
-  /** With a watch, validation errors of subgraphs count as signs of drift. */
-  decorateClient(client: SubgraphClient): SubgraphClient {
+  /** Reports validation errors of subgraphs to the drift watch. */
+  get sendPolicy(): SendPolicy | undefined {
     const drift = this.#drift;
-    return drift === undefined
-      ? client
-      : reportValidationFailures(client, (subgraph, message) => drift.recordRefusal(subgraph, message));
+    return drift && reportValidationFailures((subgraph, message) => drift.recordRefusal(subgraph, message));
   }
 
   onOperation(request: OperationRequest): void {
@@ -83,10 +80,10 @@ export class ContractGuardFeature implements Feature {
   }
 
   addAdminRoutes(routes: Routes): void {
-    addContractsRoute(routes, () => this.#describe());
+    routes.get('/contracts', async () => this.#describe());
   }
 
-  /** What operators should know although the gateway is ready. */
+  /** Problems that operators should see although the gateway is ready. */
   get readinessNotes(): readonly UnreadyReason[] {
     const [refusal] = this.#refused === undefined ? [] : (this.#guard?.refusals ?? []);
     const drifted = this.#watched.filter(({ state }) => state === 'drifted');
@@ -132,7 +129,7 @@ export class ContractGuardFeature implements Feature {
     await this.#recording?.close();
   }
 
-  /** What would be in use but for the guard. The supergraph that is in use may have been offered again since. */
+  /** The supergraph that would be in use without the guard. The one in use may have been offered again since. */
   get #refused(): RefusedSupergraph | undefined {
     const refused = this.#guard?.refused;
     return refused?.message === this.#context.supergraphs.problem() ? refused : undefined;
@@ -163,16 +160,17 @@ export class ContractGuardFeature implements Feature {
     };
   }
 
-  /** What was refused may be fine once the contracts are others, or what runs; a source offers it only once. */
+  /** Resubmits a refused supergraph when the contracts or the running subgraphs have changed. A source offers it only
+   *  once. */
   async #reconsider(guard: ContractGuard): Promise<void> {
     const refused = this.#refused;
     if (refused === undefined || !(await guard.hasChangedSinceRefusal())) return;
-    // Something else may have come meanwhile.
+    // Another supergraph may have been offered meanwhile.
     if (refused === this.#refused) await this.#context.supergraphs.resubmit(refused.sdl);
   }
 }
 
-/** Schemas are asked for where the configuration says so, which may be another address than that for operations. */
+/** Addresses from which the configuration fetches schemas. Operations may go to other addresses. */
 function schemaUrls({ supergraph }: GatewayConfig): ReadonlyMap<string, string> {
   return new Map('subgraphs' in supergraph ? supergraph.subgraphs.map(({ name, url }) => [name, url]) : []);
 }

@@ -3,14 +3,14 @@ import { registerCounter } from '../telemetry/registerCounter.ts';
 
 interface ContractMetricsOptions {
   readonly registry: Registry;
-  /** By outcome; read when Prometheus asks, as are the others. */
+  /** Number of checks by outcome. Like the other values, read when Prometheus scrapes. */
   readonly supergraphs: () => Iterable<readonly [outcome: string, count: number]>;
-  /** Of the newest supergraph that was looked at. */
+  /** Operations that the newest checked supergraph breaks. */
   readonly brokenOperations: () => number;
   readonly subgraphs: () => Iterable<{ readonly name: string; readonly hasDrifted: boolean }>;
 }
 
-/** Metrics of the contracts. Labels are names of subgraphs and from a fixed list: clients cannot make new ones. */
+/** Registers the metrics of the contracts. Labels are subgraph names and outcomes, which clients cannot make up. */
 export function registerContractMetrics(options: ContractMetricsOptions): void {
   const { registry, supergraphs, brokenOperations, subgraphs } = options;
   registerCounter(registry, {

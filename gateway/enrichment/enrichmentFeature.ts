@@ -9,7 +9,7 @@ import { createInMemoryEnrichmentJobs } from './jobs/createInMemoryEnrichmentJob
 import { createRedisEnrichmentJobs } from './jobs/createRedisEnrichmentJobs.ts';
 import type { EnrichmentJobs } from './jobs/enrichmentJobs.ts';
 import { addJobsRoute } from './jobsRoute.ts';
-import { EnrichmentCoordinator } from './responses/enrichmentCoordinator.ts';
+import { callerOf, EnrichmentCoordinator } from './responses/enrichmentCoordinator.ts';
 
 /** Enrichments: latency budgets of first answers, the jobs that finish what missed its budget, and the routes by which
  *  clients fetch the rest. */
@@ -48,15 +48,15 @@ export class EnrichmentFeature implements Feature {
   }
 
   addPublicRoutes(routes: Routes, draining: AbortSignal): void {
-    const { config, openStream, timers, log } = this.#context;
+    const { config, openStream, readIdentity, timers, log } = this.#context;
     const { bufferSize, readTimeout, heartbeat } = config.delivery;
     addEnrichmentRoute(routes, {
       enrichments: {
         subscribe: (...query) => this.#startedJobs.subscribe(...query),
         readArrived: (...query) => this.#startedJobs.readArrived(...query),
       },
-      callerOf: (headers) => this.coordinator.callerOf(toHeaderMap(headers)),
-      openStream,
+      callerOf: (headers) => callerOf(readIdentity(toHeaderMap(headers), undefined).tokenOwner),
+      openStream: ({ headers, clientAddress }) => openStream(readIdentity(headers, clientAddress).clientKey),
       // With Redis another process continues to serve a token; without it, clients stay until the jobs have ended.
       drainSignal: isRedisConfigured(config.redis) ? draining : this.#drained.signal,
       cors: config.security.cors,

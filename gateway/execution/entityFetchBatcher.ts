@@ -6,7 +6,7 @@ import {
   mostUrgent,
   mostUrgentRequest,
   type RequestPriority,
-} from '../subgraphs/callPriority.ts';
+} from '../subgraphs/policies/callPriority.ts';
 import type {
   CancelSubgraphCall,
   SubgraphClient,
@@ -48,7 +48,7 @@ export class EntityFetchBatcher {
       void this.#sendBatch([pending]);
       return () => pending.cancel();
     }
-    const key = pending.sharingKey();
+    const key = pending.batchKey();
     let loader = this.#loaders.get(key);
     if (loader === undefined) {
       const created: DataLoader<BatchableRequest, undefined, BatchableRequest> = new DataLoader(
@@ -85,7 +85,7 @@ export class EntityFetchBatcher {
     return parts;
   }
 
-  /** One HTTP request for requests with equal sharing keys. */
+  /** One HTTP request for requests with equal batch keys. */
   #sendBatch(requests: readonly BatchableRequest[]): Promise<void> {
     const waiting = requests.filter((request) => !request.isCancelled);
     const first = waiting[0];
@@ -115,6 +115,7 @@ export class EntityFetchBatcher {
           body: batch.body(fused),
           kind: 'query',
           headers: first.requestContext.headersFor(subgraph),
+          sharingKey: first.requestContext.sharingKey,
           isDeferred: first.isDeferred,
           priority: waiting.map((request) => request.priority).reduce(mostUrgent),
           raisablePriorities: waiting.flatMap((request) =>
@@ -204,7 +205,7 @@ class BatchableRequest {
   }
 
   /** Everything that may change the answer, but for the representations. */
-  sharingKey(): string {
+  batchKey(): string {
     const { subgraph } = this.fused;
     const ids = this.calls.map((call) => call.shape.id).join(' ');
     const variables = this.calls.map((call, n) =>
@@ -212,6 +213,7 @@ class BatchableRequest {
     );
     return JSON.stringify([
       subgraph,
+      this.requestContext.sharingKey,
       this.requestContext.headersFor(subgraph).key,
       this.isDeferred,
       ids,
@@ -232,7 +234,7 @@ class BatchableRequest {
   }
 
   get requestPriority(): RequestPriority {
-    return this.requestContext.priority ?? 'normal';
+    return this.requestContext.preferences.priority ?? 'normal';
   }
 
   get deadline(): number {
@@ -389,7 +391,8 @@ class RepresentationBatch {
       }
       const own = places === undefined ? all : errorsOfEntities(places, all);
       // Where only another client's entities have errors, these took the data of all along.
-      const told = own.length > 0 ? own : all.map((error) => ({ ...error, entityIndex: undefined, path: [] }));
+      const told =
+        own.length > 0 ? own : all.map((error) => ({ ...error, entityIndex: undefined, path: [] }));
       return toFetchResult(response, undefined, told);
     }
     if (places === undefined) {

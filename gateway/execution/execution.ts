@@ -1,4 +1,4 @@
-import type { CallPriority } from '../subgraphs/callPriority.ts';
+import type { CallPriority } from '../subgraphs/policies/callPriority.ts';
 import { runInSlices, type SlicedTask } from '../time/slicedTask.ts';
 import type { CachingContribution } from './cachingContribution.ts';
 import { type EntityDiagnostic, type EntitySlot, EntityTable, type TypeSlots } from './entityTable.ts';

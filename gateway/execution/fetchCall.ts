@@ -1,7 +1,6 @@
 import type { GatewayError } from '../errors.ts';
 import { clientVariableName } from '../operation/variableNames.ts';
-import type { CallPriority } from '../subgraphs/callPriority.ts';
-import type { RaisablePriority } from '../subgraphs/raisablePriority.ts';
+import type { CallPriority, RaisablePriority } from '../subgraphs/policies/callPriority.ts';
 import type { SubgraphErrorEntry } from '../subgraphs/subgraphClient.ts';
 import type { CachedContribution } from './cachingContribution.ts';
 import type { FetchShape } from './fetchShape.ts';

@@ -1,5 +1,5 @@
 import DataLoader from 'dataloader';
-import { mostUrgent } from '../subgraphs/callPriority.ts';
+import { mostUrgent } from '../subgraphs/policies/callPriority.ts';
 import { createCountdownLatch } from './countdownLatch.ts';
 import { type FetchCall, type FetchResult, type Staleness, serializeVariables } from './fetchCall.ts';
 import type { CancelFetch, FetchSender } from './fetchSender.ts';

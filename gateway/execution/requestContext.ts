@@ -1,37 +1,61 @@
-import type { RequestPriority } from '../subgraphs/callPriority.ts';
-import type { ForwardedHeaders } from '../subgraphs/subgraphClient.ts';
+import type { OverrideDecision } from '../operation/overrideDecision.ts';
+import type { ForwardedHeaders } from '../subgraphs/forwardedHeaders.ts';
+import type { RequestPriority } from '../subgraphs/policies/callPriority.ts';
 
-/** What belongs to one client request and travels to subgraphs. */
-export interface RequestContext {
+/** Who sent a request. */
+export interface ClientIdentity {
+  /** Whose private values the request may read; `undefined` for an anonymous request. */
+  readonly identity: string | undefined;
+  /** Who may fetch the enrichments that the request leaves behind: the identity where `security.identity` is set,
+   *  otherwise the `authorization` header. */
+  readonly tokenOwner: string | undefined;
+  /** Equal for requests that count as one client for limits: by identity, otherwise by the address of the connection,
+   *  which is the same for all clients behind a proxy. */
+  readonly clientKey: string;
+}
+
+/** What a client asks for with its `tributary-*` headers. */
+export interface ClientPreferences {
+  /** `tributary-budget`, in milliseconds: how long the first response waits for enrichments. */
+  readonly budgetMs?: number | undefined;
+  /** `tributary-priority`: how urgent the request is where a subgraph is short of capacity; `normal` when omitted. */
+  readonly priority?: RequestPriority | undefined;
+  /** `tributary-defer: auto`: the client accepts enrichments as incremental payloads without having used `@defer`. */
+  readonly isAutoDefer: boolean;
+}
+
+/** One request of a client, as all stages after admission see it: who sent it, what the client prefers, its deadlines and
+ *  what it sends to subgraphs. Made once, at admission (`RequestContextFactory`). Later stages read this object, never
+ *  the headers. */
+export interface RequestContext extends ClientIdentity {
   readonly requestId: string;
   readonly traceparent: string | undefined;
-  /** Coerced enough to be sent on: the client's values of the operation's variables. */
+  /** The client's values of the operation's variables, as received. */
   readonly variables: Readonly<Record<string, unknown>>;
-  /** Whose private values it may see; `undefined` for nobody's. */
-  readonly identity: string | undefined;
-  /** A mutation, or a part of its answer: what it reads must be as new as itself. */
+  readonly preferences: ClientPreferences;
+  /** Which progressive `@override`s apply to the request. */
+  readonly isOverridden: OverrideDecision;
+  /** Partitions shared work: requests with different sharing keys share no subgraph call and no batch, even if all else
+   *  is equal. Empty for most requests. */
+  readonly sharingKey: string;
+  /** A mutation, or the event or field that its response contains: what it reads must be as new as the mutation. */
   readonly isMutation: boolean;
-  /** Where a subgraph is short of capacity, among calls that are as urgent for their requests; `normal` when omitted. */
-  readonly priority?: RequestPriority | undefined;
-  /** When the whole request must be over, on the same clock. */
+  /** When the whole request must have ended: milliseconds on `performance.now()`'s clock. */
   readonly deadline: number;
-  /** When a call of this subgraph must be over: milliseconds on `performance.now()`'s clock. */
+  /** When a call to this subgraph must have ended, on the same clock. */
   deadlineFor(subgraph: string): number;
   headersFor(subgraph: string): ForwardedHeaders;
 }
 
-/** The same, but nothing that it asks is shared with other requests. What a mutation's answer reads must not come
- *  from a query that began before the mutation did. */
-export function isolateRequestContext(scope: RequestContext): RequestContext {
-  const own = `unshared ${++unsharedScopes}`;
-  return {
-    ...scope,
-    isMutation: true,
-    headersFor: (subgraph) => {
-      const { key, pairs } = scope.headersFor(subgraph);
-      return { key: `${own} ${key}`, pairs };
-    },
-  };
+/** The context of a mutation, which shares nothing with other requests: what its response reads must not come from a
+ *  query that was sent before the mutation. */
+export function isolateRequestContext(context: RequestContext): RequestContext {
+  return partitionRequestContext({ ...context, isMutation: true }, `isolated ${++isolatedContexts}`);
 }
 
-let unsharedScopes = 0;
+/** The same request, but it shares work only with requests of the same partition. `partition` contains no `/`. */
+export function partitionRequestContext(context: RequestContext, partition: string): RequestContext {
+  return { ...context, sharingKey: `${partition}/${context.sharingKey}` };
+}
+
+let isolatedContexts = 0;

@@ -35,10 +35,12 @@ export function formatExecutionError(
       extensions: { ...named, code: 'SUBGRAPH_ERROR' },
     };
   }
+  // `extensions.http` is the gateway's own: the status of a subgraph's response. Apollo Server would read it, too.
+  const { http: _, ...extensions } = reason.extensions ?? {};
   return {
     message: reason.message,
     ...place,
-    extensions: { code: 'SUBGRAPH_ERROR', ...reason.extensions, ...named },
+    extensions: { code: 'SUBGRAPH_ERROR', ...extensions, ...named },
   };
 }
 

@@ -1,10 +1,16 @@
 import { GatewayError } from '../errors.ts';
-import type { ForwardedHeaders } from './subgraphClient.ts';
 
-// Never sent on, listed or not. They belong to the client's own connection (RFC 9110, 7.6.1), describe the
-// client's body and what it accepts instead of the gateway's, or are written by the gateway itself. Names
-// that a client lists in `Connection` are not dropped: a client must not be able to take away a header
-// that a proxy in front of the gateway added.
+/** The client's headers that are sent to one subgraph, selected by its allow-list. */
+export interface ForwardedHeaders {
+  /** Equal for two requests exactly if all their forwarded headers are equal. */
+  readonly key: string;
+  /** Name, value, name, value … with lower case names. */
+  readonly pairs: readonly string[];
+}
+
+// Never forwarded, whether they are in an allow-list or not: they belong to the client's own connection (RFC 9110, 7.6.1),
+// describe the client's body and what it accepts, or are written by the gateway itself. Names that a client lists in
+// `Connection` are not dropped: a client must not be able to remove a header that a proxy in front of the gateway added.
 const neverForwarded: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
@@ -31,14 +37,14 @@ const neverForwarded: ReadonlySet<string> = new Set([
 const headerNamePattern = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 const forbiddenValueCharacter = /[^\t\x20-\x7e\x80-\xff]/;
 
-/** Whether a header may stand in an allow-list. `name` in lower case. */
+/** Whether a header may be in an allow-list. `name` in lower case. */
 export function isForwardableHeader(name: string): boolean {
   return headerNamePattern.test(name) && !neverForwarded.has(name) && !name.startsWith('sec-websocket-');
 }
 
 const namesOfAllowList = new WeakMap<readonly string[], readonly string[]>();
 
-/** Lower case, sorted and each once: two spellings of one list give the same key. */
+/** In lower case, sorted and without duplicates, so that two spellings of one list give equal keys. */
 function forwardableNames(allowList: readonly string[]): readonly string[] {
   let names = namesOfAllowList.get(allowList);
   if (names === undefined) {
@@ -49,16 +55,16 @@ function forwardableNames(allowList: readonly string[]): readonly string[] {
   return names;
 }
 
-/** The client's headers that travel to a subgraph. Names in `allowList` that may never be forwarded are
- *  passed over. `clientHeaders` has lower case names; the list must not be changed afterwards.
- *  @throws GatewayError `BAD_REQUEST` for a value that cannot be a header (a line break, say): leaving the
- *  header out instead could turn one client into another. */
+/** Selects the client's headers that are sent to a subgraph. Names in `allowList` that may never be forwarded are ignored.
+ *  `allowList` must not be changed afterwards; `clientHeaders` has lower case names.
+ *  @throws {GatewayError} `BAD_REQUEST` for a value that no header can have, such as one with a line break: without the
+ *  header, the subgraph could take the client for another one. */
 export function selectForwardedHeaders(
   allowList: readonly string[],
   clientHeaders: ReadonlyMap<string, string>,
 ): ForwardedHeaders {
   const pairs: string[] = [];
-  // Lengths make the key injective whatever the values hold.
+  // With its length before each part, the key is unambiguous whatever the values contain.
   let key = '';
   for (const name of forwardableNames(allowList)) {
     const value = clientHeaders.get(name);

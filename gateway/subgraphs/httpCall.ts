@@ -10,7 +10,7 @@ import {
   transportError,
 } from './callErrors.ts';
 import { decompress } from './decompress.ts';
-import type { Call, CallListener } from './inFlightCalls.ts';
+import type { Call, CallListener } from './policies/inFlightCalls.ts';
 import type { CallDispatchOptions, SubgraphTarget } from './subgraphPools.ts';
 
 interface HttpCallRequest {

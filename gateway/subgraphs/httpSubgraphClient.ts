@@ -1,54 +1,62 @@
 import { GatewayError } from '../errors.ts';
 import { unreachableError } from './callErrors.ts';
-import { callLimitsOf } from './callLimits.ts';
-import { CallQueue } from './callQueue.ts';
-import type { CallQueueObserver } from './callQueueObserver.ts';
 import { HttpCall } from './httpCall.ts';
-import { type CallOutcome, type CallStartContext, InFlightCalls, urgencyOf } from './inFlightCalls.ts';
+import { callLimitsOf } from './policies/callLimits.ts';
+import { CallQueue, type CallQueueObserver } from './policies/callQueue.ts';
+import {
+  type CallOutcome,
+  type CallStartContext,
+  InFlightCalls,
+  urgencyOf,
+} from './policies/inFlightCalls.ts';
+import { applySendPolicies } from './policies/sendPolicies.ts';
 import type {
   CancelSubgraphCall,
+  SendPolicy,
   SubgraphClient,
   SubgraphReceiver,
   SubgraphRequest,
 } from './subgraphClient.ts';
 import { type SubgraphEndpoint, SubgraphPools, type SubgraphTarget } from './subgraphPools.ts';
 
-/** One HTTP call that is over. */
+/** One HTTP call that has ended. */
 export interface SubgraphCallEvent {
   readonly subgraph: string;
   readonly kind: 'query' | 'mutation';
-  /** Of the request that led; others may have joined it. */
+  /** Of the request that started the call; other requests may have joined it. */
   readonly requestId: string;
-  /** `answered` also where the answer holds GraphQL errors. */
+  /** `answered` also where the response has GraphQL errors. */
   readonly outcome: CallOutcome;
-  /** `undefined` if no answer began. */
+  /** The HTTP status; `undefined` if no response started. */
   readonly status: number | undefined;
   readonly durationMs: number;
-  /** Body bytes as they came over the wire. */
+  /** Bytes of the body as received, before decompression. */
   readonly receivedBytes: number;
   /** How many requests waited for this call. */
   readonly receivers: number;
-  /** The request went out a second time after a lost idle connection. */
+  /** The request was sent a second time after a lost idle connection. */
   readonly isResent: boolean;
 }
 
 export interface HttpSubgraphClientOptions {
-  /** Asked for every request, so that a new supergraph needs no new client. */
+  /** Called for every request, so that a new supergraph needs no new client. */
   endpointOf(subgraph: string): SubgraphEndpoint;
   /** Equal queries in flight share one call. */
   readonly sharesInFlightCalls: boolean;
+  /** Put around everything else, the first one outermost; none when omitted. */
+  readonly policies?: readonly SendPolicy[] | undefined;
   /** Milliseconds on the clock of `SubgraphRequest.deadline`; `performance.now` when omitted. */
   readonly now?: (() => number) | undefined;
-  /** Returns what stops the timer; `setTimeout` when omitted. */
+  /** Returns a function that stops the timer; `setTimeout` when omitted. */
   readonly setTimer?: ((fire: () => void, delayMs: number) => () => void) | undefined;
   readonly onCall?: ((event: SubgraphCallEvent) => void) | undefined;
-  /** Of calls that wait for their turn. */
+  /** Observes calls that have to wait in the queue. */
   readonly queueObserver?: CallQueueObserver | undefined;
-  /** A receiver or `onCall` threw. A process warning when omitted. */
+  /** A receiver or `onCall` threw. Emits a process warning when omitted. */
   readonly onReceiverFault?: ((fault: unknown) => void) | undefined;
 }
 
-/** What `onCall` needs to know of a call, kept only where somebody listens. */
+/** A call with what `onCall` reports. Used only if there is an `onCall`. */
 class ObservedCall extends HttpCall {
   readonly request: SubgraphRequest;
   readonly startedAt: number;
@@ -60,12 +68,17 @@ class ObservedCall extends HttpCall {
   }
 }
 
-/** A client over keep-alive pools. Answers and failures never arrive before `send` has returned. */
+/** Creates the client that calls subgraphs over HTTP, with keep-alive connections. `applySendPolicies` lists the policies
+ *  that a request passes, and their order. */
 export function createHttpSubgraphClient(options: HttpSubgraphClientOptions): SubgraphClient {
-  return new HttpSubgraphClient(options);
+  const client = new HttpSubgraphClient(options);
+  return {
+    send: applySendPolicies((request, receiver) => client.send(request, receiver), options.policies ?? []),
+    close: () => client.close(),
+  };
 }
 
-class HttpSubgraphClient implements SubgraphClient {
+class HttpSubgraphClient {
   readonly #endpointOf: (subgraph: string) => SubgraphEndpoint;
   readonly #sharesInFlightCalls: boolean;
   readonly #now: () => number;
@@ -114,7 +127,7 @@ class HttpSubgraphClient implements SubgraphClient {
     }
     const { deadline, isDeferred } = request;
     return this.#inFlightCalls.send({
-      key: this.#isSharable(request) ? sharingKey(request, endpoint.url) : undefined,
+      key: this.#isSharable(request) ? callKey(request, endpoint.url) : undefined,
       subgraph: request.subgraph,
       attemptTimeoutMs: endpoint.attemptTimeoutMs,
       deadline,
@@ -162,7 +175,7 @@ class HttpSubgraphClient implements SubgraphClient {
   }
 
   async #closeAll(): Promise<void> {
-    // Whoever is told of the end and sends again must find the client closed.
+    // A receiver that sends again when it is told of the end must find the client closed.
     await null;
     this.#inFlightCalls.failAll(clientClosedError);
     await this.#pools.destroy(new Error('the client was closed'));
@@ -202,18 +215,17 @@ class HttpSubgraphClient implements SubgraphClient {
   }
 }
 
-/** To find equals of a longer body takes longer than it is worth: all of it has to be read. */
+/** Longer bodies are not shared: comparing them takes longer than it is worth. In characters. */
 const maxSharedBodyLength = 1024 * 1024;
 
-/** Everything that may change the answer. Lengths keep the parts apart whatever they hold. */
-function sharingKey({ subgraph, headers, body }: SubgraphRequest, url: string): string {
-  const { key } = headers;
-  return `${subgraph.length}:${subgraph}${url.length}:${url}${key.length}:${key}${body}`;
+/** Equal for calls that may share one response. With its length before each part, the key is unambiguous. */
+function callKey({ subgraph, headers: { key }, sharingKey, body }: SubgraphRequest, url: string): string {
+  return `${subgraph.length}:${subgraph}${url.length}:${url}${sharingKey.length}:${sharingKey}${key.length}:${key}${body}`;
 }
 
-function headersOf(request: SubgraphRequest, acceptsCompressed: boolean, left: number): string[] {
-  // A number of whole milliseconds that never says more than there is, and never 0, which reads as "none".
-  const leftMs = Math.max(1, Math.floor(left));
+function headersOf(request: SubgraphRequest, acceptsCompressed: boolean, remainingMs: number): string[] {
+  // In whole milliseconds, rounded down; never 0, which reads as "none".
+  const deadlineMs = Math.max(1, Math.floor(remainingMs));
   const headers = [
     'content-type',
     'application/json',
@@ -223,7 +235,7 @@ function headersOf(request: SubgraphRequest, acceptsCompressed: boolean, left: n
     request.requestId,
     ...request.headers.pairs,
   ];
-  if (Number.isFinite(leftMs)) headers.push('tributary-deadline-ms', String(leftMs));
+  if (Number.isFinite(deadlineMs)) headers.push('tributary-deadline-ms', String(deadlineMs));
   if (request.traceparent !== undefined) headers.push('traceparent', request.traceparent);
   if (acceptsCompressed) headers.push('accept-encoding', 'gzip, br');
   return headers;

@@ -1,14 +1,6 @@
 import type { GatewayError } from '../errors.ts';
-import type { CallPriority, RequestPriority } from './callPriority.ts';
-import type { RaisablePriority } from './raisablePriority.ts';
-
-/** The client's headers that travel to one subgraph, after the allow-list. */
-export interface ForwardedHeaders {
-  /** Equal for two requests exactly if every allow-listed header is equal. Part of the key of anything shared. */
-  readonly key: string;
-  /** Name, value, name, value … in lower case names. */
-  readonly pairs: readonly string[];
-}
+import type { ForwardedHeaders } from './forwardedHeaders.ts';
+import type { CallPriority, RaisablePriority, RequestPriority } from './policies/callPriority.ts';
 
 export interface SubgraphRequest {
   readonly subgraph: string;
@@ -16,38 +8,42 @@ export interface SubgraphRequest {
   readonly body: string;
   readonly kind: 'query' | 'mutation';
   readonly headers: ForwardedHeaders;
-  /** What is asked for by `accept`; a GraphQL answer when omitted. Not part of a sharing key: such calls share none. */
+  /** See `RequestContext.sharingKey`. */
+  readonly sharingKey: string;
+  /** The `accept` header; a GraphQL response when omitted. Requests with an `accept` of their own share no call. */
   readonly accept?: string | undefined;
-  /** The client has the rest of its answer already, or does not wait for this to get it. Such calls have
-   *  connections of their own: a slow deferred field must not take those that first payloads need. */
+  /** No first response waits for the call. Deferred calls have connections of their own: a slow deferred field must not
+   *  take those that first responses need. */
   readonly isDeferred: boolean;
-  /** Where a subgraph is short of capacity: what of its request the call is, then how urgent the request is (`normal`
-   *  when omitted), then when it is needed. */
+  /** Which call goes first where a subgraph is short of capacity: by `priority`, then by `requestPriority` (`normal` when
+   *  omitted), then by `earliestDeadline`. */
   readonly priority: CallPriority;
-  /** By which `priority` may become more urgent while the call waits; left out where nobody else can. */
+  /** Raise `priority` while the call is queued; omitted where no other request can join. */
   readonly raisablePriorities?: readonly RaisablePriority[] | undefined;
   readonly requestPriority?: RequestPriority | undefined;
-  /** Sent on as `x-request-id` and, where the client had one, `traceparent`; never part of a sharing key. */
+  /** Sent as `x-request-id`; not part of what makes two calls equal. */
   readonly requestId: string;
+  /** Sent as it is; not part of what makes two calls equal. */
   readonly traceparent?: string | undefined;
-  /** When the whole request must be over: milliseconds on `performance.now()`'s clock. */
+  /** When the call must have ended: milliseconds on `performance.now()`'s clock. */
   readonly deadline: number;
-  /** When the one who has the least time needs it; `deadline` when omitted. */
+  /** The earliest deadline of the fetches in this request; `deadline` when omitted. */
   readonly earliestDeadline?: number | undefined;
 }
 
-/** A subgraph's answer, parsed for this receiver alone: it may write into it. */
+/** A subgraph's response, parsed for this receiver alone, which may write into it. */
 export interface SubgraphResponse {
-  /** `undefined` where the answer has no `data`. Objects come from JSON.parse. */
+  /** `undefined` if the response has no `data`. Objects come from JSON.parse. */
   readonly data: Record<string, unknown> | null | undefined;
   readonly errors: readonly SubgraphErrorEntry[] | undefined;
   readonly extensions: Record<string, unknown> | undefined;
-  /** Of HTTP, where it is none of success. */
+  /** The HTTP status, if it is outside 2xx. */
   readonly failureStatus?: number;
-  /** Values of the headers of that name. */
+  /** The response header. */
   readonly cacheControl: string | undefined;
+  /** The response header. */
   readonly age: string | undefined;
-  /** No string in the whole body contains a backslash escape: its strings may be written to JSON as they are. */
+  /** No string in the body contains a backslash escape: strings can be written to JSON as they are. */
   readonly isEscapeFree: boolean;
 }
 
@@ -57,17 +53,23 @@ export interface SubgraphErrorEntry {
   readonly extensions?: Record<string, unknown>;
 }
 
-/** Called exactly once, unless the receiver cancelled. The answer is handed over by a call and not by a
- *  promise: a promise that lived as long as the request would keep the parsed answer alive. */
+/** Called exactly once, unless its request was cancelled. A callback instead of a promise: a promise that lives as long
+ *  as the request would keep the parsed response in memory. */
 export interface SubgraphReceiver {
   onResponse(response: SubgraphResponse): void;
   onError(error: GatewayError): void;
 }
 
-/** Stops waiting. The call itself is ended only when nobody else waits for it. Idempotent. */
+/** Stops waiting. The call itself ends only when no other request waits for it. Idempotent. */
 export type CancelSubgraphCall = () => void;
 
+/** Sends one request to a subgraph. The receiver is never called before this has returned. */
+export type Send = (request: SubgraphRequest, receiver: SubgraphReceiver) => CancelSubgraphCall;
+
+/** Decorates `Send`: sees every request before it is sent and every response before its receiver does. */
+export type SendPolicy = (next: Send) => Send;
+
 export interface SubgraphClient {
-  send(request: SubgraphRequest, receiver: SubgraphReceiver): CancelSubgraphCall;
+  readonly send: Send;
   close(): Promise<void>;
 }

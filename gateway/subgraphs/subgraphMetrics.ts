@@ -1,6 +1,6 @@
 import { Gauge, Histogram, type Registry } from 'prom-client';
 import { incrementCount, registerCounter } from '../telemetry/registerCounter.ts';
-import type { CallQueueObserver, WaitEnd } from './callQueueObserver.ts';
+import type { CallQueueObserver, WaitEnd } from './policies/callQueue.ts';
 
 const seconds = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 

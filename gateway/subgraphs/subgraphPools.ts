@@ -1,6 +1,6 @@
 import { type ConnectionOptions, TLSSocket } from 'node:tls';
 import { type buildConnector, Client, type Dispatcher, Pool } from 'undici';
-import { type CallCapacity, callLimitsOf, http2StreamsPerConnection } from './callLimits.ts';
+import { type CallCapacity, callLimitsOf, http2StreamsPerConnection } from './policies/callLimits.ts';
 
 export interface SubgraphEndpoint extends CallCapacity {
   /** Absolute, `http:` or `https:`. */

@@ -28,8 +28,8 @@ export interface SubscriptionManagerOptions {
   readonly reportsInterruptions: boolean;
   /** What clients are told of an error with which a subgraph has ended a subscription. Asked once for each. */
   toClientError(error: GatewayError): GatewayError;
-  /** Counts a client's stream; returns what ends it. Errors: `GatewayError` `OVERLOADED`. */
-  openStream(request: OperationRequest): () => void;
+  /** See `FeatureContext.openStream`. */
+  openStream(clientKey: string): () => void;
   /** Parameters of the client's connection that travel to a subgraph. */
   connectionParamsFor(subgraph: string, request: OperationRequest): Readonly<Record<string, unknown>>;
   /** Milliseconds without an event after which a client's subscription ends; 0 for no limit. */
@@ -92,7 +92,7 @@ export class SubscriptionManager {
     const { queue, source, openStream, idleTimeoutMs, timers, reportsInterruptions } = this.#options;
     const refusal = source.validate?.(this.#sourceRequest(subscription, subscription.request.resumeAfter));
     if (refusal !== undefined) throw refusal;
-    const closeStream = openStream(subscription.request);
+    const closeStream = openStream(subscription.requestContext.clientKey);
     const { signal } = subscription.request;
     let leave: (() => void) | undefined;
     let isOver = false;
@@ -273,6 +273,7 @@ export class SubscriptionManager {
       request.incrementalFormat ?? null,
       requestContext.variables,
       requestContext.identity ?? null,
+      requestContext.sharingKey,
       subgraphs.map((subgraph) => [subgraph, requestContext.headersFor(subgraph).key]),
       this.#options.connectionParamsFor(subscriptionStepOf(operation).shape.subgraph, request),
     ]);

@@ -1,15 +1,23 @@
 import { GatewayError } from '../errors.ts';
+import type { RequestContext } from '../execution/requestContext.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import { backoffDelayMs } from '../redis/backoffDelayMs.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import type { CancelTimer, Timers } from '../time/timers.ts';
 
-/** The operation of a request for another supergraph; `undefined` where it is not valid there. */
-export type ReprepareOperation = (request: OperationRequest) => Promise<PreparedOperation | undefined>;
+/** Prepares the operation of a subscription for another supergraph. `undefined` if it is not valid there. */
+export type ReprepareOperation = (
+  request: OperationRequest,
+  requestContext: RequestContext,
+) => Promise<PreparedOperation | undefined>;
 
 interface Replannable {
-  readonly subscription: { readonly operation: PreparedOperation; readonly request: OperationRequest };
+  readonly subscription: {
+    readonly operation: PreparedOperation;
+    readonly request: OperationRequest;
+    readonly requestContext: RequestContext;
+  };
 }
 
 interface SubscriptionReplannerOptions<Live extends Replannable> {
@@ -79,9 +87,9 @@ export class SubscriptionReplanner<Live extends Replannable> {
     const { listActive, onReplanned, onInvalid } = this.#options;
     let hasPutOff = false;
     for (const live of listActive()) {
-      const { operation, request } = live.subscription;
-      if (operation.supergraph === latest.supergraph) continue;
-      const next = await this.#prepare(latest.prepare, request);
+      const { subscription } = live;
+      if (subscription.operation.supergraph === latest.supergraph) continue;
+      const next = await this.#prepare(latest.prepare, subscription);
       // The next round is for another one.
       if (this.#latest !== latest) return;
       if (next === 'later') hasPutOff = true;
@@ -91,9 +99,9 @@ export class SubscriptionReplanner<Live extends Replannable> {
     if (hasPutOff) this.#scheduleRetry();
   }
 
-  async #prepare(prepare: ReprepareOperation, request: OperationRequest) {
+  async #prepare(prepare: ReprepareOperation, { request, requestContext }: Replannable['subscription']) {
     try {
-      return await prepare(request);
+      return await prepare(request, requestContext);
     } catch (error) {
       return isTransientPlanningFailure(error, this.#attempt) ? 'later' : undefined;
     }

@@ -4,13 +4,14 @@ import { type DemoSubgraphs, startDemoSubgraphs } from '../../subgraphs/demo.ts'
 import { type GatewayProcess, noKeepAlive, startGatewayProcess } from '../harness/gatewayProcess.ts';
 import { readEvents } from '../harness/readEvents.ts';
 import { type DedicatedRedisServer, startDedicatedRedis } from '../harness/redis.ts';
+import { isLongRun } from '../harness/seeds.ts';
 import { demoSupergraphFile } from '../harness/testGateway.ts';
 
 // The first run on a machine may have to download the program.
 const downloadTimeoutMs = 300_000;
 const testTimeoutMs = 600_000;
 
-const count = 1_000;
+const count = isLongRun ? 1_000 : 250;
 const query =
   'query ($id: ID!, $first: Int!) { product(id: $id) { recommended(first: $first) { id name } } }';
 /** Different for each number, so that no two are one job. */

@@ -62,7 +62,10 @@ const subgraphs = [
     resolvers: {
       Product: {
         stock: ({ id }: never) => {
-          if (id === '1') throw new Error('database at 10.0.0.1 is down');
+          if (id === '1') {
+            const error = new Error('database at 10.0.0.1 is down');
+            throw Object.assign(error, { extensions: { http: { status: 302 } } });
+          }
           return 5;
         },
         sure: ({ id }: never) => {
@@ -95,8 +98,8 @@ function answerOnce(subgraph: string, body: unknown, status = 200): void {
   gateway.subgraph(subgraph).answerWith((): CannedAnswer => ({ kind: 'json', body, status }));
 }
 
-describe('an error of a subgraph', () => {
-  test("stands at the client's place: aliases, list indices, and every place of the entity", async () => {
+describe('an error of a subgraph is reported', () => {
+  test("at the path in the client's operation: aliases, list indices, and every position of the entity", async () => {
     const { body } = await gateway.execute('{ all: products { name inStock: stock } }');
     expect(body).toEqual({
       data: {
@@ -110,7 +113,7 @@ describe('an error of a subgraph', () => {
     });
   });
 
-  test('stands at each path that one entity is asked for at', async () => {
+  test('at each path at which an operation selects the same entity', async () => {
     const { body } = await gateway.execute('{ product { stock } products { stock } }');
     expect(body).toEqual({
       data: { product: { stock: null }, products: [{ stock: null }, { stock: 5 }, { stock: null }] },
@@ -143,12 +146,15 @@ describe('an error of a subgraph', () => {
         ['grid', 1, 1, 'sure'],
       ],
     ],
-  ] as const)('on a non-null field takes the nearest nullable parent: %s', async (query, data, paths) => {
-    const { body } = await gateway.execute(query);
-    expect(body).toEqual({ data, errors: paths.map((path) => failedAt(...path)) });
-  });
+  ] as const)(
+    'at a non-null field, and makes the nearest nullable parent null: %s',
+    async (query, data, paths) => {
+      const { body } = await gateway.execute(query);
+      expect(body).toEqual({ data, errors: paths.map((path) => failedAt(...path)) });
+    },
+  );
 
-  test('keeps what else there is, when a fetch fails as a whole', async () => {
+  test('at every field of a fetch that fails as a whole, while other fields keep their data', async () => {
     answerOnce('stock', { data: null, errors: [{ message: 'all is lost' }] });
     const { body } = await gateway.execute('{ products { name stock } plain { int } }');
     expect(body).toEqual({
@@ -165,7 +171,7 @@ describe('an error of a subgraph', () => {
   });
 });
 
-describe('a null where none may be', () => {
+describe('a null for a non-null field', () => {
   test.each([
     ['{ product { shelf { row } } }', { product: { shelf: null } }, 'Shelf.row', ['product', 'shelf', 'row']],
     [
@@ -187,11 +193,11 @@ describe('a null where none may be', () => {
       ['product', 'maker', 'rank'],
     ],
     ['{ w: weather product { name } }', null, 'Query.weather', ['w']],
-  ])('goes up to the nearest nullable place: %s', async (query, data, field, path) => {
-    // The subgraphs answer without an error of their own, as lenient servers do.
+  ])('makes the nearest nullable parent null: %s', async (query, data, field, path) => {
+    // The subgraph responds without an error of its own, as lenient servers do.
     gateway
       .subgraph('stock')
-      .answerWith(({ query: asked }) => ({ kind: 'json', body: { data: lenient(asked) } }));
+      .answerWith(({ query: received }) => ({ kind: 'json', body: { data: lenientData(received) } }));
     const { body } = await gateway.execute(query);
     expect(body).toEqual({
       data,
@@ -205,14 +211,14 @@ describe('a null where none may be', () => {
     });
   });
 
-  function lenient(asked: string): unknown {
-    if (asked.includes('weather')) return { weather: null };
+  function lenientData(received: string): unknown {
+    if (received.includes('weather')) return { weather: null };
     const parts = [{ code: 1 }, { code: null }];
     return { _entities: [{ shelf: { row: null }, parts, partsSure: parts, rank: null }] };
   }
 });
 
-describe('a value of the wrong kind', () => {
+describe('a value of the wrong type', () => {
   test.each([
     ['{ plain { int } }', { plain: { int: 'many' } }, ['plain', 'int'], 'a value of type Int'],
     ['{ plain { int } }', { plain: { int: 2 ** 40 } }, ['plain', 'int'], 'a value of type Int'],
@@ -224,7 +230,7 @@ describe('a value of the wrong kind', () => {
     ['{ plain { plain { int } } }', { plain: { plain: 'x' } }, ['plain', 'plain'], 'an object'],
     ['{ list: products { name } }', { list: { name: 'x' } }, ['list'], 'a list'],
     ['{ list: products { name } }', { list: 'x' }, ['list'], 'a list'],
-  ] as const)('is null with an error: %s answered with %j', async (query, data, path, expected) => {
+  ] as const)('becomes null with an error: %s answered with %j', async (query, data, path, expected) => {
     answerOnce('products', { data });
     const { body } = await gateway.execute(query);
     expect(body.errors).toEqual([
@@ -239,7 +245,7 @@ describe('a value of the wrong kind', () => {
     ).toBeNull();
   });
 
-  test('is one error where it may not be null', async () => {
+  test('is reported once if the field is non-null', async () => {
     answerOnce('products', { data: { plain: { strictInt: 'many' } } });
     const { body } = await gateway.execute('{ plain { strictInt } }');
     expect(body).toEqual({
@@ -248,20 +254,20 @@ describe('a value of the wrong kind', () => {
     });
   });
 
-  test('that the API hides is null without an error: enum values and types', async () => {
+  test('becomes null without an error if the API schema hides it: enum values and types', async () => {
     answerOnce('products', { data: { plain: { kind: 'HIDDEN' }, hit: { __typename: 'Secret', code: 1 } } });
     const { body } = await gateway.execute('{ plain { kind } hit { __typename ... on Plain { int } } }');
     expect(body).toEqual({ data: { plain: { kind: null }, hit: null } });
   });
 
-  test('that no schema knows is null as well', async () => {
+  test('becomes null without an error if no schema has it: enum values and types', async () => {
     answerOnce('products', { data: { plain: { kind: 'SEVEN' }, hit: { __typename: 'Nothing' } } });
     const { body } = await gateway.execute('{ plain { kind } hit { __typename ... on Plain { int } } }');
     expect(body).toEqual({ data: { plain: { kind: null }, hit: null } });
   });
 });
 
-describe('an answer that is none', () => {
+describe('an invalid response of a subgraph', () => {
   const invalid = 'SUBGRAPH_INVALID_RESPONSE';
   test.each<[string, CannedAnswer, string]>([
     ['too few entities', { kind: 'json', body: { data: { _entities: [] } } }, invalid],
@@ -271,7 +277,7 @@ describe('an answer that is none', () => {
     ['no GraphQL', { kind: 'json', body: [] }, invalid],
     ['a reset connection', { kind: 'reset' }, 'SUBGRAPH_UNREACHABLE'],
     ['an error of a proxy', { kind: 'json', body: { oops: true }, status: 503 }, 'SUBGRAPH_UNREACHABLE'],
-  ])('has a code and says nothing of the inside: %s', async (_, answer, code) => {
+  ])('becomes an error with a code and without internal details: %s', async (_, answer, code) => {
     gateway.subgraph('stock').answerWith(() => answer);
     const { body } = await gateway.execute('{ product { name stock } }');
     expect(body).toEqual({
@@ -290,7 +296,7 @@ describe('an answer that is none', () => {
   test.each([
     ['attempt', { attempt: '50ms' }, 'SUBGRAPH_TIMEOUT'],
     ['deadline', { attempt: '600ms', deadline: '600ms' }, 'DEADLINE_EXCEEDED'],
-  ])('that does not come within the %s limit is told as %j', async (_, timeouts, code) => {
+  ])('that misses the %s timeout becomes the error %j', async (_, timeouts, code) => {
     await using own = await startInlineGateway({
       subgraphs,
       config: { subgraphs: { stock: { timeouts } } },
@@ -304,7 +310,7 @@ describe('an answer that is none', () => {
   });
 });
 
-describe("the configuration's word on what clients may see", () => {
+describe('the message and extensions that a client sees of a subgraph error', () => {
   test.each([
     [
       { exposeSubgraphErrors: true },
@@ -315,7 +321,7 @@ describe("the configuration's word on what clients may see", () => {
       { message: masked.message, extensions: { code: 'SUBGRAPH_ERROR', subgraph: 'stock' } },
     ],
     [{}, masked],
-  ])('%j', async (security, shown) => {
+  ])('with security: %j', async (security, shown) => {
     await using own = await startInlineGateway({ subgraphs, config: { security } });
     const { body } = await own.execute('{ product { stock } }');
     expect(body).toEqual({
@@ -325,36 +331,36 @@ describe("the configuration's word on what clients may see", () => {
   });
 });
 
-describe('mutations', () => {
-  const fieldsAsked = (calls: readonly SubgraphCall[]): string[] =>
+describe('a mutation', () => {
+  const normalizedQueries = (calls: readonly SubgraphCall[]): string[] =>
     calls.map(({ query }) => query.replaceAll(/\s/g, ''));
 
-  test('go on after a nullable one has failed', async () => {
+  test('continues after a nullable root field has failed', async () => {
     const { body } = await gateway.execute(
       'mutation { a: nullable(n: 1) b: nullable(n: 2) c: nullable(n: 3) }',
     );
     expect(body).toEqual({ data: { a: 1, b: null, c: 3 }, errors: [failedAt('b')] });
-    expect(fieldsAsked(gateway.subgraph('products').calls)).toHaveLength(1);
+    expect(normalizedQueries(gateway.subgraph('products').calls)).toHaveLength(1);
   });
 
-  test('go on in another subgraph after a whole fetch has failed', async () => {
+  test('continues in another subgraph after a fetch has failed as a whole', async () => {
     gateway.subgraph('products').answerWith(() => ({ kind: 'reset' }));
     const { body } = await gateway.execute('mutation { a: count(n: 1) b: nullable(n: 2) c: count(n: 3) }');
     expect(body).toEqual({
       data: { a: 1, b: null, c: 3 },
       errors: [expect.objectContaining({ extensions: { code: 'SUBGRAPH_UNREACHABLE' } })],
     });
-    // Whether it was carried out is not known: a mutation is never sent again.
+    // The gateway cannot know whether the subgraph executed the mutation, and never sends it again.
     expect(gateway.subgraph('products').calls).toHaveLength(1);
   });
 
-  test('are null as a whole when a non-null one has failed', async () => {
+  test('has null as its data when a non-null root field has failed', async () => {
     const { body } = await gateway.execute('mutation { a: nullable(n: 1) strictly }');
     expect(body).toEqual({ data: null, errors: [failedAt('strictly')] });
   });
 });
 
-describe('whatever a subgraph answers', () => {
+describe('for any response of a subgraph', () => {
   const key = fc.constantFrom(
     'data',
     'errors',
@@ -404,10 +410,10 @@ describe('whatever a subgraph answers', () => {
     ),
   );
   const query = `{ product { name stock shelf { row } parts { code } maker { rank } } products { name stock } }`;
-  const late =
+  const deferredQuery =
     '{ product { name ... @defer { stock shelf { row } } } products { name ... @defer { parts { code } } } }';
 
-  test('the client gets an answer of the form that the schema promises', async () => {
+  test('the client gets a response with the types of the schema', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(body, { minLength: 1, maxLength: 4 }),
@@ -419,8 +425,8 @@ describe('whatever a subgraph answers', () => {
           gateway.subgraph('products').answerWith(isRoot ? answer : undefined);
           const got = await gateway.execute(query);
           expect(got.status).toBe(200);
-          expectForm(got.body.data);
-          await using deferred = await gateway.executeIncrementally(late);
+          expectTypes(got.body.data);
+          await using deferred = await gateway.executeIncrementally(deferredQuery);
           const payloads = (await deferred.remaining()) as { hasNext: boolean }[];
           expect(payloads.map(({ hasNext }) => hasNext)).toEqual(
             payloads.map((_, n) => n < payloads.length - 1),
@@ -431,7 +437,7 @@ describe('whatever a subgraph answers', () => {
     );
   });
 
-  function expectForm(data: unknown): void {
+  function expectTypes(data: unknown): void {
     const product = (data as { product: Record<string, unknown> | null } | null)?.product ?? null;
     if (product === null) return;
     expect(Object.keys(product)).toEqual(['name', 'stock', 'shelf', 'parts', 'maker']);

@@ -347,17 +347,15 @@ describe('a request that is not executed', () => {
             message: 'no',
             extensions: {
               code: 'X',
-              http: { status: 302, headers: new Map([['location', 'http://evil.test']]) },
+              http: { status: 302, headers: { location: 'http://evil.test' } },
             },
           },
         ],
       }),
     );
-    expect(essence(await exchange(server.url, { headers: json, body: hello }))).toEqual({
-      status: 200,
-      type: 'application/json; charset=utf-8',
-      body: { errors: [{ message: 'no', extensions: { code: 'X' } }], data: null },
-    });
+    const response = await exchange(server.url, { headers: json, body: hello });
+    expect(response.status).toBe(200);
+    expect(response.headers.has('location')).toBe(false);
   });
 });
 
@@ -823,7 +821,7 @@ describe('the operation limits', () => {
     expect([answered.status, JSON.parse(answered.body)]).toEqual([
       400,
       error(
-        'The operation selects too much under the same names: comparing it takes more than 500000 steps, the most that are taken. Select each field once.',
+        'The operation selects too many fields under the same names: comparing them takes more than 500000 steps. Select each field once.',
         'OPERATION_TOO_COMPLEX',
       ),
     ]);

@@ -1,22 +1,23 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { readDemoOperations } from '../harness/readDemoOperations.ts';
+import { startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
 import { startTestGateway, type TestGateway } from '../harness/testGateway.ts';
 
-// A request with a validated operation bypasses Apollo Server, which clients must not notice: the first response to each
-// operation is Apollo Server's, the second one is not.
+// A plain request for an operation that was validated before bypasses Apollo Server, and clients must not notice: the first
+// response of each operation comes from Apollo Server, the second one does not.
 let gateway: TestGateway;
-let withPlugin: TestGateway;
-const seen: string[] = [];
+let gatewayWithPlugin: TestGateway;
+const namesSeenByPlugin: string[] = [];
 
 beforeAll(async () => {
   gateway = await startTestGateway({ config: { security: { introspection: true } } });
-  withPlugin = await startTestGateway({
+  gatewayWithPlugin = await startTestGateway({
     config: { security: { introspection: true } },
     dependencies: {
       plugins: [
         {
           requestDidStart: async ({ request }) => {
-            seen.push(request.operationName ?? '');
+            namesSeenByPlugin.push(request.operationName ?? '');
           },
         },
       ],
@@ -26,11 +27,11 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await gateway.close();
-  await withPlugin.close();
+  await gatewayWithPlugin.close();
 });
 
-async function ask(body: unknown, accept: string): Promise<unknown> {
-  const response = await fetch(gateway.url, {
+async function send(body: unknown, accept: string, url = gateway.url): Promise<unknown> {
+  const response = await fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json', accept, 'x-request-id': 'known' },
     body: JSON.stringify(body),
@@ -43,11 +44,11 @@ const queries = readDemoOperations().filter(({ kind }) => kind === 'query');
 
 describe('an operation that is sent again', () => {
   test.each(queries.map((operation) => [operation.name, operation] as const))(
-    'gets a byte-identical response: %s',
+    'gets the same response to the byte: %s',
     async (_, { source, variables }) => {
       const accept = 'application/graphql-response+json, application/json;q=0.9';
-      const first = await ask({ query: source, variables }, accept);
-      expect(await ask({ query: source, variables }, accept)).toEqual(first);
+      const first = await send({ query: source, variables }, accept);
+      expect(await send({ query: source, variables }, accept)).toEqual(first);
     },
   );
 
@@ -60,15 +61,28 @@ describe('an operation that is sent again', () => {
     ['application/json', 'query V($id: ID!) { product(id: $id) { name } }', {}],
     ['application/json', 'query V($id: ID!) { product(id: $id) { name } }', { id: { no: 'text' } }],
     ['application/json', 'subscription { reviewAdded { id } }', undefined],
-  ])('gets a byte-identical response with accept %s: %s %j', async (accept, query, variables) => {
-    const first = await ask({ query, variables }, accept);
-    expect(await ask({ query, variables }, accept)).toEqual(first);
+  ])('gets the same response to the byte with accept %s: %s %j', async (accept, query, variables) => {
+    const first = await send({ query, variables }, accept);
+    expect(await send({ query, variables }, accept)).toEqual(first);
   });
 
-  test('is passed to every plugin again when there are plugins', async () => {
+  test('gets the same error when a subgraph refuses the request, with the HTTP status of the subgraph', async () => {
+    await using subgraph = await startScriptedSubgraph();
+    subgraph.setDefaultScript(({ respond }) => respond({ status: 403, body: 'forbidden' }));
+    await using refused = await startTestGateway({
+      config: { subgraphs: { products: { url: subgraph.url } } },
+    });
+    const query = '{ product(id: "p1") { name } }';
+    const first = await send({ query }, 'application/json', refused.url);
+    expect(first).toMatchObject({ body: expect.stringContaining('"http":{"status":403}') });
+    expect(await send({ query }, 'application/json', refused.url)).toEqual(first);
+  });
+
+  test('passes every plugin again if there are plugins', async () => {
     const body = JSON.stringify({ query: 'query Again { __typename }', operationName: 'Again' });
     const headers = { 'content-type': 'application/json' };
-    for (let i = 0; i < 3; i++) await (await fetch(withPlugin.url, { method: 'POST', headers, body })).text();
-    expect(seen).toEqual(['Again', 'Again', 'Again']);
+    for (let i = 0; i < 3; i++)
+      await (await fetch(gatewayWithPlugin.url, { method: 'POST', headers, body })).text();
+    expect(namesSeenByPlugin).toEqual(['Again', 'Again', 'Again']);
   });
 });

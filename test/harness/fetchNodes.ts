@@ -1,6 +1,7 @@
 import type { FetchCall, FetchResult } from '../../gateway/execution/fetchCall.ts';
 import { type FetchShape, FetchShapeRegistry } from '../../gateway/execution/fetchShape.ts';
 import type { RequestContext } from '../../gateway/execution/requestContext.ts';
+import { noOverrides } from '../../gateway/operation/overrideDecision.ts';
 import type { FetchNode } from '../../gateway/planning/queryPlan.ts';
 
 export function entityFetch(fields: string, options: Partial<FetchNode> = {}): FetchNode {
@@ -41,20 +42,26 @@ export function shapeOf(node: FetchNode): FetchShape {
   return shapes.intern(node);
 }
 
+/** `key`: that of the forwarded headers. */
 export function createRequestContext(
   options: Partial<RequestContext> & { readonly key?: string } = {},
 ): RequestContext {
-  const { key = '', ...scope } = options;
+  const { key = '', ...context } = options;
   return {
     requestId: 'r',
     traceparent: undefined,
     variables: {},
     identity: undefined,
+    tokenOwner: undefined,
+    clientKey: 'address test',
+    preferences: { isAutoDefer: false },
+    isOverridden: noOverrides,
+    sharingKey: '',
     isMutation: false,
     deadline: Number.POSITIVE_INFINITY,
     deadlineFor: () => Number.POSITIVE_INFINITY,
     headersFor: () => ({ key, pairs: [] }),
-    ...scope,
+    ...context,
   };
 }
 

@@ -4,7 +4,6 @@ import type { SnapshotExecutor } from '../../gateway/enrichment/responses/snapsh
 import type { FetchSender } from '../../gateway/execution/fetchSender.ts';
 import { SubgraphFetchSender } from '../../gateway/execution/subgraphFetchSender.ts';
 import type { IncrementalFormat } from '../../gateway/operation/operationRequest.ts';
-import { noOverrides } from '../../gateway/operation/overrideDecision.ts';
 import { Preparer } from '../../gateway/operation/preparer.ts';
 import { Pipeline } from '../../gateway/pipeline.ts';
 import type { Planner } from '../../gateway/planning/planner.ts';
@@ -16,6 +15,7 @@ import {
 import type { SubgraphClient } from '../../gateway/subgraphs/subgraphClient.ts';
 import type { SubscriptionManager } from '../../gateway/subscriptions/subscriptionManager.ts';
 import type { Supergraph } from '../../gateway/supergraph/supergraph.ts';
+import { createRequestContext } from './fetchNodes.ts';
 import { mergePayloads } from './rawHttp.ts';
 
 interface LocalPipelineOptions {
@@ -97,24 +97,23 @@ export function createLocalPipeline({
     }),
     fetchesOf: () => used,
     ...(subscriptions === undefined ? {} : { subscriptions }),
-    ...(enrichment === undefined ? {} : { enriching: enrichment }),
+    ...(enrichment === undefined ? {} : { enrichment }),
     openStream: () => () => {},
     errorPolicy: { exposeSubgraphErrors: true, exposeSubgraphs: true },
     answerSize: Number.POSITIVE_INFINITY,
     onInternalError: (cause) => {
       throw cause;
     },
-    scopeOf: ({ requestId, variables }) => ({
-      requestId,
-      traceparent: undefined,
-      variables,
-      identity: undefined,
-      isMutation: false,
-      deadline: performance.now() + deadlineMs(),
-      deadlineFor: () => Number.POSITIVE_INFINITY,
-      headersFor: () => ({ key: '', pairs: [] }),
-    }),
-    overridesFor: () => noOverrides,
+    requestContexts: {
+      create: ({ requestId, variables, headers }) =>
+        createRequestContext({
+          requestId,
+          variables,
+          tokenOwner: headers.get('authorization'),
+          deadline: performance.now() + deadlineMs(),
+        }),
+      restart: (context) => ({ ...context, deadline: performance.now() + deadlineMs() }),
+    },
   });
 
   const respond = (

@@ -4,12 +4,11 @@ import {
   readEnrichmentDirectives,
 } from '../../../gateway/enrichment/readEnrichmentDirectives.ts';
 import { applicationsOf } from '../canonicalSubgraph.ts';
-import type { SubgraphChange } from '../subgraphChange.ts';
+import { createChange, type SubgraphChange } from '../subgraphChange.ts';
 import type { SubgraphVersion } from '../subgraphVersion.ts';
-import { findInvalidUses } from './findInvalidUses.ts';
-import { gatewayDirectivesOf } from './gatewayDirectives.ts';
+import { findInvalidUses, gatewayDirectivesOf } from './gatewayDirectives.ts';
 
-/** `@enrichment`, read as the gateway reads it: which fields may come late. */
+/** Compares `@enrichment`, read the way the gateway reads it. */
 export function enrichmentChanges(old: SubgraphVersion, next: SubgraphVersion): readonly SubgraphChange[] {
   const before = readEnrichmentDirectives(gatewayDirectivesOf(old.subgraph));
   const after = readEnrichmentDirectives(gatewayDirectivesOf(next.subgraph));
@@ -36,7 +35,7 @@ function compareUses(
 ): readonly SubgraphChange[] {
   if (is === undefined) {
     const message = `${coordinate} is waited for: it is no enrichment any more`;
-    return [{ rule: 'enrichment-removed', severity: 'dangerous', message, coordinate }];
+    return [createChange('enrichment-removed', { message, coordinate })];
   }
   if (was === undefined) {
     const severity = old.elements.has(coordinate) ? 'dangerous' : 'safe';
@@ -45,7 +44,7 @@ function compareUses(
   }
   if (describeEnrichment(was) === describeEnrichment(is)) return [];
   const message = `${coordinate} is an enrichment with ${describeEnrichment(is)} instead of ${describeEnrichment(was)}`;
-  return [{ rule: 'enrichment-changed', severity: 'safe', message, coordinate }];
+  return [createChange('enrichment-changed', { message, coordinate })];
 }
 
 function describeEnrichment({ budgetMs, priority = 'NORMAL' }: EnrichmentDirective): string {

@@ -4,18 +4,16 @@ import type { CancelFetch, FetchSender } from '../../execution/fetchSender.ts';
 import type { RequestContext } from '../../execution/requestContext.ts';
 import { isSubgraphFailure } from '../../execution/subgraphFailure.ts';
 import { deadlineExceededError } from '../../subgraphs/callErrors.ts';
-import { mostUrgent } from '../../subgraphs/callPriority.ts';
-import { RaisablePriority } from '../../subgraphs/raisablePriority.ts';
+import { mostUrgent, RaisablePriority } from '../../subgraphs/policies/callPriority.ts';
 import { runInSlices, type SlicedTask } from '../../time/slicedTask.ts';
 import type { CacheEntry, CacheResults, ReadVersion } from '../store/cacheStore.ts';
 import type { CachedCall, ItemRef } from './cachedCall.ts';
 import { isServable, selectEntry } from './effectiveEntry.ts';
 import type { FetchCache } from './fetchCache.ts';
-import { fetchOutcomeOf } from './fetchOutcomeOf.ts';
+import { type FetchJoiner, type FetchOutcome, fetchOutcomeOf } from './fetchOutcome.ts';
 import type { AnsweredResult, CacheableItem, ItemAnswer } from './itemizedCall.ts';
 import { LeaderFetches } from './leaderFetches.ts';
 import { createReadContext } from './readContext.ts';
-import type { FetchOutcome } from './singleFlight.ts';
 import { storeAnswers } from './storeAnswers.ts';
 import { Waiters } from './waiters.ts';
 
@@ -57,8 +55,8 @@ export class CacheMisses {
     this.#isEntityFetch = shape.isEntityFetch;
     this.#raisable = new RaisablePriority(calls.map(({ call }) => call.priority).reduce(mostUrgent));
     this.#leaderFetches = new LeaderFetches(cache, {
-      onJoin: (priority) => this.#raisable.raise(priority),
-      onLastJoinerLeft: () => this.#abandonIfUnneeded(),
+      onJoin: ({ priority }) => this.#raisable.raise(priority),
+      onLeave: () => this.#abandonIfUnneeded(),
     });
     this.#waiters = new Waiters({
       timers: cache.options.timers,
@@ -145,14 +143,19 @@ export class CacheMisses {
   }
 
   #join(one: ItemRef, key: string): void {
-    const leave = this.#cache.singleFlight.join(key, one.call.call.priority, (end) => {
-      this.#waiters.delete(one);
-      if (this.#isNeeded(one)) this.#handleOutcome(one, end);
-    });
-    this.#waiters.add(one, leave);
+    const flight = this.#cache.singleFlight.find(key);
+    const joiner: FetchJoiner = {
+      priority: one.call.call.priority,
+      onSettled: (outcome) => {
+        this.#waiters.delete(one);
+        if (this.#isNeeded(one)) this.#handleOutcome(one, outcome);
+      },
+    };
+    flight?.join(joiner);
+    this.#waiters.add(one, () => flight?.leave(joiner));
   }
 
-  #handleOutcome(one: ItemRef, end: FetchOutcome<GatewayError>): void {
+  #handleOutcome(one: ItemRef, end: FetchOutcome): void {
     if (end.kind === 'failed') {
       this.#fail(one, end.failure);
       one.call.settleIfResolved();
@@ -235,9 +238,9 @@ export class CacheMisses {
       const of = unsorted.sort((one, other) => one - other);
       return {
         ...call.itemizedCall.callFor(of, (result, done) => this.#settle(call, of, result, since, done)),
-        scope,
+        requestContext: scope,
         priority: mostUrgent(call.call.priority, this.#raisable.current),
-        raisable: this.#raisable,
+        raisablePriority: this.#raisable,
       };
     });
     this.#sendCalls([...calls, ...plain], scope);

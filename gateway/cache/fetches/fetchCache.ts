@@ -1,11 +1,11 @@
-import type { GatewayError } from '../../errors.ts';
 import type { CacheScope } from '../../execution/cachingContribution.ts';
+import { SingleFlight } from '../../subgraphs/policies/singleFlight.ts';
 import type { Timers } from '../../time/timers.ts';
 import type { CacheObserver } from '../cacheObserver.ts';
 import type { AnswerTagLimits } from '../rules/answerTags.ts';
 import type { CacheStore } from '../store/cacheStore.ts';
+import type { FetchFlights } from './fetchOutcome.ts';
 import { RefreshBackoff } from './refreshBackoff.ts';
-import { SingleFlight } from './singleFlight.ts';
 
 export interface FetchCacheOptions {
   readonly store: CacheStore;
@@ -34,7 +34,7 @@ export interface FetchCacheOptions {
 /** What all cached fetches of a process share. */
 export class FetchCache {
   readonly options: FetchCacheOptions;
-  readonly singleFlight = new SingleFlight<GatewayError>();
+  readonly singleFlight: FetchFlights = new SingleFlight();
   readonly refreshBackoff: RefreshBackoff;
 
   constructor(options: FetchCacheOptions) {

@@ -1,65 +1,70 @@
-import type { GatewayError } from '../../errors.ts';
+import type { Flight, Leader } from '../../subgraphs/policies/singleFlight.ts';
 import type { SlicedTask } from '../../time/slicedTask.ts';
 import type { FetchCache } from './fetchCache.ts';
+import { type FetchJoiner, type FetchOutcome, settleFlight } from './fetchOutcome.ts';
 import type { CacheableItem } from './itemizedCall.ts';
-import type { FetchOutcome, Leader } from './singleFlight.ts';
 
-/** The fetches that one request has begun and that others may wait for. */
+/** The fetches that one request leads and that other requests may join. */
 export class LeaderFetches {
   readonly #cache: FetchCache;
-  readonly #leader: Leader;
-  readonly #keys = new Set<string>();
-  /** Those of which another process has the claim: there is none to give back. */
+  readonly #leader: Leader<FetchJoiner>;
+  readonly #flights = new Map<string, Flight<FetchJoiner>>();
+  /** Keys that another process has claimed: this process has no claim to release. */
   readonly #claimedElsewhere = new Set<string>();
 
-  constructor(cache: FetchCache, pilot: Leader) {
+  constructor(cache: FetchCache, leader: Leader<FetchJoiner>) {
     this.#cache = cache;
-    this.#leader = pilot;
+    this.#leader = leader;
   }
 
-  /** False where another request fetches it. */
+  /** False if another request of this process is fetching the value. */
   tryLead(key: string): boolean {
-    if (!this.#cache.singleFlight.tryLead(key, this.#leader)) return false;
-    this.#keys.add(key);
+    const flight = this.#cache.singleFlight.tryLead(key, this.#leader);
+    if (flight === undefined) return false;
+    this.#flights.set(key, flight);
     return true;
   }
 
-  /** Another process has the claim. */
+  /** Another process is fetching the value. */
   markClaimedElsewhere(key: string): void {
     this.#claimedElsewhere.add(key);
   }
 
   get hasJoiners(): boolean {
-    for (const key of this.#keys) if (this.#cache.singleFlight.hasJoiners(key)) return true;
+    for (const { joiners } of this.#flights.values()) if (joiners.size > 0) return true;
     return false;
   }
 
-  /** Tells other processes and whoever waits. Keys that this request did not begin with are passed over. */
-  settle(keys: readonly string[], end: FetchOutcome<GatewayError>): void {
-    const led = keys.filter((key) => this.#keys.delete(key));
-    if (led.length === 0) return;
-    const claimed = led.filter((key) => !this.#claimedElsewhere.delete(key));
+  /** Releases the claims on these keys and hands the outcome to the joiners. Keys that this request does not lead are
+   *  ignored. */
+  settle(keys: readonly string[], outcome: FetchOutcome): void {
+    const led: Flight<FetchJoiner>[] = [];
+    const claimed: string[] = [];
+    for (const key of keys) {
+      const flight = this.#flights.get(key);
+      if (flight === undefined) continue;
+      this.#flights.delete(key);
+      led.push(flight);
+      if (!this.#claimedElsewhere.delete(key)) claimed.push(key);
+    }
     if (claimed.length > 0) this.#cache.store.release(claimed, 0);
-    for (const key of led) this.#cache.singleFlight.settle(key, end);
+    for (const flight of led) settleFlight(flight, outcome);
   }
 
-  *settleInSlices(
-    items: readonly { readonly item: CacheableItem }[],
-    end: FetchOutcome<GatewayError>,
-  ): SlicedTask {
+  *settleInSlices(items: readonly { readonly item: CacheableItem }[], outcome: FetchOutcome): SlicedTask {
     for (let start = 0; start < items.length; start += itemsPerSlice) {
       if (start > 0) yield;
       this.settle(
         items.slice(start, start + itemsPerSlice).map(({ item }) => item.key),
-        end,
+        outcome,
       );
     }
   }
 
   abandon(): void {
-    this.settle([...this.#keys], { kind: 'given up' });
+    this.settle([...this.#flights.keys()], { kind: 'given up' });
   }
 }
 
-/** Each may have others waiting for it. */
+/** A slice is small because each item may have many joiners. */
 const itemsPerSlice = 100;

@@ -1,25 +1,18 @@
-import type { RequestContext } from '../../execution/requestContext.ts';
+import { partitionRequestContext, type RequestContext } from '../../execution/requestContext.ts';
 import type { ReadVersion } from '../store/cacheStore.ts';
 
-/** The scope of what is asked in order to be kept. It shares a call only with what began to be read when nothing else
- *  had been invalidated: an answer that was asked for before an invalidation must not be stored as one from after it. */
-export function createReadContext(scope: RequestContext, since: ReadVersion): RequestContext {
-  const prefix = `${since.inProcess}.${since.shared} `;
-  return {
-    ...scope,
-    headersFor: (subgraph) => {
-      const { key, pairs } = scope.headersFor(subgraph);
-      return { key: `${prefix}${key}`, pairs };
-    },
-  };
+/** The context of a fetch whose response is stored. It shares calls only with fetches that began after the same
+ *  invalidations: a response that was requested before an invalidation must not be stored as one from after it. */
+export function createReadContext(context: RequestContext, since: ReadVersion): RequestContext {
+  return partitionRequestContext(context, `${since.inProcess}.${since.shared}`);
 }
 
-/** The scope of a refresh: nobody waits for it, so that it has a time of its own. */
+/** The context of a refresh. No client waits for it, so it has a deadline of its own. */
 export function createRefreshContext(
-  scope: RequestContext,
+  context: RequestContext,
   since: ReadVersion,
-  deadlineMs: number,
+  timeoutMs: number,
 ): RequestContext {
-  const deadline = performance.now() + deadlineMs;
-  return { ...createReadContext(scope, since), deadline, deadlineFor: () => deadline };
+  const deadline = performance.now() + timeoutMs;
+  return { ...createReadContext(context, since), deadline, deadlineFor: () => deadline };
 }

@@ -1,12 +1,12 @@
 import type { FetchResult } from '../../execution/fetchCall.ts';
 import type { FetchSender } from '../../execution/fetchSender.ts';
-import { RaisablePriority } from '../../subgraphs/raisablePriority.ts';
+import { RaisablePriority } from '../../subgraphs/policies/callPriority.ts';
+import type { Leader } from '../../subgraphs/policies/singleFlight.ts';
 import { runInSlices, type SlicedTask } from '../../time/slicedTask.ts';
 import type { FetchCache } from './fetchCache.ts';
-import { fetchOutcomeOf } from './fetchOutcomeOf.ts';
+import { type FetchJoiner, type FetchOutcome, fetchOutcomeOf, settleFlight } from './fetchOutcome.ts';
 import type { CacheableItem, ItemizedCall } from './itemizedCall.ts';
 import { createRefreshContext } from './readContext.ts';
-import type { Leader } from './singleFlight.ts';
 import { type AnsweredItem, storeAnswers } from './storeAnswers.ts';
 
 /** Asks anew for the units of a call at these places, unless it is being done: here, or by another process. Nobody
@@ -19,16 +19,16 @@ export function refreshStaleItems(
 ): void {
   // Whoever comes to wait for it is in more of a hurry.
   const raisable = new RaisablePriority('background');
-  const pilot: Leader = {
-    onJoin: (priority) => raisable.raise(priority),
-    onLastJoinerLeft: ignoreLastJoinerLeft,
+  const leader: Leader<FetchJoiner> = {
+    onJoin: ({ priority }) => raisable.raise(priority),
+    onLeave: completeAnyway,
   };
   const due = places.filter((place) => {
     const unit = call.items[place];
     return (
       unit !== undefined &&
       !cache.refreshBackoff.isBackingOff(unit.key) &&
-      cache.singleFlight.tryLead(unit.key, pilot)
+      cache.singleFlight.tryLead(unit.key, leader) !== undefined
     );
   });
   if (due.length === 0) return;
@@ -77,11 +77,11 @@ class Refresh {
           done();
         });
       }),
-      scope,
+      requestContext: scope,
       // First answers must not wait for a connection that refreshes have taken.
       group: 1,
       priority: raisable.current,
-      raisable,
+      raisablePriority: raisable,
     };
     const done = (): void => {};
     if (call.shape.isEntityFetch) next.sendEntities({ calls: [asked], requestContext: scope, onDone: done });
@@ -94,7 +94,7 @@ class Refresh {
       const unit = itemAt(this.#itemizedCall, place);
       this.#cache.refreshBackoff.backOff(unit.key, this.#cache.options.refreshBackoffMs);
       this.#reportOutcome(unit, 'left to another process');
-      this.#cache.singleFlight.settle(unit.key, { kind: 'given up' });
+      settleFlight(this.#cache.singleFlight.find(unit.key), { kind: 'given up' });
     }
   }
 
@@ -137,14 +137,14 @@ class Refresh {
   #finish(
     unit: CacheableItem,
     outcome: 'stored' | 'not stored' | 'failed',
-    end: Parameters<FetchCache['singleFlight']['settle']>[1],
+    fetchOutcome: FetchOutcome,
   ): void {
     const { store, refreshBackoff, singleFlight, options } = this.#cache;
     const pauseMs = outcome === 'stored' ? 0 : options.refreshBackoffMs;
     if (pauseMs > 0) refreshBackoff.backOff(unit.key, pauseMs);
     store.release([unit.key], pauseMs);
     this.#reportOutcome(unit, outcome);
-    singleFlight.settle(unit.key, end);
+    settleFlight(singleFlight.find(unit.key), fetchOutcome);
   }
 
   #reportOutcome(
@@ -159,8 +159,8 @@ class Refresh {
   }
 }
 
-/** A refresh is brought to its end, whoever waits for it. */
-function ignoreLastJoinerLeft(): void {}
+/** A refresh completes even if no joiner is left. */
+function completeAnyway(): void {}
 
 function itemAt({ items }: ItemizedCall, place: number): CacheableItem {
   return items[place] as CacheableItem;

@@ -1,6 +1,6 @@
+import { setFlagsFromString } from 'node:v8';
 import type { Command } from 'commander';
-import { exitUndecided, rethrowAsUndecided } from './exitUndecided.ts';
-import { limitHeapGrowth } from './limitHeapGrowth.ts';
+import { exitUndecided, rethrowAsUndecided } from './commandErrors.ts';
 import type { ReportArgument } from './reportOutputs.ts';
 
 const directoryOption = [
@@ -9,14 +9,14 @@ const directoryOption = [
 ] as const;
 const candidateHelp = 'NAME=FILE or NAME=URL: what a subgraph wants to serve; may be given several times';
 
-/** Adds `contracts` with its commands. */
+/** Adds the command `contracts` and its subcommands. */
 export function addContractsCommands(program: Command): void {
   const contracts = program
     .command('contracts')
     .description('what subgraphs and clients have agreed on, and what a change would break')
     .hook('preAction', async (_, command) => {
       limitHeapGrowth();
-      // From outside of the command's promise, such as a thread that fails.
+      // Errors outside of the command's promise, such as those of a thread.
       process.on('uncaughtException', exitUndecided);
       const { directory, config } = command.opts<{ directory?: string; config?: string }>();
       if (directory !== undefined) return;
@@ -24,7 +24,7 @@ export function addContractsCommands(program: Command): void {
       command.setOptionValue('directory', await rethrowAsUndecided(async () => storeDirectory(config)));
     });
 
-  // In the order in which they are given: each --out is for the --format before it.
+  // In the order of the command line, because each --out belongs to the --format before it.
   const reportArguments: ReportArgument[] = [];
   const note = (option: ReportArgument['option']) => (value: string) => {
     reportArguments.push({ option, value });
@@ -110,4 +110,11 @@ export function addContractsCommands(program: Command): void {
 
 function collectValues(value: string, earlier: readonly string[] = []): string[] {
   return [...earlier, value];
+}
+
+/** Lets heaps grow by a quarter between garbage collections. By default V8 lets them grow up to four times when the
+ *  machine has the memory, so that a check of a large graph would take most of a small CI machine. Costs about a
+ *  tenth more time. */
+function limitHeapGrowth(): void {
+  setFlagsFromString('--heap-growing-percent=25');
 }

@@ -2,19 +2,18 @@ import { initStore } from '../../../contracts/store/initStore.ts';
 import { readCandidates } from '../../../contracts/store/readCandidates.ts';
 import { loadConfig } from '../../config/loadConfig.ts';
 import { CommandError, exitCode } from '../exitCode.ts';
-import { describeProblems } from './describeProblems.ts';
-import { rethrowFileErrors } from './rethrowFileErrors.ts';
+import { describeProblems, rethrowFileErrors } from './commandErrors.ts';
 
 export interface ContractsInitOptions {
   readonly config?: string | undefined;
   readonly directory: string;
-  /** `NAME=FILE` or `NAME=URL`; the configured subgraphs without them. */
+  /** `NAME=FILE` or `NAME=URL`. Omitted: the configured subgraphs. */
   readonly subgraph?: readonly string[] | undefined;
   readonly force?: boolean | undefined;
 }
 
-/** Makes a store from what subgraphs serve: all of it, or nothing. Errors: `wrongUsage`, and `undecided` for a
- *  subgraph that does not answer. */
+/** Creates a store from the schemas of all subgraphs, or writes nothing.
+ *  @throws {CommandError} for wrong arguments, and for subgraphs that do not answer. */
 export async function contractsInit(options: ContractsInitOptions): Promise<void> {
   const { config, directory, subgraph = configuredSubgraphs(config), force = false } = options;
   const { contracts, problems } = await readCandidates(subgraph, { known: new Map() });

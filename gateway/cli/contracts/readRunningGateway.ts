@@ -1,12 +1,12 @@
-import type { Finding } from '../../../contracts/finding.ts';
+import { createFinding, type Finding } from '../../../contracts/finding.ts';
 import { messageOf } from '../../supergraph/messageOf.ts';
 import { CommandError, exitCode } from '../exitCode.ts';
 
-/** What a gateway that runs says of itself. */
+/** What the admin listener of a running gateway reports. */
 export interface RunningGateway {
-  /** Its supergraph; absent where it has none, or where it cannot be had. */
+  /** SDL of its supergraph. Undefined when it has none, or cannot be read. */
   readonly sdl?: string | undefined;
-  /** Addresses by name. */
+  /** Subgraph URLs by name. */
   readonly subgraphs: ReadonlyMap<string, string>;
   /** Why its supergraph is not known. */
   readonly findings: readonly Finding[];
@@ -14,7 +14,8 @@ export interface RunningGateway {
 
 const timeoutMs = 10_000;
 
-/** Asks a gateway's admin listener for its supergraph. Errors: `wrongUsage` for what is no address. */
+/** Fetches the supergraph from a gateway's admin listener.
+ *  @throws {CommandError} when `adminUrl` is not a URL. */
 export async function readRunningGateway(adminUrl: string, signal: AbortSignal): Promise<RunningGateway> {
   if (!/^https?:\/\//i.test(adminUrl) || !URL.canParse(adminUrl)) {
     throw new CommandError(
@@ -50,11 +51,8 @@ interface SupergraphResponse {
 }
 
 function unknownSupergraph(adminUrl: string, reason: string): RunningGateway {
-  const finding: Finding = {
-    rule: 'gateway-unreachable',
-    severity: 'undecided',
+  const finding = createFinding('gateway-unreachable', {
     message: `The gateway at ${adminUrl} does not say which supergraph it has: ${reason}.`,
-    advice: 'Start it, or correct the address of its admin listener.',
-  };
+  });
   return { subgraphs: new Map(), findings: [finding] };
 }

@@ -3,8 +3,8 @@ import type { CheckReport } from '../../../contracts/report/checkReport.ts';
 import { createReport } from '../../../contracts/report/createReport.ts';
 import { type ReportOutput, writeReport } from './reportOutputs.ts';
 
-/** Writes what is new since the last look, and what is over; nothing where nothing has changed. As text, on standard
- *  output, only that. Every other output gets the whole report, since it says how things are. */
+/** Writes new and resolved findings since the last check, if there are any. Text on standard output shows only these.
+ *  Every other output gets the whole report, because it describes the current state. */
 export function reportChanges(
   last: CheckReport | undefined,
   report: CheckReport,

@@ -1,5 +1,4 @@
 import type { ConsumerOperation, ContractStore } from '../../../contracts/contractStore.ts';
-import { contractTermRules } from '../../../contracts/evaluation/evaluateContractTerms.ts';
 import { findBreakagesAfterRollout } from '../../../contracts/evaluation/findBreakagesAfterRollout.ts';
 import type { FileLocation } from '../../../contracts/finding.ts';
 import {
@@ -7,6 +6,7 @@ import {
   type PlanResult,
   planOnSupergraph,
 } from '../../../contracts/graph/planOnSupergraph.ts';
+import { type RuleId, ruleOf } from '../../../contracts/rules.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 import { yieldToEventLoop } from '../../time/yieldToEventLoop.ts';
 import type { LiveCompatibilityCheck } from './liveCompatibilityCheck.ts';
@@ -15,33 +15,34 @@ import type { LivePlanProblem } from './planVerifier.ts';
 export interface BrokenOperationQuery {
   readonly store: Pick<ContractStore, 'operations' | 'waivers'>;
   readonly next: Supergraph;
-  /** What is in use; `undefined` where nothing is. */
+  /** The supergraph in use; `undefined` when there is none. */
   readonly current: Supergraph | undefined;
-  /** What the subgraphs serve as they run; left out where that is not to count. */
+  /** Verifies plans against the running subgraphs. Omitted: plans are not verified. */
   readonly live?: Pick<LiveCompatibilityCheck, 'problemsOf'> | undefined;
-  /** In UTC, `2027-01-31`: waivers expire by it. */
+  /** The day in UTC, such as `2027-01-31`. It decides which waivers have expired. */
   readonly today: string;
   /** How many operations are planned at the same time. */
   readonly concurrency: number;
   readonly signal: AbortSignal;
 }
 
-/** An operation of the store that worked, and does not with the next supergraph. */
+/** An operation of the store that works now and fails with the next supergraph. */
 export interface BrokenOperation {
   readonly consumer: string;
   readonly operation: string;
   readonly location: FileLocation;
   readonly reasons: readonly string[];
-  /** Parts of the schema that it is about. */
+  /** Schema elements that the breakage is about. */
   readonly coordinates: readonly string[];
-  /** Subgraphs that, as they run, do not serve its new plan. With any, it is about nothing else. */
+  /** Running subgraphs that do not serve the new plan. When there are any, the breakage has no other reason. */
   readonly subgraphs?: readonly string[] | undefined;
 }
 
-/** Tries every operation on the next supergraph, in the threads of its planner, and tells those that work now and will
- *  not then: by the supergraph itself, or since a subgraph, as it runs, does not serve the new plan. What does not work
- *  now either is no reason to stay. In this thread one operation is looked at a turn, and one at a time is planned on the
- *  current supergraph, whose planner has requests to serve. Errors: the signal's reason. */
+/** Finds operations that work with the current supergraph and fail with the next one: because of the supergraph
+ *  itself, or because a running subgraph does not serve the new plan. Operations that already fail are ignored. Each
+ *  turn of the event loop handles one operation, and the current supergraph's planner, which also serves requests,
+ *  plans one at a time.
+ *  @throws {unknown} the reason of `signal`. */
 export async function findBrokenOperations(
   question: BrokenOperationQuery,
 ): Promise<readonly BrokenOperation[]> {
@@ -49,7 +50,7 @@ export async function findBrokenOperations(
   const found = new Map<ConsumerOperation, BrokenOperation>();
   const open = store.operations.values();
   let lastTurn = Promise.resolve();
-  // What waits for the next turn comes all in that one: each waits for the one before it.
+  // Each worker waits for the turn of the one before it, so that one turn handles one operation.
   const ownTurn = (): Promise<void> => {
     lastTurn = lastTurn.then(yieldToEventLoop);
     return lastTurn;
@@ -67,7 +68,7 @@ export async function findBrokenOperations(
     for (const operation of open) {
       await ownTurn();
       const broken = await checkOperation(operation, question, planOnCurrent);
-      // A planner that was closed meanwhile plans nothing, which says nothing about the operation.
+      // A closed planner plans nothing, which says nothing about the operation.
       signal.throwIfAborted();
       if (broken !== undefined) found.set(operation, broken);
     }
@@ -106,7 +107,7 @@ async function checkOperation(
     const known = await subgraphs.problemsOf('current', plansOf(before.variants));
     const found = variants.flatMap(({ overrides }, index) => {
       const same = before.variants.findIndex((one) => String(one.overrides) === String(overrides));
-      // Where its plan fails now as well, the operation does not work, and not because of the switch.
+      // When the current plan fails as well, the operation does not break because of the next supergraph.
       return known[Math.max(same, 0)]?.length === 0 ? (problems[index] ?? []) : [];
     });
     if (found.length === 0) return undefined;
@@ -119,7 +120,7 @@ async function checkOperation(
     return left.length === 0 ? undefined : told(left);
   }
 
-  /** What was agreed on breaks in the end: a waiver is for a change, and this is what has become of it. */
+  /** A waiver for the change also covers the breakages that the change leads to. */
   function notWaived<Waived extends Reason>(reasons: readonly Waived[]): readonly Waived[] {
     if (reasons.length === 0) return reasons;
     const waived = new Set(
@@ -156,12 +157,12 @@ function plansOf(variants: PlannedResult['variants']) {
 
 function describeNotServed({ subgraph, message, coordinates }: LivePlanProblem): string {
   const parts = coordinates.length === 0 ? '' : ` (${coordinates.join(', ')})`;
-  // The validator's messages are whole sentences.
+  // Validation messages are whole sentences.
   const why = message.replace(/\.$/, '');
   return `its new plan does not work with what runs: ${why}${parts}; deploy the version of subgraph "${subgraph}" first that the supergraph was composed from`;
 }
 
-/** An operation may be slower or staler than was agreed on, and is still to work. */
-function isServiceLevelRule(rule: string): boolean {
-  return rule === 'plan-cost' || contractTermRules.has(rule);
+/** A waiver of a latency or staleness violation does not allow the operation to fail. */
+function isServiceLevelRule(rule: RuleId): boolean {
+  return rule === 'plan-cost' || ruleOf(rule).isContractTerm === true;
 }

@@ -9,7 +9,7 @@ import type { LiveGraph, LivePlanProblem } from './planVerifier.ts';
 export interface LiveCompatibilityCheckOptions {
   readonly next: SupergraphEndpoints;
   readonly current: SupergraphEndpoints;
-  /** Errors: the signal's reason. */
+  /** @throws {unknown} the reason of `signal`. */
   fetchLiveSubgraphs(
     addresses: readonly SubgraphAddress[],
     signal: AbortSignal,
@@ -23,11 +23,11 @@ export interface SupergraphEndpoints {
   readonly addresses: readonly SubgraphAddress[];
 }
 
-/** A running subgraph that has said what it serves. */
+/** A running subgraph that gave its schema. */
 export type ReachableSubgraph = Extract<LiveSubgraph, { readonly sdl: string }>;
 
-/** Plans of the next and of the current supergraph on subgraphs as they run: asks these at once, all at the same time,
- *  and tries plans as they come. What cannot be found out is told in the log, and is no problem of a plan. */
+/** Verifies plans of the next and the current supergraph against the running subgraphs. All subgraphs are fetched at
+ *  once, and plans are verified as they arrive. What cannot be determined is logged and is no problem of a plan. */
 export class LiveCompatibilityCheck {
   readonly #options: LiveCompatibilityCheckOptions;
   readonly #closed = new AbortController();
@@ -38,16 +38,17 @@ export class LiveCompatibilityCheck {
   constructor(options: LiveCompatibilityCheckOptions) {
     this.#options = options;
     this.#starting = this.#start();
-    // Whoever wants to know hears of it.
+    // `problemsOf` reports the error.
     this.#starting.catch(() => {});
   }
 
-  /** Of the next supergraph. */
+  /** Running subgraphs of the next supergraph that gave their schemas. */
   get reachable(): readonly ReachableSubgraph[] {
     return this.#reachable;
   }
 
-  /** For each plan, what is wrong with it. Errors: the signal's reason. */
+  /** The problems of each plan.
+   *  @throws {unknown} the reason of `signal`. */
   async problemsOf(
     side: SupergraphRole,
     plans: readonly QueryPlan[],
@@ -78,7 +79,7 @@ export class LiveCompatibilityCheck {
 
   async #start(): Promise<PlanVerificationThread | undefined> {
     const { next, current, fetchLiveSubgraphs, signal } = this.#options;
-    // One that moves may run at both places.
+    // A subgraph that moves may run at both addresses.
     const addresses = new Map([...current.addresses, ...next.addresses].map((one) => [keyOf(one), one]));
     const enough = AbortSignal.any([signal, this.#closed.signal]);
     const asked = await fetchLiveSubgraphs([...addresses.values()], enough);

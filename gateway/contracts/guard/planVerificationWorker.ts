@@ -1,5 +1,5 @@
-// Entry of a thread that tries plans on subgraphs as they run, for as long as a new supergraph is looked at. Making a
-// schema of a subgraph's SDL may take longer than requests should wait.
+// Entry of a worker thread that verifies plans against the running subgraphs while a new supergraph is checked.
+// Building a schema from a subgraph's SDL would block requests for too long.
 
 import { parentPort, workerData } from 'node:worker_threads';
 import type { QueryPlan } from '../../planning/queryPlan.ts';
@@ -19,9 +19,9 @@ export interface PlanVerificationRequest {
 export type PlanVerificationReply =
   | {
       readonly id: number;
-      /** For each plan. */
+      /** One list per plan. */
       readonly problems: readonly (readonly LivePlanProblem[])[];
-      /** So far. */
+      /** Subgraphs found unusable so far, with the reason. */
       readonly unusable: ReadonlyMap<string, string>;
     }
   | { readonly id: number; readonly fault: string };

@@ -10,26 +10,26 @@ export interface OperationRecorderOptions {
   readonly timers: Timers;
   /** Milliseconds since 1970. */
   now(): number;
-  /** Files cannot be written; told once until one is written again. */
+  /** Files cannot be written. Called once until a file is written again. */
   onError(error: unknown): void;
-  /** There is no room for more; told once for each limit. */
+  /** A limit is reached. Called once per limit. */
   onLimitReached(limit: keyof RecordingLimits): void;
 }
 
-/** An operation that a client has sent, as the pipeline knows it. */
+/** An operation as a client sent it. */
 interface SentOperation {
-  /** Valid. What has been recorded once is known again by this object. */
+  /** Valid. Recorded documents are recognised by identity. */
   readonly document: DocumentNode;
   readonly operationName: string | undefined;
   readonly clientName: string | undefined;
   readonly clientVersion: string | undefined;
 }
 
-/** Where operations of clients without a name go. */
+/** Directory of operations from clients without a name. */
 const unnamedClient = 'unnamed';
 
-/** Writes the operations that clients send to files, each once. A request pays for a look into two maps: everything
- *  else is done in the background, one operation a turn. */
+/** Records each operation that clients send in a file. A request pays for two map look-ups. Everything else happens
+ *  in the background, one operation per turn of the event loop. */
 export class OperationRecorder {
   readonly #options: OperationRecorderOptions;
   readonly #directory: RecordingDirectory;
@@ -63,7 +63,7 @@ export class OperationRecorder {
     );
   }
 
-  /** Writes what still waits. */
+  /** Writes the queued operations. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#cancelTimer?.();
@@ -93,7 +93,7 @@ export class OperationRecorder {
       if (recorded === 'written') this.#isFailing = false;
       else if (recorded !== 'known') this.#reportLimit(recorded);
     } catch (error) {
-      // The next request with it tries again.
+      // The next request with this operation tries again.
       this.#seen.get(sent.document)?.delete(keyOf(sent));
       const isNews = !this.#isFailing;
       this.#isFailing = true;
@@ -109,14 +109,14 @@ export class OperationRecorder {
 }
 
 function keyOf({ operationName = '', clientName = '', clientVersion = '' }: SentOperation): string {
-  // None of them can hold a line end: one is a name, the others are headers.
+  // None of them contains a line end: one is a GraphQL name, the others are headers.
   return `${operationName}\n${clientName}\n${clientVersion}`;
 }
 
 const writeDelayMs = 1_000;
 const retryDelayMs = 30_000;
 
-/** Clients make up names and versions as they like: what is remembered of one document is bounded, and so is what
- *  waits, and with it the time that a second of recording can take. What had no room is seen when it comes again. */
+/** Clients choose names and versions freely. Both the memory per document and the queue are therefore bounded, and so
+ *  is the work per second. What exceeds the bounds is recorded when the client sends it again. */
 const maxSeenPerDocument = 64;
 const maxQueued = 100;

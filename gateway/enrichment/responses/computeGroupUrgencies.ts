@@ -2,7 +2,7 @@ import type { GroupUrgency } from '../../execution/execution.ts';
 import type { LatencyBudget } from '../../execution/latencyBudget.ts';
 import type { EnrichmentPriority } from '../../operation/enrichmentRule.ts';
 import type { PreparedOperation } from '../../operation/preparedOperation.ts';
-import type { CallPriority } from '../../subgraphs/callPriority.ts';
+import type { CallPriority } from '../../subgraphs/policies/callPriority.ts';
 
 interface GroupUrgenciesOptions {
   /** Of the enrichments; left out where no answer waits for them any more. */

@@ -1,6 +1,7 @@
-import { clientGone, GatewayError } from '../../errors.ts';
+import { GatewayError, requestAbortedError } from '../../errors.ts';
 import type { Execution, GroupUrgency } from '../../execution/execution.ts';
 import { type AwaitedEnrichment, FirstResponseGate } from '../../execution/firstResponseGate.ts';
+import type { RequestContext } from '../../execution/requestContext.ts';
 import type { OperationRequest } from '../../operation/operationRequest.ts';
 import type { PreparedOperation } from '../../operation/preparedOperation.ts';
 import { completedGroupsOf } from '../../response/completedGroupsOf.ts';
@@ -31,6 +32,7 @@ import { OverdueWatch } from './overdueWatch.ts';
 interface EnrichedRequestOptions {
   readonly operation: PreparedOperation;
   readonly request: OperationRequest;
+  readonly requestContext: RequestContext;
   readonly plan: BudgetPlan;
   /** When the request began, on `performance.now()`'s clock. */
   readonly startedAt: number;
@@ -171,9 +173,9 @@ export class EnrichedRequest {
     late: ReadonlySet<number>,
   ): Promise<EnrichmentExtension> {
     // The client has left while the answer was made: all has been let go of, and there is nothing to be finished.
-    if (!this.#isAnswering) throw clientGone();
+    if (!this.#isAnswering) throw requestAbortedError();
     const places = found.map(inlineDeferredFragments);
-    const { operation, request, coordinator } = this.#options;
+    const { operation, request, requestContext, coordinator } = this.#options;
     const run = new ExecutionAttempt({
       execution: this.#execution,
       shaping: this.#shaping,
@@ -199,7 +201,7 @@ export class EnrichedRequest {
     coordinator.equalJobs.start(job.id);
     return createEnrichmentExtension(
       places,
-      await coordinator.enqueue(job, run satisfies JobAttempt, request),
+      await coordinator.enqueue(job, run satisfies JobAttempt, requestContext),
     );
   }
 
@@ -278,7 +280,7 @@ export class EnrichedRequest {
 
   /** The client has left. What it has been promised goes on. */
   #abort(): void {
-    this.#wait.cancel(clientGone());
+    this.#wait.cancel(requestAbortedError());
     this.#response?.endEarly();
     this.#endAnswer();
   }

@@ -1,9 +1,7 @@
 import type { GraphQLSchema } from 'graphql';
-import { wantsAutoDefer } from '../../admission/deferPreference.ts';
-import { identityOf } from '../../admission/identity.ts';
-import { requestBudgetOf } from '../../admission/requestBudget.ts';
 import type { GatewayConfig } from '../../config/schema.ts';
 import type { AwaitedEnrichment } from '../../execution/firstResponseGate.ts';
+import type { ClientPreferences, RequestContext } from '../../execution/requestContext.ts';
 import type { SupergraphFindings, SupergraphReading } from '../../feature.ts';
 import type { EnrichmentRule } from '../../operation/enrichmentRule.ts';
 import type { OperationRequest } from '../../operation/operationRequest.ts';
@@ -92,8 +90,12 @@ export class EnrichmentCoordinator {
   }
 
   /** The answer of such an operation. Errors: `GatewayError` `ENRICHMENT_EXPIRED`, `BAD_USER_INPUT`. */
-  subscribe(request: OperationRequest, { apiSchema }: Supergraph): Promise<SubscriptionOutcome> {
-    const caller = this.callerOf(request.headers);
+  subscribe(
+    request: OperationRequest,
+    { apiSchema }: Supergraph,
+    { tokenOwner }: RequestContext,
+  ): Promise<SubscriptionOutcome> {
+    const caller = callerOf(tokenOwner);
     return subscribeToEnrichment(apiSchema, request, (token, cursor) =>
       this.#options.deferredEnrichments().subscribe(token, caller, cursor),
     );
@@ -112,31 +114,28 @@ export class EnrichmentCoordinator {
     return { ...supergraph, apiSchema: extended.schema };
   }
 
-  /** How the operations of a request are prepared; `undefined` where nothing may come late.
-   *  Errors: `GatewayError` with `BAD_REQUEST` for a budget that is none. */
-  policyFor(supergraph: Supergraph, headers: ReadonlyMap<string, string>): EnrichmentPolicy | undefined {
+  /** How the operations of a request are prepared; `undefined` if the supergraph has no enrichments. */
+  policyFor(supergraph: Supergraph, { budgetMs }: ClientPreferences): EnrichmentPolicy | undefined {
     const rules = this.#rules.get(supergraph);
     if (rules === undefined) return undefined;
-    const budget = this.#requestBudget(headers);
     return {
       ruleOf: (parentType, fieldName) => rules.ruleOf(parentType, fieldName),
       shouldFuse: (used) =>
         this.#options.config.enrichment.shadow ||
         used.every(
-          (rule) => this.adaptiveDelivery.deliveryModeOf(rule, this.#budgetOf(rule, budget)) === 'inline',
+          (rule) => this.adaptiveDelivery.deliveryModeOf(rule, this.#budgetOf(rule, budgetMs)) === 'inline',
         ),
     };
   }
 
-  /** Errors: as `choiceFor`, and for a preference that is none. */
   budgetPlanFor(
     { enrichments }: PreparedOperation,
-    { headers, incrementalFormat }: OperationRequest,
+    { incrementalFormat }: OperationRequest,
+    preferences: ClientPreferences,
   ): BudgetPlan {
-    const budget = this.#requestBudget(headers);
-    const isStreamed = wantsAutoDefer(headers) && incrementalFormat !== undefined;
+    const isStreamed = preferences.isAutoDefer && incrementalFormat !== undefined;
     const ways = enrichments.map(({ id, rule }) => {
-      const budgetMs = this.#budgetOf(rule, budget);
+      const budgetMs = this.#budgetOf(rule, preferences.budgetMs);
       const way = this.adaptiveDelivery.deliveryModeOf(rule, budgetMs);
       const awaited: AwaitedEnrichment = { id, rule, budgetMs: way === 'late' ? 0 : budgetMs };
       return { way, awaited };
@@ -168,9 +167,9 @@ export class EnrichmentCoordinator {
   enqueue(
     job: EnrichmentJob,
     run: JobAttempt,
-    { headers }: OperationRequest,
+    { tokenOwner }: RequestContext,
   ): Promise<IssuedToken | undefined> {
-    return this.#options.deferredEnrichments().enqueue(job, run, this.callerOf(headers));
+    return this.#options.deferredEnrichments().enqueue(job, run, callerOf(tokenOwner));
   }
 
   /** Those that subgraphs get, or that say whose a request is. */
@@ -181,21 +180,12 @@ export class EnrichmentCoordinator {
     });
   }
 
-  /** Who may pick up what is late: whoever has the same identity, as the cache knows it; where nobody has said what
-   *  that is, whoever has the same `authorization`. `headers` has lower case names. */
-  callerOf(headers: ReadonlyMap<string, string>): Caller {
-    const source = this.#options.config.cache.identity;
-    const isConfigured = source?.header !== undefined || source?.jwtClaim !== undefined;
-    const identity = isConfigured ? identityOf(source, headers) : headers.get('authorization');
-    return { identity: JSON.stringify(identity ?? null) };
-  }
-
-  #requestBudget(headers: ReadonlyMap<string, string>): number | undefined {
-    return requestBudgetOf(headers, this.#options.config.enrichment.bounds);
-  }
-
-  /** What the client says counts for every field. */
+  /** The client's budget applies to every field. */
   #budgetOf(rule: EnrichmentRule, requestBudget: number | undefined): number {
     return requestBudget ?? rule.budgetMs ?? this.#options.config.enrichment.budget;
   }
+}
+
+export function callerOf(tokenOwner: string | undefined): Caller {
+  return { identity: JSON.stringify(tokenOwner ?? null) };
 }

@@ -1,4 +1,5 @@
 import { parse } from 'graphql';
+import type { RequestContextFactory } from '../../admission/requestContextFactory.ts';
 import { GatewayError } from '../../errors.ts';
 import type { Execution, ResumedExecution } from '../../execution/execution.ts';
 import { programFingerprint } from '../../execution/programFingerprint.ts';
@@ -22,14 +23,15 @@ interface SnapshotExecutorOptions {
   /** As the operation was prepared for its first answer; `undefined` where the supergraph does not have all of it. */
   prepare(
     request: OperationRequest,
+    context: RequestContext,
     supergraph: Supergraph,
     as: Pick<ExecutionSnapshot, 'isFused' | 'overrides'>,
   ): Promise<PreparedOperation | undefined>;
-  requestContextOf(request: OperationRequest, supergraph: Supergraph): RequestContext;
+  readonly requestContexts: Pick<RequestContextFactory, 'create' | 'restart'>;
   execute(
     operation: PreparedOperation,
     request: OperationRequest,
-    scope: RequestContext,
+    context: RequestContext,
     resume: ResumedExecution,
     onGroupComplete: (group: number) => void,
   ): Execution;
@@ -63,13 +65,14 @@ export class SnapshotExecutor implements JobExecutor {
     try {
       const snapshot = job.snapshot as ExecutionSnapshot;
       const request = requestOf(job, snapshot, stop.signal);
-      const operation = lease && (await this.#options.prepare(request, lease.supergraph, snapshot));
+      const context = this.#options.requestContexts.create(request);
+      const operation = lease && (await this.#options.prepare(request, context, lease.supergraph, snapshot));
       if (stop.signal.aborted) return;
       if (operation === undefined || programFingerprint(operation.program) !== snapshot.fingerprint) {
         for (const { key, path } of job.fields) take(outdatedResult(key, path));
         return;
       }
-      await this.#resume(operation, request, snapshot, job, deadlineMs, stop.signal, take);
+      await this.#resume(operation, request, context, snapshot, job, deadlineMs, stop.signal, take);
     } finally {
       lease?.release();
     }
@@ -78,21 +81,22 @@ export class SnapshotExecutor implements JobExecutor {
   async #resume(
     operation: PreparedOperation,
     request: OperationRequest,
+    requestContext: RequestContext,
     snapshot: ExecutionSnapshot,
     job: EnrichmentJob,
     deadlineMs: number,
     signal: AbortSignal,
     take: (result: FieldResult) => void,
   ): Promise<void> {
-    const { policy, answerSize } = this.#options;
-    const scope = capDeadline(this.#options.requestContextOf(request, operation.supergraph), deadlineMs);
+    const { policy, answerSize, requestContexts } = this.#options;
+    const context = capDeadline(requestContexts.restart(requestContext), deadlineMs);
     let run: ExecutionAttempt | undefined;
     const resume = {
       tree: JSON.parse(snapshot.tree),
       steps: new Set(snapshot.remainingSteps),
       errors: snapshot.errors.map(deserializeError),
     };
-    const execution = this.#options.execute(operation, request, scope, resume, () => run?.completeGroup());
+    const execution = this.#options.execute(operation, request, context, resume, () => run?.completeGroup());
     const shaping = new ResponseShaper({ operation, execution, policy, maxBytes: answerSize });
     // What was left out then is left out now: the places are where they were.
     const late = new Set(snapshot.pendingEnrichments);
@@ -136,12 +140,12 @@ function requestOf(job: EnrichmentJob, snapshot: ExecutionSnapshot, signal: Abor
   };
 }
 
-function capDeadline(scope: RequestContext, deadlineMs: number): RequestContext {
+function capDeadline(context: RequestContext, deadlineMs: number): RequestContext {
   const end = performance.now() + deadlineMs;
   return {
-    ...scope,
-    deadline: Math.min(scope.deadline, end),
-    deadlineFor: (subgraph) => Math.min(scope.deadlineFor(subgraph), end),
+    ...context,
+    deadline: Math.min(context.deadline, end),
+    deadlineFor: (subgraph) => Math.min(context.deadlineFor(subgraph), end),
   };
 }
 

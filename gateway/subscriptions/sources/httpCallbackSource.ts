@@ -121,6 +121,7 @@ class HttpCallbackSource implements SubscriptionSource, CallbackReceiver {
         kind: 'mutation',
         accept: 'application/json;callbackSpec=1.0',
         headers,
+        sharingKey: '',
         isDeferred: false,
         priority: 'primary',
         requestId,

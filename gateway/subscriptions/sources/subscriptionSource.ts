@@ -1,6 +1,7 @@
 import type { GatewayError } from '../../errors.ts';
 import type { PreparedOperation } from '../../operation/preparedOperation.ts';
-import type { ForwardedHeaders, SubgraphErrorEntry } from '../../subgraphs/subgraphClient.ts';
+import type { ForwardedHeaders } from '../../subgraphs/forwardedHeaders.ts';
+import type { SubgraphErrorEntry } from '../../subgraphs/subgraphClient.ts';
 import type { SubgraphEndpoint } from '../../subgraphs/subgraphPools.ts';
 import type { Timers } from '../../time/timers.ts';
 

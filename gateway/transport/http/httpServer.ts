@@ -7,6 +7,7 @@ import {
   type ExecuteOperation,
 } from '../../admission/apolloPipeline.ts';
 import type { GatewayContext } from '../../admission/clientRequest.ts';
+import { createErrorFormatter } from '../../admission/errorResponse.ts';
 import { createTextLimitCheck, createVariableDepthCheck } from '../../admission/limitChecks.ts';
 import { ValidatedOperationCache } from '../../admission/validatedOperationCache.ts';
 import { GatewayShutdownError } from '../../errors.ts';
@@ -140,6 +141,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     apollo,
     validatedOperations,
     executeOperation: options.executeOperation,
+    formatError: createErrorFormatter(security),
     checkText: createTextLimitCheck({ limits, textCacheSize: options.textCacheSize }),
     checkVariables: createVariableDepthCheck(limits),
     maxBatchedOperations: limits.batchedOperations,

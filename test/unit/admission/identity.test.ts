@@ -1,5 +1,5 @@
-import { expect, test } from '@jest/globals';
-import { identityOf } from '../../../gateway/admission/identity.ts';
+import { describe, expect, test } from '@jest/globals';
+import { createIdentityReader } from '../../../gateway/admission/identity.ts';
 
 const tokenOf = (payload: unknown): string =>
   ['{"alg":"none"}', JSON.stringify(payload), 'signature']
@@ -8,16 +8,16 @@ const tokenOf = (payload: unknown): string =>
 
 const bearer = (payload: unknown) => ({ authorization: `Bearer ${tokenOf(payload)}` });
 
-test.each<[string, Parameters<typeof identityOf>[0], Record<string, string>, string | undefined]>([
-  ['no source', undefined, { 'x-user': 'u1' }, undefined],
-  ['the header', { header: 'x-user' }, { 'x-user': 'u1' }, 'u1'],
-  ['no header', { header: 'x-user' }, {}, undefined],
-  ['a blank header', { header: 'x-user' }, { 'x-user': ' ' }, undefined],
-  ['the claim', { jwtClaim: 'sub' }, bearer({ sub: 'u1' }), 'u1'],
+test.each<[string, Parameters<typeof createIdentityReader>[0], Record<string, string>, string | undefined]>([
+  ['no configured source', undefined, { 'x-user': 'u1' }, undefined],
+  ['the configured header', { header: 'x-user' }, { 'x-user': 'u1' }, 'u1'],
+  ['no such header', { header: 'x-user' }, {}, undefined],
+  ['a blank header value', { header: 'x-user' }, { 'x-user': ' ' }, undefined],
+  ['the configured claim', { jwtClaim: 'sub' }, bearer({ sub: 'u1' }), 'u1'],
   ['a claim that is a number', { jwtClaim: 'sub' }, bearer({ sub: 7 }), '7'],
-  ['letters beyond ASCII', { jwtClaim: 'sub' }, bearer({ sub: 'ü1' }), 'ü1'],
+  ['a claim with letters beyond ASCII', { jwtClaim: 'sub' }, bearer({ sub: 'ü1' }), 'ü1'],
   [
-    'a scheme in other letters',
+    'an authorization scheme in another letter case',
     { jwtClaim: 'sub' },
     { authorization: `bEARER  ${tokenOf({ sub: 'u1' })} ` },
     'u1',
@@ -26,10 +26,10 @@ test.each<[string, Parameters<typeof identityOf>[0], Record<string, string>, str
   ['a claim that is a list', { jwtClaim: 'sub' }, bearer({ sub: ['u1'] }), undefined],
   ['a claim that is null', { jwtClaim: 'sub' }, bearer({ sub: null }), undefined],
   ['an empty claim', { jwtClaim: 'sub' }, bearer({ sub: '' }), undefined],
-  ['a name that every object has', { jwtClaim: 'constructor' }, bearer({}), undefined],
-  ['a payload that is no object', { jwtClaim: 'length' }, bearer('u1'), undefined],
-  ['a payload that is null', { jwtClaim: 'sub' }, bearer(null), undefined],
-  ['a payload that is no JSON', { jwtClaim: 'sub' }, { authorization: 'Bearer a.b.c' }, undefined],
+  ['a claim name that every object inherits', { jwtClaim: 'constructor' }, bearer({}), undefined],
+  ['a token payload that is a string', { jwtClaim: 'length' }, bearer('u1'), undefined],
+  ['a token payload that is null', { jwtClaim: 'sub' }, bearer(null), undefined],
+  ['a token payload that is not JSON', { jwtClaim: 'sub' }, { authorization: 'Bearer a.b.c' }, undefined],
   ['an opaque token', { jwtClaim: 'sub' }, { authorization: 'Bearer abc' }, undefined],
   [
     'an encrypted token',
@@ -37,8 +37,52 @@ test.each<[string, Parameters<typeof identityOf>[0], Record<string, string>, str
     { authorization: `Bearer ${tokenOf({ sub: 'u1' })}.x.y` },
     undefined,
   ],
-  ['another scheme', { jwtClaim: 'sub' }, { authorization: `Basic ${tokenOf({ sub: 'u1' })}` }, undefined],
-  ['no authorization', { jwtClaim: 'sub' }, {}, undefined],
-])('whose a request is: %s', (_, source, headers, expected) => {
-  expect(identityOf(source, new Map(Object.entries(headers)))).toBe(expected);
+  [
+    'another authorization scheme',
+    { jwtClaim: 'sub' },
+    { authorization: `Basic ${tokenOf({ sub: 'u1' })}` },
+    undefined,
+  ],
+  ['no authorization header', { jwtClaim: 'sub' }, {}, undefined],
+])('the identity of a request with %s', (_, source, headers, expected) => {
+  const readIdentity = createIdentityReader(source);
+  expect(readIdentity(new Map(Object.entries(headers)), '192.0.2.1').identity).toBe(expected);
+});
+
+describe('without a configured identity', () => {
+  const readIdentity = createIdentityReader(undefined);
+
+  test('the authorization header owns the tokens of a request, and its address counts for limits', () => {
+    const headers = new Map([['authorization', 'Bearer abc']]);
+    expect(readIdentity(headers, '192.0.2.1')).toEqual({
+      identity: undefined,
+      tokenOwner: 'Bearer abc',
+      clientKey: 'address 192.0.2.1',
+    });
+  });
+});
+
+describe('with a configured identity', () => {
+  const readIdentity = createIdentityReader({ header: 'x-user' });
+
+  test('the identity owns the tokens of a request and counts for limits', () => {
+    const headers = new Map([
+      ['authorization', 'Bearer abc'],
+      ['x-user', 'u1'],
+    ]);
+    expect(readIdentity(headers, '192.0.2.1')).toEqual({
+      identity: 'u1',
+      tokenOwner: 'u1',
+      clientKey: 'identity u1',
+    });
+  });
+
+  test('a request without an identity does not fall back to its authorization header', () => {
+    expect(readIdentity(new Map([['authorization', 'Bearer abc']]), '192.0.2.1').tokenOwner).toBeUndefined();
+  });
+
+  test('an identity that looks like an address is not the client of that address', () => {
+    const byIdentity = readIdentity(new Map([['x-user', '192.0.2.1']]), '192.0.2.9').clientKey;
+    expect(readIdentity(new Map(), '192.0.2.1').clientKey).not.toBe(byIdentity);
+  });
 });

@@ -3,7 +3,7 @@ import { EntityFetchBatcher } from '../../../gateway/execution/entityFetchBatche
 import type { FetchCall } from '../../../gateway/execution/fetchCall.ts';
 import { FetchShapeRegistry } from '../../../gateway/execution/fetchShape.ts';
 import type { RequestContext } from '../../../gateway/execution/requestContext.ts';
-import { RaisablePriority } from '../../../gateway/subgraphs/raisablePriority.ts';
+import { RaisablePriority } from '../../../gateway/subgraphs/policies/callPriority.ts';
 import { FakeSubgraphClient } from '../../harness/fakeSubgraphClient.ts';
 import { createFetchCall, createRequestContext, entityFetch, shapeOf } from '../../harness/fetchNodes.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
@@ -290,8 +290,14 @@ describe('where a subgraph is short of capacity', () => {
   test('what several clients ask is as urgent as the most urgent of it, and goes in one call', async () => {
     const { client, requests } = started();
     const requestContexts = [
-      createRequestContext({ deadlineFor: () => performance.now() + 20_000, priority: 'background' }),
-      createRequestContext({ deadlineFor: () => 7_000_000, priority: 'critical' }),
+      createRequestContext({
+        deadlineFor: () => performance.now() + 20_000,
+        preferences: { isAutoDefer: false, priority: 'background' },
+      }),
+      createRequestContext({
+        deadlineFor: () => 7_000_000,
+        preferences: { isAutoDefer: false, priority: 'critical' },
+      }),
     ];
     const sent = [
       send(

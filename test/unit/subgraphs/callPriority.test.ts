@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { GatewayError } from '../../../gateway/errors.ts';
-import type { CallPriority } from '../../../gateway/subgraphs/callPriority.ts';
-import { RaisablePriority } from '../../../gateway/subgraphs/raisablePriority.ts';
+import type { CallPriority } from '../../../gateway/subgraphs/policies/callPriority.ts';
+import { RaisablePriority } from '../../../gateway/subgraphs/policies/callPriority.ts';
 import {
   type Exchange,
   json,

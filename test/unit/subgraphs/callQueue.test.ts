@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type CallLimits, callLimitsOf } from '../../../gateway/subgraphs/callLimits.ts';
-import type { CallPriority } from '../../../gateway/subgraphs/callPriority.ts';
-import { CallQueue, type QueuedCall } from '../../../gateway/subgraphs/callQueue.ts';
-import type { CallQueueObserver } from '../../../gateway/subgraphs/callQueueObserver.ts';
+import { type CallLimits, callLimitsOf } from '../../../gateway/subgraphs/policies/callLimits.ts';
+import type { CallPriority } from '../../../gateway/subgraphs/policies/callPriority.ts';
+import type { CallQueueObserver } from '../../../gateway/subgraphs/policies/callQueue.ts';
+import { CallQueue, type QueuedCall } from '../../../gateway/subgraphs/policies/callQueue.ts';
 
-const unbound: CallLimits = { total: 100, primary: 100, deferred: 100, waiting: 100 };
+const unbound: CallLimits = { total: 100, primary: 100, deferred: 100, queued: 100 };
 
 interface Urgency {
   readonly priority: CallPriority;
@@ -173,7 +173,7 @@ describe('a full queue', () => {
     ['the one that came last of the least urgent', 2, 'new dropped'],
     ['one that waits, where that is the least urgent', 1, 'normal dropped'],
   ])('drops %s', (_, rank, dropped) => {
-    const { log, queue, enter } = open({ total: 1, waiting: 2 });
+    const { log, queue, enter } = open({ total: 1, queued: 2 });
     enter('first');
     enter('normal', { rank: 2 });
     enter('primary');
@@ -183,7 +183,7 @@ describe('a full queue', () => {
   });
 
   test('of no length drops whatever would have to wait', () => {
-    const { log, enter } = open({ total: 1, waiting: 0 });
+    const { log, enter } = open({ total: 1, queued: 0 });
     enter('first');
     enter('second');
     expect(log).toEqual(['first', 'second dropped']);
@@ -196,7 +196,7 @@ test('who counts is told of those that wait, and of nothing else', async () => {
     onWait: (subgraph) => seen.push(subgraph),
     onWaitEnd: ({ outcome, priority, waitedMs }) => seen.push([outcome, priority, waitedMs]),
   };
-  const { queue, clock, enter, end } = open({ total: 1, waiting: 2 }, observer);
+  const { queue, clock, enter, end } = open({ total: 1, queued: 2 }, observer);
   const first = enter('first');
   const left = enter('left', { priority: 'critical', rank: 1 });
   enter('second');
@@ -238,7 +238,7 @@ const limits = fc.record({
   total: fc.integer({ min: 1, max: 4 }),
   primary: fc.integer({ min: 1, max: 3 }),
   deferred: fc.integer({ min: 1, max: 3 }),
-  waiting: fc.nat(4),
+  queued: fc.nat(4),
 });
 
 test('whatever enters, ends, leaves and is raised: nothing is over its bound, nothing is lost, and the most urgent goes first', async () => {
@@ -282,7 +282,7 @@ test('whatever enters, ends, leaves and is raised: nothing is over its bound, no
         const all = [...open, calls.at(-1) as TestCall];
         const dropped = all.filter(({ state }) => state === 'dropped');
         if (mayNow) expect(calls.at(-1)?.state).toBe('under way');
-        else expect(dropped).toEqual(all.length > bounds.waiting ? all.sort(before).slice(-1) : []);
+        else expect(dropped).toEqual(all.length > bounds.queued ? all.sort(before).slice(-1) : []);
       } else if (one.do === 'end') {
         const under = calls.filter(({ state }) => state === 'under way');
         const call = under[one.which % under.length];
@@ -336,7 +336,7 @@ describe('bounds', () => {
   ])('are %s where nothing is said', (_, more, expected) => {
     expect(callLimitsOf({ ...endpoint, ...more })).toEqual({
       ...expected,
-      waiting: Number.POSITIVE_INFINITY,
+      queued: Number.POSITIVE_INFINITY,
     });
   });
 
@@ -348,7 +348,7 @@ describe('bounds', () => {
   ])('of %d calls leave half of them for first answers', (max, expected) => {
     expect(callLimitsOf({ ...endpoint, concurrency: { max, queue: 7 } })).toEqual({
       ...expected,
-      waiting: 7,
+      queued: 7,
     });
   });
 });

@@ -56,6 +56,7 @@ export function createClientFixture(
     body: '{"query":"{ok}"}',
     kind: 'query',
     headers: { key: '', pairs: [] },
+    sharingKey: '',
     isDeferred: false,
     priority: 'primary',
     requestId: 'request-1',

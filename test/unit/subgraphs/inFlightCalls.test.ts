@@ -1,8 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { GatewayError } from '../../../gateway/errors.ts';
-import { CallQueue } from '../../../gateway/subgraphs/callQueue.ts';
-import { type Call, type CallListener, InFlightCalls } from '../../../gateway/subgraphs/inFlightCalls.ts';
+import { CallQueue } from '../../../gateway/subgraphs/policies/callQueue.ts';
+import {
+  type Call,
+  type CallListener,
+  InFlightCalls,
+} from '../../../gateway/subgraphs/policies/inFlightCalls.ts';
 import type { SubgraphResponse } from '../../../gateway/subgraphs/subgraphClient.ts';
 import { ManualClock } from '../../harness/manualClock.ts';
 import { startScriptedSubgraph } from '../../harness/scriptedSubgraph.ts';
@@ -65,7 +69,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 function queueFor(max: number, { now }: ManualClock): CallQueue {
-  const limits = { total: max, primary: max, deferred: max, waiting: 1 };
+  const limits = { total: max, primary: max, deferred: max, queued: 1 };
   return new CallQueue({ subgraph: 'reviews', limits, observer: undefined, now });
 }
 

@@ -11,7 +11,7 @@ import type { EntityRequest, FetchSender, RootRequest } from '../../../../gatewa
 import type { FetchShape } from '../../../../gateway/execution/fetchShape.ts';
 import type { LatencyBudget } from '../../../../gateway/execution/latencyBudget.ts';
 import type { RequestContext } from '../../../../gateway/execution/requestContext.ts';
-import type { CallPriority } from '../../../../gateway/subgraphs/callPriority.ts';
+import type { CallPriority } from '../../../../gateway/subgraphs/policies/callPriority.ts';
 import { systemTimers } from '../../../../gateway/time/timers.ts';
 import { createRequestContext } from '../../../harness/fetchNodes.ts';
 import { silentObserver } from './silentObserver.ts';

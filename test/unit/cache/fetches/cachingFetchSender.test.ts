@@ -463,9 +463,7 @@ describe('invalidation', () => {
     under.fetch(names, ['1']);
     await under.store.deleteByTags(['anything']);
     under.fetch(names, ['2']);
-    const [before, after] = under.subgraphs.calls.map(
-      ({ call }) => call.requestContext.headersFor('products').key,
-    );
+    const [before, after] = under.subgraphs.calls.map(({ call }) => call.requestContext.sharingKey);
     expect(before).not.toBe(after);
   });
 });

@@ -1,14 +1,14 @@
 import { Kind, type OperationDefinitionNode, parse, type SelectionNode } from 'graphql';
 import type { GatewayError } from '../../../../gateway/errors.ts';
 import { setKey } from '../../../../gateway/execution/responseTree.ts';
-import { callLimitsOf } from '../../../../gateway/subgraphs/callLimits.ts';
-import { CallQueue } from '../../../../gateway/subgraphs/callQueue.ts';
+import { callLimitsOf } from '../../../../gateway/subgraphs/policies/callLimits.ts';
+import { CallQueue } from '../../../../gateway/subgraphs/policies/callQueue.ts';
 import {
   type Call,
   type CallListener,
   type CallUrgency,
   InFlightCalls,
-} from '../../../../gateway/subgraphs/inFlightCalls.ts';
+} from '../../../../gateway/subgraphs/policies/inFlightCalls.ts';
 import type {
   CancelSubgraphCall,
   SubgraphClient,
@@ -253,7 +253,7 @@ export class ModelSubgraph implements SubgraphClient {
   send(request: SubgraphRequest, receiver: SubgraphReceiver): CancelSubgraphCall {
     return this.#inflight.send({
       key: this.#options.isSharing
-        ? `${request.isDeferred} ${request.headers.key} ${request.body}`
+        ? `${request.isDeferred} ${request.sharingKey} ${request.headers.key} ${request.body}`
         : undefined,
       subgraph: request.subgraph,
       attemptTimeoutMs: Number.POSITIVE_INFINITY,

@@ -1,5 +1,11 @@
+import { PassThrough } from 'node:stream';
+import { WriteStream } from 'node:tty';
 import { describe, expect, test } from '@jest/globals';
-import { type ReportArgument, readReportOutputs } from '../../../../gateway/cli/contracts/reportOutputs.ts';
+import {
+  type ReportArgument,
+  readReportOutputs,
+  supportsColor,
+} from '../../../../gateway/cli/contracts/reportOutputs.ts';
 
 /** `format:json`, `out:file`. */
 const given = (...texts: readonly string[]) =>
@@ -41,4 +47,15 @@ describe('where a report goes', () => {
       expect.objectContaining({ message, exitCode: 2 }),
     );
   });
+});
+
+/** A terminal, as far as it is asked. */
+function terminal(colours: boolean): WriteStream {
+  return Object.create(WriteStream.prototype, { hasColors: { value: () => colours } });
+}
+
+test('only a terminal that knows colours gets them', () => {
+  expect(supportsColor(terminal(true))).toBe(true);
+  expect(supportsColor(terminal(false))).toBe(false);
+  expect(supportsColor(new PassThrough())).toBe(false);
 });

@@ -66,21 +66,21 @@ describe('reading a store', () => {
       {
         consumer: 'app',
         name: 'One',
-        place: { file: `${disk.directory}/operations/app/deep/er.graphql`, line: 1, column: 1 },
+        location: { file: `${disk.directory}/operations/app/deep/er.graphql`, line: 1, column: 1 },
         slo: {},
         text: 'query One { a }',
       },
       {
         consumer: 'shop',
         name: 'One',
-        place: { file: `${disk.directory}/operations/shop/page.graphql`, line: 1, column: 1 },
+        location: { file: `${disk.directory}/operations/shop/page.graphql`, line: 1, column: 1 },
         slo: {},
         text: 'query One { ...F } fragment F on Query { a ...G } fragment G on Query { b }',
       },
       {
         consumer: 'shop',
         name: 'Two',
-        place: { file: `${disk.directory}/operations/shop/page.graphql`, line: 4, column: 1 },
+        location: { file: `${disk.directory}/operations/shop/page.graphql`, line: 4, column: 1 },
         slo: {},
         text: 'query Two { b }',
       },
@@ -92,7 +92,7 @@ describe('reading a store', () => {
         reason: 'Nobody asks.',
         owner: 'shop',
         expires: '2027-02-28',
-        place: { file: `${disk.directory}/waivers.yaml`, line: 2, column: 3 },
+        location: { file: `${disk.directory}/waivers.yaml`, line: 2, column: 3 },
       },
       {
         rule: 'type-removed',
@@ -101,7 +101,7 @@ describe('reading a store', () => {
         reason: 'r',
         owner: 'o',
         expires: '2028-02-29',
-        place: { file: `${disk.directory}/waivers.yaml`, line: 7, column: 3 },
+        location: { file: `${disk.directory}/waivers.yaml`, line: 7, column: 3 },
       },
     ]);
     expect(store.environments).toEqual([
@@ -112,7 +112,7 @@ describe('reading a store', () => {
           ['reviews', ['v1']],
         ]),
         gateways: ['v1'],
-        place: { file: `${disk.directory}/environments.yaml`, line: 1, column: 1 },
+        location: { file: `${disk.directory}/environments.yaml`, line: 1, column: 1 },
       },
       {
         name: 'staging',
@@ -120,10 +120,10 @@ describe('reading a store', () => {
         gateways: [],
         gatewayConfig: {
           file: '../gateway.yaml',
-          place: { file: `${disk.directory}/environments.yaml`, line: 4, column: 12 },
+          location: { file: `${disk.directory}/environments.yaml`, line: 4, column: 12 },
         },
-        stepLatency: 40,
-        place: { file: `${disk.directory}/environments.yaml`, line: 4, column: 1 },
+        stepLatencyMs: 40,
+        location: { file: `${disk.directory}/environments.yaml`, line: 4, column: 1 },
       },
     ]);
   });
@@ -162,11 +162,11 @@ query Three { a }
           latency: 200,
           staleness: 60_000,
           mayDefer: ['Product.recommended', 'Product.reviews'],
-          mayDeferPlace: { file, line: 5, column: 1 },
+          mayDeferLocation: { file, line: 5, column: 1 },
         },
       ],
       ['Two', {}],
-      ['Three', { mayDefer: [], mayDeferPlace: { file, line: 10, column: 1 } }],
+      ['Three', { mayDefer: [], mayDeferLocation: { file, line: 10, column: 1 } }],
     ]);
   });
 

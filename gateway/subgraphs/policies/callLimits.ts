@@ -1,0 +1,43 @@
+/** How many requests share one HTTP/2 connection at most, unless the server allows fewer. */
+export const http2StreamsPerConnection = 100;
+
+/** What an endpoint's configuration says about its capacity. */
+export interface CallCapacity {
+  readonly url: string;
+  /** Most connections to the origin. */
+  readonly connections: number;
+  /** Use HTTP/2 where the server offers it over TLS. */
+  readonly http2: boolean;
+  /** When omitted, the connections are the only limit and no call is dropped. */
+  readonly concurrency?: ConcurrencySettings | undefined;
+}
+
+interface ConcurrencySettings {
+  /** Most calls under way at a time; `undefined` for as many as the connections carry. */
+  readonly max: number | undefined;
+  /** Most calls in the queue. */
+  readonly queue: number;
+}
+
+/** How many calls of one subgraph may be under way, and how many may be queued. */
+export interface CallLimits {
+  /** Calls under way, primary and deferred together. */
+  readonly total: number;
+  /** Calls under way that a first response waits for. */
+  readonly primary: number;
+  /** Calls under way that have connections of their own. */
+  readonly deferred: number;
+  readonly queued: number;
+}
+
+export function callLimitsOf({ url, connections, http2, concurrency }: CallCapacity): CallLimits {
+  const carried = connections * (http2 && url.startsWith('https:') ? http2StreamsPerConnection : 1);
+  const total = concurrency?.max ?? 2 * carried;
+  return {
+    total,
+    primary: Math.min(total, carried),
+    // At most half, so that slow deferred calls leave capacity for first responses; at least one, so that they run at all.
+    deferred: Math.min(Math.max(1, Math.floor(total / 2)), carried),
+    queued: concurrency?.queue ?? Number.POSITIVE_INFINITY,
+  };
+}

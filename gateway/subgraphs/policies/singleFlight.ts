@@ -1,0 +1,82 @@
+/** Does the work that the joiners of a flight wait for. */
+export interface Leader<Joiner> {
+  onJoin(joiner: Joiner): void;
+  /** A joiner no longer waits. Not called for joiners that the leader itself removed, nor after `settle`. */
+  onLeave(joiner: Joiner): void;
+}
+
+/** Work that is under way once, and the joiners that wait for its outcome. */
+export class Flight<Joiner> {
+  readonly #joiners = new Set<Joiner>();
+  readonly #leader: Leader<Joiner>;
+  readonly #key: string | undefined;
+  readonly #flights: Map<string, Flight<Joiner>>;
+
+  constructor(leader: Leader<Joiner>, key: string | undefined, flights: Map<string, Flight<Joiner>>) {
+    this.#leader = leader;
+    this.#key = key;
+    this.#flights = flights;
+  }
+
+  get joiners(): ReadonlySet<Joiner> {
+    return this.#joiners;
+  }
+
+  /** Adds a joiner on the leader's own behalf: `onJoin` is not called. */
+  add(joiner: Joiner): void {
+    this.#joiners.add(joiner);
+  }
+
+  join(joiner: Joiner): void {
+    this.#joiners.add(joiner);
+    this.#leader.onJoin(joiner);
+  }
+
+  /** Idempotent. */
+  leave(joiner: Joiner): void {
+    if (this.#joiners.delete(joiner)) this.#leader.onLeave(joiner);
+  }
+
+  /** Removes a joiner on the leader's own behalf: `onLeave` is not called. */
+  remove(joiner: Joiner): void {
+    this.#joiners.delete(joiner);
+  }
+
+  /** Ends the flight: the next caller with the same key leads a new one. Returns the joiners, for the leader to hand
+   *  them the outcome. */
+  settle(): readonly Joiner[] {
+    if (this.#key !== undefined && this.#flights.get(this.#key) === this) this.#flights.delete(this.#key);
+    const joiners = [...this.#joiners];
+    this.#joiners.clear();
+    return joiners;
+  }
+}
+
+/** Single flight: of equal work, only one runs at a time. The first caller with a key leads the flight and does the
+ *  work, later callers join it. What an outcome is, and how joiners get it, is up to the leader. */
+export class SingleFlight<Joiner> {
+  readonly #flights = new Map<string, Flight<Joiner>>();
+
+  /** Starts a flight. `undefined` if one with this key is under way. */
+  tryLead(key: string, leader: Leader<Joiner>): Flight<Joiner> | undefined {
+    if (this.#flights.has(key)) return undefined;
+    const flight = new Flight(leader, key, this.#flights);
+    this.#flights.set(key, flight);
+    return flight;
+  }
+
+  /** Starts a flight that no later caller can join. */
+  leadAlone(leader: Leader<Joiner>): Flight<Joiner> {
+    return new Flight(leader, undefined, this.#flights);
+  }
+
+  /** The flight under way with this key. */
+  find(key: string): Flight<Joiner> | undefined {
+    return this.#flights.get(key);
+  }
+
+  /** How many flights with a key are under way. */
+  get size(): number {
+    return this.#flights.size;
+  }
+}

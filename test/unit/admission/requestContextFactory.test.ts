@@ -1,0 +1,96 @@
+import { expect, test } from '@jest/globals';
+import { parse } from 'graphql';
+import { createIdentityReader } from '../../../gateway/admission/identity.ts';
+import { RequestContextFactory } from '../../../gateway/admission/requestContextFactory.ts';
+import { parseConfig } from '../../../gateway/config/parseConfig.ts';
+import { isolateRequestContext } from '../../../gateway/execution/requestContext.ts';
+import type { OperationRequest } from '../../../gateway/operation/operationRequest.ts';
+import { noOverrides } from '../../../gateway/operation/overrideDecision.ts';
+
+const config = parseConfig({
+  supergraph: { file: 'supergraph.graphql' },
+  subgraphs: {
+    all: { timeouts: { deadline: '10s' }, headers: { forward: ['authorization'] } },
+    slow: { timeouts: { attempt: '1s', deadline: '1s' } },
+  },
+});
+
+/** Headers that count how often each one is read. */
+class CountedHeaders extends Map<string, string> {
+  readonly reads = new Map<string, number>();
+
+  override get(name: string): string | undefined {
+    this.reads.set(name, (this.reads.get(name) ?? 0) + 1);
+    return super.get(name);
+  }
+}
+
+function createFactory(): RequestContextFactory {
+  return new RequestContextFactory({
+    config,
+    readIdentity: createIdentityReader({ header: 'x-user' }),
+    overridesFor: () => noOverrides,
+  });
+}
+
+function requestWith(headers: ReadonlyMap<string, string>): OperationRequest {
+  return {
+    document: parse('{ __typename }'),
+    operationName: undefined,
+    variables: {},
+    headers,
+    incrementalFormat: undefined,
+    clientAddress: '192.0.2.1',
+    requestId: 'r1',
+    signal: new AbortController().signal,
+  };
+}
+
+test('the context of a request has its identity, its preferences and its deadlines', () => {
+  const headers = new Map([
+    ['x-user', 'u1'],
+    ['tributary-budget', '80ms'],
+    ['tributary-priority', 'critical'],
+    ['tributary-defer', 'auto'],
+    ['traceparent', 't1'],
+  ]);
+  const before = performance.now();
+  const context = createFactory().create(requestWith(headers));
+  expect(context).toMatchObject({
+    requestId: 'r1',
+    traceparent: 't1',
+    identity: 'u1',
+    tokenOwner: 'u1',
+    clientKey: 'identity u1',
+    preferences: { budgetMs: 80, priority: 'critical', isAutoDefer: true },
+    sharingKey: '',
+    isMutation: false,
+  });
+  expect(context.deadline).toBeGreaterThanOrEqual(before + 10_000);
+  expect(context.deadlineFor('other')).toBe(context.deadline);
+  expect(context.deadlineFor('slow')).toBeCloseTo(context.deadline - 9_000);
+});
+
+test('every header is read once, and a restarted context reads none again', () => {
+  const headers = new CountedHeaders([
+    ['x-user', 'u1'],
+    ['authorization', 'Bearer abc'],
+    ['tributary-budget', '80ms'],
+  ]);
+  const factory = createFactory();
+  const context = factory.create(requestWith(headers));
+  context.headersFor('a');
+  const restarted = factory.restart(context);
+  restarted.headersFor('b');
+  expect([...headers.reads.values()].every((count) => count === 1)).toBe(true);
+  expect(restarted).toMatchObject({ identity: 'u1', preferences: { budgetMs: 80 } });
+  expect(restarted.deadline).toBeGreaterThanOrEqual(context.deadline);
+});
+
+test('every isolated context has a sharing key of its own and keeps the forwarded headers', () => {
+  const context = createFactory().create(requestWith(new Map([['authorization', 'Bearer abc']])));
+  const [first, second] = [isolateRequestContext(context), isolateRequestContext(context)];
+  expect(new Set([context.sharingKey, first.sharingKey, second.sharingKey]).size).toBe(3);
+  expect(first.isMutation).toBe(true);
+  expect(first.headersFor('a')).toEqual(context.headersFor('a'));
+});
