@@ -74,7 +74,7 @@ describe('a client with as many subscriptions as it may have', () => {
   test.each(transports)('gets no other over %s, by whatever connection', async (_, refused) => {
     await using gateway = await startTestGateway({
       config: {
-        cache: { identity },
+        security: { identity },
         subgraphs: { all: { subscription: { path: '/ws' } } },
         subscriptions: { perClient: 1 },
       },
