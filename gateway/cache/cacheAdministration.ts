@@ -101,7 +101,7 @@ const cacheUnavailable = {
 } as const;
 
 /** A stored entry as operators see it. */
-interface CacheEntryView {
+export interface CacheEntryView {
   readonly key: string;
   readonly from: 'memory' | 'redis';
   readonly subgraphs: readonly string[];
