@@ -1,4 +1,4 @@
-import type { GroupUrgency } from '../../execution/execution.ts';
+import type { GroupUrgency } from '../../execution/stepRunner.ts';
 import type { LatencyBudget } from '../../execution/latencyBudget.ts';
 import type { EnrichmentPriority } from '../../operation/enrichmentRule.ts';
 import type { PreparedOperation } from '../../operation/preparedOperation.ts';
