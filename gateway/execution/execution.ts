@@ -1,11 +1,15 @@
 import type { CachingContribution } from './cachingContribution.ts';
-import { ExecutionDiagnostics, type ExecutionError, type FaultListener } from './executionDiagnostics.ts';
+import {
+  ExecutionDiagnostics,
+  type ExecutionError,
+  type FaultListener,
+  type StaleValue,
+} from './executionDiagnostics.ts';
 import type { FetchScheduler } from './fetchScheduler.ts';
 import type { FetchStep, Program } from './program.ts';
 import { type ProgramIndex, programIndexOf } from './programIndex.ts';
 import type { RequestContext } from './requestContext.ts';
 import type { ResponseObject } from './responseTree.ts';
-import type { StaleValue } from './staleValue.ts';
 import { type GroupUrgency, StepRunner } from './stepRunner.ts';
 import type { TypeConditions } from './typeConditions.ts';
 

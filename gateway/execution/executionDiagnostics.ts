@@ -8,7 +8,14 @@ import type { FetchStep, Program } from './program.ts';
 import { type ProgramIndex, programIndexOf } from './programIndex.ts';
 import type { ResponseObject } from './responseTree.ts';
 import { rewritePath } from './rewrites.ts';
-import type { StaleValue } from './staleValue.ts';
+
+/** A field whose value is older than its rule says. */
+export interface StaleValue extends Staleness {
+  /** Of the field, in internal names. */
+  readonly path: ResponsePath;
+  /** The delivery group whose payload carries it. */
+  readonly group: number;
+}
 
 /** An error of one fetch. Paths are in internal names; the response has them in the client's. */
 export interface ExecutionError {
