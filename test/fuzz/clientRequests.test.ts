@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { chooseSeeds, createCaseRandom } from '../harness/fuzzSeeds.ts';
+import { chooseFuzzSeeds, createCaseRandom } from '../harness/fuzzSeeds.ts';
 import { MultipartReader, mergePayloads, RawConnection } from '../harness/rawHttp.ts';
 import { runTrials } from '../harness/runTrials.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
@@ -10,7 +10,7 @@ import { type ClientCase, createClientBody, createClientCase } from './clientReq
 import { createControlRequest, type EchoGateway, startEchoGateway } from './echoGateway.ts';
 import { exchangeBytes } from './exchangeBytes.ts';
 
-const seeds = chooseSeeds(500);
+const seeds = chooseFuzzSeeds({ perRun: 250, pool: 500, long: 2000 });
 
 let echo: EchoGateway;
 beforeAll(async () => {

@@ -6,7 +6,7 @@ import {
   getIntrospectionQuery,
   type IntrospectionQuery,
 } from 'graphql';
-import { chooseSeeds, createCaseRandom } from '../harness/fuzzSeeds.ts';
+import { chooseFuzzSeeds, createCaseRandom } from '../harness/fuzzSeeds.ts';
 import { Gate } from '../harness/gate.ts';
 import { exchange, type MergedAnswer, MultipartReader, mergePayloads } from '../harness/rawHttp.ts';
 import { runTrials } from '../harness/runTrials.ts';
@@ -16,7 +16,7 @@ import { corruptJson } from './corruptJson.ts';
 import { clientName, collectOmittedFields, type OmittedFields } from './omittedFields.ts';
 import { sendCorruptedAnswer } from './sendCorruptedAnswer.ts';
 
-const seeds = chooseSeeds(300);
+const seeds = chooseFuzzSeeds({ perRun: 150, pool: 300, long: 1200 });
 
 /** What the subgraphs sent in one case. Explains nulls and errors in the response. */
 interface CaseLog {
