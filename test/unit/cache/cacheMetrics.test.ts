@@ -36,7 +36,7 @@ describe('Cache lookups', () => {
       'tributary_cache_lookups_total{subgraph="inventory",type="Product",outcome="miss"} 0',
     ];
     expect(await read('tributary_cache_lookups_total')).toEqual(expected);
-    // A second look changes nothing.
+    // A second scrape returns the same counts.
     expect(await read('tributary_cache_lookups_total')).toEqual(expected);
   });
 
