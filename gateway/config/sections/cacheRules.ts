@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { cacheRuleTargetPattern } from '../cacheRuleTarget.ts';
 import { isCacheTag } from '../isCacheTag.ts';
-import { choice, duration, flag, integer, nonBlankText, size, text } from '../scalars.ts';
+import { choice, duration, flag, integer, size, text } from '../scalars.ts';
 import { headerName } from './headerName.ts';
 
 const rule = z.strictObject({
@@ -14,7 +14,7 @@ const rule = z.strictObject({
     .prefault('0s'),
   scope: choice(['PUBLIC', 'PRIVATE'])
     .describe(
-      '`PUBLIC`: shared by all clients. `PRIVATE`: stored separately for each identity. Default: the scope of `@cached` at this coordinate, else that of the next wider rule, else `PUBLIC`.',
+      '`PUBLIC`: shared by all clients. `PRIVATE`: stored separately for each identity (`security.identity`). Default: the scope of `@cached` at this coordinate, else that of the next wider rule, else `PUBLIC`.',
     )
     .optional(),
   tags: z
@@ -30,24 +30,6 @@ const rule = z.strictObject({
     )
     .optional(),
 });
-
-const identity = z
-  .strictObject({
-    header: headerName
-      .describe(
-        'Client header whose value says whose a `PRIVATE` value is. Without `identity`, and in a request that has none, nothing private is kept. A client chooses whose values it sees where it chooses the header: let something in front of the gateway set it.',
-      )
-      .optional(),
-    jwtClaim: nonBlankText('the name of a claim')
-      .describe(
-        'Instead of a header: claim of the bearer token in `authorization`. The signature is not checked: let something in front of the gateway do it, or forward `authorization`.',
-      )
-      .optional(),
-  })
-  .superRefine((value, context) => {
-    if ((value.header === undefined) !== (value.jwtClaim === undefined)) return;
-    context.issues.push({ code: 'custom', input: value, message: 'either `header` or `jwtClaim`' });
-  });
 
 /** The options of the section `cache` for what is cached, for how long and for whom. */
 export const cacheRuleOptions = {
@@ -80,7 +62,6 @@ export const cacheRuleOptions = {
   refreshPause: duration()
     .describe('How long a stale value is not refreshed again after a failed refresh.')
     .prefault('1s'),
-  identity: identity.optional(),
   ignoreHeaders: z
     .array(headerName)
     .describe(
