@@ -192,7 +192,7 @@ interface ContractsAnswer {
   readonly lastCheck: { readonly outcome: string } | null;
   readonly refusals: readonly unknown[];
   readonly drift: {
-    readonly lastLook: string | null;
+    readonly lastCheckAt: string | null;
     readonly subgraphs: readonly {
       readonly name: string;
       readonly state: string;
@@ -230,8 +230,8 @@ function load(shop: Guarded, count: number): { stop(): Promise<ReadonlySet<Opera
   };
 }
 
-describe('enforce', () => {
-  test('under load, a supergraph of a drifted subgraph is refused, and only what the subgraph lacks fails until it is back', async () => {
+describe('contracts.guard: enforce', () => {
+  test('refuses the supergraph of a drifted subgraph under load, and only the missing field fails until the subgraph is back', async () => {
     await using shop = await Guarded.start({ guard: 'enforce', driftInterval: 200 });
     const before = await shop.admin<SupergraphAnswer>('/supergraph');
     const clients = load(shop, 2);
@@ -254,7 +254,7 @@ describe('enforce', () => {
           code: 'SUPERGRAPH_REFUSED',
           message: 'The newest supergraph is not used: it breaks shop/Price.',
         },
-        { code: 'CONTRACT_DRIFT', message: expect.stringContaining('products serves something else') },
+        { code: 'CONTRACT_DRIFT', message: expect.stringContaining('products serves another schema') },
       ],
     });
     expect(await shop.metric('tributary_contract_supergraphs_total{outcome="refused"}')).toBe('1');
@@ -284,7 +284,7 @@ describe('enforce', () => {
     expect(await back.stop()).toEqual(new Set());
   });
 
-  test('under load, a supergraph that comes before its subgraph is held back until that is deployed, and nothing fails', async () => {
+  test('holds a supergraph back under load until its subgraph is deployed, and no request fails', async () => {
     const timers = new ManualInterval(3_600_000);
     await using shop = await Guarded.start(
       { guard: 'enforce', driftInterval: '1h', lookTimeout: '1m' },
@@ -302,7 +302,7 @@ describe('enforce', () => {
     expect(after.supergraph?.id).toBe(before.supergraph?.id);
     expect(after.lastRefusal).toContain('shop/Price');
     expect(after.lastRefusal).toContain(
-      'subgraph "reviews" refuses the request: Cannot query field "price" on type "Product" (Product.price); deploy',
+      'subgraph "reviews" refuses the request: Cannot query field "price" on type "Product" (Product.price); first deploy',
     );
     expect(await shop.admin('/health/ready')).toMatchObject({
       status: 'ready',
@@ -331,7 +331,7 @@ describe('enforce', () => {
     expect(await shop.ask('Price')).toEqual({ data: answers.Price });
   });
 
-  test('takes a supergraph that breaks nothing', async () => {
+  test('accepts a supergraph that breaks nothing', async () => {
     await using shop = await Guarded.start({ guard: 'enforce' });
     await shop.logged(inUse);
     shop.products.deploy(products.replace('  unused: Int\n', ''));
@@ -339,7 +339,7 @@ describe('enforce', () => {
     expect(await shop.admin('/contracts')).toMatchObject({ lastCheck: { outcome: 'fine', broken: [] } });
   });
 
-  test('takes a refused supergraph when the contracts have changed', async () => {
+  test('accepts a refused supergraph after the contracts have changed', async () => {
     await using shop = await Guarded.start({ guard: 'enforce', driftInterval: 200 });
     shop.products.deploy(withoutPrice);
     await shop.logged(refused);
@@ -348,7 +348,7 @@ describe('enforce', () => {
     expect(await shop.admin<SupergraphAnswer>('/supergraph')).toMatchObject({ lastRefusal: null });
   });
 
-  test('takes what a waiver lets pass', async () => {
+  test('accepts a supergraph whose breakage is waived', async () => {
     await using shop = await Guarded.start({ guard: 'enforce' });
     shop.disk.write({
       'contracts/waivers.yaml':
@@ -358,7 +358,7 @@ describe('enforce', () => {
     await shop.logged(inUse, 2);
   });
 
-  test('takes the first supergraph whatever it breaks, says so, and is not held back by it afterwards', async () => {
+  test('accepts the first supergraph whatever it breaks, logs it, and accepts a fixed one afterwards', async () => {
     await using shop = await Guarded.start({ guard: 'enforce' }, { runs: withoutPrice });
     const [line] = await shop.logged(
       'The first supergraph breaks operations of the contracts, and is used because there is no other',
@@ -370,7 +370,7 @@ describe('enforce', () => {
   });
 });
 
-test('warn: takes the supergraph, and says and counts what it breaks', async () => {
+test('contracts.guard: warn accepts a supergraph, and logs and counts what it breaks', async () => {
   await using shop = await Guarded.start({ guard: 'warn' });
   shop.products.deploy(withoutPrice);
   const [line] = await shop.logged('A new supergraph breaks operations of the contracts');
@@ -380,7 +380,7 @@ test('warn: takes the supergraph, and says and counts what it breaks', async () 
   expect(await shop.admin('/health/ready')).not.toHaveProperty('notes');
 });
 
-test('a subgraph that refuses what was planned for it is reported as drift at once, once', async () => {
+test('a subgraph that refuses a planned fetch is reported as drift immediately and once', async () => {
   // No time passes by itself, however slow the machine is.
   let now = Date.parse('2027-01-31T12:00:00Z');
   const timers = new ManualInterval(3_600_000);
@@ -415,14 +415,14 @@ test('a subgraph that refuses what was planned for it is reported as drift at on
   await timers.fire();
   await shop.logged(looked, 2);
   expect(await shop.admin('/contracts')).toMatchObject({
-    drift: { lastLook: '2027-01-31T13:00:00.000Z', subgraphs: drifted },
+    drift: { lastCheckAt: '2027-01-31T13:00:00.000Z', subgraphs: drifted },
   });
   expect(shop.products.sdlRequestCount).toBe(3);
   // Whatever would have been told of the refusals before has been told by now.
   expect((await shop.logged(refusesPlans)).length).toBe(1);
 });
 
-test('from outside, `contracts drift` sees by a gateway what runs, and what it has not taken', async () => {
+test('`contracts drift --gateway` reads the running supergraph, not the refused one', async () => {
   await using shop = await Guarded.start({ guard: 'enforce' });
   const look = async () => {
     const { code, stdout } = await runDrift(shop.disk.root, '--gateway', shop.adminUrl, '--format', 'json');
@@ -446,16 +446,18 @@ test.each([
     { guard: 'enforce' as const, directory: 'no-such-directory' },
     { guard: 'enforce', store: null },
   ],
-])('with %s there is nothing to guard', async (_title, contracts, described) => {
+])('with %s the guard has nothing to do', async (_title, contracts, described) => {
   await using shop = await Guarded.start(contracts);
   shop.products.deploy(withoutPrice);
   await shop.logged(inUse, 2);
   expect(await shop.admin('/contracts')).toMatchObject(described);
-  const warnings = shop.lines.filter(({ msg }) => msg === 'contracts.guard is enforce, but contracts.directory has no contracts');
+  const warnings = shop.lines.filter(
+    ({ msg }) => msg === 'contracts.guard is enforce, but contracts.directory has no contracts',
+  );
   expect(warnings).toHaveLength(contracts.guard === 'enforce' ? 2 : 0);
 });
 
-test('mistakes in the contracts are told, and what can be read is guarded', async () => {
+test('mistakes in the contracts are logged, and the readable contracts are guarded', async () => {
   await using shop = await Guarded.start({ guard: 'enforce' });
   shop.disk.write({ 'contracts/operations/shop/Wrong.graphql': 'query Wrong {' });
   shop.products.deploy(withoutPrice);

@@ -14,7 +14,7 @@ const subgraphs = [
   },
 ];
 
-test('what clients really send is written down, by client and without values, at the latest when the gateway closes', async () => {
+test('operations that clients send are recorded per client and without literals, at the latest when the gateway closes', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'tributary-recorded-'));
   try {
     await using gateway = await startInlineGateway({

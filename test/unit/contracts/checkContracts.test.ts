@@ -41,8 +41,8 @@ async function check(
   return { report, found, asked: parts.calls, progress };
 }
 
-describe('what is compared', () => {
-  test('the store with what was committed last', async () => {
+describe('checkContracts compares', () => {
+  test('the store with the last commit', async () => {
     using disk = new TemporaryContractStore(agreed).commit('v1').write({ 'contracts/schemas/a.graphql': a2 });
     const { report, asked, progress } = await check(disk);
     expect(asked).toEqual([
@@ -77,7 +77,7 @@ describe('what is compared', () => {
     });
   });
 
-  test('a graph that did not change is made once', async () => {
+  test('an unchanged graph with itself, composed once', async () => {
     using disk = new TemporaryContractStore(agreed).commit('v1');
     expect((await check(disk)).asked).toEqual([
       `compose (a ${a1}, b ${b1})`,
@@ -87,7 +87,7 @@ describe('what is compared', () => {
     ]);
   });
 
-  test('candidates with the store as it is, committed or not', async () => {
+  test('candidates with the store in the directory, committed or not', async () => {
     using disk = new TemporaryContractStore({ ...agreed, 'a.graphql': a2, 'c.graphql': b2 });
     const candidates = [`a=${disk.path('a.graphql')}`, `c=${disk.path('c.graphql')}`];
     const { asked, found } = await check(disk, { candidates });
@@ -99,7 +99,7 @@ describe('what is compared', () => {
     expect(found).toEqual([]);
   });
 
-  test('with a revision or a directory, with candidates and without', async () => {
+  test('with a revision or a directory, with and without candidates', async () => {
     using disk = new TemporaryContractStore(agreed).commit('v1').write({ 'contracts/schemas/a.graphql': a2 });
     disk.remove('contracts/schemas/b.graphql').commit('v2').write({ 'b.graphql': b2 });
     disk.write({ 'other/schemas/c.graphql': b2 });
@@ -115,7 +115,7 @@ describe('what is compared', () => {
     ]);
   });
 
-  test('with nothing, where Git does not keep the store: the rest is checked', async () => {
+  test('with nothing outside of Git, and checks the operations', async () => {
     using outside = new TemporaryContractStore(agreed);
     using fresh = new TemporaryContractStore({ 'other.txt': '' }).commit('v1').write(agreed);
     using empty = new TemporaryContractStore(agreed);
@@ -128,7 +128,7 @@ describe('what is compared', () => {
     }
   });
 
-  test('undecided, where there is no git to ask, unless no repository is around', async () => {
+  test('with nothing when git is not installed, and is undecided inside a repository', async () => {
     using kept = new TemporaryContractStore(agreed).commit('v1');
     using outside = new TemporaryContractStore(agreed);
     const { PATH } = process.env;
@@ -152,7 +152,7 @@ describe('what is compared', () => {
     }
   });
 
-  test('neither a directory nor a revision, where both have the name', async () => {
+  test('with nothing when a directory and a revision have the same name', async () => {
     using disk = new TemporaryContractStore(agreed).commit('v1').write({ 'other/schemas/c.graphql': b2 });
     disk.git('branch', 'other');
     const before = process.cwd();
@@ -174,7 +174,7 @@ describe('what is compared', () => {
     }
   });
 
-  test('undecided, where Git fails', async () => {
+  test('with nothing when Git fails, and is undecided', async () => {
     using disk = new TemporaryContractStore(agreed).commit('v1').write({ '.git/config': 'broken [' });
     const { report, found } = await check(disk);
     expect([found, report.summary.exitCode]).toEqual([['undecided nothing-to-compare'], 3]);
@@ -182,7 +182,7 @@ describe('what is compared', () => {
   });
 });
 
-describe('an environment', () => {
+describe('checkContracts with an environment', () => {
   const running = (yaml: string) => ({ 'contracts/environments.yaml': yaml });
 
   /** `v1`: a1, b1. `v2`: a2, b1. `v3`: a2, b2. */
@@ -196,7 +196,7 @@ describe('an environment', () => {
       .write(running(yaml));
   }
 
-  test('each version that runs meets the candidate', async () => {
+  test('compares the candidate with every running version', async () => {
     using disk = threeVersions('production: { subgraphs: { a: [v1, v2], b: [v1, v3] } }');
     disk.write({ 'c.graphql': 'scalar C' });
     const candidates = [`c=${disk.path('c.graphql')}`];
@@ -214,14 +214,14 @@ describe('an environment', () => {
     ]);
   });
 
-  test('without candidates the whole store wants to run', async () => {
+  test('compares the whole store when there are no candidates', async () => {
     using disk = threeVersions('production: { subgraphs: { a: v1 } }');
     expect((await check(disk, { environment: 'production' })).asked.at(-1)).toBe(
       `judge 0 changes, Page: (a ${a1}) → (a ${a2}, b ${b2})`,
     );
   });
 
-  test('gateways hold what their supergraph was composed from', async () => {
+  test('uses the supergraph versions of the gateways', async () => {
     using disk = threeVersions('production: { subgraphs: { a: [v1, v2], b: v1 }, gateways: [v3, v1] }');
     const { asked } = await check(disk, { environment: 'production' });
     expect(asked.filter((question) => question.startsWith('judge'))).toEqual([
@@ -232,7 +232,7 @@ describe('an environment', () => {
     expect(asked.filter((question) => question.startsWith('compose'))).toHaveLength(3);
   });
 
-  test('nothing runs there yet', async () => {
+  test('has nothing to compare when nothing runs there', async () => {
     using disk = threeVersions('staging: { }');
     const { asked, found } = await check(disk, { environment: 'staging' });
     expect(asked.at(-1)).toBe(`judge 0 changes, Page: nothing → (a ${a2}, b ${b2})`);
@@ -246,14 +246,14 @@ describe('an environment', () => {
       ['misuse argument-invalid'],
       '--against and --environment',
     ],
-  ])('%j cannot be used', async (request, expected, part) => {
+  ])('refuses %j', async (request, expected, part) => {
     using disk = threeVersions('production: { subgraphs: { a: v1 } }');
     const { report, found, asked } = await check(disk, request);
     expect([found, asked, report.summary.exitCode]).toEqual([expected, [], 2]);
     expect(report.findings[0]?.message).toContain(part);
   });
 
-  test('versions that are not there are told with the place of the environment', async () => {
+  test('reports missing versions at the location of the environment', async () => {
     using disk = threeVersions('production: { subgraphs: { a: [v1, v9], b: v9, c: v1 }, gateways: v8 }');
     const { report } = await check(disk, { environment: 'production' });
     expect(report.summary.exitCode).toBe(2);
@@ -270,7 +270,7 @@ describe('an environment', () => {
     ]);
   });
 
-  test('a version that cannot be read leaves it undecided', async () => {
+  test('is undecided when a version cannot be read', async () => {
     using disk = new TemporaryContractStore({ ...agreed, 'contracts/schemas/b.graphql': 'type' })
       .commit('v1')
       .write(agreed);
@@ -282,8 +282,8 @@ describe('an environment', () => {
   });
 });
 
-describe('what keeps a check from being whole', () => {
-  test('a schema that does not parse: the others are still compared', async () => {
+describe('an incomplete check', () => {
+  test('compares the other subgraphs when a schema does not parse', async () => {
     using disk = new TemporaryContractStore(agreed).commit('v1');
     disk.write({ 'contracts/schemas/a.graphql': 'type', 'contracts/schemas/b.graphql': b2 });
     const { asked, found, report } = await check(disk);
@@ -291,7 +291,7 @@ describe('what keeps a check from being whole', () => {
     expect([found, report.summary.exitCode]).toEqual([['misuse schema-unparseable a'], 2]);
   });
 
-  test('an earlier schema that did not parse makes no graph: what else changed is told', async () => {
+  test('reports other changes when an earlier schema does not parse', async () => {
     using disk = new TemporaryContractStore({ ...agreed, 'contracts/schemas/a.graphql': 'type' })
       .commit('v1')
       .write({ ...agreed, 'contracts/schemas/b.graphql': b2 });
@@ -311,13 +311,13 @@ describe('what keeps a check from being whole', () => {
     });
   });
 
-  test('other mistakes of an earlier store do not count', async () => {
+  test('ignores other mistakes of an earlier store', async () => {
     using disk = new TemporaryContractStore({ ...agreed, 'contracts/waivers.yaml': '[' }).commit('v1');
     disk.write({ 'contracts/waivers.yaml': '' });
     expect((await check(disk)).found).toEqual([]);
   });
 
-  test('a graph that does not compose: what changed is told beside', async () => {
+  test('reports changes beside composition errors', async () => {
     using disk = new TemporaryContractStore(agreed).commit('v1').write({ 'contracts/schemas/a.graphql': a2 });
     const parts = new FakeCheckDependencies();
     parts.uncomposable = a2;
@@ -336,7 +336,7 @@ describe('what keeps a check from being whole', () => {
     ]);
   });
 
-  test('an earlier graph that did not compose never ran', async () => {
+  test('reports baseline-not-composed for an earlier graph that does not compose', async () => {
     using disk = new TemporaryContractStore(agreed).commit('v1').write({ 'contracts/schemas/a.graphql': a2 });
     const parts = new FakeCheckDependencies();
     parts.uncomposable = a1;
@@ -345,7 +345,7 @@ describe('what keeps a check from being whole', () => {
     expect(found).toEqual(['safe baseline-not-composed']);
   });
 
-  test('a store that is not there', async () => {
+  test('reports a missing store', async () => {
     using disk = new TemporaryContractStore();
     const { asked, found, report } = await check(disk);
     expect([asked, found, report.summary.exitCode]).toEqual([
@@ -355,7 +355,7 @@ describe('what keeps a check from being whole', () => {
     ]);
   });
 
-  test('a candidate that does not answer: the others are checked', async () => {
+  test('checks the other candidates when one does not answer', async () => {
     using disk = new TemporaryContractStore({ ...agreed, 'b.graphql': b2 });
     const { asked, found, report } = await check(disk, {
       candidates: ['a=http://a.test/', `b=${disk.path('b.graphql')}`],
@@ -368,8 +368,8 @@ describe('what keeps a check from being whole', () => {
   });
 });
 
-describe('findings', () => {
-  test('of all parts are told, and those of several comparisons once', async () => {
+describe('the findings of a check', () => {
+  test('come from every step, without duplicates of several comparisons', async () => {
     using disk = new TemporaryContractStore(agreed).commit('v1').write({
       'contracts/schemas/a.graphql': a2,
       'contracts/environments.yaml': 'production: { subgraphs: { a: v1, b: v1 }, gateways: [v1, HEAD] }',
@@ -383,7 +383,7 @@ describe('findings', () => {
     expect(report.summary.strict).toBe(true);
   });
 
-  test('a waiver lets its finding pass', async () => {
+  test('pass with a waiver', async () => {
     using disk = new TemporaryContractStore(agreed).commit('v1');
     disk.write({ 'contracts/schemas/a.graphql': a2, 'contracts/waivers.yaml': waiver() });
     const parts = new FakeCheckDependencies();
@@ -406,7 +406,7 @@ describe('an unused waiver', () => {
     ['latency-slo', { stepLatency: '40ms' }],
     ['staleness-slo', { gatewayConfig: 'gateway.yaml' }],
     ['gateway-config-outdated', { gatewayConfig: 'gateway.yaml' }],
-  ])('of %s is told only where it can be found', async (rule, known) => {
+  ])('of %s is reported only when the check can evaluate it', async (rule, known) => {
     using disk = new TemporaryContractStore({
       ...agreed,
       'contracts/waivers.yaml': waiver().replace('field-removed', rule),
@@ -418,7 +418,7 @@ describe('an unused waiver', () => {
     expect((await check(disk, request)).found).toEqual(['breaking waiver-unused', 'safe nothing-to-compare']);
   });
 
-  test('for what cannot be waived is told although the check is not whole', async () => {
+  test('for a rule that cannot be waived is reported although the check is incomplete', async () => {
     using disk = new TemporaryContractStore({
       ...agreed,
       'contracts/waivers.yaml': waiver().replace('field-removed', 'composition-error'),
@@ -434,26 +434,26 @@ describe('an unused waiver', () => {
     expect(report.findings[1]?.message).toContain('composition-error cannot be waived');
   });
 
-  test('fails, be it new or left from a change that has gone on', async () => {
+  test('fails the check, whether it is new or older', async () => {
     using disk = new TemporaryContractStore(agreed).commit('v1').write(withWaiver);
     expect((await check(disk)).found).toEqual(unused);
     disk.commit('v2').write({ 'contracts/schemas/a.graphql': a2 });
     expect((await check(disk)).found).toEqual(unused);
   });
 
-  test('fails where nothing is compared', async () => {
+  test('fails a check without a baseline', async () => {
     using disk = new TemporaryContractStore(withWaiver);
     expect((await check(disk)).found).toEqual([...unused, 'safe nothing-to-compare']);
   });
 
-  test('may stay until the next change of its subgraph, once it was agreed on with its own', async () => {
+  test('that was committed with its change may stay until the next change of its subgraph', async () => {
     using disk = new TemporaryContractStore(withWaiver)
       .commit('v1')
       .write({ 'contracts/schemas/b.graphql': b2 });
     expect((await check(disk)).found).toEqual([]);
   });
 
-  test("is not told to another subgraph's team, nor one that has expired", async () => {
+  test('is not reported to the team of another subgraph, even if expired', async () => {
     using disk = new TemporaryContractStore({ ...withWaiver, 'a.graphql': a2, 'b.graphql': b2 });
     const found = async (name: string, today: string) =>
       (await check(disk, { today, candidates: [`${name}=${disk.path(`${name}.graphql`)}`] })).found;
@@ -462,7 +462,7 @@ describe('an unused waiver', () => {
     expect([await found('a', '2027-02-01'), await found('b', '2027-02-01')]).toEqual([expired, []]);
   });
 
-  test('of no subgraph is for the check of the whole store to tell', async () => {
+  test('without subgraph is reported by a check of the whole store only', async () => {
     using disk = new TemporaryContractStore({
       ...agreed,
       'contracts/waivers.yaml': waiver(),
@@ -474,13 +474,13 @@ describe('an unused waiver', () => {
     expect((await check(disk)).found).toEqual(['breaking waiver-unused', 'safe nothing-to-compare']);
   });
 
-  test('is not told for a candidate that is what was agreed on with it', async () => {
+  test('is not reported for a candidate that equals its contract', async () => {
     using disk = new TemporaryContractStore(withWaiver);
     const candidates = [`a=${disk.path('contracts/schemas/a.graphql')}`];
     expect((await check(disk, { candidates })).found).toEqual([]);
   });
 
-  test('in one of several environments may be needed in another', async () => {
+  test('is not reported for one of several environments', async () => {
     using disk = new TemporaryContractStore(withWaiver).commit('v1');
     const candidates = [`a=${disk.path('contracts/schemas/a.graphql')}`];
     const found = async (yaml: string) => {
@@ -492,7 +492,7 @@ describe('an unused waiver', () => {
     expect(await found(`${staging}production: { subgraphs: { a: v1, b: v1 } }\n`)).toEqual([]);
   });
 
-  test('is not told where the check is not whole', async () => {
+  test('is not reported when the check is incomplete', async () => {
     using disk = new TemporaryContractStore({
       ...withWaiver,
       'contracts/operations/shop/page.graphql': 'query {',

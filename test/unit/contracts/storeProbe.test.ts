@@ -11,7 +11,7 @@ async function marks(disk: TemporaryContractStore, change: () => void): Promise<
   return [before, await readStoreFingerprint(disk.directory)];
 }
 
-test('the mark changes with a file, with a new one, and with one less', async () => {
+test('the store fingerprint changes when a file is changed, added or removed', async () => {
   using disk = new TemporaryContractStore({ 'contracts/schemas/shelves.graphql': 'type Query { a: Int }' });
   const seen = new Set([
     ...(await marks(disk, () =>
@@ -23,7 +23,7 @@ test('the mark changes with a file, with a new one, and with one less', async ()
   expect(seen.size).toBe(4);
 });
 
-test('the mark changes with the file that a link leads to', async () => {
+test('the store fingerprint changes with the target of a symbolic link', async () => {
   using disk = new TemporaryContractStore({
     'contracts/waivers.yaml': '[]',
     'kept/shelves.graphql': 'type Query { a: Int }',
@@ -36,7 +36,7 @@ test('the mark changes with the file that a link leads to', async () => {
   expect(after).not.toBe(before);
 });
 
-test('the mark changes when a link is set to another version, as in a mounted volume', async () => {
+test('the store fingerprint changes when a symbolic link points to another version, as in a mounted volume', async () => {
   using disk = new TemporaryContractStore({
     'volume/first/shelves.graphql': 'type Query { a: Int }',
     'volume/other/shelves.graphql': 'type Query { b: Int }',
@@ -51,7 +51,7 @@ test('the mark changes when a link is set to another version, as in a mounted vo
   expect(after).not.toBe(before);
 });
 
-test('links that lead nowhere, or round in circles, are no trouble', async () => {
+test('the store fingerprint accepts broken and circular symbolic links', async () => {
   using disk = new TemporaryContractStore({ 'contracts/schemas/shelves.graphql': 'type Query { a: Int }' });
   symlinkSync(disk.directory, disk.path('contracts/schemas/up'));
   symlinkSync('nothing', disk.path('contracts/lost'));

@@ -33,7 +33,7 @@ const sdl = 'type Query { a: Int }';
 const says: RequestListener = (_request, response) =>
   void response.end(JSON.stringify({ data: { _service: { sdl } } }));
 
-test('a subgraph that does not answer keeps nobody waiting longer than said', async () => {
+test('fetchLiveSubgraphs returns after the timeout when a subgraph does not answer', async () => {
   const gate = new Gate();
   await using hanging = await Subgraph.start(() => void gate.pass());
   const address = { name: 'hanging', url: hanging.url };
@@ -48,7 +48,7 @@ test('a subgraph that does not answer keeps nobody waiting longer than said', as
   expect(timers.pendingCount).toBe(0);
 });
 
-test('a subgraph that answers with an error is asked once more, and no timer is left', async () => {
+test('fetchLiveSubgraphs tries a failing subgraph twice and leaves no timer', async () => {
   let requests = 0;
   await using subgraph = await Subgraph.start((request, response) => {
     requests += 1;
@@ -66,7 +66,7 @@ test('a subgraph that answers with an error is asked once more, and no timer is 
   expect(timers.pendingCount).toBe(0);
 });
 
-test('asking ends with the signal, for its reason', async () => {
+test('fetchLiveSubgraphs rejects with the reason of the signal', async () => {
   const gate = new Gate();
   await using hanging = await Subgraph.start(() => void gate.pass());
   const stop = new AbortController();

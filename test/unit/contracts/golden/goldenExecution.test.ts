@@ -21,7 +21,7 @@ beforeAll(async () => {
 
 afterAll(() => old.supergraph.planner.close());
 
-test('without a change everything works, and brings the same', async () => {
+test('without a change every operation works and returns the same data', async () => {
   const { refusal, operations } = await runOperations(old, baseContracts, consumerOperations);
   expect([refusal, [...operations.values()]]).toEqual([
     undefined,

@@ -16,7 +16,7 @@ beforeAll(async () => {
   base = planned;
 });
 
-test('no change is no finding', async () => {
+test('no change has no findings', async () => {
   expect(await checkContractsAgainst(base, baseContracts)).toEqual([]);
 });
 

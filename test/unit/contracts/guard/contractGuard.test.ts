@@ -134,8 +134,8 @@ const refusal = [
   'shop/Price (/contracts/operations/shop/Price.graphql:1): its new plan fails on a running subgraph: subgraph "stock" refuses the request: Cannot query field "price" on type "Product" (Product.price); first deploy the version of subgraph "stock" that the supergraph was composed from',
 ].join('\n');
 
-describe('a supergraph that comes before its subgraph', () => {
-  test('is refused with enforce, for the operations whose new plans ask the subgraph for what it lacks', async () => {
+describe('the contract guard, for a supergraph published before its subgraph,', () => {
+  test('refuses it with enforce and names the operations whose new plans fail', async () => {
     await using shop = new Shop({ products, stock });
     expect(await shop.admit(after)).toBe(refusal);
     expect(shop.guard.lastCheck?.broken).toEqual([
@@ -150,7 +150,7 @@ describe('a supergraph that comes before its subgraph', () => {
     expect(shop.asked).toEqual([['http://products.test/', 'http://stock.test/']]);
   });
 
-  test('is taken with warn, which says so', async () => {
+  test('accepts it with warn and logs a warning', async () => {
     await using shop = new Shop({ products, stock }, { mode: 'warn' });
     expect(await shop.admit(after)).toBeUndefined();
     expect(shop.lines).toMatchObject([
@@ -161,7 +161,7 @@ describe('a supergraph that comes before its subgraph', () => {
     ]);
   });
 
-  test('is taken once the subgraph has been deployed, and not for an answer that fails meanwhile', async () => {
+  test('accepts it once the subgraph is deployed, but not when the subgraph does not answer', async () => {
     await using shop = new Shop({ products, stock });
     await shop.admit(after);
     expect(await shop.guard.hasChangedSinceRefusal()).toBe(false);
@@ -176,7 +176,7 @@ describe('a supergraph that comes before its subgraph', () => {
     expect(await shop.guard.hasChangedSinceRefusal()).toBe(false);
   });
 
-  test('is looked at again when the contracts change, without asking', async () => {
+  test('checks it again when the contracts change, without fetching subgraphs', async () => {
     await using shop = new Shop({ products, stock });
     await shop.admit(after);
     shop.disk.remove('contracts/operations/shop/Price.graphql');
@@ -188,7 +188,7 @@ describe('a supergraph that comes before its subgraph', () => {
   test.each([
     ['the operation', 'shop/Price'],
     ['what is lacking', 'Product.price'],
-  ])('is taken where a waiver is for %s', async (_what, coordinate) => {
+  ])('accepts it with a waiver for %s', async (_what, coordinate) => {
     await using shop = new Shop({ products, stock });
     shop.disk.write({
       'contracts/waivers.yaml': `- rule: override-added\n  coordinate: ${coordinate}\n  reason: It is soon there.\n  owner: shop\n  expires: 2999-12-31\n`,
@@ -197,8 +197,8 @@ describe('a supergraph that comes before its subgraph', () => {
   });
 });
 
-describe('a supergraph is taken', () => {
-  test('whose subgraphs run', async () => {
+describe('the contract guard accepts a supergraph', () => {
+  test('whose subgraphs are deployed', async () => {
     await using shop = new Shop({ products, stock: stockWithPrice });
     expect(await shop.admit(after)).toBeUndefined();
     expect(shop.lines).toEqual([]);
@@ -208,7 +208,7 @@ describe('a supergraph is taken', () => {
     ['does not answer', new Error('no answer within 3000 ms'), 'no answer within 3000 ms'],
     ['gives no schema', 'type Query {', expect.stringContaining('Syntax Error')],
     ['gives a schema that makes no sense', 'type Query { a: Nothing }', expect.stringContaining('Nothing')],
-  ])('whose subgraph %s, which is told', async (_what, said, reason) => {
+  ])('whose subgraph %s, and logs it', async (_what, said, reason) => {
     await using shop = new Shop({ products, stock: said });
     expect(await shop.admit(after)).toBeUndefined();
     expect(shop.lines).toMatchObject([
@@ -220,12 +220,12 @@ describe('a supergraph is taken', () => {
     ]);
   });
 
-  test('for an operation that fails now as well', async () => {
+  test('that breaks only operations which already fail', async () => {
     await using shop = new Shop({ products: productsWithoutPrice, stock });
     expect(await shop.admit(after)).toBeUndefined();
   });
 
-  test('that is composed from what runs, without asking; what was refused is asked for anew', async () => {
+  test('that the gateway composed itself without fetching, but fetches again after a refusal', async () => {
     await using shop = new Shop({ products, stock }, { areSource: true });
     expect(await shop.admit(after)).toBeUndefined();
     expect(shop.asked).toEqual([]);
@@ -237,7 +237,7 @@ describe('a supergraph is taken', () => {
   });
 });
 
-test('of a subgraph that moves, new plans are tried on the new one and old plans on the old one', async () => {
+test('the contract guard verifies new plans at the new URL of a moved subgraph, and current plans at the old URL', async () => {
   const moved = await load({ products: productsWithoutPrice, stock: stockWithPrice }, 'elsewhere');
   await using shop = new Shop({
     'http://products.test/': products,
@@ -251,7 +251,7 @@ test('of a subgraph that moves, new plans are tried on the new one and old plans
   expect(await shop.admit(moved)).toBeUndefined();
 });
 
-test('a look ends when something newer comes, though a subgraph does not answer', async () => {
+test('the contract guard stops a check when a newer supergraph arrives although a subgraph does not answer', async () => {
   await using shop = new Shop({ products, stock });
   shop.gate = new Gate();
   const stop = new AbortController();
