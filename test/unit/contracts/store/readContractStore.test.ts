@@ -372,7 +372,7 @@ describe('readContractStore at a revision', () => {
     const store = await readContractStore(disk.directory, { ref: 'HEAD' });
     expect([...store.schemas.keys()]).toEqual(['products']);
     expect(problemsOf(store, disk)).toEqual([
-      'HEAD:contracts/operations/app:1:1 store-file-unreadable: HEAD:contracts/operations/app is a submodule, and what is in one is not read.',
+      'HEAD:contracts/operations/app:1:1 store-file-unreadable: HEAD:contracts/operations/app is a submodule, and submodules are not read.',
     ]);
   });
 
