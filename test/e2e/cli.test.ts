@@ -253,7 +253,7 @@ describe('plan', () => {
         }
       }
     }, [
-      Deferred(depends: [0], path: "product", label: "0") {
+      Deferred(depends: [0], path: "product", label: "1") {
         {
           reviews {
             body
@@ -282,7 +282,7 @@ describe('plan', () => {
 }
 
 Deferred:
-  0 "opinions" at product: 2 fetches, one after the other: products → reviews (product)
+  1 "opinions" at product: 2 fetches, one after the other: products → reviews (product)
 Critical path of the first payload: 1 fetch: products
 `,
     });

@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { WebSocket } from 'ws';
 import { startEnrichedShop } from '../harness/enrichedShop.ts';
 import { exchange, type RawAnswer, RawConnection } from '../harness/rawHttp.ts';
+import { operationRequest, reserveStream } from '../harness/singleConnection.ts';
 import { startTestGateway } from '../harness/testGateway.ts';
 
 const query = 'subscription { reviewAdded { body } }';
@@ -11,14 +12,14 @@ const identity = { header: 'x-user' };
 type Headers = Readonly<Record<string, string>>;
 
 /** Subscribes over one transport; resolves to the code of the rejection. */
-type Refused = (url: string, headers: Headers, operation: string) => Promise<unknown>;
+type RejectedSubscribe = (url: string, headers: Headers, operation: string) => Promise<unknown>;
 
 function codeIn({ body }: Pick<RawAnswer, 'body'>): unknown {
   return /"code":"(\w+)"/.exec(body)?.[1];
 }
 
 const overHttp =
-  (accept: string): Refused =>
+  (accept: string): RejectedSubscribe =>
   async (url, headers, operation) =>
     codeIn(
       await exchange(url, {
@@ -27,7 +28,7 @@ const overHttp =
       }),
     );
 
-const overSocket: Refused = async (url, headers, operation) => {
+const overSocket: RejectedSubscribe = async (url, headers, operation) => {
   const socket = new WebSocket(url.replace('http', 'ws'), 'graphql-transport-ws', { headers });
   try {
     await once(socket, 'open');
@@ -41,17 +42,12 @@ const overSocket: Refused = async (url, headers, operation) => {
   }
 };
 
-const overSingleConnection: Refused = async (url, headers, operation) => {
-  const { body: token } = await exchange(url, { method: 'PUT', headers });
-  return codeIn(
-    await exchange(url, {
-      headers: { ...headers, 'content-type': 'application/json', 'x-graphql-event-stream-token': token },
-      body: JSON.stringify({ query: operation, extensions: { operationId: '1' } }),
-    }),
-  );
+const overSingleConnection: RejectedSubscribe = async (url, headers, operation) => {
+  const token = await reserveStream(url, headers);
+  return codeIn(await exchange(url, operationRequest(token, { query: operation }, '1', headers)));
 };
 
-const transports: [string, Refused][] = [
+const transports: [string, RejectedSubscribe][] = [
   ['server-sent events', overHttp('text/event-stream')],
   ["Apollo's multipart protocol", overHttp('multipart/mixed;subscriptionSpec=1.0')],
   ['a WebSocket', overSocket],

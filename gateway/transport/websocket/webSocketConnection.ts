@@ -14,14 +14,15 @@ import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts
 import { GatewayShutdownError } from '../../errors.ts';
 import type { IncrementalFormat } from '../../operation/operationRequest.ts';
 import type { TransportLog } from '../../telemetry/logger.ts';
-import type { CancelTimer, Timers } from '../../time/timers.ts';
+import type { CancelTimer } from '../../time/timers.ts';
 import { negotiateFormats } from '../http/negotiateFormats.ts';
 import { HeartbeatTimer } from '../streams/heartbeatTimer.ts';
+import type { StreamSettings } from '../streams/streamSettings.ts';
 import { operationHeaders, parameterHeaders, pickForwardedParameters } from './connectionHeaders.ts';
 import { WebSocketOperation } from './webSocketOperation.ts';
 import { WebSocketOutbox } from './webSocketOutbox.ts';
 
-export interface WebSocketConnectionSettings {
+export interface WebSocketConnectionSettings extends StreamSettings {
   readonly admission: Admission;
   /** Names of connection parameters that are used as headers, in lower case. */
   readonly connectionParams: ReadonlySet<string>;
@@ -29,15 +30,8 @@ export interface WebSocketConnectionSettings {
   readonly subgraphParams: ReadonlySet<string>;
   /** Maximum number of concurrent operations on the socket. */
   readonly maxOperations: number;
-  /** Bytes that may wait for a client that reads slowly. */
-  readonly bufferSize: number;
-  /** Milliseconds without the client reading any of the waiting bytes, after which its socket is closed. */
-  readonly readTimeoutMs: number;
-  /** Milliseconds without a message of the client after which it is pinged, and within which it has to answer. */
-  readonly heartbeatIntervalMs: number;
   /** Milliseconds within which the client has to send `connection_init`. */
   readonly initTimeoutMs: number;
-  readonly timers: Timers;
   readonly log: TransportLog;
 }
 
@@ -264,7 +258,7 @@ export class WebSocketConnection {
 
 /** The payload of `subscribe` as the body of a POST request. The protocol requires a `query`, so that clients send an
  *  empty one with the hash of a persisted query; it is removed here. */
-function bodyOf({ query, ...rest }: SubscribePayload): Readonly<Record<string, unknown>> {
-  const isHashAlone = query === '' && rest.extensions?.persistedQuery !== undefined;
-  return isHashAlone ? rest : { query, ...rest };
+function bodyOf({ query, ...body }: SubscribePayload): Readonly<Record<string, unknown>> {
+  const isHashAlone = query === '' && body.extensions?.persistedQuery !== undefined;
+  return isHashAlone ? body : { query, ...body };
 }

@@ -25,7 +25,7 @@ interface WebSocketOperationOptions {
   readonly admission: Admission;
   readonly outbox: WebSocketOutbox;
   readonly log: TransportLog;
-  /** The operation turned out to be a subscription: it has no end of its own. */
+  /** Called when the operation is a subscription, which may run indefinitely. */
   readonly onSubscription: () => void;
   /** Called once when the operation has ended for any reason, before the final messages are sent. */
   readonly onEnd: () => void;
