@@ -47,7 +47,7 @@ interface LogLine {
   readonly problems?: readonly string[];
 }
 
-/** The shop, its contracts, and a gateway before it. */
+/** The shop, its contracts, and a gateway in front of it. */
 class Guarded implements AsyncDisposable {
   readonly products: SwappableSubgraph;
   readonly reviews: SwappableSubgraph;
@@ -120,7 +120,7 @@ class Guarded implements AsyncDisposable {
     return shop;
   }
 
-  /** Makes the supergraph of these the one in the file. */
+  /** Writes the supergraph of these subgraphs to the gateway's file. */
   async publish(subgraphs: readonly SubgraphInput[]): Promise<void> {
     const composed = await composeSupergraph(subgraphs);
     if (!('sdl' in composed)) throw new Error(composed.errors.map(({ message }) => message).join('\n'));
@@ -132,7 +132,7 @@ class Guarded implements AsyncDisposable {
     for (const check of this.#waiting) check();
   }
 
-  /** The lines with this message, as soon as there are so many. */
+  /** Resolves with the log lines of this message when there are `count` of them. */
   async logged(msg: string, count = 1): Promise<readonly LogLine[]> {
     const found = () => this.lines.filter((line) => line.msg === msg);
     await new Promise<void>((resolve) => {
@@ -166,7 +166,7 @@ class Guarded implements AsyncDisposable {
       ?.slice(line.length + 1);
   }
 
-  /** Asks now and after each look at the subgraphs, until the answer is so. */
+  /** Fetches `path` now and after each drift check until the answer satisfies `isSo`. */
   async becomes<Answer>(path: string, isSo: (answer: Answer) => boolean): Promise<Answer> {
     for (;;) {
       const looks = this.lines.filter(({ msg }) => msg === looked).length;
@@ -208,7 +208,7 @@ const refusesPlans = 'A subgraph refuses a fetch that was planned for it: it has
 const inUse = 'A supergraph is in use';
 const looked = 'The running subgraphs were compared with the contracts';
 
-/** Clients that ask for everything again and again, until they are stopped. Gives the operations that failed. */
+/** Starts clients that send every operation repeatedly. `stop` returns the operations that failed. */
 function load(shop: Guarded, count: number): { stop(): Promise<ReadonlySet<OperationName>> } {
   const failed = new Set<OperationName>();
   let isOver = false;
@@ -310,7 +310,7 @@ describe('contracts.guard: enforce', () => {
         {
           code: 'SUPERGRAPH_REFUSED',
           message:
-            'The newest supergraph is not used: it breaks shop/Price. Deploy the new version of reviews has to be deployed first.',
+            'The newest supergraph is not used: it breaks shop/Price. Deploy the new version of reviews first.',
         },
       ],
     });
@@ -326,7 +326,7 @@ describe('contracts.guard: enforce', () => {
     expect(taken.supergraph?.id).not.toBe(before.supergraph?.id);
     expect(taken.lastRefusal).toBeNull();
     expect(await clients.stop()).toEqual(new Set());
-    // What no plan asks any more may go.
+    // Fields that no plan fetches any more can be removed.
     shop.products.deploy(withoutPrice);
     expect(await shop.ask('Price')).toEqual({ data: answers.Price });
   });
@@ -381,7 +381,7 @@ test('contracts.guard: warn accepts a supergraph, and logs and counts what it br
 });
 
 test('a subgraph that refuses a planned fetch is reported as drift immediately and once', async () => {
-  // No time passes by itself, however slow the machine is.
+  // Time passes only when the test advances it, however slow the machine is.
   let now = Date.parse('2027-01-31T12:00:00Z');
   const timers = new ManualInterval(3_600_000);
   await using shop = await Guarded.start(
@@ -405,10 +405,10 @@ test('a subgraph that refuses a planned fetch is reported as drift immediately a
     { name: 'reviews', state: 'as agreed' },
   ];
   expect(await shop.admin('/contracts')).toMatchObject({ drift: { subgraphs: drifted } });
-  // The look is over, and the next one has been waited for since.
+  // The check is over, and the next one is scheduled.
   await timers.waitForStart();
   for (const name of names) await shop.ask(name);
-  // Composing, the first look, and none for each refusal.
+  // Composition and the first check fetch the SDL; refusals do not.
   expect(shop.products.sdlRequestCount).toBe(2);
 
   now += 3_600_000;
@@ -418,7 +418,7 @@ test('a subgraph that refuses a planned fetch is reported as drift immediately a
     drift: { lastCheckAt: '2027-01-31T13:00:00.000Z', subgraphs: drifted },
   });
   expect(shop.products.sdlRequestCount).toBe(3);
-  // Whatever would have been told of the refusals before has been told by now.
+  // By now every log line about the refusals has been written.
   expect((await shop.logged(refusesPlans)).length).toBe(1);
 });
 

@@ -12,7 +12,7 @@ const root = new URL('../../', import.meta.url).pathname;
 interface Outcome {
   readonly code: number | null;
   readonly stdout: string;
-  /** Without the lines that say what is being done. */
+  /** Without progress lines. */
   readonly stderr: string;
   readonly progress: readonly string[];
 }
@@ -22,7 +22,7 @@ async function contracts(cwd: string, ...args: readonly string[]): Promise<Outco
   return readOutcome(await runCommandInProcess(['contracts', ...args], cwd));
 }
 
-/** The same in a process of its own, as in CI. */
+/** Runs it in a process of its own, as in CI. */
 async function contractsProcess(cwd: string, ...args: readonly string[]): Promise<Outcome> {
   const { NODE_OPTIONS: _, ...env } = process.env;
   const child = spawn(process.execPath, [`${root}gateway/cli.ts`, 'contracts', ...args], { cwd, env });
@@ -84,7 +84,7 @@ const store = {
 const withoutName = products.replace('  name: String!\n', '');
 const withoutUnused = products.replace('  unused: String\n', '');
 
-/** What a test would write if it had the file's place: rule, severity and where. */
+/** Severity, rule and location of each finding. */
 function findingsIn(jsonReport: string): string[] {
   const { findings } = JSON.parse(jsonReport) as {
     findings: {
@@ -356,7 +356,7 @@ describe('contracts check', () => {
     const { code, stderr } = await contracts(disk.root, 'check');
     expect([code, stderr]).toEqual([
       2,
-      expect.stringMatching(/NOT_SET, which is not set[\s\S]*tributary\.yaml has the contracts.*--directory/),
+      expect.stringMatching(/NOT_SET, which is not set[\s\S]*correct tributary\.yaml, or give --directory/),
     ]);
     const named = await contracts(disk.root, 'check', '--directory', 'elsewhere');
     expect(named.stdout).toContain('elsewhere has no schemas/<subgraph>.graphql.');
@@ -410,7 +410,7 @@ describe('contracts init', () => {
     expect([again.code, again.stderr]).toEqual([
       2,
       expect.stringMatching(
-        /^Nothing was written, since these are there already; --force .*\n {2}contracts\/schemas\/products/,
+        /^Nothing was written, because these files exist; --force .*\n {2}contracts\/schemas\/products/,
       ),
     ]);
     expect((await init('--force')).stdout).toContain('Written: contracts/schemas/products.graphql');
@@ -536,7 +536,7 @@ describe('contracts can-deploy', () => {
 
   test('requires the gateways first until they hold the new supergraph', async () => {
     using disk = new TemporaryContractStore(store).commit('v1').write(running('v1'));
-    // Gateways of v1 would not send what the new version needs.
+    // Gateways of v1 would not send what the new version requires.
     const wider = shipping
       .replace('"weight"', '"weight size"')
       .replace('estimate:', 'size: Int @external\n  estimate:');

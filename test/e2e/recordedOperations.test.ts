@@ -28,7 +28,7 @@ test('operations that clients send are recorded per client and without literals,
       data: { product: { name: 'Product 1' } },
     });
     await gateway.execute(product('2'), { headers });
-    // Refused: nobody could take it over.
+    // A refused operation is not recorded, because it could not be accepted.
     expect((await gateway.execute('query Wrong { nothing }', { headers })).status).toBe(400);
     await gateway.close();
 

@@ -3,8 +3,11 @@ import { expect, test } from '@jest/globals';
 import { readStoreFingerprint } from '../../../gateway/contracts/storeProbe.ts';
 import { TemporaryContractStore } from '../../harness/temporaryContractStore.ts';
 
-/** The marks before and after. */
-async function marks(disk: TemporaryContractStore, change: () => void): Promise<readonly [string, string]> {
+/** The fingerprints before and after a change. */
+async function fingerprintsAround(
+  disk: TemporaryContractStore,
+  change: () => void,
+): Promise<readonly [string, string]> {
   const before = await readStoreFingerprint(disk.directory);
   expect(await readStoreFingerprint(disk.directory)).toBe(before);
   change();
@@ -14,11 +17,11 @@ async function marks(disk: TemporaryContractStore, change: () => void): Promise<
 test('the store fingerprint changes when a file is changed, added or removed', async () => {
   using disk = new TemporaryContractStore({ 'contracts/schemas/shelves.graphql': 'type Query { a: Int }' });
   const seen = new Set([
-    ...(await marks(disk, () =>
+    ...(await fingerprintsAround(disk, () =>
       disk.write({ 'contracts/schemas/shelves.graphql': 'type Query { ab: Int }' }),
     )),
-    ...(await marks(disk, () => disk.write({ 'contracts/waivers.yaml': '[]' }))),
-    ...(await marks(disk, () => disk.remove('contracts/schemas'))),
+    ...(await fingerprintsAround(disk, () => disk.write({ 'contracts/waivers.yaml': '[]' }))),
+    ...(await fingerprintsAround(disk, () => disk.remove('contracts/schemas'))),
   ]);
   expect(seen.size).toBe(4);
 });
@@ -30,7 +33,7 @@ test('the store fingerprint changes with the target of a symbolic link', async (
   });
   disk.write({ 'contracts/schemas/.keep': '' });
   symlinkSync(disk.path('kept/shelves.graphql'), disk.path('contracts/schemas/shelves.graphql'));
-  const [before, after] = await marks(disk, () =>
+  const [before, after] = await fingerprintsAround(disk, () =>
     disk.write({ 'kept/shelves.graphql': 'type Query { ab: Int }' }),
   );
   expect(after).not.toBe(before);
@@ -44,7 +47,7 @@ test('the store fingerprint changes when a symbolic link points to another versi
   });
   symlinkSync('first', disk.path('volume/..data'));
   symlinkSync(disk.path('volume/..data/shelves.graphql'), disk.path('contracts/schemas/shelves.graphql'));
-  const [before, after] = await marks(disk, () => {
+  const [before, after] = await fingerprintsAround(disk, () => {
     symlinkSync('other', disk.path('volume/..next'));
     renameSync(disk.path('volume/..next'), disk.path('volume/..data'));
   });
@@ -56,7 +59,7 @@ test('the store fingerprint accepts broken and circular symbolic links', async (
   symlinkSync(disk.directory, disk.path('contracts/schemas/up'));
   symlinkSync('nothing', disk.path('contracts/lost'));
   symlinkSync('itself', disk.path('contracts/itself'));
-  const [before, after] = await marks(disk, () =>
+  const [before, after] = await fingerprintsAround(disk, () =>
     disk.write({ 'contracts/schemas/shelves.graphql': 'type Query { ab: Int }' }),
   );
   expect(before).not.toBe('none');

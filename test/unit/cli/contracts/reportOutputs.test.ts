@@ -7,7 +7,7 @@ import {
   supportsColor,
 } from '../../../../gateway/cli/contracts/reportOutputs.ts';
 
-/** `format:json`, `out:file`. */
+/** Report arguments such as `format:json` and `out:file`. */
 const given = (...texts: readonly string[]) =>
   texts.map((text) => {
     const [option, value] = text.split(':');
@@ -49,7 +49,7 @@ describe('readReportOutputs', () => {
   });
 });
 
-/** A terminal, as far as it is asked. */
+/** A fake terminal. */
 function terminal(colours: boolean): WriteStream {
   return Object.create(WriteStream.prototype, { hasColors: { value: () => colours } });
 }

@@ -126,7 +126,7 @@ describe('a change of a subgraph', () => {
     const shown = new Set(
       [...changeTable, ...wholeTable].flatMap((row) => row.findings.map((text) => text.split(' ')[0])),
     );
-    // About the earlier state, which is no change.
+    // A finding about the baseline, not about a change.
     shown.delete('baseline-not-composed');
     expect([...shown].sort()).toEqual(Object.keys(ruleGroups.subgraph).sort());
   });

@@ -25,7 +25,7 @@ test('the message says that operations keep working only if that is known', () =
   expect(said({ brokenOperations: new Set() })).toBe(
     'Changed. (operations of known consumers use it, and keep working)',
   );
-  // By another change.
+  // Broken by another change.
   expect(said({ brokenOperations: new Set([page]) })).toBe('Changed. (operations of known consumers use it)');
   expect(said({})).toBe('Changed. (operations of known consumers use it)');
   expect(said({ brokenOperations: new Set(), schemas: { old, next: undefined } })).toBe(

@@ -18,7 +18,7 @@ const v3 = v2.replace('label: String ', '');
 
 describe('evaluateChange reports an operation', () => {
   test('that fails before and after the change as breaking, with the reason', async () => {
-    const found = await judge([operation('{ shelf { colour } }')], v1, v2);
+    const found = await evaluate([operation('{ shelf { colour } }')], v1, v2);
     expect(found.map(said)).toEqual(['safe field-added Shelf.width', 'breaking operation-broken shop/Page']);
     expect(found.at(-1)?.message).toBe(
       'shop/Page fails with this graph: Cannot query field "colour" on type "Shelf".',
@@ -28,7 +28,7 @@ describe('evaluateChange reports an operation', () => {
   test('that failed before a rollout as dangerous, not as broken by it', async () => {
     const waiting = operation('{ shelf { colour } }');
     const told = ['safe field-added Shelf.width', 'dangerous operation-broken shop/Page'];
-    const found = await judge([waiting], v1, v2, true);
+    const found = await evaluate([waiting], v1, v2, true);
     expect(found.map(said)).toEqual(told);
     expect(found.at(-1)?.message).toContain('The problem existed before the change.');
     const next = await plan([waiting], v1);
@@ -45,7 +45,7 @@ describe('evaluateChange reports an operation', () => {
   });
 
   test('that worked before a rollout as broken by it', async () => {
-    const found = await judge([operation('{ shelf { label } }')], v2, v3, true);
+    const found = await evaluate([operation('{ shelf { label } }')], v2, v3, true);
     expect(found.map(said)).toEqual(['breaking field-removed Shelf.label']);
   });
 
@@ -63,7 +63,7 @@ describe('evaluateChange reports an operation', () => {
   });
 
   test('that is added together with the schema it needs as working', async () => {
-    const found = await judge([operation('{ shelf { width } }')], v1, v2);
+    const found = await evaluate([operation('{ shelf { width } }')], v1, v2);
     expect(found.map(said)).toEqual(['safe field-added Shelf.width']);
   });
 });
@@ -79,7 +79,7 @@ describe('gateways with another supergraph than the contracts compose to', () =>
     ];
     const changes = await diffSubgraph(contract(v2), contract(v3));
     const found = await evaluateChange({ changes, old, gateway, next, operations });
-    // Their plan of the operation still asks for the label.
+    // The gateways' plan still fetches the label.
     expect(found.map((finding) => [said(finding), finding.deployment?.order])).toEqual([
       ['dangerous field-removed Shelf.label', 'gateway first'],
     ]);
@@ -109,7 +109,7 @@ test('a subgraph that its library refuses is reported once, beside the changes o
     compositionFindings: refusals,
     operations,
   });
-  // The composer says the same of the same place.
+  // The composer reports the same at the same location.
   expect(refusals.map(({ rule, location }) => [rule, location?.line])).toEqual([['composition-error', 2]]);
   expect(found.map(({ severity, rule, location }) => [severity, rule, location?.line])).toEqual([
     ['breaking', 'subgraph-invalid', 2],
@@ -148,7 +148,7 @@ test('a duplicate definition is reported once, at the second location', async ()
 
 test('an operation with a recursive fragment is reported as invalid', async () => {
   const cyclic = operation('{ shelf { ...A } } fragment A on Shelf { id ...A }');
-  const found = await judge([cyclic], v1, v2);
+  const found = await evaluate([cyclic], v1, v2);
   expect(found.map(said)).toEqual(['safe field-added Shelf.width', 'breaking operation-broken shop/Page']);
   expect(found.at(-1)?.message).toContain('Cannot spread fragment "A" within itself.');
 });
@@ -232,7 +232,7 @@ async function plan(
   }
 }
 
-async function judge(
+async function evaluate(
   operations: readonly ConsumerOperation[],
   before: string,
   after: string,

@@ -20,7 +20,7 @@ const stocks =
   'type Shelf @key(fields: "id") { id: ID! count: Int room: Room } type Room @key(fields: "id") { id: ID! }';
 const rooms = 'type Room @key(fields: "id") { id: ID! name: String }';
 
-/** The findings of a check of the subgraphs `now`, where `before` are the running ones. */
+/** Findings of a check of the subgraphs `now` with the running subgraphs `before`. */
 async function evaluate(input: {
   readonly query: string;
   readonly slo: OperationSlo;
@@ -79,8 +79,8 @@ describe('a staleness objective', () => {
       { Shelf: cacheRule(120_000), 'Shelf.label': cacheRule(0) },
       ['Shelf.count by 2m'],
     ],
-    ['a subgraph that is asked', { 'subgraph:stocks': cacheRule(120_000) }, ['Shelf.count by 2m']],
-    ['a subgraph that is not asked', { 'subgraph:rooms': cacheRule(120_000) }, []],
+    ['a subgraph that is fetched', { 'subgraph:stocks': cacheRule(120_000) }, ['Shelf.count by 2m']],
+    ['a subgraph that is not fetched', { 'subgraph:rooms': cacheRule(120_000) }, []],
     ['as much as is accepted', { Shelf: cacheRule(60_000) }, []],
     ['what the operation does not select', { 'Shelf.must': cacheRule(120_000) }, []],
   ])('is checked against the configuration of the gateways: %s', async (_, configured, values) => {

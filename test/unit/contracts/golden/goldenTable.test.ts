@@ -24,7 +24,7 @@ test.each([...goldenTable, ...goldenPairs])('$name', async ({ edits, findings })
   const contracts = changeContracts(edits);
   const found = await checkContractsAgainst(base, contracts);
   expect(sorted(found.map(toExpectedFinding))).toEqual(sorted(findings));
-  // Whoever reads it finds the place, and what to do.
+  // Every finding has advice and a correct location.
   expect(found.filter(({ advice }) => advice === undefined)).toEqual([]);
   expect(found.flatMap((finding) => findLocationProblem(finding, contracts) ?? [])).toEqual([]);
 });

@@ -70,7 +70,7 @@ describe('bootGateway', () => {
 
   test('reports canary-failed at an operation whose answer has errors', async () => {
     const graph = await graphs.compose({ products, stock });
-    // Other subgraphs than the supergraph is composed of.
+    // Subgraphs that differ from those of the supergraph.
     const other = await graphs.compose({
       products,
       stock: stock.replace('shipping: Int!', 'freight: Int!'),

@@ -46,7 +46,7 @@ async function contracts(old: Sdls, next: Sdls, text: string) {
   return checkPlanCompatibility(await graphs.plan(old, operations), await graphs.plan(next, operations));
 }
 
-/** Orders by subgraph, with the problems' kinds on both sides. */
+/** Rollout orders by subgraph, with the kinds of problems on both sides. */
 async function orders(old: Sdls, next: Sdls, text: string) {
   return (await contracts(old, next, text)).map(
     ({ subgraph, deployment, oldPlanProblems, newPlanProblems }) => [
@@ -113,7 +113,7 @@ describe('checkPlanCompatibility', () => {
     expect(await orders(plain, base, 'query P { product(id: 1) { shipping } }')).toEqual([
       ['stock', 'gateway first', ['missing input'], []],
     ]);
-    // The other way round, new gateways would send too little.
+    // In the other direction, new gateways would send too little.
     expect(await orders(base, plain, 'query P { product(id: 1) { shipping } }')).toEqual([
       ['stock', 'subgraph first', [], ['missing input']],
     ]);

@@ -60,7 +60,7 @@ describe('composeGraph', () => {
 
   test('locates errors without locations by the names in their messages', async () => {
     const stock = 'type Query { stock: Int }\ntype Product {\n  id: ID!\n}\n\n';
-    const placesOf = async (sdl: string, link?: string) => {
+    const locationsOf = async (sdl: string, link?: string) => {
       const contracts = new Map(contractsOf({ products, stock: sdl }));
       const [own] = [contracts.get('stock')];
       if (own !== undefined && link !== undefined) {
@@ -72,14 +72,14 @@ describe('composeGraph', () => {
         : [];
     };
     const at = (line: number, column: number) => ({ file: 'contracts/schemas/stock.graphql', line, column });
-    // Of what is there twice, the second is the one too many. The other subgraph's is none of it.
-    expect(await placesOf(`${stock}type Product {\n  id: ID!\n}\n`)).toEqual([
+    // The second of two definitions is the duplicate. The definition in the other subgraph does not count.
+    expect(await locationsOf(`${stock}type Product {\n  id: ID!\n}\n`)).toEqual([
       [expect.stringMatching(/^INVALID_GRAPHQL: \[stock\].*one type named/), 'stock', at(7, 1)],
     ]);
-    expect(await placesOf(stock.replace('id: ID!', 'id: ID!\n  id: ID!'))).toEqual([
+    expect(await locationsOf(stock.replace('id: ID!', 'id: ID!\n  id: ID!'))).toEqual([
       [expect.stringMatching(/\[stock\] Field id already exists/), 'stock', at(5, 3)],
     ]);
-    expect(await placesOf(stock, 'federation/vX')).toEqual([
+    expect(await locationsOf(stock, 'federation/vX')).toEqual([
       [expect.stringMatching(/\[stock\] Expected a version string/), 'stock', at(1, 26)],
     ]);
   });

@@ -29,9 +29,9 @@ const operations = {
 type Running = Readonly<Record<string, string | Error>>;
 
 const loaded: Supergraph[] = [];
-/** `product.price` is asked of products. */
+/** Fetches `product.price` from products. */
 let before: Supergraph;
-/** It is asked of stock. */
+/** Fetches `product.price` from stock. */
 let after: Supergraph;
 
 async function load(sdls: Readonly<Record<string, string>>, host = 'test'): Promise<Supergraph> {
@@ -65,7 +65,7 @@ interface LogLine {
   readonly operations?: readonly string[];
 }
 
-/** A guard, its contracts, and subgraphs that say what the test has them say. */
+/** A guard, its contracts, and fake subgraphs. */
 class Shop implements AsyncDisposable {
   readonly disk = new TemporaryContractStore({
     'contracts/schemas/products.graphql': products,
@@ -75,11 +75,11 @@ class Shop implements AsyncDisposable {
     ),
   });
   readonly lines: LogLine[] = [];
-  readonly asked: string[][] = [];
+  readonly fetched: string[][] = [];
   readonly guard: ContractGuard;
-  /** By name, or by address where one is at two. */
+  /** SDL by subgraph name, or by URL when a subgraph runs at two. */
   running: Running;
-  /** Nobody answers before. */
+  /** Subgraphs answer when the gate opens. */
   gate: Gate | undefined;
 
   constructor(
@@ -100,7 +100,7 @@ class Shop implements AsyncDisposable {
     });
   }
 
-  /** Why it is refused; `undefined` where it is taken. */
+  /** Why the guard refuses the supergraph; `undefined` when it accepts it. */
   admit(next: Supergraph, signal: AbortSignal = new AbortController().signal): Promise<string | undefined> {
     return this.guard.admitSupergraph(next, before, signal).then(
       () => undefined,
@@ -114,7 +114,7 @@ class Shop implements AsyncDisposable {
   }
 
   async #ask(addresses: readonly SubgraphAddress[], signal: AbortSignal): Promise<readonly LiveSubgraph[]> {
-    this.asked.push(addresses.map(({ url }) => url).sort());
+    this.fetched.push(addresses.map(({ url }) => url).sort());
     if (this.gate !== undefined) await Promise.race([this.gate.pass(), abortOf(signal)]);
     return addresses.map((address) => {
       const said = this.running[address.url] ?? this.running[address.name] ?? new Error('nobody is there');
@@ -147,7 +147,7 @@ describe('the contract guard, for a supergraph published before its subgraph,', 
       }),
     ]);
     expect([...shop.guard.counts]).toEqual([['refused', 1]]);
-    expect(shop.asked).toEqual([['http://products.test/', 'http://stock.test/']]);
+    expect(shop.fetched).toEqual([['http://products.test/', 'http://stock.test/']]);
   });
 
   test('accepts it with warn and logs a warning', async () => {
@@ -169,8 +169,8 @@ describe('the contract guard, for a supergraph published before its subgraph,', 
     expect(await shop.guard.hasChangedSinceRefusal()).toBe(false);
     shop.running = { products, stock: stockWithPrice };
     expect(await shop.guard.hasChangedSinceRefusal()).toBe(true);
-    // Only the one that was the reason is asked again, until then.
-    expect(shop.asked.slice(1)).toEqual(Array.from({ length: 3 }, () => ['http://stock.test/']));
+    // Only the subgraph that the supergraph was refused for is fetched again.
+    expect(shop.fetched.slice(1)).toEqual(Array.from({ length: 3 }, () => ['http://stock.test/']));
     expect(await shop.admit(after)).toBeUndefined();
     expect(shop.guard.refused).toBeUndefined();
     expect(await shop.guard.hasChangedSinceRefusal()).toBe(false);
@@ -181,7 +181,7 @@ describe('the contract guard, for a supergraph published before its subgraph,', 
     await shop.admit(after);
     shop.disk.remove('contracts/operations/shop/Price.graphql');
     expect(await shop.guard.hasChangedSinceRefusal()).toBe(true);
-    expect(shop.asked).toHaveLength(1);
+    expect(shop.fetched).toHaveLength(1);
     expect(await shop.admit(after)).toBeUndefined();
   });
 
@@ -228,12 +228,12 @@ describe('the contract guard accepts a supergraph', () => {
   test('that the gateway composed itself without fetching, but fetches again after a refusal', async () => {
     await using shop = new Shop({ products, stock }, { areSource: true });
     expect(await shop.admit(after)).toBeUndefined();
-    expect(shop.asked).toEqual([]);
+    expect(shop.fetched).toEqual([]);
     const withoutName = await load({ products: products.replace(' name: String', ''), stock });
     expect(await shop.admit(withoutName)).toContain('shop/Name');
     shop.disk.remove('contracts/operations/shop/Name.graphql');
     expect(await shop.admit(withoutName)).toBeUndefined();
-    expect(shop.asked).toHaveLength(1);
+    expect(shop.fetched).toHaveLength(1);
   });
 });
 

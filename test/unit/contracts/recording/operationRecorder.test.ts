@@ -40,7 +40,7 @@ function recorderUnderTest(changed: Partial<OperationRecorderOptions> = {}) {
   return { recorder, record, timers, errors, full };
 }
 
-/** All files with their texts, by path below the directory. */
+/** Texts of all files by path relative to the directory. */
 async function filesIn(folder = directory): Promise<Record<string, string>> {
   const entries = await readdir(folder, { withFileTypes: true, recursive: true });
   const files: Record<string, string> = {};
@@ -148,7 +148,7 @@ describe('a recording limit', () => {
   test.each([
     ['maxOperations', { maxOperations: 2 }],
     ['maxClients', { maxClients: 2 }],
-    // Two files of 53 bytes each, and no third.
+    // Room for two files of 53 bytes.
     ['maxSize', { maxSize: 150 }],
   ])('is enforced, reported once, and includes existing files: %s', async (name, limit) => {
     const options = { limits: { ...limits, ...limit } };

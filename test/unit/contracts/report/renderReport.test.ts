@@ -33,7 +33,7 @@ const readJson = async (file: string): Promise<Record<string, unknown>> =>
 const isReport = new Ajv2020({ allErrors: true }).compile(
   await readJson(join(root, 'docs/contracts-report.schema.json')),
 );
-// Draft 4, of which this schema uses nothing that draft 7 reads differently but for the names of its own address.
+// The schema has draft 4, but uses only what draft 7 understands, except for the names of its ids.
 const { $schema: _, id: __, ...sarifSchema } = await readJson(join(fixtures, 'sarif-schema-2.1.0.json'));
 const isSarif = addFormats(new Ajv({ allErrors: true, strict: false })).compile(sarifSchema);
 const junitSchema = parseXml(await readFile(join(fixtures, 'junit-10.xsd'), 'utf8'));
@@ -43,7 +43,7 @@ const everything = reportOf(allFindings);
 const sameFor = (format: ReportFormat, findings: readonly Finding[]): string =>
   renderReport(reportOf(findings), format);
 
-/** Runs a property over reports of hostile findings. */
+/** Checks a property of reports with hostile findings. */
 function holdsForHostileReports(format: ReportFormat, check: (text: string, findings: number) => void): void {
   fc.assert(
     fc.property(hostileFindings, fc.boolean(), (findings, strict) => {
@@ -53,7 +53,7 @@ function holdsForHostileReports(format: ReportFormat, check: (text: string, find
   );
 }
 
-// A control character other than tab and line feed, or half of a surrogate pair.
+// A control character except tab and line feed, or an unpaired surrogate.
 const unfit = /(?![\t\n])\p{Cc}|\p{Cs}/u;
 
 describe('every format', () => {
@@ -442,7 +442,7 @@ describe('format markdown', () => {
   test('has a fixed line structure whatever messages contain', () => {
     const line =
       /^(<!-- tributary contracts -->|### Contracts: [^<|]*|\| [\w-]+ \| [\w-]+ \||<details( open)?><summary>[\w ]+<\/summary>|<\/details>|- \*\*(?<heading>.+)\*\*<br>(?<message>.*)| {2}- (?<detail>.*)|[\w ,;]+\.|)$/;
-    // What formats, links, calls or is markup has a backslash before it.
+    // Characters with a meaning in Markdown are escaped.
     const shown = /^(?:[^\\`*_[\]<>|~&$#@]|\\[\\`*_[\]<>|~&$]|(?:@|\\#)&#8203;|`[\w.@(),:"' -]+`)*$/;
     holdsForHostileReports('markdown', (text) => {
       for (const each of text.split('\n')) {

@@ -134,7 +134,7 @@ describe('applyWaivers', () => {
     const apply = (waivers: Waiver[]) => applyWaivers([], waivers, '2026-11-25', { isInScope: isAsked });
     expect(apply(others)).toEqual([]);
     expect(apply(wrong)).toHaveLength(3);
-    // They let pass what they are for all the same.
+    // Waivers out of scope still apply.
     expect(applyWaivers([finding], others, '2026-11-25', { isInScope: isAsked })).toEqual([
       { ...finding, waivedBy: expect.stringContaining('(app, until 2027-01-31)') },
     ]);

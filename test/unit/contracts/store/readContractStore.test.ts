@@ -8,7 +8,7 @@ import { TemporaryContractStore } from '../../../harness/temporaryContractStore.
 
 const schema = { 'contracts/schemas/products.graphql': 'type Query { a: Int }' };
 
-/** Rule, place and message of each problem, with the test's directory left out. */
+/** Rule, location and message of each problem, without the path of the test's directory. */
 function problemsOf(store: ContractStore, { root }: TemporaryContractStore): string[] {
   return store.problems.map(({ rule, severity, location, message, advice }) => {
     expect(severity).toBe('misuse');

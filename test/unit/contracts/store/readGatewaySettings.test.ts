@@ -79,7 +79,7 @@ describe('readGatewaySettings', () => {
     ['enrichment: { mode: never }', { waitsForAll: true }],
     ['enrichment: { shadow: true }', { waitsForAll: true }],
     ['cache: { enabled: false }', { cache: { enabled: false, rules: {} } }],
-    // Where the supergraph is from may be reported on the command line.
+    // The command line may name the supergraph instead.
     ['', { waitsForAll: false }],
   ])('%s', async (text, expected) => {
     const { gatewaySettings, reported } = await read(text);
