@@ -7,22 +7,22 @@ export function sortFindings(findings: readonly Finding[]): Finding[] {
   return [...findings].sort(compareFindings);
 }
 
-function compareFindings(one: Finding, other: Finding): number {
+function compareFindings(a: Finding, b: Finding): number {
   return (
-    Number(one.waivedBy !== undefined) - Number(other.waivedBy !== undefined) ||
-    severitiesWorstFirst.indexOf(one.severity) - severitiesWorstFirst.indexOf(other.severity) ||
-    compareText(one.subgraph, other.subgraph) ||
-    compareText(one.location?.file, other.location?.file) ||
-    (one.location?.line ?? 0) - (other.location?.line ?? 0) ||
-    (one.location?.column ?? 0) - (other.location?.column ?? 0) ||
-    compareText(one.coordinate, other.coordinate) ||
-    compareText(one.rule, other.rule) ||
-    compareText(one.message, other.message)
+    Number(a.waivedBy !== undefined) - Number(b.waivedBy !== undefined) ||
+    severitiesWorstFirst.indexOf(a.severity) - severitiesWorstFirst.indexOf(b.severity) ||
+    compareText(a.subgraph, b.subgraph) ||
+    compareText(a.location?.file, b.location?.file) ||
+    (a.location?.line ?? 0) - (b.location?.line ?? 0) ||
+    (a.location?.column ?? 0) - (b.location?.column ?? 0) ||
+    compareText(a.coordinate, b.coordinate) ||
+    compareText(a.rule, b.rule) ||
+    compareText(a.message, b.message)
   );
 }
 
 // By code units: a locale-dependent order would differ between machines.
-function compareText(one = '', other = ''): number {
-  if (one === other) return 0;
-  return one < other ? -1 : 1;
+function compareText(a = '', b = ''): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
 }

@@ -111,7 +111,7 @@ describe('contracts check', () => {
       '… composing the candidate: 2 subgraphs',
       '… planning operations for the candidate: 1 of 1',
       '… starting a gateway on the candidate',
-      '… judging what the changes mean',
+      '… rating the changes',
     ]);
   });
 
@@ -310,7 +310,7 @@ describe('contracts check', () => {
     const check = () => contracts(disk.root, 'check', '--subgraph', `products=${running.url}`);
     const { code, stdout } = await check();
     expect([code, running.requests.length]).toEqual([3, 2]);
-    expect(stdout).toContain(`${running.url} gives no schema: `);
+    expect(stdout).toContain(`${running.url} did not give its schema: `);
     running.enqueueScripts(reset, json({ data: { _service: { sdl: withoutUnused } } }));
     expect(await check()).toMatchObject({
       code: 0,
@@ -320,7 +320,7 @@ describe('contracts check', () => {
 
   test.each([
     [['--format', 'xml'], '--format xml is not known; expected: one of text, json, '],
-    [['--out', 'a', '--out', 'b'], '--out b: text is written to a already.'],
+    [['--out', 'a', '--out', 'b'], '--out b: text is already written to a.'],
     [['--out', 'contracts'], 'contracts cannot be written: '],
     [['--environment', 'a', '--environment', 'b'], "error: option '--environment <name>' is given twice"],
     [['--formt', 'json'], "error: unknown option '--formt'"],
@@ -396,7 +396,7 @@ describe('contracts init', () => {
         'Written: contracts/README.md',
         'Written: contracts/waivers.yaml',
         'Written: contracts/environments.yaml',
-        'Put what clients send into contracts/operations/<consumer>/, and commit it.',
+        'Put the operations of clients into contracts/operations/<consumer>/, and commit the store.',
         '',
       ].join('\n'),
       stderr: '',
@@ -438,7 +438,7 @@ describe('contracts init', () => {
     const [down, broken] = await Promise.all([init(`down=${running.url}`), init('broken=broken.graphql')]);
     expect([down.code, down.stderr]).toEqual([
       3,
-      expect.stringContaining(`Nothing was written:\n  ${running.url} gives no schema: `),
+      expect.stringContaining(`Nothing was written:\n  ${running.url} did not give its schema: `),
     ]);
     expect([broken.code, broken.stderr]).toEqual([
       2,

@@ -12,13 +12,13 @@ async function problemsAfter(steps: readonly Step[], setup: ModelSetup): Promise
   return findProblems(run);
 }
 
-describe('whatever comes in whatever order: everybody gets an answer, nobody another one’s, and nothing too old', () => {
+describe('In any order of events, every request gets an answer, never one of another identity or one that is too old', () => {
   const seed = Number(process.env.FUZZ_SEED ?? 1);
   const count = Number(process.env.FUZZ_COUNT ?? (isLongRun ? 2_000 : 100));
 
   test.each([
-    ['each call by itself', { isSharing: false, processCount: 1 }],
-    ['calls under way are shared', { isSharing: true, processCount: 1 }],
+    ['calls that are not shared', { isSharing: false, processCount: 1 }],
+    ['shared in-flight calls', { isSharing: true, processCount: 1 }],
     ['two processes with one store', { isSharing: false, processCount: 2 }],
     ['two processes with one store, and shared calls', { isSharing: true, processCount: 2 }],
   ])(

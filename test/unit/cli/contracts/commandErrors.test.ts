@@ -8,7 +8,7 @@ test('a mistake of its own leaves a question undecided', async () => {
   await expect(failing(new TypeError('x is not a function'))).rejects.toMatchObject({
     exitCode: exitCode.undecided,
     message:
-      'Nothing could be decided, by a mistake in Tributary: x is not a function. NODE_DEBUG=tributary shows where.',
+      'Nothing could be decided, because of a defect in Tributary: x is not a function. NODE_DEBUG=tributary prints the stack.',
   });
 });
 

@@ -37,11 +37,11 @@ describe('where a report goes', () => {
       ['format:xml'],
       '--format xml is not known; expected: one of text, json, junit, sarif, github, markdown, gitlab.',
     ],
-    [['format:json', 'out:a', 'out:b'], '--out b: json is written to a already. Put a --format before it.'],
     [
-      ['out:b/a', 'format:json', 'out:./b/../b/a'],
-      '--out ./b/../b/a: text and json cannot go into one file.',
+      ['format:json', 'out:a', 'out:b'],
+      '--out b: json is already written to a. Put another --format before this --out.',
     ],
+    [['out:b/a', 'format:json', 'out:./b/../b/a'], '--out ./b/../b/a: text and json cannot share one file.'],
   ])('%j is wrong usage', (texts, message) => {
     expect(() => readReportOutputs(given(...texts))).toThrow(
       expect.objectContaining({ message, exitCode: 2 }),

@@ -155,7 +155,7 @@ describe('a finding of a change', () => {
       {
         rule: 'key-removed',
         severity: 'breaking',
-        message: 'T has no @key "id" any more',
+        message: 'T no longer has @key "id"',
         advice: ruleGroups.subgraph['key-removed'].advice,
         subgraph: 'products',
         coordinate: 'T',

@@ -23,7 +23,7 @@ const [old, next] = [buildSchema('type Query { shelf: ID }'), buildSchema('type 
 
 test('operations go on working only where that is known', () => {
   expect(said({ brokenOperations: new Set() })).toBe(
-    'Changed. (operations of known consumers use it, and go on working)',
+    'Changed. (operations of known consumers use it, and keep working)',
   );
   // By another change.
   expect(said({ brokenOperations: new Set([page]) })).toBe('Changed. (operations of known consumers use it)');

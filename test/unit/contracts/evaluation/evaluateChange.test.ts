@@ -21,7 +21,7 @@ describe('operations', () => {
     const found = await judge([operation('{ shelf { colour } }')], v1, v2);
     expect(found.map(said)).toEqual(['safe field-added Shelf.width', 'breaking operation-broken shop/Page']);
     expect(found.at(-1)?.message).toBe(
-      'shop/Page does not work with this graph: Cannot query field "colour" on type "Shelf".',
+      'shop/Page fails with this graph: Cannot query field "colour" on type "Shelf".',
     );
   });
 
@@ -30,7 +30,7 @@ describe('operations', () => {
     const told = ['safe field-added Shelf.width', 'dangerous operation-broken shop/Page'];
     const found = await judge([waiting], v1, v2, true);
     expect(found.map(said)).toEqual(told);
-    expect(found.at(-1)?.message).toContain('It was so before.');
+    expect(found.at(-1)?.message).toContain('The problem existed before the change.');
     const next = await plan([waiting], v1);
     const first = { changes: [], old: undefined, gateway: undefined, next, operations: [waiting] };
     expect(evaluateChange({ ...first, isRollout: true }).map(said)).toEqual(told.slice(1));

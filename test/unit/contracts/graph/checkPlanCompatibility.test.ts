@@ -79,7 +79,7 @@ describe('plans and subgraphs of two versions', () => {
           {
             kind: 'missing input',
             isCertain: true,
-            message: 'subgraph "stock" computes Product.shipping from "weight size", and is not sent size',
+            message: 'subgraph "stock" computes Product.shipping from "weight size", but does not receive size',
             coordinates: ['Product.shipping'],
           },
         ],
@@ -87,7 +87,7 @@ describe('plans and subgraphs of two versions', () => {
         deployment: {
           order: 'gateway first',
           steps: [
-            expect.stringMatching(/^Publish the new supergraph.*is not sent size/),
+            expect.stringMatching(/^Publish the new supergraph.*does not receive size/),
             'Then deploy subgraph "stock".',
           ],
         },
@@ -158,7 +158,7 @@ describe('plans and subgraphs of two versions', () => {
     ]);
     const found = await contracts(base, other, text);
     expect(found[0]?.oldPlanProblems[0]?.message).toBe(
-      'subgraph "stock" gets Product by { __typename id weight }, and resolves it by "sku"',
+      'subgraph "stock" receives Product with { __typename id weight }, but resolves it by "sku"',
     );
   });
 

@@ -105,13 +105,13 @@ waived (breaking)  field-removed  reviews  Review.title
   to do    Deprecate it, and remove it when no operation selects it any more.
   waived   contracts/waivers.yaml:7, until 2027-01-31
 
-The contracts or the arguments have mistakes: put them right and check again. 1 misuse, 1 breaking, 1 undecided, 1 dangerous, 1 safe, 1 waived; 4 subgraphs, 1 consumer, 12 operations checked.
+The contracts or the arguments have mistakes: correct them and check again. 1 misuse, 1 breaking, 1 undecided, 1 dangerous, 1 safe, 1 waived; 4 subgraphs, 1 consumer, 12 operations checked.
 `);
   });
 
   test('says that there is nothing', () => {
     expect(renderReport(emptyReport, 'text')).toBe(
-      'Nothing was found: nothing breaks. no findings; 4 subgraphs, 1 consumer, 12 operations checked.\n',
+      'Nothing breaks: there are no findings. no findings; 4 subgraphs, 1 consumer, 12 operations checked.\n',
     );
   });
 
@@ -244,7 +244,7 @@ At contracts/schemas/reviews.graphql:12:3`);
   test('says that there is nothing, as a test that passed', () => {
     const suites = parseXml(renderReport(emptyReport, 'junit'));
     expect(casesOf(suites).map(({ attributes, children }) => [attributes.get('name'), children])).toEqual([
-      ['Nothing was found: nothing breaks.', []],
+      ['Nothing breaks: there are no findings.', []],
     ]);
   });
 
@@ -316,7 +316,11 @@ describe('sarif', () => {
     const [run] = JSON.parse(renderReport(emptyReport, 'sarif')).runs;
     expect(run.results).toEqual([]);
     expect(run.invocations).toEqual([
-      { executionSuccessful: true, exitCode: 0, exitCodeDescription: 'Nothing was found: nothing breaks.' },
+      {
+        executionSuccessful: true,
+        exitCode: 0,
+        exitCodeDescription: 'Nothing breaks: there are no findings.',
+      },
     ]);
   });
 
@@ -374,7 +378,7 @@ describe('github', () => {
 
   test('says that there is nothing', () => {
     expect(renderReport(emptyReport, 'github')).toBe(
-      '::notice title=contracts::Nothing was found: nothing breaks. no findings; 4 subgraphs, 1 consumer, 12 operations checked.\n',
+      '::notice title=contracts::Nothing breaks: there are no findings. no findings; 4 subgraphs, 1 consumer, 12 operations checked.\n',
     );
   });
 
@@ -424,7 +428,7 @@ describe('markdown', () => {
 
   test('says that there is nothing', () => {
     const text = renderReport(emptyReport, 'markdown');
-    expect(text).toContain('### Contracts: Nothing was found: nothing breaks.\n');
+    expect(text).toContain('### Contracts: Nothing breaks: there are no findings.\n');
     expect(text).not.toContain('<details');
   });
 

@@ -30,9 +30,10 @@ const waived = {
 const unused: Finding = {
   rule: 'waiver-unused',
   severity: 'breaking',
-  message: 'The waiver of field-removed at Product.price lets nothing pass; shop answers for it.',
+  message:
+    'The waiver of field-removed at Product.price covers no finding. Its owner is shop.',
   advice:
-    'Remove it. Where it was meant for a finding, rule, coordinate and subgraph have to be exactly as told.',
+    'Remove the waiver. If it is meant for a finding, its rule, coordinate and subgraph must be those of the finding.',
   subgraph: undefined,
   coordinate: 'Product.price',
   location: location,
@@ -67,8 +68,8 @@ describe('waivers', () => {
       {
         rule: 'waiver-expired',
         severity: 'breaking',
-        message: 'The waiver of field-removed at Product.price expired with 2027-01-31; shop answers for it.',
-        advice: 'Make an end of what it waives, or agree on a later day.',
+        message: 'The waiver of field-removed at Product.price expired on 2027-01-31. Its owner is shop.',
+        advice: 'Resolve what the waiver covers, or agree on a later day.',
         subgraph: undefined,
         coordinate: 'Product.price',
         location,
@@ -121,8 +122,8 @@ describe('waivers', () => {
       refused,
       {
         ...unused,
-        message: expect.stringContaining(`lets nothing pass: ${rule} cannot be waived, since `),
-        advice: 'Remove it, and do what the finding says.',
+        message: expect.stringContaining(`covers no finding: ${rule} cannot be waived, because `),
+        advice: 'Remove the waiver, and resolve the finding.',
       },
     ]);
   });

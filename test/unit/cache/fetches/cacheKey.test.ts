@@ -4,9 +4,10 @@ import {
   type CacheKeyParts,
   type CacheKeyTarget,
   createCacheKeyBuilder,
-} from '../../../gateway/cache/cacheKey.ts';
+  selectKeyHeaders,
+} from '../../../../gateway/cache/fetches/cacheKey.ts';
 
-/** Any text, with the characters that separators are made of, and lone surrogates. */
+/** Any text, including separators and lone surrogates. */
 const text = fc.oneof(
   fc.string({ unit: 'binary' }),
   fc.string({
@@ -14,7 +15,7 @@ const text = fc.oneof(
   }),
 );
 
-/** One for each part: a new one does not compile until it is here. */
+/** One for each part. A new part does not compile until it is listed here. */
 const arbitraries: { readonly [Part in keyof CacheKeyParts]-?: fc.Arbitrary<CacheKeyParts[Part]> } = {
   subgraph: text,
   shape: text,
@@ -45,7 +46,7 @@ test.each(partNames)('another %s is another key', (part) => {
   );
 });
 
-test('another target is another key', () => {
+test('different targets have different keys', () => {
   fc.assert(
     fc.property(anyParts, anyTarget, anyTarget, (parts, one, other) => {
       fc.pre(write(one) !== write(other));
@@ -54,7 +55,7 @@ test('another target is another key', () => {
   );
 });
 
-test('equal parts are equal keys, in whatever order they were put together', () => {
+test('equal parts have equal keys, whatever the order of their properties', () => {
   fc.assert(
     fc.property(anyParts, anyTarget, (parts, target) => {
       const reversed = Object.fromEntries(Object.entries(parts).reverse()) as unknown as CacheKeyParts;
@@ -63,7 +64,7 @@ test('equal parts are equal keys, in whatever order they were put together', () 
   );
 });
 
-test('what moves from the end of one part to the beginning of another makes another key', () => {
+test('text moved from the end of one part to the beginning of another changes the key', () => {
   const texts = partNames.filter((part) => part !== 'headers');
   const neighbours = texts.flatMap((one) =>
     texts.filter((other) => other !== one).map((other) => [one, other] as const),
@@ -98,17 +99,33 @@ test.each<[string, Partial<CacheKeyParts>, Partial<CacheKeyParts>]>([
   ['a header and its value, and one header with both', { headers: ['a', 'b'] }, { headers: ['a,b'] }],
   ['no header and an empty one', { headers: [] }, { headers: [''] }],
   ['two halves of different characters', { identity: '\ud800' }, { identity: '\ud801' }],
-])('%s are kept apart', (_, one, other) => {
+])('%s have different keys', (_, one, other) => {
   const target = { kind: 'root', field: '*' } as const;
   expect(keyOf({ ...parts, ...one }, target)).not.toBe(keyOf({ ...parts, ...other }, target));
 });
 
-test('a key has the format in front and no character that stores treat in a special way', () => {
+test('a key begins with the format version and contains no special characters of stores', () => {
   expect(keyOf(parts, { kind: 'entity', representation: '{"id":"1"}' })).toMatch(/^1:[\w-]{43}$/);
 });
 
-test('keys are the same in every process and version of one format', () => {
+test('keys of one format version are the same in every process', () => {
   expect(
     keyOf(parts, { kind: 'entity', representation: '{"__typename":"Product","id":"1"}' }),
   ).toMatchInlineSnapshot(`"1:GsNA_vVNjBR3u2KVeHRD1XLfFLKvDd8i0pqR3vpluEI"`);
+});
+
+const headerPairs = ['accept-language', 'authorization', 'authorization', 'Bearer a', 'x-shop', 'de'];
+
+test('keys of public values contain all forwarded headers except the ignored ones', () => {
+  expect(selectKeyHeaders(headerPairs, 'PUBLIC', new Set())).toEqual(headerPairs);
+  expect(selectKeyHeaders(headerPairs, 'PUBLIC', new Set(['authorization', 'absent']))).toEqual([
+    'accept-language',
+    'authorization',
+    'x-shop',
+    'de',
+  ]);
+});
+
+test('keys of private values contain all forwarded headers', () => {
+  expect(selectKeyHeaders(headerPairs, 'PRIVATE', new Set(['authorization']))).toEqual(headerPairs);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { describeEntry } from '../../../gateway/cache/describeEntry.ts';
+import { describeEntry } from '../../../gateway/cache/cacheAdministration.ts';
 import type { CacheEntry } from '../../../gateway/cache/store/cacheStore.ts';
 import { customTag, entityTag, subgraphTag, typeTag } from '../../../gateway/cache/tags/tagNames.ts';
 
@@ -20,7 +20,7 @@ const entry: CacheEntry = {
   ],
 };
 
-test('an entry is described with the names in its tags, and its times from now on', () => {
+test('describeEntry lists the names in the tags of an entry, and its remaining times', () => {
   const view = describeEntry('1:abc', { entry, from: 'redis', bytes: 321 }, storedAt + 2_000);
   expect(view).toEqual({
     key: '1:abc',
@@ -38,13 +38,15 @@ test('an entry is described with the names in its tags, and its times from now o
   });
 });
 
-test('what is over is 0, and so is an age that another clock makes negative', () => {
-  const late = describeEntry('1:abc', { entry, from: 'memory', bytes: 1 }, storedAt + 100_000);
-  expect([late.freshForMs, late.staleWhileRevalidateForMs, late.staleIfErrorForMs]).toEqual([0, 0, 505_000]);
+test('describeEntry returns 0 for expired times, and for a negative age', () => {
+  const expired = describeEntry('1:abc', { entry, from: 'memory', bytes: 1 }, storedAt + 100_000);
+  expect([expired.freshForMs, expired.staleWhileRevalidateForMs, expired.staleIfErrorForMs]).toEqual([
+    0, 0, 505_000,
+  ]);
   expect(describeEntry('1:abc', { entry, from: 'memory', bytes: 1 }, storedAt - 50).ageMs).toBe(0);
 });
 
-test('a value that is no JSON is shown as it is', () => {
+test('describeEntry returns the stored text of a value that is not valid JSON', () => {
   const broken = { ...entry, value: '{"name":' };
   expect(describeEntry('1:abc', { entry: broken, from: 'redis', bytes: 1 }, storedAt).value).toBe('{"name":');
 });

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { MemoryStore } from '../../../gateway/cache/store/memoryStore.ts';
-import { createCacheWrite, describeStore, TestClock } from '../../harness/storeConformance.ts';
+import { MemoryStore } from '../../../../gateway/cache/store/memoryStore.ts';
+import { createCacheWrite, describeStore, TestClock } from '../../../harness/storeConformance.ts';
 
 describeStore('memory', {
   open: async ({ now }) => {
@@ -20,7 +20,7 @@ function open(maxSize: number) {
   return { clock, store, write };
 }
 
-test('what is in memory is there without a promise', () => {
+test('the memory store returns entries without a promise', () => {
   const { store, write } = open(10_000);
   write({});
   expect(store.getMany(['key', 'other'])).toEqual([
@@ -29,7 +29,7 @@ test('what is in memory is there without a promise', () => {
   ]);
 });
 
-test('memory is bounded in bytes, and the least recently used leaves first', () => {
+test('the memory store is bounded in bytes and evicts the least recently used entries', () => {
   const { store, write } = open(50_000);
   const value = 'x'.repeat(1_000);
   write({ key: 'used', value }, { key: 'unused', value });
@@ -42,7 +42,7 @@ test('memory is bounded in bytes, and the least recently used leaves first', () 
   expect(store.entryCount).toBeLessThan(50);
 });
 
-test('keys, tags and characters of two bytes count', () => {
+test('the size of an entry includes its key, its tags and two-byte characters', () => {
   const sizeWith = (options: Parameters<typeof createCacheWrite>[1]) => {
     const { store, write } = open(1_000_000);
     write(options);
@@ -54,7 +54,7 @@ test('keys, tags and characters of two bytes count', () => {
   expect(sizeWith({ value: 'x'.repeat(1_000), tags: ['t'.repeat(100)] })).toBeGreaterThan(plain + 100);
 });
 
-test('an entry that is larger than the whole memory is left out, and nothing else has to go', () => {
+test('an entry larger than the whole store is not stored and evicts nothing', () => {
   const { store, write } = open(10_000);
   write({ key: 'small' });
   write({ key: 'large', value: 'x'.repeat(10_000) });
@@ -62,7 +62,7 @@ test('an entry that is larger than the whole memory is left out, and nothing els
   expect(store.tagCount).toBe(2);
 });
 
-test('tags leave with the last entry that has them', async () => {
+test('a tag is removed with the last entry that has it', async () => {
   const { clock, store, write } = open(100_000);
   write({ key: '1', tags: ['deleted'] });
   write({ key: '2', tags: ['over'] });
@@ -75,7 +75,7 @@ test('tags leave with the last entry that has them', async () => {
   expect([store.tagCount, store.entryCount, store.size]).toEqual([0, 0, 0]);
 });
 
-test('clearing it also keeps out what began to be read before', () => {
+test('clear rejects writes of reads that began before', () => {
   const { clock, store, write } = open(10_000);
   const before = store.beginRead();
   write({ key: '1' });

@@ -23,20 +23,28 @@ afterEach(() => {
   jest.restoreAllMocks();
 });
 
-describe('a client that leaves while its first answer is made', () => {
-  test('leaves nothing to be finished that would never end', async () => {
+describe('a client that disconnects while its first response is shaped', () => {
+  const aborted = { code: 'REQUEST_ABORTED' };
+
+  test('leaves no enrichment job behind', async () => {
     const shop = createEnrichedPipeline();
     const gate = shop.holdFetches();
-    await shop.pipeline.respond(query, {}, undefined, undefined, disconnectWhenShaped());
+    const signal = disconnectWhenShaped();
+    await expect(shop.pipeline.respond(query, {}, undefined, undefined, signal)).rejects.toMatchObject(
+      aborted,
+    );
     gate.open();
     expect([shop.enqueued, shop.outcomes]).toEqual([[], []]);
   });
 
-  test('nor does one that takes payloads', async () => {
+  test('leaves no enrichment job behind when it accepts incremental delivery', async () => {
     const shop = createEnrichedPipeline({ fetches: ['advice { text }', 'stock'] });
     const gate = shop.holdFetches();
     const deferring = '{ products { id advice { text } ... @defer { stock } } }';
-    await shop.pipeline.respond(deferring, {}, 'incrementalSpec=v0.2', undefined, disconnectWhenShaped());
+    const signal = disconnectWhenShaped();
+    await expect(
+      shop.pipeline.respond(deferring, {}, 'incrementalSpec=v0.2', undefined, signal),
+    ).rejects.toMatchObject(aborted);
     gate.open();
     expect(shop.enqueued).toEqual([]);
   });
