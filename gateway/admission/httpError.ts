@@ -17,7 +17,7 @@ export class HttpError extends Error {
 
   constructor(status: number, message: string, options: HttpErrorOptions = {}) {
     super(message);
-    this.name = 'Refusal';
+    this.name = 'HttpError';
     this.status = status;
     this.headers = options.headers ?? {};
     this.#code = options.code ?? 'BAD_REQUEST';
@@ -33,6 +33,6 @@ export class HttpError extends Error {
 export class ClientDisconnectedError extends Error {
   constructor() {
     super('The client closed the connection.');
-    this.name = 'ClientGone';
+    this.name = 'ClientDisconnectedError';
   }
 }
